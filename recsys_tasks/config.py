@@ -1,0 +1,632 @@
+"""The one settings file, as frozen and checked values.
+
+`load_config(path)` reads `include/recsys.yaml` and returns a `Config`, or raises one ConfigError
+that lists every mistake at once. Nothing else in the package reads the environment or the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from recsys_tasks.errors import ConfigError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_CONFIG = PROJECT_ROOT / "include" / "recsys.yaml"
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+
+
+class Section(BaseModel):
+    """A part of the settings file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+# --- what the shop's tables hold ---------------------------------------------------------------
+
+
+class Attribute(Section):
+    """A declared column of the users or items table."""
+
+    name: Name
+    """Column name, also used in feature and metric names."""
+    kind: Literal["categorical", "multi", "numeric", "text"]
+    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words."""
+    separator: str = "|"
+    """Joins the values of a `multi` attribute."""
+    required: bool = False
+    """A missing value fails a blocking check instead of being learned as unknown."""
+    minimum: float | None = None
+    """Smallest allowed value of a numeric attribute, in its own unit."""
+    maximum: float | None = None
+    """Largest allowed value of a numeric attribute, in its own unit."""
+
+
+class UsersTable(Section):
+    """The users table."""
+
+    id_column: str = "user_id"
+    """Column that holds the user's id, read as text."""
+    attributes: tuple[Attribute, ...] = ()
+    """Declared attributes."""
+    segment_by: Name | None = None
+    """A declared categorical attribute: fallback lists and popularity are also made per value."""
+
+
+class ItemsTable(Section):
+    """The items table."""
+
+    id_column: str = "item_id"
+    """Column that holds the item's id, read as text."""
+    title_column: str | None = None
+    """Column shown to people; the id is shown where it is None."""
+    category: Name | None = None
+    """A declared categorical attribute used for category caps and coverage."""
+    available_from_column: str | None = None
+    """Column with the UTC time or date from which the item exists; None: its first event."""
+    available_column: str | None = None
+    """Boolean column: false keeps the item out of tonight's lists (out of stock, hidden)."""
+    attributes: tuple[Attribute, ...] = ()
+    """Declared attributes."""
+
+
+class EventKind(Section):
+    """One kind of interaction."""
+
+    name: str
+    """Value of the event column."""
+    weight: PositiveFloat = 1.0
+    """How much one such event counts in histories, popularity and training, relative to others."""
+
+
+class EventsTable(Section):
+    """The interactions table."""
+
+    user_column: str = "user_id"
+    """Column with the user's id."""
+    item_column: str = "item_id"
+    """Column with the item's id."""
+    timestamp_column: str = "timestamp"
+    """Column with the UTC time: seconds since the epoch, a timestamp, or ISO-8601 text."""
+    event_column: str | None = "event"
+    """Column with the kind of event; None: every row is the first declared kind."""
+    kinds: tuple[EventKind, ...] = (EventKind(name="purchase"),)
+    """Known kinds of event."""
+    price_column: str | None = None
+    """Column with the price paid or shown, in the shop's currency."""
+    quantity_column: str | None = None
+    """Column with the number of units."""
+
+
+class Objective(Section):
+    """Something the ranker learns to predict: P(objective within window_days | candidate)."""
+
+    name: Name
+    """Objective's name, also its model's."""
+    events: tuple[str, ...]
+    """Kinds of event that fulfil it."""
+    weight: PositiveFloat = 1.0
+    """Share in the final score, relative to the other objectives."""
+
+
+class AfterDays(Section):
+    """Consumed items come back after a while."""
+
+    after_days: PositiveInt
+    """Days after which an item may be recommended again to the same user."""
+
+
+# --- where rows come from ----------------------------------------------------------------------
+
+
+class FilesSource(Section):
+    """CSV or Parquet files, or folders of them."""
+
+    kind: Literal["files"] = "files"
+    events: str
+    """File or folder with the interactions; `${VAR}` is replaced from the environment."""
+    items: str
+    """File or folder with the items."""
+    users: str | None = None
+    """File or folder with the users; None: users are those seen in the interactions."""
+
+
+class ShopSource(Section):
+    """The simulated shop: deterministic, with a closed loop through the published lists."""
+
+    kind: Literal["shop"] = "shop"
+    seed: int = 7
+    """Random seed."""
+    users: PositiveInt = 2000
+    """Number of users at the end of the history."""
+    items: PositiveInt = 1200
+    """Number of items at the end of the history."""
+    first_day: str = "2026-01-05"
+    """First simulated day, YYYY-MM-DD."""
+    sessions_per_user_day: PositiveFloat = 0.12
+    """Mean sessions a user a day, before seasons and weekends."""
+
+
+Source = Annotated[FilesSource | ShopSource, Field(discriminator="kind")]
+
+
+class ExtractConfig(Section):
+    """What a night reads anew."""
+
+    lookback_days: NonNegativeInt = 3
+    """Days before the newest known one that are read again for late or corrected rows."""
+
+
+class ValidationConfig(Section):
+    """The data checks."""
+
+    max_unknown_item_share: Share = 0.05
+    """Blocking above this share of tonight's rows whose item is not in the items table."""
+    max_unknown_user_share: Share = 0.05
+    """Blocking above this share of tonight's rows whose user is not in the users table."""
+    max_unknown_event_share: Share = 0.0
+    """Blocking above this share of tonight's rows with an undeclared kind of event."""
+    max_null_share: Share = 0.0
+    """Blocking above this share of tonight's rows with a missing id or timestamp."""
+    max_duplicate_share: Share = 0.05
+    """Blocking above this share of exact duplicate rows; duplicates are removed and counted."""
+    max_future_share: Share = 0.0
+    """Blocking above this share of tonight's rows with a timestamp later than `now`."""
+    max_bad_value_share: Share = 0.01
+    """Blocking above this share of tonight's rows with a price or quantity outside its range."""
+    volume_ratio: tuple[PositiveFloat, PositiveFloat] = (0.2, 5.0)
+    """Blocking when the newest day's rows, over the mean of the same weekday in the four weeks before, fall outside."""
+    closed_days: tuple[str, ...] = ()
+    """Days on which the shop is closed: YYYY-MM-DD, or a weekday name in lower case."""
+    allow_empty_days: bool = False
+    """True: a day without rows is a normal day, also when it is not a closed day."""
+    max_quarantine_days: PositiveInt = 30
+    """Days for which set-aside rows are tried again each night."""
+
+
+# --- models ------------------------------------------------------------------------------------
+
+
+class FeaturesConfig(Section):
+    """Windows of the features."""
+
+    popularity_days: tuple[PositiveInt, ...] = (7, 28, 90)
+    """Popularity is counted over each of these windows, in days."""
+    history_half_life_days: PositiveFloat = 60.0
+    """A user's own events lose half their weight in this time."""
+    history_items: PositiveInt = 50
+    """Newest events kept of a user's history for similarity features."""
+
+
+class WarmStartConfig(Section):
+    """How tonight's tower starts from yesterday's."""
+
+    epochs: PositiveInt = 2
+    """Passes over the new days plus the replay sample."""
+    replay_ratio: Annotated[float, Field(ge=0.0)] = 3.0
+    """Replayed old examples for each new one, drawn with recency weights."""
+    replay_half_life_days: PositiveFloat = 60.0
+    """Age at which an old example is half as likely to be replayed."""
+    min_examples: PositiveInt = 2048
+    """Replay fills up to at least this many examples."""
+    accumulator_half_life_days: PositiveFloat = 30.0
+    """Optimizer accumulators lose half their value in this time, so that ids stay movable."""
+    archive_after_days: PositiveInt = 180
+    """An id absent from the catalogue for this long moves to the archive, with its vector."""
+    refresh_floor: Share = 0.85
+    """Share of the previous version's recall on held-back new rows that tonight's must reach to serve."""
+    cold_every_nights: PositiveInt = 90
+    """A lineage older than this many nights is replaced by a cold one."""
+
+
+class TwoTowerConfig(Section):
+    """The retrieval model."""
+
+    dimensions: PositiveInt = 64
+    """Size of every embedding and of both towers' outputs."""
+    history_length: PositiveInt = 20
+    """Newest events of the user that enter the user tower."""
+    max_item_values: PositiveInt = 16
+    """Attribute values kept for an item (all attributes together)."""
+    numeric_buckets: PositiveInt = 16
+    """Quantile buckets of a numeric attribute."""
+    text_buckets: PositiveInt = 20_000
+    """Hash buckets of the words of text attributes."""
+    use_user_attributes: bool = True
+    """Feed declared user attributes into the user tower."""
+    user_history: Literal["pooled"] = "pooled"
+    """How the history is summarised: learned position decay over item input embeddings."""
+    metric: Literal["cosine", "dot"] = "cosine"
+    """cosine: unit vectors and `logit_scale`; dot: raw inner products."""
+    logit_scale: PositiveFloat = 14.0
+    """Multiplies cosine scores inside the softmax (TFRS calls 1/logit_scale temperature)."""
+    dropout: Share = 0.5
+    """Share of input embedding components dropped from histories while training."""
+    item_dropout: Share = 0.25
+    """Share of item vector components dropped while training."""
+    learning_rate: PositiveFloat = 0.002
+    """Adam step size at the default batch size."""
+    batch_size: PositiveInt = 1024
+    """Examples a step; the in-batch softmax costs batch_size² products."""
+    epochs: PositiveInt = 12
+    """Passes over the examples of a cold training."""
+    max_examples: PositiveInt = 4_000_000
+    """A cold training uses at most this many examples, the newest."""
+    examples_per_user: PositiveInt = 200
+    """Newest target events used of one user in a cold training."""
+    warm_start: WarmStartConfig = WarmStartConfig()
+    """The warm chain."""
+
+
+class IndexConfig(Section):
+    """Nearest-neighbour search over item vectors."""
+
+    exact_below: PositiveInt = 20_000
+    """Catalogues with fewer items than this are searched exactly."""
+    recall_k: PositiveInt = 100
+    """Recall is measured among this many neighbours."""
+    recall_floor: Share = 0.95
+    """Below this recall against exact search, exact search serves."""
+    sample_users: PositiveInt = 1000
+    """Users whose neighbours are compared with exact search."""
+
+
+class GeneratorsConfig(Section):
+    """Candidates asked of each generator, a user; 0 switches one off."""
+
+    two_tower: NonNegativeInt = 150
+    """Nearest items to the user's vector."""
+    covisitation: NonNegativeInt = 120
+    """Items that follow or accompany the user's last items."""
+    own_history: NonNegativeInt = 150
+    """The user's own items, decayed; needs repeat_consumption allow or after_days."""
+    segment_popular: NonNegativeInt = 40
+    """Popular in the user's segment."""
+    trending: NonNegativeInt = 20
+    """Largest growth over the last week."""
+    fresh: NonNegativeInt = 20
+    """New items, by content."""
+    max_candidates: PositiveInt = 300
+    """Candidates kept a user after the union, by reciprocal-rank fusion."""
+
+
+class RankerConfig(Section):
+    """The LightGBM rankers."""
+
+    mode: Literal["light_and_heavy", "heavy", "none"] = "light_and_heavy"
+    """none: the retrieval order is served."""
+    windows: PositiveInt = 5
+    """Label windows before the gate window."""
+    max_users_per_window: PositiveInt = 20_000
+    """Users sampled for each label window."""
+    negatives_per_user: PositiveInt = 150
+    """Sampled unclicked candidates of one user and window, weighted back."""
+    light_survivors: PositiveInt = 150
+    """Candidates that the light ranker passes on."""
+    light_trees: PositiveInt = 60
+    """Trees of the light ranker."""
+    heavy_trees: PositiveInt = 200
+    """Trees of the heavy ranker."""
+    leaves: PositiveInt = 31
+    """Leaves of a tree."""
+    learning_rate: PositiveFloat = 0.05
+    """Shrinkage of each tree."""
+    min_leaf_rows: PositiveInt = 50
+    """Fewest rows of a leaf."""
+    feature_share: Share = 0.7
+    """Share of features drawn for each tree."""
+    loss: Literal["lambdarank", "binary"] = "lambdarank"
+    """Listwise or pointwise objective."""
+    calibration_users: Share = 0.15
+    """Share of users held out of the rankers to fit the calibration."""
+
+
+class RerankConfig(Section):
+    """What happens after scoring."""
+
+    max_per_category: NonNegativeInt = 0
+    """Items of one category among the first k; 0: no cap."""
+    fresh_slots: NonNegativeInt = 0
+    """Places among the first k reserved for fresh items, with logged propensity."""
+    promoted_items: tuple[str, ...] = ()
+    """Item ids put first for everyone who may see them."""
+
+
+class GateConfig(Section):
+    """When a challenger replaces the champion."""
+
+    metric: Literal["ndcg@10"] = "ndcg@10"
+    """What is compared, on the gate window."""
+    margin: Annotated[float, Field(ge=0.0)] = 0.0
+    """Smallest relative gain that counts as better."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+    """One-sided confidence of the paired bootstrap."""
+    non_inferior_margin: Share = 0.01
+    """Relative loss within which a challenger counts as not worse."""
+    non_inferior_after_days: PositiveInt = 7
+    """A champion older than this many days is replaced by one that is not worse."""
+    min_users: PositiveInt = 100
+    """Fewest users with a positive in the window; below it nothing is promoted."""
+    min_slice_users: PositiveInt = 100
+    """Fewest users of a guarded slice."""
+    slice_bound: Share = 0.05
+    """Relative loss in a slice, with its whole interval past it, that holds a release."""
+    max_calibration_error: Share = 0.05
+    """Largest expected calibration error."""
+    min_coverage_ratio: Share = 0.5
+    """Challenger's item coverage divided by the champion's."""
+    bootstrap_samples: PositiveInt = 1000
+    """Resamples of the paired bootstrap."""
+
+
+class ServingConfig(Section):
+    """The published lists."""
+
+    k: PositiveInt = 20
+    """Items of a list."""
+    spares: NonNegativeInt = 10
+    """Further items kept for topping up."""
+    shards: PositiveInt = 4
+    """Tasks among which the users are divided."""
+    block_users: PositiveInt = 2048
+    """Users handled at once within a shard."""
+    similar_items: NonNegativeInt = 20
+    """Neighbours published for each item; 0: none."""
+    keep_publications: PositiveInt = 30
+    """Publications kept besides those in use."""
+    min_coverage: Share = 0.01
+    """Share of the catalogue that the first k of all lists together must show."""
+    max_identical_share: Share = 0.5
+    """Largest share of users with the very same list, fallback lists apart."""
+
+
+class ActivityConfig(Section):
+    """Who gets a list of their own; the others get their segment's fallback."""
+
+    min_events: PositiveInt = 1
+    """Fewest events within `within_days` before the cutoff."""
+    within_days: PositiveInt = 365
+    """Days looked back."""
+
+
+class MonitoringConfig(Section):
+    """Alarms on published lists."""
+
+    stale_after_hours: PositiveFloat = 30.0
+    """Age of the newest publication that raises an alert."""
+    max_list_churn: Share = 0.95
+    """Share of first-k places that may change between two nights of one release."""
+
+
+class AlertsConfig(Section):
+    """Where alerts go; every alert is also a row of recsys.alerts."""
+
+    slack_connection: str | None = "slack_alerts"
+    """Airflow connection id of a Slack incoming webhook; used where it exists."""
+    webhook_connection: str | None = "alert_webhook"
+    """Airflow connection id of a generic JSON webhook (HTTP); used where it exists."""
+    runbook_base: str = "include/runbooks"
+    """Folder or URL that the alert's runbook link starts with."""
+
+
+class ScheduleConfig(Section):
+    """Cron of the DAGs that no asset triggers, in UTC; the rest of the chain follows by assets."""
+
+    nightly: str = "0 1 * * *"
+    """validate_data, and with it the whole chain."""
+    watch_freshness: str = "0 * * * *"
+    """watch_freshness."""
+    maintain_storage: str = "0 12 * * 0"
+    """maintain_storage."""
+    train_ranker_every_days: PositiveInt = 1
+    """A night on which the ranker is not due serves with the champion."""
+    train_two_tower_every_days: PositiveInt = 1
+    """A night on which the tower is not due serves with the newest version of its lineage."""
+
+
+class ResourcesConfig(Section):
+    """Threads and seeds."""
+
+    threads: PositiveInt = 2
+    """Threads of each library within one task."""
+    seed: int = 1
+    """Seed of every random draw."""
+
+
+class Config(Section):
+    """The whole settings file."""
+
+    project: Name
+    """Name of the shop; also the registered model's."""
+    clock: Literal["wall", "simulated"] = "wall"
+    """simulated: `now` is as_of 01:00 UTC, so that history is not years stale."""
+    source: Source
+    """Where rows come from."""
+    users: UsersTable = UsersTable()
+    """The users table."""
+    items: ItemsTable = ItemsTable()
+    """The items table."""
+    events: EventsTable = EventsTable()
+    """The interactions table."""
+    objectives: tuple[Objective, ...]
+    """What the rankers learn."""
+    repeat_consumption: Literal["allow", "forbid"] | AfterDays = "allow"
+    """Whether an item the user already consumed may be recommended again."""
+    label_window_days: PositiveInt = 7
+    """W: labels, the gate and the scores' meaning all span this many days."""
+    learning_lag_days: NonNegativeInt = 0
+    """Days by which learned parameters end before the histories (papers' leave-one-out: 1)."""
+    min_history_days: PositiveInt = 14
+    """Days of data a label window needs before it."""
+    activity: ActivityConfig = ActivityConfig()
+    """Who gets a list of their own."""
+    extract: ExtractConfig = ExtractConfig()
+    """What a night reads anew."""
+    validation: ValidationConfig = ValidationConfig()
+    """The data checks."""
+    features: FeaturesConfig = FeaturesConfig()
+    """Feature windows."""
+    two_tower: TwoTowerConfig = TwoTowerConfig()
+    """The retrieval model."""
+    index: IndexConfig = IndexConfig()
+    """The index."""
+    generators: GeneratorsConfig = GeneratorsConfig()
+    """Candidate quotas."""
+    ranker: RankerConfig = RankerConfig()
+    """The rankers."""
+    rerank: RerankConfig = RerankConfig()
+    """Business rules."""
+    gate: GateConfig = GateConfig()
+    """The release gate."""
+    serving: ServingConfig = ServingConfig()
+    """The published lists."""
+    monitoring: MonitoringConfig = MonitoringConfig()
+    """Alarms."""
+    alerts: AlertsConfig = AlertsConfig()
+    """Alert channels."""
+    schedule: ScheduleConfig = ScheduleConfig()
+    """When things run."""
+    resources: ResourcesConfig = ResourcesConfig()
+    """Threads and seeds."""
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        mistakes = list(_naming_mistakes(self))
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+    @property
+    def event_codes(self) -> dict[str, int]:
+        """Kind of event → its small integer code, in declared order."""
+        return {kind.name: code for code, kind in enumerate(self.events.kinds)}
+
+    @property
+    def event_weights(self) -> tuple[float, ...]:
+        """Weight of each event code."""
+        return tuple(kind.weight for kind in self.events.kinds)
+
+    def objective_codes(self, objective: Objective) -> tuple[int, ...]:
+        """Event codes that fulfil the objective."""
+        return tuple(self.event_codes[name] for name in objective.events)
+
+
+def _naming_mistakes(config: Config) -> list[str]:
+    mistakes: list[str] = []
+    for table, attributes in (("users", config.users.attributes), ("items", config.items.attributes)):
+        names = [a.name for a in attributes]
+        mistakes += [f"{table}.attributes: {n!r} is declared twice" for n in sorted(set(names)) if names.count(n) > 1]
+    kinds = [kind.name for kind in config.events.kinds]
+    if len(set(kinds)) < len(kinds):
+        mistakes.append("events.kinds: a name is declared twice")
+    for objective in config.objectives:
+        mistakes += [
+            f"objectives.{objective.name}: event {e!r} is not one of events.kinds {kinds}"
+            for e in objective.events
+            if e not in kinds
+        ]
+    categorical = {a.name for a in config.users.attributes if a.kind == "categorical"}
+    if config.users.segment_by and config.users.segment_by not in categorical:
+        mistakes.append(f"users.segment_by: {config.users.segment_by!r} is not a declared categorical attribute")
+    declared = {a.name for a in config.items.attributes if a.kind == "categorical"}
+    if config.items.category and config.items.category not in declared:
+        mistakes.append(f"items.category: {config.items.category!r} is not a declared categorical attribute")
+    return mistakes
+
+
+# --- reading it --------------------------------------------------------------------------------
+
+
+class Environment(Section):
+    """What comes from environment variables, read once."""
+
+    home: Path
+    """RECSYS_HOME: everything the pipeline keeps on this machine."""
+    lake: str
+    """RECSYS_LAKE: folder or s3:// URL of the artifacts; default: RECSYS_HOME/lake."""
+    database_url: str | None
+    """RECSYS_DATABASE_URL: None starts the embedded PostgreSQL under RECSYS_HOME."""
+    mlflow_url: str | None
+    """RECSYS_MLFLOW_URL: store of the model registry; None: the embedded server's database."""
+    config_path: Path
+    """RECSYS_CONFIG: the settings file; default: include/recsys.yaml."""
+
+
+def read_environment() -> Environment:
+    """Paths and URLs from the environment, with their defaults."""
+    home = Path(os.environ.get("RECSYS_HOME") or PROJECT_ROOT / "build" / "home").resolve()
+    return Environment(
+        home=home,
+        lake=os.environ.get("RECSYS_LAKE") or str(home / "lake"),
+        database_url=os.environ.get("RECSYS_DATABASE_URL") or None,
+        mlflow_url=os.environ.get("RECSYS_MLFLOW_URL") or None,
+        config_path=Path(os.environ.get("RECSYS_CONFIG") or DEFAULT_CONFIG),
+    )
+
+
+def expand_variables(text: str) -> str:
+    """Replace `${VAR}` from the environment. Raises ConfigError when one is unset."""
+    expanded = os.path.expandvars(text)
+    if "${" in expanded:
+        raise ConfigError(
+            expected="every ${VARIABLE} of a path to be set in the environment",
+            found=f"{expanded!r}",
+            where="source",
+            remedy="export the variable, or write the path out",
+        )
+    return expanded
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the settings file. Raises ConfigError with every mistake at once."""
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            expected="a settings file",
+            found="no such file",
+            where=str(path),
+            remedy="set RECSYS_CONFIG, or copy include/recsys.yaml",
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            expected="valid YAML",
+            found=str(error).replace("\n", " "),
+            where=str(path),
+            remedy="fix the line named above",
+        ) from error
+    return parse_config(raw, where=str(path))
+
+
+def parse_config(raw: Any, where: str = "settings") -> Config:
+    """Check a settings mapping. Raises ConfigError with every mistake at once."""
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        mistakes = [
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
+        raise ConfigError(
+            expected="settings as documented in include/recsys.yaml",
+            found=f"{len(mistakes)} mistake(s): " + "; ".join(mistakes),
+            where=where,
+            remedy="correct each of them; `recsys config check` shows what will run",
+        ) from error
+
+
+def config_hash(*sections: BaseModel | str | int | float | bool | None) -> str:
+    """Stable hash of some sections or values: what an artifact's fingerprint says of the config."""
+    values = [s.model_dump(mode="json") if isinstance(s, BaseModel) else s for s in sections]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

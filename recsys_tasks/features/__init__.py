@@ -1,0 +1,1 @@
+"""Features: one definition for training and serving."""

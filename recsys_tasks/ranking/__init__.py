@@ -1,0 +1,1 @@
+"""Rankers and re-ranking."""

@@ -1,0 +1,1 @@
+"""Evaluation, the gate and the model registry."""

@@ -1,0 +1,1 @@
+"""Candidates: the two-tower, its index and the other generators."""

@@ -1,0 +1,163 @@
+"""Every table that crosses a stage, named once: its grain, columns, types and unique key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.config import Attribute, Config
+from recsys_tasks.errors import SchemaError, offenders
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's contract."""
+
+    name: str
+    grain: str
+    schema: pa.Schema
+    unique: tuple[str, ...] = ()
+
+    def check(self, table: pa.Table, where: str) -> pa.Table:
+        """The table with its columns in contract order. Raises SchemaError on any difference."""
+        missing = [n for n in self.schema.names if n not in table.column_names]
+        wrong = [
+            f"{f.name} is {table.schema.field(f.name).type}, not {f.type}"
+            for f in self.schema
+            if f.name in table.column_names and table.schema.field(f.name).type != f.type
+        ]
+        if missing or wrong:
+            raise SchemaError(
+                expected=f"{self.name}: {self.grain} ({', '.join(self.schema.names)})",
+                found="; ".join([f"missing {offenders(missing)}"] * bool(missing) + wrong),
+                where=where,
+                remedy="rerun the stage that writes this table",
+            )
+        table = table.select(self.schema.names)
+        if self.unique:
+            groups = table.group_by(list(self.unique)).aggregate([([], "count_all")])
+            repeated = groups.num_rows < table.num_rows
+            if repeated:
+                worst = groups.filter(pc.greater(groups["count_all"], 1)).slice(0, 5).to_pylist()
+                raise SchemaError(
+                    expected=f"{self.name}: one row per {', '.join(self.unique)}",
+                    found=f"{table.num_rows - groups.num_rows} repeated rows, e.g. {worst}",
+                    where=where,
+                    remedy="remove the duplicates in the stage that writes this table",
+                )
+        return table
+
+
+EVENTS = Table(
+    "events",
+    "one row per interaction of a user with an item, sorted by user, time, item",
+    pa.schema(
+        [
+            ("user_key", pa.int32()),
+            ("item_key", pa.int32()),
+            ("ts", pa.int64()),  # UTC seconds
+            ("event", pa.int8()),  # index into config.events.kinds
+            ("price", pa.float32()),  # currency, NaN when unknown
+            ("quantity", pa.float32()),  # units, NaN when unknown
+        ]
+    ),
+)
+
+RAW_EVENTS = Table(
+    "raw_events",
+    "one row per interaction as the shop delivered it, for one UTC day",
+    pa.schema(
+        [
+            ("user_id", pa.string()),
+            ("item_id", pa.string()),
+            ("ts", pa.int64()),  # UTC seconds
+            ("event", pa.string()),
+            ("price", pa.float64()),
+            ("quantity", pa.float64()),
+        ]
+    ),
+)
+
+
+def attribute_fields(attributes: Sequence[Attribute]) -> list[tuple[str, pa.DataType]]:
+    """Declared attributes as columns: numeric is float64, all others are text."""
+    return [(a.name, pa.float64() if a.kind == "numeric" else pa.string()) for a in attributes]
+
+
+def raw_users(config: Config) -> Table:
+    """Users as the shop delivered them."""
+    fields = [("user_id", pa.string()), *attribute_fields(config.users.attributes)]
+    return Table("raw_users", "one row per user", pa.schema(fields))
+
+
+def raw_items(config: Config) -> Table:
+    """Items as the shop delivered them; `available_from` in UTC seconds or null."""
+    fields = [
+        ("item_id", pa.string()),
+        ("title", pa.string()),
+        ("available_from", pa.int64()),
+        ("available", pa.bool_()),
+        *attribute_fields(config.items.attributes),
+    ]
+    return Table("raw_items", "one row per item", pa.schema(fields))
+
+
+def users(config: Config) -> Table:
+    """Users of a snapshot, every known key, sorted by key."""
+    fields = [("user_key", pa.int32()), ("user_id", pa.string()), *attribute_fields(config.users.attributes)]
+    return Table("users", "one row per user", pa.schema(fields), ("user_key",))
+
+
+def items(config: Config) -> Table:
+    """Items of a snapshot, sorted by key. `available_from`: UTC seconds from which it exists."""
+    fields = [
+        ("item_key", pa.int32()),
+        ("item_id", pa.string()),
+        ("title", pa.string()),
+        ("available_from", pa.int64()),
+        ("available", pa.bool_()),
+        *attribute_fields(config.items.attributes),
+    ]
+    return Table("items", "one row per item", pa.schema(fields), ("item_key",))
+
+
+SOURCES = ("two_tower", "covisitation", "own_history", "segment_popular", "trending", "fresh")
+"""Generators in their fixed order; `sources` of a list row is a bit mask over them."""
+
+REASONS = (
+    "for_you",  # nearest to the user's taste
+    "because_of",  # goes with `reason_item`
+    "again",  # the user's own item, due again
+    "popular",  # popular in the user's segment
+    "trending",
+    "new",
+    "promoted",
+)
+"""Reason codes of a list entry; a row stores the index."""
+
+RUNGS = ("heavy", "light", "retrieval", "previous", "popularity")
+"""Degradation ladder, best first; a row stores the index."""
+
+LISTS = Table(
+    "lists",
+    "one row per user of a publication: parallel arrays of k + spares entries, best first",
+    pa.schema(
+        [
+            ("user_key", pa.int32()),
+            ("variant", pa.string()),
+            ("rung", pa.int8()),
+            ("items", pa.list_(pa.int32())),
+            ("scores", pa.list_(pa.float32())),
+            ("sources", pa.list_(pa.int16())),
+            ("reasons", pa.list_(pa.int8())),
+            ("reason_items", pa.list_(pa.int32())),  # item key, -1 when the reason needs none
+            ("ranks_before", pa.list_(pa.int16())),  # 1-based rank before the re-rank
+            ("propensities", pa.list_(pa.float32())),  # 1.0 for deterministic places
+            ("short_reason", pa.string()),  # null when the list is full
+        ]
+    ),
+    ("user_key",),
+)

@@ -1,0 +1,1 @@
+"""Publishing lists and serving them from PostgreSQL."""

@@ -1,0 +1,210 @@
+"""A snapshot, opened: users, items and events by key, read only for the days asked.
+
+The events of each UTC day are an artifact of their own (`events/<day>`), so freezing a night costs
+what is new, not the history; the snapshot lists the artifacts it is made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys_tasks import schema
+from recsys_tasks.clock import parse_day, start_of
+from recsys_tasks.config import Config, config_hash
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact, Lake
+
+
+@dataclass(frozen=True)
+class Events:
+    """Interactions as parallel arrays, sorted by user, time, item. `weight` is the event kind's."""
+
+    user: Keys
+    item: Keys
+    ts: npt.NDArray[np.int64]
+    event: npt.NDArray[np.int8]
+    weight: npt.NDArray[np.float32]
+    price: npt.NDArray[np.float32]
+    quantity: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Events:
+        """The rows where `mask` is true, in the same order."""
+        return Events(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+
+    def before(self, ts: int) -> Events:
+        """Rows strictly before a second."""
+        return self.where(self.ts < ts)
+
+    def between(self, start: int, end: int) -> Events:
+        """Rows in [start, end)."""
+        return self.where((self.ts >= start) & (self.ts < end))
+
+    def of_kinds(self, codes: Iterable[int]) -> Events:
+        """Rows of these event codes."""
+        return self.where(np.isin(self.event, list(codes)))
+
+    def offsets(self, n_users: int) -> npt.NDArray[np.int64]:
+        """`[n_users + 1]`: rows of user key u are [offsets[u], offsets[u + 1])."""
+        return np.searchsorted(self.user, np.arange(n_users + 1)).astype(np.int64)
+
+
+def events_from_table(table: pa.Table, weights: tuple[float, ...]) -> Events:
+    """Arrays of a checked EVENTS table, sorted by user, time, item."""
+    column = {name: table[name].to_numpy() for name in table.column_names}
+    order = np.lexsort((column["event"], column["item_key"], column["ts"], column["user_key"]))
+    event = column["event"][order]
+    return Events(
+        user=column["user_key"][order],
+        item=column["item_key"][order],
+        ts=column["ts"][order],
+        event=event,
+        weight=np.asarray(weights, np.float32)[event],
+        price=column["price"][order],
+        quantity=column["quantity"][order],
+    )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One frozen night: what was known before `as_of`."""
+
+    config: Config
+    lake: Lake
+    artifact: Artifact
+
+    @property
+    def as_of(self) -> date:
+        """The night's date; its cutoff is 00:00 UTC of it."""
+        return parse_day(self.artifact.key)
+
+    @cached_property
+    def users(self) -> pd.DataFrame:
+        """Users by key (row number = user_key): user_id and declared attributes."""
+        table = pq.read_table(self.artifact.file("users.parquet"))
+        return schema.users(self.config).check(table, str(self.artifact.path)).to_pandas()
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """Items by key (row number = item_key): id, title, available_from, available, attributes."""
+        table = pq.read_table(self.artifact.file("items.parquet"))
+        return schema.items(self.config).check(table, str(self.artifact.path)).to_pandas()
+
+    @cached_property
+    def parts(self) -> Mapping[date, str]:
+        """Day → reference of its events artifact, in time order."""
+        raw = json.loads(self.artifact.file("parts.json").read_text())
+        return {parse_day(day): raw[day] for day in sorted(raw)}
+
+    @property
+    def first_day(self) -> date:
+        """First day with events."""
+        return min(self.parts)
+
+    @property
+    def n_users(self) -> int:
+        """User keys run from 0 to n_users - 1."""
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        """Item keys run from 0 to n_items - 1."""
+        return len(self.items)
+
+    def event_files(self, since: date | None = None, before: date | None = None) -> list[str]:
+        """Parquet files of the days in [since, before), for DuckDB and pyarrow."""
+        return [
+            str(self.lake.get(reference).file("events.parquet"))
+            for day, reference in self.parts.items()
+            if (since is None or day >= since) and day < (before or self.as_of)
+        ]
+
+    def events(self, since: date | None = None, before: date | None = None) -> Events:
+        """Events of the days in [since, before), as arrays; `before` defaults to as_of."""
+        files = self.event_files(since, before)
+        tables = [pq.read_table(file) for file in files] or [schema.EVENTS.schema.empty_table()]
+        return events_from_table(pa.concat_tables(tables), self.config.event_weights)
+
+    def existing_items(self, cutoff: int) -> Keys:
+        """Keys of the items that exist before a second, sorted."""
+        keys: Keys = np.flatnonzero(self.items["available_from"].to_numpy() < cutoff).astype(np.int32)
+        return keys
+
+
+def open_snapshot(config: Config, lake: Lake, as_of: date) -> Snapshot:
+    """The newest snapshot of a night. Raises ArtifactError when the night has none."""
+    return Snapshot(config, lake, lake.require("snapshot", as_of.isoformat()))
+
+
+def write_events_day(lake: Lake, day: date, events: pa.Table, source: str) -> Artifact:
+    """Store one day's keyed events; a no-op when the same rows are stored already.
+
+    `source` is the content hash of what the rows were made from. Raises SchemaError.
+    """
+    table = schema.EVENTS.check(events, f"events of {day}")
+    inputs = {"source": source}
+    fingerprint = lake.fingerprint("events", day.isoformat(), inputs, "")
+    found = lake.find("events", day.isoformat(), fingerprint)
+    if found is not None:
+        return found
+    with lake.writing("events", day.isoformat(), inputs=inputs) as draft:
+        pq.write_table(table, draft.path / "events.parquet")
+        draft.rows = table.num_rows
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def write_snapshot(
+    config: Config,
+    lake: Lake,
+    as_of: date,
+    *,
+    users: pa.Table,
+    items: pa.Table,
+    parts: Mapping[date, Artifact],
+    facts: Mapping[str, object] | None = None,
+) -> Snapshot:
+    """Store a snapshot made of day artifacts; a no-op when it is stored already. Raises SchemaError."""
+    where = f"snapshot of {as_of}"
+    users = schema.users(config).check(users, where).sort_by("user_key")
+    items = schema.items(config).check(items, where).sort_by("item_key")
+    listed = {day.isoformat(): parts[day].reference for day in sorted(parts) if start_of(day) < start_of(as_of)}
+    inputs = {
+        "users": _table_hash(users),
+        "items": _table_hash(items),
+        **{f"events/{day.isoformat()}": parts[day].content for day in parts},
+    }
+    key, settings = as_of.isoformat(), config_hash(config.users, config.items, config.events)
+    found = lake.find("snapshot", key, lake.fingerprint("snapshot", key, inputs, settings))
+    if found is not None:
+        return Snapshot(config, lake, found)
+    with lake.writing("snapshot", key, inputs=inputs, config=settings) as draft:
+        pq.write_table(users, draft.path / "users.parquet")
+        pq.write_table(items, draft.path / "items.parquet")
+        (draft.path / "parts.json").write_text(json.dumps(listed, indent=1))
+        draft.rows = sum(artifact.rows for artifact in parts.values())
+        draft.facts = {"users": users.num_rows, "items": items.num_rows, **(facts or {})}
+    assert draft.artifact is not None
+    return Snapshot(config, lake, draft.artifact)
+
+
+def _table_hash(table: pa.Table) -> str:
+    """Hash of a table's rows, by its Arrow stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+
+    return hashlib.sha256(sink.getvalue()).hexdigest()[:16]
