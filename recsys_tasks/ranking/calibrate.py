@@ -1,0 +1,97 @@
+"""Raw ranker scores to probabilities: isotonic regression kept as a few JSON knots.
+
+The fit is centred: each block of the isotonic regression becomes one knot at the mean raw score of its
+rows, and scores between knots are interpolated, so that a step does not tie all candidates on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import isotonic_regression
+
+from recsys_tasks.metrics import calibration_error
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+POSITIVES_PER_KNOT = 20
+"""Fewest positives behind a knot: with fewer, the steepest (top) end of the curve is noise."""
+TILT = 1e-5
+"""Share of the score that only keeps the raw order where the curve is flat."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Knots of a monotone curve from raw score to P(objective within W days | candidate).
+
+    `raw` strictly increases, `probability` never decreases; `centre` and `scale` (raw units) shape the tilt;
+    `error` is the expected calibration error on users that the curve was not fitted on, in [0, 1].
+    """
+
+    raw: tuple[float, ...]
+    probability: tuple[float, ...]
+    centre: float
+    scale: float
+    error: float
+
+    def apply(self, raw: npt.NDArray[np.floating[Any]]) -> Floats:
+        """`[rows]` in [0, 1], strictly increasing with `raw` up to the precision of float64."""
+        wide = raw.astype(np.float64)
+        curve = np.interp(wide, self.raw, self.probability)
+        squashed = 0.5 * (1.0 + np.tanh((wide - self.centre) / (2.0 * self.scale)))
+        return np.asarray((1.0 - TILT) * curve + TILT * squashed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+        """What `as_dict` wrote."""
+        return cls(**{**values, "raw": tuple(values["raw"]), "probability": tuple(values["probability"])})
+
+
+def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Bools, half: Bools) -> Calibration:
+    """Fit the curve on all rows; measure its error across halves of the users.
+
+    `raw`, `outcome`, `half` are `[rows]`, of users held out of the ranker with all their candidates; `half` is the
+    same for all rows of a user. The error is that of a curve fitted on one half and judged on the other, both ways.
+    """
+    wide = raw.astype(np.float64)
+    crossed = np.zeros(len(wide))
+    for side in (half, ~half):
+        crossed[~side] = np.interp(wide[~side], *_knots(wide[side], outcome[side]))
+    scale = float(np.std(wide)) if len(wide) else 0.0
+    knots = _knots(wide, outcome)
+    return Calibration(
+        raw=tuple(knots[0].tolist()),
+        probability=tuple(knots[1].tolist()),
+        centre=float(np.mean(wide)) if len(wide) else 0.0,
+        scale=scale if scale > 0 else 1.0,
+        error=calibration_error(crossed, outcome),
+    )
+
+
+def _knots(raw: Floats, outcome: Bools) -> tuple[Floats, Floats]:
+    """Raw scores `[knots]` and probabilities `[knots]`; (0, 0) where there are no rows."""
+    if len(raw) == 0:
+        return np.zeros(1), np.zeros(1)
+    order = np.argsort(-raw, kind="stable")
+    # Bins from the top, each with enough positives; equal raw scores stay in one bin.
+    run = np.concatenate([[0], np.cumsum(np.diff(raw[order]) != 0)])
+    bin_of = (np.cumsum(outcome[order]) - outcome[order]) // POSITIVES_PER_KNOT
+    bin_of = bin_of[np.searchsorted(run, run, side="left")]
+    bin_of = np.minimum(bin_of, max(0, int(outcome.sum()) // POSITIVES_PER_KNOT - 1))
+    rows = np.bincount(bin_of).astype(np.float64)
+    centre = np.bincount(bin_of, weights=raw[order])
+    hits = np.bincount(bin_of, weights=outcome[order].astype(np.float64))
+    used = np.flatnonzero(rows)[::-1]
+    fit = isotonic_regression(hits[used] / rows[used], weights=rows[used])
+    blocks = fit.blocks[:-1]
+    weight = np.add.reduceat(rows[used], blocks)
+    return np.add.reduceat(centre[used], blocks) / weight, fit.x[blocks]

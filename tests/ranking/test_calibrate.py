@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from recsys_tasks.ranking import calibrate
+from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
+
+
+def halves(n: int) -> np.ndarray:
+    return np.arange(n) % 2 == 0
+
+
+def test_knots_are_block_means(monkeypatch):
+    monkeypatch.setattr(calibrate, "POSITIVES_PER_KNOT", 1)
+    raw = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    outcome = np.array([False, True, False, False, True])
+    # From the top, a bin ends with each positive: {5}, {4, 3, 2}, and {1} joins the last full bin.
+    # Rates {4, 3, 2, 1} = 1/4 at mean 2.5, {5} = 1 at 5: already isotonic.
+    fit = fit_calibration(raw, outcome, halves(5))
+    assert fit.raw == (2.5, 5.0)
+    assert fit.probability == (0.25, 1.0)
+    # Halfway between the knots: (0.25 + 1) / 2.
+    np.testing.assert_allclose(fit.apply(np.array([3.75])), [0.625], atol=2e-5)
+
+
+def test_order_is_strict_on_flat_parts_and_scores_stay_in_range():
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=5000)
+    fit = fit_calibration(raw, rng.random(5000) < 0.1, halves(5000))
+    grid = np.linspace(-8, 8, 400)
+    scores = fit.apply(grid)
+    assert (np.diff(scores) > 0).all()
+    assert scores.min() >= 0 and scores.max() <= 1
+
+
+def test_recovers_true_probabilities_and_reports_an_honest_error():
+    rng = np.random.default_rng(1)
+    raw = rng.normal(size=60_000) * 2 - 3
+    truth = 1 / (1 + np.exp(-raw))
+    fit = fit_calibration(raw * 5, rng.random(60_000) < truth, halves(60_000))
+    assert np.abs(fit.apply(raw * 5) - truth).mean() < 0.01
+    assert fit.error < 0.01
+    noise = fit_calibration(rng.normal(size=300), rng.random(300) < 0.5, halves(300))
+    assert noise.error > 0.005  # fitted and judged on the same rows it would be 0
+
+
+def test_survives_json_and_rows_without_positives():
+    fit = fit_calibration(np.array([0.5, 0.1, 0.1]), np.zeros(3, bool), halves(3))
+    again = Calibration.from_dict(json.loads(json.dumps(fit.as_dict())))
+    assert again == fit
+    assert again.apply(np.array([0.3]))[0] < 1e-4
+    empty = fit_calibration(np.zeros(0), np.zeros(0, bool), np.zeros(0, bool))
+    assert empty.apply(np.array([1.0]))[0] < 1e-4
