@@ -1,0 +1,143 @@
+"""A gate decision: a value, its plain words, and where it is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Literal
+
+from recsys_tasks.lake import Artifact, Lake
+
+Verdict = Literal["promote", "reject", "hold", "refuse"]
+_WORST_FIRST: tuple[Verdict, ...] = ("refuse", "reject", "hold")
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """One rule: what was allowed (`bound`), what was seen (`value`), both None where not a number.
+
+    `leads_to` is the verdict of failing it; None for evidence that another rule sums up.
+    """
+
+    name: str
+    bound: float | None
+    value: float | None
+    passed: bool
+    words: str
+    leads_to: Verdict | None = "reject"
+
+
+@dataclass(frozen=True)
+class GateContext:
+    """What the rules need besides the evaluations.
+
+    The gate window is [window_start, as_of). `champion_age_days` counts from the champion's promotion.
+    """
+
+    as_of: date
+    window_start: date
+    champion_age_days: int | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """A verdict with all its reasons; it moves nothing by itself."""
+
+    as_of: date
+    challenger: str
+    champion: str | None
+    verdict: Verdict
+    paragraph: str
+    rules: tuple[RuleResult, ...]
+
+    @property
+    def promotes(self) -> bool:
+        """Whether the challenger is to become champion."""
+        return self.verdict == "promote"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON: numbers that are not finite become None."""
+        return {**asdict(self), "as_of": self.as_of.isoformat(), "rules": [asdict(rule) for rule in self.rules]}
+
+
+def not_judged(challenger: str, champion: str | None, context: GateContext, why: str) -> GateDecision:
+    """A decision that says why there was no judgement (a backfill, a night off): nothing is promoted."""
+    return conclude(challenger, champion, context, (RuleResult("judged", None, None, False, f"not judged: {why}"),))
+
+
+def write_decision(lake: Lake, decision: GateDecision, inputs: Mapping[str, str], config: str) -> Artifact:
+    """Keep a decision as an artifact (`decision/<as_of>`); every verdict is kept.
+
+    `inputs` and `config` are what it was judged from: the same make a rerun find this decision.
+    """
+    with lake.writing("decision", decision.as_of.isoformat(), inputs=inputs, config=config) as draft:
+        (draft.path / "decision.json").write_text(json.dumps(decision.as_dict(), indent=1))
+        draft.rows, draft.facts = len(decision.rules), {"verdict": decision.verdict}
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def read_decision(artifact: Artifact) -> GateDecision:
+    """A kept decision."""
+    raw = json.loads(artifact.file("decision.json").read_text())
+    rules = tuple(RuleResult(**rule) for rule in raw.pop("rules"))
+    return GateDecision(**{**raw, "as_of": date.fromisoformat(raw["as_of"]), "rules": rules})
+
+
+def conclude(
+    challenger: str, champion: str | None, context: GateContext, rules: tuple[RuleResult, ...]
+) -> GateDecision:
+    """The decision that these rules make: the worst failed one leads."""
+    failed = {rule.leads_to for rule in rules if not rule.passed}
+    verdict: Verdict = next((v for v in _WORST_FIRST if v in failed), "promote")
+    said = _paragraph(
+        verdict,
+        challenger,
+        champion,
+        context.window_start,
+        context.as_of,
+        decisive=[r.words for r in rules if not r.passed and r.leads_to == verdict],
+        other=[r.words for r in rules if not r.passed and r.leads_to not in (verdict, None)],
+        passed=[r.words for r in rules if r.passed],
+    )
+    return GateDecision(context.as_of, challenger, champion, verdict, said, rules)
+
+
+# --- in words -----------------------------------------------------------------------------------
+
+_OPENING = {
+    "promote": "Release {challenger} was promoted{over}",
+    "reject": "Release {challenger} was rejected and {champion} stays",
+    "hold": "Release {challenger} is held for a person to decide, and {champion} stays meanwhile",
+    "refuse": "Release {challenger} was refused because it, or the evaluation, cannot be trusted; {champion} stays",
+}
+
+
+def _paragraph(
+    verdict: str,
+    challenger: str,
+    champion: str | None,
+    start: date,
+    end: date,
+    *,
+    decisive: Sequence[str],
+    other: Sequence[str],
+    passed: Sequence[str],
+) -> str:
+    """One paragraph: what was decided, on which days, why, what else failed and what passed."""
+    opening = _OPENING[verdict].format(
+        challenger=challenger,
+        over=f" over {champion}" if champion else " as the first release",
+        champion=champion or "no release (popularity lists)",
+    )
+    text = f"{opening}, judged on what users did from {start} up to, not including, {end}."
+    if decisive:
+        text += f" Why: {'; '.join(decisive)}."
+    if other:
+        text += f" It also failed: {'; '.join(other)}."
+    if passed:
+        text += f" {'It passed' if verdict == 'promote' else 'What was in order'}: {'; '.join(passed)}."
+    return text

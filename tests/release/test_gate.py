@@ -1,0 +1,184 @@
+"""Every verdict of the gate, from literal per-user metrics."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recsys_tasks.config import GateConfig
+from recsys_tasks.errors import DataError
+from recsys_tasks.lake import Lake
+from recsys_tasks.release.decision import GateContext, GateDecision, not_judged, read_decision, write_decision
+from recsys_tasks.release.evaluate import Evaluation
+from recsys_tasks.release.gate import decide
+
+RULES = GateConfig(min_users=50, min_slice_users=50, bootstrap_samples=400)
+RNG = np.random.default_rng(1)
+BASE = np.where(RNG.random(400) < 0.5, 0, RNG.random(400)) * 0.5
+NOISE = RNG.normal(0, 0.02, 400)
+CONTEXT = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion_age_days=3)
+
+
+def measured(system: str, values: Any, **changes: Any) -> Evaluation:
+    values = np.asarray(values, float)
+    users = int((~np.isnan(values)).sum())
+    summary = {"ndcg@10": 0.0, "users": float(users), "coverage@10": 0.4, "calibration_error": 0.01}
+    return Evaluation(
+        system=system,
+        users=np.arange(len(values), dtype=np.int32),
+        per_user={"ndcg@10": values},
+        summary=summary | changes.pop("summary", {}),
+        slices=changes.pop("slices", {}),
+        lists_hash=changes.pop("lists_hash", system),
+        **changes,
+    )
+
+
+CHAMPION = measured("champion", BASE)
+POPULARITY = measured("popularity", BASE * 0.5)
+
+
+def judge(challenger: Evaluation, champion: Evaluation | None = CHAMPION, **changes: Any) -> GateDecision:
+    context = changes.pop("context", CONTEXT)
+    return decide(challenger, champion, changes.pop("baseline", POPULARITY), RULES, context, **changes)
+
+
+def failed(decision: GateDecision) -> set[str]:
+    return {r.name for r in decision.rules if not r.passed and r.leads_to}
+
+
+def test_clearly_better_is_promoted_and_says_why() -> None:
+    decision = judge(measured("r2", BASE * 1.2))
+    assert decision.promotes and not failed(decision)
+    assert decision.paragraph.startswith(
+        "Release r2 was promoted over champion, judged on what users did from 2026-03-03"
+    )
+    assert "+20.0%" in decision.paragraph
+    by_name = {r.name: r for r in decision.rules}
+    assert by_name["better"].bound == 0.95 and by_name["better"].value == 1.0
+    assert by_name["coverage"].bound == 0.5 and by_name["coverage"].value == 1.0
+    assert by_name["calibration"].value == 0.01 and by_name["min_users"].value == 400
+
+
+def test_worse_is_rejected() -> None:
+    decision = judge(measured("r2", BASE * 0.9))
+    assert decision.verdict == "reject" and failed(decision) == {"better_or_fresher"}
+    assert "rejected and champion stays" in decision.paragraph and "-10.0%" in decision.paragraph
+
+
+def test_noise_is_not_a_gain() -> None:
+    assert judge(measured("r2", BASE + NOISE - NOISE.mean())).verdict == "reject"
+
+
+@pytest.mark.parametrize(("age", "verdict"), [(7, "reject"), (8, "promote"), (None, "reject")])
+def test_a_release_that_is_not_worse_replaces_an_old_champion(age: int | None, verdict: str) -> None:
+    context = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion_age_days=age)
+    assert judge(measured("r2", BASE * 0.9995), context=context).verdict == verdict
+
+
+def test_identical_lists_are_no_difference_however_old_the_champion() -> None:
+    context = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion_age_days=90)
+    decision = judge(measured("r2", BASE, lists_hash="champion"), context=context)
+    assert decision.verdict == "reject" and failed(decision) == {"differs"}
+    assert "no difference" in decision.paragraph
+
+
+def test_first_release_must_beat_popularity() -> None:
+    assert judge(measured("r1", BASE), None).promotes
+    decision = judge(measured("r1", BASE), None, baseline=measured("popularity", BASE + NOISE))
+    assert decision.verdict == "reject" and failed(decision) == {"first_beats_popularity"}
+    assert "no release (popularity lists) stays" in decision.paragraph
+
+
+def test_later_release_must_not_fall_below_popularity() -> None:
+    decision = judge(measured("r2", BASE * 1.2), baseline=measured("popularity", BASE * 2))
+    assert decision.verdict == "reject" and failed(decision) == {"not_below_popularity"}
+
+
+def test_empty_window_is_rejected_in_words() -> None:
+    nothing = np.full(400, np.nan)
+    decision = judge(measured("r2", nothing), measured("champion", nothing), baseline=measured("popularity", nothing))
+    assert decision.verdict == "reject" and failed(decision) == {"min_users"}
+    assert "nobody did anything in the gate window" in decision.paragraph and "nan" not in decision.paragraph
+
+
+def test_too_few_users_promote_nothing() -> None:
+    few = np.where(np.arange(400) < 49, BASE, np.nan)
+    decision = judge(measured("r2", few * 2), measured("champion", few))
+    assert decision.verdict == "reject" and "min_users" in failed(decision)
+    assert "only 49 users" in decision.paragraph
+
+
+def test_broken_scores_are_refused_whatever_the_gain() -> None:
+    decision = judge(measured("r2", BASE * 2, fault="3 scores are NaN"))
+    assert decision.verdict == "refuse" and "3 scores are NaN" in decision.paragraph
+
+
+def test_evaluation_that_cannot_tell_shuffled_from_real_is_refused() -> None:
+    r2 = measured("r2", BASE * 1.2)
+    assert judge(r2, shuffled=measured("shuffled", BASE * 0.1)).promotes
+    decision = judge(r2, shuffled=measured("shuffled", RNG.permutation(BASE * 1.2)))
+    assert decision.verdict == "refuse" and failed(decision) == {"real_beats_shuffled"}
+
+
+def test_calibration_and_coverage_are_bounds() -> None:
+    decision = judge(measured("r2", BASE * 1.2, summary={"calibration_error": 0.051, "coverage@10": 0.19}))
+    assert decision.verdict == "reject" and failed(decision) == {"calibration", "coverage"}
+    assert judge(measured("r2", BASE * 1.2, summary={"calibration_error": 0.05, "coverage@10": 0.2})).promotes
+
+
+def slice_case(loss: float, size: int) -> Evaluation:
+    group = np.arange(400) < size
+    return measured("r2", BASE * np.where(group, 1 - loss, 1.4), slices={"country=DE": group, "all": group | True})
+
+
+def test_a_guarded_group_that_is_surely_worse_holds_the_release() -> None:
+    decision = judge(slice_case(0.2, 100))
+    assert decision.verdict == "hold" and failed(decision) == {"slice:country=DE"}
+    assert "country=DE (100): -20.0%" in decision.paragraph and "a person" in decision.paragraph
+
+
+def test_a_small_loss_or_a_small_group_holds_nothing() -> None:
+    assert judge(slice_case(0.04, 100)).promotes
+    decision = judge(slice_case(0.2, 49))
+    assert decision.promotes and "slice:country=DE" not in {r.name for r in decision.rules}
+
+
+def test_many_groups_of_noise_hold_nothing() -> None:
+    # 60 random halves with noisy differences: uncorrected, some would fall below the bound by luck
+    rng = np.random.default_rng(3)
+    values = np.clip(BASE * 1.2 + rng.normal(0, 0.3, 400) * (BASE > 0), 0, None)
+    groups = {f"group {g:02d}": rng.random(400) < 0.25 for g in range(60)}
+    champion = measured("champion", np.full(400, values.mean() * 0.93))
+    assert judge(measured("r2", values, slices=groups), champion).verdict != "hold"
+
+
+def test_same_inputs_same_decision_whatever_the_order_of_groups() -> None:
+    groups = {f"g{g}": np.arange(400) % 4 == g for g in range(4)}
+    one = judge(measured("r2", BASE * 1.1 + NOISE, slices=groups))
+    two = judge(measured("r2", BASE * 1.1 + NOISE, slices=dict(reversed(groups.items()))))
+    assert one == two
+
+
+def test_other_users_are_an_error() -> None:
+    with pytest.raises(DataError, match="same users and window"):
+        judge(measured("r2", BASE[:300]))
+
+
+def test_decision_survives_the_lake(tmp_path: Path) -> None:
+    champion = measured("champion", np.zeros(400))  # an infinite relative gain must stay valid JSON
+    decision = judge(measured("r2", BASE, slices={"s": np.ones(400, bool)}), champion)
+    lake = Lake(tmp_path)
+    artifact = write_decision(lake, decision, {"challenger": "r2"}, "")
+    assert read_decision(artifact) == decision
+    json.dumps(decision.as_dict(), allow_nan=False)
+
+
+def test_backfill_is_not_judged() -> None:
+    decision = not_judged("r2", "champion", CONTEXT, "backfill")
+    assert not decision.promotes and "not judged: backfill" in decision.paragraph
