@@ -1,0 +1,62 @@
+# The two commands a newcomer needs: `make demo` and `make test`. Both set everything up first.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMP := .venv/.installed
+UV_VERSION := 0.13.9
+
+# Cached bytecode halves TensorFlow's import in every one of the nightly tasks.
+export PYTHONDONTWRITEBYTECODE :=
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help setup demo airflow test test-slow lint format lock bench-quality clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(STAMP)  ## build the environment in .venv (a no-op when requirements.txt has not changed)
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11)' 2>/dev/null \
+	  || { echo "Nightshelf needs Python 3.11 as '$(PYTHON)'; set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip sync -q --python $(BIN)/python requirements.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: setup  ## three simulated nights through the real Airflow scheduler, then a summary
+	@$(BIN)/python -m recsys_tasks.launcher demo
+
+airflow: setup  ## keep Airflow and its UI up on 127.0.0.1 until Ctrl-C
+	@$(BIN)/python -m recsys_tasks.launcher airflow
+
+test: setup  ## every test but the slow ones
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup  ## the tests that run whole nights through Airflow
+	@$(BIN)/python -m pytest -m slow
+
+lint: setup  ## ruff, mypy strict, the import rule
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup  ## rewrite the sources as ruff wants them
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+lock: $(BIN)/uv  ## compile requirements.in into requirements.txt
+	@$(BIN)/uv pip compile -q --python-version 3.11 requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile -q --python-version 3.11 benchmarks/requirements-peers.in -o benchmarks/requirements-peers.txt
+
+bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (needs RECSYS_TEST_DATA)
+	@$(BIN)/python -m benchmarks.quality
+
+.venv-peers/.installed: benchmarks/requirements-peers.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@$(BIN)/uv pip sync -q --python .venv-peers/bin/python benchmarks/requirements-peers.txt
+	@touch $@
+
+clean:  ## remove everything that the targets above made
+	rm -rf .venv .venv-peers build .mypy_cache .ruff_cache .pytest_cache *.egg-info
