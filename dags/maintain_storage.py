@@ -1,0 +1,17 @@
+"""Each week: remove artifacts and publications that nothing needs any more."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, task
+from airflow.sdk.timezone import utcnow
+from recsys_airflow import cron, dag_arguments, settings
+
+with DAG("maintain_storage", doc_md=__doc__, **dag_arguments(cron(settings().schedule.maintain_storage), "storage")):
+
+    @task
+    def sweep() -> str:
+        from recsys_tasks.pipeline import run_maintain_storage
+
+        return str(run_maintain_storage(utcnow().date()))
+
+    sweep()

@@ -1,0 +1,10 @@
+"""Measure the published lists: coverage, churn, drift, and what readers did with earlier ones."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, task
+from recsys_airflow import PUBLICATION, after, dag_arguments, stage
+from recsys_alerts import deliver_alerts
+
+with DAG("monitor_recommendations", doc_md=__doc__, **dag_arguments(after(PUBLICATION), "monitoring")):
+    stage("monitor")() >> task(deliver_alerts)()

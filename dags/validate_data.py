@@ -1,0 +1,9 @@
+"""The first DAG of the night: read what is new in the shop, check it, freeze a snapshot."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+from recsys_airflow import SNAPSHOT, dag_arguments, nightly, stage
+
+with DAG("validate_data", doc_md=__doc__, **dag_arguments(nightly(), "data")):
+    stage("extract")() >> stage("freeze", emits=SNAPSHOT)()

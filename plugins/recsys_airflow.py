@@ -1,0 +1,211 @@
+"""How Airflow sees the pipeline: assets, schedules, default arguments, the night's date, errors.
+
+Every Airflow process loads this file, so it imports nothing heavy; a stage's libraries are imported
+inside its task.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    CronPartitionTimetable,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    PartitionedAssetTimetable,
+    PartitionedAtRuntime,
+    RetryAction,
+    RetryRule,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.timezone import utcnow
+from recsys_alerts import IncidentAlert
+
+from recsys_tasks.config import Config, load_config, read_environment
+from recsys_tasks.errors import ConfigError, RecsysError, TransientError
+
+# --- assets: one a hand-over, updated on every successful run, keyed by the night's date -----------
+
+SNAPSHOT = Asset("snapshot", group="nightshelf")
+TOWER = Asset("tower", group="nightshelf")
+INDEX = Asset("index", group="nightshelf")
+RELEASE = Asset("release", group="nightshelf")
+PUBLICATION = Asset("publication", group="nightshelf")
+
+_MINUTES = {
+    "extract": 120,
+    "freeze": 60,
+    "train_two_tower": 360,
+    "embed": 120,
+    "build_index": 60,
+    "build_examples": 180,
+    "train_ranker": 180,
+    "judge": 120,
+    "prepare_publication": 60,
+    "precompute_shard": 180,
+    "publish": 60,
+    "monitor": 60,
+}
+
+
+@functools.cache
+def settings() -> Config:
+    """The settings file, read once a process. Raises ConfigError, which Airflow shows as an import error."""
+    return load_config(read_environment().config_path)
+
+
+# --- schedules -------------------------------------------------------------------------------------
+
+
+def nightly() -> CronPartitionTimetable | PartitionedAtRuntime:
+    """Each night of a real shop; a simulated shop's nights come when they are triggered with a date."""
+    if settings().clock == "simulated":
+        return PartitionedAtRuntime()
+    return CronPartitionTimetable(settings().schedule.nightly, timezone="UTC", key_format="%Y-%m-%d")
+
+
+def after(*assets: Asset) -> PartitionedAssetTimetable:
+    """Once all assets exist for one date."""
+    return PartitionedAssetTimetable(assets=functools.reduce(lambda a, b: a & b, assets))
+
+
+def cron(expression: str) -> CronTriggerTimetable | None:
+    """By the wall clock; never for a simulated shop, whose dates are not today's."""
+    return None if settings().clock == "simulated" else CronTriggerTimetable(expression, timezone="UTC")
+
+
+# --- what every DAG and task shares ----------------------------------------------------------------
+
+
+def retry_policy() -> ExceptionRetryPolicy:
+    """The outside world is tried again; what a person must correct is not."""
+    return ExceptionRetryPolicy(
+        rules=[
+            RetryRule(exception=TransientError, action=RetryAction.RETRY, reason="the outside world failed"),
+            RetryRule(exception=RecsysError, action=RetryAction.FAIL, reason="a person must correct this first"),
+        ]
+    )
+
+
+def dag_arguments(schedule: Any, *tags: str) -> dict[str, Any]:
+    """Keyword arguments of every DAG: one run at a time, because a night builds on the night before."""
+    return {
+        "schedule": schedule,
+        "catchup": False,
+        "max_active_runs": 1,
+        "tags": ["nightshelf", *tags],
+        "on_failure_callback": IncidentAlert(),
+        "default_args": {
+            "owner": "nightshelf",
+            "retries": 2,
+            "retry_delay": timedelta(seconds=30),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=15),
+            "retry_policy": retry_policy(),
+            "execution_timeout": timedelta(minutes=60),
+        },
+    }
+
+
+def stage(name: str, *, emits: Asset | None = None) -> Any:
+    """A task that runs one stage for the night's date: call the result to put it into a DAG."""
+    options: dict[str, Any] = {"task_id": name, "execution_timeout": timedelta(minutes=_MINUTES[name])}
+    if name == "precompute_shard":
+        options["map_index_template"] = "shard {{ shard }}"
+
+    @task(outlets=[emits] if emits else [], **options)
+    def body(shard: int | None = None) -> str:
+        return run_stage_task(name, shard, emits)
+
+    return body
+
+
+def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
+    """Run a stage in a task: find the date, map errors, emit the asset; returns one line for people."""
+    context = get_current_context()
+    context["shard"] = shard  # type: ignore[typeddict-unknown-key]  # for map_index_template
+    with as_airflow_errors(name, context):
+        as_of = resolve_as_of(context)
+        from recsys_tasks.pipeline import run_stage
+
+        result = run_stage(name, as_of, shard=shard, now=utcnow())
+    if emits:
+        event = context["outlet_events"][emits]
+        event.extra = {"as_of": as_of.isoformat(), "artifact": result.artifact, "rows": result.rows}
+        event.add_partitions(as_of.isoformat())
+    return str(result.summary())
+
+
+# --- the night's date ------------------------------------------------------------------------------
+
+
+def resolve_as_of(context: Mapping[str, Any]) -> date:
+    """The night's date: partition key, else `conf["as_of"]`, else the triggering asset events.
+
+    `logical_date` is None in runs that assets trigger, so nothing is keyed on it.
+    Raises ConfigError when there is no date, when it is no date, or when events disagree.
+    """
+    run = context["dag_run"]
+    where = f"run {run.run_id} of {run.dag_id}"
+    found = (
+        _names(getattr(run, "partition_key", None))
+        or _names((run.conf or {}).get("as_of"))
+        or _names(*_event_dates(context.get("triggering_asset_events") or {}))
+    )
+    remedy = 'trigger the DAG with a partition key or with conf {"as_of": "YYYY-MM-DD"}'
+    if len(found) != 1:
+        raise ConfigError(expected="one date for this run", found=f"{found or 'none'}", where=where, remedy=remedy)
+    try:
+        return date.fromisoformat(found[0])
+    except ValueError as error:
+        raise ConfigError(expected="a date as YYYY-MM-DD", found=repr(found[0]), where=where, remedy=remedy) from error
+
+
+def _names(*values: Any) -> list[str]:
+    return sorted({str(value).strip() for value in values if value})
+
+
+def _event_dates(events: Mapping[Any, Any]) -> Iterator[Any]:
+    for asset in events:
+        for event in events[asset]:
+            yield getattr(event, "partition_key", None) or (event.extra or {}).get("as_of")
+
+
+# --- errors ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[None]:
+    """Record an error for the alert, then fail without a retry unless the outside world is to blame.
+
+    A DAG-level callback gets no exception, so the four parts are written to
+    `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first, and removed when a later try succeeds.
+    """
+    from recsys_tasks.monitoring.incidents import clear_error, record_error
+
+    folder, name = _error_place(context)
+    try:
+        yield
+    except AirflowException:
+        raise
+    except (Exception, AirflowTaskTimeout) as error:
+        record_error(folder, name, stage_name, error)
+        if isinstance(error, RecsysError) and not error.retryable:
+            raise AirflowFailException(str(error)) from error
+        raise
+    clear_error(folder, name)
+
+
+def _error_place(context: Mapping[str, Any]) -> tuple[Path, str]:
+    run, instance = context["dag_run"], context["ti"]
+    shard = getattr(instance, "map_index", -1)
+    name = instance.task_id if shard is None or shard < 0 else f"{instance.task_id}.{shard}"
+    return read_environment().home / "errors" / run.dag_id / run.run_id, name

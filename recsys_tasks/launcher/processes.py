@@ -1,0 +1,141 @@
+"""Child processes of the launcher: started each in its own session, watched, measured, none left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+_STOP_SECONDS = 8.0
+
+
+class Fleet:
+    """A set of children. `stop()` ends them and everything that they started, also what was re-parented."""
+
+    def __init__(self, environment: Mapping[str, str], logs: Path) -> None:
+        self._environment = dict(environment)
+        self._logs = logs
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start one child; its output goes to `logs/name.log`."""
+        with (self._logs / f"{name}.log").open("ab") as log:
+            self._children[name] = subprocess.Popen(
+                command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def run(self, name: str, command: Sequence[str]) -> None:
+        """Run one command to its end. Raises RuntimeError with the end of its log when it fails."""
+        self.start(name, command)
+        code = self._children[name].wait()
+        del self._children[name]
+        if code:
+            raise RuntimeError(f"{name} ended with code {code}:\n{self.log_tail(name)}")
+
+    def dead(self) -> str | None:
+        """Name of a child that ended by itself, if any."""
+        return next((name for name, child in self._children.items() if child.poll() is not None), None)
+
+    def log_tail(self, name: str, lines: int = 15) -> str:
+        """The last lines that a child wrote."""
+        return "\n".join((self._logs / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
+
+    def members(self) -> list[psutil.Process]:
+        """Every living process of the children's sessions: a session outlives re-parenting."""
+        sessions = {child.pid for child in self._children.values()}
+        return [p for p in psutil.process_iter() if p.pid > 1 and _session(p.pid) in sessions]
+
+    def stop(self) -> None:
+        """TERM, wait, KILL, by pid, the newest child first."""
+        for child in reversed(list(self._children.values())):
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self.members() and time.monotonic() < deadline:
+            for child in self._children.values():
+                child.poll()
+            time.sleep(0.1)
+        left = self.members()
+        for process in left:
+            _signal(process, signal.SIGKILL)
+        psutil.wait_procs(left, timeout=5)
+        for child in self._children.values():
+            child.wait()
+        self._children.clear()
+
+
+class MemoryMeter:
+    """Samples the memory of all processes together: PSS, so that shared pages count once."""
+
+    def __init__(self, fleet: Fleet, others: Iterable[int] = (), seconds: float = 0.5) -> None:
+        self._fleet = fleet
+        self._roots = tuple(others)
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.label = "start"
+        self.peaks: dict[str, int] = {}
+
+    def start(self) -> None:
+        """Begin sampling."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End sampling."""
+        self._ended.set()
+        self._thread.join(timeout=5)
+
+    @property
+    def peak(self) -> int:
+        """Largest sum seen, in bytes."""
+        return max(self.peaks.values(), default=0)
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._seconds):
+            total = sum(map(_pss, {*(p.pid for p in self._fleet.members()), *self._trees(), os.getpid()}))
+            self.peaks[self.label] = max(total, self.peaks.get(self.label, 0))
+
+    def _trees(self) -> set[int]:
+        pids = set()
+        for root in self._roots:
+            try:
+                process = psutil.Process(root)
+                pids |= {root, *(child.pid for child in process.children(recursive=True))}
+            except psutil.Error:
+                continue
+        return pids
+
+
+def _pss(pid: int) -> int:
+    """Proportional set size in bytes; resident size where the kernel does not tell it."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        try:
+            return int(psutil.Process(pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+    return 0
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return -1
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)  # psutil checks the creation time: never a recycled pid
+    except psutil.Error:
+        return
