@@ -1,0 +1,57 @@
+"""What the pipeline asks of a shop's data, wherever it lives."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from recsys_tasks.config import Config, FilesSource
+
+
+class Source(Protocol):
+    """Rows as the shop delivers them.
+
+    Bad values stay visible for the checks: a missing or unreadable time is null; a missing number is
+    null and an unreadable one NaN; ids are text exactly as written.
+    """
+
+    def prepare(self, before: date) -> None:
+        """Called once before a night reads: the simulated shop makes its history when it has none."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Cheap hash that changes whenever any row may have changed."""
+        ...
+
+    def read_events(self, first: date | None, before: date) -> pa.Table:
+        """RAW_EVENTS rows of the UTC days in [first, before), and every row without a readable time.
+
+        Raises SchemaError when a declared column is missing.
+        """
+        ...
+
+    def count_after(self, seconds: int) -> int:
+        """Rows with a time at or after this UTC second."""
+        ...
+
+    def read_users(self) -> pa.Table:
+        """schema.raw_users rows, duplicates and missing ids included."""
+        ...
+
+    def read_items(self) -> pa.Table:
+        """schema.raw_items rows, duplicates and missing ids included."""
+        ...
+
+
+def open_source(config: Config, home: Path) -> Source:
+    """The source that the settings name; `home` is where the simulated shop keeps its files."""
+    if isinstance(config.source, FilesSource):
+        from recsys_tasks.sources.files import open_files
+
+        return open_files(config, config.source)
+    from recsys_tasks.sources.shop import ShopFiles
+
+    return ShopFiles(config, home)
