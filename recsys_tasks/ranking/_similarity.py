@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -53,7 +55,7 @@ def to_history(embeddings: Embeddings, history: npt.NDArray[np.int32], row: Ints
     """
     out = np.empty((len(items), 3), np.float32)
     bounds = np.searchsorted(row, np.arange(0, len(history) + CHUNK_USERS, CHUNK_USERS))
-    for at, (start, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for at, (start, end) in enumerate(pairwise(bounds)):
         if start == end:
             continue
         first = at * CHUNK_USERS
@@ -88,7 +90,7 @@ def content_to_history(
     if content is None:
         return out
     bounds = np.searchsorted(row, np.arange(0, len(history) + CHUNK_USERS, CHUNK_USERS))
-    for at, (start, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for at, (start, end) in enumerate(pairwise(bounds)):
         if start == end:
             continue
         past = history[at * CHUNK_USERS : (at + 1) * CHUNK_USERS]

@@ -84,14 +84,15 @@ def _knots(raw: Floats, outcome: Bools) -> tuple[Floats, Floats]:
     order = np.argsort(-raw, kind="stable")
     # Bins from the top, each with enough positives; equal raw scores stay in one bin.
     run = np.concatenate([[0], np.cumsum(np.diff(raw[order]) != 0)])
-    bin_of = (np.cumsum(outcome[order]) - outcome[order]) // POSITIVES_PER_KNOT
+    positives = outcome[order].astype(np.int64)
+    bin_of = (np.cumsum(positives) - positives) // POSITIVES_PER_KNOT
     bin_of = bin_of[np.searchsorted(run, run, side="left")]
     bin_of = np.minimum(bin_of, max(0, int(outcome.sum()) // POSITIVES_PER_KNOT - 1))
     rows = np.bincount(bin_of).astype(np.float64)
     centre = np.bincount(bin_of, weights=raw[order])
-    hits = np.bincount(bin_of, weights=outcome[order].astype(np.float64))
+    hits = np.bincount(bin_of, weights=positives.astype(np.float64))
     used = np.flatnonzero(rows)[::-1]
-    fit = isotonic_regression(hits[used] / rows[used], weights=rows[used])
-    blocks = fit.blocks[:-1]
+    fit: Any = isotonic_regression(hits[used] / rows[used], weights=rows[used])
+    blocks: npt.NDArray[np.int64] = fit.blocks[:-1]
     weight = np.add.reduceat(rows[used], blocks)
     return np.add.reduceat(centre[used], blocks) / weight, fit.x[blocks]

@@ -1,0 +1,74 @@
+"""Labels of candidates, the users' parts, and the draw of negatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.clock import start_of
+from recsys_tasks.ids import Keys
+from recsys_tasks.ranking._draws import Hashes, hashed, shares
+from recsys_tasks.ranking.inputs import Candidates
+from recsys_tasks.snapshot.dataset import Snapshot
+
+Bools = npt.NDArray[np.bool_]
+
+FOLD_A, FOLD_B, CALIBRATION_A, CALIBRATION_B = range(4)
+"""Parts of the users, by hash: two folds that train, two halves that calibrate."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Distinct (user, item) pairs of each objective as sorted codes user * n_items + item."""
+
+    n_items: int
+    codes: list[npt.NDArray[np.int64]]
+    user: npt.NDArray[np.int64]
+    """User of each distinct pair, whatever the objective."""
+
+    def labels(self, users: Keys, items: npt.NDArray[np.int32]) -> Bools:
+        """`[n, c, objectives]`."""
+        wanted = users.astype(np.int64)[:, None] * self.n_items + items
+        hits = [np.isin(wanted, codes) & (items >= 0) for codes in self.codes]
+        return np.stack(hits, axis=2)
+
+
+def truth_of(snapshot: Snapshot, since: date, before: date) -> Truth:
+    """What users did in the half-open days [since, before)."""
+    events = snapshot.events(since, before).between(start_of(since), start_of(before))
+    codes = []
+    for objective in snapshot.config.objectives:
+        chosen = events.of_kinds(snapshot.config.objective_codes(objective))
+        codes.append(np.unique(chosen.user.astype(np.int64) * snapshot.n_items + chosen.item))
+    return Truth(snapshot.n_items, codes, np.unique(np.concatenate(codes)) // snapshot.n_items)
+
+
+def user_parts(users: Keys, calibration_share: float, seed: int) -> npt.NDArray[np.int8]:
+    """`[n]`: which part each user belongs to, the same in every window and on every night."""
+    draw = shares(hashed(users, seed))
+    trains = np.where(draw < (1 + calibration_share) / 2, FOLD_A, FOLD_B)
+    holds = np.where(draw < calibration_share / 2, CALIBRATION_A, CALIBRATION_B)
+    return np.where(draw < calibration_share, holds, trains).astype(np.int8)
+
+
+def sampled(
+    candidates: Candidates, positive: Bools, part: npt.NDArray[np.int8], draw: Hashes, negatives: int
+) -> tuple[Bools, npt.NDArray[np.float32]]:
+    """What is kept, `[n, c]`, and how many candidates each kept row stands for.
+
+    All of a calibration user's candidates; of the others every positive and `negatives` drawn from the rest.
+    """
+    there = candidates.items >= 0
+    negative = there & ~positive
+    order = np.argsort(np.where(negative, draw, np.uint64(2**64 - 1)), axis=1, kind="stable")
+    place = np.empty(order.shape, np.int64)
+    np.put_along_axis(place, order, np.arange(order.shape[1])[None, :], axis=1)
+    whole = (part >= CALIBRATION_A)[:, None]
+    keep = there & (positive | whole | (place < negatives))
+    available = negative.sum(axis=1, keepdims=True)
+    kept = (negative & keep).sum(axis=1, keepdims=True)
+    weight = np.where(negative, available / np.maximum(kept, 1), 1.0)
+    return keep, weight.astype(np.float32)

@@ -1,0 +1,236 @@
+"""The rankers: a light one cuts the candidates, a heavy one orders the survivors, each score a probability.
+
+The heavy ranker learns from survivors of a light ranker that never saw their user's labels: two light rankers are
+trained on half of the users each and cut the other half; a third, on both halves, cuts for serving. Calibration
+uses users that none of them saw. With too little history the release has no ranker, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.config import Config, config_hash
+from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.ranking._groups import runs, surviving
+from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
+from recsys_tasks.ranking._release import held_out_ndcg, lacking, named, shares, weights
+from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
+from recsys_tasks.ranking.examples import Examples
+
+Floats = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+TRUNCATION = 30
+"""Places whose order lambdarank cares for: somewhat more than are looked at."""
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """An opened release. `mode`: light_and_heavy, heavy, or retrieval (no ranker)."""
+
+    mode: str
+    light_names: tuple[str, ...]
+    heavy_names: tuple[str, ...]
+    facts: Mapping[str, Any]
+    _light: tuple[lgb.Booster, ...]
+    _heavy: tuple[lgb.Booster, ...]
+    _curves: Mapping[str, tuple[Calibration, ...]]
+    _weights: Floats
+    _threads: int
+
+    @classmethod
+    def open(cls, artifact: Artifact, threads: int = 2) -> Self:
+        """Read a `release`. Raises ArtifactError when a file is missing."""
+        facts = json.loads(artifact.file("release.json").read_text())
+        curves = json.loads(artifact.file("calibration.json").read_text())
+        names = [objective["name"] for objective in facts["objectives"]]
+
+        def models(stage: str) -> tuple[lgb.Booster, ...]:
+            files = [artifact.file(f"{stage}.{name}.txt") for name in names] if stage in facts["models"] else []
+            return tuple(lgb.Booster(model_file=str(file)) for file in files)
+
+        return cls(
+            mode=facts["mode"],
+            light_names=tuple(facts["light_names"]),
+            heavy_names=tuple(facts["heavy_names"]),
+            facts=facts,
+            _light=models("light"),
+            _heavy=models("heavy"),
+            _curves={stage: tuple(map(Calibration.from_dict, curves[stage])) for stage in curves},
+            _weights=np.array([objective["weight"] for objective in facts["objectives"]]),
+            _threads=threads,
+        )
+
+    def cut_scores(self, X: Matrix) -> Floats:
+        """`[rows]`: what the light ranker cuts by, from a matrix of `light_names`."""
+        return _predicted(self._light, X, self._threads) @ self._weights
+
+    def light_scores(self, X: Matrix) -> Floats:
+        """`[rows]` in [0, 1]: calibrated, over all candidates, from a matrix of `light_names`."""
+        return self._calibrated("light", self._light, X)
+
+    def heavy_scores(self, X: Matrix) -> Floats:
+        """`[rows]` in [0, 1]: calibrated, over the light ranker's survivors, from a matrix of `heavy_names`."""
+        return self._calibrated("heavy", self._heavy, X)
+
+    def _calibrated(self, stage: str, models: tuple[lgb.Booster, ...], X: Matrix) -> Floats:
+        raw = _predicted(models, X, self._threads)
+        curves = self._curves[stage]
+        return np.column_stack([curve.apply(raw[:, o]) for o, curve in enumerate(curves)]) @ self._weights
+
+
+def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str) -> Artifact:
+    """Train a release; a no-op when it exists for the same examples, config and code.
+
+    Its id is `r<as_of>-<six digits of the fingerprint>`: training is deterministic, so equal ids are equal models.
+    """
+    inputs = {"examples": examples.content, "lineage": lineage}
+    settings = config_hash(config.ranker, config.resources, *config.objectives)
+    stem = f"r{examples.key.replace('-', '')}"
+    key = f"{stem}-{lake.fingerprint('release', stem, inputs, settings)[:6]}"
+    found = lake.find("release", key, lake.fingerprint("release", key, inputs, settings))
+    if found is not None:
+        return found
+    data = Examples.open(examples)
+    reason = lacking(config, data)
+    trained = _train(config, data) if reason is None else _UNTRAINED
+    facts = {
+        "release_id": key,
+        "mode": config.ranker.mode if reason is None else "retrieval",
+        "reason": reason,
+        "as_of": examples.key,
+        "lineage": lineage,
+        "config": settings,
+        "objectives": shares(config),
+        "light_names": list(data.light_names),
+        "heavy_names": list(data.names),
+        "models": sorted(trained.models),
+        "calibration_error": {stage: [c.error for c in curves] for stage, curves in trained.curves.items()},
+        **{name: data.facts[name] for name in ("gate_cutoff", "label_cutoffs", "label_end", "windows")},
+        **trained.facts,
+    }
+    with lake.writing("release", key, inputs=inputs, config=settings) as draft:
+        for stage, models in trained.models.items():
+            for objective, model in zip(config.objectives, models, strict=True):
+                (draft.path / f"{stage}.{objective.name}.txt").write_text(model.model_to_string())
+        curves = {stage: [c.as_dict() for c in some] for stage, some in trained.curves.items()}
+        (draft.path / "calibration.json").write_text(json.dumps(curves, indent=1))
+        (draft.path / "release.json").write_text(json.dumps(facts, indent=1))
+        draft.rows = len(data.X)
+        draft.facts = {name: facts[name] for name in ("mode", "reason", "label_end", "lineage", "calibration_error")}
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+# --- training ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """Models and curves by stage (`light`, `heavy`), one an objective, and what release.json says of them."""
+
+    models: Mapping[str, tuple[lgb.Booster, ...]]
+    curves: Mapping[str, tuple[Calibration, ...]]
+    facts: Mapping[str, Any]
+
+
+_UNTRAINED = _Trained({}, {}, {})
+
+
+def _train(config: Config, data: Examples) -> _Trained:
+    """Light rankers, the cut, heavy rankers on the survivors, and a curve for each on the held-out users."""
+    part = np.asarray(data.part)
+    trains, holds = part < CALIBRATION_A, part >= CALIBRATION_A
+    models: dict[str, tuple[lgb.Booster, ...]] = {}
+    raw: dict[str, Floats] = {}
+    judged = {"heavy": holds}
+    keep = np.ones(len(part), bool)
+    if config.ranker.mode == "light_and_heavy":
+        models["light"], scores = _light_out_of_fold(config, data, part)
+        keep = surviving(scores @ weights(config), data.group, data.weight, data.item, config.ranker.light_survivors)
+        raw["light"], judged = scores[holds], {"light": holds, "heavy": holds & keep}
+    models["heavy"] = tuple(_heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
+    raw["heavy"] = _predicted(models["heavy"], data.X[judged["heavy"]], config.resources.threads)
+    curves = {
+        stage: tuple(
+            fit_calibration(raw[stage][:, o], data.labels[rows, o], part[rows] == CALIBRATION_A)
+            for o in range(len(config.objectives))
+        )
+        for stage, rows in judged.items()
+    }
+    gains = {stage: [_gain_shares(model) for model in some] for stage, some in models.items()}
+    facts = {"held_out_ndcg@10": held_out_ndcg(config, data, raw, judged), "importances": named(config, data, gains)}
+    return _Trained(models, curves, facts)
+
+
+def _light_out_of_fold(
+    config: Config, data: Examples, part: npt.NDArray[np.int8]
+) -> tuple[tuple[lgb.Booster, ...], Floats]:
+    """The light rankers that serve, and `[rows, objectives]` scores by rankers that never saw the row's user."""
+    X = data.X[:, [data.names.index(name) for name in data.light_names]]
+    holds = part >= CALIBRATION_A
+    scores = np.empty(data.labels.shape)
+    for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
+        settings = _settings(config, "binary", config.ranker.light_trees)
+        models = tuple(_fit(settings, X[learn], y, weight=data.weight[learn]) for y in data.labels[learn].T)
+        scores[cut] = _predicted(models, X[cut], config.resources.threads)
+    return models, scores
+
+
+def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.Booster:
+    """One objective's heavy ranker on these rows.
+
+    Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even draw of negatives
+    leaves every pair's order unbiased, while a weight on one side of a pair would not.
+    """
+    loss = config.ranker.loss
+    settings = _settings(config, loss, config.ranker.heavy_trees)
+    if loss == "binary":
+        return _fit(settings, data.X[rows], data.labels[rows, objective], weight=data.weight[rows])
+    group = np.asarray(data.group)
+    told = np.unique(group[rows & data.labels[:, objective]])
+    rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
+    return _fit(settings, data.X[rows], data.labels[rows, objective], group=runs(group[rows]))
+
+
+def _settings(config: Config, loss: str, trees: int) -> dict[str, Any]:
+    ranker = config.ranker
+    listwise = {"lambdarank_truncation_level": TRUNCATION} if loss == "lambdarank" else {}
+    return {
+        "objective": loss,
+        "num_iterations": trees,
+        "num_leaves": ranker.leaves,
+        "learning_rate": ranker.learning_rate,
+        "min_data_in_leaf": ranker.min_leaf_rows,
+        "feature_fraction": ranker.feature_share,
+        "num_threads": config.resources.threads,
+        "seed": config.resources.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+        **listwise,
+    }
+
+
+def _fit(settings: dict[str, Any], X: Matrix, label: Bools, **dataset: Any) -> lgb.Booster:
+    return lgb.train(settings, lgb.Dataset(X, label.astype(np.float32), params={"verbose": -1}, **dataset))
+
+
+def _predicted(models: tuple[lgb.Booster, ...], X: Matrix, threads: int) -> Floats:
+    """`[rows, objectives]` raw scores."""
+    if len(X) == 0:
+        return np.zeros((0, len(models)))
+    return np.column_stack([model.predict(X, num_threads=threads) for model in models])
+
+
+def _gain_shares(model: lgb.Booster) -> list[float]:
+    gain = model.feature_importance("gain")
+    return [round(float(g), 5) for g in gain / max(gain.sum(), 1e-12)]

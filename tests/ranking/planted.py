@@ -1,0 +1,87 @@
+"""A world in which the right answer is known: a user acts on candidates that point where the user points."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recsys_tasks.clock import Timeline, start_of
+from recsys_tasks.config import Config
+from recsys_tasks.ranking.examples import Window, label_windows
+from recsys_tasks.ranking.inputs import RankingInputs
+from recsys_tasks.snapshot.dataset import Snapshot
+from tests.ranking import fakes
+from tests.worlds import make_config, make_snapshot
+
+USERS, ITEMS, CANDIDATES, WEEKS = 300, 80, 40, 6
+AS_OF = date(2026, 3, 10)
+RANKER = {
+    "windows": 3,
+    "negatives_per_user": 15,
+    "light_survivors": 20,
+    "light_trees": 20,
+    "heavy_trees": 30,
+    "leaves": 7,
+    "min_leaf_rows": 20,
+    "calibration_users": 0.3,
+}
+
+
+class World:
+    """Events of WEEKS weeks up to AS_OF; inputs at any day from the users' true directions plus noise."""
+
+    def __init__(self, folder: Path, **config: object) -> None:
+        self.config: Config = make_config(**{"ranker": RANKER, **config})
+        rng = np.random.default_rng(3)
+        self.users, self.items = unit(rng.normal(size=(USERS, 6))), unit(rng.normal(size=(ITEMS, 6)))
+        chance = 0.6 / (1 + np.exp(-14 * (self.users @ self.items.T - 0.6)))
+        kinds = [kind.name for kind in self.config.events.kinds]
+        rows = []
+        for week in range(WEEKS):
+            user, item = np.nonzero(rng.random(chance.shape) < chance)
+            day = AS_OF - timedelta(days=7 * (WEEKS - week))
+            ts = start_of(day) + rng.integers(0, 7 * 86400, len(user))
+            rows.append(pd.DataFrame({"user_id": user, "item_id": item, "ts": ts}))
+        events = pd.concat(rows).sort_values(["ts", "user_id", "item_id"])
+        events["event"] = np.array(kinds)[np.arange(len(events)) % len(kinds)]
+        named = {"user": [f"u{u:04d}" for u in range(USERS)], "item": [f"i{i:04d}" for i in range(ITEMS)]}
+        for entity, names in named.items():
+            events[f"{entity}_id"] = np.array(names)[events[f"{entity}_id"]]
+        self.snapshot: Snapshot = make_snapshot(
+            folder,
+            self.config,
+            AS_OF,
+            events,
+            items=pd.DataFrame({"item_id": named["item"], "available_from": 0, "available": True}),
+            users=pd.DataFrame({"user_id": named["user"]}),
+        )
+        self.timeline = Timeline.for_night(AS_OF, 7, 3, self.snapshot.first_day, 7)
+
+    def inputs(self, day: date) -> RankingInputs:
+        known = self.snapshot.events(before=day)
+        rng = np.random.default_rng(day.toordinal())
+        history = np.full((USERS, 5), -1, np.int32)
+        for user in range(USERS):
+            newest = known.item[known.user == user][::-1][:5]
+            history[user, : len(newest)] = newest
+        source = fakes.FakeSource(
+            np.stack([rng.permutation(ITEMS)[:CANDIDATES] for _ in range(USERS)]).astype(np.int32), history
+        )
+        noisy = unit(self.users + rng.normal(size=self.users.shape) * 0.1)
+        tables = fakes.tables(
+            {"events": np.bincount(known.user, minlength=USERS).tolist()},
+            {"popularity_7d": np.bincount(known.item, minlength=ITEMS).tolist()},
+            {},
+            ["events"],
+        )
+        return fakes.inputs(source, tables, fakes.embeddings(self.items, noisy), day)
+
+    def windows(self) -> list[Window]:
+        return [Window(self.inputs(start), start, end) for start, end in label_windows(self.timeline)]
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

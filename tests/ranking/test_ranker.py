@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from recsys_tasks.errors import ArtifactError
+from recsys_tasks.metrics import calibration_error
+from recsys_tasks.ranking import ranker as module
+from recsys_tasks.ranking._groups import ndcg_at_10, runs, surviving
+from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
+from recsys_tasks.ranking.examples import Examples, build_examples
+from recsys_tasks.ranking.ranker import Ranker, train_ranker
+from tests.ranking.planted import RANKER, World
+
+KINDS = {"kinds": [{"name": "view"}, {"name": "buy"}]}
+OBJECTIVES = [
+    {"name": "view", "events": ["view", "buy"], "weight": 1.0},
+    {"name": "buy", "events": ["buy"], "weight": 3.0},
+]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("lake"), events=KINDS, objectives=OBJECTIVES)
+    artifact = build_examples(world.snapshot, world.timeline, world.windows())
+    return world, artifact, train_ranker(world.config, world.snapshot.lake, artifact, lineage="abc")
+
+
+def test_it_learns_the_planted_order_and_heavy_holds_lights_gain(trained):
+    _, _, release = trained
+    ndcg = json.loads(release.file("release.json").read_text())["held_out_ndcg@10"]
+    # Candidates come in random order; acting follows the tower's direction, which both rankers see.
+    assert ndcg["fused"] < 0.35
+    assert ndcg["light"] > ndcg["fused"] + 0.2
+    assert ndcg["heavy"] > ndcg["fused"] + 0.2
+
+
+def test_release_says_what_it_is(trained):
+    world, examples, release = trained
+    facts = json.loads(release.file("release.json").read_text())
+    assert release.key.startswith("r20260310-") and len(release.key) == 16
+    assert facts["mode"] == "light_and_heavy" and facts["lineage"] == "abc"
+    assert facts["label_end"] == facts["gate_cutoff"] == world.timeline.gate_cutoff.isoformat()
+    assert [o["weight"] for o in facts["objectives"]] == [0.25, 0.75]
+    assert set(facts["importances"]) == {"light", "heavy"}
+    assert facts["importances"]["heavy"]["buy"]["similar_most"] > 0
+    again = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+    assert again.reference == release.reference
+
+
+def test_training_twice_gives_the_same_bytes(trained, tmp_path):
+    _, _, release = trained
+    world = World(tmp_path, events=KINDS, objectives=OBJECTIVES)
+    examples = build_examples(world.snapshot, world.timeline, world.windows())
+    again = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+    assert again.key == release.key and again.content == release.content
+
+
+def test_scores_are_probabilities_on_held_out_users(trained):
+    _, artifact, release = trained
+    data, ranker = Examples.open(artifact), Ranker.open(release)
+    rows = np.asarray(data.part) >= CALIBRATION_A
+    light = data.X[rows][:, [data.names.index(name) for name in ranker.light_names]]
+    scores = ranker.light_scores(light)
+    assert scores.min() >= 0 and scores.max() <= 1
+    # Weighted mean of P(view or buy) and P(buy): .25 and .75 of the two rates.
+    target = data.labels[rows] @ np.array([0.25, 0.75])
+    assert abs(scores.mean() - target.mean()) < 0.01
+    assert ranker.facts["calibration_error"]["heavy"][0] < 0.08
+    assert calibration_error(scores, data.labels[rows, 0]) < 0.08
+
+
+def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained, monkeypatch):
+    world, artifact, _ = trained
+    data, learned = Examples.open(artifact), []
+    fit = module._fit
+
+    def spy(settings, X, label, **dataset):
+        learned.append(len(X))
+        return fit(settings, X, label, **dataset)
+
+    monkeypatch.setattr(module, "_fit", spy)
+    part = np.asarray(data.part)
+    _, scores = module._light_out_of_fold(world.config, data, part)
+    sizes = [(part == FOLD_A).sum(), (part == FOLD_B).sum(), (part < CALIBRATION_A).sum()]
+    assert learned == [size for size in sizes for _ in OBJECTIVES]
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("change", [{"loss": "binary"}, {"mode": "heavy"}])
+def test_other_settings_train_too(tmp_path, change):
+    world = World(tmp_path, ranker={**RANKER, **change})
+    examples = build_examples(world.snapshot, world.timeline, world.windows())
+    release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+    facts = json.loads(release.file("release.json").read_text())
+    assert facts["held_out_ndcg@10"]["heavy"] > facts["held_out_ndcg@10"]["fused"] + 0.2
+    assert ("light" in facts["models"]) == ("loss" in change)
+
+
+def test_too_little_history_is_a_release_without_a_ranker(tmp_path):
+    world = World(tmp_path)
+    examples = build_examples(world.snapshot, world.timeline, [])
+    release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+    opened = Ranker.open(release)
+    assert opened.mode == "retrieval" and "min_history_days" in opened.facts["reason"]
+    with pytest.raises(ArtifactError):
+        release.file("heavy.purchase.txt")
+
+
+def test_survivors_count_sampled_rows_for_what_they_stand_for():
+    group = np.array([0, 0, 0, 0, 1, 1])
+    score = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.5])
+    weight = np.array([1, 3, 1, 3, 1, 1], np.float32)
+    item = np.array([4, 3, 2, 1, 9, 8], np.int32)
+    # List 0: 0, 1, 4 and 5 candidates rank above its rows; a limit of 4 keeps those with fewer than 4.
+    # List 1: equal scores, so the smaller key comes first.
+    assert surviving(score, group, weight, item, 4).tolist() == [True, True, False, False, True, True]
+    assert surviving(score, group, weight, item, 1).tolist() == [True, False, False, False, False, True]
+    assert runs(group).tolist() == [4, 2]
+
+
+def test_ndcg_of_rows():
+    # One list, positives at places 1 and 3 of 3: (1 + 1/2) / (1 + 1/log2(3)).
+    value = ndcg_at_10(np.array([3.0, 2, 1]), np.array([True, False, True]), np.zeros(3, int), np.arange(3))
+    assert value == pytest.approx(1.5 / (1 + 1 / np.log2(3)))
