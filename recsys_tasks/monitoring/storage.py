@@ -1,0 +1,199 @@
+"""What the lake keeps, and why: a plan as a value, made first and applied after.
+
+Kept: what readers see and the champion need, the previous champion and the anchor, every tower
+version that a gate to come can ask for, a number of nights whole, and the raw record for ever.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from recsys_tasks.clock import parse_day
+from recsys_tasks.errors import ArtifactError
+from recsys_tasks.lake import Lake
+
+# The record itself, small or not to be made again: the newest version of every key stays.
+_FOR_EVER = frozenset({"ids", "raw_events", "events", "decision"})
+# Kinds whose key ends with the night, or the history cutoff, that they are of.
+_BY_NIGHT = frozenset(
+    {"raw_users", "raw_items", "extract", "snapshot", "validation", "index", "features", "generators", "examples"}
+)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A finished artifact of the lake; `bytes` of its files."""
+
+    kind: str
+    key: str
+    version: str
+    bytes: int = 0
+
+    @property
+    def reference(self) -> str:
+        """`kind/key/version`, as `Lake.get` reads it."""
+        return f"{self.kind}/{self.key}/{self.version}"
+
+
+@dataclass(frozen=True)
+class InUse:
+    """What must stay; each mapping's value says why, in words.
+
+    `nights` is how many nights stay whole; `gate_days` how far the gate looks back: label windows and
+    the gate window together, (windows + 1) · W days, also while the history is too short for all windows.
+    `publications` are tokens (the part of a lists key before the shard); `references` single artifacts,
+    e.g. those a live publication or a kept snapshot was made of.
+    """
+
+    as_of: date
+    nights: int
+    gate_days: int = 0
+    releases: Mapping[str, str] = field(default_factory=dict)
+    lineages: Mapping[str, str] = field(default_factory=dict)
+    publications: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One artifact and why it stays or goes."""
+
+    artifact: Stored
+    why: str
+
+
+@dataclass(frozen=True)
+class RetentionPlan:
+    """Every artifact of the lake, once: kept or to be removed."""
+
+    keep: tuple[Choice, ...]
+    remove: tuple[Choice, ...]
+
+    @property
+    def bytes_to_free(self) -> int:
+        """Bytes of the files to be removed."""
+        return sum(choice.artifact.bytes for choice in self.remove)
+
+
+def stored(lake: Lake) -> list[Stored]:
+    """Every finished artifact of a lake."""
+    kinds = sorted(child.name for child in lake.root.iterdir() if child.is_dir()) if lake.root.exists() else []
+    found = [artifact for kind in kinds for key in lake.keys(kind) for artifact in lake.versions(kind, key)]
+    return [Stored(a.kind, a.key, a.version, sum(int(f["bytes"]) for f in a.manifest["files"].values())) for a in found]
+
+
+def snapshot_parts(lake: Lake, in_use: InUse) -> dict[str, str]:
+    """Day artifacts of the snapshots that stay, for `InUse.references`: a late row may have replaced some since."""
+    parts: dict[str, str] = {}
+    for key in lake.keys("snapshot"):
+        if _is_recent(_day(key), in_use):
+            listed = json.loads(lake.require("snapshot", key).file("parts.json").read_text())
+            parts |= dict.fromkeys(listed.values(), f"part of the snapshot of {key}")
+    return parts
+
+
+def plan_retention(artifacts: Iterable[Stored], in_use: InUse) -> RetentionPlan:
+    """Decide for every artifact. A kind that this module does not know is kept.
+
+    Of several versions of a key only the newest can stay for a reason other than `references`.
+    """
+    by_key: dict[tuple[str, str], list[Stored]] = defaultdict(list)
+    for artifact in artifacts:
+        by_key[artifact.kind, artifact.key].append(artifact)
+    oldest = _oldest_towers(by_key, in_use)
+    keep, remove = [], []
+    for (kind, key), versions in sorted(by_key.items()):
+        *older, newest = sorted(versions, key=lambda a: a.version)
+        for artifact, why in [*((a, None) for a in older), (newest, _why_keep(kind, key, in_use, oldest))]:
+            why = in_use.references.get(artifact.reference, why)
+            if why is not None:
+                keep.append(Choice(artifact, why))
+            else:
+                remove.append(
+                    Choice(artifact, "a newer version replaced it" if artifact in older else "nothing needs it")
+                )
+    return RetentionPlan(tuple(keep), tuple(remove))
+
+
+def apply(lake: Lake, plan: RetentionPlan) -> list[str]:
+    """Remove what the plan says, and name it; what is gone already is passed over."""
+    removed = []
+    for choice in plan.remove:
+        try:
+            lake.remove(lake.get(choice.artifact.reference))
+        except ArtifactError:
+            continue  # another run removed it
+        removed.append(choice.artifact.reference)
+    return removed
+
+
+# --- why something stays -----------------------------------------------------------------------
+
+
+def _why_keep(kind: str, key: str, in_use: InUse, oldest_towers: Mapping[str, date]) -> str | None:
+    if kind in _FOR_EVER:
+        return "the record is kept"
+    if kind in _BY_NIGHT:
+        return _by_night(key.split("_")[-1], in_use)
+    if kind == "lists":
+        return in_use.publications.get(key.split(".")[0])
+    if kind == "release":
+        return in_use.releases.get(key) or _recent_release(key, in_use)
+    if kind == "embeddings":
+        return _by_night(key.split("@")[-1], in_use) if key.split(".")[0] in in_use.lineages else None
+    if kind == "tower":
+        return _tower(key, in_use, oldest_towers)
+    return "unknown to the retention rules"
+
+
+def _by_night(night: str, in_use: InUse) -> str | None:
+    return f"one of the last {in_use.nights} nights" if _is_recent(_day(night), in_use) else None
+
+
+def _recent_release(key: str, in_use: InUse) -> str | None:
+    made = _day(key[1:9])  # r20260310-ab12cd
+    return f"a challenger of the last {in_use.nights} nights" if _is_recent(made, in_use) else None
+
+
+def _tower(key: str, in_use: InUse, oldest: Mapping[str, date]) -> str | None:
+    lineage, learned_before = key.rsplit(".", 1)
+    why = in_use.lineages.get(lineage)
+    if why is None:
+        return None
+    learned = parse_day(learned_before)
+    if learned < oldest[lineage]:
+        return None
+    return f"{why}; a gate from tomorrow on can ask for the tower as of {learned_before}"
+
+
+def _oldest_towers(by_key: Iterable[tuple[str, str]], in_use: InUse) -> dict[str, date]:
+    """Lineage → oldest version to keep: the newest at or before the oldest cutoff of the next night's gate.
+
+    Every later version becomes, on some later night, the one at a cutoff: the cutoffs move forward with
+    the nights, so a gap made now would make a later gate train it again, or judge with an older one.
+    """
+    learned: dict[str, list[date]] = defaultdict(list)
+    for kind, key in by_key:
+        if kind == "tower":
+            lineage, learned_before = key.rsplit(".", 1)
+            learned[lineage].append(parse_day(learned_before))
+    first_needed = in_use.as_of + timedelta(days=1 - in_use.gate_days)
+    return {
+        lineage: max((d for d in days if d <= first_needed), default=min(days)) for lineage, days in learned.items()
+    }
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_day(text)
+    except ValueError:
+        return None
+
+
+def _is_recent(day: date | None, in_use: InUse) -> bool:
+    """A name without a date is not judged by its age: it stays."""
+    return day is None or day > in_use.as_of - timedelta(days=in_use.nights)
