@@ -4,12 +4,13 @@ A database URL carries a password: it is passed as an argument and never logged;
 messages show.
 """
 
-from recsys_tasks.database.arrow import copy_arrow, load_arrow
+from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow, lock_key
 from recsys_tasks.database.embedded import EmbeddedServer, database_url, owner_url, urls
-from recsys_tasks.database.engine import create_engine, libpq_uri, safe_url, transaction
+from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
 from recsys_tasks.database.migrate import current_revision, downgrade, migrate
 
 __all__ = [
+    "ArrowSession",
     "EmbeddedServer",
     "copy_arrow",
     "create_engine",
@@ -18,8 +19,10 @@ __all__ = [
     "downgrade",
     "libpq_uri",
     "load_arrow",
+    "lock_key",
     "migrate",
     "owner_url",
+    "quoted",
     "safe_url",
     "transaction",
     "urls",

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.engine import URL
+
 from recsys_tasks.database.engine import connection_error, libpq_uri, safe_url
 from recsys_tasks.errors import ServingError
 
@@ -47,7 +49,7 @@ def lock_key(*parts: object) -> int:
 
 
 @contextmanager
-def load_arrow(url: str) -> Iterator[ArrowSession]:
+def load_arrow(url: str | URL) -> Iterator[ArrowSession]:
     """One transaction for loading: committed at the end, rolled back on any error.
 
     Raises TransientError when the server does not answer, ServingError when it refuses the rows.
@@ -72,7 +74,7 @@ def load_arrow(url: str) -> Iterator[ArrowSession]:
         connection.close()
 
 
-def _refused(error: Exception, url: str) -> Exception:
+def _refused(error: Exception, url: str | URL) -> Exception:
     text = str(error)
     if "IO:" in text[:12] and ("server closed" in text or "connection" in text):
         return connection_error(text, safe_url(url))
@@ -84,7 +86,7 @@ def _refused(error: Exception, url: str) -> Exception:
     )
 
 
-def copy_arrow(url: str, schema: str, table: str, rows: pa.Table) -> int:
+def copy_arrow(url: str | URL, schema: str, table: str, rows: pa.Table) -> int:
     """COPY an Arrow table into an existing table in one transaction; returns the rows."""
     with load_arrow(url) as session:
         return session.copy(table, rows, schema)

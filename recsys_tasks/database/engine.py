@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
 
 from recsys_tasks.errors import ConfigError, RecsysError, TransientError
@@ -18,7 +19,7 @@ POOL_OVERFLOW = 3
 _PASSING = ("08", "53", "57", "40", "55P03")
 
 
-def normalised(url: str) -> URL:
+def normalised(url: str | URL) -> URL:
     """The URL with the psycopg driver, whatever PostgreSQL driver it named. Raises ConfigError."""
     try:
         parsed = make_url(url)
@@ -38,14 +39,19 @@ def _not_postgres(found: str) -> ConfigError:
     )
 
 
-def safe_url(url: str) -> str:
+def safe_url(url: str | URL) -> str:
     """The URL without its password, for messages."""
     return normalised(url).render_as_string(hide_password=True)
 
 
-def libpq_uri(url: str) -> str:
+def libpq_uri(url: str | URL) -> str:
     """The URL as libpq and ADBC read it; it holds the password."""
     return normalised(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def quoted(*names: str) -> str:
+    """A table's name as SQL text, each part quoted."""
+    return sql.Identifier(*names).as_string(None)
 
 
 def create_engine(url: str) -> Engine:

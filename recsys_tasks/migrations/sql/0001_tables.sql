@@ -110,6 +110,13 @@ CREATE TABLE recsys.similar_rows (
   PRIMARY KEY (publication_id, item_key)
 );
 
+-- Pairs that a publication must not show; kept only while it is checked, so no need to survive a crash.
+CREATE UNLOGGED TABLE recsys.forbidden_rows (
+  publication_id bigint NOT NULL,
+  user_key       int    NOT NULL,
+  item_key       int    NOT NULL
+);
+
 -- One row at most: `singleton` can be nothing but true.
 CREATE TABLE recsys.current_publication (
   singleton      boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -255,7 +262,7 @@ GRANT EXECUTE ON FUNCTION recsys.open_partition, recsys.seal_partition, recsys.d
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
   recsys.users, recsys.items, recsys.item_availability, recsys.publication, recsys.fallback_rows, recsys.similar_rows,
-  recsys.current_publication, recsys.hold, recsys.tower_versions, recsys.metric_rows, recsys.stage_runs, recsys.alert_rows
+  recsys.forbidden_rows, recsys.current_publication, recsys.hold, recsys.tower_versions, recsys.metric_rows, recsys.stage_runs, recsys.alert_rows
   TO recsys_writer;
 GRANT SELECT ON recsys.list_rows, recsys.source_sets TO recsys_writer;
 GRANT SELECT, INSERT ON recsys.release_events, recsys.gate_decision_rows, recsys.pointer_moves TO recsys_writer;

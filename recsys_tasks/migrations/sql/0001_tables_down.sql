@@ -10,8 +10,8 @@ BEGIN
   END LOOP;
 END $$;
 DROP TABLE recsys.alert_rows, recsys.stage_runs, recsys.metric_rows, recsys.tower_versions, recsys.gate_decision_rows,
-  recsys.release_events, recsys.hold, recsys.pointer_moves, recsys.current_publication, recsys.similar_rows,
-  recsys.fallback_rows, recsys.list_rows, recsys.publication, recsys.source_sets, recsys.item_availability,
+  recsys.release_events, recsys.hold, recsys.pointer_moves, recsys.current_publication, recsys.forbidden_rows,
+  recsys.similar_rows, recsys.fallback_rows, recsys.list_rows, recsys.publication, recsys.source_sets, recsys.item_availability,
   recsys.items, recsys.users;
 DROP FUNCTION recsys.refuse_change;
 DROP SEQUENCE recsys.fence_seq;

@@ -164,6 +164,7 @@ COMMENT ON COLUMN recsys.status.as_of IS 'Night it was made for: it knows what h
 COMMENT ON COLUMN recsys.status.release IS 'Release of the models that made it; null when no ranker served.';
 COMMENT ON COLUMN recsys.status.tower_version IS 'Version of the two-tower model.';
 COMMENT ON COLUMN recsys.status.rows IS 'Users with a list of their own.';
+COMMENT ON COLUMN recsys.status.published_at IS 'When readers first saw that publication.';
 COMMENT ON COLUMN recsys.status.moved_at IS 'When the pointer was last moved.';
 COMMENT ON COLUMN recsys.status.moved_by IS 'Who moved it.';
 COMMENT ON COLUMN recsys.status.age IS 'Time since then.';

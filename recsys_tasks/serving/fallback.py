@@ -1,0 +1,100 @@
+"""Popular items of each segment and of everyone: lists for strangers, and for topping up short lists."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
+from recsys_tasks.config import Config
+from recsys_tasks.serving.load import FALLBACK_SCHEMA
+from recsys_tasks.snapshot.dataset import Events, Snapshot
+
+WINDOW_DAYS = 28
+HALF_LIFE_DAYS = 14.0
+EVERYONE = ""
+
+
+def fallback_lists(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> pa.Table:
+    """Rows for `load_fallbacks`: one a segment with any event, and '' for everyone.
+
+    Items exist before the history cutoff and are available; k + spares of them, by `popularity`. Everyone's
+    list is filled up with older favourites and then with what is left, newest first, so that it is never short.
+    """
+    items = snapshot.items
+    eligible = items["available"].to_numpy(bool) & (items["available_from"].to_numpy() < cutoffs.history)
+    recent = snapshot.events(before=cutoffs.history_before).between(
+        cutoffs.history - WINDOW_DAYS * DAY_SECONDS, cutoffs.history
+    )
+    size = config.serving.k + config.serving.spares
+    codes, names = segments(snapshot.users, config.users.segment_by)
+    overall = popularity(recent, np.zeros(len(codes), np.int32), eligible, cutoffs.history, size)
+    rows = {EVERYONE: _filled(overall.get(0), snapshot, cutoffs, eligible, size)}
+    by_segment = popularity(recent, codes, eligible, cutoffs.history, size)
+    rows.update({names[code]: by_segment[code] for code in sorted(by_segment) if names[code] != EVERYONE})
+    columns = [list(rows), [items for items, _ in rows.values()], [scores for _, scores in rows.values()]]
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, FALLBACK_SCHEMA.types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=FALLBACK_SCHEMA)
+
+
+def segments(users: pd.DataFrame, segment_by: str | None) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """Segment code of every user key, `[n] int32` with -1 for none, and the segments' names."""
+    if segment_by is None:
+        return np.full(len(users), -1, np.int32), []
+    codes, names = pd.factorize(users[segment_by].astype(object), sort=True)
+    return codes.astype(np.int32), [str(name) for name in names]
+
+
+def popularity(
+    events: Events, segment_of_user: npt.NDArray[np.int32], eligible: npt.NDArray[np.bool_], cutoff: int, size: int
+) -> dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
+    """Segment code → item keys and scores, best first, at most `size`.
+
+    A user counts once for an item, with the largest of weight × ½^(age / 14 days) over the user's events with
+    it, so that no single user can fill a list. Scores are relative to the first. Ties: the smaller item key.
+    """
+    chosen = events.where(eligible[events.item] & (segment_of_user[events.user] >= 0))
+    if not len(chosen):
+        return {}
+    age_days = (cutoff - chosen.ts) / DAY_SECONDS
+    weight = chosen.weight * np.exp2(-age_days / HALF_LIFE_DAYS)
+    n_items = len(eligible)
+    pair = chosen.user.astype(np.int64) * n_items + chosen.item
+    pairs, of_pair = np.unique(pair, return_inverse=True)
+    best = np.zeros(len(pairs))
+    np.maximum.at(best, of_pair, weight)
+    cell = segment_of_user[pairs // n_items].astype(np.int64) * n_items + pairs % n_items
+    cells, of_cell = np.unique(cell, return_inverse=True)
+    score = np.bincount(of_cell, weights=best)
+    segment, item = (cells // n_items).astype(np.int32), (cells % n_items).astype(np.int32)
+    order = np.lexsort((item, -score, segment))
+    segment, item, score = segment[order], item[order], score[order]
+    codes, starts, counts = np.unique(segment, return_index=True, return_counts=True)
+    ends = starts + np.minimum(counts, size)
+    return {
+        int(code): (item[start:end], (score[start:end] / score[start]).astype(np.float32))
+        for code, start, end in zip(codes, starts, ends, strict=True)
+    }
+
+
+def _filled(
+    top: tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]] | None,
+    snapshot: Snapshot,
+    cutoffs: Cutoffs,
+    eligible: npt.NDArray[np.bool_],
+    size: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """The recent favourites, then those of all time, then the newest items; what was added scores 0."""
+    items, scores = top if top is not None else (np.empty(0, np.int32), np.empty(0, np.float32))
+    if len(items) >= size:
+        return items, scores
+    past = snapshot.events(before=cutoffs.history_before)
+    count = np.bincount(past.item[past.ts < start_of(cutoffs.history_before)], minlength=len(eligible))
+    born = snapshot.items["available_from"].to_numpy()
+    candidates = np.flatnonzero(eligible)
+    candidates = candidates[~np.isin(candidates, items)]
+    order = np.lexsort((candidates, -born[candidates], -count[candidates]))
+    added = candidates[order][: size - len(items)].astype(np.int32)
+    return np.concatenate([items, added]), np.concatenate([scores, np.zeros(len(added), np.float32)])

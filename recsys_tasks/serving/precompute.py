@@ -1,0 +1,150 @@
+"""One shard of tonight's lists: its active users, ranked block by block, written to the lake.
+
+A shard is a function of the user keys alone, so it can be run again by itself, on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys_tasks import schema
+from recsys_tasks.clock import DAY_SECONDS, Cutoffs, day_of
+from recsys_tasks.config import Config, ServingConfig, config_hash
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.snapshot.dataset import Snapshot
+
+BUCKETS = 256
+VARIANT = "default"
+TOO_FEW = "too_few_candidates"
+
+
+class Ranked(Protocol):
+    """Ranked lists of n users, arrays `[n, s]` with -1 items at the end of a short row."""
+
+    @property
+    def users(self) -> Keys: ...  # noqa: D102
+    @property
+    def items(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    @property
+    def scores(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
+    @property
+    def sources(self) -> npt.NDArray[np.int16]: ...  # noqa: D102
+    @property
+    def reasons(self) -> npt.NDArray[np.int8]: ...  # noqa: D102
+    @property
+    def reason_items(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    @property
+    def ranks_before(self) -> npt.NDArray[np.int16]: ...  # noqa: D102
+    @property
+    def rung(self) -> npt.NDArray[np.int8]: ...  # noqa: D102
+
+
+class Recommends(Protocol):
+    """What ranks: the very composition that the gate judged."""
+
+    def recommend(self, users: Keys, k: int, *, eligible: npt.NDArray[np.bool_] | None) -> Ranked:
+        """Lists of these users, in their order."""
+        ...
+
+
+def active_users(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> Keys:
+    """Users who get a list of their own, sorted: ≥ min_events events within within_days before the history cutoff."""
+    start = cutoffs.history - config.activity.within_days * DAY_SECONDS
+    events = snapshot.events(since=day_of(start), before=cutoffs.history_before).between(start, cutoffs.history)
+    counts = np.bincount(events.user, minlength=snapshot.n_users)
+    keys: Keys = np.flatnonzero(counts >= config.activity.min_events).astype(np.int32)
+    return keys
+
+
+def buckets(users: Keys) -> npt.NDArray[np.uint8]:
+    """Bucket of each user, `[n] uint8`: the low byte of splitmix64 of the key, the same for ever."""
+    z = users.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) & np.uint64(BUCKETS - 1)).astype(np.uint8)
+
+
+def shard_users(users: Keys, shard: int, shards: int) -> Keys:
+    """The users of one shard, in their order: every user is in exactly one of `shards` (at most 256)."""
+    if not 0 <= shard < shards <= BUCKETS:
+        raise ValueError(f"shard {shard} of {shards}: need 0 <= shard < shards <= {BUCKETS}")
+    return users[buckets(users) % shards == shard]
+
+
+def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> pa.Table:
+    """Ranked lists as schema.LISTS rows, sorted by user key; a row below k items says why."""
+    order = np.argsort(ranked.users, kind="stable")
+    items = ranked.items[order, : k + spares]
+    present = items >= 0
+    lengths = present.sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+
+    def column(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+        kept = values[order, : k + spares][present]
+        return pa.ListArray.from_arrays(offsets, pa.array(kept.astype(kind.to_pandas_dtype()), kind))
+
+    propensities = getattr(ranked, "propensities", None)
+    if propensities is None:
+        propensities = np.ones(ranked.items.shape, np.float32)
+    reason = np.where(lengths < k, TOO_FEW, None)
+    columns = {
+        "user_key": pa.array(ranked.users[order], pa.int32()),
+        "variant": pa.repeat(pa.scalar(variant), len(order)),
+        "rung": pa.array(ranked.rung[order], pa.int8()),
+        "items": column(ranked.items, pa.int32()),
+        "scores": column(ranked.scores, pa.float32()),
+        "sources": column(ranked.sources, pa.int16()),
+        "reasons": column(ranked.reasons, pa.int8()),
+        "reason_items": column(ranked.reason_items, pa.int32()),
+        "ranks_before": column(ranked.ranks_before, pa.int16()),
+        "propensities": column(propensities, pa.float32()),
+        "short_reason": pa.array(reason, pa.string()),
+    }
+    return pa.table(columns, schema=schema.LISTS.schema)
+
+
+def precompute_shard(
+    recommender: Recommends,
+    users: Keys,
+    *,
+    lake: Lake,
+    token: str,
+    shard: int,
+    serving: ServingConfig,
+    eligible: npt.NDArray[np.bool_] | None,
+    inputs: Mapping[str, str],
+    settings: str = "",
+) -> Artifact:
+    """Rank all active `users` of one shard and keep their lists (`lists/<token>.<shard>`).
+
+    `users`: every active user; the shard takes its own. `inputs`: content hashes of all that the recommender
+    reads, `settings`: hash of its configuration. A no-op when these lists are there already. Memory grows with
+    block_users, not with the shard's users, apart from the finished lists.
+    """
+    key, size = f"{token}.{shard}", serving.k + serving.spares
+    own = shard_users(users, shard, serving.shards)
+    facts = {"users": config_hash(len(own), int(own.sum()), serving.shards), **inputs}
+    config = config_hash(settings, serving.k, serving.spares)
+    found = lake.find("lists", key, lake.fingerprint("lists", key, facts, config))
+    if found is not None:
+        return found
+    with lake.writing("lists", key, inputs=facts, config=config) as draft:
+        with pq.ParquetWriter(draft.path / "lists.parquet", schema.LISTS.schema) as writer:
+            for start in range(0, len(own), serving.block_users):
+                ranked = recommender.recommend(own[start : start + serving.block_users], size, eligible=eligible)
+                writer.write_table(lists_table(ranked, serving.k, serving.spares))
+        draft.rows = len(own)
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def read_lists(artifact: Artifact) -> pa.Table:
+    """The lists of a shard, checked."""
+    return schema.LISTS.check(pq.read_table(artifact.file("lists.parquet")), artifact.reference)

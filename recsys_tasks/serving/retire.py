@@ -1,0 +1,58 @@
+"""Retention of publications: their rows go, their line in recsys.publications stays."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from recsys_tasks.database import transaction
+from recsys_tasks.errors import TransientError
+
+# Dropping a partition needs readers to let go for a moment; a long analysis must not make all others queue behind us.
+LOCK_TIMEOUT = "2s"
+
+_SURPLUS = sa.text("""
+SELECT id FROM (
+  SELECT p.id, p.status, row_number() OVER (
+    PARTITION BY p.status <> 'failed' ORDER BY p.as_of DESC, p.id DESC) AS place
+  FROM recsys.publication AS p
+  WHERE p.retired_at IS NULL AND p.status <> 'building'
+    AND p.id NOT IN (SELECT c.publication_id FROM recsys.current_publication AS c)
+) AS kept
+WHERE status = 'failed' OR place > :keep
+ORDER BY id
+""")
+
+
+def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
+    """Retire all but the current and the newest `keep` other publications, and every failed one.
+
+    Returns the numbers retired. One that a reader keeps locked is left for the next call.
+    """
+    with transaction(engine) as connection:
+        surplus = list(connection.scalars(_SURPLUS, {"keep": keep}))
+    retired = []
+    for publication_id in surplus:
+        try:
+            with transaction(engine) as connection:
+                connection.execute(sa.text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": LOCK_TIMEOUT})
+                retire(connection, publication_id, now)
+        except TransientError:
+            continue
+        retired.append(publication_id)
+    return retired
+
+
+def retire(connection: Connection, publication_id: int, now: datetime, note: str | None = None) -> None:
+    """Drop a publication's rows. An unfinished one becomes `failed`; what readers see is refused by the database."""
+    values = {"id": publication_id, "now": now, "note": note}
+    connection.execute(sa.text("SELECT recsys.drop_partition(:id)"), values)
+    for table in ("fallback_rows", "similar_rows", "forbidden_rows"):
+        connection.execute(sa.text(f"DELETE FROM recsys.{table} WHERE publication_id = :id"), values)
+    statement = (
+        "UPDATE recsys.publication SET retired_at = :now, note = coalesce(:note, note), "
+        "status = CASE status WHEN 'building' THEN 'failed' ELSE status END WHERE id = :id"
+    )
+    connection.execute(sa.text(statement), values)
