@@ -134,7 +134,7 @@ def oracle(shown: list[int], wanted: set[int], k: int) -> dict[str, float]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases())
 def test_agrees_with_a_loop_over_users(case: tuple[np.ndarray, list[list[int]], int]) -> None:
     lists, truth, k = case
