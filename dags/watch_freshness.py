@@ -11,6 +11,7 @@ with DAG("watch_freshness", doc_md=__doc__, **dag_arguments(cron(settings().sche
 
     @task
     def look() -> str:
+        """Raise an alert when the lists are stale, then offer what waits to every channel."""
         from recsys_tasks.pipeline import run_watch_freshness
 
         finding = run_watch_freshness(utcnow())

@@ -6,8 +6,10 @@ import base64
 import json
 import os
 import secrets
+import shlex
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +113,15 @@ def airflow_environment(
             "RECSYS_CONFIG": str(config_path),
         }
     )
+
+
+def write_exports(path: Path, environment: Mapping[str, str]) -> Path:
+    """A file for `source`: a shell's `airflow …` then speaks to this Airflow. It holds passwords: 0600."""
+    names = sorted(name for name in environment if name.startswith(("AIRFLOW", "RECSYS")) or name == "PATH")
+    lines = [f"export {name}={shlex.quote(environment[name])}\n" for name in names]
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
+        handle.writelines(lines)
+    return path
 
 
 def _inherited() -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from recsys_tasks.monitoring.alarm import Alarm
 from recsys_tasks.monitoring.incidents import FailedTask
 
 Severity = Literal["critical", "warning"]
@@ -67,30 +68,32 @@ def failure_alert(
         severity="critical",
         message="\n".join(parts),
         reader_state=reader_state,
-        remedy=f"{first.remedy}; then: airflow tasks clear --yes --only-failed {dag} --run-id {run}"
-        if "clear" not in first.remedy
-        else first.remedy,
+        remedy=f"{first.remedy}; then: {_again(dag, run)}",
         runbook=f"{runbooks}/{runbook_for(first.error)}",
     )
 
 
-def alarm(
-    *, kind: str, as_of: str, message: str, reader_state: str, remedy: str, runbooks: str, now: datetime
-) -> Alert:
-    """An alert that no failure raised: a bound that a metric passed, or lists that are stale."""
+def alarm_alert(alarm: Alarm, *, as_of: date, reader_state: str, remedy: str, runbooks: str, now: datetime) -> Alert:
+    """The alert of an alarm: nothing failed, but a metric went past its bound. One a night and metric."""
     return Alert(
-        incident=_incident(kind, as_of, message if not as_of else ""),
+        incident=_incident("alarm", alarm.kind, alarm.metric, str(as_of)),
         raised_at=now.isoformat(timespec="seconds"),
-        as_of=as_of,
+        as_of=str(as_of),
         dag="",
         task="",
-        kind=kind,
-        severity="warning",
-        message=message,
+        kind=alarm.kind,
+        severity="critical" if alarm.kind == "stale" else "warning",
+        message=f"{alarm.words}\nmetric: {alarm.metric} = {alarm.value:.4g}, bound {alarm.bound:g}",
         reader_state=reader_state,
         remedy=remedy,
-        runbook=f"{runbooks}/{runbook_for(kind)}",
+        runbook=f"{runbooks}/{runbook_for(alarm.kind)}",
     )
+
+
+def _again(dag: str, run: str) -> str:
+    """The command that runs it again: the data anew from its first task, other chains from the task that failed."""
+    only_failed = "" if dag == "validate_data" else " --only-failed"
+    return f"airflow dags clear --yes{only_failed} --run-id {run} {dag}"
 
 
 def describe_readers(published: date | None, night: date) -> str:
@@ -126,12 +129,15 @@ _RUNBOOKS = {
     "TransientError": "outside-world-failed.md",
     "Killed": "task-killed.md",
     "stale": "lists-stale.md",
+    "drift": "drift.md",
+    "list_churn": "list-churn.md",
+    "quality_drop": "quality-drop.md",
 }
 
 
 def runbook_for(kind: str) -> str:
     """File name of the runbook for an error class or an alarm."""
-    return _RUNBOOKS.get(kind, "alarm.md" if kind.islower() else "unexpected-error.md")
+    return _RUNBOOKS.get(kind, "unexpected-error.md")
 
 
 def _killed(tasks: Sequence[str]) -> FailedTask:

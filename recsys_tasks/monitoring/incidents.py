@@ -64,5 +64,5 @@ def _describe(error: BaseException) -> dict[str, str]:
         "expected": "the stage to finish",
         "found": f"{type(error).__name__}: {error}".strip()[:2000],
         "where": where,
-        "remedy": "read the task's log, correct the cause, then clear the failed task in Airflow",
+        "remedy": "read the task's log and correct the cause",
     }

@@ -22,6 +22,11 @@ def spool_of(home: Path) -> Spool:
     return Spool(home / "alerts" / "spool")
 
 
+def raise_alert(home: Path, alert: Alert) -> bool:
+    """Keep an alert until every channel took it; False when its incident is known already."""
+    return spool_of(home).add(alert)
+
+
 class Spool:
     """Alerts as files in one folder: `<incident>.json` holds the alert and which channels took it."""
 

@@ -1,0 +1,63 @@
+"""`python -m recsys_tasks.launcher demo | airflow`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from recsys_tasks.config import read_environment
+from recsys_tasks.errors import RecsysError
+from recsys_tasks.launcher.demo import NightFailed, run_demo
+from recsys_tasks.launcher.screen import show
+from recsys_tasks.launcher.stack import Stack
+
+_UI_PORT = 8080
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a verb; the exit code."""
+    parser = argparse.ArgumentParser(prog="recsys_tasks.launcher", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    demo = verbs.add_parser("demo", help="three simulated nights, then a summary")
+    demo.add_argument("--home", type=Path, help="folder of the demo, made anew; default: build/demo")
+    airflow = verbs.add_parser("airflow", help="Airflow with its UI on 127.0.0.1 until Ctrl-C")
+    airflow.add_argument("--port", type=int, default=_UI_PORT, help="port of the UI; another one when it is taken")
+    chosen = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    began = time.perf_counter()
+
+    def say(line: str) -> None:
+        console.print(f"[dim]{time.perf_counter() - began:6.1f} s[/dim]  {line}", markup=True, soft_wrap=True)
+
+    try:
+        if chosen.verb == "demo":
+            show(console, run_demo(say, chosen.home))
+        else:
+            _serve(console, chosen.port)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        return 130 if chosen.verb == "demo" else 0
+    except (RecsysError, NightFailed, TimeoutError, RuntimeError) as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    return 0
+
+
+def _serve(console: Console, port: int) -> None:
+    with Stack(read_environment(), lambda line: console.print(line), port=port) as stack:
+        stack.wait_ready()
+        console.print(f"UI: {stack.api.base} (no login: it listens on 127.0.0.1 only)")
+        console.print(f"A shell that speaks to it: source {stack.exports}")
+        console.print('Run a night: airflow dags trigger validate_data --conf \'{"as_of": "YYYY-MM-DD"}\'')
+        console.print("Ctrl-C stops everything.")
+        while stack.fleet.dead() is None:
+            time.sleep(1)
+        raise RuntimeError(f"airflow {stack.fleet.dead()} ended by itself; see {stack.home}/airflow/processes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
