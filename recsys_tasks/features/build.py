@@ -1,0 +1,103 @@
+"""Features as of two cutoffs: one row per user, per item, and per user-item pair with history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys_tasks import schema
+from recsys_tasks.clock import Cutoffs
+from recsys_tasks.config import Config, config_hash
+from recsys_tasks.features.definitions import Family, Feature, Source, catalogue
+from recsys_tasks.features.windows import Tables, median_price, pairs_of, tables_at
+from recsys_tasks.lake import Artifact
+from recsys_tasks.snapshot.dataset import Snapshot
+
+FAMILY_KEYS: dict[Family, tuple[str, ...]] = {
+    "user": ("user_key",),
+    "item": ("item_key",),
+    "pair": ("user_key", "item_key"),
+}
+
+
+def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
+    """Write user.parquet, item.parquet and pair.parquet (keys int32, features float32, sorted by key).
+
+    Counts come from rows before `cutoffs.learned_before`; pairs and recencies from the user's own
+    rows before `cutoffs.history_before`. A rerun on the same inputs returns the artifact it finds.
+    """
+    config, lake, key = snapshot.config, snapshot.lake, str(cutoffs)
+    inputs = {"snapshot": snapshot.artifact.content}
+    settings = config_hash(config.features, config.events)
+    found = lake.find("features", key, lake.fingerprint("features", key, inputs, settings))
+    if found is not None:
+        return found
+    connection = ibis.duckdb.connect(threads=config.resources.threads)
+    try:
+        tables = tables_at(config, cutoffs, _events(connection, snapshot, cutoffs), _items(snapshot))
+        with lake.writing("features", key, inputs=inputs, config=settings) as draft:
+            for family, keys in FAMILY_KEYS.items():
+                table = _typed(connection.to_pyarrow(family_expression(config, family, tables)), keys)
+                pq.write_table(table, draft.path / f"{family}.parquet", compression="zstd")
+                draft.rows += table.num_rows
+                draft.facts[family] = {"rows": table.num_rows, "features": table.num_columns - len(keys)}
+    finally:
+        connection.disconnect()
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def _events(connection: ibis.BaseBackend, snapshot: Snapshot, cutoffs: Cutoffs) -> ir.Table:
+    """The events as a table inside the engine, so that a hundred day files are opened once."""
+    files = snapshot.event_files(before=cutoffs.history_before)
+    if not files:
+        return ibis.memtable(schema.EVENTS.schema.empty_table())
+    return connection.create_table("events", connection.read_parquet(files), temp=True)
+
+
+def _items(snapshot: Snapshot) -> ir.Table:
+    return ibis.memtable(snapshot.items[["item_key", "available_from"]])
+
+
+def family_expression(config: Config, family: Family, tables: Tables) -> ir.Table:
+    """One expression for all features of a family: key columns, then features by catalogue order."""
+    keys = FAMILY_KEYS[family]
+    features = [feature for feature in catalogue(config) if feature.family == family]
+    joined = _base(family, tables)
+    for source in ("learned", "history", "pairs", "price"):
+        chosen = [feature for feature in features if feature.source == source]
+        if chosen:
+            part = _aggregate(source, chosen, keys, tables)
+            joined = joined.left_join(part, list(keys)).drop(*(f"{name}_right" for name in keys))
+    named = {feature.name: feature for feature in features}
+    late = {name: f.build(joined) for name, f in named.items() if f.source in ("base", "derived")}
+    joined = joined.mutate(**late)
+    return joined.select(*keys, *(name for name in named if not name.startswith("_"))).order_by(list(keys))
+
+
+def _base(family: Family, tables: Tables) -> ir.Table:
+    """The rows of a family, with the columns that its derived features need besides aggregates."""
+    if family == "item":
+        return tables.items.select("item_key", "age")
+    users = tables.history.group_by("user_key").aggregate(_user_days=tables.history.day.nunique())
+    if family == "user":
+        return users
+    pairs = tables.history.select("user_key", "item_key").distinct()
+    return pairs.left_join(users, "user_key").drop("user_key_right")
+
+
+def _aggregate(source: Source, features: Sequence[Feature], keys: Sequence[str], tables: Tables) -> ir.Table:
+    if source == "price":
+        return median_price(tables.learned, keys, "price")
+    rows = pairs_of(tables.learned) if source == "pairs" else getattr(tables, source)
+    return rows.group_by(list(keys)).aggregate(**{feature.name: feature.build(rows) for feature in features})
+
+
+def _typed(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Keys as int32, features as float32 with nulls kept."""
+    fields = [(name, pa.int32() if name in keys else pa.float32()) for name in table.column_names]
+    return table.cast(pa.schema(fields))
