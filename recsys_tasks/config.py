@@ -575,6 +575,11 @@ def read_environment() -> Environment:
     )
 
 
+def disable_telemetry() -> None:
+    """Great Expectations sends usage statistics unless told not to before it is imported."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+
 def expand_variables(text: str) -> str:
     """Replace `${VAR}` from the environment. Raises ConfigError when one is unset."""
     expanded = os.path.expandvars(text)

@@ -87,6 +87,11 @@ def attribute_fields(attributes: Sequence[Attribute]) -> list[tuple[str, pa.Data
     return [(a.name, pa.float64() if a.kind == "numeric" else pa.string()) for a in attributes]
 
 
+def _further(fields: list[tuple[str, pa.DataType]]) -> list[tuple[str, pa.DataType]]:
+    """Without `title`: declared as an attribute (its words are learned), it is the title column itself."""
+    return [(name, kind) for name, kind in fields if name != "title"]
+
+
 def raw_users(config: Config) -> Table:
     """Users as the shop delivered them."""
     fields = [("user_id", pa.string()), *attribute_fields(config.users.attributes)]
@@ -100,7 +105,7 @@ def raw_items(config: Config) -> Table:
         ("title", pa.string()),
         ("available_from", pa.int64()),
         ("available", pa.bool_()),
-        *attribute_fields(config.items.attributes),
+        *_further(attribute_fields(config.items.attributes)),
     ]
     return Table("raw_items", "one row per item", pa.schema(fields))
 
@@ -119,7 +124,7 @@ def items(config: Config) -> Table:
         ("title", pa.string()),
         ("available_from", pa.int64()),
         ("available", pa.bool_()),
-        *attribute_fields(config.items.attributes),
+        *_further(attribute_fields(config.items.attributes)),
     ]
     return Table("items", "one row per item", pa.schema(fields), ("item_key",))
 

@@ -176,16 +176,21 @@ def write_snapshot(
     items: pa.Table,
     parts: Mapping[date, Artifact],
     facts: Mapping[str, object] | None = None,
+    extras: Mapping[str, pa.Table | str] | None = None,
 ) -> Snapshot:
-    """Store a snapshot made of day artifacts; a no-op when it is stored already. Raises SchemaError."""
+    """Store a snapshot made of day artifacts; a no-op when it is stored already. Raises SchemaError.
+
+    `extras` are further files by name: Parquet tables or texts.
+    """
     where = f"snapshot of {as_of}"
     users = schema.users(config).check(users, where).sort_by("user_key")
     items = schema.items(config).check(items, where).sort_by("item_key")
     listed = {day.isoformat(): parts[day].reference for day in sorted(parts) if start_of(day) < start_of(as_of)}
     inputs = {
-        "users": _table_hash(users),
-        "items": _table_hash(items),
+        "users": table_hash(users),
+        "items": table_hash(items),
         **{f"events/{day.isoformat()}": parts[day].content for day in parts},
+        **{name: _extra_hash(extra) for name, extra in (extras or {}).items()},
     }
     key, settings = as_of.isoformat(), config_hash(config.users, config.items, config.events)
     found = lake.find("snapshot", key, lake.fingerprint("snapshot", key, inputs, settings))
@@ -195,16 +200,26 @@ def write_snapshot(
         pq.write_table(users, draft.path / "users.parquet")
         pq.write_table(items, draft.path / "items.parquet")
         (draft.path / "parts.json").write_text(json.dumps(listed, indent=1))
+        for name, extra in (extras or {}).items():
+            if isinstance(extra, str):
+                (draft.path / name).write_text(extra)
+            else:
+                pq.write_table(extra, draft.path / name)
         draft.rows = sum(artifact.rows for artifact in parts.values())
         draft.facts = {"users": users.num_rows, "items": items.num_rows, **(facts or {})}
     assert draft.artifact is not None
     return Snapshot(config, lake, draft.artifact)
 
 
-def _table_hash(table: pa.Table) -> str:
-    """Hash of a table's rows, by its Arrow stream."""
+def table_hash(table: pa.Table) -> str:
+    """Hash of a table's rows, by its Arrow stream; rows are copied, so that a slice hashes like its copy."""
+    table = table.replace_schema_metadata(None)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
+        writer.write_table(table.take(pa.array(np.arange(table.num_rows))).combine_chunks())
 
     return hashlib.sha256(sink.getvalue()).hexdigest()[:16]
+
+
+def _extra_hash(extra: pa.Table | str) -> str:
+    return hashlib.sha256(extra.encode()).hexdigest()[:16] if isinstance(extra, str) else table_hash(extra)

@@ -95,12 +95,14 @@ class Files:
     def read_items(self) -> pa.Table:
         """Items as delivered."""
         table = self.config.items
+        further = tuple(a for a in table.attributes if a.name != "title")
+        titled = "title" if len(further) < len(table.attributes) else None
         columns = [
             _Column("item_id", table.id_column, as_text),
-            _Column("title", table.title_column, as_text),
+            _Column("title", table.title_column or titled, as_text),
             _Column("available_from", table.available_from_column, as_seconds),
             _Column("available", table.available_column, as_flag),
-            *_attribute_columns(table.attributes),
+            *_attribute_columns(further),
         ]
         return schema.raw_items(self.config).check(self._read(self.items, columns), str(self.items))
 

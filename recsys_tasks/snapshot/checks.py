@@ -1,0 +1,195 @@
+"""The data checks as values: what the settings ask for, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Literal
+
+from recsys_tasks.config import Attribute, Config
+from recsys_tasks.errors import ValidationFailed
+from recsys_tasks.ids import MAX_ID_BYTES
+
+Suite = Literal["night", "events", "users", "items"]
+Kind = Literal["not_null", "in_set", "between", "columns"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation about the columns of a frame; `bound` is the share of rows that may break it."""
+
+    name: str
+    suite: Suite
+    kind: Kind
+    column: str
+    about: str
+    bound: float = 0.0
+    blocking: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[Any, ...] = ()
+    example: tuple[str, ...] = ()
+    """Columns quoted of the first rows that break it."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check found."""
+
+    name: str
+    suite: str
+    about: str
+    blocking: bool
+    passed: bool
+    found: int  # rows that break it
+    total: int  # rows looked at
+    bound: str
+    observed: str
+    examples: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """The check, what it allows and what was found."""
+        quoted = f", e.g. {', '.join(self.examples)}" if self.examples else ""
+        return f"{self.suite}.{self.name}: {self.observed} (allowed: {self.bound}){quoted}"
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """Every check of one night."""
+
+    as_of: date
+    days: tuple[str, ...]  # days whose rows were new or changed
+    rows: int
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        """Blocking checks that failed."""
+        return tuple(check for check in self.checks if check.blocking and not check.passed)
+
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """Other checks that failed."""
+        return tuple(check for check in self.checks if not check.blocking and not check.passed)
+
+    @property
+    def passed(self) -> bool:
+        """Whether a snapshot may be made."""
+        return not self.failed
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {**asdict(self), "as_of": self.as_of.isoformat(), "passed": self.passed}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> ValidationReport:
+        """The inverse of `as_dict`."""
+        checks = tuple(CheckResult(**{**check, "examples": tuple(check["examples"])}) for check in raw["checks"])
+        return cls(date.fromisoformat(raw["as_of"]), tuple(raw["days"]), raw["rows"], checks)
+
+    def error(self, where: str) -> ValidationFailed:
+        """What `freeze` raises when a blocking check failed."""
+        names = ", ".join(f"{check.suite}.{check.name}" for check in self.failed)
+        return ValidationFailed(
+            expected=f"every blocking data check of night {self.as_of} to pass ({names} did not)",
+            found="; ".join(check.sentence() for check in self.failed),
+            where=where,
+            remedy="readers keep the last published lists; correct the batch at the source and rerun this night, "
+            "or widen the bound under `validation` in the settings if the data is right",
+        )
+
+
+def event_checks(config: Config) -> list[Check]:
+    """Checks of tonight's interactions; their names are those of `rules.flag_rows`."""
+    rules, table = config.validation, config.events
+    nulls = rules.max_null_share
+    names = ("user_id", "item_id", "ts", "event", "price", "quantity")
+    checks = [
+        Check("columns", "events", "columns", "", "the declared columns and no others", allowed=names),
+        Check("missing_user", "events", "not_null", "user_id", "a user id", nulls, example=("item_id", "ts")),
+        Check("missing_item", "events", "not_null", "item_id", "an item id", nulls, example=("user_id", "ts")),
+        Check("missing_time", "events", "not_null", "ts", "a readable time", nulls, example=("user_id", "item_id")),
+        Check(
+            "overlong_id", "events", "between", "id_bytes", f"ids of at most {MAX_ID_BYTES} bytes",
+            rules.max_bad_value_share, maximum=MAX_ID_BYTES, example=("id_bytes",),
+        ),
+        Check(
+            "unknown_event", "events", "in_set", "event", "a declared kind of event",
+            rules.max_unknown_event_share, allowed=tuple(kind.name for kind in table.kinds), example=("event",),
+        ),
+        _true("unknown_user", "user_known", "a user of the users table", rules.max_unknown_user_share, "user_id"),
+        _true("unknown_item", "item_known", "an item of the items table", rules.max_unknown_item_share, "item_id"),
+        _true("repeated", "first", "no exact duplicate", rules.max_duplicate_share, "user_id", "item_id", "ts"),
+    ]  # fmt: skip
+    for name, source in (("price", table.price_column), ("quantity", table.quantity_column)):
+        if source is not None:
+            about = f"a readable {name} of 0 or more"
+            bound = rules.max_bad_value_share
+            checks.append(Check(f"bad_{name}", "events", "between", name, about, bound, minimum=0.0, example=(name,)))
+    return checks
+
+
+def entity_checks(config: Config, suite: Literal["users", "items"]) -> list[Check]:
+    """Checks of tonight's users or items table."""
+    rules = config.validation
+    table = config.users if suite == "users" else config.items
+    key = "user_id" if suite == "users" else "item_id"
+    checks = [
+        Check("missing_id", suite, "not_null", key, "an id", rules.max_null_share),
+        Check(
+            "overlong_id", suite, "between", "id_bytes", f"ids of at most {MAX_ID_BYTES} bytes",
+            maximum=MAX_ID_BYTES, example=("id_bytes",),
+        ),
+        Check("repeated_id", suite, "in_set", "first", "each id once", allowed=(True,), example=(key,)),
+    ]  # fmt: skip
+    for attribute in table.attributes:
+        checks += _attribute_checks(config, suite, key, attribute)
+    if suite == "items" and config.items.title_column is not None:
+        checks.append(
+            Check("shown_title", "items", "not_null", "title", "a title", 0.5, blocking=False, example=(key,))
+        )
+    return checks
+
+
+def night_checks(config: Config) -> list[Check]:
+    """Checks of the night's figures; a figure that does not apply tonight is null and passes."""
+    low, high = config.validation.volume_ratio
+    return [
+        Check("fresh", "night", "between", "newest_day_rows", "rows on the newest day", minimum=1),
+        Check(
+            "volume", "night", "between", "volume_ratio", "newest day over the same weekday of the four weeks before",
+            minimum=low, maximum=high,
+        ),
+        Check(
+            "future", "night", "between", "future_share", "share of rows later than now",
+            minimum=0, maximum=config.validation.max_future_share,
+        ),
+        Check("users", "night", "between", "users", "rows in the users table", minimum=1),
+        Check("items", "night", "between", "items", "rows in the items table", minimum=1),
+    ]  # fmt: skip
+
+
+def _true(name: str, column: str, about: str, bound: float, *example: str) -> Check:
+    return Check(name, "events", "in_set", column, about, bound, allowed=(True,), example=example)
+
+
+def _attribute_checks(config: Config, suite: Suite, key: str, attribute: Attribute) -> list[Check]:
+    rules, name = config.validation, attribute.name
+    bound = rules.max_null_share if attribute.required else 0.5
+    checks = [Check(f"has_{name}", suite, "not_null", name, f"a {name}", bound, attribute.required, example=(key,))]
+    if attribute.kind == "numeric":
+        low, high = attribute.minimum, attribute.maximum
+        limits = (
+            "a readable number"
+            + (f" >= {low:g}" if low is not None else "")
+            + (f" <= {high:g}" if high is not None else "")
+        )
+        column = f"{name}_in_range"
+        checks.append(
+            Check(
+                f"{name}_range", suite, "in_set", column, f"{name}: {limits}",
+                rules.max_bad_value_share, allowed=(True,), example=(key, name),
+            )
+        )  # fmt: skip
+    return checks

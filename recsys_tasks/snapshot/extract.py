@@ -1,0 +1,240 @@
+"""Read what is new from the shop into the lake: one raw partition a UTC day, versions beside each other.
+
+The first night reads every day before `as_of`; later nights read the new days and a lookback for late
+or corrected rows. Rows at or after the cutoff are not read, so an older night can be rerun at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recsys_tasks import schema
+from recsys_tasks.clock import DAY_SECONDS, day_of, parse_day
+from recsys_tasks.config import Config, FilesSource, config_hash
+from recsys_tasks.errors import NotEnoughData
+from recsys_tasks.lake import Artifact, Lake, code_version
+from recsys_tasks.snapshot.dataset import table_hash
+from recsys_tasks.sources.base import Source
+
+_UNDATED = schema.RAW_EVENTS.schema.append(pa.field("day", pa.string()))
+
+
+@dataclass(frozen=True)
+class ExtractResult:
+    """What one night read."""
+
+    as_of: date
+    parts: Mapping[date, str]  # every known day before as_of → reference of its raw_events artifact
+    users: str  # reference of raw_users
+    items: str  # reference of raw_items
+    read_days: tuple[date, ...]  # days with rows among those read tonight
+    new_days: tuple[date, ...]  # first seen tonight
+    changed_days: tuple[date, ...]  # known, and their rows differ now
+    rows: int  # rows of read_days
+    undated_rows: int  # rows without a readable time, kept with the newest day of the night that found them
+    future_rows: int  # rows with a time later than `now`
+    artifact: Artifact
+
+
+def extract(config: Config, lake: Lake, source: Source, as_of: date, now: datetime) -> ExtractResult:
+    """Bring the lake up to the start of `as_of`; a no-op when the source has not changed since.
+
+    `now` is the time against which rows count as later than now. Raises SchemaError when a declared
+    column is missing, NotEnoughData when there is no row before `as_of`.
+    """
+    source.prepare(as_of)
+    settings = config_hash(config.source, config.users, config.items, config.events)
+    last = lake.newest("extract", as_of.isoformat())
+    fingerprint, future = source.fingerprint(), _future_rows(config, source, now)
+    if last is not None and _same_inputs(last, fingerprint, settings, future):
+        return read_extract(last)
+    base = _base(lake, as_of, settings)
+    first = base.as_of - timedelta(days=config.extract.lookback_days) if base else None
+    events = schema.RAW_EVENTS.check(source.read_events(first, as_of), "events of the source")
+    undated, by_day = _partition(lake, events, as_of)
+    known = dict(base.parts) if base else {}
+    before = {**known, **(read_extract(last).parts if last else {})}
+    # a known day of the window without rows has lost them all: that is a change, too
+    again = {day for day in before if first is None or day >= first}
+    written = {day: _write_part(lake, day, by_day.get(day)) for day in sorted(again | set(by_day))}
+    if not known and not any(artifact.rows for artifact in written.values()):
+        raise _no_rows(as_of)
+    parts = known | {day: artifact.reference for day, artifact in written.items()}
+    facts: dict[str, Any] = {
+        "parts": {day.isoformat(): parts[day] for day in sorted(parts)},
+        "users": _write_table(lake, "raw_users", as_of, "users.parquet", _users(config, source, events)).reference,
+        "items": _write_table(lake, "raw_items", as_of, "items.parquet", source.read_items()).reference,
+        "undated_rows": undated.num_rows,
+        "future_rows": future,
+    }
+    counts = {
+        "read_days": [day.isoformat() for day in sorted(by_day)],
+        "new_days": [day.isoformat() for day in sorted(by_day) if day not in known],
+        "changed_days": [day.isoformat() for day in written if day in before and before[day] != parts[day]],
+        "rows": sum(table.num_rows for table in by_day.values()),
+    }
+    return read_extract(_store(lake, as_of, facts, counts, undated, fingerprint, settings))
+
+
+def open_extract(lake: Lake, as_of: date) -> ExtractResult:
+    """The newest extract of a night. Raises ArtifactError when the night has none."""
+    return read_extract(lake.require("extract", as_of.isoformat()))
+
+
+def read_extract(artifact: Artifact) -> ExtractResult:
+    """An extract artifact as a value."""
+    raw = json.loads(artifact.file("result.json").read_text())
+    return ExtractResult(
+        as_of=parse_day(artifact.key),
+        parts={parse_day(day): reference for day, reference in raw["parts"].items()},
+        users=raw["users"],
+        items=raw["items"],
+        read_days=tuple(map(parse_day, raw["read_days"])),
+        new_days=tuple(map(parse_day, raw["new_days"])),
+        changed_days=tuple(map(parse_day, raw["changed_days"])),
+        rows=raw["rows"],
+        undated_rows=raw["undated_rows"],
+        future_rows=raw["future_rows"],
+        artifact=artifact,
+    )
+
+
+def _same_inputs(last: Artifact, fingerprint: str, settings: str, future: int) -> bool:
+    inputs = {"source": fingerprint, "future": str(future)}
+    same = all(last.facts.get(name) == value for name, value in inputs.items())
+    return same and last.manifest["config"] == settings and last.manifest["code"] == code_version()
+
+
+def _future_rows(config: Config, source: Source, now: datetime) -> int:
+    """Rows later than now. A simulated clock over plain files has all its history's later rows there."""
+    if config.clock == "simulated" and isinstance(config.source, FilesSource):
+        return 0
+    return source.count_after(int(now.timestamp()) + 1)
+
+
+def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:
+    """The newest extract of an earlier night under the same settings."""
+    for key in reversed([k for k in lake.keys("extract") if k < as_of.isoformat()]):
+        artifact = lake.require("extract", key)
+        if artifact.manifest["config"] == settings:
+            return read_extract(artifact)
+    return None
+
+
+def _partition(lake: Lake, events: pa.Table, as_of: date) -> tuple[pa.Table, dict[date, pa.Table]]:
+    """(rows without a time, with the day each is kept in; rows by day), both in one fixed order."""
+    order = [(name, "ascending") for name in ("ts", "user_id", "item_id", "event", "price", "quantity")]
+    events = events.combine_chunks().sort_by(order)
+    missing = pc.is_null(events["ts"])
+    dated = events.filter(pc.invert(missing))
+    undated = _assign_days(lake, events.filter(missing), as_of)
+    days = dated["ts"].to_numpy() // DAY_SECONDS
+    starts = np.flatnonzero(np.diff(days, prepend=-1)) if len(days) else np.zeros(0, np.int64)
+    ends = [*starts[1:].tolist(), len(days)]
+    by_day = {
+        day_of(int(days[s]) * DAY_SECONDS): dated.slice(s, e - s) for s, e in zip(starts.tolist(), ends, strict=False)
+    }
+    for text in pc.unique(undated["day"]).to_pylist():
+        rows = undated.filter(pc.equal(undated["day"], text)).drop_columns(["day"])
+        day = parse_day(text)
+        by_day[day] = pa.concat_tables([by_day[day], rows]) if day in by_day else rows
+    return undated, by_day
+
+
+def _assign_days(lake: Lake, rows: pa.Table, as_of: date) -> pa.Table:
+    """A row without a time stays with the day it was first kept in; a new one goes to the newest day.
+
+    A source that is one file delivers such a row every night: moving it along would change two days
+    each night and count it as news again.
+    """
+    newest = (as_of - timedelta(days=1)).isoformat()
+    days = [newest] * rows.num_rows
+    keys = lake.keys("extract") if rows.num_rows else []
+    if keys:
+        seen = pq.read_table(lake.require("extract", keys[-1]).file("undated.parquet"))
+        waiting: dict[tuple[Any, ...], list[str]] = {}
+        for row in seen.to_pylist():
+            waiting.setdefault(_identity(row), []).append(row["day"])
+        days = [(waiting.get(_identity(row)) or [newest]).pop(0) for row in rows.to_pylist()]
+    table = rows.append_column("day", pa.array(days, pa.string())).cast(_UNDATED)
+    return table.filter(pc.less_equal(table["day"], newest))
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(str(row[name]) for name in schema.RAW_EVENTS.schema.names)
+
+
+def _write_part(lake: Lake, day: date, rows: pa.Table | None) -> Artifact:
+    table = schema.RAW_EVENTS.schema.empty_table() if rows is None else rows
+    return _write_table(lake, "raw_events", day, "events.parquet", table)
+
+
+def _write_table(lake: Lake, kind: str, day: date, name: str, table: pa.Table) -> Artifact:
+    """Store a table, or return the version that holds the very same rows, whatever code wrote it."""
+    content = table_hash(table)
+    for artifact in reversed(lake.versions(kind, day.isoformat())):
+        if artifact.facts.get("content") == content:
+            return artifact
+    with lake.writing(kind, day.isoformat(), inputs={"rows": content}) as draft:
+        pq.write_table(table, draft.path / name)
+        draft.rows, draft.facts = table.num_rows, {"content": content}
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def _users(config: Config, source: Source, events: pa.Table) -> pa.Table:
+    """The users table; without one, the users of the rows read tonight (not those of later days)."""
+    if not (isinstance(config.source, FilesSource) and config.source.users is None):
+        return source.read_users()
+    ids = pc.unique(events["user_id"]).drop_null()
+    contract = schema.raw_users(config).schema
+    ids = ids.take(pc.sort_indices(ids))
+    return pa.table([ids, *(pa.nulls(len(ids), kind) for kind in contract.types[1:])], schema=contract)
+
+
+def _store(
+    lake: Lake,
+    as_of: date,
+    facts: Mapping[str, Any],
+    counts: Mapping[str, Any],
+    undated: pa.Table,
+    fingerprint: str,
+    settings: str,
+) -> Artifact:
+    """Write the result, or return the newest one when it names the same rows."""
+    content = hashlib.sha256(json.dumps([facts, table_hash(undated)], sort_keys=True).encode()).hexdigest()[:16]
+    last = lake.newest("extract", as_of.isoformat())
+    if last is not None and last.facts["content"] == content and last.manifest["config"] == settings:
+        return last
+    with lake.writing("extract", as_of.isoformat(), inputs={"content": content}, config=settings) as draft:
+        (draft.path / "result.json").write_text(json.dumps({**facts, **counts}, indent=1))
+        pq.write_table(undated, draft.path / "undated.parquet")
+        draft.rows = counts["rows"]
+        draft.facts = {
+            "content": content,
+            "source": fingerprint,
+            "future": str(facts["future_rows"]),
+            **{name: len(counts[name]) for name in ("read_days", "new_days", "changed_days")},
+            "undated_rows": facts["undated_rows"],
+        }
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def _no_rows(as_of: date) -> NotEnoughData:
+    return NotEnoughData(
+        expected=f"events before {as_of}",
+        found="none",
+        where="source",
+        remedy="check the path, the time column and the night's date",
+    )

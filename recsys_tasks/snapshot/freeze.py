@@ -1,0 +1,185 @@
+"""Check tonight's rows, set the bad ones aside, and freeze what is left as the night's snapshot.
+
+A night costs what is new: only days whose raw partition changed since the snapshot before are checked
+and keyed, and days with set-aside rows whose user or item has arrived by now are keyed again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from recsys_tasks.clock import parse_day
+from recsys_tasks.config import Config, config_hash
+from recsys_tasks.errors import NotEnoughData
+from recsys_tasks.ids import IdMap, Keys, extend_ids
+from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.snapshot.checks import ValidationReport
+from recsys_tasks.snapshot.dataset import Snapshot, table_hash, write_events_day, write_snapshot
+from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
+from recsys_tasks.snapshot.extract import ExtractResult, open_extract
+from recsys_tasks.snapshot.rules import REASONS, first_reason, keyed_rows, set_aside
+from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
+
+
+@dataclass(frozen=True)
+class FreezeResult:
+    """A frozen night."""
+
+    snapshot: Snapshot
+    report: ValidationReport
+    validation: Artifact
+    days: tuple[date, ...]  # days checked and keyed tonight
+    rows: int  # clean rows of those days
+    duplicates: int  # exact duplicates removed from them
+    waiting: Mapping[str, int]  # reason → rows set aside, tonight's and older ones
+    readmitted: int  # rows set aside earlier whose fault is gone
+    expired: int  # rows set aside for longer than validation.max_quarantine_days, given up
+
+
+def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResult:
+    """Validate and freeze the newest extract of a night; a no-op when extract, history and config are the same.
+
+    Always writes `validation/<as_of>`. Raises ValidationFailed, without a snapshot, when a blocking
+    check failed; NotEnoughData when no good row is left.
+    """
+    extracted, base = open_extract(lake, as_of), base_snapshot(config, lake, as_of)
+    key = as_of.isoformat()
+    inputs = {"extract": str(extracted.artifact.facts["content"]), "base": base.artifact.content if base else ""}
+    settings = config_hash(config.validation, config.users, config.items, config.events)
+    validation = lake.find("validation", key, lake.fingerprint("validation", key, inputs, settings))
+    if validation is not None:
+        for made in reversed(lake.versions("snapshot", key)):
+            if made.facts.get("validation") == validation.reference:
+                return _result(Snapshot(config, lake, made), validation)
+    tonight = read_tonight(config, lake, extracted, base)
+    if validation is None:
+        validation = _check(config, lake, tonight, now, inputs, settings)
+    report = read_report(validation)
+    if not report.passed:
+        raise report.error(f"{validation.path}/report.json, data_docs/")
+    return _result(_write(config, lake, tonight, validation), validation)
+
+
+def read_report(validation: Artifact) -> ValidationReport:
+    """The checks of a validation artifact."""
+    return ValidationReport.from_dict(json.loads(validation.file("report.json").read_text()))
+
+
+def _check(
+    config: Config, lake: Lake, tonight: Tonight, now: datetime, inputs: Mapping[str, str], settings: str
+) -> Artifact:
+    """Run the checks on the new and changed days and store what they found."""
+    from recsys_tasks.snapshot.validate import Night, validate  # Great Expectations takes seconds to import
+
+    as_of = tonight.extracted.as_of
+    n = sum(tonight.raw[day].rows for day in tonight.changed)
+    newest, usual = _volume(config, lake, tonight.extracted)
+    night = Night(
+        as_of=as_of,
+        days=tuple(day.isoformat() for day in tonight.changed),
+        events=tonight.events.slice(0, n),
+        flags={name: flags[:n] for name, flags in tonight.flags.items()},
+        users=tonight.users,
+        items=tonight.items,
+        newest_day_rows=newest,
+        usual_rows=usual,
+        future_rows=tonight.extracted.future_rows,
+    )
+    with lake.writing("validation", as_of.isoformat(), inputs=inputs, config=settings) as draft:
+        report = validate(config, night, now, draft.path / "data_docs")
+        (draft.path / "report.json").write_text(json.dumps(report.as_dict(), indent=1))
+        draft.rows = n
+        draft.facts = {
+            "passed": report.passed,
+            "failed": [f"{check.suite}.{check.name}" for check in report.failed],
+            "warnings": [f"{check.suite}.{check.name}" for check in report.warnings],
+        }
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def _volume(config: Config, lake: Lake, extracted: ExtractResult) -> tuple[int | None, float | None]:
+    """(rows of the newest day, None when none are due; mean of the same weekday in the four weeks before)."""
+    day, rules = extracted.as_of - timedelta(days=1), config.validation
+
+    def rows(of: date) -> int:
+        return lake.get(extracted.parts[of]).rows if of in extracted.parts else 0
+
+    closed = day.isoformat() in rules.closed_days or f"{day:%A}".lower() in rules.closed_days
+    newest = rows(day) or (None if closed or rules.allow_empty_days else 0)
+    weeks = [count for week in range(1, 5) if (count := rows(day - timedelta(weeks=week)))]
+    return newest, (sum(weeks) / len(weeks) if weeks and not closed else None)
+
+
+def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -> Snapshot:
+    """Give out keys, write the days' clean rows, and the snapshot."""
+    as_of, base = tonight.extracted.as_of, tonight.base
+    users = extend_ids(lake, "users", known_ids(None, "users", tonight.users["user_id"]).to_pylist())
+    items = extend_ids(lake, "items", known_ids(None, "items", tonight.items["item_id"]).to_pylist())
+    written, bad, firsts = _write_days(config, lake, tonight, users, items)
+    kept = base.parts if base else {}
+    parts = {day: lake.get(ref) for day, ref in kept.items() if day in tonight.extracted.parts} | written
+    parts = {day: artifact for day, artifact in parts.items() if artifact.rows}
+    if not parts:
+        raise NotEnoughData(
+            expected=f"at least one good row before {as_of}",
+            found="none: all were set aside",
+            where=str(validation.path),
+            remedy="read the validation report and correct the tables",
+        )
+    entities = build_entities(base, as_of, (users, tonight.users), (items, tonight.items), firsts)
+    quarantine = pa.concat_tables([tonight.waiting, *bad])
+    reasons = quarantine["reason"].to_pylist()
+    facts = {
+        "days": [day.isoformat() for day in sorted(written)],
+        "rows": sum(artifact.rows for artifact in written.values()),
+        "duplicates": int((tonight.flags["repeated"] & (first_reason(tonight.flags) < 0)).sum()),
+        "waiting": {reason: reasons.count(reason) for reason in REASONS if reason in reasons},
+        "readmitted": tonight.readmitted,
+        "expired": tonight.expired,
+    }
+    extras: dict[str, pa.Table | str] = {
+        "report.json": json.dumps(facts, indent=1),
+        SET_ASIDE: quarantine,
+        ITEM_TIMES: entities.item_times,
+        UNKNOWN: json.dumps(entities.unknown),
+        RAW_PARTS: json.dumps({day.isoformat(): ref for day, ref in sorted(tonight.extracted.parts.items())}, indent=1),
+    }
+    facts |= {"validation": validation.reference}
+    return write_snapshot(
+        config, lake, as_of, users=entities.users, items=entities.items, parts=parts, facts=facts, extras=extras
+    )
+
+
+def _write_days(
+    config: Config, lake: Lake, tonight: Tonight, users: IdMap, items: IdMap
+) -> tuple[dict[date, Artifact], list[pa.Table], tuple[Keys, Seconds]]:
+    """(events artifact by day, QUARANTINE rows, item keys and the seconds of their first clean event)."""
+    reasons = first_reason(tonight.flags)
+    good = (reasons < 0) & ~tonight.flags["repeated"]
+    written, bad, start = {}, [], 0
+    first = np.full(len(items), np.iinfo(np.int64).max)
+    for day, part in tonight.raw.items():
+        rows = slice(start, start + part.rows)
+        events = tonight.events.slice(start, part.rows)
+        keyed = keyed_rows(config, events.filter(pa.array(good[rows])), users, items)
+        written[day] = write_events_day(lake, day, keyed, f"{part.content}:{table_hash(keyed)}")
+        since = tonight.since.get(day, tonight.extracted.as_of.isoformat())
+        bad.append(set_aside(events, reasons[rows], day.isoformat(), since))
+        np.minimum.at(first, keyed["item_key"].to_numpy(), keyed["ts"].to_numpy())
+        start = rows.stop
+    sold = np.flatnonzero(first < np.iinfo(np.int64).max).astype(np.int32)
+    return written, bad, (sold, first[sold])
+
+
+def _result(snapshot: Snapshot, validation: Artifact) -> FreezeResult:
+    facts = snapshot.artifact.facts
+    counts = {name: facts[name] for name in ("rows", "duplicates", "waiting", "readmitted", "expired")}
+    days = tuple(parse_day(day) for day in facts["days"])
+    return FreezeResult(snapshot, read_report(validation), validation, days, **counts)

@@ -1,0 +1,138 @@
+"""What makes a delivered row bad, for every row at once; and the clean, keyed rows of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks import schema
+from recsys_tasks.config import Config
+from recsys_tasks.ids import MAX_ID_BYTES, IdMap, Keys
+
+Flags = npt.NDArray[np.bool_]
+
+REASONS = (
+    "missing_user",
+    "missing_item",
+    "missing_time",
+    "overlong_id",
+    "unknown_event",
+    "unknown_user",
+    "unknown_item",
+    "bad_price",
+    "bad_quantity",
+)
+"""Why a row is set aside; a row with several faults carries the first."""
+
+QUARANTINE = schema.Table(
+    "quarantine",
+    "one row per interaction that was set aside, with the day it belongs to and why",
+    pa.schema([*schema.RAW_EVENTS.schema, ("day", pa.string()), ("reason", pa.string()), ("since", pa.string())]),
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Ids that a row may name: those of tonight's tables and of the snapshot before."""
+
+    users: pa.Array
+    items: pa.Array
+
+
+def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags]:
+    """`[n] bool` for each of REASONS, and `repeated` for the second and later of exact duplicates.
+
+    `events` are RAW_EVENTS rows in the order of a raw partition, so that duplicates are neighbours.
+    """
+    user, item = events["user_id"], events["item_id"]
+    no_user, no_item = _absent(user), _absent(item)
+    declared = config.events.kinds
+    return {
+        "missing_user": no_user,
+        "missing_item": no_item,
+        "missing_time": _flags(pc.is_null(events["ts"])),
+        "overlong_id": _overlong(user) | _overlong(item),
+        "unknown_event": ~_flags(pc.is_in(events["event"], value_set=pa.array([k.name for k in declared]))),
+        "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~no_user,
+        "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~no_item,
+        "bad_price": bad_number(events["price"]),
+        "bad_quantity": bad_number(events["quantity"]),
+        "repeated": repeated_rows(events),
+    }
+
+
+def bad_number(column: pa.ChunkedArray) -> Flags:
+    """Negative, infinite or unreadable (NaN); a missing value is not bad."""
+    fine = pc.and_(pc.is_finite(column), pc.greater_equal(column, 0.0))
+    return ~_flags(pc.fill_null(fine, True))
+
+
+def repeated_rows(table: pa.Table) -> Flags:
+    """Rows that equal the row before them in every column."""
+    n = table.num_rows
+    same = np.ones(max(n - 1, 0), bool)
+    for column in table.columns:
+        here, before = column.slice(1), column.slice(0, max(n - 1, 0))
+        equal = _flags(pc.fill_null(pc.equal(here, before), False))
+        both_null = _flags(pc.is_null(here, nan_is_null=True)) & _flags(pc.is_null(before, nan_is_null=True))
+        same &= equal | both_null
+    return np.concatenate([np.zeros(min(n, 1), bool), same])
+
+
+def first_reason(flags: Mapping[str, Flags]) -> npt.NDArray[np.int8]:
+    """`[n] int8`: index into REASONS of the first fault, -1 for a good row."""
+    found = np.full(len(flags["repeated"]), -1, np.int8)
+    for code, name in reversed(list(enumerate(REASONS))):
+        found[flags[name]] = code
+    return found
+
+
+def keyed_rows(config: Config, events: pa.Table, users: IdMap, items: IdMap) -> pa.Table:
+    """EVENTS rows of good RAW_EVENTS rows, sorted by user, time, item."""
+    kinds = pa.array([kind.name for kind in config.events.kinds])
+    table = pa.table(
+        {
+            "user_key": _keys(events["user_id"], users),
+            "item_key": _keys(events["item_id"], items),
+            "ts": events["ts"],
+            "event": pc.cast(pc.index_in(events["event"], value_set=kinds), pa.int8()),
+            "price": pc.cast(pc.fill_null(events["price"], np.nan), pa.float32()),
+            "quantity": pc.cast(pc.fill_null(events["quantity"], np.nan), pa.float32()),
+        },
+        schema=schema.EVENTS.schema,
+    )
+    return table.sort_by([(name, "ascending") for name in ("user_key", "ts", "item_key", "event", "price", "quantity")])
+
+
+def set_aside(events: pa.Table, reasons: npt.NDArray[np.int8], day: str, since: str) -> pa.Table:
+    """QUARANTINE rows of the rows that have a reason."""
+    bad = np.flatnonzero(reasons >= 0)
+    rows = events.take(pa.array(bad))
+    words = pa.array([REASONS[code] for code in reasons[bad]], pa.string())
+    day_column, since_column = (pa.repeat(pa.scalar(text), len(bad)) for text in (day, since))
+    return pa.table([*rows.columns, day_column, words, since_column], schema=QUARANTINE.schema)
+
+
+def _keys(column: pa.ChunkedArray, ids: IdMap) -> pa.Array:
+    coded = column.combine_chunks().dictionary_encode()
+    of_code: Keys = ids.keys(coded.dictionary.to_pylist())
+    return pa.array(of_code[coded.indices.to_numpy()] if len(of_code) else np.zeros(0, np.int32))
+
+
+def _absent(column: pa.ChunkedArray) -> Flags:
+    return _flags(pc.fill_null(pc.equal(column, ""), True))
+
+
+def _overlong(column: pa.ChunkedArray) -> Flags:
+    return _flags(pc.fill_null(pc.greater(pc.binary_length(column), MAX_ID_BYTES), False))
+
+
+def _flags(column: Any) -> Flags:
+    flags: Flags = np.asarray(column.to_numpy(), bool)
+    return flags

@@ -1,0 +1,236 @@
+"""The night's data checks, run by Great Expectations on suites built from the settings.
+
+Only new and changed rows are checked row by row, in an ephemeral context on the pandas engine. Above
+MAX_ROWS (a big first night) the faults of every row are counted in Arrow, and Great Expectations
+checks their shares. The result is a value; all checks run, whatever the first ones find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from great_expectations.core.run_identifier import RunIdentifier
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.render.renderer import ValidationResultsPageRenderer
+from great_expectations.render.view import DefaultJinjaPageView
+
+from recsys_tasks.config import Attribute, Config
+from recsys_tasks.errors import hashed_user
+from recsys_tasks.snapshot.checks import (
+    Check,
+    CheckResult,
+    ValidationReport,
+    entity_checks,
+    event_checks,
+    night_checks,
+)
+from recsys_tasks.snapshot.rules import Flags, repeated_rows
+
+MAX_ROWS = 1_000_000
+_QUOTED = 20  # failing rows asked of each check, from which up to five different examples are shown
+
+
+@dataclass(frozen=True)
+class Night:
+    """What is checked: tonight's rows and figures."""
+
+    as_of: date
+    days: tuple[str, ...]  # days of `events`
+    events: pa.Table  # RAW_EVENTS of the new and changed days
+    flags: Mapping[str, Flags]  # rules.flag_rows of them
+    users: pa.Table  # raw users of the night
+    items: pa.Table
+    newest_day_rows: int | None  # None: the shop was closed, or empty days are normal
+    usual_rows: float | None  # mean of the same weekday in the four weeks before; None: unknown
+    future_rows: int
+
+
+def validate(
+    config: Config, night: Night, now: datetime, docs: Path | None = None, limit: int = MAX_ROWS
+) -> ValidationReport:
+    """Run every check. `docs`: folder that gets the Data Docs, one HTML page a suite."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    suites: list[tuple[str, pd.DataFrame, list[Check]]] = [("night", _night_frame(night), night_checks(config))]
+    if night.events.num_rows <= limit:
+        suites.append(("events", _event_frame(night.events, night.flags), event_checks(config)))
+    else:
+        suites.append(("events", _share_frame(night), _share_checks(event_checks(config))))
+    suites += [
+        ("users", _entity_frame(night.users, "user_id", config.users.attributes), entity_checks(config, "users")),
+        ("items", _entity_frame(night.items, "item_id", config.items.attributes), entity_checks(config, "items")),
+    ]
+    results: list[CheckResult] = []
+    for name, frame, checks in suites:
+        outcome = _run(context, name, frame, checks, now)
+        results += [_result(check, found, frame) for check, found in zip(checks, outcome.results, strict=True)]
+        if docs is not None:
+            _write_page(docs / f"{name}.html", outcome)
+    return ValidationReport(night.as_of, night.days, night.events.num_rows, tuple(results))
+
+
+def _run(context: Any, name: str, frame: pd.DataFrame, checks: Sequence[Check], now: datetime) -> Any:
+    """Great Expectations' own result, in the order of the checks."""
+    asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
+    batch = asset.add_batch_definition_whole_dataframe(name)
+    suite = context.suites.add(gx.ExpectationSuite(name, expectations=[_expectation(check) for check in checks]))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+    outcome = definition.run(
+        batch_parameters={"dataframe": frame},
+        result_format={"result_format": "SUMMARY", "partial_unexpected_count": _QUOTED},
+        run_id=RunIdentifier(run_name=name, run_time=now),
+    )
+    by_name = {result.expectation_config.meta["check"]: result for result in outcome.results}
+    outcome.results = [by_name[check.name] for check in checks]
+    return outcome
+
+
+def _expectation(check: Check) -> Any:
+    common: dict[str, Any] = {
+        "meta": {"check": check.name, "about": check.about},
+        "severity": "critical" if check.blocking else "warning",
+    }
+    if check.kind == "columns":
+        return gxe.ExpectTableColumnsToMatchSet(column_set=list(check.allowed), exact_match=False, **common)
+    common |= {"column": check.column, "mostly": 1.0 - check.bound}
+    if check.kind == "not_null":
+        return gxe.ExpectColumnValuesToNotBeNull(**common)
+    if check.kind == "in_set":
+        return gxe.ExpectColumnValuesToBeInSet(value_set=list(check.allowed), **common)
+    return gxe.ExpectColumnValuesToBeBetween(min_value=check.minimum, max_value=check.maximum, **common)
+
+
+def _result(check: Check, outcome: Any, frame: pd.DataFrame) -> CheckResult:
+    found, total = (
+        int(outcome.result.get("unexpected_count") or 0),
+        int(outcome.result.get("element_count") or len(frame)),
+    )
+    rows = outcome.result.get("partial_unexpected_index_list") or []
+    error = outcome.exception_info.get("exception_message") if isinstance(outcome.exception_info, dict) else None
+    if check.suite == "night" or check.kind == "columns":
+        observed = _figure(check, frame)
+        bound = _limits(check)
+    elif check.name.startswith("share:"):
+        found, total = int(frame[check.column[len("share:") :]].iloc[0]), int(frame["rows"].iloc[0])
+        observed, bound = f"{found:,} of {total:,} rows ({found / max(total, 1):.2%})", f"{check.maximum:.2%}"
+    else:
+        observed, bound = f"{found:,} of {total:,} rows ({found / max(total, 1):.2%})", f"{check.bound:.2%}"
+    return CheckResult(
+        name=check.name.removeprefix("share:"),
+        suite=check.suite,
+        about=check.about,
+        blocking=check.blocking,
+        passed=bool(outcome.success),
+        found=found,
+        total=total,
+        bound=bound,
+        observed=f"the check itself failed: {error}" if error else observed,
+        examples=_examples(check, frame, rows),
+    )
+
+
+def _figure(check: Check, frame: pd.DataFrame) -> str:
+    if check.kind == "columns":
+        missing = sorted(set(check.allowed) - set(frame.columns))
+        return f"missing {missing}" if missing else "all there"
+    value = frame[check.column].iloc[0]
+    return "does not apply tonight" if pd.isna(value) else f"{check.about} is {value:,.6g}"
+
+
+def _limits(check: Check) -> str:
+    if check.kind == "columns":
+        return ", ".join(check.allowed)
+    return f"{check.minimum:g} or more" if check.maximum is None else f"{check.minimum:g} to {check.maximum:g}"
+
+
+def _examples(check: Check, frame: pd.DataFrame, rows: Sequence[int]) -> tuple[str, ...]:
+    """Up to five different quotations of failing rows, user ids hashed."""
+    texts = [", ".join(_quote(name, frame[name].iloc[row]) for name in check.example) for row in rows if check.example]
+    return tuple(dict.fromkeys(texts))[:5]
+
+
+def _quote(column: str, value: Any) -> str:
+    if pd.isna(value):
+        return f"{column} missing"
+    if column == "user_id":
+        return hashed_user(str(value))
+    if column == "ts":
+        return f"{pd.Timestamp(int(value), unit='s'):%Y-%m-%d %H:%M:%S}"
+    return "unreadable" if value == -np.inf else repr(str(value)[:60])
+
+
+def _event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
+    frame: pd.DataFrame = events.to_pandas()
+    for column in ("user_id", "item_id"):
+        frame.loc[flags["missing_user" if column == "user_id" else "missing_item"], column] = None
+    for column in ("price", "quantity"):
+        # an unreadable number is NaN in Arrow and would pass as missing in pandas
+        frame.loc[pc.is_nan(events[column]).fill_null(False).to_numpy(), column] = -np.inf
+    # null is not one of the declared kinds; Great Expectations would leave it out of the count
+    frame["event"] = frame["event"].fillna("")
+    lengths = [pc.fill_null(pc.binary_length(events[column]), 0).to_numpy() for column in ("user_id", "item_id")]
+    frame["id_bytes"] = np.maximum(*lengths)
+    return frame.assign(user_known=~flags["unknown_user"], item_known=~flags["unknown_item"], first=~flags["repeated"])
+
+
+def _entity_frame(table: pa.Table, key: str, attributes: Sequence[Attribute]) -> pd.DataFrame:
+    table = table.sort_by(key)
+    ids = table[key]
+    frame: pd.DataFrame = table.to_pandas()
+    frame["id_bytes"] = pc.fill_null(pc.binary_length(ids), 0).to_numpy()
+    frame["first"] = ~repeated_rows(table.select([key])) | pc.is_null(ids).to_numpy()
+    frame.loc[frame[key] == "", key] = None
+    for attribute in (a for a in attributes if a.kind == "numeric"):
+        values = frame[attribute.name]
+        low = -np.inf if attribute.minimum is None else attribute.minimum
+        high = np.inf if attribute.maximum is None else attribute.maximum
+        unreadable = pc.is_nan(table[attribute.name]).fill_null(False).to_numpy()
+        frame[f"{attribute.name}_in_range"] = (values.isna() | values.between(low, high)) & ~unreadable
+    return frame
+
+
+def _night_frame(night: Night) -> pd.DataFrame:
+    """One row; NaN where a figure does not apply."""
+    rows = night.newest_day_rows
+    ratio = rows / night.usual_rows if rows and night.usual_rows else np.nan
+    figures = {
+        "newest_day_rows": np.nan if rows is None else rows,
+        "volume_ratio": ratio,
+        "future_share": night.future_rows / max(night.future_rows + night.events.num_rows, 1),
+        "users": night.users.num_rows,
+        "items": night.items.num_rows,
+    }
+    return pd.DataFrame([figures], dtype=np.float64)
+
+
+def _share_frame(night: Night) -> pd.DataFrame:
+    """One row: how many rows have each fault, and the share of it."""
+    n = night.events.num_rows
+    counts = {name: float(flags.sum()) for name, flags in night.flags.items()}
+    shares = {f"share:{name}": count / max(n, 1) for name, count in counts.items()}
+    return pd.DataFrame([{**counts, **shares, "rows": float(n)}])
+
+
+def _share_checks(checks: Sequence[Check]) -> list[Check]:
+    made = []
+    for check in checks:
+        if check.kind != "columns":
+            name = f"share:{check.name}"
+            made.append(Check(name, "events", "between", name, check.about, 0.0, check.blocking, 0.0, check.bound))
+    return made
+
+
+def _write_page(path: Path, outcome: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = ValidationResultsPageRenderer(run_info_at_end=True).render(outcome)
+    path.write_text(DefaultJinjaPageView().render(document))
