@@ -1,0 +1,242 @@
+"""What readers get: recommend(), the views, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from recsys_tasks import schema
+from recsys_tasks.database import create_engine, downgrade, migrate
+from tests.serving.nights import PLAIN, night, publish_night, recommend, shown, stock, table
+
+VIEWS = (
+    "alerts fallback_lists gate_decisions metrics publications recommendation_history recommendation_lists "
+    "recommendations releases similar_items status"
+).split()
+
+
+def sell_out(urls: Mapping[str, str], *items: str, available: bool = False) -> None:
+    engine = create_engine(urls["recsys_availability"])
+    with engine.begin() as connection:
+        for item in items:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO recsys.item_availability (item_id, available) VALUES (:item, :ok) "
+                    "ON CONFLICT (item_id) DO UPDATE SET available = excluded.available, updated_at = now()"
+                ),
+                {"item": item, "ok": available},
+            )
+    engine.dispose()
+
+
+def test_recommend_without_any_publication_is_empty(reader: Engine) -> None:
+    assert recommend(reader, "u0") == []
+
+
+def test_recommend_gives_the_list_then_spares_then_segment_then_everyone(
+    empty: Mapping[str, str], writer: Engine, reader: Engine
+) -> None:
+    stock(writer)
+    publish_night(writer, 0)  # fallbacks: nl: 5 6, everyone: 6 7 0
+    assert recommend(reader, "u0") == ["i0", "i1", "i2"]
+    assert recommend(reader, "u0", 2) == ["i0", "i1"]
+    assert recommend(reader, "u0", 20) == ["i0", "i1", "i2", "i3", "i5", "i6", "i7"]
+    assert recommend(reader, "u2", 20) == ["i2", "i3", "i4", "i5", "i6", "i7", "i0"]  # be has no list of its own
+    assert recommend(reader, "stranger") == ["i6", "i7", "i0"]
+    sell_out(empty, "i1", "i6")
+    assert recommend(reader, "u0") == ["i0", "i2", "i3"]
+    assert recommend(reader, "u0", 4) == ["i0", "i2", "i3", "i5"]
+    assert recommend(reader, "stranger") == ["i7", "i0"]
+    assert shown(reader)["u0"] == ["i0", "i1", "i2"]  # the view shows what was published
+    sell_out(empty, "i1", available=True)
+    assert recommend(reader, "u0") == ["i0", "i1", "i2"]
+
+
+@pytest.mark.parametrize("k", [0, -5])
+def test_recommend_of_no_places_is_empty(writer: Engine, reader: Engine, k: int) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    assert recommend(reader, "u0", k) == []
+
+
+def test_recommend_takes_any_text_as_a_user(writer: Engine, reader: Engine) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    for user in ("'; DROP SCHEMA recsys; --", "", "ü😀", "u0 "):
+        assert recommend(reader, user) == ["i6", "i7", "i0"]
+
+
+def test_the_long_view_says_why(writer: Engine, reader: Engine) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    with reader.connect() as connection:
+        question = "SELECT * FROM recsys.recommendations WHERE user_id = 'u1' ORDER BY rank"
+        first, second, _third = connection.execute(sa.text(question)).mappings().all()
+    assert (first["item_id"], first["title"], first["reason"]) == ("i1", "Item 1", "because_of")
+    assert (first["reason_item_id"], first["reason_item_title"]) == ("i7", "Item 7")
+    assert first["sources"] == ["two_tower", "covisitation"] and first["rung"] == "heavy"
+    assert (first["release"], first["tower_version"], str(first["as_of"])) == ("r1", "t1", "2026-03-01")
+    assert second["reason"] == "for_you" and second["reason_item_id"] is None and second["rank_before"] == 2
+
+
+def test_codes_of_the_views_are_those_of_the_schema(writer: Engine, reader: Engine) -> None:
+    """One user a reason, rung and source; the view must name each as recsys_tasks.schema does."""
+    stock(writer)
+    codes = max(len(schema.REASONS), len(schema.SOURCES), len(schema.RUNGS))
+    with writer.begin() as connection:
+        for key in range(4, codes):
+            connection.execute(sa.text("INSERT INTO recsys.users VALUES (:k, 'u' || :k, 'nl')"), {"k": key})
+    rows = table(
+        {user: [user % 6, 6, 7] for user in range(codes)},
+        rung=[n % len(schema.RUNGS) for n in range(codes)],
+        reasons=[[n % len(schema.REASONS), 0, 0] for n in range(codes)],
+        sources=[[1 << n % len(schema.SOURCES), 63, 0] for n in range(codes)],
+    )
+    night(writer, 0, rows=rows)
+    with reader.connect() as connection:
+        question = "SELECT user_id, rung, reason, sources FROM recsys.recommendations WHERE rank = :rank ORDER BY 1"
+        found = connection.execute(sa.text(question), {"rank": 1}).all()
+        everything = connection.execute(sa.text(question), {"rank": 2}).first()
+    expected = [
+        (
+            f"u{n}",
+            schema.RUNGS[n % len(schema.RUNGS)],
+            schema.REASONS[n % len(schema.REASONS)],
+            [schema.SOURCES[n % len(schema.SOURCES)]],
+        )
+        for n in range(codes)
+    ]
+    assert [tuple(row) for row in found] == expected
+    assert everything is not None and everything.sources == list(schema.SOURCES)
+
+
+def test_the_other_views_answer(writer: Engine, reader: Engine) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    with writer.begin() as connection:
+        for event in ("registered", "promoted"):
+            values = {"event": event}
+            statement = "INSERT INTO recsys.release_events (ts, event, release, who, why) VALUES (now(), :event, 'r1', 'gate', 'x')"
+            connection.execute(sa.text(statement), values)
+        connection.execute(
+            sa.text("INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n', 1)")
+        )
+        upsert = (
+            "INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n', 2) "
+            "ON CONFLICT (as_of, scope, name) DO UPDATE SET value = excluded.value"
+        )
+        connection.execute(sa.text(upsert))
+    with reader.connect() as connection:
+
+        def ask(question: str) -> list[tuple[object, ...]]:
+            return [tuple(row) for row in connection.execute(sa.text(question))]
+
+        assert ask("SELECT user_id, item_ids FROM recsys.recommendation_lists ORDER BY 1")[0] == (
+            "u0",
+            ["i0", "i1", "i2"],
+        )
+        similar = ask("SELECT item_id, rank, similar_item_id FROM recsys.similar_items ORDER BY 2")
+        assert similar == [("i0", 1, "i1"), ("i0", 2, "i2")]
+        assert ask("SELECT item_id FROM recsys.fallback_lists WHERE segment = 'nl' ORDER BY rank") == [
+            ("i5",),
+            ("i6",),
+        ]
+        assert ask("SELECT release, last_event FROM recsys.releases") == [("r1", "promoted")]
+        assert ask("SELECT value FROM recsys.metrics") == [(2.0,)]
+        assert ask("SELECT status, current, rows FROM recsys.publications") == [("published", True, 4)]
+        assert ask("SELECT as_of::text, on_hold, waiting FROM recsys.status") == [("2026-03-01", False, 0)]
+
+
+def test_status_has_one_row_before_the_first_night(reader: Engine) -> None:
+    with reader.connect() as connection:
+        rows = connection.execute(sa.text("SELECT publication_id, as_of, on_hold FROM recsys.status")).all()
+    assert [tuple(row) for row in rows] == [(None, None, False)]
+
+
+def test_a_reader_sees_the_views_and_recommend_and_nothing_else(
+    empty: Mapping[str, str], writer: Engine, reader: Engine
+) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    with reader.connect() as connection:
+        rights = "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND relkind IN ('r','p','v','S') AND has_table_privilege(oid, 'SELECT') ORDER BY relname"
+        assert [tuple(row) for row in connection.execute(sa.text(rights))] == [(view, "v") for view in VIEWS]
+        functions = "SELECT proname FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace AND has_function_privilege(oid, 'EXECUTE')"
+        assert list(connection.scalars(sa.text(functions))) == ["recommend"]
+    for statement in (
+        "SELECT * FROM recsys.list_rows",
+        "SELECT * FROM recsys.users",
+        "DELETE FROM recsys.alerts",
+        "INSERT INTO recsys.metrics (as_of, scope, name) VALUES ('2026-03-01', 's', 'n')",
+        "SELECT recsys.drop_partition(1)",
+        "CREATE TABLE recsys.mine (a int)",
+    ):
+        with pytest.raises(sa.exc.DBAPIError, match="permission denied"), reader.begin() as connection:
+            connection.execute(sa.text(statement))
+
+
+def test_the_availability_role_touches_one_table(empty: Mapping[str, str], writer: Engine) -> None:
+    stock(writer)
+    sell_out(empty, "i0")
+    engine = create_engine(empty["recsys_availability"])
+    for statement in ("SELECT * FROM recsys.recommendations", "UPDATE recsys.items SET available = false"):
+        with pytest.raises(sa.exc.DBAPIError, match="permission denied"), engine.begin() as connection:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+def test_the_writer_changes_data_and_not_the_schema(writer: Engine) -> None:
+    for statement in ("CREATE TABLE recsys.mine (a int)", "DROP TABLE recsys.users", "DROP VIEW recsys.status"):
+        with pytest.raises(sa.exc.DBAPIError, match=r"permission denied|must be owner"), writer.begin() as connection:
+            connection.execute(sa.text(statement))
+
+
+@pytest.mark.parametrize("name", ["release_events", "gate_decision_rows", "pointer_moves"])
+def test_audit_tables_are_append_only_even_for_their_owner(empty: Mapping[str, str], name: str) -> None:
+    engine = create_engine(empty["recsys_owner"])
+    for statement in (
+        f"UPDATE recsys.{name} SET id = DEFAULT",
+        f"DELETE FROM recsys.{name}",
+        f"TRUNCATE recsys.{name}",
+    ):
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+def test_every_view_and_column_has_a_comment(reader: Engine) -> None:
+    silent = """
+        SELECT c.relname || coalesce('.' || a.attname, '')
+        FROM pg_class AS c
+        LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+        WHERE c.relnamespace = 'recsys'::regnamespace AND c.relname = ANY (:views)
+          AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid, a.attnum) IS NULL)
+    """
+    with reader.connect() as connection:
+        assert list(connection.scalars(sa.text(silent), {"views": VIEWS})) == []
+
+
+def test_downgrade_and_upgrade_of_a_filled_database(empty: Mapping[str, str], writer: Engine, reader: Engine) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    night(writer, 1, until=2)  # its lists hang on no parent table yet
+    before = shown(reader)
+    downgrade(empty["recsys_owner"], "0001")
+    migrate(empty["recsys_owner"])
+    assert shown(reader) == before == {f"u{u}": [f"i{i}" for i in items[:3]] for u, items in PLAIN.items()}
+    downgrade(empty["recsys_owner"])
+    owner = create_engine(empty["recsys_owner"])
+    with owner.connect() as connection:
+        left = "SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')"
+        assert list(connection.scalars(sa.text(left))) == ["alembic_version"]
+        assert (
+            connection.scalar(sa.text("SELECT count(*) FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace")) == 0
+        )
+    owner.dispose()
+    migrate(empty["recsys_owner"])
+    stock(writer)
+    publish_night(writer, 0)
+    assert shown(reader) == before
