@@ -148,7 +148,7 @@ def popularity_bias_curve(lists: Lists, n_items: int) -> dict[int, int]:
     return {percent: int(np.searchsorted(reached * 100, percent * total)) + 1 for percent in steps}
 
 
-def calibration_error(scores: Floats, outcomes: Bools, bins: int = 10) -> float:
+def calibration_error(scores: Floats, outcomes: Bools | Floats, bins: int = 10) -> float:
     """Expected calibration error: |mean score - share of true outcomes|, averaged over places.
 
     `scores` and `outcomes` are `[rows]`. Bins hold equally many rows (equal scores share a bin), because

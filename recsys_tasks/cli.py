@@ -1,0 +1,190 @@
+"""The `recsys` command: look at, run and steer the pipeline without Airflow."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection, text
+
+from recsys_tasks.clock import parse_day
+from recsys_tasks.config import load_config, read_environment
+from recsys_tasks.errors import RecsysError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Every user's ranked list, rebuilt every night.")
+config_app = typer.Typer(no_args_is_help=True, help="The settings file.")
+app.add_typer(config_app, name="config")
+console = Console()
+
+Who = Annotated[str, typer.Option(help="Who decided it.", default_factory=getpass.getuser)]
+
+
+@contextmanager
+def _shown_errors() -> Iterator[None]:
+    """A RecsysError becomes its four parts on standard error and exit code 1."""
+    try:
+        yield
+    except RecsysError as error:
+        typer.echo(f"{type(error).__name__}\n{error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def _database() -> Iterator[Connection]:
+    from recsys_tasks.database import create_engine, database_url
+    from recsys_tasks.pipeline import local_environment
+
+    with _shown_errors(), local_environment() as environment:
+        engine = create_engine(database_url(environment))
+        with engine.begin() as connection:
+            yield connection
+        engine.dispose()
+
+
+def _print(title: str, rows: list[Any], *, empty: str) -> None:
+    if not rows:
+        console.print(empty)
+        return
+    table = Table(*rows[0]._fields, title=title, title_justify="left", header_style="bold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console.print(table)
+
+
+# --- settings and health -----------------------------------------------------------------------
+
+
+@config_app.command("check")
+def config_check(
+    path: Annotated[Path | None, typer.Argument(help="Settings file; default: RECSYS_CONFIG.")] = None,
+) -> None:
+    """Print what will run, or every mistake of the settings file at once."""
+    from recsys_tasks.pipeline.describe import describe
+
+    environment = read_environment()
+    with _shown_errors():
+        config = load_config(path or environment.config_path)
+    for line in describe(config, environment):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@config_app.command("docs")
+def config_docs() -> None:
+    """Print docs/configuration.md: every field, its meaning, unit and default."""
+    from recsys_tasks.pipeline.describe import field_reference
+
+    typer.echo(field_reference(), nl=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine and the configured services, one line each; exit code 1 when something is missing."""
+    from recsys_tasks.pipeline.doctor import examine
+
+    findings = list(examine(read_environment()))
+    for finding in findings:
+        console.print(("[green]ok  [/] " if finding.passed else "[red]FAIL[/] ") + finding.words, highlight=False)
+    if not all(finding.passed for finding in findings):
+        raise typer.Exit(1)
+
+
+# --- running -----------------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD: what is known before 00:00 UTC of it.")],
+) -> None:
+    """Run every stage of one night in this process, without Airflow."""
+    from recsys_tasks.pipeline import STAGES, Night, local_environment, run_all
+
+    with _shown_errors(), local_environment() as environment:
+        night = Night.open(load_config(environment.config_path), environment, parse_day(as_of), datetime.now(UTC))  # noqa: TID251
+        watched = sys.stderr.isatty()
+        with console.status("starting") as status:
+            for result in run_all(night, before=lambda name: status.update(f"{name} …") if watched else None):
+                console.print(result.summary(), highlight=False, markup=False, soft_wrap=True)
+        console.print(f"done: {len(STAGES)} stages")
+
+
+# --- looking -----------------------------------------------------------------------------------
+
+
+@app.command()
+def recommend(
+    user: Annotated[str, typer.Argument(help="User id; an unknown one gets the fallback list.")],
+    k: Annotated[int | None, typer.Option(help="Items; default: the publication's k.")] = None,
+) -> None:
+    """What an application gets for a user now."""
+    query = (
+        "SELECT rank, item_id, title, score, reason, reason_item_id, rung, release, as_of FROM recsys.recommend(:u, :k)"
+    )
+    with _database() as connection:
+        rows = connection.execute(text(query), {"u": user, "k": k}).all()
+    _print(f"recommendations for {user}", list(rows), empty="no publication is current: run a night first")
+
+
+@app.command()
+def publications(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20) -> None:
+    """Publications, newest first, and which one readers see."""
+    query = (
+        "SELECT publication_id, as_of, status, current, release, tower_version, rows, created_at, published_at, note "
+        "FROM recsys.publications ORDER BY publication_id DESC LIMIT :n"
+    )
+    with _database() as connection:
+        rows = connection.execute(text(query), {"n": limit}).all()
+        hold = connection.execute(text("SELECT who, why, since FROM recsys.hold")).one_or_none()
+    _print("publications", list(rows), empty="no publication yet: run a night first")
+    if hold:
+        console.print(
+            f"on hold since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.who}: {hold.why} (`recsys resume` ends it)"
+        )
+
+
+@app.command()
+def releases(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20) -> None:
+    """Releases, newest first, with the last thing that happened to each and why."""
+    query = (
+        "SELECT release, registered_at, promoted_at, last_event, last_who, last_why FROM recsys.releases "
+        "ORDER BY last_at DESC LIMIT :n"
+    )
+    with _database() as connection:
+        rows = connection.execute(text(query), {"n": limit}).all()
+    _print("releases", list(rows), empty="no release yet: run a night first")
+
+
+# --- steering ----------------------------------------------------------------------------------
+
+
+@app.command()
+def rollback(
+    why: Annotated[str, typer.Option(help="Reason, kept in the record.")],
+    who: Who,
+    to: Annotated[int | None, typer.Option(help="Publication id; default: the one before the current.")] = None,
+) -> None:
+    """Show readers an earlier publication, and hold later nights back until `recsys resume`."""
+    from recsys_tasks.pipeline.steer import roll_back
+
+    with _shown_errors():
+        console.print(roll_back(to, who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
+
+
+@app.command()
+def resume(who: Who) -> None:
+    """End the hold and publish the newest publication that is ready."""
+    from recsys_tasks.pipeline.steer import resume as end_hold
+
+    with _shown_errors():
+        console.print(end_hold(who=who, now=datetime.now(UTC)))  # noqa: TID251
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,131 @@
+"""Every stage of a night, in order: run one (Airflow's tasks) or all of them in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from time import perf_counter
+
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.pipeline.night import Night, StageResult, local_environment
+from recsys_tasks.pipeline.outcome import Outcome
+
+__all__ = [
+    "STAGES",
+    "Night",
+    "StageResult",
+    "local_environment",
+    "run_all",
+    "run_maintain_storage",
+    "run_on",
+    "run_stage",
+    "run_watch_freshness",
+]
+
+STAGES = (
+    "extract",
+    "freeze",
+    "train_two_tower",
+    "embed",
+    "build_index",
+    "build_examples",
+    "train_ranker",
+    "judge",
+    "prepare_publication",
+    "precompute_shard",
+    "publish",
+    "monitor",
+)
+"""In the data's order; `precompute_shard` runs once a shard."""
+
+
+def run_stage(name: str, as_of: date, *, shard: int | None = None, now: datetime | None = None) -> StageResult:
+    """Run one stage under the environment's settings, and record it. Raises RecsysError."""
+    return run_on(Night.from_environment(as_of, now), name, shard)
+
+
+def run_all(night: Night, before: Callable[[str], None] = lambda name: None) -> Iterator[StageResult]:
+    """Run every stage of a night in this process; `before` hears each stage's name."""
+    for name in STAGES:
+        for shard in range(night.config.serving.shards) if name == "precompute_shard" else (None,):
+            before(name if shard is None else f"{name} {shard}")
+            yield run_on(night, name, shard)
+
+
+def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
+    """Run one stage of an opened night, and record it."""
+    from recsys_tasks.pipeline.records import record_stage
+
+    known = set(_artifacts(night)) if name != "precompute_shard" else set()
+    started = perf_counter()
+    outcome = _call(night, name, shard)
+    seconds = perf_counter() - started
+    result = StageResult(
+        stage=name if shard is None else f"{name}.{shard}",
+        as_of=night.as_of,
+        artifact=outcome.reference,
+        rows=outcome.rows,
+        seconds=round(seconds, 3),
+        figures=dict(outcome.figures),
+        reused=outcome.artifact is not None and outcome.reference in known,
+    )
+    record_stage(night.engine, result)
+    return result
+
+
+def _artifacts(night: Night) -> Iterator[str]:
+    """References recorded by earlier runs of this night: what comes back unchanged is reused."""
+    from sqlalchemy import text
+
+    query = text("SELECT DISTINCT artifact FROM recsys.stage_runs WHERE as_of = :day AND artifact IS NOT NULL")
+    with night.engine.connect() as connection:
+        yield from connection.execute(query, {"day": night.as_of}).scalars()
+
+
+def _call(night: Night, name: str, shard: int | None) -> Outcome:
+    # Imported here: a task loads only the libraries of its own stage.
+    if name in ("extract", "freeze", "train_two_tower", "embed", "build_index", "build_examples", "train_ranker"):
+        from recsys_tasks.pipeline import learning
+
+        stage: Callable[[Night], Outcome] = getattr(learning, name)
+        return stage(night)
+    if name == "judge":
+        from recsys_tasks.pipeline.judging import judge
+
+        return judge(night)
+    if name == "monitor":
+        from recsys_tasks.pipeline.watching import monitor
+
+        return monitor(night)
+    return _publish(night, name, shard)
+
+
+def _publish(night: Night, name: str, shard: int | None) -> Outcome:
+    from recsys_tasks.pipeline import publishing
+
+    if name == "prepare_publication":
+        return publishing.prepare_publication(night)
+    if name == "precompute_shard" and shard is not None:
+        return publishing.precompute_one(night, shard)
+    if name == "publish":
+        return publishing.publish_lists(night)
+    raise ConfigError(
+        expected=f"one of {', '.join(STAGES)}, with a shard for precompute_shard",
+        found=f"{name!r}, shard {shard}",
+        where="run_stage",
+        remedy="correct the task's arguments",
+    )
+
+
+def run_watch_freshness(now: datetime) -> str:
+    """See `watching.run_watch_freshness`."""
+    from recsys_tasks.pipeline.watching import run_watch_freshness as watch
+
+    return watch(now)
+
+
+def run_maintain_storage(as_of: date) -> str:
+    """See `watching.run_maintain_storage`."""
+    from recsys_tasks.pipeline.watching import run_maintain_storage as sweep
+
+    return sweep(as_of)

@@ -1,0 +1,84 @@
+"""Is this machine fit to run a night? One finding a line."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from recsys_tasks.config import Environment, load_config
+from recsys_tasks.errors import RecsysError
+
+MIN_FREE_GB = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    passed: bool
+    words: str
+
+
+def examine(environment: Environment) -> Iterator[Finding]:
+    """Python, libraries, disk, settings and database, each as a finding."""
+    ok = sys.version_info[:2] == (3, 11)
+    yield Finding(ok, f"Python {sys.version.split()[0]}" + ("" if ok else ": Nightshelf needs 3.11"))
+    yield _openmp()
+    yield _scann_and_tensorflow()
+    yield _disk(environment)
+    yield _settings(environment)
+    yield _database(environment)
+
+
+def _openmp() -> Finding:
+    found = ctypes.util.find_library("gomp")
+    words = (
+        f"OpenMP runtime {found}" if found else "libgomp.so.1 is missing, LightGBM needs it: apt-get install libgomp1"
+    )
+    return Finding(found is not None, words)
+
+
+def _scann_and_tensorflow() -> Finding:
+    try:
+        tensorflow, scann = version("tensorflow"), version("scann")
+    except PackageNotFoundError as error:
+        return Finding(False, f"{error.name} is not installed: make setup")
+    fits = tensorflow.startswith("2.20.")
+    words = f"tensorflow {tensorflow}, scann {scann}"
+    return Finding(fits, words if fits else words + ": scann 1.4.2 is built against TensorFlow 2.20")
+
+
+def _disk(environment: Environment) -> Finding:
+    folder = environment.home
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 1e9
+    writable = os.access(folder, os.W_OK)
+    words = f"{environment.home}: {free:.0f} GB free" + ("" if writable else ", not writable")
+    return Finding(free >= MIN_FREE_GB and writable, words)
+
+
+def _settings(environment: Environment) -> Finding:
+    try:
+        config = load_config(environment.config_path)
+    except RecsysError as error:
+        return Finding(False, f"{environment.config_path}: {error}")
+    return Finding(True, f"{environment.config_path}: project {config.project}")
+
+
+def _database(environment: Environment) -> Finding:
+    from recsys_tasks.database import create_engine, current_revision, database_url, owner_url, safe_url
+    from recsys_tasks.pipeline.night import local_environment
+
+    try:
+        with local_environment() as running:
+            url = database_url(running)
+            create_engine(url).connect().close()
+            return Finding(True, f"database {safe_url(url)}, schema revision {current_revision(owner_url(running))}")
+    except RecsysError as error:
+        return Finding(False, f"database: {error}")

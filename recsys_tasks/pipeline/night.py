@@ -1,0 +1,178 @@
+"""One night's context: settings, lake, databases, cutoffs; and what a stage reports about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from recsys_tasks.clock import Cutoffs, Timeline
+from recsys_tasks.config import Config, Environment, load_config, read_environment
+from recsys_tasks.database import EmbeddedServer, create_engine, database_url, migrate, owner_url
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.lake import Lake
+from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
+
+if TYPE_CHECKING:
+    from recsys_tasks.release.registry import Registry
+
+NIGHTLY_HOUR = 1
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage did: `rows` in its own grain, `figures` its key numbers, `reused` when nothing was new."""
+
+    stage: str
+    as_of: date
+    artifact: str
+    rows: int
+    seconds: float
+    figures: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    reused: bool = False
+
+    def summary(self) -> str:
+        """One line for people and logs."""
+        figures = ", ".join(f"{name} {_shown(value)}" for name, value in self.figures.items() if value is not None)
+        how = "unchanged" if self.reused else f"{self.seconds:.1f} s"
+        return f"{self.as_of} {self.stage}: {self.rows} rows, {how}" + (f" ({figures})" if figures else "")
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Night:
+    """Everything a stage needs to know about the night it works for."""
+
+    config: Config
+    environment: Environment
+    as_of: date
+    now: datetime
+
+    @classmethod
+    def open(cls, config: Config, environment: Environment, as_of: date, now: datetime | None = None) -> Night:
+        """The night of `as_of`; with `clock: simulated`, or no `now`, it is 01:00 UTC of that day."""
+        simulated = datetime.combine(as_of, time(NIGHTLY_HOUR), UTC)
+        return cls(config, environment, as_of, simulated if now is None or config.clock == "simulated" else now)
+
+    @classmethod
+    def from_environment(cls, as_of: date, now: datetime | None = None) -> Night:
+        """The night of `as_of` under the environment's settings file, home, lake and database."""
+        environment = read_environment()
+        return cls.open(load_config(environment.config_path), environment, as_of, now)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The artifacts."""
+        return Lake(self.environment.lake, cache=self.environment.home / "lake-cache")
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """Tonight's frozen data. Raises ArtifactError when `freeze` has not passed."""
+        return open_snapshot(self.config, self.lake, self.as_of)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The recsys database, as its writer."""
+        return create_engine(self.writer_url)
+
+    @cached_property
+    def writer_url(self) -> str:
+        """URL of the recsys database for the pipeline's own role."""
+        return database_url(self.environment)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The releases."""
+        from recsys_tasks.release.registry import Registry
+
+        return Registry(mlflow_url(self.environment), self.engine, self.config.project)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Label windows, gate window and tonight."""
+        return Timeline.for_night(
+            self.as_of,
+            self.config.label_window_days,
+            self.config.ranker.windows,
+            self.snapshot.first_day,
+            self.config.min_history_days,
+        )
+
+    @cached_property
+    def tonight(self) -> Cutoffs:
+        """Cutoffs of what is served."""
+        return self.cutoffs_at(self.as_of)
+
+    @cached_property
+    def gate(self) -> Cutoffs:
+        """Cutoffs of what is judged on [E, as_of)."""
+        return self.cutoffs_at(self.timeline.gate_cutoff)
+
+    @cached_property
+    def label_windows(self) -> tuple[Cutoffs, ...]:
+        """Cutoffs of the ranker's label windows, newest first."""
+        return tuple(self.cutoffs_at(day) for day in self.timeline.label_cutoffs)
+
+    def cutoffs_at(self, day: date) -> Cutoffs:
+        """Histories up to `day`, learning up to the configured lag before it."""
+        return Cutoffs.at(day, self.config.learning_lag_days)
+
+
+def mlflow_url(environment: Environment) -> str:
+    """Store of the model registry. Raises ConfigError when only the recsys database is configured."""
+    if environment.mlflow_url:
+        return environment.mlflow_url
+    if environment.database_url:
+        raise ConfigError(
+            expected="RECSYS_MLFLOW_URL beside RECSYS_DATABASE_URL",
+            found="it is unset",
+            where="the environment",
+            remedy="export RECSYS_MLFLOW_URL=postgresql+psycopg2://…/mlflow (any database that MLflow may own)",
+        )
+    from recsys_tasks.database import urls
+
+    return urls(environment.home)["mlflow"]
+
+
+@contextmanager
+def local_environment(home: Path | None = None) -> Iterator[Environment]:
+    """The environment with a running, migrated database: the configured one, or the embedded server for the while.
+
+    `home` replaces RECSYS_HOME and lake, and then always uses an embedded server of its own.
+    """
+    environment = read_environment()
+    if home is not None:
+        changes = {"home": home.resolve(), "lake": str(home.resolve() / "lake"), "database_url": None}
+        environment = environment.model_copy(update={**changes, "mlflow_url": None})
+    if environment.database_url:
+        migrate(owner_url(environment))
+        yield environment
+        return
+    running = _is_running(environment.home)
+    server = EmbeddedServer.start(environment.home)
+    try:
+        migrate(owner_url(environment))
+        yield environment
+    finally:
+        if not running:
+            server.stop()
+
+
+def _is_running(home: Path) -> bool:
+    """Whether somebody else runs the embedded server, who then also stops it."""
+    import psutil
+
+    pid_file = home / "postgres" / "postmaster.pid"
+    if not pid_file.exists():
+        return False
+    words = pid_file.read_text().split()
+    return bool(words) and psutil.pid_exists(int(words[0]))

@@ -1,0 +1,185 @@
+"""Stages from a champion to what readers see: prepare, shards, publish; and monitoring after it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.config import config_hash
+from recsys_tasks.errors import ServingError
+from recsys_tasks.lake import Artifact, code_version
+from recsys_tasks.pipeline.inputs import embeddings_at, open_inputs, open_recommender, serving_tower, tables_at
+from recsys_tasks.pipeline.learning import served_lineage
+from recsys_tasks.pipeline.night import Night
+from recsys_tasks.pipeline.outcome import Figure, Outcome
+from recsys_tasks.serving.fallback import fallback_lists
+from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_forbidden, load_lists, load_similar
+from recsys_tasks.serving.precompute import active_users, precompute_shard, read_lists, shard_users
+from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec, read_publication
+from recsys_tasks.serving.publish import create_publication, finish, publish
+from recsys_tasks.serving.similar import similar_items
+
+PLAN = "plan"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What tonight's shards read: fixed by `prepare_publication`, so that all shards agree."""
+
+    publication_id: int
+    token: str
+    lineage: str
+    tower: str
+    index: str
+    release: str | None
+    contents: Mapping[str, str]
+
+
+def prepare_publication(night: Night) -> Outcome:
+    """Begin tonight's publication: dimensions, fallback lists, similar items, and the plan for the shards."""
+    lineage = served_lineage(night)
+    tower, index = serving_tower(night, lineage, night.tonight), night.lake.require("index", night.as_of.isoformat())
+    release = _champion(night)
+    tables, embeddings = tables_at(night, night.tonight), embeddings_at(night, lineage, night.tonight)
+    contents = {
+        "snapshot": night.snapshot.artifact.content,
+        "features": tables.features.content,
+        "generators": tables.generators.content,
+        "embeddings": embeddings.artifact.content,
+        "index": index.content,
+        "release": release.content if release else "",
+    }
+    users = active_users(night.snapshot, night.config, night.tonight)
+    spec = PublicationSpec(
+        as_of=night.as_of,
+        cutoffs=night.tonight,
+        fingerprint=_fingerprint(night, contents),
+        release=release.key if release else None,
+        tower_version=tower.artifact.key,
+        expected_rows=len(users),
+        k=night.config.serving.k,
+        spares=night.config.serving.spares,
+        shards=night.config.serving.shards,
+    )
+    publication = create_publication(night.engine, spec, night.now)
+    if publication.needs_rows:
+        _load_common(night, publication, embeddings.item_keys, embeddings.item_vectors)
+    plan = Plan(
+        publication.id,
+        publication.token,
+        lineage,
+        tower.artifact.key,
+        index.reference,
+        release.reference if release else None,
+        contents,
+    )
+    figures = {"publication": publication.id, "release": spec.release, "tower": spec.tower_version}
+    return Outcome(_write_plan(night, plan), len(users), figures)
+
+
+def _champion(night: Night) -> Artifact | None:
+    """The release that serves; None while no release ever passed the gate (retrieval order serves then)."""
+    champion = night.registry.champion()
+    return night.lake.get(night.registry.source(champion)) if champion else None
+
+
+def _settings(night: Night) -> str:
+    """Hash of the settings that shape lists."""
+    config = night.config
+    # Shards and blocks divide the work; they do not change a list.
+    serving = config.serving.model_copy(update={"shards": 1, "block_users": 1, "keep_publications": 1})
+    return config_hash(
+        config.generators, config.ranker, config.rerank, config.activity, serving, config.repeat_consumption
+    )
+
+
+def _fingerprint(night: Night, contents: Mapping[str, str]) -> str:
+    parts = json.dumps([contents, _settings(night), code_version()], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def _load_common(
+    night: Night, publication: Publication, item_keys: npt.NDArray[np.int32], vectors: npt.NDArray[np.float32]
+) -> None:
+    load_dimensions(night.engine, night.snapshot)
+    load_fallbacks(night.engine, publication, fallback_lists(night.snapshot, night.config, night.tonight))
+    eligible = eligible_items(night)
+    if night.config.serving.similar_items:
+        rows = similar_items(item_keys, np.asarray(vectors), eligible, night.config.serving.similar_items)
+        load_similar(night.engine, publication, rows)
+    if night.config.repeat_consumption == "forbid":
+        import pyarrow as pa
+
+        events = night.snapshot.events(before=night.as_of)
+        pairs = np.unique(np.stack([events.user, events.item], axis=1), axis=0)
+        load_forbidden(night.engine, publication, pa.table({"user_key": pairs[:, 0], "item_key": pairs[:, 1]}))
+
+
+def eligible_items(night: Night) -> npt.NDArray[np.bool_]:
+    """`[n_items]`: exists at tonight's cutoff and is available now."""
+    items = night.snapshot.items
+    eligible: npt.NDArray[np.bool_] = items["available"].to_numpy(bool) & (
+        items["available_from"].to_numpy() < night.tonight.history
+    )
+    return eligible
+
+
+def _write_plan(night: Night, plan: Plan) -> Artifact:
+    key, inputs = night.as_of.isoformat(), {**plan.contents, "publication": str(plan.publication_id)}
+    found = night.lake.find(PLAN, key, night.lake.fingerprint(PLAN, key, inputs, _settings(night)))
+    if found is not None and night.lake.newest(PLAN, key) == found:
+        return found
+    with night.lake.writing(PLAN, key, inputs=inputs, config=_settings(night)) as draft:
+        (draft.path / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
+        draft.rows = 1
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def read_plan(night: Night) -> Plan:
+    """Tonight's plan. Raises ArtifactError when prepare_publication did not run."""
+    return Plan(**json.loads(night.lake.require(PLAN, night.as_of.isoformat()).file("plan.json").read_text()))
+
+
+def precompute_one(night: Night, shard: int) -> Outcome:
+    """Compute one shard's lists and load them into the unpublished publication."""
+    plan = read_plan(night)
+    users = active_users(night.snapshot, night.config, night.tonight)
+    index = night.lake.get(plan.index)
+    inputs = open_inputs(night, plan.lineage, night.tonight, index)
+    release = night.lake.get(plan.release) if plan.release else None
+    artifact = precompute_shard(
+        open_recommender(night, inputs, release),
+        users,
+        lake=night.lake,
+        token=plan.token,
+        shard=shard,
+        serving=night.config.serving,
+        eligible=eligible_items(night),
+        inputs=plan.contents,
+        settings=_settings(night),
+    )
+    publication = read_publication(night.engine, plan.publication_id)
+    loaded = load_lists(night.engine, publication, read_lists(artifact), shard)
+    return Outcome(artifact, len(shard_users(users, shard, night.config.serving.shards)), {"loaded": loaded})
+
+
+def publish_lists(night: Night) -> Outcome:
+    """Check the publication, seal it, and show it to readers."""
+    plan = read_plan(night)
+    ready = finish(night.engine, read_publication(night.engine, plan.publication_id), CheckLimits.of(night.config))
+    done = publish(night.engine, ready, who="nightly", now=night.now)
+    if done.publication.rows is None:
+        raise ServingError(
+            expected="a checked publication",
+            found=f"publication {done.publication.id} has no row count",
+            where="recsys.publication",
+            remedy="run the night again from prepare_publication",
+        )
+    figures: dict[str, Figure] = {"publication": done.publication.id, "shown": done.moved, "reason": done.reason}
+    return Outcome(None, done.publication.rows, figures, note=f"publication {done.publication.id}")

@@ -1,0 +1,158 @@
+"""After publication: metrics of the lists, alarms, freshness, and the weekly sweep of the lake."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from sqlalchemy import text
+
+from recsys_tasks.clock import start_of
+from recsys_tasks.config import load_config, read_environment
+from recsys_tasks.errors import RecsysError
+from recsys_tasks.ids import Keys
+from recsys_tasks.monitoring import feedback, freshness, storage
+from recsys_tasks.monitoring.alarm import Alarm
+from recsys_tasks.monitoring.alert_table import published_night
+from recsys_tasks.monitoring.alerts import alarm_alert, describe_readers
+from recsys_tasks.monitoring.spool import raise_alert
+from recsys_tasks.pipeline.night import Night
+from recsys_tasks.pipeline.outcome import Outcome
+from recsys_tasks.pipeline.publishing import read_plan
+from recsys_tasks.pipeline.records import record_metrics
+from recsys_tasks.serving.precompute import read_lists
+from recsys_tasks.serving.publication import current_publication
+from recsys_tasks.serving.retire import drop_old
+
+Lists = npt.NDArray[np.int32]
+
+
+def monitor(night: Night) -> Outcome:
+    """Figures of tonight's lists, what readers did with last night's, and an alert for each alarm."""
+    users, lists, rungs = _published(night)
+    counts = np.bincount(night.snapshot.events(before=night.as_of).item, minlength=night.snapshot.n_items)
+    health = feedback.list_health(lists, rungs, counts, night.config.serving.k)
+    record_metrics(night.engine, night.as_of, "lists", health)
+    alarms: list[Alarm] = []
+    before = _night_before(night)
+    realised: dict[str, float] = {}
+    if before is not None:
+        realised, alarms = _against(night, before, users, lists)
+    for alarm in alarms:
+        _raise(night, alarm)
+    figures = {"coverage": health.get("coverage"), "alarms": len(alarms)}
+    figures |= {f"realised {name}": realised[name] for name in ("ndcg@10", "hit_rate@10") if name in realised}
+    return Outcome(None, len(users), figures, note=f"metrics of {night.as_of}")
+
+
+def _published(night: Night) -> tuple[Keys, Lists, npt.NDArray[np.int8]]:
+    """Users, `[n, k]` lists and rungs of a night's publication, from its shards in the lake."""
+    token, k = read_plan(night).token, night.config.serving.k
+    keys = [f"{token}.{shard}" for shard in range(night.config.serving.shards)]
+    table = pa.concat_tables([read_lists(night.lake.require("lists", key)) for key in keys])
+    items = table["items"].combine_chunks()
+    lengths = np.diff(items.offsets.to_numpy())
+    lists = np.full((len(lengths), k), -1, np.int32)
+    places = np.arange(k) < lengths[:, None]
+    flat, starts = items.flatten().to_numpy(), items.offsets.to_numpy()[:-1] - items.offsets[0].as_py()
+    lists[places] = flat[(starts[:, None] + np.arange(k))[places]]
+    return table["user_key"].to_numpy(), lists, table["rung"].to_numpy()
+
+
+def _night_before(night: Night) -> Night | None:
+    """The newest earlier night within a week that has a plan, seen with tonight's snapshot."""
+    for days in range(1, 8):
+        day = night.as_of - timedelta(days=days)
+        if night.lake.newest("plan", day.isoformat()) is not None:
+            return Night(night.config, night.environment, day, night.now)
+    return None
+
+
+def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[dict[str, float], list[Alarm]]:
+    try:
+        old_users, old_lists, _ = _published(before)
+    except RecsysError:
+        return {}, []  # retention removed the lists, or that night never finished
+    codes = tuple(sorted({c for o in night.config.objectives for c in night.config.objective_codes(o)}))
+    events = night.snapshot.events(since=before.as_of, before=night.as_of)
+    start, end = start_of(before.as_of), start_of(night.as_of)
+    realised = feedback.realised(old_users, old_lists, events, codes, start, end)
+    record_metrics(night.engine, before.as_of, "realised", realised)
+    changed = feedback.churn(old_users, old_lists, users, lists, night.config.serving.k)
+    record_metrics(night.engine, night.as_of, "churn", {"mean": float(changed.mean()) if len(changed) else 0.0})
+    same_release = read_plan(before).release == read_plan(night).release
+    alarm = feedback.churn_alarm(changed, night.config.monitoring.max_list_churn) if same_release else None
+    return realised, [alarm] if alarm else []
+
+
+def _raise(night: Night, alarm: Alarm) -> None:
+    alert = alarm_alert(
+        alarm,
+        as_of=night.as_of,
+        reader_state=describe_readers(published_night(night.engine), night.as_of),
+        remedy="recsys publications; recsys rollback --why … if readers should not see tonight's lists",
+        runbooks=night.config.alerts.runbook_base,
+        now=night.now,
+    )
+    raise_alert(night.environment.home, alert)
+
+
+# --- outside the nightly chain -------------------------------------------------------------------
+
+
+def run_watch_freshness(now: datetime) -> str:
+    """Raise an alert when readers' lists are too old; one line on what was found."""
+    night = Night.from_environment(now.date(), now)
+    current = current_publication(night.engine)
+    alarm = freshness.stale(
+        current.as_of if current else None,
+        current.published_at if current else None,
+        night.now,
+        night.config.monitoring.stale_after_hours,
+    )
+    if alarm is None:
+        assert current is not None
+        return f"the lists of {current.as_of} are fresh"
+    _raise(night, alarm)
+    return alarm.words
+
+
+def run_maintain_storage(as_of: date) -> str:
+    """Remove publications and artifacts that nothing needs; one line on what went."""
+    environment = read_environment()
+    night = Night.open(load_config(environment.config_path), environment, as_of)
+    dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
+    in_use = _in_use(night)
+    in_use = storage.InUse(**{**vars(in_use), "references": storage.snapshot_parts(night.lake, in_use)})
+    plan = storage.plan_retention(storage.stored(night.lake), in_use)
+    removed = storage.apply(night.lake, plan)
+    megabytes = plan.bytes_to_free / 1e6
+    return f"dropped {len(dropped)} publications, removed {len(removed)} artifacts ({megabytes:.0f} MB)"
+
+
+def _in_use(night: Night) -> storage.InUse:
+    from recsys_tasks.pipeline.learning import champion_lineage
+    from recsys_tasks.retrieval.tower_versions import current_lineage
+
+    releases = {
+        release: f"the registry's {alias}"
+        for alias in ("champion", "previous", "anchor", "shadow")
+        if (release := night.registry.alias(alias)) is not None
+    }
+    lineages = dict.fromkeys(champion_lineage(night), "the champion's lineage")
+    tonight = current_lineage(night.lake, night.config, night.as_of)
+    if tonight is not None:
+        lineages.setdefault(tonight, "the lineage in training")
+    query = text("SELECT as_of, fingerprint FROM recsys.publication WHERE retired_at IS NULL")
+    with night.engine.connect() as connection:
+        tokens = {f"{row.as_of}-{row.fingerprint[:16]}": "a kept publication" for row in connection.execute(query)}
+    return storage.InUse(
+        as_of=night.as_of,
+        nights=night.config.serving.keep_publications,
+        gate_days=(night.config.ranker.windows + 1) * night.config.label_window_days,
+        releases=releases,
+        lineages=lineages,
+        publications=tokens,
+    )
