@@ -27,9 +27,12 @@ class IncidentAlert(BaseNotifier):
     template_fields = ()
 
     def notify(self, context: Mapping[str, Any]) -> None:
-        """Raise the alert; the base class logs what goes wrong and never fails the caller."""
-        raise_incident(context)
-        log.info(deliver_alerts())
+        """Raise the alert and deliver what waits. Never raises: an alert must not cost what it reports on."""
+        for step in (lambda: raise_incident(context), lambda: log.info(deliver_alerts())):
+            try:
+                step()
+            except Exception:
+                log.exception("An alert could not be raised or delivered")
 
 
 def raise_incident(context: Mapping[str, Any]) -> bool:
@@ -102,10 +105,10 @@ def _channels(config: Config) -> dict[str, Any]:
 
 def _exists(connection_id: str) -> bool:
     try:
-        BaseHook.get_connection(connection_id)
+        connection = BaseHook.get_connection(connection_id)
     except AirflowNotFoundException:
         return False
-    return True
+    return bool(connection.host or connection.password)  # an empty AIRFLOW_CONN_… variable is no connection
 
 
 def _send_slack(connection_id: str, alert: Any) -> None:

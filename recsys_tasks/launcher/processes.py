@@ -7,12 +7,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
-_STOP_SECONDS = 8.0
+_CHILD_SECONDS = 6.0
+_REST_SECONDS = 2.0
 
 
 class Fleet:
@@ -50,25 +51,28 @@ class Fleet:
     def members(self) -> list[psutil.Process]:
         """Every living process of the children's sessions: a session outlives re-parenting."""
         sessions = {child.pid for child in self._children.values()}
-        return [p for p in psutil.process_iter() if p.pid > 1 and _session(p.pid) in sessions]
+        return [p for p in psutil.process_iter() if p.pid > 1 and _session(p.pid) in sessions and not _zombie(p)]
 
     def stop(self) -> None:
-        """TERM, wait, KILL, by pid, the newest child first."""
-        for child in reversed(list(self._children.values())):
+        """TERM to the children, so that they end their own; TERM to what is left; KILL what ignores it."""
+        for child in self._children.values():
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while self.members() and time.monotonic() < deadline:
-            for child in self._children.values():
-                child.poll()
-            time.sleep(0.1)
-        left = self.members()
-        for process in left:
-            _signal(process, signal.SIGKILL)
-        psutil.wait_procs(left, timeout=5)
+        self._wait(lambda: any(child.poll() is None for child in self._children.values()), _CHILD_SECONDS)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for process in self.members():
+                _signal(process, number)
+            self._wait(lambda: bool(self.members()), _REST_SECONDS)
         for child in self._children.values():
             child.wait()
         self._children.clear()
+
+    def _wait(self, busy: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while busy() and time.monotonic() < deadline:
+            for child in self._children.values():
+                child.poll()  # reaps it
+            time.sleep(0.05)
 
 
 class MemoryMeter:
@@ -132,6 +136,13 @@ def _session(pid: int) -> int:
         return os.getsid(pid)
     except OSError:
         return -1
+
+
+def _zombie(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
 
 def _signal(process: psutil.Process, number: int) -> None:

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Runs once, when the data folder is empty: the databases, each with its owner, and the pipeline's roles.
+# The schema itself is made by the `init` service (Alembic), as recsys_owner.
+set -eu
+
+role() {  # role NAME PASSWORD: psql quotes both
+  psql --username postgres --set ON_ERROR_STOP=1 --set name="$1" --set password="$2" <<'SQL'
+CREATE ROLE :"name" LOGIN PASSWORD :'password';
+SQL
+}
+
+database() {  # database NAME OWNER
+  psql --username postgres --set ON_ERROR_STOP=1 --set name="$1" --set owner="$2" <<'SQL'
+CREATE DATABASE :"name" OWNER :"owner";
+REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+SQL
+}
+
+export PGPASSWORD="$POSTGRES_PASSWORD"
+role airflow "$AIRFLOW_DB_PASSWORD"
+role mlflow "$MLFLOW_DB_PASSWORD"
+role recsys_owner "$RECSYS_OWNER_PASSWORD"
+role recsys_writer "$RECSYS_DB_PASSWORD"
+role recsys_reader "$RECSYS_READER_PASSWORD"
+role recsys_availability "$RECSYS_AVAILABILITY_PASSWORD"
+
+database airflow airflow
+database mlflow mlflow
+database recsys recsys_owner
+psql --username postgres --set ON_ERROR_STOP=1 <<'SQL'
+GRANT CONNECT, TEMPORARY ON DATABASE recsys TO recsys_writer;
+GRANT CONNECT ON DATABASE recsys TO recsys_reader, recsys_availability;
+SQL

@@ -1,0 +1,144 @@
+"""The notifier end to end: a failed run's context in, files and an HTTP message out. No database runs here."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+
+import pytest
+import recsys_airflow
+import recsys_alerts
+
+from recsys_tasks.errors import ValidationFailed
+
+STARTED = datetime(2026, 3, 10, 1, tzinfo=UTC)
+PARTS = {
+    "expected": "no unknown event",
+    "found": "9 rows with 'vieww'",
+    "where": "events of 2026-03-09",
+    "remedy": "send a corrected batch",
+}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
+    monkeypatch.delenv("RECSYS_DATABASE_URL", raising=False)
+    monkeypatch.delenv("RECSYS_CONFIG", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def webhook(monkeypatch):
+    """A local server; `answers` holds the status codes of the next requests, 204 after them."""
+    received, answers = [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            received.append((self.path, self.headers.get("Authorization"), body))
+            self.send_response(answers.pop(0) if answers else 204)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    connection = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}/hook", "password": "token"}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERT_WEBHOOK", json.dumps(connection))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield SimpleNamespace(received=received, answers=answers)
+    server.shutdown()
+    server.server_close()
+
+
+def context_of(started=STARTED, task="freeze"):
+    run = SimpleNamespace(
+        dag_id="validate_data", run_id="manual:1", partition_key="2026-03-10", conf={}, start_date=started
+    )
+    return {
+        "dag": SimpleNamespace(dag_id="validate_data"),
+        "dag_run": run,
+        "run_id": "manual:1",
+        "ti": SimpleNamespace(task_id=task, map_index=-1),
+        "reason": "task_failure",
+    }
+
+
+def fail_task(task="freeze"):
+    with (
+        pytest.raises(recsys_airflow.AirflowFailException),
+        recsys_airflow.as_airflow_errors("freeze", context_of(task=task)),
+    ):
+        raise ValidationFailed(**PARTS)
+
+
+def test_on_call_reads_what_broke_what_readers_see_and_what_to_run(home, webhook):
+    fail_task()
+    recsys_alerts.IncidentAlert().notify(context_of())
+    ((path, authorization, alert),) = webhook.received
+    assert (path, authorization) == ("/hook", "Bearer token")
+    assert alert["message"].splitlines() == [
+        "validate_data failed for 2026-03-10 at freeze (ValidationFailed)",
+        "expected: no unknown event",
+        "found: 9 rows with 'vieww'",
+        "where: events of 2026-03-09",
+    ]
+    assert alert["remedy"] == ("send a corrected batch; then: airflow dags clear --yes --run-id manual:1 validate_data")
+    assert alert["reader_state"] == "unknown: the database did not answer"
+    assert alert["runbook"] == "include/runbooks/data-check-failed.md"
+    assert alert["severity"] == "critical"
+
+
+def test_a_killed_task_left_no_error_and_still_has_an_alert(home, webhook):
+    recsys_alerts.IncidentAlert().notify(context_of(task="extract"))
+    ((_, _, alert),) = webhook.received
+    assert (alert["task"], alert["kind"]) == ("extract", "Killed")
+    assert alert["runbook"] == "include/runbooks/task-killed.md"
+
+
+def test_one_failure_is_one_alert_and_a_failed_rerun_is_another(home, webhook):
+    for _ in range(2):  # Airflow may call back twice for one failure
+        recsys_alerts.IncidentAlert().notify(context_of())
+    assert len(webhook.received) == 1
+    recsys_alerts.IncidentAlert().notify(context_of(started=STARTED.replace(hour=9)))
+    assert len(webhook.received) == 2
+
+
+def test_what_a_channel_refused_is_sent_by_the_next_delivery_once(home, webhook):
+    webhook.answers.append(503)
+    recsys_alerts.IncidentAlert().notify(context_of())
+    (kept,) = (home / "alerts" / "spool").glob("*.json")
+    assert json.loads(kept.read_text())["delivered"] == []
+    assert recsys_alerts.deliver_alerts().startswith("1 alert(s) sent")
+    assert recsys_alerts.deliver_alerts().startswith("0 alert(s) sent")
+    assert json.loads(kept.read_text())["delivered"] == ["webhook"]
+    assert len(webhook.received) == 2
+
+
+def test_without_channels_the_alert_waits_for_the_table(home, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_ALERT_WEBHOOK", "")
+    recsys_alerts.IncidentAlert().notify(context_of())
+    assert len(list((home / "alerts" / "spool").glob("*.json"))) == 1
+    assert "table: TransientError" in recsys_alerts.deliver_alerts()
+
+
+def test_the_notifier_never_fails_its_caller(home):
+    recsys_alerts.IncidentAlert()({"run_id": "no dag in here"})
+
+
+@pytest.mark.parametrize(
+    ("connection", "url"),
+    [
+        ({"host": "https://a.example/hook?x=1"}, "https://a.example/hook?x=1"),
+        ({"host": "a.example"}, "https://a.example/"),
+        ({"host": "a.example", "schema": "http", "port": 81, "extra_dejson": {"path": "/x"}}, "http://a.example:81/x"),
+    ],
+)
+def test_a_webhook_is_a_whole_url_or_its_parts(connection, url):
+    whole = {"schema": None, "port": None, "extra_dejson": {}, **connection}
+    assert recsys_alerts.webhook_url(SimpleNamespace(**whole)) == url

@@ -1,0 +1,172 @@
+"""The DAG files: they load, they only wire, and each carries what a night needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from tests.airflow.conftest import ROOT
+
+ASSET_OF = {
+    "train_two_tower": "snapshot",
+    "build_index": "tower",
+    "train_ranker": "index",
+    "precompute_recommendations": "release",
+    "monitor_recommendations": "publication",
+}
+TASKS_OF = {
+    "validate_data": ["extract", "freeze"],
+    "train_two_tower": ["train_two_tower"],
+    "build_index": ["embed", "build_index"],
+    "train_ranker": ["build_examples", "train_ranker", "judge"],
+    "precompute_recommendations": ["prepare_publication", "precompute_shard", "publish"],
+    "monitor_recommendations": ["monitor", "deliver_alerts"],
+    "watch_freshness": ["look"],
+    "maintain_storage": ["sweep"],
+}
+FILES = sorted((ROOT / "dags").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def bag():
+    return DagBag(dag_folder=str(ROOT / "dags"))
+
+
+def test_every_file_loads(bag):
+    assert bag.import_errors == {}
+    assert set(bag.dags) == set(TASKS_OF)
+
+
+@pytest.mark.parametrize("dag_id", TASKS_OF)
+def test_tasks_run_one_after_the_other(bag, dag_id):
+    order = [task.task_id for task in bag.dags[dag_id].topological_sort()]
+    assert order == TASKS_OF[dag_id]
+    for earlier, later in pairwise(order):
+        assert later in bag.dags[dag_id].get_task(earlier).downstream_task_ids
+
+
+@pytest.mark.parametrize("dag_id", TASKS_OF)
+def test_every_dag_carries_the_house_rules(bag, dag_id):
+    dag = bag.dags[dag_id]
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert "nightshelf" in dag.tags
+    assert dag.doc_md
+    assert [type(c).__name__ for c in _listed(dag.on_failure_callback)] == ["IncidentAlert"]
+    for task in dag.tasks:
+        assert task.retries == 2
+        assert task.retry_policy is not None
+        assert timedelta(minutes=1) <= task.execution_timeout <= timedelta(hours=6)
+
+
+@pytest.mark.parametrize(("dag_id", "asset"), ASSET_OF.items())
+def test_assets_chain_the_dags_by_date(bag, dag_id, asset):
+    timetable = bag.dags[dag_id].timetable
+    assert type(timetable).__name__ == "PartitionedAssetTimetable"
+    assert timetable.asset_condition.name == asset
+
+
+def test_each_asset_comes_from_the_last_task_of_one_dag(bag):
+    emitted = {
+        outlet.name: (dag.dag_id, task.task_id)
+        for dag in bag.dags.values()
+        for task in dag.tasks
+        for outlet in task.outlets
+    }
+    assert emitted == {
+        "snapshot": ("validate_data", "freeze"),
+        "tower": ("train_two_tower", "train_two_tower"),
+        "index": ("build_index", "build_index"),
+        "release": ("train_ranker", "judge"),
+        "publication": ("precompute_recommendations", "publish"),
+    }
+
+
+def test_a_simulated_shop_has_no_wall_clock_schedule(bag):
+    assert type(bag.dags["validate_data"].timetable).__name__ == "PartitionedAtRuntime"
+    assert type(bag.dags["watch_freshness"].timetable).__name__ == "NullTimetable"
+
+
+def test_a_real_shop_runs_each_night_by_date(tmp_path):
+    settings = (ROOT / "include" / "recsys.yaml").read_text().replace("clock: simulated", "clock: wall")
+    (tmp_path / "recsys.yaml").write_text(settings)
+    code = (
+        "import json; from recsys_airflow import nightly, cron; t = nightly();"
+        "print(json.dumps([type(t).__name__, t.key_format, type(cron('0 * * * *')).__name__]))"
+    )
+    assert _in_airflow(code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml")) == [
+        "CronPartitionTimetable",
+        "%Y-%m-%d",
+        "CronTriggerTimetable",
+    ]
+
+
+def test_a_wrong_settings_file_is_an_import_error_that_names_the_mistake(tmp_path):
+    (tmp_path / "recsys.yaml").write_text("project: shop\nsource: {kind: shop}\nobjectives: []\nshards: 3\n")
+    code = (
+        "import json; from airflow.dag_processing.dagbag import DagBag;"
+        f"b = DagBag({str(ROOT / 'dags' / 'validate_data.py')!r});"
+        "print(json.dumps(list(b.import_errors.values())))"
+    )
+    errors = _in_airflow(code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml"))
+    assert len(errors) == 1
+    assert "shards: Extra inputs are not permitted" in errors[0]
+
+
+HEAVY = {
+    "tensorflow",
+    "scann",
+    "lightgbm",
+    "great_expectations",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "duckdb",
+    "ibis",
+}
+OURS = {
+    f"recsys_tasks.{name}" for name in ("pipeline", "lake", "database", "schema", "sources", "snapshot", "monitoring")
+}
+
+
+def test_dags_and_plugins_import_nothing_heavy():
+    code = (
+        "import json, runpy, sys, airflow.sdk;"
+        "from airflow.sdk import DAG, task, get_current_context, CronPartitionTimetable, PartitionedAssetTimetable,"
+        " BaseHook, BaseNotifier, ExceptionRetryPolicy, Asset;"
+        "before = set(sys.modules);"
+        f"[runpy.run_path(p) for p in {[str(p) for p in FILES]!r}];"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    added = _in_airflow(code)
+    assert "recsys_airflow" in added
+    assert [m for m in added if m in OURS or m.split(".")[0] in HEAVY] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_dag_file_only_wires(path):
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 40
+    assert not [line for line in lines if line.startswith(("import ", "from recsys_tasks"))]
+
+
+def _in_airflow(code, **environment):
+    import os
+
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", **environment}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,132 @@
+"""The one resolver of the night's date, and what becomes of errors."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from types import SimpleNamespace
+
+import pytest
+import recsys_airflow
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+
+from recsys_tasks.errors import ArtifactError, ConfigError, TransientError, ValidationFailed
+
+PARTS = {"expected": "no unknown event", "found": "9 rows", "where": "events", "remedy": "send it again"}
+
+
+def run_of(partition_key=None, conf=None):
+    return SimpleNamespace(dag_id="train_ranker", run_id="r:1", partition_key=partition_key, conf=conf)
+
+
+def event(partition_key=None, **extra):
+    return SimpleNamespace(partition_key=partition_key, extra=extra)
+
+
+def context_of(run=None, events=None, task="freeze", map_index=-1):
+    return {
+        "dag_run": run or run_of("2026-03-10"),
+        "triggering_asset_events": events or {},
+        "ti": SimpleNamespace(task_id=task, map_index=map_index),
+    }
+
+
+@pytest.mark.parametrize(
+    ("run", "events"),
+    [
+        (run_of("2026-03-10"), {}),
+        (run_of(conf={"as_of": "2026-03-10"}), {}),
+        (run_of(), {"index": [event("2026-03-10")]}),
+        (run_of(), {"index": [event(as_of="2026-03-10")]}),
+        (run_of(), {"index": [event("2026-03-10"), event("2026-03-10")], "tower": [event(as_of="2026-03-10")]}),
+        # The partition key wins over what a person typed, and that over what the events say.
+        (run_of("2026-03-10", conf={"as_of": "2026-01-01"}), {"index": [event("2026-02-02")]}),
+        (run_of(conf={"as_of": "2026-03-10"}), {"index": [event("2026-02-02")]}),
+    ],
+)
+def test_the_date_comes_from_key_then_conf_then_events(run, events):
+    assert recsys_airflow.resolve_as_of(context_of(run, events)) == date(2026, 3, 10)
+
+
+@pytest.mark.parametrize(
+    ("run", "events", "found"),
+    [
+        (run_of(), {}, "none"),
+        (run_of(conf={}), {"index": [event()]}, "none"),
+        (run_of("tomorrow"), {}, "'tomorrow'"),
+        (run_of(), {"index": [event("2026-03-10"), event("2026-03-11")]}, "['2026-03-10', '2026-03-11']"),
+    ],
+)
+def test_no_date_or_two_dates_is_an_error_a_person_must_correct(run, events, found):
+    with pytest.raises(ConfigError) as caught:
+        recsys_airflow.resolve_as_of(context_of(run, events))
+    assert caught.value.found == found
+    assert "train_ranker" in caught.value.where
+    assert "partition key" in caught.value.remedy
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
+    return tmp_path
+
+
+def fail_with(error, **context):
+    with recsys_airflow.as_airflow_errors("freeze", context_of(**context)):
+        raise error
+
+
+@pytest.mark.parametrize("kind", [ValidationFailed, ConfigError, ArtifactError])
+def test_what_a_person_must_correct_fails_without_a_retry(home, kind):
+    with pytest.raises(AirflowFailException, match="9 rows"):
+        fail_with(kind(**PARTS))
+    written = json.loads((home / "errors" / "train_ranker" / "r:1" / "freeze.json").read_text())
+    assert written == {"task": "freeze", "stage": "freeze", "error": kind.__name__, **PARTS}
+
+
+def test_the_outside_world_is_tried_again(home):
+    with pytest.raises(TransientError):
+        fail_with(TransientError(**PARTS))
+    assert (home / "errors" / "train_ranker" / "r:1" / "freeze.json").exists()
+
+
+def test_an_unexpected_error_is_recorded_with_its_place_and_retried(home):
+    with pytest.raises(ZeroDivisionError):
+        fail_with(ZeroDivisionError("division by zero"))
+    written = json.loads((home / "errors" / "train_ranker" / "r:1" / "freeze.json").read_text())
+    assert written["found"] == "ZeroDivisionError: division by zero"
+    assert written["where"].startswith("test_wiring.py:")
+
+
+def test_a_timeout_is_recorded_too(home):
+    with pytest.raises(AirflowTaskTimeout):
+        fail_with(AirflowTaskTimeout("took too long"))
+    assert list((home / "errors").rglob("freeze.json"))
+
+
+def test_a_skip_is_no_error(home):
+    with pytest.raises(AirflowSkipException):
+        fail_with(AirflowSkipException("nothing to do"))
+    assert not (home / "errors").exists()
+
+
+def test_a_later_success_forgets_the_error_of_its_own_shard_only(home):
+    for shard in (0, 1):
+        with pytest.raises(TransientError):
+            fail_with(TransientError(**PARTS), task="precompute_shard", map_index=shard)
+    with recsys_airflow.as_airflow_errors("precompute_shard", context_of(task="precompute_shard", map_index=1)):
+        pass
+    assert [p.name for p in (home / "errors").rglob("*.json")] == ["precompute_shard.0.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (TransientError(**PARTS), "retry"),
+        (ValidationFailed(**PARTS), "fail"),
+        (ConfigError(**PARTS), "fail"),
+        (RuntimeError("?"), "default"),
+    ],
+)
+def test_the_retry_policy_agrees(error, action):
+    assert recsys_airflow.retry_policy().evaluate(error, 1, 2).action.value == action

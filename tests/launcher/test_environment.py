@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from recsys_tasks.launcher.environment import LOCALHOST, Ports, airflow_environment, free_ports, write_exports
+
+
+def environment(home: Path) -> dict[str, str]:
+    return airflow_environment(
+        home,
+        airflow_url="postgresql://a",
+        recsys_url="postgresql://r",
+        mlflow_url="postgresql://m",
+        ports=Ports(8081, 8082, 8083),
+        config_path=Path("/c.yaml"),
+        paused=False,
+    )
+
+
+def test_a_taken_port_is_left_to_its_owner() -> None:
+    with socket.socket() as taken:
+        taken.bind((LOCALHOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ports = free_ports(preferred_api=port)
+    assert len({port, ports.api, ports.worker_log, ports.trigger_log}) == 4
+    assert free_ports(preferred_api=port).api == port
+
+
+def test_airflow_listens_on_this_machine_only_and_calls_nobody(tmp_path: Path) -> None:
+    made = environment(tmp_path)
+    assert made["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8081/execution/"
+    assert made["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
+    assert made["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+    assert made["RECSYS_HOME"] == str(tmp_path)
+
+
+def test_another_airflow_around_us_does_not_leak_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", "http://x")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    made = environment(tmp_path)
+    assert made["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert "AIRFLOW_CONN_OTHER" not in made
+    assert "PYTHONDONTWRITEBYTECODE" not in made
+
+
+def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
+    first, second = environment(tmp_path), environment(tmp_path)
+    keys = ["AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY"]
+    assert [first[k] for k in keys] == [second[k] for k in keys]
+    assert len({first[k] for k in keys}) == 3
+    assert stat.S_IMODE((tmp_path / "airflow" / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_a_shell_can_source_the_exports(tmp_path: Path) -> None:
+    path = write_exports(tmp_path / "env.sh", {"RECSYS_HOME": "/a b'c", "PATH": "/bin:/usr/bin", "OTHER": "x"})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    command = ["sh", "-c", f'. {path}; echo "$RECSYS_HOME$OTHER"']
+    said = subprocess.run(command, env={}, capture_output=True, text=True, check=True)
+        ["sh", "-c", f'. {path}; echo "$RECSYS_HOME$OTHER"'], env={}, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "/a b'c\n"
