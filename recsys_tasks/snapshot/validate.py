@@ -34,6 +34,7 @@ from recsys_tasks.snapshot.checks import (
     event_checks,
     night_checks,
 )
+from recsys_tasks.snapshot.report_page import report_page
 from recsys_tasks.snapshot.rules import Flags, repeated_rows
 
 MAX_ROWS = 1_000_000
@@ -76,7 +77,10 @@ def validate(
         results += [_result(check, found, frame) for check, found in zip(checks, outcome.results, strict=True)]
         if docs is not None:
             _write_page(docs / f"{name}.html", outcome)
-    return ValidationReport(night.as_of, night.days, night.events.num_rows, tuple(results))
+    report = ValidationReport(night.as_of, night.days, night.events.num_rows, tuple(results))
+    if docs is not None:
+        (docs / "index.html").write_text(report_page(report))
+    return report
 
 
 def _run(context: Any, name: str, frame: pd.DataFrame, checks: Sequence[Check], now: datetime) -> Any:
