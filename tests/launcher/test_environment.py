@@ -64,6 +64,4 @@ def test_a_shell_can_source_the_exports(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     command = ["sh", "-c", f'. {path}; echo "$RECSYS_HOME$OTHER"']
     said = subprocess.run(command, env={}, capture_output=True, text=True, check=True)
-        ["sh", "-c", f'. {path}; echo "$RECSYS_HOME$OTHER"'], env={}, capture_output=True, text=True, check=True
-    )
     assert said.stdout == "/a b'c\n"
