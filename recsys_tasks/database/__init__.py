@@ -5,7 +5,7 @@ messages show.
 """
 
 from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow, lock_key
-from recsys_tasks.database.embedded import EmbeddedServer, database_url, owner_url, urls
+from recsys_tasks.database.embedded import EmbeddedServer, database_url, is_running, owner_url, urls
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
 from recsys_tasks.database.migrate import current_revision, downgrade, migrate
 
@@ -17,6 +17,7 @@ __all__ = [
     "current_revision",
     "database_url",
     "downgrade",
+    "is_running",
     "libpq_uri",
     "load_arrow",
     "lock_key",

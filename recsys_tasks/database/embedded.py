@@ -68,7 +68,8 @@ class EmbeddedServer:
         home = home.resolve()
         home.mkdir(parents=True, exist_ok=True)
         data = home / "postgres"
-        _remove_stale_pid_file(data)
+        if not is_running(home):  # a killed server's file, whose process number may be another's by now
+            (data / "postmaster.pid").unlink(missing_ok=True)
         server = _server(data)
         known = _read_secrets(home)
         passwords = {role: known.get("passwords", {}).get(role) or secrets.token_urlsafe(24) for role in ROLES}
@@ -150,18 +151,13 @@ def _server(data: Path) -> PostgresServer:
     return get_server(data, cleanup_mode=None, start=False)
 
 
-def _remove_stale_pid_file(data: Path) -> None:
-    """A pid file whose process is gone, or is no PostgreSQL any more (its number was given away)."""
-    path = data / "postmaster.pid"
-    if not path.exists():
-        return
-    words = path.read_text().split()
+def is_running(home: Path) -> bool:
+    """Whether a server runs under `home` now: its pid file names a process that is a PostgreSQL."""
+    path = home / "postgres" / "postmaster.pid"
     try:
-        alive = bool(words) and psutil.Process(int(words[0])).name().startswith("postgres")
-    except (psutil.Error, ValueError):
-        alive = False
-    if not alive:
-        path.unlink()
+        return psutil.Process(int(path.read_text().split()[0])).name().startswith("postgres")
+    except (OSError, IndexError, ValueError, psutil.Error):
+        return False
 
 
 def _initialise(server: PostgresServer) -> None:

@@ -83,7 +83,10 @@ def _translate(context: ExceptionContext) -> BaseException | None:
 def connection_error(message: str, where: str) -> RecsysError:
     """TransientError, or ConfigError when the server answered that it will never let us in."""
     found = message.strip().replace("\n", " ")[:400]
-    if any(words in found for words in ("authentication failed", "does not exist", "no pg_hba.conf entry")):
+    if any(
+        words in found
+        for words in ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
+    ):
         return ConfigError(
             expected="a database and role that exist, and the right password",
             found=found,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
+from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.config import Config
 from recsys_tasks.serving.load import FALLBACK_SCHEMA
 from recsys_tasks.snapshot.dataset import Events, Snapshot
@@ -25,9 +27,8 @@ def fallback_lists(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> pa.T
     """
     items = snapshot.items
     eligible = items["available"].to_numpy(bool) & (items["available_from"].to_numpy() < cutoffs.history)
-    recent = snapshot.events(before=cutoffs.history_before).between(
-        cutoffs.history - WINDOW_DAYS * DAY_SECONDS, cutoffs.history
-    )
+    since = cutoffs.history_before - timedelta(days=WINDOW_DAYS)
+    recent = snapshot.events(since=since, before=cutoffs.history_before)
     size = config.serving.k + config.serving.spares
     codes, names = segments(snapshot.users, config.users.segment_by)
     overall = popularity(recent, np.zeros(len(codes), np.int32), eligible, cutoffs.history, size)
@@ -91,7 +92,7 @@ def _filled(
     if len(items) >= size:
         return items, scores
     past = snapshot.events(before=cutoffs.history_before)
-    count = np.bincount(past.item[past.ts < start_of(cutoffs.history_before)], minlength=len(eligible))
+    count = np.bincount(past.item, minlength=len(eligible))
     born = snapshot.items["available_from"].to_numpy()
     candidates = np.flatnonzero(eligible)
     candidates = candidates[~np.isin(candidates, items)]

@@ -5,6 +5,7 @@ A shard is a function of the user keys alone, so it can be run again by itself, 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -93,7 +94,6 @@ def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> 
     propensities = getattr(ranked, "propensities", None)
     if propensities is None:
         propensities = np.ones(ranked.items.shape, np.float32)
-    reason = np.where(lengths < k, TOO_FEW, None)
     columns = {
         "user_key": pa.array(ranked.users[order], pa.int32()),
         "variant": pa.repeat(pa.scalar(variant), len(order)),
@@ -105,7 +105,7 @@ def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> 
         "reason_items": column(ranked.reason_items, pa.int32()),
         "ranks_before": column(ranked.ranks_before, pa.int16()),
         "propensities": column(propensities, pa.float32()),
-        "short_reason": pa.array(reason, pa.string()),
+        "short_reason": pa.array(np.full(len(order), TOO_FEW), pa.string(), mask=lengths >= k),
     }
     return pa.table(columns, schema=schema.LISTS.schema)
 
@@ -130,7 +130,7 @@ def precompute_shard(
     """
     key, size = f"{token}.{shard}", serving.k + serving.spares
     own = shard_users(users, shard, serving.shards)
-    facts = {"users": config_hash(len(own), int(own.sum()), serving.shards), **inputs}
+    facts = {"users": hashlib.sha256(own.tobytes()).hexdigest()[:16], **inputs}
     config = config_hash(settings, serving.k, serving.spares)
     found = lake.find("lists", key, lake.fingerprint("lists", key, facts, config))
     if found is not None:

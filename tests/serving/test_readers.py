@@ -12,10 +12,19 @@ from recsys_tasks import schema
 from recsys_tasks.database import create_engine, downgrade, migrate
 from tests.serving.nights import PLAIN, night, publish_night, recommend, shown, stock, table
 
-VIEWS = (
-    "alerts fallback_lists gate_decisions metrics publications recommendation_history recommendation_lists "
-    "recommendations releases similar_items status"
-).split()
+VIEWS = [
+    "alerts",
+    "fallback_lists",
+    "gate_decisions",
+    "metrics",
+    "publications",
+    "recommendation_history",
+    "recommendation_lists",
+    "recommendations",
+    "releases",
+    "similar_items",
+    "status",
+]
 
 
 def sell_out(urls: Mapping[str, str], *items: str, available: bool = False) -> None:
@@ -118,9 +127,8 @@ def test_the_other_views_answer(writer: Engine, reader: Engine) -> None:
     publish_night(writer, 0)
     with writer.begin() as connection:
         for event in ("registered", "promoted"):
-            values = {"event": event}
-            statement = "INSERT INTO recsys.release_events (ts, event, release, who, why) VALUES (now(), :event, 'r1', 'gate', 'x')"
-            connection.execute(sa.text(statement), values)
+            values = "(ts, event, release, who, why) VALUES (now(), :event, 'r1', 'gate', 'better')"
+            connection.execute(sa.text(f"INSERT INTO recsys.release_events {values}"), {"event": event})
         connection.execute(
             sa.text("INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n', 1)")
         )
@@ -162,9 +170,15 @@ def test_a_reader_sees_the_views_and_recommend_and_nothing_else(
     stock(writer)
     publish_night(writer, 0)
     with reader.connect() as connection:
-        rights = "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND relkind IN ('r','p','v','S') AND has_table_privilege(oid, 'SELECT') ORDER BY relname"
+        rights = (
+            "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'recsys'::regnamespace "
+            "AND relkind IN ('r', 'p', 'v', 'S') AND has_table_privilege(oid, 'SELECT') ORDER BY relname"
+        )
         assert [tuple(row) for row in connection.execute(sa.text(rights))] == [(view, "v") for view in VIEWS]
-        functions = "SELECT proname FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace AND has_function_privilege(oid, 'EXECUTE')"
+        functions = (
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace "
+            "AND has_function_privilege(oid, 'EXECUTE')"
+        )
         assert list(connection.scalars(sa.text(functions))) == ["recommend"]
     for statement in (
         "SELECT * FROM recsys.list_rows",
@@ -230,7 +244,10 @@ def test_downgrade_and_upgrade_of_a_filled_database(empty: Mapping[str, str], wr
     downgrade(empty["recsys_owner"])
     owner = create_engine(empty["recsys_owner"])
     with owner.connect() as connection:
-        left = "SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')"
+        left = (
+            "SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace "
+            "AND relkind IN ('r', 'p', 'v', 'S')"
+        )
         assert list(connection.scalars(sa.text(left))) == ["alembic_version"]
         assert (
             connection.scalar(sa.text("SELECT count(*) FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace")) == 0

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from recsys_tasks.clock import parse_day, start_of
+from recsys_tasks.serving.load import load_dimensions
+from recsys_tasks.snapshot.dataset import Snapshot
+from tests.serving.test_readers import sell_out
+from tests.worlds import make_config, make_snapshot
+
+CONFIG = make_config(
+    users={"attributes": [{"name": "country", "kind": "categorical"}], "segment_by": "country"},
+    items={
+        "category": "kind",
+        "attributes": [{"name": "kind", "kind": "categorical"}, {"name": "price", "kind": "numeric"}],
+    },
+)
+ODD = ["007", 'say "hi", \\ he\nsaid', "ü😀\u2028x"]
+
+
+def snapshot(folder: Path, as_of: str, kind: str = "k", available: bool = True) -> Snapshot:
+    events = pd.DataFrame(
+        {"user_id": ["u", "v"], "item_id": ODD[:2], "ts": [start_of(parse_day("2026-02-01"))] * 2},
+    )
+    users = pd.DataFrame({"user_id": ["u", "v"], "country": ["nl", None]})
+    items = pd.DataFrame(
+        {
+            "item_id": ODD,
+            "available_from": 0,
+            "available": [True, available, True],
+            "kind": [kind, None, 'a "b"\n'],
+            "price": [1.5, None, 2.0],
+        }
+    )
+    return make_snapshot(folder, CONFIG, as_of, events, items, users)
+
+
+def ask(engine: Engine, question: str) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(question))]
+
+
+def available(engine: Engine) -> dict[str, bool]:
+    return dict(ask(engine, "SELECT item_id, available FROM recsys.item_availability"))  # type: ignore[arg-type]
+
+
+def test_odd_ids_and_attributes_round_trip(writer: Engine, tmp_path: Path) -> None:
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
+    assert ask(writer, "SELECT user_key, user_id, segment FROM recsys.users ORDER BY 1") == [
+        (0, "u", "nl"),
+        (1, "v", None),
+    ]
+    found = ask(writer, "SELECT item_id, category, attributes FROM recsys.items")
+    assert sorted(found) == sorted(  # type: ignore[type-var]
+        [
+            (ODD[0], "k", {"kind": "k", "price": 1.5}),
+            (ODD[1], None, {"kind": None, "price": None}),
+            (ODD[2], 'a "b"\n', {"kind": 'a "b"\n', "price": 2.0}),
+        ]
+    )
+
+
+def test_a_later_night_changes_rows_and_an_older_one_does_not(writer: Engine, tmp_path: Path) -> None:
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-02", kind="new", available=False))
+    categories = "SELECT category FROM recsys.items WHERE item_id = '007'"
+    assert ask(writer, categories) == [("new",)] and not available(writer)[ODD[1]]
+    with writer.begin() as connection:  # readers see 2 March
+        connection.execute(
+            sa.text(
+                "WITH p AS (INSERT INTO recsys.publication (as_of, fingerprint, learned_before, history_before, k, "
+                "spares, shards, expected_rows, created_at) VALUES ('2026-03-02', 'f', '2026-03-02', '2026-03-02', 1, "
+                "0, 1, 0, now()) RETURNING id) INSERT INTO recsys.current_publication (publication_id, fence, "
+                "moved_at, moved_by, why) SELECT id, 1, now(), 'x', 'x' FROM p"
+            )
+        )
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-01", kind="old"))
+    assert ask(writer, categories) == [("new",)] and not available(writer)[ODD[1]]
+
+
+def test_availability_reported_after_the_cutoff_stays(empty: Mapping[str, str], writer: Engine, tmp_path: Path) -> None:
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
+    sell_out(empty, ODD[0])  # reported now, which is after these nights
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-02"))
+    assert available(writer)[ODD[0]] is False
+    load_dimensions(writer, snapshot(tmp_path, "2126-03-03"))  # a night that knows better
+    assert available(writer)[ODD[0]] is True
+
+
+def test_loading_the_same_night_twice_rewrites_nothing(writer: Engine, tmp_path: Path) -> None:
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
+    before = ask(writer, "SELECT xmin::text, item_key FROM recsys.items ORDER BY 2")
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
+    assert ask(writer, "SELECT xmin::text, item_key FROM recsys.items ORDER BY 2") == before
