@@ -1,0 +1,182 @@
+"""The two towers, their loss and their optimizer, over named arrays.
+
+An item's input is its id vector plus the mean of its value vectors; the item tower scales it to
+unit length (metric cosine). The user tower pools the inputs of the newest history items with a
+learned decay by position, and adds an MLP of [pooled, last item, mean user value vector] to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from recsys_tasks.config import TwoTowerConfig
+from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval._tf_runtime import tf, tfrs
+from recsys_tasks.retrieval.tower_examples import FlatHistories
+from recsys_tasks.retrieval.tower_inputs import Table, Vectors
+from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, Batch
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+BLOCK = 8192
+
+
+class Tower:
+    """Parameters and moments as variables, made from arrays and read back as arrays."""
+
+    def __init__(self, config: TwoTowerConfig, arrays: Arrays, item_values: Table, user_values: Table, seed: int):
+        self._config = config
+        self._seed = seed
+        names = [*TABLES, *DENSE]
+        names += [f"{name}/{moment}" for name in names for moment in "mv"]
+        self._var = {name: tf.Variable(arrays[name], name=name.replace("/", "_")) for name in names}
+        self._step = tf.Variable(int(arrays["step"]), dtype=tf.int64)
+        self._item_values = tf.constant(item_values)
+        self._user_values = tf.constant(user_values)
+        self._cosine = config.metric == "cosine"
+        # TFRS divides scores by the temperature and sums the loss over the batch.
+        self._task = tfrs.tasks.Retrieval(temperature=1.0 / config.logit_scale if self._cosine else None)
+        keys, reals = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+        pairs = tf.TensorSpec([None, None], tf.bool)
+        self._train = tf.function(self._train_step, input_signature=[keys] * 6 + [reals] * 2 + [pairs])
+        self._user_block = tf.function(self._users_of, input_signature=[keys] * 5)
+
+    def train(self, batch: Batch) -> Any:
+        """One step of Adam on a batch; the mean loss as a scalar tensor."""
+        h = batch.history
+        return self._train(
+            *(h.item, h.row, h.age, h.last, batch.user, batch.target, batch.weight, batch.probability, batch.allowed)
+        )
+
+    def arrays(self) -> Arrays:
+        """Parameters and moments."""
+        found = {name: variable.numpy() for name, variable in self._var.items()}
+        found["step"] = np.asarray(self._step.numpy(), np.int64)
+        return found
+
+    def item_vectors(self) -> Vectors:
+        """Item tower of every key, `[m, d] float32`."""
+        m = self._item_values.shape[0]
+        blocks = [self._items_of(tf.range(a, min(a + BLOCK, m))).numpy() for a in range(0, m, BLOCK)]
+        vectors: Vectors = np.concatenate(blocks) if blocks else np.zeros((0, self._config.dimensions), np.float32)
+        return vectors
+
+    def user_vectors(self, history: FlatHistories, users: Keys) -> Vectors:
+        """User tower, `[n, d] float32`, of n histories and their users' keys."""
+        found: Vectors = self._user_block(history.item, history.row, history.age, history.last, users).numpy()
+        return found
+
+    # --- towers -------------------------------------------------------------------------------
+
+    def _mean_values(self, rows: Any, places: Any, values: Any) -> Any:
+        """Mean of each entity's value vectors, `[u, d]`: `rows[places]` are those of `values [u, v]`, 0 pads."""
+        real = tf.reshape(values > 0, [-1])
+        entity = tf.repeat(tf.range(tf.shape(values)[0]), tf.shape(values)[1])
+        # Gather and mean in one: nothing of size [u, v, d] is laid out, neither forward nor backward.
+        return tf.sparse.segment_mean(
+            rows, tf.boolean_mask(places, real), tf.boolean_mask(entity, real), num_segments=tf.shape(values)[0]
+        )
+
+    def _input_of(self, items: Any) -> Any:
+        values = tf.gather(self._item_values, items)
+        distinct, places = tf.unique(tf.reshape(values, [-1]))
+        means = self._mean_values(tf.gather(self._var["value"], distinct), places, values)
+        return tf.gather(self._var["item"], items) + means
+
+    def _scaled(self, vectors: Any) -> Any:
+        return tf.nn.l2_normalize(vectors, 1) if self._cosine else vectors
+
+    def _items_of(self, items: Any) -> Any:
+        return self._scaled(self._input_of(items))
+
+    def _users_of(self, item: Any, row: Any, age: Any, last: Any, users: Any) -> Any:
+        distinct, places = tf.unique(item)
+        seen = tf.gather(self._input_of(distinct), places)
+        values = tf.gather(self._user_values, users)
+        about, about_places = tf.unique(tf.reshape(values, [-1]))
+        means = self._mean_values(tf.gather(self._var["user_value"], about), about_places, values)
+        return self._scaled(self._user_tower(seen, row, age, last, means, self._var))
+
+    def _user_tower(self, seen: Any, row: Any, age: Any, last: Any, about: Any, dense: Any) -> Any:
+        """`[n, d]` from history inputs `[r, d]` laid end to end and mean user values `[n, d]`."""
+        weight = tf.exp(tf.gather(dense["decay"], age))[:, None]
+        pooled = tf.math.segment_sum(seen * weight, row) / tf.math.segment_sum(weight, row)
+        hidden = tf.concat([pooled, tf.gather(seen, last), about], 1)
+        hidden = tf.nn.relu(tf.matmul(hidden, dense["w1"]) + dense["b1"])
+        return pooled + tf.matmul(hidden, dense["w2"]) + dense["b2"]
+
+    # --- training -----------------------------------------------------------------------------
+
+    def _train_step(
+        self,
+        item: Any,
+        row: Any,
+        age: Any,
+        last: Any,
+        user: Any,
+        target: Any,
+        weight: Any,
+        probability: Any,
+        allowed: Any,
+    ) -> Any:
+        items, places = tf.unique(tf.concat([item, target], 0))
+        values, user_values = tf.gather(self._item_values, items), tf.gather(self._user_values, user)
+        value_ids, value_places = tf.unique(tf.reshape(values, [-1]))
+        user_ids, user_places = tf.unique(tf.reshape(user_values, [-1]))
+        touched = {"item": items, "value": value_ids, "user_value": user_ids}
+        rows = {name: tf.gather(self._var[name], ids) for name, ids in touched.items()}
+        dense = {name: self._var[name].read_value() for name in DENSE}
+        with tf.GradientTape() as tape:
+            tape.watch([rows, dense])
+            inputs = rows["item"] + self._mean_values(rows["value"], value_places, values)
+            seen = self._dropped(tf.gather(inputs, places[: tf.size(item)]), self._config.dropout, 0)
+            about = self._mean_values(rows["user_value"], user_places, user_values)
+            queries = self._user_tower(seen, row, age, last, about, dense)
+            candidates = self._dropped(tf.gather(inputs, places[tf.size(item) :]), self._config.item_dropout, 1)
+            loss = self._loss(queries, candidates, weight, probability, allowed)
+        gradients = tape.gradient(loss, [rows, dense], unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        self._apply(touched, rows, gradients[0], dense, gradients[1])
+        return loss
+
+    def _loss(self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any) -> Any:
+        total = self._task(
+            self._scaled(queries),
+            self._scaled(candidates),
+            sample_weight=weight,
+            candidate_sampling_probability=probability,
+            score_mask=allowed,
+            compute_metrics=False,
+            compute_batch_metrics=False,
+        )
+        return total / tf.reduce_sum(weight)
+
+    def _dropped(self, vectors: Any, rate: float, stream: int) -> Any:
+        if rate == 0.0:
+            return vectors
+        seed = tf.stack([tf.constant(self._seed * 2 + stream, tf.int64), self._step])
+        return tf.nn.experimental.stateless_dropout(vectors, rate, seed=seed, rng_alg="philox")
+
+    def _apply(self, touched: Any, rows: Any, row_gradients: Any, dense: Any, dense_gradients: Any) -> None:
+        """Adam on the rows of this batch only: a step costs what it touches, whatever the catalogue's size."""
+        self._step.assign_add(1)
+        step = tf.cast(self._step, tf.float32)
+        rate = self._config.learning_rate * tf.sqrt(1.0 - tf.pow(BETA_2, step)) / (1.0 - tf.pow(BETA_1, step))
+        for name, ids in touched.items():
+            first = tf.gather(self._var[f"{name}/m"], ids)
+            second = tf.gather(self._var[f"{name}/v"], ids)
+            change, first, second = _adam(row_gradients[name], first, second, rate)
+            for suffix, value in (("", rows[name] - change), ("/m", first), ("/v", second)):
+                self._var[name + suffix].scatter_update(tf.IndexedSlices(value, ids))
+        for name, gradient in dense_gradients.items():
+            change, first, second = _adam(gradient, self._var[f"{name}/m"], self._var[f"{name}/v"], rate)
+            for suffix, value in (("", dense[name] - change), ("/m", first), ("/v", second)):
+                self._var[name + suffix].assign(value)
+
+
+def _adam(gradient: Any, first: Any, second: Any, rate: Any) -> tuple[Any, Any, Any]:
+    """Kingma and Ba 2015, with the bias corrections folded into `rate`."""
+    gradient = tf.convert_to_tensor(gradient)
+    first = BETA_1 * first + (1.0 - BETA_1) * gradient
+    second = BETA_2 * second + (1.0 - BETA_2) * tf.square(gradient)
+    return rate * first / (tf.sqrt(second) + EPSILON), first, second

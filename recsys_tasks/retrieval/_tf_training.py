@@ -1,0 +1,132 @@
+"""One training run, cold or warm: the rows it reads, its batches, its measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.clock import DAY_SECONDS, start_of
+from recsys_tasks.config import Config, TwoTowerConfig
+from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval._tf_model import Tower
+from recsys_tasks.retrieval.tower_examples import Examples, Positives, make_examples
+from recsys_tasks.retrieval.tower_inputs import Table, ValueSettings, Vectors, Vocabulary, extend_vocabulary, value_rows
+from recsys_tasks.retrieval.tower_weights import Arrays, Batch
+from recsys_tasks.snapshot.dataset import Events, Snapshot
+
+RECALL_K = 100
+RECALL_ROWS = 4000
+QUERY_BLOCK = 1024
+
+
+def value_settings(config: Config) -> ValueSettings:
+    """Sizes of the value tables."""
+    tower = config.two_tower
+    return ValueSettings(tower.numeric_buckets, tower.text_buckets, tower.max_item_values)
+
+
+def entity_values(snapshot: Snapshot, items: Vocabulary, users: Vocabulary) -> tuple[Table, Table]:
+    """Value rows of every item key and of every user key."""
+    config, settings = snapshot.config, value_settings(snapshot.config)
+    declared = config.users.attributes if config.two_tower.use_user_attributes else ()
+    return (
+        value_rows(items, snapshot.items, config.items.attributes, settings),
+        value_rows(users, snapshot.users, declared, settings),
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training may know: rows before `learned` (seconds) and the values of what existed then."""
+
+    config: Config
+    learned: int
+    events: Events
+    items: Vocabulary
+    users: Vocabulary
+    item_values: Table
+    user_values: Table
+    existing: Keys
+
+    @classmethod
+    def open(cls, snapshot: Snapshot, learned_before: date, items: Vocabulary, users: Vocabulary) -> Run:
+        """A run over everything before a day; `items` and `users` are the vocabularies to extend."""
+        learned, events = start_of(learned_before), snapshot.events(before=learned_before)
+        config, settings = snapshot.config, value_settings(snapshot.config)
+        declared = config.users.attributes if config.two_tower.use_user_attributes else ()
+        existing = snapshot.existing_items(learned)
+        items = extend_vocabulary(items, snapshot.items.iloc[existing], config.items.attributes, settings)
+        users = extend_vocabulary(users, snapshot.users, declared, settings)
+        item_values, user_values = entity_values(snapshot, items, users)
+        return cls(config, learned, events.before(learned), items, users, item_values, user_values, existing)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each table."""
+        return {"item": len(self.item_values), "value": self.items.rows, "user_value": self.users.rows}
+
+    @cached_property
+    def examples(self) -> Examples:
+        """Every example."""
+        return make_examples(self.events)
+
+    def last_seen(self, snapshot: Snapshot, before: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Last day (since 1970) on which each item was offered or in an event; `before` as known until now."""
+        seen = before.copy()
+        np.maximum.at(seen, self.events.item, (self.events.ts // DAY_SECONDS).astype(np.int32))
+        offered = snapshot.items["available"].to_numpy(bool)
+        seen[offered] = np.maximum(seen[offered], self.learned // DAY_SECONDS)
+        return seen
+
+    def tower(self, arrays: Arrays) -> Tower:
+        """The model over these arrays."""
+        return Tower(self.config.two_tower, arrays, self.item_values, self.user_values, self.config.resources.seed)
+
+    def fit(self, tower: Tower, examples: Examples, epochs: int) -> list[float]:
+        """Train on the examples; the mean loss of each epoch."""
+        losses = []
+        for steps in self._epochs(examples, epochs):
+            losses.append(float(np.mean([tower.train(batch).numpy() for batch in steps])))
+        return losses
+
+    def recall(self, tower: Tower, examples: Examples) -> float:
+        """Share of the examples whose target is among the user's nearest 100 existing items."""
+        chosen = examples.take(np.arange(len(examples))[:RECALL_ROWS])
+        items = tower.item_vectors()[self.existing]
+        place = np.full(len(self.item_values), -1)
+        place[self.existing] = np.arange(len(self.existing))
+        hits = []
+        for a in range(0, len(chosen), QUERY_BLOCK):
+            block = chosen.take(np.arange(a, min(a + QUERY_BLOCK, len(chosen))))
+            history = block.histories.gather(self.events.item, self.config.two_tower.history_length)
+            scores = tower.user_vectors(history, self.events.user[block.target]) @ items.T
+            target = place[self.events.item[block.target]]
+            own = scores[np.arange(len(target)), target]
+            hits.append(((scores > own[:, None]).sum(1) < RECALL_K) & (target >= 0))
+        return float(np.concatenate(hits).mean()) if hits else 0.0
+
+    def _epochs(self, examples: Examples, epochs: int) -> Iterator[Iterator[Batch]]:
+        settings = self.config.two_tower
+        target = self.events.item[examples.target]
+        # Items appear in a batch as often as they are targets, so that is their sampling probability.
+        # TFRS clips it to [1e-6, 1]; only ratios matter inside a softmax, so scale it away from there.
+        count = np.bincount(target, minlength=len(self.item_values)).astype(np.float32) + 1.0
+        relative = count / count.max()
+        positives = Positives(self.events, len(self.user_values), len(self.item_values))
+        rng = np.random.default_rng([self.config.resources.seed, self.learned])
+        size = min(settings.batch_size, len(examples))
+        for _ in range(epochs):
+            order = rng.permutation(len(examples))
+            starts = range(0, len(order) - size + 1, size)
+            yield (self._batch(examples.take(order[a : a + size]), settings, relative, positives) for a in starts)
+
+    def _batch(self, chosen: Examples, settings: TwoTowerConfig, relative: Vectors, positives: Positives) -> Batch:
+        history = chosen.histories.gather(self.events.item, settings.history_length)
+        user, target = self.events.user[chosen.target], self.events.item[chosen.target]
+        weight, allowed = self.events.weight[chosen.target], positives.allowed(user, target)
+        return Batch(history, user, target, weight, relative[target], allowed)

@@ -1,0 +1,98 @@
+"""Turn a tower version into vectors: of the items that exist, and of users by their history."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from recsys_tasks.clock import Cutoffs
+from recsys_tasks.errors import LeakageError
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact
+from recsys_tasks.retrieval._tf_model import Tower
+from recsys_tasks.retrieval._tf_runtime import prepare
+from recsys_tasks.retrieval._tf_training import entity_values
+from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
+from recsys_tasks.retrieval.tower_examples import last_histories
+from recsys_tasks.retrieval.tower_inputs import Vectors, content_means
+from recsys_tasks.retrieval.tower_versions import TowerState, TowerVersion
+from recsys_tasks.snapshot.dataset import Snapshot
+
+KIND = "embeddings"
+USER_BLOCK = 4096
+
+
+def embed(snapshot: Snapshot, tower: TowerVersion, cutoffs: Cutoffs, users: Keys | None = None) -> Embeddings:
+    """Vectors of the items that exist and of the users with an event before `cutoffs.history_before`.
+
+    `users` limits the users. Items that the version never saw get theirs from their content.
+    Raises LeakageError when the version learned from rows at or after `cutoffs.learned_before`.
+    """
+    _check_order(tower, cutoffs)
+    key = f"{tower.artifact.key}@{cutoffs.history_before}"
+    inputs = {"snapshot": snapshot.artifact.content, "tower": tower.artifact.content}
+    settings = "all" if users is None else hashlib.sha256(np.unique(users).tobytes()).hexdigest()[:16]
+    found = snapshot.lake.find(KIND, key, snapshot.lake.fingerprint(KIND, key, inputs, settings))
+    if found is not None:
+        return open_embeddings(found)
+    return open_embeddings(_write(snapshot, tower, cutoffs, users, key, inputs, settings))
+
+
+def _write(
+    snapshot: Snapshot,
+    tower: TowerVersion,
+    cutoffs: Cutoffs,
+    users: Keys | None,
+    key: str,
+    inputs: dict[str, str],
+    settings: str,
+) -> Artifact:
+    prepare(snapshot.config.resources)
+    model = _model(snapshot, tower)
+    item_keys = snapshot.existing_items(cutoffs.history)
+    user_keys, user_vectors = _users(snapshot, model, cutoffs, users)
+    with snapshot.lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
+        np.save(draft.path / "item_keys.npy", item_keys)
+        np.save(draft.path / "item_vectors.npy", model.item_vectors()[item_keys])
+        np.save(draft.path / "user_keys.npy", user_keys)
+        np.save(draft.path / "user_vectors.npy", user_vectors)
+        draft.rows = len(user_keys)
+        draft.facts = {"items": len(item_keys), "users": len(user_keys)}
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def _model(snapshot: Snapshot, tower: TowerVersion) -> Tower:
+    state = TowerState.load(tower.artifact)
+    item_values, user_values = entity_values(snapshot, state.items, state.users)
+    m, known = snapshot.n_items, state.known_of(snapshot.n_items)
+    arrays = dict(state.arrays)
+    for name in ("item", "item/m", "item/v"):
+        arrays[name] = np.pad(arrays[name], ((0, m - len(arrays[name])), (0, 0)))
+    arrays["item"] = arrays["item"] + content_means(item_values, arrays["item"], known, ~known)
+    return Tower(snapshot.config.two_tower, arrays, item_values, user_values, snapshot.config.resources.seed)
+
+
+def _users(snapshot: Snapshot, model: Tower, cutoffs: Cutoffs, users: Keys | None) -> tuple[Keys, Vectors]:
+    events = snapshot.events(before=cutoffs.history_before)
+    events = events.before(cutoffs.history)
+    keys = np.unique(events.user)
+    keys = keys if users is None else np.intersect1d(keys, users).astype(np.int32)
+    histories = last_histories(events, keys, snapshot.n_users)
+    length = snapshot.config.two_tower.history_length
+    vectors: Vectors = np.zeros((len(keys), snapshot.config.two_tower.dimensions), np.float32)
+    for a in range(0, len(keys), USER_BLOCK):
+        block = slice(a, a + USER_BLOCK)
+        vectors[block] = model.user_vectors(histories.take(block).gather(events.item, length), keys[block])
+    return keys, vectors
+
+
+def _check_order(tower: TowerVersion, cutoffs: Cutoffs) -> None:
+    if tower.learned_before > cutoffs.learned_before:
+        raise LeakageError(
+            expected=f"a tower that learned before {cutoffs.learned_before}",
+            found=f"{tower.artifact.key}, which learned before {tower.learned_before}",
+            where=f"embed at {cutoffs}",
+            remedy="use tower_at(lake, lineage, cutoffs.learned_before)",
+        )

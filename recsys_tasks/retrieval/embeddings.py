@@ -1,0 +1,45 @@
+"""Item and user vectors of one night, memory-mapped. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact
+from recsys_tasks.retrieval.tower_inputs import Vectors
+
+ARRAYS = ("item_keys", "item_vectors", "user_keys", "user_vectors")
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Vectors by key: row i of `item_vectors` belongs to `item_keys[i]`, users alike; keys ascend."""
+
+    item_keys: Keys  # [m]
+    item_vectors: Vectors  # [m, d]
+    user_keys: Keys  # [n]
+    user_vectors: Vectors  # [n, d]
+    artifact: Artifact
+
+    def item_rows(self, keys: Keys) -> Keys:
+        """Row of each item key, -1 where it has none."""
+        return _rows(self.item_keys, keys)
+
+    def user_rows(self, keys: Keys) -> Keys:
+        """Row of each user key, -1 where it has none."""
+        return _rows(self.user_keys, keys)
+
+
+def open_embeddings(artifact: Artifact) -> Embeddings:
+    """Memory-map an `embeddings` artifact. Raises ArtifactError when a file is missing."""
+    loaded = {name: np.load(artifact.file(f"{name}.npy"), mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+    return Embeddings(**loaded, artifact=artifact)
+
+
+def _rows(known: Keys, keys: Keys) -> Keys:
+    if not len(known):
+        return np.full(len(keys), -1, np.int32)
+    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[place] == keys, place, -1).astype(np.int32)

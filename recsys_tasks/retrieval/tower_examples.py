@@ -1,0 +1,150 @@
+"""Examples of the two-tower as row numbers into the events: nothing is copied until a batch asks.
+
+An example is one event of a user whose history of strictly earlier events is not empty. Rows of one
+user with one timestamp are one basket: its items never are each other's history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from recsys_tasks.ids import Keys
+from recsys_tasks.snapshot.dataset import Events
+
+Rows = npt.NDArray[np.int64]
+_HASH = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class FlatHistories:
+    """Histories of n queries laid end to end, oldest first: no padding, whatever their lengths."""
+
+    item: Keys  # [r] item keys
+    row: Keys  # [r] which query, ascending
+    age: Keys  # [r] 0 for the newest item of its query, 1 for the one before
+    last: Keys  # [n] place of each query's newest item
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Where a history ends: rows [start, end) of the events, newest last, never empty."""
+
+    start: Rows
+    end: Rows
+
+    def take(self, rows: npt.NDArray[np.signedinteger[Any]] | slice) -> Histories:
+        """Some of them."""
+        return Histories(self.start[rows], self.end[rows])
+
+    def gather(self, items: Keys, length: int) -> FlatHistories:
+        """The newest `length` items of each, laid end to end."""
+        sizes = np.minimum(self.end - self.start, length)
+        row = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        last = np.cumsum(sizes) - 1
+        age = (last[row] - np.arange(len(row))).astype(np.int32)
+        return FlatHistories(items[self.end[row] - 1 - age], row, age, last.astype(np.int32))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Targets (row numbers of the events) with their histories."""
+
+    target: Rows
+    histories: Histories
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, rows: npt.NDArray[np.signedinteger[Any]] | npt.NDArray[np.bool_]) -> Examples:
+        """Some of them."""
+        chosen = np.arange(len(self))[rows]
+        return Examples(self.target[chosen], self.histories.take(chosen))
+
+    def append(self, other: Examples) -> Examples:
+        """These, then the others."""
+        start = np.concatenate([self.histories.start, other.histories.start])
+        end = np.concatenate([self.histories.end, other.histories.end])
+        return Examples(np.concatenate([self.target, other.target]), Histories(start, end))
+
+
+def make_examples(events: Events) -> Examples:
+    """Every event with a non-empty strictly earlier history, in the order of the events."""
+    n = len(events)
+    rows = np.arange(n)
+    new_user = np.r_[True, events.user[1:] != events.user[:-1]] if n else np.empty(0, bool)
+    new_basket = new_user | np.r_[True, events.ts[1:] != events.ts[:-1]] if n else new_user
+    start = np.maximum.accumulate(np.where(new_user, rows, 0))
+    end = np.maximum.accumulate(np.where(new_basket, rows, 0))
+    target = np.flatnonzero(end > start)
+    return Examples(target, Histories(start[target], end[target]))
+
+
+def last_histories(events: Events, users: Keys, n_users: int) -> Histories:
+    """Whole histories of users that have events."""
+    offsets = events.offsets(n_users)
+    return Histories(offsets[users], offsets[users + 1])
+
+
+def newest(examples: Examples, events: Events, per_user: int, total: int) -> Examples:
+    """At most `per_user` newest examples of each user and `total` newest of all; ties by row."""
+    user = events.user[examples.target]
+    last = np.searchsorted(user, user, side="right")
+    examples = examples.take(last - np.arange(len(user)) <= per_user)
+    if len(examples) > total:
+        order = np.argsort(-events.ts[examples.target], kind="stable")[:total]
+        examples = examples.take(np.sort(order))
+    return examples
+
+
+def sample_recent(
+    examples: Examples, events: Events, count: int, at: int, half_life_seconds: float, rng: np.random.Generator
+) -> Examples:
+    """`count` examples without replacement, weighted by recency at second `at` (all, if fewer).
+
+    Gumbel keys: the largest of log weight + Gumbel noise are a weighted draw without replacement.
+    """
+    if count >= len(examples):
+        return examples
+    log_weight = (events.ts[examples.target] - at) / half_life_seconds * np.log(2.0)
+    keys = log_weight + rng.gumbel(size=len(examples))
+    return examples.take(np.sort(np.argpartition(-keys, count)[:count]))
+
+
+def held_back_users(user: Keys, share: float, salt: int) -> npt.NDArray[np.bool_]:
+    """A fixed pseudo-random `share` of users, another one for each salt."""
+    with np.errstate(over="ignore"):
+        mixed = (user.astype(np.uint64) + np.uint64(salt) * np.uint64(7_919)) * _HASH
+        mixed ^= mixed >> np.uint64(31)
+        mixed *= _HASH
+    chosen: npt.NDArray[np.bool_] = (mixed >> np.uint64(40)).astype(np.float64) / 2.0**24 < share
+    return chosen
+
+
+class Positives:
+    """Which items each user ever had: candidates of a batch that are no true negatives."""
+
+    def __init__(self, events: Events, n_users: int, n_items: int) -> None:
+        pairs = np.unique(events.user.astype(np.int64) * n_items + events.item)
+        shape = (n_users, n_items)
+        self._had = sp.csr_matrix((np.ones(len(pairs), np.bool_), np.divmod(pairs, n_items)), shape=shape)
+        self._place = np.full(n_items, -1, np.int64)
+
+    def allowed(self, users: Keys, candidates: Keys) -> npt.NDArray[np.bool_]:
+        """`[n, n]`: may candidate j be a negative of user i? The diagonal, its positive, is always true."""
+        distinct, inverse = np.unique(candidates, return_inverse=True)
+        self._place[distinct] = np.arange(len(distinct))
+        people, person = np.unique(users, return_inverse=True)
+        had = self._had[people]
+        column = self._place[had.indices]
+        row = np.repeat(np.arange(len(people)), np.diff(had.indptr))
+        mask = np.ones((len(people), len(distinct)), np.bool_)
+        mask[row[column >= 0], column[column >= 0]] = False
+        self._place[distinct] = -1
+        allowed: npt.NDArray[np.bool_] = mask.take(inverse, axis=1).take(person, axis=0)
+        np.fill_diagonal(allowed, True)
+        return allowed

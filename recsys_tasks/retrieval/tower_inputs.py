@@ -1,0 +1,156 @@
+"""What the towers read of an item or a user besides its id: rows of a table of attribute values.
+
+Every value becomes a token (`brand=OPI`, `price[3]`, `title#1207`), every token a row of one
+table of vectors. A vocabulary only grows: rows of an older version keep their numbers.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+
+from recsys_tasks.config import Attribute
+
+Table = npt.NDArray[np.int32]
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Tokens by row (row 0 is "no value", the token at position p has row p + 1), and bucket edges."""
+
+    tokens: tuple[str, ...]
+    edges: Mapping[str, tuple[float, ...]]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table of value vectors, row 0 included."""
+        return len(self.tokens) + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"tokens": list(self.tokens), "edges": {name: list(edges) for name, edges in self.edges.items()}}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Vocabulary:
+        """Inverse of `to_json`."""
+        return cls(tuple(raw["tokens"]), {name: tuple(edges) for name, edges in raw["edges"].items()})
+
+
+EMPTY = Vocabulary((), {})
+
+
+@dataclass(frozen=True)
+class ValueSettings:
+    """How values become tokens: sizes of `TwoTowerConfig`."""
+
+    numeric_buckets: int
+    text_buckets: int
+    max_values: int
+
+
+def extend_vocabulary(
+    known: Vocabulary, frame: pd.DataFrame, attributes: Sequence[Attribute], settings: ValueSettings
+) -> Vocabulary:
+    """The vocabulary with the values of `frame` added at the end, sorted; known edges never move."""
+    edges = dict(known.edges)
+    for attribute in attributes:
+        if attribute.kind == "numeric" and attribute.name not in edges:
+            edges[attribute.name] = _quantile_edges(frame[attribute.name].to_numpy(float), settings.numeric_buckets)
+    tokens = _tokens(frame, attributes, edges, settings)["token"]
+    fresh = sorted(set(tokens.unique()) - set(known.tokens))
+    return Vocabulary((*known.tokens, *fresh), edges)
+
+
+def value_rows(
+    vocabulary: Vocabulary, frame: pd.DataFrame, attributes: Sequence[Attribute], settings: ValueSettings
+) -> Table:
+    """Rows of each entity's values, `[len(frame), v] int32`, 0 pads; unknown values are left out.
+
+    v is the largest number of values of one entity, at most `settings.max_values` and at least 1.
+    """
+    found = _tokens(frame, attributes, vocabulary.edges, settings)
+    index = pd.Index(list(vocabulary.tokens), dtype=object)
+    found["row"] = index.get_indexer(pd.Index(found["token"])) + 1
+    found = found[found["row"] > 0].drop_duplicates(["entity", "row"])
+    place = found.groupby("entity").cumcount().to_numpy()
+    kept = place < settings.max_values
+    table: Table = np.zeros((len(frame), int(place[kept].max(initial=0)) + 1), np.int32)
+    table[found["entity"].to_numpy()[kept], place[kept]] = found["row"].to_numpy()[kept]
+    return table
+
+
+def content_means(
+    values: Table, vectors: Vectors, known: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]
+) -> Vectors:
+    """Id vectors for items without one: the mean over known items that share values, `[m, d]`.
+
+    A shared value counts by its rarity (log m / items with it). Rows not `wanted`, and items that
+    share nothing, are zero: then the content alone places the item.
+    """
+    m, width = values.shape
+    rows = np.repeat(np.arange(m), width)
+    has = sp.csr_matrix((np.ones(m * width, np.float32), (rows, values.ravel())))[:, 1:]
+    uses = np.asarray(has[known].sum(axis=0)).ravel()
+    totals = has[known].T @ vectors[known]
+    means = (totals / np.maximum(uses, 1.0)[:, None]).astype(np.float32)
+    rarity = np.where(uses > 0, np.log((1.0 + m) / np.maximum(uses, 1.0)), 0.0).astype(np.float32)
+    weighted = has[wanted].multiply(rarity[None, :]).tocsr()
+    result: Vectors = np.zeros_like(vectors)
+    result[wanted] = (weighted @ means) / np.maximum(np.asarray(weighted.sum(axis=1)), 1e-9)
+    return result
+
+
+def _quantile_edges(values: npt.NDArray[np.float64], buckets: int) -> tuple[float, ...]:
+    """Inner edges of equally full buckets; fewer where values repeat."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return ()
+    return tuple(np.unique(np.quantile(finite, np.arange(1, buckets) / buckets)).tolist())
+
+
+def _tokens(
+    frame: pd.DataFrame,
+    attributes: Sequence[Attribute],
+    edges: Mapping[str, tuple[float, ...]],
+    settings: ValueSettings,
+) -> pd.DataFrame:
+    """One row per (entity = row number of frame, token), entities ascending, attributes as declared."""
+    parts = [_attribute_tokens(frame, a, edges, settings) for a in attributes]
+    if not parts:
+        return pd.DataFrame({"entity": np.empty(0, np.int64), "token": np.empty(0, object)})
+    return pd.concat(parts, ignore_index=True).sort_values("entity", kind="stable", ignore_index=True)
+
+
+def _attribute_tokens(
+    frame: pd.DataFrame, attribute: Attribute, edges: Mapping[str, tuple[float, ...]], settings: ValueSettings
+) -> pd.DataFrame:
+    column = frame[attribute.name].reset_index(drop=True)
+    column = column[column.notna()]
+    if attribute.kind == "numeric":
+        bucket = np.searchsorted(np.asarray(edges[attribute.name]), column.to_numpy(float), side="right")
+        token = pd.Series([f"{attribute.name}[{b}]" for b in range(settings.numeric_buckets + 1)])[bucket]
+        return pd.DataFrame({"entity": column.index.to_numpy(), "token": token.to_numpy(object)})
+    text = column.astype(str)
+    if attribute.kind == "multi":
+        text = text.str.split(attribute.separator, regex=False).explode()
+    elif attribute.kind == "text":
+        text = text.str.lower().str.findall(r"\w+").explode().dropna()
+    text = text.str.strip()
+    text = text[text != ""]
+    names = {value: _token(attribute, value, settings) for value in text.unique()}
+    return pd.DataFrame({"entity": text.index.to_numpy(), "token": text.map(names).to_numpy(object)})
+
+
+def _token(attribute: Attribute, value: str, settings: ValueSettings) -> str:
+    if attribute.kind == "text":
+        # crc32 is the same on every machine and in every run; Python's hash() is not.
+        return f"{attribute.name}#{zlib.crc32(value.encode()) % settings.text_buckets}"
+    return f"{attribute.name}={value}"

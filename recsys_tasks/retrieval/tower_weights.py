@@ -1,0 +1,72 @@
+"""A tower's parameters as named arrays: their shapes, their start, their growth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.config import TwoTowerConfig
+from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval.tower_examples import FlatHistories
+from recsys_tasks.retrieval.tower_inputs import Vectors
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+TABLES = ("item", "value", "user_value")
+"""Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors."""
+DENSE = ("decay", "w1", "b1", "w2", "b2")
+"""Position decay `[l]` (log weight by age, newest first) and the user tower's MLP."""
+START_SCALE = 0.05
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one training step reads."""
+
+    history: FlatHistories  # of n queries
+    user: Keys  # [n]
+    target: Keys  # [n]
+    weight: Vectors  # [n] weight of the event's kind
+    probability: Vectors  # [n] chance of the target to be in a batch, relative to the most frequent item's
+    allowed: npt.NDArray[np.bool_]  # [n, n] may candidate j be a negative of query i
+
+
+def start_rows(name: str, rows: int, dimensions: int, seed: int) -> Vectors:
+    """The first `rows` rows of a table's random start: row r is the same whatever the number of rows."""
+    rng = np.random.default_rng([seed, TABLES.index(name)])
+    table: Vectors = rng.normal(scale=START_SCALE, size=(rows, dimensions)).astype(np.float32)
+    return table
+
+
+def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arrays:
+    """Random tables, Glorot-uniform MLP, no decay, zero moments."""
+    d, rng = config.dimensions, np.random.default_rng([seed, len(TABLES)])
+    arrays: Arrays = {name: start_rows(name, rows[name], d, seed) for name in TABLES}
+    for name in ("value", "user_value"):
+        arrays[name][0] = 0.0
+    arrays["decay"] = np.zeros(config.history_length, np.float32)
+    for layer, (inputs, outputs) in (("1", (3 * d, 2 * d)), ("2", (2 * d, d))):
+        limit = np.sqrt(6.0 / (inputs + outputs))
+        arrays[f"w{layer}"] = rng.uniform(-limit, limit, (inputs, outputs)).astype(np.float32)
+        arrays[f"b{layer}"] = np.zeros(outputs, np.float32)
+    for name in (*TABLES, *DENSE):
+        for moment in "mv":
+            arrays[f"{name}/{moment}"] = np.zeros_like(arrays[name])
+    arrays["step"] = np.asarray(0, np.int64)
+    return arrays
+
+
+def grown(arrays: Arrays, rows: dict[str, int], dimensions: int, seed: int) -> Arrays:
+    """The arrays with new rows at the end of each table: random vectors, zero moments."""
+    result = dict(arrays)
+    for name in TABLES:
+        have = len(arrays[name])
+        extra = max(rows[name] - have, 0)
+        fresh = start_rows(name, have + extra, dimensions, seed)[have:]
+        result[name] = np.concatenate([arrays[name], fresh])
+        for moment in "mv":
+            result[f"{name}/{moment}"] = np.concatenate([arrays[f"{name}/{moment}"], np.zeros_like(fresh)])
+    return result

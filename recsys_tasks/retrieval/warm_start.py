@@ -1,0 +1,143 @@
+"""A version from the one before: what is kept, what is new, what leaves, and whether it got better.
+
+The ledger of a warm version: counts of kept, new, archived and returned ids; `drift`, the mean
+cosine distance that kept id vectors moved; `recall_before` and `recall_after`, recall@100 on rows
+held back from the new days, of the previous version and of this one; `refresh_ok`, whether the
+latter is at least `refresh_floor` of the former.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.clock import DAY_SECONDS, start_of
+from recsys_tasks.config import TwoTowerConfig
+from recsys_tasks.retrieval._tf_training import Run
+from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, sample_recent
+from recsys_tasks.retrieval.tower_inputs import Vectors, content_means
+from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion
+from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, grown, start_rows
+from recsys_tasks.snapshot.dataset import Snapshot
+
+HELD_BACK_SHARE = 0.05
+MIN_HELD_BACK_ROWS = 50
+"""Fewer held-back rows than this judge nothing."""
+
+
+def warm_train(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -> tuple[TowerState, dict[str, Any]]:
+    """Train on the days since the parent plus a replay sample."""
+    settings = snapshot.config.two_tower
+    old = TowerState.load(parent.artifact)
+    run = Run.open(snapshot, learned_before, old.items, old.users)
+    carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
+    fresh, held, replayed = split_examples(run, parent.learned_before)
+    before = run.recall(run.tower(carried.arrays), held)
+    tower = run.tower(carried.arrays)
+    losses = run.fit(tower, fresh.append(replayed), settings.warm_start.epochs) if len(fresh) else []
+    after = run.recall(tower, held)
+    state = _finished(carried, tower.arrays())
+    kept = old.known_of(len(state.last_seen)) & state.known
+    ledger = {
+        "start": "warm",
+        "parent": parent.artifact.key,
+        "examples": len(fresh),
+        "replayed": len(replayed) if len(fresh) else 0,
+        "loss": losses,
+        "kept": int(kept.sum()),
+        "new": int((state.known & ~kept).sum()) - moved["returned"],
+        **moved,
+        "drift": _drift(carried.arrays["item"][kept], state.arrays["item"][kept]),
+        "held_back_rows": len(held),
+        "recall_before": before,
+        "recall_after": after,
+        "refresh_ok": len(held) < MIN_HELD_BACK_ROWS or after >= settings.warm_start.refresh_floor * before,
+    }
+    return state, ledger
+
+
+def carry_over(old: TowerState, run: Run, snapshot: Snapshot, days: int) -> tuple[TowerState, dict[str, int]]:
+    """The old state in the new shapes, before training, and how many ids left and came back."""
+    settings, seed = run.config.two_tower, run.config.resources.seed
+    arrays = _decayed(grown(old.arrays, run.rows, settings.dimensions, seed), settings, days)
+    had = old.known_of(run.rows["item"])
+    last_seen = run.last_seen(snapshot, np.pad(old.last_seen, (0, len(had) - len(old.last_seen)), constant_values=-1))
+    today = run.learned // DAY_SECONDS
+    leaving = had & (today - last_seen > settings.warm_start.archive_after_days)
+    archive, returned = _exchange(arrays, old.archive, leaving, today - last_seen <= 1)
+    known = (had & ~leaving) | returned
+    wanted = ~known
+    wanted[np.setdiff1d(np.arange(len(wanted)), run.existing)] = False
+    arrays["item"] = _with_new_ids(arrays["item"], run, known, wanted, seed)
+    state = TowerState(arrays, run.items, run.users, last_seen, archive)
+    return state, {"archived": int(leaving.sum()), "returned": int(returned.sum())}
+
+
+def split_examples(run: Run, since: date) -> tuple[Examples, Examples, Examples]:
+    """New examples to train on, new examples held back, and a recency-weighted replay of old ones."""
+    settings, warm = run.config.two_tower, run.config.two_tower.warm_start
+    ts = run.events.ts[run.examples.target]
+    fresh = newest(run.examples.take(ts >= start_of(since)), run.events, settings.examples_per_user, 1 << 62)
+    held = held_back_users(run.events.user[fresh.target], HELD_BACK_SHARE, run.learned // DAY_SECONDS)
+    fresh, held_back = fresh.take(~held), fresh.take(held)
+    count = max(round(warm.replay_ratio * len(fresh)), warm.min_examples - len(fresh))
+    rng = np.random.default_rng([run.config.resources.seed, run.learned, 1])
+    old = run.examples.take(ts < start_of(since))
+    half_life = warm.replay_half_life_days * DAY_SECONDS
+    return fresh, held_back, sample_recent(old, run.events, count, run.learned, half_life, rng)
+
+
+def _decayed(arrays: Arrays, settings: TwoTowerConfig, days: int) -> Arrays:
+    """Both moments shrink with age: large old accumulators would freeze an id, old momentum misleads it."""
+    share = np.float32(0.5 ** (days / settings.warm_start.accumulator_half_life_days))
+    moments = {f"{name}/{moment}" for name in (*TABLES, *DENSE) for moment in "mv"}
+    return {name: value * share if name in moments else value.copy() for name, value in arrays.items()}
+
+
+def _exchange(
+    arrays: Arrays, archive: Archive, leaving: npt.NDArray[np.bool_], seen: npt.NDArray[np.bool_]
+) -> tuple[Archive, npt.NDArray[np.bool_]]:
+    """Move leaving ids into the archive and archived ids that were seen again out of it, in place."""
+    back = seen[archive.keys]
+    returned = np.zeros(len(leaving), np.bool_)
+    returned[archive.keys[back]] = True
+    out = np.flatnonzero(leaving).astype(np.int32)
+    keys = np.concatenate([archive.keys[~back], out])
+    order = np.argsort(keys)
+    columns: list[Vectors] = []
+    for name, stored in (("item", archive.vectors), ("item/m", archive.first), ("item/v", archive.second)):
+        table = arrays[name]
+        columns.append(np.concatenate([stored[~back], table[out]])[order])
+        table[out] = 0.0
+        table[archive.keys[back]] = stored[back]
+    return Archive(keys[order], *columns), returned
+
+
+def _with_new_ids(
+    table: Vectors, run: Run, known: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_], seed: int
+) -> Vectors:
+    """Ids without a vector start at the mean of their content neighbours, or at random without any."""
+    table = np.where(known[:, None], table, np.float32(0.0))
+    table = table + content_means(run.item_values, table, known, wanted)
+    lonely = wanted & ~(table != 0).any(axis=1)
+    table[lonely] = start_rows("item", len(table), table.shape[1], seed)[lonely]
+    return table
+
+
+def _finished(carried: TowerState, arrays: Arrays) -> TowerState:
+    """After training: ids that no example touched give their borrowed vector back."""
+    untouched = ~(arrays["item/v"] != 0).any(axis=1)
+    arrays["item"][untouched] = 0.0
+    return replace(carried, arrays=arrays)
+
+
+def _drift(before: Vectors, after: Vectors) -> float:
+    """Mean cosine distance of rows; 0 without rows."""
+    if not len(before):
+        return 0.0
+    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
+    return float(np.mean(1.0 - (before * after).sum(1) / np.maximum(lengths, 1e-12)))
