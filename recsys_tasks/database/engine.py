@@ -17,6 +17,14 @@ POOL_OVERFLOW = 3
 
 # SQLSTATE classes that pass by themselves: connection, resources, shutdown; lock timeouts, deadlocks, serialization.
 _PASSING = ("08", "53", "57", "40", "55P03")
+# What a server says that will never let us in as we are.
+_REFUSED = (
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "no password supplied",
+    "permission denied for database",
+)
 
 
 def normalised(url: str | URL) -> URL:
@@ -83,10 +91,7 @@ def _translate(context: ExceptionContext) -> BaseException | None:
 def connection_error(message: str, where: str) -> RecsysError:
     """TransientError, or ConfigError when the server answered that it will never let us in."""
     found = message.strip().replace("\n", " ")[:400]
-    if any(
-        words in found
-        for words in ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
-    ):
+    if any(words in found for words in _REFUSED):
         return ConfigError(
             expected="a database and role that exist, and the right password",
             found=found,
