@@ -193,9 +193,10 @@ def write_snapshot(
         **{name: _extra_hash(extra) for name, extra in (extras or {}).items()},
     }
     key, settings = as_of.isoformat(), config_hash(config.users, config.items, config.events)
-    found = lake.find("snapshot", key, lake.fingerprint("snapshot", key, inputs, settings))
-    if found is not None:
-        return Snapshot(config, lake, found)
+    # only the newest counts: an older version that comes back is written again, so that it is the newest
+    newest = lake.newest("snapshot", key)
+    if newest is not None and newest.manifest["fingerprint"] == lake.fingerprint("snapshot", key, inputs, settings):
+        return Snapshot(config, lake, newest)
     with lake.writing("snapshot", key, inputs=inputs, config=settings) as draft:
         pq.write_table(users, draft.path / "users.parquet")
         pq.write_table(items, draft.path / "items.parquet")

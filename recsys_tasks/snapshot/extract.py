@@ -24,7 +24,7 @@ from recsys_tasks.config import Config, FilesSource, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_version
 from recsys_tasks.snapshot.dataset import table_hash
-from recsys_tasks.sources.base import Source
+from recsys_tasks.sources.base import Source, has_users_table
 
 _UNDATED = schema.RAW_EVENTS.schema.append(pa.field("day", pa.string()))
 
@@ -194,7 +194,7 @@ def _write_table(lake: Lake, kind: str, day: date, name: str, table: pa.Table) -
 
 def _users(config: Config, source: Source, events: pa.Table) -> pa.Table:
     """The users table; without one, the users of the rows read tonight (not those of later days)."""
-    if not (isinstance(config.source, FilesSource) and config.source.users is None):
+    if has_users_table(config):
         return source.read_users()
     ids = pc.unique(events["user_id"]).drop_null()
     contract = schema.raw_users(config).schema

@@ -52,11 +52,11 @@ def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResu
     key = as_of.isoformat()
     inputs = {"extract": str(extracted.artifact.facts["content"]), "base": base.artifact.content if base else ""}
     settings = config_hash(config.validation, config.users, config.items, config.events)
-    validation = lake.find("validation", key, lake.fingerprint("validation", key, inputs, settings))
-    if validation is not None:
-        for made in reversed(lake.versions("snapshot", key)):
-            if made.facts.get("validation") == validation.reference:
-                return _result(Snapshot(config, lake, made), validation)
+    validation, made = lake.newest("validation", key), lake.newest("snapshot", key)
+    if validation and validation.manifest["fingerprint"] != lake.fingerprint("validation", key, inputs, settings):
+        validation = None
+    if validation and made and made.facts.get("validation") == validation.reference:
+        return _result(Snapshot(config, lake, made), validation)
     tonight = read_tonight(config, lake, extracted, base)
     if validation is None:
         validation = _check(config, lake, tonight, now, inputs, settings)

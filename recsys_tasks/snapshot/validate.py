@@ -36,6 +36,7 @@ from recsys_tasks.snapshot.checks import (
 )
 from recsys_tasks.snapshot.report_page import report_page
 from recsys_tasks.snapshot.rules import Flags, repeated_rows
+from recsys_tasks.sources.base import has_users_table
 
 MAX_ROWS = 1_000_000
 _QUOTED = 20  # failing rows asked of each check, from which up to five different examples are shown
@@ -62,7 +63,7 @@ def validate(
     """Run every check. `docs`: folder that gets the Data Docs, one HTML page a suite."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    suites: list[tuple[str, pd.DataFrame, list[Check]]] = [("night", _night_frame(night), night_checks(config))]
+    suites: list[tuple[str, pd.DataFrame, list[Check]]] = [("night", _night_frame(config, night), night_checks(config))]
     if night.events.num_rows <= limit:
         suites.append(("events", _event_frame(night.events, night.flags), event_checks(config)))
     else:
@@ -178,8 +179,8 @@ def _event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
     for column in ("user_id", "item_id"):
         frame.loc[flags["missing_user" if column == "user_id" else "missing_item"], column] = None
     for column in ("price", "quantity"):
-        # an unreadable number is NaN in Arrow and would pass as missing in pandas
-        frame.loc[pc.is_nan(events[column]).fill_null(False).to_numpy(), column] = -np.inf
+        # an unreadable number is NaN in Arrow and would pass as missing in pandas; infinity has no upper bound to break
+        frame.loc[~pc.is_finite(events[column]).fill_null(True).to_numpy(), column] = -np.inf
     # null is not one of the declared kinds; Great Expectations would leave it out of the count
     frame["event"] = frame["event"].fillna("")
     lengths = [pc.fill_null(pc.binary_length(events[column]), 0).to_numpy() for column in ("user_id", "item_id")]
@@ -203,7 +204,7 @@ def _entity_frame(table: pa.Table, key: str, attributes: Sequence[Attribute]) ->
     return frame
 
 
-def _night_frame(night: Night) -> pd.DataFrame:
+def _night_frame(config: Config, night: Night) -> pd.DataFrame:
     """One row; NaN where a figure does not apply."""
     rows = night.newest_day_rows
     ratio = rows / night.usual_rows if rows and night.usual_rows else np.nan
@@ -211,7 +212,7 @@ def _night_frame(night: Night) -> pd.DataFrame:
         "newest_day_rows": np.nan if rows is None else rows,
         "volume_ratio": ratio,
         "future_share": night.future_rows / max(night.future_rows + night.events.num_rows, 1),
-        "users": night.users.num_rows,
+        "users": night.users.num_rows if has_users_table(config) else np.nan,
         "items": night.items.num_rows,
     }
     return pd.DataFrame([figures], dtype=np.float64)

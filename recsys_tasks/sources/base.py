@@ -46,6 +46,11 @@ class Source(Protocol):
         ...
 
 
+def has_users_table(config: Config) -> bool:
+    """False when users are those seen in the interactions."""
+    return not (isinstance(config.source, FilesSource) and config.source.users is None)
+
+
 def open_source(config: Config, home: Path) -> Source:
     """The source that the settings name; `home` is where the simulated shop keeps its files."""
     if isinstance(config.source, FilesSource):

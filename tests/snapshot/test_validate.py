@@ -1,0 +1,138 @@
+"""Every check of the settings, on rows whose faults are counted by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from recsys_tasks import schema
+from recsys_tasks.config import Config
+from recsys_tasks.snapshot.checks import CheckResult, ValidationReport
+from recsys_tasks.snapshot.rules import Known, flag_rows
+from recsys_tasks.snapshot.validate import Night, validate
+from tests.worlds import make_config
+
+NOW = datetime(2026, 1, 6, 1, tzinfo=UTC)
+GOOD = ("u", "i", 1_767_614_400, "purchase", 1.0, 1.0)
+NAN = float("nan")
+
+
+def shop_config(**validation: object) -> Config:
+    numeric = {"name": "year", "kind": "numeric", "minimum": 1900, "maximum": 2100}
+    return make_config(
+        events={"price_column": "price", "quantity_column": "quantity"},
+        items={
+            "title_column": "name",
+            "attributes": [{"name": "brand", "kind": "categorical", "required": True}, numeric],
+        },
+        validation=validation,
+    )
+
+
+def night(
+    config: Config, rows: list[tuple[Any, ...]], items: list[tuple[Any, ...]] | None = None, **figures: Any
+) -> Night:
+    names = schema.RAW_EVENTS.schema.names
+    events = pa.table({n: [r[k] for r in rows] for k, n in enumerate(names)}, schema=schema.RAW_EVENTS.schema)
+    contract = schema.raw_items(config).schema  # item_id, title, available_from, available, brand, year
+    items = items or [("i", "Lamp", None, None, "b", 2000.0)]
+    table = pa.table({n: [r[k] for r in items] for k, n in enumerate(contract.names)}, schema=contract)
+    facts: dict[str, Any] = {"newest_day_rows": 10, "usual_rows": 10.0, "future_rows": 0, **figures}
+    known = Known(pa.array(["u"]), pa.array(["i"]))
+    users = pa.table({"user_id": ["u"]})
+    return Night(date(2026, 1, 6), ("2026-01-05",), events, flag_rows(config, events, known), users, table, **facts)
+
+
+def by_name(report: ValidationReport) -> dict[str, CheckResult]:
+    return {f"{check.suite}.{check.name}": check for check in report.checks}
+
+
+FAULTY = [
+    *[GOOD] * 3,  # two duplicates
+    (None, "i", 1, "purchase", 1.0, 1.0),
+    ("", "i", 2, "purchase", 1.0, 1.0),
+    ("u", None, 3, "purchase", 1.0, 1.0),
+    ("u", "i", None, "purchase", 1.0, 1.0),
+    ("u", "x" * 300, 4, "purchase", 1.0, 1.0),  # overlong, and unknown
+    ("v", "i", 5, "purchase", 1.0, 1.0),
+    ("u", "i", 6, "theft", 1.0, 1.0),
+    ("u", "i", 7, None, 1.0, 1.0),
+    ("u", "i", 8, "purchase", -0.5, 1.0),
+    ("u", "i", 9, "purchase", NAN, 1.0),
+    ("u", "i", 10, "purchase", None, float("inf")),
+]
+EXPECTED = {
+    "missing_user": 2,
+    "missing_item": 1,
+    "missing_time": 1,
+    "overlong_id": 1,
+    "unknown_event": 2,
+    "unknown_user": 1,
+    "unknown_item": 1,
+    "repeated": 2,
+    "bad_price": 2,
+    "bad_quantity": 1,
+}
+
+
+def test_faults_are_counted_row_by_row() -> None:
+    config = shop_config()
+    checks = by_name(validate(config, night(config, FAULTY), NOW))
+    assert {name: checks[f"events.{name}"].found for name in EXPECTED} == EXPECTED
+    assert checks["events.columns"].passed
+    assert checks["events.unknown_event"].examples == ("'theft'", "''")
+    assert checks["events.bad_price"].examples == ("'-0.5'", "unreadable")
+    assert not any(checks[f"events.{name}"].passed for name in EXPECTED)  # shares of 7 % and more
+
+
+def test_shares_of_a_big_night_say_the_same() -> None:
+    config = shop_config(max_unknown_item_share=0.5)
+    rows = by_name(validate(config, night(config, FAULTY), NOW))
+    shares = by_name(validate(config, night(config, FAULTY), NOW, limit=5))
+    for name, found in EXPECTED.items():
+        share = shares[f"events.{name}"]
+        assert (share.found, share.total, share.passed) == (found, 14, rows[f"events.{name}"].passed)
+    assert shares["events.unknown_item"].passed
+
+
+@pytest.mark.parametrize(("share", "passed"), [(0.07, False), (0.08, True)])
+def test_a_share_may_reach_its_bound(share: float, passed: bool) -> None:
+    config = shop_config(max_unknown_event_share=share)
+    rows = [("u", "i", second, "theft" if second < 2 else "purchase", 1.0, 1.0) for second in range(26)]
+    # 2 of 26 rows are 7.7 %
+    assert by_name(validate(config, night(config, rows), NOW))["events.unknown_event"].passed is passed
+
+
+def test_figures_of_the_night() -> None:
+    config = shop_config()
+    bad = by_name(validate(config, night(config, [GOOD], newest_day_rows=0, usual_rows=10.0, future_rows=1), NOW))
+    assert not bad["night.fresh"].passed
+    assert bad["night.volume"].passed  # no rows: freshness says so, a ratio would say it twice
+    assert not bad["night.future"].passed
+    low = by_name(validate(config, night(config, [GOOD], newest_day_rows=1, usual_rows=10.0), NOW))
+    assert not low["night.volume"].passed  # 0.1 of the usual rows; at least 0.2 is asked
+    closed = by_name(validate(config, night(config, [GOOD], newest_day_rows=None, usual_rows=None), NOW))
+    assert closed["night.fresh"].passed
+    assert closed["night.fresh"].observed == "does not apply tonight"
+
+
+def test_items_and_their_attributes() -> None:
+    config = shop_config()
+    items = [
+        ("i", "Lamp", None, None, "b", 2000.0),
+        ("i", None, None, None, "b", 1800.0),
+        ("j", None, None, None, None, NAN),
+        ("k", None, None, None, "b", None),
+        (None, "Mug", None, None, "b", 2000.0),
+    ]
+    report = validate(config, night(config, [GOOD], items), NOW)
+    checks = by_name(report)
+    assert checks["items.missing_id"].found == 1
+    assert (checks["items.repeated_id"].found, checks["items.repeated_id"].examples) == (1, ("'i'",))
+    assert (checks["items.has_brand"].found, checks["items.has_brand"].blocking) == (1, True)
+    assert checks["items.year_range"].found == 2  # 1800 and the unreadable one
+    assert [check.name for check in report.warnings] == ["shown_title"]  # 3 of 5 have none
+    assert ValidationReport.from_dict(report.as_dict()) == report
