@@ -1,0 +1,110 @@
+"""Items as sparse rows of their declared attributes: similarity that needs no interaction.
+
+An attribute value counts log(m / (1 + items with it)); rows have unit length, so that a product of
+two is their cosine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+
+from recsys_tasks.config import Attribute, Config
+from recsys_tasks.ids import Keys
+
+Floats = npt.NDArray[np.float32]
+NUMERIC_BUCKETS = 10
+_CELLS = 32_000_000
+
+
+@dataclass(frozen=True)
+class ContentSpace:
+    """`items`: `[m, v] float32` CSR of attribute values, rows of unit length or empty."""
+
+    items: sp.csr_matrix
+
+    def profiles(self, history: sp.csr_matrix) -> sp.csr_matrix:
+        """Taste of users: their weighted items' values, `[n, m]` to `[n, v]` of unit length."""
+        return _unit_rows(history @ self.items)
+
+    def similarity(self, profiles: sp.csr_matrix, items: Keys) -> Floats:
+        """Cosine of each row's profile with its candidates, `[n, c] int32` to `[n, c] float32`.
+
+        Padding (-1) and items without attributes have 0.
+        """
+        result: Floats = np.zeros(items.shape, np.float32)
+        step = max(_CELLS // max(profiles.shape[1], items.shape[1] * 8, 1), 1)
+        for start in range(0, len(items), step):
+            block = slice(start, start + step)
+            result[block] = self._similarity(profiles[block].toarray(), items[block])
+        return result
+
+    def _similarity(self, profiles: Floats, items: Keys) -> Floats:
+        flat = items.ravel()
+        safe = np.where(flat >= 0, flat, 0)
+        starts, ends = self.items.indptr[safe], self.items.indptr[safe + 1]
+        sizes = np.where(flat >= 0, ends - starts, 0)
+        cells = np.repeat(np.arange(len(flat)), sizes)
+        bounds = np.concatenate([[0], np.cumsum(sizes)])
+        places = np.repeat(starts - bounds[:-1], sizes) + np.arange(bounds[-1])
+        values = self.items.data[places] * profiles[cells // items.shape[1], self.items.indices[places]]
+        summed = np.bincount(cells, weights=values, minlength=len(flat))
+        return summed.astype(np.float32).reshape(items.shape)
+
+    def save(self, folder: Path) -> None:
+        """Write the matrix as three .npy files and its width."""
+        for name in ("data", "indices", "indptr"):
+            np.save(folder / f"content_{name}.npy", getattr(self.items, name))
+        np.save(folder / "content_shape.npy", np.array(self.items.shape, np.int64))
+
+    @classmethod
+    def open(cls, folder: Path) -> ContentSpace:
+        """Memory-map what `save` wrote."""
+        parts = [np.load(folder / f"content_{name}.npy", mmap_mode="r") for name in ("data", "indices", "indptr")]
+        shape = tuple(int(size) for size in np.load(folder / "content_shape.npy"))
+        return cls(sp.csr_matrix(tuple(parts), shape=shape))
+
+
+def content_space(config: Config, items: pd.DataFrame, known: npt.NDArray[np.bool_]) -> ContentSpace:
+    """Content of items by key; rows where `known` is false are empty and count for nothing."""
+    rows, values = [np.empty(0, np.int64)], [np.empty(0, object)]
+    for attribute in config.items.attributes:
+        tokens = _tokens(attribute, items.loc[known, attribute.name])
+        rows.append(tokens.index.to_numpy(np.int64))
+        values.append((attribute.name + "=" + tokens.astype(str)).to_numpy(object))
+    codes, names = pd.factorize(np.concatenate(values), sort=True)
+    shape = (len(items), max(len(names), 1))
+    counts = sp.csr_matrix((np.ones(len(codes), np.float32), (np.concatenate(rows), codes)), shape=shape)
+    counts.data[:] = 1.0  # a word twice in a title counts once
+    frequency = np.bincount(counts.indices, minlength=shape[1])
+    idf = np.maximum(np.log(max(int(known.sum()), 1) / (1.0 + frequency)), 0.0) + 1e-3
+    return ContentSpace(_unit_rows(counts @ sp.diags(idf)))
+
+
+def _tokens(attribute: Attribute, column: pd.Series[str]) -> pd.Series[str]:
+    """Values of one attribute, one row a value, indexed by item key."""
+    column = column.dropna()
+    if attribute.kind == "numeric":
+        inner = np.linspace(0, 1, NUMERIC_BUCKETS + 1)[1:-1]
+        edges = np.unique(np.quantile(column.to_numpy(float), inner)) if len(column) else np.empty(0)
+        return pd.Series(np.searchsorted(edges, column, side="right"), index=column.index).astype(str)
+    column = column.astype(str)
+    if attribute.kind == "multi":
+        column = column.str.split(attribute.separator, regex=False).explode()
+    elif attribute.kind == "text":
+        column = column.str.lower().str.findall(r"\w+").explode()
+    column = column.dropna()
+    return column[column != ""]
+
+
+def _unit_rows(matrix: sp.spmatrix) -> sp.csr_matrix:
+    """The rows divided by their Euclidean length, as float32 CSR."""
+    rows = sp.csr_matrix(matrix)
+    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+    unit = sp.diags(1.0 / np.where(length > 0, length, 1.0)) @ rows
+    return sp.csr_matrix(unit, dtype=np.float32)

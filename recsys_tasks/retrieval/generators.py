@@ -1,0 +1,146 @@
+"""Generators beside the two-tower: fitted once at two cutoffs, stored as arrays, scored in blocks.
+
+What is counted across users (co-occurrence, popularity, growth) knows rows before
+`cutoffs.learned_before`; a user's own history, and which items exist, run to `history_before`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from recsys_tasks.clock import Cutoffs
+from recsys_tasks.config import config_hash
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact
+from recsys_tasks.retrieval import popularity
+from recsys_tasks.retrieval.content import ContentSpace, content_space
+from recsys_tasks.retrieval.cooccurrence import following, neighbours, together
+from recsys_tasks.retrieval.histories import Histories, histories_of
+from recsys_tasks.retrieval.select import Floats
+from recsys_tasks.snapshot.dataset import Snapshot
+
+TOGETHER_SHARE = 2 / 3
+"""Weight of shared users against sequences among co-visited items; the two find different ones."""
+SPARE_PLACES = 200
+"""Places that shared lists keep beyond their quota, for users whose own items are left out."""
+_TABLES = (
+    "neighbour_items",
+    "neighbour_scores",
+    "segment",
+    "popular_items",
+    "popular_scores",
+    "trending_items",
+    "trending_scores",
+    "fresh_items",
+    "fresh_newness",
+    "exists",
+)
+
+
+@dataclass(frozen=True)
+class GeneratorTables:
+    """A `generators` artifact, memory-mapped; all tables are indexed by key.
+
+    `neighbour_*`: `[m, t]` co-visited items, best first; `segment [n_users] int32`; `popular_*`:
+    `[segments, p]`; `trending_*`: `[1, p]`; `fresh_*`: `[f]`, newest first; `exists [m] bool`: items
+    before history_before. Padding is -1 with score 0.
+    """
+
+    histories: Histories
+    content: ContentSpace
+    neighbour_items: Keys
+    neighbour_scores: Floats
+    segment: npt.NDArray[np.int32]
+    popular_items: Keys
+    popular_scores: Floats
+    trending_items: Keys
+    trending_scores: Floats
+    fresh_items: Keys
+    fresh_newness: Floats
+    exists: npt.NDArray[np.bool_]
+
+    @property
+    def n_items(self) -> int:
+        """Item keys run from 0 to n_items - 1."""
+        return len(self.exists)
+
+    @cached_property
+    def neighbours(self) -> sp.csr_matrix:
+        """`neighbour_scores` as a sparse matrix `[m, m] float32`: row i holds what goes with item i."""
+        there = self.neighbour_items >= 0
+        bounds = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+        parts = (self.neighbour_scores[there], self.neighbour_items[there], bounds)
+        return sp.csr_matrix(parts, shape=(self.n_items, self.n_items))
+
+    def save(self, folder: Path) -> None:
+        """Write one .npy a table."""
+        self.histories.save(folder)
+        self.content.save(folder)
+        for name in _TABLES:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+
+
+def build_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
+    """Fit and store the tables; a rerun on the same inputs returns the artifact it finds."""
+    config, lake, key = snapshot.config, snapshot.lake, str(cutoffs)
+    inputs = {"snapshot": snapshot.artifact.content}
+    settings = config_hash(config.generators, config.features, config.items, config.users, config.events)
+    found = lake.find("generators", key, lake.fingerprint("generators", key, inputs, settings))
+    if found is not None:
+        return found
+    tables = fit_generators(snapshot, cutoffs)
+    with lake.writing("generators", key, inputs=inputs, config=settings) as draft:
+        tables.save(draft.path)
+        draft.rows = len(tables.histories.items)
+        draft.facts = {
+            "neighbours": int((tables.neighbour_items >= 0).sum()),
+            "fresh": len(tables.fresh_items),
+            "segments": len(tables.popular_items),
+            "items": int(tables.exists.sum()),
+        }
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def fit_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> GeneratorTables:
+    """The tables at the cutoffs, by value."""
+    config, quotas = snapshot.config, snapshot.config.generators
+    events = snapshot.events(before=cutoffs.history_before)
+    learned = events.before(cutoffs.learned)
+    exists = snapshot.items["available_from"].to_numpy() < cutoffs.history
+    half_life = config.features.history_half_life_days
+    known = histories_of(learned, snapshot.n_users, cutoffs.learned, half_life)
+    company = together(known, snapshot.n_items, cutoffs.learned)
+    neighbour_items, neighbour_scores = neighbours(
+        {TOGETHER_SHARE: company, 1.0 - TOGETHER_SHARE: following(learned, snapshot.n_items)}, exists
+    )
+    segment = popularity.segments(snapshot.users, config.users.segment_by)
+    popular = popularity.popular(learned, segment, cutoffs.learned, exists, quotas.segment_popular + SPARE_PLACES)
+    growing = popularity.trending(learned, cutoffs.learned, exists, quotas.trending + SPARE_PLACES)
+    new = popularity.fresh(snapshot.items["available_from"].to_numpy(), cutoffs.history)
+    return GeneratorTables(
+        histories=histories_of(events, snapshot.n_users, cutoffs.history, half_life),
+        content=content_space(config, snapshot.items, exists),
+        neighbour_items=neighbour_items,
+        neighbour_scores=neighbour_scores,
+        segment=segment,
+        popular_items=popular[0],
+        popular_scores=popular[1],
+        trending_items=growing[0],
+        trending_scores=growing[1],
+        fresh_items=new[0],
+        fresh_newness=new[1],
+        exists=exists,
+    )
+
+
+def open_generators(artifact: Artifact) -> GeneratorTables:
+    """Memory-map a `generators` artifact. Raises ArtifactError when a table is missing."""
+    tables = {name: np.load(artifact.file(f"{name}.npy"), mmap_mode="r") for name in _TABLES}
+    return GeneratorTables(histories=Histories.open(artifact.path), content=ContentSpace.open(artifact.path), **tables)

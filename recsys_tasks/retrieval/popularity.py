@@ -1,0 +1,80 @@
+"""What is popular in a segment, what grows, and what is new: lists that need no history."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from recsys_tasks.clock import DAY_SECONDS
+from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval.select import Floats, Longs, top_dense
+from recsys_tasks.snapshot.dataset import Events
+
+POPULAR_DAYS = 28
+FRESH_DAYS = 28
+MAX_FRESH = 2000
+MAX_SEGMENTS = 500
+SEGMENT_PRIOR = 200.0
+TREND_PRIOR = 2.0
+Weights = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+def segments(users: pd.DataFrame, segment_by: str | None) -> npt.NDArray[np.int32]:
+    """Segment number of every user key, `[n_users] int32`: 0 is everyone else, larger segments first."""
+    if segment_by is None:
+        return np.zeros(len(users), np.int32)
+    sizes = users[segment_by].value_counts().reset_index().sort_values(["count", segment_by], ascending=[False, True])
+    names = sizes[segment_by].to_numpy()[:MAX_SEGMENTS]
+    return (pd.Index(names, dtype=object).get_indexer(users[segment_by].astype(object)) + 1).astype(np.int32)
+
+
+def popular(events: Events, segment: npt.NDArray[np.int32], cutoff: int, allowed: Mask, k: int) -> tuple[Keys, Floats]:
+    """Per segment, its items by weighted events of the last 28 days, `[s, k]` items and scores.
+
+    A segment's share of an item is drawn towards the whole shop's as if by 200 more events, so a
+    small segment shows nearly the overall list. Row 0 is the overall list. A shop without events in
+    those days is judged by all of them.
+    """
+    recent = events.between(cutoff - POPULAR_DAYS * DAY_SECONDS, cutoff)
+    recent = recent if len(recent) else events.before(cutoff)
+    n_items = len(allowed)
+    overall = np.bincount(recent.item, weights=recent.weight, minlength=n_items) * allowed
+    share = overall / max(overall.sum(), 1.0)
+    of_event = segment[recent.user]
+    order = np.argsort(of_event, kind="stable")
+    bounds = np.searchsorted(of_event[order], np.arange(segment.max(initial=0) + 2))
+    items, scores = top_dense(np.arange(n_items, dtype=np.int32)[None], share[None].astype(np.float32), k)
+    tables = [(items, scores)]
+    for number in range(1, len(bounds) - 1):
+        rows = order[bounds[number] : bounds[number + 1]]
+        counts = np.bincount(recent.item[rows], weights=recent.weight[rows], minlength=n_items) * allowed
+        mixed = (counts + SEGMENT_PRIOR * share) / (counts.sum() + SEGMENT_PRIOR)
+        tables.append(top_dense(np.arange(n_items, dtype=np.int32)[None], mixed[None].astype(np.float32), k))
+    return np.concatenate([t[0] for t in tables]), np.concatenate([t[1] for t in tables])
+
+
+def trending(events: Events, cutoff: int, allowed: Mask, k: int) -> tuple[Keys, Floats]:
+    """Items whose last week exceeds a quarter of the four weeks before it, `[1, k]`.
+
+    The score is the excess in standard deviations of a Poisson count, with two prior events, so that
+    three events after none do not beat three hundred after a hundred.
+    """
+    week, month = 7 * DAY_SECONDS, 28 * DAY_SECONDS
+    n_items = len(allowed)
+    now = events.between(cutoff - week, cutoff)
+    then = events.between(cutoff - week - month, cutoff - week)
+    last = np.bincount(now.item, weights=now.weight, minlength=n_items)
+    usual = np.bincount(then.item, weights=then.weight, minlength=n_items) / 4.0
+    growth = (last - usual) / np.sqrt(usual + TREND_PRIOR) * allowed
+    return top_dense(np.arange(n_items, dtype=np.int32)[None], growth[None].astype(np.float32), k)
+
+
+def fresh(available_from: Longs, cutoff: int) -> tuple[Keys, Floats]:
+    """Items of the last 28 days before the cutoff, newest first: `[f] int32`, newness in (0, 1]."""
+    age = (cutoff - available_from) / DAY_SECONDS
+    newness = np.where((age > 0) & (age <= FRESH_DAYS), 1.0 - age / (FRESH_DAYS + 1), 0.0).astype(np.float32)
+    items, scores = top_dense(np.arange(len(age), dtype=np.int32)[None], newness[None], min(MAX_FRESH, len(age)))
+    there = items[0] >= 0
+    return items[0][there], scores[0][there]
