@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking.inputs import Embeddings
+from recsys_tasks.ranking.inputs import Vectors
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ def vectors_of(known: Keys, vectors: Floats, keys: npt.NDArray[np.int32]) -> Flo
     return np.asarray(found, np.float32)
 
 
-def user_scores(embeddings: Embeddings, users: Keys, items: npt.NDArray[np.int32]) -> Floats:
+def user_scores(embeddings: Vectors, users: Keys, items: npt.NDArray[np.int32]) -> Floats:
     """`[n, c]` dots of each user with that row's items; NaN where either has no vector."""
     scores = np.empty(items.shape, np.float32)
     for start in range(0, len(users), CHUNK_USERS):
@@ -48,7 +48,7 @@ def standardised(scores: Floats) -> Floats:
     return np.asarray(centred / np.where(deviation > 1e-9, deviation, 1.0), np.float32)
 
 
-def to_history(embeddings: Embeddings, history: npt.NDArray[np.int32], row: Ints, items: Keys) -> Floats:
+def to_history(embeddings: Vectors, history: npt.NDArray[np.int32], row: Ints, items: Keys) -> Floats:
     """`[rows, 3]`: dot with the last item, largest and mean dot over the history; NaN without vectors.
 
     `history [n, L]` newest first, -1 pads; `row [rows]` sorted rows of `history` that the items belong to.
@@ -64,7 +64,7 @@ def to_history(embeddings: Embeddings, history: npt.NDArray[np.int32], row: Ints
     return out
 
 
-def _to_past(past: Floats, row: Ints, items: Keys, embeddings: Embeddings) -> Floats:
+def _to_past(past: Floats, row: Ints, items: Keys, embeddings: Vectors) -> Floats:
     """`[rows, 3]` for one chunk; the ragged rows are laid out as `[users, widest, d]` for one matrix product."""
     counts = np.bincount(row, minlength=len(past))
     column = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -100,7 +100,7 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
     for window in windows:
         _refuse_leaks(window, timeline)
     config, lake, key = snapshot.config, snapshot.lake, timeline.as_of.isoformat()
-    inputs = {f"{w.inputs.cutoffs}/{w.label_end}": w.inputs.content for w in windows}
+    inputs = {f"{w.inputs.cutoffs}/{w.label_end}": w.inputs.hash for w in windows}
     inputs["snapshot"] = snapshot.artifact.content
     settings = config_hash(config.ranker, config.activity, config.events, *config.objectives, config.resources.seed)
     found = lake.find("examples", key, lake.fingerprint("examples", key, inputs, settings))
@@ -173,16 +173,20 @@ def _chosen_users(snapshot: Snapshot, window: Window, truth: Truth) -> tuple[Key
     ranker, seed = snapshot.config.ranker, snapshot.config.resources.seed
     everyone = np.arange(snapshot.n_users, dtype=np.int32)
     part = user_parts(everyone, ranker.calibration_users, seed)
-    known = window.inputs.source.history[:, 0] >= 0
     draw = hashed(everyone, seed, window.label_start.toordinal())
     acted = np.zeros(snapshot.n_users, bool)
     acted[truth.user] = True
     calibrates = part >= CALIBRATION_A
     cap = round(ranker.max_users_per_window * ranker.calibration_users)
+
+    def known(mask: Bools) -> Keys:
+        users = everyone[mask]
+        return users[window.inputs.source.newest_items(users)[:, 0] >= 0]
+
     chosen = np.concatenate(
         [
-            _first(everyone[known & acted & ~calibrates], draw, ranker.max_users_per_window - cap),
-            _first(everyone[known & _active(snapshot, window) & calibrates], draw, cap),
+            _first(known(acted & ~calibrates), draw, ranker.max_users_per_window - cap),
+            _first(known(_active(snapshot, window) & calibrates), draw, cap),
         ]
     )
     chosen.sort()

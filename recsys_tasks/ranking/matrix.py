@@ -49,6 +49,11 @@ class Block:
         return np.asarray(self.candidates.items >= 0)
 
     @cached_property
+    def history(self) -> npt.NDArray[np.int32]:
+        """`[n, L]`: each user's newest items first, -1 pads."""
+        return self.inputs.source.newest_items(self.candidates.users)
+
+    @cached_property
     def tower_scores(self) -> Floats:
         """`[n, c]`: dot of user and item vector; NaN on pads and where either has none."""
         return _similarity.user_scores(self.inputs.embeddings, self.candidates.users, self.candidates.items)
@@ -154,13 +159,11 @@ def _tower(rows: _Rows) -> Floats:
 
 
 def _similar(rows: _Rows) -> Floats:
-    history = rows.block.inputs.source.history[rows.block.candidates.users]
-    return _similarity.to_history(rows.block.inputs.embeddings, history, rows.row, rows.items)
+    return _similarity.to_history(rows.block.inputs.embeddings, rows.block.history, rows.row, rows.items)
 
 
 def _content(rows: _Rows) -> Floats:
-    history = rows.block.inputs.source.history[rows.block.candidates.users]
-    return _similarity.content_to_history(rows.block.inputs.source.content, history, rows.row, rows.items)
+    return _similarity.content_to_history(rows.block.inputs.content, rows.block.history, rows.row, rows.items)
 
 
 def _price_names(inputs: RankingInputs) -> list[str]:

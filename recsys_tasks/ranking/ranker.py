@@ -69,6 +69,16 @@ class Ranker:
             _threads=threads,
         )
 
+    @property
+    def has_light(self) -> bool:
+        """Whether there is a light ranker."""
+        return bool(self._light)
+
+    @property
+    def has_heavy(self) -> bool:
+        """Whether there is a heavy ranker."""
+        return bool(self._heavy)
+
     def cut_scores(self, X: Matrix) -> Floats:
         """`[rows]`: what the light ranker cuts by, from a matrix of `light_names`."""
         return _predicted(self._light, X, self._threads) @ self._weights

@@ -34,8 +34,10 @@ class FakeSource:
     items: np.ndarray
     """`[n_users, c]`: candidates of every user."""
     history: np.ndarray
-    content: object = None
     generator: int = 0
+
+    def newest_items(self, users: np.ndarray) -> np.ndarray:
+        return self.history[users]
 
     def block(self, users: np.ndarray) -> FakeCandidates:
         items = self.items[users]
@@ -68,5 +70,7 @@ def tables(user: dict[str, list], item: dict[str, list], pairs: dict[tuple[int, 
     )
 
 
-def inputs(source: FakeSource, features: FeatureTables, vectors: FakeEmbeddings, day: date) -> RankingInputs:
-    return RankingInputs(Cutoffs.at(day), source, features, vectors, "fake")
+def inputs(
+    source: FakeSource, features: FeatureTables, vectors: FakeEmbeddings, day: date, content: object = None
+) -> RankingInputs:
+    return RankingInputs(Cutoffs.at(day), source, features, vectors, content, "fake")

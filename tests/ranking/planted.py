@@ -34,7 +34,7 @@ class World:
     """Events of WEEKS weeks up to AS_OF; inputs at any day from the users' true directions plus noise."""
 
     def __init__(self, folder: Path, **config: object) -> None:
-        self.config: Config = make_config(**{"ranker": RANKER, **config})
+        self.config: Config = make_config(**{"ranker": RANKER, "resources": {"threads": 1}, **config})
         rng = np.random.default_rng(3)
         self.users, self.items = unit(rng.normal(size=(USERS, 6))), unit(rng.normal(size=(ITEMS, 6)))
         chance = 0.6 / (1 + np.exp(-14 * (self.users @ self.items.T - 0.6)))

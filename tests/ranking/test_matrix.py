@@ -17,8 +17,8 @@ def world():
     source = fakes.FakeSource(
         items=np.array([[2, 1, 0], [0, 2, -1]], np.int32),
         history=np.array([[1, 0], [-1, -1]], np.int32),
-        content=sparse.csr_matrix(np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)),
     )
+    content = sparse.csr_matrix(np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32))
     vectors = fakes.embeddings(np.array([[1, 0], [0, 1], [0.6, 0.8]]), np.array([[0, 1]]))
     tables = fakes.tables(
         {"price": [2.0, 4.0], "events": [5.0, np.nan]},
@@ -26,7 +26,7 @@ def world():
         {(0, 1): [7.0], (0, 0): [3.0]},
         ["events"],
     )
-    return fakes.inputs(source, tables, vectors, date(2026, 3, 10))
+    return fakes.inputs(source, tables, vectors, date(2026, 3, 10), content)
 
 
 def test_values_by_hand(world):
@@ -82,7 +82,7 @@ def test_many_users_span_chunks():
     content = sparse.random(m, 30, 0.2, "csr", np.float32, random_state=0)
     vectors = fakes.embeddings(rng.normal(size=(m, 8)), rng.normal(size=(n, 8)))
     tables = fakes.tables({"events": [1.0] * n}, {"price": [1.0] * m}, {}, ["events"])
-    world = fakes.inputs(fakes.FakeSource(items, history, content), tables, vectors, date(2026, 3, 10))
+    world = fakes.inputs(fakes.FakeSource(items, history), tables, vectors, date(2026, 3, 10), content)
     keep = rng.random((n, c)) < 0.3
     keep[130:260] = False  # a whole chunk without rows
     matrix = feature_matrix(Block(world, world.source.block(np.arange(n))), None, keep)

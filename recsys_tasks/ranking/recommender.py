@@ -1,0 +1,202 @@
+"""From users to their lists: candidates, the light cut, the heavy order, the rules. The judge and the shards use it.
+
+Scores are P(objective within W days | candidate), the objectives' weighted mean. On the retrieval rung there is no
+ranker to ask: the fused order is kept and the score is 1 / (1 + fused rank), a decreasing number, no probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from recsys_tasks.clock import Cutoffs
+from recsys_tasks.config import AfterDays, Config
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact
+from recsys_tasks.ranking._groups import surviving
+from recsys_tasks.ranking._reasons import reasons, source_masks
+from recsys_tasks.ranking.inputs import Embeddings, RankingInputs, Searcher, open_inputs
+from recsys_tasks.ranking.matrix import Block, FeatureMatrix, feature_matrix
+from recsys_tasks.ranking.ranker import Ranker
+from recsys_tasks.ranking.rerank import Rules, rerank
+from recsys_tasks.schema import RUNGS, SOURCES
+from recsys_tasks.snapshot.dataset import Snapshot
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Rung = Literal["heavy", "light", "retrieval"]
+
+
+@dataclass(frozen=True)
+class RankedLists:
+    """One list a user, best first, pads at the end."""
+
+    users: Keys
+    """`[n] int32`."""
+    items: npt.NDArray[np.int32]
+    """`[n, k]` item keys, -1 pads."""
+    scores: npt.NDArray[np.float32]
+    """`[n, k]` in [0, 1], 0 on pads and for promoted items that the ranker was not asked about."""
+    sources: npt.NDArray[np.int16]
+    """`[n, k]` bit mask over schema.SOURCES."""
+    reasons: npt.NDArray[np.int8]
+    """`[n, k]` index into schema.REASONS, 0 on pads."""
+    reason_items: npt.NDArray[np.int32]
+    """`[n, k]` anchor item key or -1."""
+    ranks_before: npt.NDArray[np.int16]
+    """`[n, k]` 1-based rank before the rules, 0 where there was none."""
+    propensities: npt.NDArray[np.float32]
+    """`[n, k]` chance of the draw that put the item there, 1 without a draw, 0 on pads."""
+    rung: npt.NDArray[np.int8]
+    """`[n]` index into schema.RUNGS."""
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """Everything that turns users into lists at one pair of cutoffs."""
+
+    snapshot: Snapshot
+    inputs: RankingInputs
+    ranker: Ranker | None
+    rung: Rung
+
+    @classmethod
+    def open(
+        cls,
+        snapshot: Snapshot,
+        cutoffs: Cutoffs,
+        *,
+        generators: Artifact,
+        features: Artifact,
+        embeddings: Embeddings,
+        searcher: Searcher,
+        release: Artifact | None,
+        best: Rung = "heavy",
+    ) -> Self:
+        """Open a release (None: retrieval order) on inputs; `best` forces a lower rung than the release offers.
+
+        Raises LeakageError when the inputs are of other cutoffs, ArtifactError when a file is missing.
+        """
+        inputs = open_inputs(snapshot, cutoffs, generators, features, embeddings, searcher)
+        ranker = Ranker.open(release, snapshot.config.resources.threads) if release is not None else None
+        return cls.of(snapshot, inputs, ranker, best)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, inputs: RankingInputs, ranker: Ranker | None, best: Rung = "heavy") -> Self:
+        """The same from opened parts."""
+        offered = {"heavy": ranker is not None and ranker.has_heavy, "light": ranker is not None and ranker.has_light}
+        rungs: tuple[Rung, ...] = ("heavy", "light", "retrieval")
+        rung = next(r for r in rungs[rungs.index(best) :] if offered.get(r, True))
+        return cls(snapshot, inputs, ranker, rung)
+
+    def recommend(self, users: Keys, k: int, *, eligible: Bools | None = None) -> RankedLists:
+        """Lists of up to k items, `eligible [n_items]` having the last word (None: every item may be shown).
+
+        The first `serving.k` places obey the category cap and hold the fresh places; the rest are spares.
+        """
+        size = self._config.serving.block_users
+        blocks = [self._block(users[at : at + size], k, eligible) for at in range(0, max(len(users), 1), size)]
+        return RankedLists(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(RankedLists)))
+
+    @property
+    def _config(self) -> Config:
+        return self.snapshot.config
+
+    # --- one block ---------------------------------------------------------------------------------
+
+    def _block(self, users: Keys, k: int, eligible: Bools | None) -> RankedLists:
+        block = Block(self.inputs, self.inputs.source.block(users))
+        candidates = block.candidates
+        open_items = self._open_items if eligible is None else eligible
+        shown = rerank(
+            users,
+            candidates.items,
+            self.scores(block),
+            open_items[candidates.items] & self._unrepeated(users, candidates.items),
+            candidates.ranks[:, :, SOURCES.index("fresh")] >= 0,
+            k,
+            self._rules,
+            self._may_promote(users, open_items),
+        )
+
+        reason, anchor = reasons(
+            shown.items, shown.column, shown.promoted, candidates.ranks, block.history, self.inputs.embeddings
+        )
+        return RankedLists(
+            users=users,
+            items=shown.items,
+            scores=shown.scores.astype(np.float32),
+            sources=source_masks(candidates.ranks, shown.column),
+            reasons=reason,
+            reason_items=anchor,
+            ranks_before=shown.ranks_before,
+            propensities=shown.propensities,
+            rung=np.full(len(users), RUNGS.index(self.rung), np.int8),
+        )
+
+    def scores(self, block: Block) -> Floats:
+        """`[n, c]`: the rung's scores of a block's candidates, -inf on pads and on what the light ranker cut."""
+        out = np.full(block.candidates.items.shape, -np.inf)
+        if self.ranker is None or self.rung == "retrieval":
+            return np.where(block.there, 1.0 / (1.0 + np.arange(out.shape[1])), -np.inf)
+        if self.rung == "light":
+            matrix = feature_matrix(block, self.ranker.light_names)
+            scores = self.ranker.light_scores(matrix.X)
+        else:
+            matrix = feature_matrix(block, self.ranker.heavy_names, self._cut(block, self.ranker))
+            scores = self.ranker.heavy_scores(matrix.X)
+        out[matrix.user_row, matrix.column] = scores
+        return out
+
+    def _cut(self, block: Block, ranker: Ranker) -> Bools:
+        """`[n, c]`: what the light ranker passes on; everything where the release has none."""
+        if not ranker.has_light:
+            return block.there
+        matrix: FeatureMatrix = feature_matrix(block, ranker.light_names)
+        items = block.candidates.items[matrix.user_row, matrix.column]
+        ones = np.ones(len(items), np.float32)
+        keep = np.zeros(block.there.shape, bool)
+        keep[matrix.user_row, matrix.column] = surviving(
+            ranker.cut_scores(matrix.X), matrix.user_row, ones, items, self._config.ranker.light_survivors
+        )
+        return keep
+
+    # --- rules -------------------------------------------------------------------------------------
+
+    @cached_property
+    def _open_items(self) -> Bools:
+        return np.ones(self.snapshot.n_items, bool)
+
+    @cached_property
+    def _rules(self) -> Rules:
+        config, category = self._config, self._config.items.category
+        keys = pd.Index(self.snapshot.items["item_id"]).get_indexer(list(config.rerank.promoted_items))
+        exists = self.snapshot.items["available_from"].to_numpy() < self.inputs.cutoffs.history
+        return Rules(
+            first=config.serving.k,
+            max_per_category=config.rerank.max_per_category,
+            categories=pd.factorize(self.snapshot.items[category], sort=True)[0] if category else None,
+            fresh_slots=config.rerank.fresh_slots,
+            salt=(self.inputs.cutoffs.history_before.toordinal(), config.resources.seed),
+            promoted=tuple(int(key) for key in dict.fromkeys(keys) if key >= 0 and exists[key]),
+        )
+
+    def _may_promote(self, users: Keys, eligible: Bools) -> Bools | None:
+        if not self._rules.promoted:
+            return None
+        items = np.broadcast_to(np.array(self._rules.promoted, np.int32), (len(users), len(self._rules.promoted)))
+        return np.asarray(eligible[items] & self._unrepeated(users, items))
+
+    def _unrepeated(self, users: Keys, items: npt.NDArray[np.int32]) -> Bools:
+        """`[n, c]`: what the repeat policy lets each user see (again)."""
+        policy, tables = self._config.repeat_consumption, self.inputs.tables
+        if policy == "allow":
+            return np.ones(items.shape, bool)
+        pairs = tables.pair.gather(np.repeat(users, items.shape[1]), items.ravel())
+        days = pairs[:, tables.pair_names.index("since_last")].reshape(items.shape)
+        return np.asarray(np.isnan(days) | (days >= policy.after_days if isinstance(policy, AfterDays) else False))
