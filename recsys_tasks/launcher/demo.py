@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from recsys_tasks.launcher.stack import Stack
 from recsys_tasks.sources.shop import Shop
 
 HISTORY_DAYS = 56
-_NIGHT_SECONDS = 900.0
+_NIGHT_SECONDS = 1800.0
 _FIRST, _LAST = "validate_data", "monitor_recommendations"
 
 
@@ -52,17 +53,19 @@ def run_demo(say: Callable[[str], None], home: Path | None = None) -> DemoResult
     )
     shop = _shop(settings)
     first = shop.first_day + timedelta(days=HISTORY_DAYS)
-    with Stack(settings, say) as stack:
-        say(f"The shop lives through {HISTORY_DAYS} days while Airflow starts")
-        shop.simulate(first)
-        stack.wait_ready()
-        ready = time.perf_counter() - began
-        engine = create_engine(stack.recsys_url)
-        progress = Progress(stack.api, engine, stack.meter, say)
-        nights = tuple(_nights(shop, engine, progress, stack, say, first))
-        found = report.read_report(engine)
-        engine.dispose()
-        peaks, peak = dict(stack.meter.peaks), stack.meter.peak
+    say(f"The shop lives through {HISTORY_DAYS} days while Airflow starts")
+    with ThreadPoolExecutor(1) as beside:
+        history = beside.submit(shop.simulate, first)
+        with Stack(settings, say) as stack:
+            stack.wait_ready()
+            history.result()
+            ready = time.perf_counter() - began
+            engine = create_engine(stack.recsys_url)
+            progress = Progress(stack.api, engine, stack.meter, say)
+            nights = tuple(_nights(shop, engine, progress, stack, say, first))
+            found = report.read_report(engine)
+            engine.dispose()
+            peaks, peak = dict(stack.meter.peaks), stack.meter.peak
     return DemoResult(home, found, nights, ready, time.perf_counter() - began, peaks, peak)
 
 
