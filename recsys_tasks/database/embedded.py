@@ -172,7 +172,8 @@ def is_running(home: Path) -> bool:
     """Whether a server runs under `home` now: its pid file names a process that is a PostgreSQL."""
     path = home / "postgres" / "postmaster.pid"
     try:
-        return psutil.Process(int(path.read_text().split()[0])).name().startswith("postgres")
+        process = psutil.Process(int(path.read_text().split()[0]))
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, IndexError, ValueError, psutil.Error):
         return False
 

@@ -57,7 +57,9 @@ def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> 
             as_of=spec.as_of,
         )
         if newest is not None and newest.fingerprint == spec.fingerprint:
-            return newest
+            # Half-loaded shards of another division would stay behind beside the new ones.
+            if not newest.needs_rows or newest.shards == spec.shards:
+                return newest
         _give_up_unfinished(connection, spec, now)
         return _insert(connection, spec, now)
 

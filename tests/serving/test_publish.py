@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -113,6 +114,15 @@ def test_a_straggler_of_a_given_up_publication_is_refused(writer: Engine) -> Non
         load_lists(writer, old, table(PLAIN), 0)
     with pytest.raises(ServingError, match="given up"):
         finish(writer, old, LIMITS)
+
+
+def test_another_number_of_shards_starts_over_unless_all_is_loaded(writer: Engine) -> None:
+    stock(writer)
+    half = night(writer, 0, until=2)
+    anew = create_publication(writer, replace(spec(0), shards=3), NOW)
+    assert anew.id != half.id and read_publication(writer, half.id).status == "failed"
+    done = publish_night(writer, 1)
+    assert create_publication(writer, replace(spec(1), shards=3), NOW).id == done.publication.id
 
 
 def test_a_newer_fence_keeps_a_late_publisher_out(writer: Engine, reader: Engine) -> None:
