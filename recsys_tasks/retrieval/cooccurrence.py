@@ -1,8 +1,13 @@
-"""Which items go together: within users, weighted by recency, and along each user's sequence."""
+"""Which items go together: within users, weighted by recency, and along each user's sequence.
+
+A matrix of item pairs is never held whole: it stays the product of two thin ones, of which a few
+rows at a time are multiplied out, cut to their best neighbours, and forgotten.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,10 +27,32 @@ BACKWARD = 0.6
 POPULARITY_PRIOR = 5.0
 MAX_ITEMS_PER_USER = 1000
 MAX_ITEMS_PER_STEP = 100
+_BLOCK_PRODUCTS = 50_000_000
 
 
-def together(histories: Histories, n_items: int, cutoff: int) -> sp.csr_matrix:
-    """Users who had both, `[m, m]`: each user counts 1/(their items + 1), each item by its recency.
+@dataclass(frozen=True)
+class Pairs:
+    """Strength of item pairs, `[m, m]`, as the product of `left [m, x]` and `right [x, m]`, diagonal left out."""
+
+    left: sp.csr_matrix
+    right: sp.csr_matrix
+
+    def rows(self, start: int, stop: int) -> sp.csr_matrix:
+        """Some rows, multiplied out."""
+        block = sp.csr_matrix(self.left[start:stop] @ self.right)
+        own = np.repeat(np.arange(start, stop), np.diff(block.indptr))
+        block.data[block.indices == own] = 0.0
+        return block
+
+    def mean_row_sum(self) -> float:
+        """Sum of all pairs over the number of items that occur."""
+        whole = float((self.left @ np.asarray(self.right.sum(axis=1)).ravel()).sum())
+        diagonal = float(self.left.multiply(self.right.T).sum())
+        return max(whole - diagonal, 0.0) / max(int((np.diff(self.left.indptr) > 0).sum()), 1)
+
+
+def together(histories: Histories, n_items: int, cutoff: int) -> Pairs:
+    """Users who had both: each user counts 1/(their items + 1), each item by its recency.
 
     Taste changes: a pair of items held long ago counts less (half-life 42 days, for the catalogue as
     a whole), and a user with a thousand items says little about any two of them.
@@ -36,13 +63,12 @@ def together(histories: Histories, n_items: int, cutoff: int) -> sp.csr_matrix:
     sizes = np.bincount(rows, minlength=len(histories.offsets) - 1)
     age = (cutoff - histories.last[newest]) / DAY_SECONDS
     values = np.exp2(-age / RECENCY_HALF_LIFE_DAYS) / np.sqrt(sizes[rows] + 1.0)
-    shape = (len(sizes), n_items)
-    held = sp.csr_matrix((values.astype(np.float32), (rows, items)), shape=shape)
-    return _normalised(sp.csr_matrix(held.T @ held), np.asarray(held.sum(axis=0)).ravel() + POPULARITY_PRIOR)
+    held = sp.csr_matrix((values.astype(np.float32), (rows, items)), shape=(len(sizes), n_items))
+    return _normalised(held, held, np.asarray(held.sum(axis=0)).ravel())
 
 
-def following(events: Events, n_items: int) -> sp.csr_matrix:
-    """Items near each other in users' sequences, `[m, m]`: entry (i, j) is j's weight after i.
+def following(events: Events, n_items: int) -> Pairs:
+    """Items near each other in users' sequences: pair (i, j) is j's weight after i.
 
     A moment (one timestamp, e.g. a basket) is one step; items d steps apart count 1/d forward and
     .6/d backward, up to five steps; mates of one moment count as one step. Long baskets share their
@@ -55,36 +81,47 @@ def following(events: Events, n_items: int) -> sp.csr_matrix:
     chosen = order[place < MAX_ITEMS_PER_STEP]
     sizes = np.bincount(steps[chosen], minlength=n_steps)
     values = (1.0 / np.sqrt(np.maximum(sizes, 1)))[steps[chosen]].astype(np.float32)
-    at = sp.csr_matrix((values, (steps[chosen], events.item[chosen])), shape=(n_steps, n_items))
+    moments = sp.csr_matrix((values, (steps[chosen], events.item[chosen])), shape=(n_steps, n_items))
     owner = np.zeros(n_steps, np.int64)
     owner[steps] = events.user
-    total = sp.csr_matrix(at.T @ at)
-    for distance in range(1, WINDOW_STEPS + 1):
-        if n_steps <= distance:
-            break
-        same = sp.diags((owner[distance:] == owner[:-distance]).astype(np.float32) / distance)
-        forward = at[:-distance].T @ (same @ at[distance:])
-        total = total + forward + BACKWARD * forward.T
-    return _normalised(sp.csr_matrix(total), np.bincount(events.item, minlength=n_items) + POPULARITY_PRIOR)
+    near = sp.identity(n_steps, dtype=np.float32, format="csr")
+    for distance in range(1, min(WINDOW_STEPS, n_steps - 1) + 1):
+        same = (owner[distance:] == owner[:-distance]).astype(np.float32) / distance
+        near = near + sp.diags([same, BACKWARD * same], [distance, -distance], dtype=np.float32)
+    return _normalised(moments, sp.csr_matrix(near @ moments), np.bincount(events.item, minlength=n_items))
 
 
-def _normalised(pairs: sp.csr_matrix, popularity: npt.NDArray[np.floating[Any]]) -> sp.csr_matrix:
-    """Divided by the root of both items' popularity, without the diagonal."""
-    pairs.setdiag(0.0)
-    pairs.eliminate_zeros()
-    root = sp.diags(1.0 / np.sqrt(popularity))
-    return sp.csr_matrix(root @ pairs @ root, dtype=np.float32)
+def _normalised(rows: sp.csr_matrix, columns: sp.csr_matrix, popularity: npt.NDArray[Any]) -> Pairs:
+    """Pairs over the rows' and columns' common index, divided by the root of both items' popularity."""
+    root = sp.diags(1.0 / np.sqrt(popularity + POPULARITY_PRIOR))
+    left, right = sp.csr_matrix(root @ rows.T, dtype=np.float32), sp.csr_matrix(columns @ root, dtype=np.float32)
+    left.eliminate_zeros()
+    right.eliminate_zeros()
+    return Pairs(left, right)
 
 
-def neighbours(shares: Mapping[float, sp.csr_matrix], allowed: npt.NDArray[np.bool_]) -> tuple[Keys, Floats]:
-    """Best neighbours in a mixture of matrices by share, each first scaled to a mean row sum of 1.
+def neighbours(shares: Sequence[tuple[float, Pairs]], allowed: npt.NDArray[np.bool_]) -> tuple[Keys, Floats]:
+    """Best neighbours in a mixture of pairs by share, each first scaled to a mean row sum of 1.
 
     Only `allowed` items appear. Returns `[m, t] int32` padded with -1 and `[m, t] float32`.
     """
-    mixed = sp.csr_matrix((len(allowed), len(allowed)), dtype=np.float32)
-    for share, matrix in shares.items():
-        filled = int((np.diff(matrix.indptr) > 0).sum())
-        total = float(matrix.sum(dtype=np.float64))
-        mixed = mixed + matrix * np.float32(share * filled / max(total, 1e-12))
-    mixed = sp.csr_matrix(mixed @ sp.diags(allowed.astype(np.float32)), dtype=np.float32)
-    return top_ragged(mixed.indptr.astype(np.int64), mixed.indices, mixed.data, NEIGHBOURS)
+    scaled = [(pairs, np.float32(share / max(pairs.mean_row_sum(), 1e-12))) for share, pairs in shares]
+    parts = []
+    for start, stop in _blocks([pairs for _, pairs in shares], len(allowed)):
+        mixed = sp.csr_matrix((stop - start, len(allowed)), dtype=np.float32)
+        for pairs, scale in scaled:
+            mixed = mixed + pairs.rows(start, stop) * scale
+        values = np.where(allowed[mixed.indices], mixed.data, np.float32(0))
+        parts.append(top_ragged(mixed.indptr.astype(np.int64), mixed.indices, values, NEIGHBOURS))
+    return np.concatenate([items for items, _ in parts]), np.concatenate([scores for _, scores in parts])
+
+
+def _blocks(all_pairs: list[Pairs], n_items: int) -> Iterator[tuple[int, int]]:
+    """Ranges of item keys whose rows take about as many multiplications each."""
+    work = np.zeros(n_items)
+    for pairs in all_pairs:
+        filled = sp.csr_matrix((np.ones_like(pairs.left.data), pairs.left.indices, pairs.left.indptr), pairs.left.shape)
+        work += filled @ np.diff(pairs.right.indptr).astype(np.float64)
+    block = (np.cumsum(work) // _BLOCK_PRODUCTS).astype(np.int64)
+    starts = np.flatnonzero(np.diff(block, prepend=-1))
+    yield from zip(starts, [*starts[1:], n_items], strict=True)

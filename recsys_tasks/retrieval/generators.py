@@ -118,7 +118,7 @@ def fit_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> GeneratorTables:
     known = histories_of(learned, snapshot.n_users, cutoffs.learned, half_life)
     company = together(known, snapshot.n_items, cutoffs.learned)
     neighbour_items, neighbour_scores = neighbours(
-        {TOGETHER_SHARE: company, 1.0 - TOGETHER_SHARE: following(learned, snapshot.n_items)}, exists
+        [(TOGETHER_SHARE, company), (1.0 - TOGETHER_SHARE, following(learned, snapshot.n_items))], exists
     )
     segment = popularity.segments(snapshot.users, config.users.segment_by)
     popular = popularity.popular(learned, segment, cutoffs.learned, exists, quotas.segment_popular + SPARE_PLACES)

@@ -98,7 +98,7 @@ def test_histories_are_distinct_items_newest_first(events: Events) -> None:
 def test_items_follow_each_other_forward_and_backward(events: Events) -> None:
     # u: a, b, a; v: {a, b} in one basket of two, so 1/sqrt(2) each and 1/2 for the pair.
     # a → b: 1 forward (u's first a) + .6 backward (u's last a, one step back to b) + .5
-    pairs = following(events, 4).toarray()
+    pairs = following(events, 4).rows(0, 4).toarray()
     popularity = np.sqrt((3 + 5) * (2 + 5))
     assert pairs[A, B] == pytest.approx((1 + 0.6 + 0.5) / popularity)
     assert pairs[B, A] == pytest.approx((1 + 0.6 + 0.5) / popularity)
@@ -108,7 +108,7 @@ def test_items_follow_each_other_forward_and_backward(events: Events) -> None:
 
 def test_items_of_one_user_go_together_less_when_old_or_among_many(events: Events) -> None:
     history = histories_of(events, 3, NOW, 60.0)
-    pairs = together(history, 4, NOW).toarray()
+    pairs = together(history, 4, NOW).rows(0, 4).toarray()
     u = 2 ** (-2 / 42) * 2 ** (-8 / 42) / 3  # u's newest a and b; two items: 1 / (2 + 1)
     v = 2 ** (-5 / 42) * 2 ** (-5 / 42) / 3
     sums = [sum(2 ** (-d / 42) for d in days) / np.sqrt(3) + 5 for days in ([2, 5], [8, 5])]
