@@ -56,10 +56,10 @@ def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> 
             "WHERE as_of = :as_of AND status <> 'failed' AND retired_at IS NULL ORDER BY id DESC LIMIT 1",
             as_of=spec.as_of,
         )
-        if newest is not None and newest.fingerprint == spec.fingerprint:
-            # Half-loaded shards of another division would stay behind beside the new ones.
-            if not newest.needs_rows or newest.shards == spec.shards:
-                return newest
+        # Half-loaded shards of another division would stay behind beside the new ones.
+        usable = newest is not None and (not newest.needs_rows or newest.shards == spec.shards)
+        if newest is not None and usable and newest.fingerprint == spec.fingerprint:
+            return newest
         _give_up_unfinished(connection, spec, now)
         return _insert(connection, spec, now)
 

@@ -46,7 +46,7 @@ def ask(engine: Engine, question: str) -> list[tuple[object, ...]]:
 
 
 def available(engine: Engine) -> dict[str, bool]:
-    return dict(ask(engine, "SELECT item_id, available FROM recsys.item_availability"))  # type: ignore[arg-type]
+    return dict(ask(engine, "SELECT item_id, available FROM recsys.item_availability"))
 
 
 def test_odd_ids_and_attributes_round_trip(writer: Engine, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_odd_ids_and_attributes_round_trip(writer: Engine, tmp_path: Path) -> No
         (1, "v", None),
     ]
     found = ask(writer, "SELECT item_id, category, attributes FROM recsys.items")
-    assert sorted(found) == sorted(  # type: ignore[type-var]
+    assert sorted(found) == sorted(
         [
             (ODD[0], "k", {"kind": "k", "price": 1.5}),
             (ODD[1], None, {"kind": None, "price": None}),
