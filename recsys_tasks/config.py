@@ -285,13 +285,13 @@ class IndexConfig(Section):
 class GeneratorsConfig(Section):
     """Candidates asked of each generator, a user; 0 switches one off."""
 
-    two_tower: NonNegativeInt = 150
+    two_tower: NonNegativeInt = 250
     """Nearest items to the user's vector."""
-    covisitation: NonNegativeInt = 120
+    covisitation: NonNegativeInt = 300
     """Items that follow or accompany the user's last items."""
-    own_history: NonNegativeInt = 150
+    own_history: NonNegativeInt = 400
     """The user's own items, decayed; needs repeat_consumption allow or after_days."""
-    segment_popular: NonNegativeInt = 40
+    segment_popular: NonNegativeInt = 60
     """Popular in the user's segment."""
     trending: NonNegativeInt = 20
     """Largest growth over the last week."""
