@@ -30,6 +30,9 @@ from recsys_tasks.snapshot.dataset import Snapshot
 
 Bools = npt.NDArray[np.bool_]
 
+CALIBRATION_WINDOWS = 2
+"""Newest windows that calibrate: whole lists are many rows, and a probability should be a recent one."""
+
 _COLUMNS: dict[str, Any] = {
     "user": np.int32,
     "item": np.int32,
@@ -141,12 +144,13 @@ def _refuse_leaks(window: Window, timeline: Timeline) -> None:
 def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[dict[str, Any]]:
     """Append every window's rows to the flat files; returns what each window gave."""
     summaries: list[dict[str, Any]] = []
+    calibrates = sorted((window.label_start for window in windows), reverse=True)[:CALIBRATION_WINDOWS]
     groups = 0
     handles = {name: (folder / f"{name}.bin").open("wb") for name in ("X", "labels", *_COLUMNS)}
     try:
         for window in windows:
             truth = truth_of(snapshot, window.label_start, window.label_end)
-            users, part = _chosen_users(snapshot, window, truth)
+            users, part = _chosen_users(snapshot, window, truth, window.label_start in calibrates)
             summary: dict[str, Any] = {
                 "label_start": window.label_start.isoformat(),
                 "users": len(users),
@@ -168,7 +172,9 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
     return summaries
 
 
-def _chosen_users(snapshot: Snapshot, window: Window, truth: Truth) -> tuple[Keys, npt.NDArray[np.int8]]:
+def _chosen_users(
+    snapshot: Snapshot, window: Window, truth: Truth, calibrate: bool
+) -> tuple[Keys, npt.NDArray[np.int8]]:
     """Users of a window, sorted, and their parts: some with a label to train on, any active ones to calibrate on."""
     ranker, seed = snapshot.config.ranker, snapshot.config.resources.seed
     everyone = np.arange(snapshot.n_users, dtype=np.int32)
@@ -186,7 +192,7 @@ def _chosen_users(snapshot: Snapshot, window: Window, truth: Truth) -> tuple[Key
     chosen = np.concatenate(
         [
             _first(known(acted & ~calibrates), draw, ranker.max_users_per_window - cap),
-            _first(known(_active(snapshot, window) & calibrates), draw, cap),
+            _first(known(_active(snapshot, window) & calibrates), draw, cap if calibrate else 0),
         ]
     )
     chosen.sort()

@@ -141,9 +141,10 @@ class Recommender:
 
     def scores(self, block: Block) -> Floats:
         """`[n, c]`: the rung's scores of a block's candidates, -inf on pads and on what the light ranker cut."""
-        out = np.full(block.candidates.items.shape, -np.inf)
+        out: Floats = np.full(block.there.shape, -np.inf)
         if self.ranker is None or self.rung == "retrieval":
-            return np.where(block.there, 1.0 / (1.0 + np.arange(out.shape[1])), -np.inf)
+            fused: Floats = 1.0 / np.arange(1.0, 1.0 + block.there.shape[1])
+            return np.where(block.there, fused, out)
         if self.rung == "light":
             matrix = feature_matrix(block, self.ranker.light_names)
             scores = self.ranker.light_scores(matrix.X)
