@@ -36,8 +36,8 @@ def warm_train(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -
     run = Run.open(snapshot, learned_before, old.items, old.users)
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
     fresh, held, replayed = split_examples(run, parent.learned_before)
-    before = run.recall(run.tower(carried.arrays), held)
     tower = run.tower(carried.arrays)
+    before = run.recall(tower, held)
     losses = run.fit(tower, fresh.append(replayed), settings.warm_start.epochs) if len(fresh) else []
     after = run.recall(tower, held)
     state = _finished(carried, tower.arrays())

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys_tasks.errors import LeakageError, NotEnoughData
+from recsys_tasks.retrieval._tf_model import Tower
+from recsys_tasks.retrieval.tower_examples import FlatHistories
+from recsys_tasks.retrieval.tower_versions import TowerState, lineages_of, versions_of
+from recsys_tasks.retrieval.tower_weights import Arrays, Batch, start_arrays
+from recsys_tasks.retrieval.two_tower import (
+    advance_chain,
+    current_lineage,
+    lineage_hash,
+    open_tower,
+    tower_at,
+    train_two_tower,
+)
+from recsys_tasks.snapshot.dataset import Snapshot
+from tests.retrieval.tower_world import group_config, group_snapshot
+from tests.worlds import make_config, make_snapshot
+
+DAY_10, DAY_12, DAY_14 = date(2024, 10, 14), date(2024, 10, 16), date(2024, 10, 18)
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    return group_snapshot(tmp_path_factory.mktemp("lake"), group_config(epochs=2), "2024-10-18", 14)
+
+
+def _tower(**settings: float | str) -> tuple[Tower, Arrays]:
+    """Three items, of which the first two share a value; one user; dropout off."""
+    config = group_config(dropout=0.0, item_dropout=0.0, **settings).two_tower
+    arrays = start_arrays(config, {"item": 3, "value": 2, "user_value": 1}, 1)
+    values = np.array([[1], [1], [0]], np.int32)
+    return Tower(config, arrays, values, np.zeros((2, 1), np.int32), 1), arrays
+
+
+def _batch(allowed: list[list[bool]]) -> Batch:
+    """User 0 had item 0 and takes 1; user 1 had items 1 and 2 and takes 2."""
+    history = FlatHistories(*(np.array(v, np.int32) for v in ([0, 1, 2], [0, 1, 1], [0, 1, 0], [0, 2])))
+    one = np.ones(2, np.float32)
+    keys = np.array([0, 1], np.int32), np.array([1, 2], np.int32)
+    return Batch(history, *keys, one, np.array([1.0, 0.5], np.float32), np.array(allowed))
+
+
+def _vectors(arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """The model's formulas once more, in numpy: user vectors of `_batch`, item vectors of its targets."""
+    inputs = arrays["item"] + np.stack([arrays["value"][1], arrays["value"][1], 0 * arrays["value"][1]])
+    pooled = np.stack([inputs[0], (inputs[1] + inputs[2]) / 2])  # no decay at the start
+    hidden = np.concatenate([pooled, inputs[[0, 2]], np.zeros_like(pooled)], 1) @ arrays["w1"] + arrays["b1"]
+    users = pooled + np.maximum(hidden, 0) @ arrays["w2"] + arrays["b2"]
+    items = inputs[[1, 2]]
+    return tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in (users, items))  # type: ignore[return-value]
+
+
+class TestModel:
+    def test_loss_is_the_corrected_softmax(self) -> None:
+        tower, arrays = _tower()
+        users, items = _vectors(arrays)
+        logits = 14.0 * users @ items.T - np.log([1.0, 0.5])
+        expected = np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits))
+        assert float(tower.train(_batch([[True, True], [True, True]]))) == pytest.approx(expected, rel=1e-4)
+
+    def test_masked_candidates_are_no_negatives(self) -> None:
+        tower, _ = _tower()
+        # Nobody has a negative left: the softmax over one candidate is certain.
+        assert float(tower.train(_batch([[True, False], [False, True]]))) == pytest.approx(0.0, abs=1e-6)
+
+    def test_vectors_are_unit_and_follow_the_formulas(self) -> None:
+        tower, arrays = _tower()
+        users, items = _vectors(arrays)
+        batch = _batch([[True, True], [True, True]])
+        np.testing.assert_allclose(tower.user_vectors(batch.history, batch.user), users, atol=1e-5)
+        np.testing.assert_allclose(tower.item_vectors()[[1, 2]], items, atol=1e-5)
+
+    def test_metric_dot_leaves_lengths_alone(self) -> None:
+        tower, arrays = _tower(metric="dot")
+        np.testing.assert_allclose(tower.item_vectors()[2], arrays["item"][2], atol=1e-6)
+
+    def test_a_step_moves_touched_rows_by_the_rate_and_no_others(self) -> None:
+        config = group_config(dropout=0.0, item_dropout=0.0).two_tower
+        arrays = start_arrays(config, {"item": 9, "value": 2, "user_value": 1}, 1)
+        tower = Tower(config, arrays, np.zeros((9, 1), np.int32), np.zeros((2, 1), np.int32), 1)
+        tower.train(_batch([[True, True], [True, True]]))
+        moved = np.abs(tower.arrays()["item"] - arrays["item"])
+        # Adam's first step has the size of the learning rate, whatever the gradient.
+        np.testing.assert_allclose(moved[:3], config.learning_rate, rtol=0.02)
+        assert (moved[3:] == 0).all()
+        assert (tower.arrays()["item/v"][3:] == 0).all()
+
+
+class TestTraining:
+    def test_a_rerun_is_a_no_op_and_a_retrain_gives_the_same_bytes(self, snapshot: Snapshot) -> None:
+        first = train_two_tower(snapshot, DAY_10)
+        assert train_two_tower(snapshot, DAY_10).artifact.version == first.artifact.version
+        content = first.artifact.content
+        snapshot.lake.remove(first.artifact)
+        again = train_two_tower(snapshot, DAY_10)
+        assert again.artifact.version != first.artifact.version
+        assert again.artifact.content == content
+
+    def test_ledger_and_names(self, snapshot: Snapshot) -> None:
+        version = train_two_tower(snapshot, DAY_10)
+        assert version.lineage == f"{lineage_hash(snapshot.config)}-20241014"
+        assert version.artifact.key == f"{version.lineage}.2024-10-14"
+        # 80 users, 10 days, one event a day: nine have a history.
+        assert version.ledger["examples"] == 720
+        assert version.ledger["loss"][-1] < version.ledger["loss"][0]
+        assert open_tower(snapshot.lake, version.lineage, DAY_10).ledger == version.ledger
+
+    def test_later_rows_change_nothing(self, tmp_path: Path) -> None:
+        contents = []
+        for name, days in (("short", 10), ("long", 14)):
+            late = group_snapshot(tmp_path / name, group_config(epochs=1), "2024-10-18", days)
+            state = TowerState.load(train_two_tower(late, DAY_10).artifact)
+            contents.append(state.arrays)
+        assert all(np.array_equal(contents[0][name], contents[1][name]) for name in contents[0])
+
+    def test_too_little_history(self, tmp_path: Path) -> None:
+        events = pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"], "ts": [5, 9]})
+        with pytest.raises(NotEnoughData, match="none with an earlier one"):
+            train_two_tower(make_snapshot(tmp_path, make_config(), "1970-01-02", events), date(1970, 1, 2))
+
+    def test_a_parent_must_be_older(self, snapshot: Snapshot) -> None:
+        parent = train_two_tower(snapshot, DAY_10)
+        with pytest.raises(LeakageError, match="learned before 2024-10-14"):
+            train_two_tower(snapshot, DAY_10, parent)
+
+
+class TestChain:
+    def test_cold_at_the_oldest_cutoff_then_warm(self, tmp_path: Path) -> None:
+        snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
+        versions = advance_chain(snapshot, [DAY_14, DAY_10, DAY_12], DAY_14)
+        assert [v.learned_before for v in versions] == [DAY_10, DAY_12, DAY_14]
+        assert [v.ledger["start"] for v in versions] == ["cold", "warm", "warm"]
+        assert len({v.lineage for v in versions}) == 1
+        again = advance_chain(snapshot, [DAY_12, date(2024, 10, 17)], DAY_14)
+        # 10-17 is served by the version of 10-16; nothing is trained.
+        assert [v.learned_before for v in again] == [DAY_12, DAY_12]
+        lineage = versions[0].lineage
+        assert versions_of(snapshot.lake, lineage) == [DAY_10, DAY_12, DAY_14]
+        assert tower_at(snapshot.lake, lineage, date(2024, 10, 13)) is None
+        assert current_lineage(snapshot.lake, snapshot.config, DAY_14) == lineage
+
+    def test_an_old_lineage_and_an_earlier_cutoff_start_a_new_one(self, tmp_path: Path) -> None:
+        snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
+        first = advance_chain(snapshot, [DAY_12], DAY_14)[0]
+        earlier = advance_chain(snapshot, [DAY_10], DAY_14)[0]
+        assert earlier.lineage != first.lineage
+        assert lineages_of(snapshot.lake, snapshot.config, DAY_14) == [first.lineage, earlier.lineage]
+        # 90 nights after the first started, both are due for a cold start.
+        assert current_lineage(snapshot.lake, snapshot.config, date(2025, 1, 15)) is None
+
+    def test_another_shape_is_another_lineage(self) -> None:
+        assert lineage_hash(group_config()) != lineage_hash(group_config(dimensions=8))
+        assert lineage_hash(group_config()) != lineage_hash(make_config())

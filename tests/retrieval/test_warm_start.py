@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys_tasks.clock import DAY_SECONDS, start_of
+from recsys_tasks.retrieval._tf_training import Run
+from recsys_tasks.retrieval.tower_versions import TowerState
+from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
+from recsys_tasks.retrieval.warm_start import carry_over, split_examples
+from recsys_tasks.snapshot.dataset import Snapshot
+from tests.retrieval.tower_world import PER_GROUP, USERS, group_config, group_snapshot
+
+OLD, NEW = date(2024, 10, 14), date(2024, 10, 16)
+CONFIG = group_config(warm_start={"min_examples": 64, "replay_ratio": 1.0, "accumulator_half_life_days": 2})
+ARRIVALS = [("new", 2), ("odd", 9)]
+
+
+class ThreeIsGone(Run):
+    """Item 3 has no event and is not offered: nothing says that it is still there."""
+
+    def last_seen(self, snapshot: Snapshot, before: np.ndarray) -> np.ndarray:
+        seen = super().last_seen(snapshot, before)
+        seen[3] = before[3]
+        return seen
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Two items arrive after OLD: "new" (key 40) of kind 2, "odd" (key 41) of a kind never seen."""
+    late = pd.DataFrame(
+        {
+            "user_id": ["u02", "u06", "u10", "u00"],
+            "item_id": ["new", "new", "new", "odd"],
+            "ts": start_of(OLD) + DAY_SECONDS + 80_000,
+        }
+    )
+    return group_snapshot(tmp_path_factory.mktemp("lake"), CONFIG, "2024-10-16", 12, ARRIVALS, late)
+
+
+@pytest.fixture(scope="module")
+def parent(snapshot: Snapshot) -> TowerVersion:
+    return train_two_tower(snapshot, OLD)
+
+
+@pytest.fixture(scope="module")
+def child(snapshot: Snapshot, parent: TowerVersion) -> TowerVersion:
+    return train_two_tower(snapshot, NEW, parent)
+
+
+@pytest.fixture
+def run(snapshot: Snapshot, parent: TowerVersion) -> Run:
+    state = TowerState.load(parent.artifact)
+    return Run.open(snapshot, NEW, state.items, state.users)
+
+
+def test_kept_ids_carry_over_and_moments_decay(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+    old = TowerState.load(parent.artifact)
+    carried, _ = carry_over(old, run, snapshot, days=2)
+    assert np.array_equal(carried.arrays["item"][:40], old.arrays["item"][:40])
+    # Two days at a half-life of two days: half.
+    np.testing.assert_allclose(carried.arrays["item/v"], old.arrays["item/v"] / 2, rtol=1e-6)
+    np.testing.assert_allclose(carried.arrays["w1/v"], old.arrays["w1/v"] / 2, rtol=1e-6)
+    assert np.array_equal(carried.arrays["w1"], old.arrays["w1"])
+
+
+def test_new_ids_start_among_their_neighbours(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+    old = TowerState.load(parent.artifact)
+    carried, _ = carry_over(old, run, snapshot, days=2)
+    of_kind = old.arrays["item"][2 * PER_GROUP : 3 * PER_GROUP]
+    np.testing.assert_allclose(carried.arrays["item"][40], of_kind.mean(0), atol=1e-5)
+    assert 0 < np.abs(carried.arrays["item"][41]).max() < 0.5  # no neighbour: small and random
+    assert carried.items.tokens == (*old.items.tokens, "kind=k9")
+    assert np.array_equal(carried.arrays["value"][: old.items.rows], old.arrays["value"])
+
+
+def test_only_new_rows_and_a_replay_sample_are_trained_on(run: Run) -> None:
+    fresh, held, replayed = split_examples(run, OLD)
+    # Two days of one event a user, and four late rows.
+    assert len(fresh) + len(held) == 2 * USERS + 4
+    assert len(replayed) == len(fresh)
+    assert run.events.ts[fresh.target].min() >= start_of(OLD) > run.events.ts[replayed.target].max()
+    assert not set(run.events.user[fresh.target]) & set(run.events.user[held.target])
+
+
+def test_replay_fills_up_to_the_minimum(run: Run) -> None:
+    warm = run.config.two_tower.warm_start.model_copy(update={"min_examples": 500})
+    tower = run.config.two_tower.model_copy(update={"warm_start": warm})
+    fresh, _, replayed = split_examples(replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD)
+    assert len(fresh) + len(replayed) == 500
+
+
+def test_ledger(child: TowerVersion, parent: TowerVersion) -> None:
+    ledger = child.ledger
+    assert (child.lineage, ledger["start"], ledger["parent"]) == (parent.lineage, "warm", parent.artifact.key)
+    assert ledger["kept"] == 40
+    assert ledger["new"] in (1, 2)  # "odd" has one row, which may be a held-back user's
+    assert ledger["archived"] == ledger["returned"] == 0
+    assert 0 < ledger["drift"] < 0.2
+    assert 0 <= ledger["recall_before"] <= ledger["recall_after"] <= 1
+    assert ledger["refresh_ok"] is True
+    assert ledger["seconds"] > 0
+
+
+def test_an_identical_version_is_not_trained_again(
+    snapshot: Snapshot, parent: TowerVersion, child: TowerVersion
+) -> None:
+    assert train_two_tower(snapshot, NEW, parent).artifact.version == child.artifact.version
+
+
+def test_ids_leave_for_the_archive_and_return(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+    old = TowerState.load(parent.artifact)
+    gone = old.last_seen.copy()
+    gone[3] -= 400
+    absent = ThreeIsGone(**{name: getattr(run, name) for name in run.__dataclass_fields__})
+    carried, moved = carry_over(replace(old, last_seen=gone), absent, snapshot, days=2)
+    assert moved == {"archived": 1, "returned": 0}
+    assert carried.archive.keys.tolist() == [3]
+    assert not carried.known[3]
+    back, moved = carry_over(carried, run, snapshot, days=0)
+    assert moved == {"archived": 0, "returned": 1}
+    np.testing.assert_array_equal(back.arrays["item"][3], old.arrays["item"][3])
+    assert len(back.archive.keys) == 0
+
+
+def test_a_day_without_rows_still_makes_a_version(tmp_path: Path) -> None:
+    quiet = group_snapshot(tmp_path, CONFIG, "2024-10-16", 10)
+    child = train_two_tower(quiet, NEW, train_two_tower(quiet, OLD))
+    assert child.ledger["examples"] == 0
+    assert child.ledger["drift"] == pytest.approx(0.0, abs=1e-6)
+    assert child.ledger["refresh_ok"] is True
