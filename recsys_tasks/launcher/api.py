@@ -35,6 +35,8 @@ class AirflowApi:
         """True once the server, the scheduler and the DAG processor all report healthy."""
         try:
             answer = self._http.get("/api/v2/monitor/health")
+            # The first request builds the routes that tasks call: better now than during the first task.
+            self._http.get("/execution/health")
         except httpx.HTTPError:
             return False
         if answer.status_code != 200:
