@@ -79,8 +79,7 @@ def als(world: World) -> np.ndarray:
     weights = world.slow.copy()
     weights.data = np.log1p(weights.data * 3)
     model = AlternatingLeastSquares(factors=96, alpha=2, regularization=0.1, iterations=12, random_state=0)
-    with threadpool_limits(1, "blas"):
-        model.fit(weights, show_progress=False)
+    model.fit(weights, show_progress=False)
     return np.asarray(model.user_factors[world.rows]) @ np.asarray(model.item_factors).T
 
 
@@ -88,7 +87,8 @@ def ease(world: World) -> np.ndarray:
     """EASE's closed form (Steck 2019), regularisation 500, on the binary matrix."""
     gram = (world.binary.T @ world.binary).toarray().astype(np.float32)
     gram[np.diag_indices_from(gram)] += 500
-    inverse = np.linalg.inv(gram)
+    with threadpool_limits(2, "blas"):
+        inverse = np.linalg.inv(gram)
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0)
     return world.binary[world.rows] @ weights

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
@@ -30,8 +31,18 @@ from benchmarks.protocols import (
     read_events,
     without_known,
 )
-from recsys_tasks.clock import Cutoffs, start_of
+from recsys_tasks.clock import start_of
 from recsys_tasks.config import Environment, load_config
+from recsys_tasks.ids import Keys
+from recsys_tasks.pipeline import Night, local_environment, run_all
+from recsys_tasks.pipeline.inputs import open_inputs
+from recsys_tasks.pipeline.night import mlflow_url
+from recsys_tasks.pipeline.publishing import read_plan
+from recsys_tasks.release.registry import prepare
+from recsys_tasks.retrieval.embeddings import Embeddings
+from recsys_tasks.retrieval.index import ExactSearcher
+
+Strings = npt.NDArray[np.object_]
 
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
 
@@ -57,7 +68,8 @@ def measure(dataset: Dataset, cutoffs: list[date], peers: bool) -> list[report.R
     rows: list[report.Row] = []
     home = report.OUT / f"home-{dataset.name}"
     shutil.rmtree(home, ignore_errors=True)
-    with database(home) as environment:
+    with local_environment(home) as environment:
+        prepare(mlflow_url(environment))
         for cutoff in cutoffs:
             window = Window.of(dataset, events, cutoff)
             started = time.perf_counter()
@@ -69,54 +81,52 @@ def measure(dataset: Dataset, cutoffs: list[date], peers: bool) -> list[report.R
     return rows
 
 
-def database(home: Path) -> Iterator[Environment]:
-    """An environment with a home and an embedded server of its own."""
-    from recsys_tasks.pipeline import local_environment
-
-    return local_environment(home)  # type: ignore[return-value]
-
-
 def nightshelf(dataset: Dataset, window: Window, environment: Environment) -> list[report.Row]:
     """Run the night, then judge what PostgreSQL serves and what the stages before it offered."""
-    from recsys_tasks.pipeline import Night, run
-
     night = Night.open(load_config(dataset.config), environment, window.cutoff)
-    for result in run(night):
+    for result in run_all(night):
         print("  " + result.summary(), flush=True)
-    lists = published_lists(environment)
+    lists = published_lists(night)
     rows = judge(dataset, window, "nightshelf", lists, None if dataset.forbid_known else without_known(lists, window))
     return rows + stages(dataset, window, night)
 
 
-def published_lists(environment: Environment) -> Lists:
+def published_lists(night: Night) -> Lists:
     """User → item ids, best first, as `recsys.recommendations` shows them."""
-    engine = sa.create_engine(environment.database_url or "")
-    query = "SELECT user_id, item_id FROM recsys.recommendations ORDER BY user_id, rank"
-    with engine.connect() as connection:
-        frame = pd.read_sql_query(sa.text(query), connection)
-    engine.dispose()
+    query = "SELECT user_id, item_id FROM recsys.recommendations WHERE as_of = :night ORDER BY user_id, rank"
+    with night.engine.connect() as connection:
+        frame = pd.read_sql_query(sa.text(query), connection, params={"night": night.as_of})
     return frame.groupby("user_id").item_id.agg(list).to_dict()
 
 
-def stages(dataset: Dataset, window: Window, night: object) -> list[report.Row]:
-    """What the tower alone and the candidates reach."""
-    from recsys_tasks.pipeline import Night, open_recommender
-
-    assert isinstance(night, Night)
-    recommender = open_recommender(night, Cutoffs.at(night.as_of, night.config.learning_lag_days), release=None)
-    user_ids, item_ids = night.snapshot.users["user_id"].tolist(), night.snapshot.items["item_id"].tolist()
+def stages(dataset: Dataset, window: Window, night: Night) -> list[report.Row]:
+    """What the tower alone and the candidates reach, on the vectors and tables that served."""
+    inputs = open_inputs(night, read_plan(night).lineage, night.tonight)
+    user_ids, item_ids = (night.snapshot.users["user_id"].to_numpy(), night.snapshot.items["item_id"].to_numpy())
     key_of = {user: key for key, user in enumerate(user_ids)}
-    keys = np.array([key_of[u] for u in window.truth], np.int32)
-    rows = []
-    found: dict[str, list[str]] = {}
+    keys = np.array([key_of[user] for user in window.truth], np.int32)
+    candidates: dict[str, list[str]] = {}
     for start in range(0, len(keys), 2048):
-        block = recommender.source.block(keys[start : start + 2048])
+        block = inputs.source.block(keys[start : start + 2048])
         for user, items in zip(block.users, block.items, strict=True):
-            found[user_ids[user]] = [item_ids[i] for i in items if i >= 0]
-    for k in (100, 300):
-        value = pair_recall(found, window, k)
-        rows.append(_row(dataset, window, "nightshelf/candidates", f"recall@{k}", k, value))
-    return rows
+            candidates[user_ids[user]] = list(item_ids[items[items >= 0]])
+    tower = tower_lists(inputs.embeddings, user_ids, item_ids, keys)
+    rows = [
+        _row(dataset, window, "nightshelf/candidates", f"recall@{k}", k, pair_recall(candidates, window, k))
+        for k in (100, 300)
+    ]
+    unseen = without_known(tower, window)
+    return rows + judge(dataset, window, "nightshelf/two-tower", None if dataset.forbid_known else tower, unseen)
+
+
+def tower_lists(embeddings: Embeddings, user_ids: Strings, item_ids: Strings, keys: Keys) -> Lists:
+    """The nearest items of each user's vector, deep enough that unseen ones remain."""
+    depth, lists = min(500, len(embeddings.item_keys)), {}
+    for start in range(0, len(keys), 2048):
+        rows = embeddings.user_rows(keys[start : start + 2048])
+        items, _ = ExactSearcher(embeddings).search(np.asarray(embeddings.user_vectors[rows]), depth)
+        lists |= {user_ids[u]: list(item_ids[i]) for u, i in zip(keys[start : start + 2048], items, strict=True)}
+    return lists
 
 
 def run_peers(
@@ -133,7 +143,7 @@ def run_peers(
         subprocess.run(
             [PEERS_PYTHON, script, train, users, out, str(start_of(window.cutoff)), forbid],
             check=True,
-            env={"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PATH": "/usr/bin:/bin"},
+            env={"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
         )
         frame = pd.read_parquet(out)
     for system, part in frame.groupby("system", sort=False):
@@ -165,9 +175,7 @@ def _figures(dataset: Dataset, protocol: str, window: Window, system: str, lists
 
 
 def _row(dataset: Dataset, window: Window, system: str, metric: str, k: int, value: float) -> report.Row:
-    return report.Row(
-        dataset.name, dataset.protocol, str(window.cutoff), system, metric, k, len(window.truth), value
-    )
+    return report.Row(dataset.name, dataset.protocol, str(window.cutoff), system, metric, k, len(window.truth), value)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def test_every_mistake_is_named_at_once() -> None:
 
 
 def test_names_must_agree() -> None:
-    with pytest.raises(ConfigError, match="event 'buy' is not one of events.kinds"):
+    with pytest.raises(ConfigError, match=r"event 'buy' is not one of events\.kinds"):
         make_config(objectives=[{"name": "purchase", "events": ["buy"]}])
     with pytest.raises(ConfigError, match="segment_by"):
         make_config(users={"segment_by": "country"})

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from recsys_tasks.clock import Cutoffs, Timeline
 from recsys_tasks.config import Config, Environment, load_config, read_environment
-from recsys_tasks.database import EmbeddedServer, create_engine, database_url, migrate, owner_url
+from recsys_tasks.database import EmbeddedServer, create_engine, database_url, is_running, migrate, owner_url
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
@@ -157,7 +157,7 @@ def local_environment(home: Path | None = None) -> Iterator[Environment]:
         migrate(owner_url(environment))
         yield environment
         return
-    running = _is_running(environment.home)
+    running = is_running(environment.home)
     server = EmbeddedServer.start(environment.home)
     try:
         migrate(owner_url(environment))
@@ -165,14 +165,3 @@ def local_environment(home: Path | None = None) -> Iterator[Environment]:
     finally:
         if not running:
             server.stop()
-
-
-def _is_running(home: Path) -> bool:
-    """Whether somebody else runs the embedded server, who then also stops it."""
-    import psutil
-
-    pid_file = home / "postgres" / "postmaster.pid"
-    if not pid_file.exists():
-        return False
-    words = pid_file.read_text().split()
-    return bool(words) and psutil.pid_exists(int(words[0]))
