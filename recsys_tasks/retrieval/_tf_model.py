@@ -130,7 +130,8 @@ class Tower:
         with tf.GradientTape() as tape:
             tape.watch([rows, dense])
             inputs = rows["item"] + self._mean_values(rows["value"], value_places, values)
-            seen = self._dropped(tf.gather(inputs, places[: tf.size(item)]), self._config.dropout, 0)
+            # One mask an item and step, not one an occurrence: a third of the step's time at long histories.
+            seen = tf.gather(self._dropped(inputs, self._config.dropout, 0), places[: tf.size(item)])
             about = self._mean_values(rows["user_value"], user_places, user_values)
             queries = self._user_tower(seen, row, age, last, about, dense)
             candidates = self._dropped(tf.gather(inputs, places[tf.size(item) :]), self._config.item_dropout, 1)

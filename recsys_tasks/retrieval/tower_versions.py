@@ -139,13 +139,20 @@ def lineage_start(lineage: str) -> date:
 
 
 def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
-    """Lineages of this config that are not older than `cold_every_nights`, newest start first."""
+    """Lineages of this config that are not older than `cold_every_nights`, the most advanced first.
+
+    Of equally advanced ones, the one that reaches further back comes first.
+    """
     prefix, oldest = f"{lineage_hash(config)}-", config.two_tower.warm_start.cold_every_nights
-    names = {key.split(".")[0] for key in lake.keys(KIND) if key.startswith(prefix)}
-    fresh = [name for name in names if 0 <= (as_of - lineage_start(name)).days <= oldest]
-    return sorted(fresh, key=lineage_start, reverse=True)
+    newest: dict[str, date] = {}
+    for key in lake.keys(KIND):
+        lineage, day = key.split(".")
+        if key.startswith(prefix) and parse_day(day) <= as_of:
+            newest[lineage] = max(newest.get(lineage, date.min), parse_day(day))
+    fresh = [name for name in newest if (as_of - lineage_start(name)).days <= oldest]
+    return sorted(fresh, key=lambda name: (-newest[name].toordinal(), lineage_start(name)))
 
 
 def current_lineage(lake: Lake, config: Config, as_of: date) -> str | None:
-    """The newest lineage of this config; None when there is none or it is due for a cold start."""
+    """The lineage a night uses; None when there is none of this config or it is due for a cold start."""
     return next(iter(lineages_of(lake, config, as_of)), None)

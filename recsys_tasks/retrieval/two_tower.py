@@ -81,7 +81,7 @@ def train_two_tower(snapshot: Snapshot, learned_before: date, parent: TowerVersi
 def advance_chain(snapshot: Snapshot, cutoffs: Sequence[date], now_night: date) -> list[TowerVersion]:
     """For each cutoff, ascending, the newest version that learned nothing from it on.
 
-    Uses the newest lineage that reaches back to the oldest cutoff, else starts one there; then
+    Uses the most advanced lineage that reaches back to the oldest cutoff, else starts one there; then
     trains warm at every cutoff past the lineage's newest version. Existing versions are reused.
     """
     wanted, lake = sorted(set(cutoffs)), snapshot.lake

@@ -150,9 +150,10 @@ class TestChain:
     def test_an_old_lineage_and_an_earlier_cutoff_start_a_new_one(self, tmp_path: Path) -> None:
         snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
         first = advance_chain(snapshot, [DAY_12], DAY_14)[0]
-        earlier = advance_chain(snapshot, [DAY_10], DAY_14)[0]
+        earlier = advance_chain(snapshot, [DAY_10, DAY_12], DAY_14)[0]
         assert earlier.lineage != first.lineage
-        assert lineages_of(snapshot.lake, snapshot.config, DAY_14) == [first.lineage, earlier.lineage]
+        # Both have a version at DAY_12; the one that reaches further back is the night's.
+        assert lineages_of(snapshot.lake, snapshot.config, DAY_14) == [earlier.lineage, first.lineage]
         # 90 nights after the first started, both are due for a cold start.
         assert current_lineage(snapshot.lake, snapshot.config, date(2025, 1, 15)) is None
 
