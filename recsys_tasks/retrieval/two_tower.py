@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -82,15 +82,20 @@ def advance_chain(snapshot: Snapshot, cutoffs: Sequence[date], now_night: date) 
     """For each cutoff, ascending, the newest version that learned nothing from it on.
 
     Uses the most advanced lineage that reaches back to the oldest cutoff, else starts one there; then
-    trains warm at every cutoff past the lineage's newest version. Existing versions are reused.
+    trains warm at every cutoff past the lineage's newest version. Existing versions are reused, but
+    tonight's is trained again when what it read has changed: a corrected day really counts.
     """
     wanted, lake = sorted(set(cutoffs)), snapshot.lake
     reaching = [n for n in lineages_of(lake, snapshot.config, now_night) if tower_at(lake, n, wanted[0])]
     lineage = reaching[0] if reaching else train_two_tower(snapshot, wanted[0]).lineage
-    last = open_tower(lake, lineage, versions_of(lake, lineage)[-1])
+    days, tonight = versions_of(lake, lineage), wanted[-1]
+    last = open_tower(lake, lineage, days[-1])
     for cutoff in wanted:
         if cutoff > last.learned_before:
             last = train_two_tower(snapshot, cutoff, last)
+    before = tower_at(lake, lineage, tonight - timedelta(days=1))
+    if tonight in days and before is not None:
+        train_two_tower(snapshot, tonight, before)
     return [version for cutoff in wanted if (version := tower_at(lake, lineage, cutoff)) is not None]
 
 

@@ -147,6 +147,17 @@ class TestChain:
         assert tower_at(snapshot.lake, lineage, date(2024, 10, 13)) is None
         assert current_lineage(snapshot.lake, snapshot.config, DAY_14) == lineage
 
+    def test_a_corrected_day_trains_tonights_version_again_and_nothing_else(self, tmp_path: Path) -> None:
+        config = group_config(epochs=1)
+        first = advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14)
+        same = advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14)
+        assert [v.artifact.reference for v in same] == [v.artifact.reference for v in first]
+        corrected = group_snapshot(tmp_path, config, "2024-10-18", 13)  # the last day's rows were withdrawn
+        again = advance_chain(corrected, [DAY_12, DAY_14], DAY_14)
+        assert again[0].artifact.reference == first[0].artifact.reference
+        assert again[1].artifact.reference != first[1].artifact.reference
+        assert again[1].ledger["parent"] == first[0].artifact.key
+
     def test_an_old_lineage_and_an_earlier_cutoff_start_a_new_one(self, tmp_path: Path) -> None:
         snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
         first = advance_chain(snapshot, [DAY_12], DAY_14)[0]
