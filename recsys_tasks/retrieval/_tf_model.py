@@ -40,7 +40,6 @@ class Tower:
         keys, reals = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
         pairs = tf.TensorSpec([None, None], tf.bool)
         self._train = tf.function(self._train_step, input_signature=[keys] * 6 + [reals] * 2 + [pairs])
-        self._user_block = tf.function(self._users_of, input_signature=[keys] * 5)
 
     def train(self, batch: Batch) -> Any:
         """One step of Adam on a batch; the mean loss as a scalar tensor."""
@@ -64,7 +63,8 @@ class Tower:
 
     def user_vectors(self, history: FlatHistories, users: Keys) -> Vectors:
         """User tower, `[n, d] float32`, of n histories and their users' keys."""
-        found: Vectors = self._user_block(history.item, history.row, history.age, history.last, users).numpy()
+        # Not compiled: a few large blocks are faster than tracing them.
+        found: Vectors = self._users_of(history.item, history.row, history.age, history.last, users).numpy()
         return found
 
     # --- towers -------------------------------------------------------------------------------
