@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -54,7 +55,8 @@ def run_demo(say: Callable[[str], None], home: Path | None = None) -> DemoResult
     shop = _shop(settings)
     first = shop.first_day + timedelta(days=HISTORY_DAYS)
     say(f"The shop lives through {HISTORY_DAYS} days while Airflow starts")
-    with ThreadPoolExecutor(1) as beside:
+    # A process of its own: OpenBLAS can hang for ever when this process forks while one of its threads multiplies.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
         history = beside.submit(shop.simulate, first)
         with Stack(settings, say) as stack:
             stack.wait_ready()
