@@ -16,13 +16,16 @@ Ints = npt.NDArray[np.int64]
 
 CHUNK_USERS = 128
 """Users whose vectors are gathered at once: keeps the gathered block within the processor's cache."""
+CHUNK_CELLS = 500_000
+"""Cells of dense content profiles held at once, for the same reason."""
 
 
 def vectors_of(known: Keys, vectors: Floats, keys: npt.NDArray[np.int32]) -> Floats:
     """`[..., d]` vectors of keys; NaN where a key has none, pads (-1) included. `known` is sorted."""
     if len(known) == 0:
         return np.full((*keys.shape, vectors.shape[1]), np.nan, np.float32)
-    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    dense = int(known[-1]) == len(known) - 1  # every key has a vector: it is its own place
+    place = np.clip(keys if dense else np.searchsorted(known, keys), 0, len(known) - 1)
     found = vectors[place]
     found[known[place] != keys] = np.nan
     return np.asarray(found, np.float32)
@@ -72,13 +75,14 @@ def _to_past(past: Floats, row: Ints, items: Keys, embeddings: Vectors) -> Float
     padded[row, column] = items
     vectors = vectors_of(embeddings.item_keys, embeddings.item_vectors, padded)
     known = ~np.isnan(past[:, :, 0])
-    dots = vectors @ np.where(known[:, :, None], past, np.float32(0)).transpose(0, 2, 1)
-    most = np.where(known[:, None, :], dots, -np.inf).max(axis=2)
     size = known.sum(axis=1)[:, None].astype(np.float32)
-    mean = dots.sum(axis=2) / np.maximum(size, 1)
-    empty = np.broadcast_to(size == 0, mean.shape)
+    # Unknown places repeat a known vector, so that the largest dot needs no mask; without any, all is NaN.
+    some = np.take_along_axis(past, known.argmax(axis=1)[:, None, None], axis=1)
+    dots = vectors @ np.where(known[:, :, None], past, some).transpose(0, 2, 1)
+    total = np.where(known[:, :, None], past, np.float32(0)).sum(axis=1)
+    mean = (vectors @ total[:, :, None])[:, :, 0] / np.where(size > 0, size, np.nan)
     last = np.where(known[:, :1], dots[:, :, 0], np.nan)
-    stacked = np.stack([last, np.where(empty, np.nan, most), np.where(empty, np.nan, mean)], axis=2)
+    stacked = np.stack([last, dots.max(axis=2), mean], axis=2)
     return np.asarray(stacked[row, column], np.float32)
 
 
@@ -89,14 +93,15 @@ def content_to_history(
     out = np.full((len(items), 2), np.nan, np.float32)
     if content is None:
         return out
-    bounds = np.searchsorted(row, np.arange(0, len(history) + CHUNK_USERS, CHUNK_USERS))
+    step = max(1, min(CHUNK_USERS, CHUNK_CELLS // content.shape[1]))
+    bounds = np.searchsorted(row, np.arange(0, len(history) + step, step))
     for at, (start, end) in enumerate(pairwise(bounds)):
         if start == end:
             continue
-        past = history[at * CHUNK_USERS : (at + 1) * CHUNK_USERS]
+        past = history[at * step : (at + 1) * step]
         mine = content[items[start:end]]
         entry_row = np.repeat(np.arange(end - start), np.diff(mine.indptr))
-        user = row[start:end][entry_row] - at * CHUNK_USERS
+        user = row[start:end][entry_row] - at * step
         for column, profile in enumerate((_mean_content(content, past[:, :1]), _mean_content(content, past))):
             products = mine.data * profile[user, mine.indices]
             out[start:end, column] = np.bincount(entry_row, weights=products, minlength=end - start)
