@@ -8,6 +8,8 @@ UV_VERSION := 0.13.9
 # Cached bytecode halves TensorFlow's import in every one of the nightly tasks.
 export PYTHONDONTWRITEBYTECODE :=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Threads that spin while they wait slow everything else on a busy machine.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: help setup demo airflow test test-slow lint format lock bench-quality clean
 

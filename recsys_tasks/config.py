@@ -235,7 +235,7 @@ class TwoTowerConfig(Section):
 
     dimensions: PositiveInt = 64
     """Size of every embedding and of both towers' outputs."""
-    history_length: PositiveInt = 20
+    history_length: PositiveInt = 50
     """Newest events of the user that enter the user tower."""
     max_item_values: PositiveInt = 16
     """Attribute values kept for an item (all attributes together)."""
@@ -263,7 +263,7 @@ class TwoTowerConfig(Section):
     """Passes over the examples of a cold training."""
     max_examples: PositiveInt = 4_000_000
     """A cold training uses at most this many examples, the newest."""
-    examples_per_user: PositiveInt = 200
+    examples_per_user: PositiveInt = 50
     """Newest target events used of one user in a cold training."""
     warm_start: WarmStartConfig = WarmStartConfig()
     """The warm chain."""

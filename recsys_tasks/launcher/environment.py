@@ -137,6 +137,8 @@ def _inherited() -> dict[str, str]:
             "PYTHONUNBUFFERED": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "GX_ANALYTICS_ENABLED": "false",
+            # Threads that wait for each other by spinning slow every other task of a busy machine many times over.
+            "OMP_WAIT_POLICY": "PASSIVE",
             "NO_PROXY": ",".join(filter(None, [LOCALHOST, kept.get("NO_PROXY", "")])),
             "no_proxy": ",".join(filter(None, [LOCALHOST, kept.get("no_proxy", "")])),
         }

@@ -73,7 +73,7 @@ def test_rows_do_not_depend_on_block_size_and_a_rerun_is_a_no_op(world, examples
     other = World(tmp_path, serving={"block_users": 37})
     small = Examples.open(build_examples(other.snapshot, other.timeline, other.windows()))
     pd.testing.assert_frame_equal(rows(small), rows(examples))
-    np.testing.assert_array_equal(small.X, examples.X)
+    np.testing.assert_allclose(small.X, examples.X, rtol=1e-5, atol=1e-6)  # matrix products round by their shape
 
 
 def test_events_from_the_gate_cutoff_on_change_nothing(world, examples, tmp_path):

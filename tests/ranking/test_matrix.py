@@ -62,15 +62,15 @@ def test_values_by_hand(world):
 
 
 def test_training_and_serving_rows_are_the_same(world):
-    """Any subset of columns, candidates and users gives the very numbers of the whole matrix."""
+    """Any subset of columns, candidates and users gives the numbers of the whole matrix, to the rounding of a product."""
     whole = feature_matrix(Block(world, world.source.block(np.array([0, 1]))))
     keep = np.array([[True, False, True], [False, True, True]])
     part = feature_matrix(Block(world, world.source.block(np.array([0, 1]))), light_names(world), keep)
     chosen = [whole.names.index(name) for name in part.names]
     kept = keep[whole.user_row, whole.column]
-    np.testing.assert_array_equal(part.X, whole.X[kept][:, chosen])
+    np.testing.assert_allclose(part.X, whole.X[kept][:, chosen], rtol=1e-6, atol=1e-6)
     alone = feature_matrix(Block(world, world.source.block(np.array([1]))))
-    np.testing.assert_array_equal(alone.X, whole.X[whole.user_row == 1])
+    np.testing.assert_allclose(alone.X, whole.X[whole.user_row == 1], rtol=1e-6, atol=1e-6)
 
 
 def test_many_users_span_chunks():
