@@ -62,7 +62,7 @@ def test_values_by_hand(world):
 
 
 def test_training_and_serving_rows_are_the_same(world):
-    """Any subset of columns, candidates and users gives the numbers of the whole matrix, to the rounding of a product."""
+    """Any subset of columns, candidates and users gives the numbers of the whole matrix, up to rounding."""
     whole = feature_matrix(Block(world, world.source.block(np.array([0, 1]))))
     keep = np.array([[True, False, True], [False, True, True]])
     part = feature_matrix(Block(world, world.source.block(np.array([0, 1]))), light_names(world), keep)
