@@ -312,7 +312,7 @@ class RankerConfig(Section):
     """Users sampled for each label window."""
     negatives_per_user: PositiveInt = 150
     """Sampled unclicked candidates of one user and window, weighted back."""
-    light_survivors: PositiveInt = 150
+    light_survivors: PositiveInt = 200
     """Candidates that the light ranker passes on."""
     light_trees: PositiveInt = 60
     """Trees of the light ranker."""
