@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     airflow = verbs.add_parser("airflow", help="Airflow with its UI on 127.0.0.1 until Ctrl-C")
     airflow.add_argument("--port", type=int, default=_UI_PORT, help="port of the UI; another one when it is taken")
     chosen = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     began = time.perf_counter()
 
     def say(line: str) -> None:

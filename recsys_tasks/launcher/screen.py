@@ -22,6 +22,19 @@ _REASONS = {
     "promoted": "promoted",
 }
 
+_LEDGER = (
+    "start",
+    "kept",
+    "new",
+    "archived",
+    "examples",
+    "replayed",
+    "drift",
+    "recall_before",
+    "recall_after",
+    "seconds",
+)
+
 
 def show(console: Console, result: DemoResult) -> None:
     """Print everything that the nights left behind."""
@@ -52,13 +65,12 @@ def _stages(result: DemoResult) -> Table:
 
 def _towers(result: DemoResult) -> RenderableType:
     rows = result.report.towers
-    names = list(dict.fromkeys(name for row in rows for name in _plain(row["ledger"])))[:9]
     table = Table(title="Warm-start ledger of the two-tower model", title_justify="left")
-    for name in ("learned before", *(n.replace("_", " ") for n in names)):
+    for name in ("learned before", *(n.replace("_", " ") for n in _LEDGER)):
         table.add_column(name, justify="right")
     for row in rows:
         ledger = _plain(row["ledger"])
-        table.add_row(str(row["learned_before"]), *(_cell(ledger.get(name)) for name in names))
+        table.add_row(str(row["learned_before"]), *(_cell(ledger.get(name)) for name in _LEDGER))
     return table
 
 

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from recsys_tasks.lake import Artifact, Lake
 
 Verdict = Literal["promote", "reject", "hold", "refuse"]
+SLICE = "slice:"
+"""Rules of guarded groups of users are named `slice:<group>`."""
 _WORST_FIRST: tuple[Verdict, ...] = ("refuse", "reject", "hold")
 
 
@@ -101,9 +103,20 @@ def conclude(
         context.as_of,
         decisive=[r.words for r in rules if not r.passed and r.leads_to == verdict],
         other=[r.words for r in rules if not r.passed and r.leads_to not in (verdict, None)],
-        passed=[r.words for r in rules if r.passed],
+        passed=[r.words for r in rules if r.passed and not r.name.startswith(SLICE)] + _slices_in_order(rules),
     )
     return GateDecision(context.as_of, challenger, champion, verdict, said, rules)
+
+
+def _slices_in_order(rules: tuple[RuleResult, ...]) -> list[str]:
+    """One sentence for all guarded groups that passed: dozens of them would bury the reason."""
+    passed = [r for r in rules if r.passed and r.name.startswith(SLICE) and r.value is not None]
+    if not passed:
+        return []
+    worst = min(passed, key=lambda r: r.value if r.value is not None else 0.0)
+    name = worst.name.removeprefix(SLICE)
+    words = f"the lowest is {name} with {worst.value:+.1%} (held when surely below {worst.bound:+.1%})"
+    return [f"{len(passed)} guarded groups of users, none surely worse off: {words}"]
 
 
 # --- in words -----------------------------------------------------------------------------------
@@ -131,7 +144,7 @@ def _paragraph(
     opening = _OPENING[verdict].format(
         challenger=challenger,
         over=f" over {champion}" if champion else " as the first release",
-        champion=champion or "no release (popularity lists)",
+        champion=champion or "no release (retrieval order)",
     )
     text = f"{opening}, judged on what users did from {start} up to, not including, {end}."
     if decisive:

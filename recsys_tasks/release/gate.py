@@ -18,7 +18,7 @@ import numpy as np
 from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import DataError
 from recsys_tasks.release.bootstrap import Bootstrap, paired_bootstrap
-from recsys_tasks.release.decision import GateContext, GateDecision, RuleResult, conclude
+from recsys_tasks.release.decision import SLICE, GateContext, GateDecision, RuleResult, conclude
 from recsys_tasks.release.evaluate import Evaluation
 
 
@@ -176,7 +176,7 @@ def _slice_result(name: str, drawn: Bootstrap, harmed: bool, rules: GateConfig) 
     low, high = drawn.interval(2 * rules.confidence - 1)
     words = f"users with {name} ({drawn.users}): {drawn.relative:+.1%}, interval {low:+.1%} to {high:+.1%} (held when "
     words += f"surely below {-rules.slice_bound:+.1%})"
-    return RuleResult(f"slice:{name}", -rules.slice_bound, _number(drawn.relative), not harmed, words, "hold")
+    return RuleResult(f"{SLICE}{name}", -rules.slice_bound, _number(drawn.relative), not harmed, words, "hold")
 
 
 # --- small things ------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def test_first_release_must_beat_popularity() -> None:
     assert judge(measured("r1", BASE), None).promotes
     decision = judge(measured("r1", BASE), None, baseline=measured("popularity", BASE + NOISE))
     assert decision.verdict == "reject" and failed(decision) == {"first_beats_popularity"}
-    assert "no release (popularity lists) stays" in decision.paragraph
+    assert "no release (retrieval order) stays" in decision.paragraph
 
 
 def test_later_release_must_not_fall_below_popularity() -> None:
