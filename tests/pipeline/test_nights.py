@@ -1,0 +1,113 @@
+"""Two nights of a small shop, whole and real: files, Great Expectations, TensorFlow, LightGBM, PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from recsys_tasks.errors import ValidationFailed
+from recsys_tasks.pipeline import Night, StageResult, run_all, run_on
+from recsys_tasks.sources.shop import Shop
+from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, running_shop
+
+Results = Mapping[str, StageResult]
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Night, Night, Shop, Results, Results]]:
+    with running_shop(tmp_path_factory.mktemp("nights")) as (config, first, second):
+        assert config.source.kind == "shop"
+        shop = Shop(config.source, first.environment.home)
+        shop.simulate(FIRST_NIGHT)
+        one = {result.stage: result for result in run_all(first)}
+        shown = rows(first, "SELECT user_id, item_id FROM recsys.recommendations ORDER BY user_id, rank")
+        shop.simulate_day(FIRST_NIGHT, shown.groupby("user_id").item_id.agg(list).to_dict())
+        two = {result.stage: result for result in run_all(second)}
+        yield first, second, shop, one, two
+
+
+def rows(night: Night, query: str, **values: object) -> pd.DataFrame:
+    with night.engine.connect() as connection:
+        return pd.read_sql_query(sa.text(query), connection, params=values)
+
+
+def lists(night: Night) -> pd.DataFrame:
+    return rows(night, "SELECT * FROM recsys.recommendations ORDER BY user_id, rank").drop(columns="sources")
+
+
+def test_every_active_user_has_a_list_that_says_why(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+    _, second, _, _, two = nights
+    found = lists(second)
+    assert set(found["as_of"]) == {SECOND_NIGHT}
+    assert found["user_id"].nunique() == two["publish"].rows > 300
+    assert (found.groupby("user_id")["item_id"].nunique() == 10).all()
+    assert found["score"].between(0, 1).all()
+    assert found["title"].str.len().gt(0).all() and found["reason"].notna().all()
+    served = rows(second, "SELECT release FROM recsys.publications WHERE current")["release"]
+    assert set(found["release"].fillna("")) == set(served.fillna(""))
+
+
+def test_the_second_night_starts_warm_and_reads_only_what_is_new(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
+    _, _, _, one, two = nights
+    assert one["extract"].figures["new_days"] == 42  # 5 January to 15 February
+    assert two["extract"].figures["new_days"] == 1
+    assert two["train_two_tower"].figures["start"] == "warm"
+    assert two["train_two_tower"].figures["lineage"] == one["train_two_tower"].figures["lineage"]
+
+
+def test_the_gate_decided_in_words_and_the_registry_agrees(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+    _, second, _, one, _ = nights
+    decisions = rows(second, "SELECT as_of, verdict, paragraph, challenger FROM recsys.gate_decisions ORDER BY id")
+    assert list(decisions["as_of"]) == [FIRST_NIGHT, SECOND_NIGHT]
+    assert decisions["paragraph"].str.contains("judged on what users did from").all()
+    promoted = decisions.loc[decisions["verdict"] == "promote", "challenger"].tolist()
+    assert second.registry.champion() == (promoted[-1] if promoted else None)
+    assert one["judge"].figures["ndcg@10"] < 0.9  # a perfect score would be a leak
+
+
+def test_an_unknown_user_gets_the_fallback(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+    _, second, *_ = nights
+    found = rows(second, "SELECT * FROM recsys.recommend('nobody', 10)")
+    assert len(found) == 10 and set(found["rung"]) == {"popularity"}
+
+
+def test_a_rerun_changes_nothing_that_readers_see(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+    first, second, *_ = nights
+    before = lists(second)
+    again = {r.stage: r for r in run_all(Night.open(second.config, second.environment, SECOND_NIGHT))}
+    assert again["extract"].reused and again["train_two_tower"].reused and again["train_ranker"].reused
+    assert again["precompute_shard.0"].figures["loaded"] == 0
+    pd.testing.assert_frame_equal(lists(second), before)
+    # an older night, run again, never takes readers back
+    for _ in run_all(Night.open(first.config, first.environment, FIRST_NIGHT)):
+        pass
+    pd.testing.assert_frame_equal(lists(second), before)
+
+
+def test_a_bad_batch_stops_the_night_and_a_corrected_one_is_really_read(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
+    _, second, shop, _, two = nights
+    before = lists(second)
+    shop.write_bad_batch(FIRST_NIGHT)
+    night = Night.open(second.config, second.environment, SECOND_NIGHT)
+    assert run_on(night, "extract").figures["changed_days"] == 1
+    with pytest.raises(ValidationFailed) as caught:
+        run_on(night, "freeze")
+    assert "events.unknown_item" in str(caught.value)
+    pd.testing.assert_frame_equal(lists(second), before)
+
+    shop.write_corrected_batch(FIRST_NIGHT)
+    file = second.environment.home / "shop" / "events" / f"{FIRST_NIGHT}.parquet"
+    shorter = pd.read_parquet(file).iloc[:-25]  # a correction: 25 rows were withdrawn
+    shorter.to_parquet(file)
+    corrected = {r.stage: r for r in run_all(Night.open(second.config, second.environment, SECOND_NIGHT))}
+    assert corrected["freeze"].rows == two["freeze"].rows - 25
+    assert corrected["train_two_tower"].artifact != two["train_two_tower"].artifact
+    assert corrected["publish"].figures["shown"] is True
+    assert set(lists(second)["publication_id"]) == {corrected["publish"].figures["publication"]}
