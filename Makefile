@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow test test-slow lint format lock bench-quality clean
+.PHONY: help setup demo airflow nights test test-slow lint format lock bench-quality clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,9 @@ demo: setup  ## three simulated nights through the real Airflow scheduler, then 
 
 airflow: setup  ## keep Airflow and its UI up on 127.0.0.1 until Ctrl-C
 	@$(BIN)/python -m recsys_tasks.launcher airflow
+
+nights: setup  ## chosen nights through Airflow, headless: make nights AS_OF="2026-11-21 2026-11-22"
+	@$(BIN)/python -m recsys_tasks.launcher nights $(AS_OF)
 
 test: setup  ## every test but the slow ones
 	@$(BIN)/python -m pytest -m "not slow"

@@ -1,4 +1,4 @@
-"""`python -m recsys_tasks.launcher demo | airflow`."""
+"""`python -m recsys_tasks.launcher demo | airflow | nights DATE …`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from recsys_tasks.clock import parse_day
 from recsys_tasks.config import read_environment
 from recsys_tasks.errors import RecsysError
 from recsys_tasks.launcher.demo import NightFailed, run_demo
+from recsys_tasks.launcher.nights import run_nights
 from recsys_tasks.launcher.screen import show
 from recsys_tasks.launcher.stack import Stack
 
@@ -26,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--home", type=Path, help="folder of the demo, made anew; default: build/demo")
     airflow = verbs.add_parser("airflow", help="Airflow with its UI on 127.0.0.1 until Ctrl-C")
     airflow.add_argument("--port", type=int, default=_UI_PORT, help="port of the UI; another one when it is taken")
+    nights = verbs.add_parser("nights", help="these nights through the scheduler, headless, then stop")
+    nights.add_argument("as_of", nargs="+", type=parse_day, help="YYYY-MM-DD, in the order to run")
     chosen = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     began = time.perf_counter()
@@ -36,11 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.verb == "demo":
             show(console, run_demo(say, chosen.home))
+        elif chosen.verb == "nights":
+            return 0 if run_nights(read_environment(), chosen.as_of, say) else 1
         else:
             _serve(console, chosen.port)
     except KeyboardInterrupt:
         console.print("stopped")
-        return 130 if chosen.verb == "demo" else 0
+        return 0 if chosen.verb == "airflow" else 130
     except (RecsysError, NightFailed, TimeoutError, RuntimeError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
