@@ -28,7 +28,8 @@ ENV AIRFLOW_HOME=/var/lib/nightshelf/airflow \
     RECSYS_HOME=/var/lib/nightshelf \
     RECSYS_CONFIG=/opt/nightshelf/include/recsys.yaml \
     PYTHONPATH=/opt/nightshelf \
-    TF_CPP_MIN_LOG_LEVEL=3
+    TF_CPP_MIN_LOG_LEVEL=3 \
+    OMP_WAIT_POLICY=PASSIVE
 
 USER nightshelf
 ENTRYPOINT ["airflow"]

@@ -96,6 +96,17 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def migrate() -> None:
+    """Bring the schema `recsys` up to date; RECSYS_DATABASE_URL, where set, must be its owner's."""
+    from recsys_tasks import database
+    from recsys_tasks.pipeline import local_environment
+
+    with _shown_errors(), local_environment() as environment:
+        database.migrate(database.owner_url(environment))
+        console.print(f"schema revision {database.current_revision(database.owner_url(environment))}")
+
+
 # --- running -----------------------------------------------------------------------------------
 
 

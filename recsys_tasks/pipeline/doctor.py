@@ -72,13 +72,24 @@ def _settings(environment: Environment) -> Finding:
 
 
 def _database(environment: Environment) -> Finding:
-    from recsys_tasks.database import create_engine, current_revision, database_url, owner_url, safe_url
+    from recsys_tasks.database import create_engine, database_url, owner_url, safe_url
     from recsys_tasks.pipeline.night import local_environment
 
     try:
         with local_environment() as running:
             url = database_url(running)
             create_engine(url).connect().close()
-            return Finding(True, f"database {safe_url(url)}, schema revision {current_revision(owner_url(running))}")
+            return Finding(True, f"database {safe_url(url)}, schema revision {_revision(owner_url(running))}")
     except RecsysError as error:
         return Finding(False, f"database: {error}")
+
+
+def _revision(url: str) -> str:
+    from sqlalchemy.exc import ProgrammingError
+
+    from recsys_tasks.database import current_revision
+
+    try:
+        return current_revision(url) or "none: run recsys migrate"
+    except ProgrammingError:
+        return "not readable by this role"

@@ -145,7 +145,9 @@ def mlflow_url(environment: Environment) -> str:
 
 @contextmanager
 def local_environment(home: Path | None = None) -> Iterator[Environment]:
-    """The environment with a running, migrated database: the configured one, or the embedded server for the while.
+    """The environment with a running database: the configured one, or the embedded server, migrated, for the while.
+
+    A configured database is migrated by `recsys migrate` alone: the pipeline's own role may not change the schema.
 
     `home` replaces RECSYS_HOME and lake, and then always uses an embedded server of its own.
     """
@@ -154,7 +156,6 @@ def local_environment(home: Path | None = None) -> Iterator[Environment]:
         changes = {"home": home.resolve(), "lake": str(home.resolve() / "lake"), "database_url": None}
         environment = environment.model_copy(update={**changes, "mlflow_url": None})
     if environment.database_url:
-        migrate(owner_url(environment))
         yield environment
         return
     running = is_running(environment.home)

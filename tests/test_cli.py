@@ -1,0 +1,54 @@
+"""The command line, as a person types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from recsys_tasks.cli import app
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = ("config", "doctor", "migrate", "run", "recommend", "publications", "releases", "rollback", "resume")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cli")
+
+
+def call(home: Path, *words: str) -> tuple[int, str]:
+    environment = {"RECSYS_HOME": str(home), "RECSYS_CONFIG": str(ROOT / "include" / "recsys.yaml"), "COLUMNS": "200"}
+    result = CliRunner().invoke(app, list(words), env=environment)
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(home: Path, command: str) -> None:
+    code, text = call(home, command, "--help")
+    assert code == 0 and "Usage" in text
+
+
+def test_config_check_prints_what_will_run_or_every_mistake(home: Path, tmp_path: Path) -> None:
+    code, text = call(home, "config", "check")
+    assert code == 0 and "objectives   purchase = purchase (weight 2)" in text
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(
+        "project: shop\nsource: {kind: files, events: e, items: i}\nobjectives: []\nnonsense: 1\nclock: 3\n"
+    )
+    code, text = call(home, "config", "check", str(broken))
+    assert code == 1 and "2 mistake(s)" in text and "nonsense" in text and "clock" in text
+
+
+def test_a_machine_that_runs_the_tests_passes_the_doctor(home: Path) -> None:
+    code, text = call(home, "doctor")
+    assert code == 0, text
+    assert "schema revision" in text
+
+
+def test_an_empty_home_answers_kindly(home: Path) -> None:
+    assert "run a night first" in call(home, "publications")[1]
+    assert "run a night first" in call(home, "recommend", "someone")[1]
+    code, text = call(home, "rollback", "--why", "a trial")
+    assert code == 1 and "expected:" in text and "todo:" in text
