@@ -308,7 +308,7 @@ class RankerConfig(Section):
     """none: the retrieval order is served."""
     windows: PositiveInt = 5
     """Label windows before the gate window."""
-    max_users_per_window: PositiveInt = 20_000
+    max_users_per_window: PositiveInt = 6_000
     """Users sampled for each label window."""
     negatives_per_user: PositiveInt = 150
     """Sampled unclicked candidates of one user and window, weighted back."""

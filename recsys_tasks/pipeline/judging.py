@@ -14,7 +14,7 @@ from recsys_tasks.config import config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.inputs import open_inputs, open_recommender
-from recsys_tasks.pipeline.learning import release_facts
+from recsys_tasks.pipeline.learning import NOT_DUE, ranker_due, release_facts
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.records import record_metrics
@@ -38,6 +38,8 @@ K = 10
 
 def judge(night: Night) -> Outcome:
     """Evaluate on [E, as_of), decide, move the alias, keep the decision."""
+    if not ranker_due(night):
+        return Outcome(None, 0, note=NOT_DUE)
     challenger = night.lake.require("release", _challenger_key(night))
     night.registry.reconcile(night.now, lambda release: _why_unusable(night, release))
     champion_id = night.registry.champion()

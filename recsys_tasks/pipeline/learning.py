@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from recsys_tasks.clock import Cutoffs
+from recsys_tasks.clock import Cutoffs, parse_day
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.inputs import embeddings_at, lineage_tonight, open_inputs, serving_tower
 from recsys_tasks.pipeline.night import Night
@@ -42,17 +42,41 @@ def freeze(night: Night) -> Outcome:
 
 def train_two_tower(night: Night) -> Outcome:
     """Advance the warm chain to every cutoff that tonight needs; record each version's ledger."""
-    from recsys_tasks.retrieval.two_tower import advance_chain
+    from recsys_tasks.retrieval.two_tower import advance_chain, tower_at
 
     wanted = sorted({c.learned_before for c in needed_cutoffs(night)})
+    if not _tower_due(night):
+        wanted.remove(night.tonight.learned_before)
     versions = advance_chain(night.snapshot, wanted, night.as_of)
     for version in versions:
         record_tower(night.engine, version.lineage, version.learned_before, version.artifact.reference, version.ledger)
-    newest = versions[-1]
+    newest = tower_at(night.lake, versions[-1].lineage, night.tonight.learned_before) or versions[-1]
     ledger = newest.ledger
     names = ("start", "kept", "new", "archived", "examples", "drift", "recall_before", "recall_after", "refresh_ok")
     figures = {"lineage": newest.lineage, **{name: ledger.get(name) for name in names}}
     return Outcome(newest.artifact, newest.artifact.rows, figures)
+
+
+def _tower_due(night: Night) -> bool:
+    """Whether tonight's version is wanted, or the newest one is young enough to serve."""
+    from recsys_tasks.retrieval.tower_versions import current_lineage, tower_at
+
+    lineage, tonight = current_lineage(night.lake, night.config, night.as_of), night.tonight.learned_before
+    newest = tower_at(night.lake, lineage, tonight) if lineage else None
+    if newest is None or newest.learned_before == tonight:
+        return True
+    return (tonight - newest.learned_before).days >= night.config.schedule.train_two_tower_every_days
+
+
+def ranker_due(night: Night) -> bool:
+    """Whether tonight trains and judges a ranker; always without a champion, and when it did so before."""
+    decided = [parse_day(key) for key in night.lake.keys("decision") if parse_day(key) <= night.as_of]
+    if not decided or decided[-1] == night.as_of or night.registry.champion() is None:
+        return True
+    return (night.as_of - decided[-1]).days >= night.config.schedule.train_ranker_every_days
+
+
+NOT_DUE = "not due tonight: the champion serves"
 
 
 def needed_cutoffs(night: Night) -> tuple[Cutoffs, ...]:
@@ -109,6 +133,8 @@ def build_examples(night: Night) -> Outcome:
     from recsys_tasks.ranking.examples import Window, label_windows
     from recsys_tasks.ranking.examples import build_examples as build
 
+    if not ranker_due(night):
+        return Outcome(None, 0, note=NOT_DUE)
     lineage = lineage_tonight(night)
     spans = zip(night.label_windows, label_windows(night.timeline), strict=True)
     windows = [Window(open_inputs(night, lineage, cutoffs), start, end) for cutoffs, (start, end) in spans]
@@ -120,6 +146,8 @@ def train_ranker(night: Night) -> Outcome:
     """A calibrated release from tonight's examples, registered as challenger."""
     from recsys_tasks.ranking.ranker import train_ranker as train
 
+    if not ranker_due(night):
+        return Outcome(None, 0, note=NOT_DUE)
     examples = night.lake.require("examples", night.as_of.isoformat())
     release = train(night.config, night.lake, examples, lineage=lineage_tonight(night))
     tags = {"as_of": night.as_of.isoformat(), "lineage": lineage_tonight(night), "mode": str(release.facts["mode"])}

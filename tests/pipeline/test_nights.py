@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -111,3 +112,19 @@ def test_a_bad_batch_stops_the_night_and_a_corrected_one_is_really_read(
     assert corrected["train_two_tower"].artifact != two["train_two_tower"].artifact
     assert corrected["publish"].figures["shown"] is True
     assert set(lists(second)["publication_id"]) == {corrected["publish"].figures["publication"]}
+
+
+def test_a_night_off_serves_with_the_champion_and_the_newest_tower(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
+    _, second, shop, _, _ = nights
+    shop.simulate_day(SECOND_NIGHT, {})
+    weekly = {"train_ranker_every_days": 7, "train_two_tower_every_days": 7}
+    config = second.config.model_copy(update={"schedule": second.config.schedule.model_copy(update=weekly)})
+    third = Night.open(config, second.environment, SECOND_NIGHT + timedelta(days=1))
+    found = {result.stage: result for result in run_all(third)}
+    assert third.registry.champion() is not None
+    for stage in ("build_examples", "train_ranker", "judge"):
+        assert found[stage].artifact.startswith("not due tonight")
+    assert found["train_two_tower"].artifact.split("/")[1].endswith(f".{SECOND_NIGHT}")
+    assert set(lists(third)["as_of"]) == {SECOND_NIGHT + timedelta(days=1)}
