@@ -100,14 +100,14 @@ def _list(result: DemoResult) -> Table:
 def _totals(result: DemoResult) -> RenderableType:
     nights = ", ".join(f"{night} {seconds:.0f} s" for night, seconds in result.nights)
     stages = sum(row["seconds"] for row in result.report.stages)
-    heaviest = max(result.peaks, key=lambda name: result.peaks[name], default="")
+    peaks = ", ".join(f"{name} {size / 2**30:.1f}" for name, size in result.peaks.items())
     current = next((p for p in result.report.publications if p["current"]), None)
     lists = f"{current['rows']:,} lists of {current['as_of']}" if current else "no lists"
     return Text(
         f"readers see: {lists}\n"
         f"time: {result.seconds:.0f} s, of which {result.ready_seconds:.0f} s until Airflow was up; nights: {nights}\n"
         f"stages themselves: {stages:.0f} s\n"
-        f"memory: {result.peak / 2**30:.1f} GiB at most (proportional set size of all processes), during {heaviest}\n"
+        f"memory: {result.peak / 2**30:.1f} GiB at most (PSS of all processes together); by DAG: {peaks}\n"
         f"home: {result.home}\n"
         f"see these runs in Airflow's UI: RECSYS_HOME={result.home} make airflow\n"
         f"ask for a list: RECSYS_HOME={result.home} .venv/bin/recsys recommend {result.report.user}"
