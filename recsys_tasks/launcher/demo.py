@@ -18,13 +18,13 @@ from recsys_tasks.database import EmbeddedServer, create_engine
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.launcher import report
 from recsys_tasks.launcher.api import wait_until
+from recsys_tasks.launcher.nights import FIRST, LAST
 from recsys_tasks.launcher.progress import Progress
 from recsys_tasks.launcher.stack import Stack
 from recsys_tasks.sources.shop import Shop
 
 HISTORY_DAYS = 56
 _NIGHT_SECONDS = 1800.0
-_FIRST, _LAST = "validate_data", "monitor_recommendations"
 
 
 class NightFailed(Exception):
@@ -93,8 +93,8 @@ def _night(
 ) -> tuple[date, float]:
     began = time.perf_counter()
     say(f"Night {number}, {night}: {words}")
-    run = stack.api.trigger(_FIRST, night.isoformat())
-    state = progress.follow(night, run, until=_LAST, seconds=_NIGHT_SECONDS)
+    run = stack.api.trigger(FIRST, night.isoformat())
+    state = progress.follow(night, run, until=LAST, seconds=_NIGHT_SECONDS)
     if state != "success":
         raise NightFailed(f"night {night} ended as {state}:\n" + progress.last_alert())
     seconds = time.perf_counter() - began
@@ -104,8 +104,8 @@ def _night(
 
 def _broken_night(night: date, engine: Engine, stack: Stack, progress: Progress, say: Callable[[str], None]) -> None:
     before, known = report.published_night(engine), len(report.alerts(engine))
-    run = stack.api.trigger(_FIRST, night.isoformat())
-    state = progress.follow(night, run, until=_LAST, seconds=_NIGHT_SECONDS)
+    run = stack.api.trigger(FIRST, night.isoformat())
+    state = progress.follow(night, run, until=LAST, seconds=_NIGHT_SECONDS)
     if state != "failed":
         raise NightFailed(f"the broken batch of {night} was not refused: {state}")
     wait_until(lambda: len(report.alerts(engine)) > known, 90, "the alert of the broken batch")
