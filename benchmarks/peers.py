@@ -15,6 +15,7 @@ import pandas as pd
 import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import TFIDFRecommender
+from scipy.linalg.lapack import spotrf, spotri
 from threadpoolctl import threadpool_limits
 
 DEPTH = 100
@@ -87,8 +88,11 @@ def ease(world: World) -> np.ndarray:
     """EASE's closed form (Steck 2019), regularisation 500, on the binary matrix."""
     gram = (world.binary.T @ world.binary).toarray().astype(np.float32)
     gram[np.diag_indices_from(gram)] += 500
+    # By Cholesky: a third of a general inverse's work, the same matrix.
     with threadpool_limits(2, "blas"):
-        inverse = np.linalg.inv(gram)
+        inverse, fault = spotri(spotrf(gram, lower=1)[0], lower=1)
+    assert fault == 0
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0)
     return world.binary[world.rows] @ weights
