@@ -379,7 +379,7 @@ class ServingConfig(Section):
     """Further items kept for topping up."""
     shards: PositiveInt = 4
     """Tasks among which the users are divided."""
-    block_users: PositiveInt = 2048
+    block_users: PositiveInt = 512
     """Users handled at once within a shard."""
     similar_items: NonNegativeInt = 20
     """Neighbours published for each item; 0: none."""

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recsys_tasks import schema
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.features.definitions import Family, Feature, Source, catalogue
+from recsys_tasks.features.tables import TableWriter
 from recsys_tasks.features.windows import Tables, median_price, pairs_of, tables_at
 from recsys_tasks.lake import Artifact
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -25,7 +24,7 @@ FAMILY_KEYS: dict[Family, tuple[str, ...]] = {
 
 
 def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
-    """Write user.parquet, item.parquet and pair.parquet (keys int32, features float32, sorted by key).
+    """Write user, item and pair features as Parquet (keys int32, features float32, sorted by key) and as arrays.
 
     Counts come from rows before `cutoffs.learned_before`; pairs and recencies from the user's own
     rows before `cutoffs.history_before`. A rerun on the same inputs returns the artifact it finds.
@@ -40,11 +39,14 @@ def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
     try:
         tables = tables_at(config, cutoffs, _events(connection, snapshot, cutoffs), _items(snapshot))
         with lake.writing("features", key, inputs=inputs, config=settings) as draft:
+            sizes = {"user": snapshot.n_users, "item": snapshot.n_items}
             for family, keys in FAMILY_KEYS.items():
-                table = _typed(connection.to_pyarrow(family_expression(config, family, tables)), keys)
-                pq.write_table(table, draft.path / f"{family}.parquet", compression="zstd")
-                draft.rows += table.num_rows
-                draft.facts[family] = {"rows": table.num_rows, "features": table.num_columns - len(keys)}
+                expression = _typed(family_expression(config, family, tables), keys)
+                connection.to_parquet(expression, draft.path / f"{family}.parquet", compression="zstd")
+                with TableWriter(draft.path, family, keys, sizes) as writer:
+                    writer.copy(draft.path / f"{family}.parquet")
+                draft.rows += writer.rows
+                draft.facts[family] = {"rows": writer.rows, "features": len(writer.names)}
     finally:
         connection.disconnect()
     assert draft.artifact is not None
@@ -97,7 +99,6 @@ def _aggregate(source: Source, features: Sequence[Feature], keys: Sequence[str],
     return rows.group_by(list(keys)).aggregate(**{feature.name: feature.build(rows) for feature in features})
 
 
-def _typed(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+def _typed(table: ir.Table, keys: Sequence[str]) -> ir.Table:
     """Keys as int32, features as float32 with nulls kept."""
-    fields = [(name, pa.int32() if name in keys else pa.float32()) for name in table.column_names]
-    return table.cast(pa.schema(fields))
+    return table.cast({name: "int32" if name in keys else "float32" for name in table.columns})

@@ -1,39 +1,72 @@
-"""Features, opened: dense arrays by key for users and items, a sorted table for pairs."""
+"""Features, written once and opened as memory-mapped arrays: by key for users and items, ragged for pairs.
+
+The rows stand beside the arrays as Parquet, as the engine wrote them, for people and other engines.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import kernel
 from recsys_tasks.lake import Artifact
 
 Floats = npt.NDArray[np.float32]
+Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class PairTable:
     """Features of user-item pairs with history.
 
-    `codes`: user_key * n_items + item_key, sorted, `[p] int64`; `values`: `[p, fp] float32`.
+    User u's pairs are [offsets[u], offsets[u + 1]) of `items [p] int32` (ascending) and `values [p, fp] float32`.
     """
 
-    codes: npt.NDArray[np.int64]
+    offsets: Longs
+    items: Keys
     values: Floats
-    n_items: int
 
     def gather(self, user_keys: Keys, item_keys: Keys) -> Floats:
         """Features of the pairs (user_keys[r], item_keys[r]), `[r, fp] float32`; NaN without history."""
-        if not len(self.codes):
-            return np.full((len(user_keys), self.values.shape[1]), np.nan, np.float32)
-        wanted = user_keys.astype(np.int64) * self.n_items + item_keys
-        place = np.minimum(np.searchsorted(self.codes, wanted), len(self.codes) - 1)
-        gathered = self.values[place]
-        gathered[self.codes[place] != wanted] = np.nan
-        return gathered
+        out: Floats = np.empty((len(user_keys), self.values.shape[1]), np.float32)
+        self.fill(user_keys, item_keys, out)
+        return out
+
+    def fill(self, user_keys: Keys, item_keys: Keys, out: Floats) -> None:
+        """The same, into `out`."""
+        _fill_pairs(self.offsets, self.items, self.values, user_keys, item_keys, out)
+
+
+@kernel
+def _fill_pairs(offsets: Longs, items: Keys, values: Floats, users: Keys, wanted: Keys, out: Floats) -> None:
+    for row in range(len(users)):
+        user, item = users[row], wanted[row]
+        low = high = np.int64(0)
+        if user < len(offsets) - 1:
+            low, high = offsets[user], offsets[user + 1]
+        stop = high
+        while low < high:
+            middle = (low + high) // 2
+            if items[middle] < item:
+                low = middle + 1
+            else:
+                high = middle
+        if low < stop and items[low] == item:
+            for column in range(out.shape[1]):
+                out[row, column] = values[low, column]
+        else:
+            for column in range(out.shape[1]):
+                out[row, column] = np.nan
 
 
 @dataclass(frozen=True)
@@ -48,34 +81,96 @@ class FeatureTables:
     pair_names: tuple[str, ...]
 
     @classmethod
-    def open(cls, artifact: Artifact, n_users: int, n_items: int) -> FeatureTables:
-        """Read a `features` artifact. Raises ArtifactError when a file is missing."""
-        user_names, users, user_values = _read(artifact, "user", 1)
-        item_names, items, item_values = _read(artifact, "item", 1)
-        pair_names, pairs, pair_values = _read(artifact, "pair", 2)
-        codes = pairs[0].astype(np.int64) * n_items + pairs[1]
+    def open(cls, artifact: Artifact) -> FeatureTables:
+        """Memory-map a `features` artifact. Raises ArtifactError when a file is missing."""
+        names = {family: tuple(json.loads(artifact.file(f"{family}.json").read_text())) for family in _FAMILIES}
+        values = {family: _mapped(artifact, f"{family}.f32", np.float32, len(names[family])) for family in _FAMILIES}
+        offsets = np.load(artifact.file("pair_offsets.npy"), mmap_mode="r")
         return cls(
-            user=_dense(users[0], user_values, n_users),
-            item=_dense(items[0], item_values, n_items),
-            pair=PairTable(codes, pair_values, n_items),
-            user_names=user_names,
-            item_names=item_names,
-            pair_names=pair_names,
+            user=values["user"],
+            item=values["item"],
+            pair=PairTable(offsets, _mapped(artifact, "pair_items.i32", np.int32), values["pair"]),
+            user_names=names["user"],
+            item_names=names["item"],
+            pair_names=names["pair"],
         )
 
 
-def _read(artifact: Artifact, family: str, n_keys: int) -> tuple[tuple[str, ...], list[Keys], Floats]:
-    """Feature names, key columns, and values `[rows, f] float32` of one family."""
-    table = pq.read_table(artifact.file(f"{family}.parquet"))
-    names = table.column_names
-    keys = [table[name].to_numpy() for name in names[:n_keys]]
-    values = np.empty((table.num_rows, len(names) - n_keys), np.float32)
-    for column, name in enumerate(names[n_keys:]):
-        values[:, column] = table[name].to_numpy()
-    return tuple(names[n_keys:]), keys, values
+_FAMILIES = ("user", "item", "pair")
 
 
-def _dense(keys: Keys, values: Floats, rows: int) -> Floats:
-    dense = np.full((rows, values.shape[1]), np.nan, np.float32)
-    dense[keys] = values
+def _mapped(artifact: Artifact, name: str, kind: Any, width: int | None = None) -> npt.NDArray[Any]:
+    """`[rows]`, or `[rows, width]`, of a flat file; an empty file is an empty array."""
+    path = artifact.file(name)
+    flat: npt.NDArray[Any] = np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
+    return flat if width is None else flat.reshape(-1, width) if width else np.empty((0, 0), kind)
+
+
+BATCH_ROWS = 500_000
+
+
+class TableWriter:
+    """Turns one family's Parquet rows, which are sorted by key, into arrays beside them, a batch at a time.
+
+    `sizes`: how many user and item keys there are.
+    """
+
+    def __init__(self, folder: Path, family: str, keys: Sequence[str], sizes: Mapping[str, int]) -> None:
+        self.rows = 0
+        self.names: tuple[str, ...] = ()
+        self._folder, self._family, self._keys, self._sizes = folder, family, keys, sizes
+        self._values = (folder / f"{family}.f32").open("wb")
+        self._items = (folder / "pair_items.i32").open("wb") if family == "pair" else None
+        self._counts = np.zeros(sizes["user"], np.int64)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def copy(self, rows: Path) -> None:
+        """Read the rows: key columns, then features."""
+        file = pq.ParquetFile(rows)
+        self.names = tuple(name for name in file.schema_arrow.names if name not in self._keys)
+        (self._folder / f"{self._family}.json").write_text(json.dumps(self.names))
+        for batch in file.iter_batches(BATCH_ROWS):
+            self._write(batch)
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        values: Floats = np.empty((batch.num_rows, len(self.names)), np.float32)
+        for column, name in enumerate(self.names):
+            values[:, column] = batch[name].to_numpy(zero_copy_only=False)
+        keys = batch[self._keys[0]].to_numpy()
+        if self._items is None:
+            self._pad(int(keys[0]) if len(keys) else self._filled)
+            values = _spread(keys - self._filled, values)
+        else:
+            batch[self._keys[1]].to_numpy().tofile(self._items)
+            self._counts += np.bincount(keys, minlength=len(self._counts))
+        values.tofile(self._values)
+        self.rows += batch.num_rows
+
+    @property
+    def _filled(self) -> int:
+        """Rows of a dense table so far, unknown keys included."""
+        return self._values.tell() // (4 * max(len(self.names), 1))
+
+    def _pad(self, key: int) -> None:
+        np.full((max(key - self._filled, 0), len(self.names)), np.nan, np.float32).tofile(self._values)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._items is None:
+            self._pad(self._sizes[self._family])
+        else:
+            self._items.close()
+            np.save(self._folder / "pair_offsets.npy", np.concatenate([[0], np.cumsum(self._counts)]))
+        self._values.close()
+
+
+def _spread(places: npt.NDArray[np.int32], values: Floats) -> Floats:
+    """Rows at their places, NaN between them."""
+    if not len(places):
+        return values
+    dense: Floats = np.full((int(places[-1]) + 1, values.shape[1]), np.nan, np.float32)
+    dense[places] = values
     return dense

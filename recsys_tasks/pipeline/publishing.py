@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ServingError
+from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, code_version
 from recsys_tasks.pipeline.inputs import embeddings_at, open_inputs, open_recommender, serving_tower, tables_at
 from recsys_tasks.pipeline.learning import served_lineage
@@ -79,7 +80,7 @@ def prepare_publication(night: Night) -> Outcome:
         contents,
     )
     figures = {"publication": publication.id, "release": spec.release, "tower": spec.tower_version}
-    return Outcome(_write_plan(night, plan), len(users), figures)
+    return Outcome(_write_plan(night, plan, users), len(users), figures)
 
 
 def _champion(night: Night) -> Artifact | None:
@@ -129,13 +130,14 @@ def eligible_items(night: Night) -> npt.NDArray[np.bool_]:
     return eligible
 
 
-def _write_plan(night: Night, plan: Plan) -> Artifact:
+def _write_plan(night: Night, plan: Plan, users: Keys) -> Artifact:
     key, inputs = night.as_of.isoformat(), {**plan.contents, "publication": str(plan.publication_id)}
     found = night.lake.find(PLAN, key, night.lake.fingerprint(PLAN, key, inputs, _settings(night)))
     if found is not None and night.lake.newest(PLAN, key) == found:
         return found
     with night.lake.writing(PLAN, key, inputs=inputs, config=_settings(night)) as draft:
         (draft.path / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
+        np.save(draft.path / "users.npy", users)
         draft.rows = 1
     assert draft.artifact is not None
     return draft.artifact
@@ -146,10 +148,16 @@ def read_plan(night: Night) -> Plan:
     return Plan(**json.loads(night.lake.require(PLAN, night.as_of.isoformat()).file("plan.json").read_text()))
 
 
+def planned_users(night: Night) -> Keys:
+    """`[n]`: every user of tonight's plan, sorted."""
+    users: Keys = np.load(night.lake.require(PLAN, night.as_of.isoformat()).file("users.npy"))
+    return users
+
+
 def precompute_one(night: Night, shard: int) -> Outcome:
     """Compute one shard's lists and load them into the unpublished publication."""
     plan = read_plan(night)
-    users = active_users(night.snapshot, night.config, night.tonight)
+    users = planned_users(night)
     index = night.lake.get(plan.index)
     inputs = open_inputs(night, plan.lineage, night.tonight, index)
     release = night.lake.get(plan.release) if plan.release else None
@@ -163,6 +171,7 @@ def precompute_one(night: Night, shard: int) -> Outcome:
         eligible=eligible_items(night),
         inputs=plan.contents,
         settings=_settings(night),
+        threads=night.config.resources.threads,
     )
     publication = read_publication(night.engine, plan.publication_id)
     loaded = load_lists(night.engine, publication, read_lists(artifact), shard)

@@ -6,12 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking._similarity import vectors_of
-from recsys_tasks.ranking.inputs import Vectors
+from recsys_tasks.kernels import dot, kernel
+from recsys_tasks.ranking._columns import read_history
+from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.schema import REASONS, SOURCES
 
-Items = npt.NDArray[np.int32]
 Places = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+Ranks = npt.NDArray[np.int16]
+Codes = npt.NDArray[np.int8]
+Masks = npt.NDArray[np.int16]
+Words = npt.NDArray[np.int32]
 
 _REASON_OF = {
     "two_tower": "for_you",
@@ -22,53 +28,91 @@ _REASON_OF = {
     "fresh": "new",
 }
 _BY_SOURCE = np.array([REASONS.index(_REASON_OF[source]) for source in SOURCES], np.int8)
-_CHUNK = 512
+_AGAIN, _BECAUSE, _FOR_YOU, _PROMOTED = map(REASONS.index, ("again", "because_of", "for_you", "promoted"))
+_OWN = SOURCES.index("own_history")
 
 
-def source_masks(ranks: npt.NDArray[np.int16], column: Places) -> npt.NDArray[np.int16]:
-    """`[n, k]`: bit s is set where generator s named the item; 0 on pads (column -1)."""
-    named = np.take_along_axis(ranks, np.maximum(column, 0)[:, :, None], axis=1) >= 0
-    bits = (named * (1 << np.arange(len(SOURCES)))).sum(axis=2)
-    return np.where(column >= 0, bits, 0).astype(np.int16)
+def explained(
+    items: Keys, column: Places, promoted: Bools, ranks: Ranks, history: Keys, inputs: RankingInputs
+) -> tuple[Masks, Codes, Words]:
+    """`[n, k]` each: bit mask of the generators that named the item, index into schema.REASONS, anchor item or -1.
 
-
-def reasons(
-    items: Items,
-    column: Places,
-    promoted: npt.NDArray[np.bool_],
-    ranks: npt.NDArray[np.int16],
-    history: npt.NDArray[np.int32],
-    embeddings: Vectors,
-) -> tuple[npt.NDArray[np.int8], Items]:
-    """`[n, k]` indices into schema.REASONS (0 on pads) and the anchor items (-1 where the reason has none).
-
-    The generator that put the item highest gives the reason; an item of the user's own history is `again`, whoever
-    named it. `because_of` is anchored on the nearest history item in tower space, and is `for_you` without one.
+    `items`, `column` (place among the candidates, -1 for none), `promoted`: `[n, k]`; `ranks [n, c, g]`; `history
+    [n, L]`, newest first. The generator that put the item highest gives the reason; an item of the user's own history
+    is `again`, whoever named it. `because_of` is anchored on the nearest history item in tower space, and is
+    `for_you` without one. Pads have 0, 0 and -1.
     """
-    among = np.take_along_axis(ranks, np.maximum(column, 0)[:, :, None], axis=1)
-    strongest = np.argmin(np.where(among >= 0, among, np.iinfo(np.int16).max), axis=2)
-    reason = _BY_SOURCE[strongest]
-    own = (items[:, :, None] == history[:, None, :]).any(axis=2) | (among[:, :, SOURCES.index("own_history")] >= 0)
-    reason[own] = REASONS.index("again")
-    because = (reason == REASONS.index("because_of")) & (column >= 0) & ~promoted
-    anchor = np.where(because, _nearest(items, because, history, embeddings), np.int32(-1))
-    reason[because & (anchor < 0)] = REASONS.index("for_you")
-    reason[promoted] = REASONS.index("promoted")
-    reason[items < 0] = 0
-    return reason, anchor.astype(np.int32)
+    sources, codes = np.zeros(items.shape, np.int16), np.zeros(items.shape, np.int8)
+    anchors: Words = np.full(items.shape, -1, np.int32)
+    vectors = inputs.embeddings.item_vectors
+    _explain(items, column, promoted, ranks, history, inputs.item_place, vectors, _BY_SOURCE, sources, codes, anchors)
+    return sources, codes, anchors
 
 
-def _nearest(items: Items, wanted: npt.NDArray[np.bool_], history: Items, embeddings: Vectors) -> Items:
-    """`[n, k]`: the history item with the largest dot, where wanted; -1 elsewhere and without vectors."""
-    out = np.full(items.shape, -1, np.int32)
-    rows: Keys = np.flatnonzero(wanted.any(axis=1)).astype(np.int32)
-    for start in range(0, len(rows), _CHUNK):
-        part = rows[start : start + _CHUNK]
-        past = vectors_of(embeddings.item_keys, embeddings.item_vectors, history[part])
-        mine = vectors_of(embeddings.item_keys, embeddings.item_vectors, items[part])
-        dots = mine @ past.transpose(0, 2, 1)
-        dots[np.isnan(dots)] = -np.inf
-        best = dots.argmax(axis=2)
-        found = np.take_along_axis(history[part], best, axis=1)
-        out[part] = np.where(np.isfinite(dots.max(axis=2)), found, -1)
-    return np.where(wanted, out, np.int32(-1))
+@kernel
+def _explain(
+    items: Keys,
+    column: Places,
+    promoted: Bools,
+    ranks: Ranks,
+    history: Keys,
+    place: Words,
+    vectors: Floats,
+    by_source: Codes,
+    sources: Masks,
+    codes: Codes,
+    anchors: Words,
+) -> None:
+    length, depth = history.shape[1], vectors.shape[1]
+    past, kept = np.empty((length, depth), np.float32), np.empty(length, np.int32)
+    for u in range(len(items)):
+        known = -1  # the history's vectors are read for the first item that needs them
+        for k in range(items.shape[1]):
+            item = items[u, k]
+            if item < 0:
+                continue
+            strongest = -1
+            if column[u, k] >= 0:
+                sources[u, k], strongest = _named(ranks[u, column[u, k]])
+            code = by_source[max(strongest, 0)]
+            if promoted[u, k]:
+                code = _PROMOTED
+            elif (sources[u, k] >> _OWN) & 1 == 1 or _holds(history[u], item):
+                code = _AGAIN
+            elif code == _BECAUSE:
+                if known < 0:
+                    known = read_history(history[u], place, vectors, past, kept)
+                mine = place[item]
+                if mine >= 0 and known > 0:
+                    anchors[u, k] = kept[_nearest(vectors[mine], past, known)]
+                else:
+                    code = _FOR_YOU
+            codes[u, k] = code
+
+
+@kernel
+def _named(ranks: Ranks) -> tuple[int, int]:
+    """Bits of the generators that named an item, and the one that put it highest (-1: none did)."""
+    mask, strongest = 0, -1
+    for g in range(len(ranks)):
+        if ranks[g] >= 0:
+            mask |= 1 << g
+            if strongest < 0 or ranks[g] < ranks[strongest]:
+                strongest = g
+    return mask, strongest
+
+
+@kernel
+def _holds(history: Keys, item: np.int32) -> bool:
+    return bool((history == item).any())
+
+
+@kernel
+def _nearest(vector: Floats, past: Floats, known: int) -> int:
+    """The row of `past` with the largest dot, the first of equal ones."""
+    best, most = 0, np.float32(-np.inf)
+    for h in range(known):
+        near = dot(vector, past[h])
+        if near > most:
+            best, most = h, near
+    return best

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from recsys_tasks.config import config_hash
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import forget_pages
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval.candidates import Candidates, Searcher, open_candidate_source
 from recsys_tasks.retrieval.embeddings import Embeddings
@@ -51,6 +53,9 @@ class Source(Protocol):
     def newest_items(self, user_keys: Keys) -> Keys:
         """`[n, L]`: each user's newest distinct items, newest first, -1 pads."""
 
+    def release(self) -> None:
+        """Give back the memory of the users looked up so far."""
+
 
 @dataclass(frozen=True)
 class RankingInputs:
@@ -66,6 +71,30 @@ class RankingInputs:
     embeddings: Vectors
     content: sparse.csr_matrix | None
     hash: str
+
+    @cached_property
+    def item_place(self) -> npt.NDArray[np.int32]:
+        """`[n_items]`: row of each item's vector, -1 where it has none."""
+        known = self.embeddings.item_keys
+        size = max(len(self.tables.item), int(known[-1]) + 1 if len(known) else 0)
+        place: npt.NDArray[np.int32] = np.full(size, -1, np.int32)
+        place[known] = np.arange(len(known))
+        return place
+
+    def user_vectors(self, users: Keys) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """`[n, d]` vectors, and `[n]` whether the user has one (else the row means nothing)."""
+        known = self.embeddings.user_keys
+        if not len(known):
+            return np.zeros((len(users), self.embeddings.user_vectors.shape[1]), np.float32), np.zeros(len(users), bool)
+        place = np.minimum(np.searchsorted(known, users), len(known) - 1)
+        return np.asarray(self.embeddings.user_vectors[place], np.float32), known[place] == users
+
+    def release(self) -> None:
+        """Give back the memory of the users looked up so far: what grows with users is read from the disk's cache."""
+        pair = self.tables.pair
+        forget_pages(self.tables.user, pair.offsets, pair.items, pair.values)
+        forget_pages(self.embeddings.user_keys, self.embeddings.user_vectors)
+        self.source.release()
 
 
 def open_inputs(
@@ -95,7 +124,7 @@ def open_inputs(
     return RankingInputs(
         cutoffs=cutoffs,
         source=source,
-        tables=FeatureTables.open(features, snapshot.n_users, snapshot.n_items),
+        tables=FeatureTables.open(features),
         embeddings=embeddings,
         content=content if content.nnz else None,
         hash=config_hash(str(cutoffs), *(artifact.content for artifact in artifacts)),

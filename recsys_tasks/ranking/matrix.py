@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.errors import ArtifactError, offenders
-from recsys_tasks.ranking import _similarity
+from recsys_tasks.ranking import _columns
 from recsys_tasks.ranking.inputs import Candidates, RankingInputs
 from recsys_tasks.schema import SOURCES
 
@@ -54,28 +54,23 @@ class Block:
         return self.inputs.source.newest_items(self.candidates.users)
 
     @cached_property
-    def tower_scores(self) -> Floats:
-        """`[n, c]`: dot of user and item vector; NaN on pads and where either has none."""
-        return _similarity.user_scores(self.inputs.embeddings, self.candidates.users, self.candidates.items)
+    def tower_standing(self) -> tuple[Floats, Floats]:
+        """`[n, c]` each: rank by dot of user and item vector, and the dot standardised; NaN where either has none."""
+        inputs, users, items = self.inputs, self.candidates.users, self.candidates.items
+        vectors, known = inputs.user_vectors(users)
+        dots, ranks, standard = (np.empty(items.shape, np.float32) for _ in range(3))
+        _columns.dots(vectors, known, items, inputs.item_place, inputs.embeddings.item_vectors, dots)
+        _columns.standing(dots, ABSENT_RANK, ranks, standard)
+        return ranks, standard
 
 
-@dataclass(frozen=True)
 class _Rows:
-    block: Block
-    row: Ints
-    column: Ints
+    """The rows that a matrix is made of."""
 
-    @property
-    def users(self) -> npt.NDArray[np.int32]:
-        return self.block.candidates.users[self.row]
-
-    @property
-    def items(self) -> npt.NDArray[np.int32]:
-        return self.block.candidates.items[self.row, self.column]
-
-    def take(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """`[rows, …]` of an `[n, c, …]` array."""
-        return values[self.row, self.column]
+    def __init__(self, block: Block, row: Ints, column: Ints) -> None:
+        self.block, self.row, self.column = block, row, column
+        self.users = block.candidates.users[row]
+        self.items = block.candidates.items[row, column]
 
 
 def feature_matrix(block: Block, names: Sequence[str] | None = None, keep: Bools | None = None) -> FeatureMatrix:
@@ -93,8 +88,14 @@ def feature_matrix(block: Block, names: Sequence[str] | None = None, keep: Bools
     for group in _GROUPS.values():
         offered = [(at, name) for at, name in enumerate(group.names(block.inputs)) if name in place]
         if offered:
-            values = group.values(rows)
-            X[:, _span([place[name] for _, name in offered])] = values[:, _span([at for at, _ in offered])]
+            target, chosen = [place[name] for _, name in offered], [at for at, _ in offered]
+            width = len(group.names(block.inputs))
+            if chosen == list(range(width)) and target == list(range(target[0], target[0] + width)):
+                group.fill(rows, X[:, target[0] : target[0] + width])
+            else:
+                values = np.empty((len(row), width), np.float32)
+                group.fill(rows, values)
+                X[:, target] = values[:, chosen]
             found.update(name for _, name in offered)
     _all_found(wanted, found, block.inputs)
     return FeatureMatrix(wanted, X, row, column)
@@ -108,12 +109,6 @@ def column_names(inputs: RankingInputs) -> tuple[str, ...]:
 def light_names(inputs: RankingInputs) -> tuple[str, ...]:
     """Columns that cost a lookup: what the light ranker sees."""
     return tuple(name for key in ("lists", "item", "pair", "tower") for name in _GROUPS[key].names(inputs))
-
-
-def _span(columns: list[int]) -> slice | list[int]:
-    """Neighbouring columns as a slice, which copies several times faster than a list."""
-    first, size = columns[0], len(columns)
-    return slice(first, first + size) if columns == list(range(first, first + size)) else columns
 
 
 def _all_found(wanted: Sequence[str], found: set[str], inputs: RankingInputs) -> None:
@@ -130,46 +125,45 @@ def _all_found(wanted: Sequence[str], found: set[str], inputs: RankingInputs) ->
 # --- the column groups ---------------------------------------------------------------------------
 
 
-def _user(rows: _Rows) -> Floats:
-    return rows.block.inputs.tables.user[rows.users]
+def _user(rows: _Rows, out: Floats) -> None:
+    _columns.by_key(rows.block.inputs.tables.user, rows.users, out)
 
 
-def _item(rows: _Rows) -> Floats:
-    return rows.block.inputs.tables.item[rows.items]
+def _item(rows: _Rows, out: Floats) -> None:
+    _columns.by_key(rows.block.inputs.tables.item, rows.items, out)
 
 
-def _pair(rows: _Rows) -> Floats:
-    return rows.block.inputs.tables.pair.gather(rows.users, rows.items)
+def _pair(rows: _Rows, out: Floats) -> None:
+    rows.block.inputs.tables.pair.fill(rows.users, rows.items, out)
 
 
 def _list_names(inputs: RankingInputs) -> list[str]:
     return [*(f"{s}_rank" for s in SOURCES), *(f"{s}_score" for s in SOURCES), "sources", "fused_rank"]
 
 
-def _lists(rows: _Rows) -> Floats:
-    ranks = rows.take(rows.block.candidates.ranks).astype(np.float32)
-    absent = ranks < 0
-    named = (~absent).sum(axis=1, dtype=np.float32)
-    ranks = np.where(absent, ABSENT_RANK, np.minimum(ranks, ABSENT_RANK - 1))
-    scores = np.where(absent, np.nan, rows.take(rows.block.candidates.scores))
-    return np.column_stack([ranks, scores, named, rows.column]).astype(np.float32)
+def _lists(rows: _Rows, out: Floats) -> None:
+    candidates = rows.block.candidates
+    _columns.lists(rows.row, rows.column, candidates.ranks, candidates.scores, ABSENT_RANK, out)
 
 
-def _tower(rows: _Rows) -> Floats:
-    scores = rows.block.tower_scores
-    order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), axis=1, kind="stable")
-    ranks = np.empty_like(scores)
-    np.put_along_axis(ranks, order, np.arange(scores.shape[1], dtype=np.float32)[None, :], axis=1)
-    ranks[np.isnan(scores)] = ABSENT_RANK
-    return np.column_stack([rows.take(ranks), rows.take(_similarity.standardised(scores))]).astype(np.float32)
+def _tower(rows: _Rows, out: Floats) -> None:
+    _columns.pick(rows.row, rows.column, *rows.block.tower_standing, out)
 
 
-def _similar(rows: _Rows) -> Floats:
-    return _similarity.to_history(rows.block.inputs.embeddings, rows.block.history, rows.row, rows.items)
+def _similar(rows: _Rows, out: Floats) -> None:
+    inputs = rows.block.inputs
+    vectors = inputs.embeddings.item_vectors
+    _columns.to_history(rows.row, rows.items, rows.block.history, inputs.item_place, vectors, out)
 
 
-def _content(rows: _Rows) -> Floats:
-    return _similarity.content_to_history(rows.block.inputs.content, rows.block.history, rows.row, rows.items)
+def _content(rows: _Rows, out: Floats) -> None:
+    content = rows.block.inputs.content
+    if content is None:
+        out[:] = np.nan
+        return
+    parts = (content.data, content.indices, content.indptr)
+    profile = np.zeros((content.shape[1], 2), np.float32)
+    _columns.content_to_history(rows.row, rows.items, rows.block.history, *parts, profile, out)
 
 
 def _price_names(inputs: RankingInputs) -> list[str]:
@@ -177,23 +171,23 @@ def _price_names(inputs: RankingInputs) -> list[str]:
     return ["relative_price"] if both else []
 
 
-def _price(rows: _Rows) -> Floats:
+def _price(rows: _Rows, out: Floats) -> None:
     tables = rows.block.inputs.tables
-    item = tables.item[rows.items, tables.item_names.index("price")]
-    user = tables.user[rows.users, tables.user_names.index("price")]
-    return np.asarray(item / (user + np.float32(0.01)))[:, None]
+    item = tables.item[:, tables.item_names.index("price")][rows.items]
+    user = tables.user[:, tables.user_names.index("price")][rows.users]
+    out[:, 0] = item / (user + np.float32(0.01))
 
 
-def _context(rows: _Rows) -> Floats:
+def _context(rows: _Rows, out: Floats) -> None:
     day = rows.block.inputs.cutoffs.history_before
     angle = 2 * np.pi * day.timetuple().tm_yday / 365.25
-    return np.tile(np.array([day.weekday(), np.sin(angle), np.cos(angle)], np.float32), (len(rows.row), 1))
+    out[:] = (day.weekday(), np.sin(angle), np.cos(angle))
 
 
 @dataclass(frozen=True)
 class _Group:
     names: Callable[[RankingInputs], Sequence[str]]
-    values: Callable[[_Rows], Floats]
+    fill: Callable[[_Rows, Floats], None]
 
 
 _GROUPS: Mapping[str, _Group] = {

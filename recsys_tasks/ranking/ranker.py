@@ -23,6 +23,7 @@ from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking._release import held_out_ndcg, lacking, named, shares, weights
 from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.examples import Examples
+from recsys_tasks.ranking.trees import Predictor, predictor
 
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
@@ -40,11 +41,10 @@ class Ranker:
     light_names: tuple[str, ...]
     heavy_names: tuple[str, ...]
     facts: Mapping[str, Any]
-    _light: tuple[lgb.Booster, ...]
-    _heavy: tuple[lgb.Booster, ...]
+    _light: tuple[Predictor, ...]
+    _heavy: tuple[Predictor, ...]
     _curves: Mapping[str, tuple[Calibration, ...]]
     _weights: Floats
-    _threads: int
 
     @classmethod
     def open(cls, artifact: Artifact, threads: int = 2) -> Self:
@@ -53,9 +53,9 @@ class Ranker:
         curves = json.loads(artifact.file("calibration.json").read_text())
         names = [objective["name"] for objective in facts["objectives"]]
 
-        def models(stage: str) -> tuple[lgb.Booster, ...]:
+        def models(stage: str) -> tuple[Predictor, ...]:
             files = [artifact.file(f"{stage}.{name}.txt") for name in names] if stage in facts["models"] else []
-            return tuple(lgb.Booster(model_file=str(file)) for file in files)
+            return tuple(predictor(lgb.Booster(model_file=str(file)), threads) for file in files)
 
         return cls(
             mode=facts["mode"],
@@ -66,7 +66,6 @@ class Ranker:
             _heavy=models("heavy"),
             _curves={stage: tuple(map(Calibration.from_dict, curves[stage])) for stage in curves},
             _weights=np.array([objective["weight"] for objective in facts["objectives"]]),
-            _threads=threads,
         )
 
     @property
@@ -81,7 +80,7 @@ class Ranker:
 
     def cut_scores(self, X: Matrix) -> Floats:
         """`[rows]`: what the light ranker cuts by, from a matrix of `light_names`."""
-        return _predicted(self._light, X, self._threads) @ self._weights
+        return _predicted(self._light, X) @ self._weights
 
     def light_scores(self, X: Matrix) -> Floats:
         """`[rows]` in [0, 1]: calibrated, over all candidates, from a matrix of `light_names`."""
@@ -91,8 +90,8 @@ class Ranker:
         """`[rows]` in [0, 1]: calibrated, over the light ranker's survivors, from a matrix of `heavy_names`."""
         return self._calibrated("heavy", self._heavy, X)
 
-    def _calibrated(self, stage: str, models: tuple[lgb.Booster, ...], X: Matrix) -> Floats:
-        raw = _predicted(models, X, self._threads)
+    def _calibrated(self, stage: str, models: tuple[Predictor, ...], X: Matrix) -> Floats:
+        raw = _predicted(models, X)
         curves = self._curves[stage]
         return np.column_stack([curve.apply(raw[:, o]) for o, curve in enumerate(curves)]) @ self._weights
 
@@ -168,7 +167,7 @@ def _train(config: Config, data: Examples) -> _Trained:
         keep = surviving(scores @ weights(config), data.group, data.weight, data.item, config.ranker.light_survivors)
         raw["light"], judged = scores[holds], {"light": holds, "heavy": holds & keep}
     models["heavy"] = tuple(_heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
-    raw["heavy"] = _predicted(models["heavy"], data.X[judged["heavy"]], config.resources.threads)
+    raw["heavy"] = _predicted(_predictors(config, models["heavy"]), data.X[judged["heavy"]])
     curves = {
         stage: tuple(
             fit_calibration(raw[stage][:, o], data.labels[rows, o], part[rows] == CALIBRATION_A)
@@ -191,7 +190,7 @@ def _light_out_of_fold(
     for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
         settings = _settings(config, "binary", config.ranker.light_trees)
         models = tuple(_fit(settings, X[learn], y, weight=data.weight[learn]) for y in data.labels[learn].T)
-        scores[cut] = _predicted(models, X[cut], config.resources.threads)
+        scores[cut] = _predicted(_predictors(config, models), X[cut])
     return models, scores
 
 
@@ -234,11 +233,13 @@ def _fit(settings: dict[str, Any], X: Matrix, label: Bools, **dataset: Any) -> l
     return lgb.train(settings, lgb.Dataset(X, label.astype(np.float32), params={"verbose": -1}, **dataset))
 
 
-def _predicted(models: tuple[lgb.Booster, ...], X: Matrix, threads: int) -> Floats:
-    """`[rows, objectives]` raw scores."""
-    if len(X) == 0:
-        return np.zeros((0, len(models)))
-    return np.column_stack([model.predict(X, num_threads=threads) for model in models])
+def _predictors(config: Config, models: tuple[lgb.Booster, ...]) -> tuple[Predictor, ...]:
+    return tuple(predictor(model, config.resources.threads) for model in models)
+
+
+def _predicted(models: tuple[Predictor, ...], X: Matrix) -> Floats:
+    """`[rows, objectives]` scores as the objectives give them, not calibrated."""
+    return np.column_stack([model.predict(X) for model in models])
 
 
 def _gain_shares(model: lgb.Booster) -> list[float]:

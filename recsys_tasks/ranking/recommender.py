@@ -17,9 +17,10 @@ import pandas as pd
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import AfterDays, Config
 from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import in_order
 from recsys_tasks.lake import Artifact
-from recsys_tasks.ranking._groups import surviving
-from recsys_tasks.ranking._reasons import reasons, source_masks
+from recsys_tasks.ranking._order import best
+from recsys_tasks.ranking._reasons import explained
 from recsys_tasks.ranking.inputs import Embeddings, RankingInputs, Searcher, open_inputs
 from recsys_tasks.ranking.matrix import Block, FeatureMatrix, feature_matrix
 from recsys_tasks.ranking.ranker import Ranker
@@ -100,8 +101,14 @@ class Recommender:
         The first `serving.k` places obey the category cap and hold the fresh places; the rest are spares.
         """
         size = self._config.serving.block_users
-        blocks = [self._block(users[at : at + size], k, eligible) for at in range(0, max(len(users), 1), size)]
+        parts = [users[at : at + size] for at in range(0, max(len(users), 1), size)]
+        threads = self._config.resources.threads if len(parts) > 1 else 1
+        blocks = list(in_order(lambda part: self._block(part, k, eligible), parts, threads))
         return RankedLists(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(RankedLists)))
+
+    def release(self) -> None:
+        """Give back the memory of the users looked up so far."""
+        self.inputs.release()
 
     @property
     def _config(self) -> Config:
@@ -124,14 +131,14 @@ class Recommender:
             self._may_promote(users, open_items),
         )
 
-        reason, anchor = reasons(
-            shown.items, shown.column, shown.promoted, candidates.ranks, block.history, self.inputs.embeddings
+        source, reason, anchor = explained(
+            shown.items, shown.column, shown.promoted, candidates.ranks, block.history, self.inputs
         )
         return RankedLists(
             users=users,
             items=shown.items,
             scores=shown.scores.astype(np.float32),
-            sources=source_masks(candidates.ranks, shown.column),
+            sources=source,
             reasons=reason,
             reason_items=anchor,
             ranks_before=shown.ranks_before,
@@ -159,13 +166,9 @@ class Recommender:
         if not ranker.has_light:
             return block.there
         matrix: FeatureMatrix = feature_matrix(block, ranker.light_names)
-        items = block.candidates.items[matrix.user_row, matrix.column]
-        ones = np.ones(len(items), np.float32)
-        keep = np.zeros(block.there.shape, bool)
-        keep[matrix.user_row, matrix.column] = surviving(
-            ranker.cut_scores(matrix.X), matrix.user_row, ones, items, self._config.ranker.light_survivors
-        )
-        return keep
+        scores: Floats = np.full(block.there.shape, -np.inf)
+        scores[matrix.user_row, matrix.column] = ranker.cut_scores(matrix.X)
+        return best(scores, block.candidates.items, self._config.ranker.light_survivors)
 
     # --- rules -------------------------------------------------------------------------------------
 

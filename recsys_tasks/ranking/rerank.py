@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.ranking._draws import hashed
+from recsys_tasks.ranking._order import in_order
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -95,8 +96,10 @@ class _Entries:
     rank: Places
     kind: Places
 
-    def by(self, key: npt.NDArray[np.generic]) -> _Entries:
+    def by(self, key: npt.NDArray[Any]) -> _Entries:
         """The entries of each row in ascending order of the key; ties stay as they are."""
+        if (key[:, 1:] >= key[:, :-1]).all():
+            return self
         return self.take(np.argsort(key, axis=1, kind="stable"))
 
     def take(self, order: Places) -> _Entries:
@@ -105,13 +108,16 @@ class _Entries:
 
 def _ordered(items: Items, scores: Floats, allowed: Bools) -> _Entries:
     """Best first, ties by item key."""
-    there = (items >= 0) & np.isfinite(scores)
-    column = np.broadcast_to(np.arange(items.shape[1]), items.shape)
-    kind = np.where(there & allowed, NORMAL, OUT)
-    entries = _Entries(items, np.where(there, scores, -np.inf), column, column, kind).by(items)
-    entries = entries.by(-entries.scores)
-    rank = np.broadcast_to(np.arange(1, items.shape[1] + 1), items.shape)
-    return _Entries(entries.items, entries.scores, entries.column, rank, entries.kind)
+    order = in_order(np.where(items >= 0, scores, -np.inf), items)
+    there, column = order >= 0, np.maximum(order, 0)
+    kind = np.where(there & np.take_along_axis(allowed, column, axis=1), NORMAL, OUT)
+    return _Entries(
+        items=np.where(there, np.take_along_axis(items, column, axis=1), np.int32(-1)),
+        scores=np.where(there, np.take_along_axis(scores, column, axis=1), -np.inf),
+        column=column,
+        rank=np.broadcast_to(np.arange(1, order.shape[1] + 1), order.shape),
+        kind=kind,
+    )
 
 
 def _with_promoted(entries: _Entries, promoted: tuple[int, ...], may_promote: Bools | None) -> _Entries:

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.config import AfterDays, Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
-from recsys_tasks.retrieval.fusion import Ranks, fuse
+from recsys_tasks.retrieval._lists import Places, allowed, covisited, fresh_items, own_items
+from recsys_tasks.retrieval.fusion import Ranks, fuse_block
 from recsys_tasks.retrieval.generators import SPARE_PLACES, GeneratorTables, open_generators
 from recsys_tasks.retrieval.histories import STEP_DECAY, Histories
-from recsys_tasks.retrieval.select import Floats, Longs, member, top_dense, top_ragged
+from recsys_tasks.retrieval.select import Cells, Floats, Longs, member
 from recsys_tasks.snapshot.dataset import Snapshot
 
 WEIGHTS = {
@@ -34,11 +35,11 @@ WEIGHTS = {
     "fresh": 0.3,
 }
 """Votes of each generator in the fusion."""
-FORBIDDEN = np.float32(-1e9)
 SMALLEST = np.float32(1e-30)
 NEWNESS_WEIGHT = np.float32(1e-3)
 """Newness only orders fresh items that are equally close to the user's taste."""
-NamedList = tuple[Keys, Floats]
+STEP_WEIGHTS: Floats = (STEP_DECAY ** np.arange(200)).astype(np.float32)
+"""Weight of an item by how many later moments of the user came after it."""
 
 
 class UserVectors(Protocol):
@@ -87,11 +88,17 @@ class CandidateSource:
 
     def block(self, user_keys: Keys) -> Candidates:
         """Candidates of some users, in their order."""
-        block = _Block(self, user_keys)
-        lists = [getattr(block, name)(getattr(self.config.generators, name)) for name in schema.SOURCES]
-        weights = [WEIGHTS[name] for name in schema.SOURCES]
-        items, ranks, scores = fuse(lists, weights, self.config.generators.max_candidates)
-        return Candidates(user_keys, items, ranks, scores)
+        block, quotas = _Block(self, user_keys), self.config.generators
+        bounds = np.concatenate([[0], np.cumsum([getattr(quotas, name) for name in schema.SOURCES])])
+        named: Keys = np.full((len(user_keys), bounds[-1]), -1, np.int32)
+        near: Floats = np.zeros(named.shape, np.float32)
+        for name, (start, stop) in zip(schema.SOURCES, pairwise(bounds), strict=True):
+            if stop > start:
+                getattr(block, name)(named[:, start:stop], near[:, start:stop])
+        weights = np.array([WEIGHTS[name] for name in schema.SOURCES])
+        return Candidates(
+            user_keys, *fuse_block(named, near, bounds, weights, quotas.max_candidates, self.tables.n_items)
+        )
 
     def histories(self, user_keys: Keys) -> Histories:
         """The users' own items before history_before, newest first, one row a user."""
@@ -100,6 +107,10 @@ class CandidateSource:
     def newest_items(self, user_keys: Keys) -> Keys:
         """The users' newest distinct items, `[n, features.history_items] int32`, padded with -1."""
         return self.histories(user_keys).newest(self.config.features.history_items)
+
+    def release(self) -> None:
+        """Give back the memory of the users looked up so far."""
+        self.tables.histories.release()
 
 
 def open_candidate_source(
@@ -114,12 +125,13 @@ def open_candidate_source(
 
 
 class _Block:
-    """One block of users: each method names the generator's list, `[n, <= quota]`, best first."""
+    """One block of users; each method fills its generator's lists, best first: `items [n, q]`, `scores [n, q]`."""
 
     def __init__(self, source: CandidateSource, users: Keys) -> None:
         self.source, self.tables, self.users = source, source.tables, users
         self.history = source.histories(users)
         self.n_items = self.tables.n_items
+        self.newest = source.config.features.history_items
 
     @cached_property
     def barred(self) -> npt.NDArray[np.bool_]:
@@ -131,77 +143,69 @@ class _Block:
         return np.full(len(self.history.items), policy == "forbid")
 
     @cached_property
-    def taste(self) -> sp.csr_matrix:
-        """The users' newest items, `[n, m]`: each moment counts four fifths of the one after it."""
-        rows, items, steps = self.history.rows, self.history.items, self.history.steps
-        recent = np.arange(len(items)) - self.history.offsets[rows] < self.source.config.features.history_items
-        weights = STEP_DECAY ** steps[recent].astype(np.float32)
-        return sp.csr_matrix((weights, (rows[recent], items[recent])), shape=(len(self.users), self.n_items))
+    def cells(self) -> Cells:
+        """Room for the entries of one row, whichever generator's."""
+        longest = int(np.diff(self.history.offsets).max(initial=0))
+        visited = min(longest, self.newest) * self.tables.neighbour_items.shape[1]
+        return np.empty(max(longest, visited, len(self.tables.fresh_items)), np.uint64)
 
-    @cached_property
-    def barred_codes(self) -> Longs:
-        """row * n_items + item of the barred entries, sorted."""
-        return np.sort((self.history.rows * self.n_items + self.history.items)[self.barred])
+    def marked(self) -> Longs:
+        """`[n_items]`: no item is marked yet."""
+        return np.full(self.n_items, -1, np.int64)
 
-    def two_tower(self, quota: int) -> NamedList:
+    def two_tower(self, items: Keys, scores: Floats) -> None:
         embeddings, searcher = self.source.embeddings, self.source.searcher
-        if not quota or embeddings is None or searcher is None or not len(embeddings.user_keys):
-            return self._nothing(quota)
+        if embeddings is None or searcher is None or not len(embeddings.user_keys):
+            return
         place = np.minimum(np.searchsorted(embeddings.user_keys, self.users), len(embeddings.user_keys) - 1)
         rows = np.flatnonzero(embeddings.user_keys[place] == self.users)
-        items, scores = self._nothing(quota)
         if len(rows):
-            spare = min(int(np.bincount(self.history.rows[self.barred], minlength=1).max(initial=0)), SPARE_PLACES)
-            found, near = searcher.search(np.ascontiguousarray(embeddings.user_vectors[place[rows]]), quota + spare)
-            kept, similar = self._allowed(found, near, quota, rows)
-            items[rows, : kept.shape[1]], scores[rows, : kept.shape[1]] = kept, similar
-        return items, scores
+            # The same for every block: what is found must not depend on who else is asked.
+            spare = 0 if self.source.config.repeat_consumption == "allow" else SPARE_PLACES
+            queries = np.ascontiguousarray(embeddings.user_vectors[place[rows]])
+            found, near = searcher.search(queries, items.shape[1] + spare)
+            self._allowed(found, near, np.arange(len(rows)), rows, items, scores)
 
-    def covisitation(self, quota: int) -> NamedList:
-        scored = self.taste @ self.tables.neighbours
-        if self.barred.any():
-            scored = scored + self.history.matrix(np.where(self.barred, FORBIDDEN, np.float32(0)), self.n_items)
-        return top_ragged(scored.indptr.astype(np.int64), scored.indices, scored.data, quota)
+    def covisitation(self, items: Keys, scores: Floats) -> None:
+        sums: Floats = np.zeros(self.n_items, np.float32)
+        history, tables = self.history, self.tables
+        parts = (tables.neighbour_items, tables.neighbour_scores, sums, sums.view(np.uint32))
+        touched = np.empty(len(self.cells), np.int32)
+        taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
+        covisited(*taste, *parts, touched, self.cells, items, scores.view(np.uint32))
 
-    def own_history(self, quota: int) -> NamedList:
-        usable = ~self.barred & self.tables.exists[self.history.items]
-        weights = np.where(usable, np.maximum(self.history.weights, SMALLEST), np.float32(0))
-        return top_ragged(self.history.offsets, self.history.items, weights, quota)
+    def own_history(self, items: Keys, scores: Floats) -> None:
+        history = self.history
+        weights: Floats = np.maximum(history.weights, SMALLEST)
+        mine = (history.offsets, history.items, self.barred, weights, weights.view(np.uint32), self.tables.exists)
+        own_items(*mine, self.cells, items, scores.view(np.uint32))
 
-    def segment_popular(self, quota: int) -> NamedList:
+    def segment_popular(self, items: Keys, scores: Floats) -> None:
         inside = self.users < len(self.tables.segment)  # a key newer than the tables is a stranger
-        rows = np.where(inside, self.tables.segment[np.where(inside, self.users, 0)], 0)
-        return self._allowed(self.tables.popular_items[rows], self.tables.popular_scores[rows], quota)
+        segment = np.where(inside, self.tables.segment[np.where(inside, self.users, 0)], 0).astype(np.int64)
+        self._allowed(self.tables.popular_items, self.tables.popular_scores, segment, None, items, scores)
 
-    def trending(self, quota: int) -> NamedList:
-        rows = np.zeros(len(self.users), np.int64)
-        return self._allowed(self.tables.trending_items[rows], self.tables.trending_scores[rows], quota)
+    def trending(self, items: Keys, scores: Floats) -> None:
+        first = np.zeros(len(self.users), np.int64)
+        self._allowed(self.tables.trending_items, self.tables.trending_scores, first, None, items, scores)
 
-    def fresh(self, quota: int) -> NamedList:
-        new = self.tables.fresh_items
-        if not quota or not len(new):
-            return self._nothing(quota)
-        profiles = self.tables.content.profiles(self.taste)
-        alike = (profiles @ self.tables.content.items[new].T).toarray() + NEWNESS_WEIGHT * self.tables.fresh_newness
-        items = np.broadcast_to(new, alike.shape)
-        return self._allowed(*top_dense(items, alike.astype(np.float32), quota + SPARE_PLACES), quota)
+    def fresh(self, items: Keys, scores: Floats) -> None:
+        history, tables, content = self.history, self.tables, self.tables.content.items
+        alike: Floats = np.empty(len(tables.fresh_items), np.float32)
+        profile: Floats = np.zeros(content.shape[1], np.float32)
+        taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
+        new = (tables.fresh_items, NEWNESS_WEIGHT * tables.fresh_newness, tables.exists)
+        bits = (alike.view(np.uint32), self.cells)
+        words: tuple[Floats, Places, Places] = (content.data, content.indices, content.indptr)
+        fresh_items(*taste, *new, *words, profile, self.marked(), alike, *bits, items, scores.view(np.uint32))
 
-    def _allowed(self, items: Keys, scores: Floats, quota: int, rows: Longs | None = None) -> NamedList:
-        """The first `quota` of each list `[r, w]` of existing items that are not barred for the user."""
+    def _allowed(
+        self, named: Keys, named_scores: Floats, which: Longs, rows: Longs | None, items: Keys, scores: Floats
+    ) -> None:
+        """The first of each list that exist and are not barred for the row."""
         rows = np.arange(len(self.users)) if rows is None else rows
-        fine = (items >= 0) & self.tables.exists[items]
-        if len(self.barred_codes):
-            fine &= ~member(rows[:, None] * self.n_items + items, self.barred_codes)
-        if fine.all():
-            return items[:, :quota], scores[:, :quota]
-        order = np.argsort(~fine, axis=1, kind="stable")[:, :quota]
-        fine = np.take_along_axis(fine, order, 1)
-        chosen = np.where(fine, np.take_along_axis(items, order, 1), -1)
-        return chosen, np.where(fine, np.take_along_axis(scores, order, 1), np.float32(0))
-
-    def _nothing(self, quota: int) -> NamedList:
-        shape = (len(self.users), quota)
-        return np.full(shape, -1, np.int32), np.zeros(shape, np.float32)
+        mine = (self.history.offsets, self.history.items, self.barred, self.tables.exists, self.marked())
+        allowed(named, named_scores, which, rows, *mine, items, scores)
 
 
 def recall(candidates: Candidates, offsets: Longs, truth: Keys) -> dict[str, dict[str, float]]:

@@ -8,14 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
-from recsys_tasks.retrieval.select import Floats, top_ragged
+from recsys_tasks.kernels import kernel
+from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sorted, packed
 
 RANK_OFFSET = 30.0
 """Cormack, Clarke and Büttcher (2009) use 60; a smaller offset trusts the first ranks more."""
-_PAD = np.int64(2**62)
-_BITS = 16
-_PLACE = np.int64(2**_BITS - 1)
 Ranks = npt.NDArray[np.int16]
+Doubles = npt.NDArray[np.float64]
 
 
 def fuse(lists: Sequence[tuple[Keys, Floats]], weights: Sequence[float], c: int) -> tuple[Keys, Ranks, Floats]:
@@ -25,63 +24,130 @@ def fuse(lists: Sequence[tuple[Keys, Floats]], weights: Sequence[float], c: int)
     Returns items `[n, c] int32`, ranks `[n, c, g] int16` and standardised scores `[n, c, g] float32`
     as `Candidates` documents them.
     """
-    widths = [items.shape[1] for items, _ in lists]
-    n, g, width = len(lists[0][0]), len(lists), sum(widths)
-    generator = np.repeat(np.arange(g), widths)
-    rank = np.concatenate([np.arange(w) for w in widths])
-    votes = np.asarray(weights)[generator] / (RANK_OFFSET + rank)
-    cells = _sorted_cells(np.concatenate([items for items, _ in lists], axis=1))
-    sizes = (cells < _PAD).sum(axis=1)
-    rows = np.repeat(np.arange(n), sizes)
-    cells = cells[cells < _PAD]
-    place, item = cells & _PLACE, (cells >> _BITS).astype(np.int32)
-    new = np.ones(len(item), bool)
-    new[1:] = (item[1:] != item[:-1]) | (rows[1:] != rows[:-1])
-    union = np.cumsum(new) - 1  # number of the (row, item) that a cell votes for
-    total = np.bincount(union, weights=votes[place]).astype(np.float32)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[new], minlength=n))])
-    chosen, column = _cut(offsets, total, c)
-    kept = column[union] >= 0
-    at = (rows[kept] * c + column[union[kept]]) * g + generator[place[kept]]
-    ranks: Ranks = np.full(n * c * g, -1, np.int16)
-    standard: Floats = np.zeros(n * c * g, np.float32)
-    ranks[at] = rank[place[kept]]
-    scores = np.concatenate([_standardised(*pair) for pair in lists], axis=1)
-    standard[at] = scores.ravel()[rows[kept] * width + place[kept]]
-    items = np.where(chosen >= 0, item[new][np.maximum(chosen, 0)], -1) if len(item) else chosen
-    return items.astype(np.int32), ranks.reshape(n, c, g), standard.reshape(n, c, g)
+    items = np.concatenate([items for items, _ in lists], axis=1)
+    scores = np.concatenate([scores for _, scores in lists], axis=1)
+    bounds = np.concatenate([[0], np.cumsum([items.shape[1] for items, _ in lists])]).astype(np.int64)
+    return fuse_block(items, scores, bounds, np.asarray(weights, np.float64), c, int(items.max(initial=-1)) + 1)
 
 
-def _sorted_cells(items: Keys) -> npt.NDArray[np.int64]:
-    """Item and place packed into one integer, sorted in each row: equal items stand together."""
-    packed = np.where(items >= 0, items.astype(np.int64) << _BITS | np.arange(items.shape[1]), _PAD)
-    packed.sort(axis=1)
-    return packed
+def fuse_block(
+    items: Keys, scores: Floats, bounds: Longs, weights: Doubles, c: int, n_items: int
+) -> tuple[Keys, Ranks, Floats]:
+    """The same for lists that stand side by side: generator g's are columns [bounds[g], bounds[g + 1])."""
+    n, width, g = len(items), items.shape[1], len(weights)
+    best: Keys = np.full((n, c), -1, np.int32)
+    ranks: Ranks = np.full((n, c, g), -1, np.int16)
+    standard: Floats = np.zeros((n, c, g), np.float32)
+    totals: Floats = np.empty(width, np.float32)
+    scratch = (
+        np.full(n_items, -1, np.int32),
+        np.empty(width),
+        np.empty((width, g), np.int16),
+        np.empty(g),
+        np.empty(g),
+    )
+    cells = np.empty(width, np.uint64)
+    _fuse(items, scores, bounds, weights, best, ranks, standard, totals, totals.view(np.uint32), *scratch, cells)
+    return best, ranks, standard
 
 
-def _cut(offsets: npt.NDArray[np.int64], total: Floats, c: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The c best entries of each ragged row, and the column that each entry got.
+@kernel
+def _fuse(
+    items: Keys,
+    scores: Floats,
+    bounds: Longs,
+    weights: Doubles,
+    best: Keys,
+    ranks: Ranks,
+    standard: Floats,
+    totals: Floats,
+    total_bits: Bits,
+    slot: npt.NDArray[np.int32],
+    votes: Doubles,
+    named: Ranks,
+    mean: Doubles,
+    deviation: Doubles,
+    cells: Cells,
+) -> None:
+    """`slot [n_items]` holds each item's place in the row's union, -1 elsewhere, and is so again at the end."""
+    for row in range(len(items)):
+        union = 0
+        for g in range(len(weights)):
+            start, stop = bounds[g], bounds[g + 1]
+            mean[g], deviation[g] = _moments(items[row, start:stop], scores[row, start:stop])
+            for rank in range(stop - start):
+                item = items[row, start + rank]
+                if item < 0:
+                    continue
+                at = slot[item]
+                if at < 0:
+                    at = slot[item] = union
+                    votes[at] = 0.0
+                    named[at] = -1
+                    union += 1
+                votes[at] += weights[g] / (RANK_OFFSET + rank)
+                named[at, g] = rank
+        _choose(items[row], slot, votes, totals, total_bits, cells, union, best[row])
+        for place in range(best.shape[1]):
+            if best[row, place] < 0:
+                break
+            at = slot[best[row, place]]
+            _say(named[at], scores[row], bounds, mean, deviation, ranks[row, place], standard[row, place])
+        for at in range(items.shape[1]):
+            if items[row, at] >= 0:
+                slot[items[row, at]] = -1
 
-    Entries of a row are in item order, so ties by place in the row are ties by item. Returns entry
-    numbers `[n, c]` and columns `[len(total)]`, -1 for none.
-    """
-    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    within = (np.arange(len(total)) - offsets[rows]).astype(np.int32)
-    local, _ = top_ragged(offsets, within, total, c)
-    chosen = np.where(local >= 0, local + offsets[:-1, None], -1)
-    column = np.full(len(total), -1, np.int64)
-    row, place = np.nonzero(chosen >= 0)
-    column[chosen[row, place]] = place
-    return chosen, column
+
+@kernel
+def _say(
+    named: Ranks, scores: Floats, bounds: Longs, mean: Doubles, deviation: Doubles, ranks: Ranks, standard: Floats
+) -> None:
+    """Ranks and standardised scores of one item, by the generators that named it."""
+    for g in range(len(named)):
+        if named[g] >= 0:
+            ranks[g] = named[g]
+            if deviation[g] > 0:
+                standard[g] = (np.float64(scores[bounds[g] + named[g]]) - mean[g]) / deviation[g]
 
 
-def _standardised(items: Keys, scores: Floats) -> Floats:
-    """Scores with mean 0 and deviation 1 over each row's entries, `[n, q]`; 0 where all are equal."""
-    there = items >= 0
-    count = np.maximum(there.sum(axis=1, keepdims=True), 1)
-    wide = scores.astype(np.float64)
-    centred = np.where(there, wide - np.where(there, wide, 0).sum(axis=1, keepdims=True) / count, 0)
-    deviation = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
-    largest = np.abs(wide).max(axis=1, keepdims=True, initial=0)
-    result: Floats = (centred / np.where(deviation > 1e-6 * largest, deviation, np.inf)).astype(np.float32)
-    return result
+@kernel
+def _choose(
+    items: Keys,
+    slot: npt.NDArray[np.int32],
+    votes: Doubles,
+    totals: Floats,
+    total_bits: Bits,
+    cells: Cells,
+    union: int,
+    best: Keys,
+) -> None:
+    """The items of the union with the most votes, ties by item key, into `best`."""
+    for at in range(union):
+        totals[at] = votes[at]
+    seen = 0
+    for place in range(len(items)):
+        item = items[place]
+        if item >= 0 and slot[item] == seen:  # items got their slots in this order
+            cells[seen] = packed(total_bits[seen], item)
+            seen += 1
+    for at in range(first_sorted(cells, union, len(best))):
+        best[at] = np.int32(cells[at] & np.uint64(0xFFFF_FFFF))
+
+
+@kernel
+def _moments(items: Keys, scores: Floats) -> tuple[float, float]:
+    """Mean and deviation of the scores of the items that are there; deviation 0 where all are equal."""
+    count, total, largest = 0, 0.0, 0.0
+    for at in range(len(items)):
+        if items[at] >= 0:
+            count += 1
+            total += scores[at]
+            largest = max(largest, abs(np.float64(scores[at])))
+    if count == 0:
+        return 0.0, 0.0
+    mean, squares = total / count, 0.0
+    for at in range(len(items)):
+        if items[at] >= 0:
+            squares += (scores[at] - mean) ** 2
+    deviation = np.sqrt(squares / count)
+    return mean, deviation if deviation > 1e-6 * largest else 0.0

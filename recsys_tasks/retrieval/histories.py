@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import forget_pages
 from recsys_tasks.snapshot.dataset import Events
 
 Floats = npt.NDArray[np.float32]
@@ -52,6 +53,10 @@ class Histories:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         places = np.repeat(self.offsets[safe] - offsets[:-1], sizes) + np.arange(offsets[-1])
         return Histories(offsets, *(np.asarray(getattr(self, name)[places]) for name in _FIELDS[1:]))
+
+    def release(self) -> None:
+        """Give back the memory of what was read of memory-mapped histories."""
+        forget_pages(*(getattr(self, name) for name in _FIELDS))
 
     @property
     def rows(self) -> Longs:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys_tasks.config import Config, IndexConfig, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
+from recsys_tasks.retrieval._nearest import ties_by_key, top_scores
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.tower_inputs import Vectors
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -75,12 +75,13 @@ class ExactSearcher:
         """See `Searcher`."""
         size = max(1, SCORES_PER_BLOCK // max(len(self._keys), 1))
         kept = min(k, len(self._keys))
-        rows, scores = np.zeros((len(vectors), kept), np.int64), np.zeros((len(vectors), kept), np.float32)
+        keys: Keys = np.full((len(vectors), k), -1, np.int32)
+        scores: Vectors = np.full((len(vectors), k), -np.inf, np.float32)
+        cells = np.empty(len(self._keys), np.uint64)
         for a in range(0, len(vectors), size):
-            block = vectors[a : a + size] @ self._vectors.T
-            rows[a : a + size] = _top(block, kept)
-            scores[a : a + size] = np.take_along_axis(block, rows[a : a + size], 1)
-        return _padded(self._keys[rows], scores, k)
+            block = np.asarray(vectors[a : a + size] @ self._vectors.T, np.float32)
+            top_scores(block, block.view(np.uint32), self._keys, kept, cells, keys[a : a + size], scores[a : a + size])
+        return keys, scores
 
 
 class ScannSearcher:
@@ -102,7 +103,9 @@ class ScannSearcher:
         # ScaNN marks places it could not fill with NaN.
         found = np.isfinite(scores)
         keys = np.where(found, self._keys[np.where(found, rows, 0)], -1).astype(np.int32)
-        return _padded(*_ordered(keys, np.where(found, scores, -np.inf).astype(np.float32)), k)
+        near = np.where(found, scores, -np.inf).astype(np.float32)
+        ties_by_key(keys, near)
+        return _padded(keys, near, k)
 
 
 def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str) -> Artifact:
@@ -193,26 +196,6 @@ def neighbour_recall(truth: Keys, found: Keys) -> float:
     wanted = truth >= 0
     hits = np.isin((truth + rows)[wanted], (found + rows)[found >= 0]).sum()
     return float(hits / max(int(wanted.sum()), 1))
-
-
-def _top(scores: Vectors, k: int) -> npt.NDArray[np.int64]:
-    """Columns of the k largest of each row, best first, equal ones by column."""
-    m = scores.shape[1]
-    if k >= m:
-        return np.argsort(-scores, axis=1, kind="stable")
-    columns = np.sort(np.argpartition(scores, m - k, axis=1)[:, m - k :], axis=1)
-    border = np.take_along_axis(scores, columns, 1).min(1, keepdims=True)
-    tied = np.flatnonzero((scores >= border).sum(1) > k)
-    # A partition picks any of the columns that tie for the last place; the rule is the first ones.
-    columns[tied] = np.sort(np.argsort(-scores[tied], axis=1, kind="stable")[:, :k], axis=1)
-    order = np.argsort(-np.take_along_axis(scores, columns, 1), axis=1, kind="stable")
-    return np.take_along_axis(columns, order, 1)
-
-
-def _ordered(keys: Keys, scores: Vectors) -> tuple[Keys, Vectors]:
-    """Rows by descending score, then ascending key."""
-    order = np.lexsort((keys, -scores), axis=1)
-    return np.take_along_axis(keys, order, 1), np.take_along_axis(scores, order, 1)
 
 
 def _padded(keys: Keys, scores: Vectors, k: int) -> tuple[Keys, Vectors]:

@@ -1,7 +1,7 @@
 """The best k of each row, exactly and whatever the block's shape: equal scores are ordered by item key.
 
 A score and its item are packed into one integer, so that ties cannot depend on how rows were
-grouped, and so that one partition sorts both.
+grouped, and so that one selection sorts both.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import kernel
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
-_CHUNK_CELLS = 4_000_000
-_LAST = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+Cells = npt.NDArray[np.uint64]
+Bits = npt.NDArray[np.uint32]
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFF_FFFF)
+_FEW = 16
 
 
 def top_ragged(offsets: Longs, items: Keys, scores: Floats, k: int) -> tuple[Keys, Floats]:
@@ -24,71 +28,84 @@ def top_ragged(offsets: Longs, items: Keys, scores: Floats, k: int) -> tuple[Key
     padded with 0.
     """
     n = len(offsets) - 1
-    packed = np.full((n, k), _LAST, np.uint64)
-    sizes = np.diff(offsets)
-    order = np.argsort(sizes, kind="stable")  # rows of like length share a rectangle
-    start = 0
-    while start < n:
-        width = max(int(sizes[order[start]]), 1)
-        end = start + 1
-        while (
-            end < n
-            and (end + 1 - start) * max(int(sizes[order[end]]), 1) <= _CHUNK_CELLS
-            and _alike(int(sizes[order[end]]), width)
-        ):
-            end += 1
-        rows = order[start:end]
-        cells = _rectangle(offsets, items, scores, rows, int(sizes[rows[-1]]))
-        packed[rows, : min(k, cells.shape[1])] = _smallest(cells, k)
-        start = end
-    return unpack(packed)
-
-
-def _alike(size: int, width: int) -> bool:
-    return size <= 2 * width + 64
-
-
-def _rectangle(offsets: Longs, items: Keys, scores: Floats, rows: Longs, width: int) -> npt.NDArray[np.uint64]:
-    """Packed cells of some rows, `[len(rows), width]`, padded."""
-    columns = np.arange(max(width, 1))
-    places = offsets[rows][:, None] + columns
-    inside = places < offsets[rows + 1][:, None]
-    if not len(items):
-        return np.full(places.shape, _LAST, np.uint64)
-    places = np.minimum(places, len(items) - 1)
-    return pack(np.where(inside, items[places], -1), scores[places])
+    best, kept = np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32)
+    values = np.ascontiguousarray(scores, np.float32)
+    scratch = np.empty(int(np.diff(offsets).max(initial=0)), np.uint64)
+    _top_rows(offsets, np.asarray(items, np.int32), values, values.view(np.uint32), scratch, best, kept.view(np.uint32))
+    return best, kept
 
 
 def top_dense(items: Keys, scores: Floats, k: int) -> tuple[Keys, Floats]:
     """The k largest positive scores of rectangles `[n, w]`, as `top_ragged` returns them."""
     n, width = items.shape
-    packed = np.full((n, k), _LAST, np.uint64)
-    if width:
-        packed[:, : min(k, width)] = _smallest(pack(items, scores), k)
-    return unpack(packed)
+    offsets = np.arange(n + 1, dtype=np.int64) * width
+    return top_ragged(offsets, np.ascontiguousarray(items).ravel(), np.ascontiguousarray(scores).ravel(), k)
 
 
-def pack(items: Keys, scores: Floats) -> npt.NDArray[np.uint64]:
-    """One integer per cell: smaller is better. Absent items and scores not above 0 come last."""
-    bits = np.ascontiguousarray(scores, np.float32).view(np.uint32)  # positive floats sort as their bits
-    packed = (~bits).astype(np.uint64) << np.uint64(32) | items.astype(np.uint32)
-    packed[(items < 0) | ~(scores > 0)] = _LAST
-    return packed
+@kernel
+def _top_rows(
+    offsets: Longs, items: Keys, scores: Floats, bits: Bits, scratch: Cells, best: Keys, best_bits: Bits
+) -> None:
+    for row in range(len(offsets) - 1):
+        count = 0
+        for at in range(offsets[row], offsets[row + 1]):
+            if items[at] >= 0 and scores[at] > 0:
+                scratch[count] = packed(bits[at], items[at])
+                count += 1
+        unpack(scratch, first_sorted(scratch, count, best.shape[1]), best[row], best_bits[row])
 
 
-def unpack(packed: npt.NDArray[np.uint64]) -> tuple[Keys, Floats]:
-    """Items and scores of packed cells; -1 and 0 where a cell is padding."""
-    absent = packed == _LAST
-    items = (packed & np.uint64(0xFFFF_FFFF)).astype(np.uint32).view(np.int32)
-    scores = (~(packed >> np.uint64(32)).astype(np.uint32)).view(np.float32)
-    items[absent], scores[absent] = -1, 0.0
-    return items, scores
+@kernel
+def packed(bits: np.uint32, item: np.int32) -> np.uint64:
+    """One integer per cell, smaller is better: positive floats sort as their bits."""
+    return np.uint64((np.uint64(~np.uint32(bits)) << _HALF) | np.uint64(item))
 
 
-def _smallest(cells: npt.NDArray[np.uint64], k: int) -> npt.NDArray[np.uint64]:
-    if cells.shape[1] > k:
-        cells = np.partition(cells, k - 1, axis=1)[:, :k]
-    return np.sort(cells, axis=1)
+@kernel
+def rising(word: np.uint32) -> np.uint32:
+    """Bits of any float32 as an integer that grows with it: negative ones count backwards, -0 is 0."""
+    if word == np.uint32(0x8000_0000):
+        return word
+    return np.uint32(~word) if word & np.uint32(0x8000_0000) else np.uint32(word | np.uint32(0x8000_0000))
+
+
+@kernel
+def unpack(cells: Cells, count: int, items: Keys, bits: Bits) -> None:
+    """Items and score bits of the first `count` cells."""
+    for at in range(count):
+        items[at] = np.int32(cells[at] & _LOW)
+        bits[at] = ~np.uint32(cells[at] >> _HALF)
+
+
+@kernel
+def first_sorted(cells: Cells, count: int, k: int) -> int:
+    """Put the k smallest of the first `count` cells in front, sorted; returns how many those are."""
+    low, high = 0, count - 1
+    while k < count and high - low > _FEW:  # quickselect, the pivot being the middle of three
+        middle = (low + high) // 2
+        a, b, c = cells[low], cells[middle], cells[high]
+        pivot = max(min(a, b), min(max(a, b), c))
+        left, right = low, high
+        while left <= right:
+            while cells[left] < pivot:
+                left += 1
+            while cells[right] > pivot:
+                right -= 1
+            if left <= right:
+                cells[left], cells[right] = cells[right], cells[left]
+                left += 1
+                right -= 1
+        if k - 1 <= right:
+            high = right
+        elif k - 1 >= left:
+            low = left
+        else:
+            low = high = k - 1
+    if k < count and high > low:
+        cells[low : high + 1].sort()
+    kept = min(k, count)
+    cells[:kept].sort()
+    return kept
 
 
 def member(codes: Longs, sorted_codes: Longs) -> npt.NDArray[np.bool_]:

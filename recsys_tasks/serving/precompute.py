@@ -6,8 +6,9 @@ A shard is a function of the user keys alone, so it can be run again by itself, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,15 @@ from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, day_of
 from recsys_tasks.config import Config, ServingConfig, config_hash
 from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import in_order
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.snapshot.dataset import Snapshot
 
 BUCKETS = 256
 VARIANT = "default"
 TOO_FEW = "too_few_candidates"
+_PLAIN: dict[str, Any] = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+"""Lists are written once and read once, whole."""
 
 
 class Ranked(Protocol):
@@ -54,12 +58,20 @@ class Recommends(Protocol):
         """Lists of these users, in their order."""
         ...
 
+    def release(self) -> None:
+        """Give back the memory of the users looked up so far."""
+        ...
+
 
 def active_users(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> Keys:
     """Users who get a list of their own, sorted: ≥ min_events events within within_days before the history cutoff."""
     start = cutoffs.history - config.activity.within_days * DAY_SECONDS
-    events = snapshot.events(since=day_of(start), before=cutoffs.history_before).between(start, cutoffs.history)
-    counts = np.bincount(events.user, minlength=snapshot.n_users)
+    counts = np.zeros(snapshot.n_users, np.int64)
+    for file in snapshot.event_files(since=day_of(start), before=cutoffs.history_before):
+        events = pq.read_table(file, columns=["user_key", "ts"])
+        ts = events["ts"].to_numpy()
+        inside = (ts >= start) & (ts < cutoffs.history)
+        counts += np.bincount(events["user_key"].to_numpy()[inside], minlength=len(counts))
     keys: Keys = np.flatnonzero(counts >= config.activity.min_events).astype(np.int32)
     return keys
 
@@ -77,6 +89,19 @@ def shard_users(users: Keys, shard: int, shards: int) -> Keys:
     if not 0 <= shard < shards <= BUCKETS:
         raise ValueError(f"shard {shard} of {shards}: need 0 <= shard < shards <= {BUCKETS}")
     return users[buckets(users) % shards == shard]
+
+
+def blocks(users: Keys, block_users: int) -> Iterator[Keys]:
+    """Users of a shard in the blocks that are computed at once: at most `block_users`, sorted, of one bucket.
+
+    Whatever the division into shards, a user is computed beside the same others, so the lists are the same to the bit.
+    """
+    bucket = buckets(users)
+    order = np.lexsort((users, bucket))
+    bounds = np.searchsorted(bucket[order], np.arange(BUCKETS + 1))
+    for start, stop in pairwise(bounds):
+        for at in range(start, stop, block_users):
+            yield users[order[at : min(at + block_users, stop)]]
 
 
 def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> pa.Table:
@@ -121,12 +146,13 @@ def precompute_shard(
     eligible: npt.NDArray[np.bool_] | None,
     inputs: Mapping[str, str],
     settings: str = "",
+    threads: int = 1,
 ) -> Artifact:
     """Rank all active `users` of one shard and keep their lists (`lists/<token>.<shard>`).
 
     `users`: every active user; the shard takes its own. `inputs`: content hashes of all that the recommender
     reads, `settings`: hash of its configuration. A no-op when these lists are there already. Memory grows with
-    block_users, not with the shard's users, apart from the finished lists.
+    block_users and threads, not with the shard's users.
     """
     key, size = f"{token}.{shard}", serving.k + serving.spares
     own = shard_users(users, shard, serving.shards)
@@ -135,11 +161,16 @@ def precompute_shard(
     found = lake.find("lists", key, lake.fingerprint("lists", key, facts, config))
     if found is not None:
         return found
+
+    def work(block: Keys) -> pa.Table:
+        ranked = recommender.recommend(block, size, eligible=eligible)
+        recommender.release()
+        return lists_table(ranked, serving.k, serving.spares)
+
     with lake.writing("lists", key, inputs=facts, config=config) as draft:
-        with pq.ParquetWriter(draft.path / "lists.parquet", schema.LISTS.schema) as writer:
-            for start in range(0, len(own), serving.block_users):
-                ranked = recommender.recommend(own[start : start + serving.block_users], size, eligible=eligible)
-                writer.write_table(lists_table(ranked, serving.k, serving.spares))
+        with pq.ParquetWriter(draft.path / "lists.parquet", schema.LISTS.schema, **_PLAIN) as writer:
+            for table in in_order(work, blocks(own, serving.block_users), threads):
+                writer.write_table(table)
         draft.rows = len(own)
     assert draft.artifact is not None
     return draft.artifact

@@ -43,7 +43,7 @@ def rows_at(rows: pd.DataFrame) -> pd.DataFrame:
 def build(folder: Path, rows: pd.DataFrame = ROWS, cutoffs: Cutoffs | None = None) -> FeatureTables:
     snapshot = make_snapshot(folder, CONFIG, CUTOFF + timedelta(days=5), rows_at(rows))
     artifact = build_features(snapshot, cutoffs or Cutoffs.at(CUTOFF))
-    return FeatureTables.open(artifact, snapshot.n_users, snapshot.n_items)
+    return FeatureTables.open(artifact)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_counts_end_at_learned_before_and_histories_at_history_before(tmp_path: 
 def test_an_item_that_does_not_exist_yet_has_no_features(tmp_path: Path) -> None:
     items = pd.DataFrame({"item_id": ["jam", "tea", "new"], "available_from": [NOW - 99, NOW - 99, NOW]})
     snapshot = make_snapshot(tmp_path, CONFIG, CUTOFF + timedelta(days=1), rows_at(ROWS), items)
-    tables = FeatureTables.open(build_features(snapshot, Cutoffs.at(CUTOFF)), snapshot.n_users, snapshot.n_items)
+    tables = FeatureTables.open(build_features(snapshot, Cutoffs.at(CUTOFF)))
     new = int(snapshot.items.index[snapshot.items.item_id == "new"][0])
     assert np.isnan(tables.item[new]).all()
 

@@ -39,6 +39,9 @@ class FakeSource:
     def newest_items(self, users: np.ndarray) -> np.ndarray:
         return self.history[users]
 
+    def release(self) -> None:
+        pass
+
     def block(self, users: np.ndarray) -> FakeCandidates:
         items = self.items[users]
         ranks = np.full((*items.shape, len(SOURCES)), -1, np.int16)
@@ -57,13 +60,14 @@ def embeddings(item_vectors: np.ndarray, user_vectors: np.ndarray) -> FakeEmbedd
 
 
 def tables(user: dict[str, list], item: dict[str, list], pairs: dict[tuple[int, int], list], pair_names: list[str]):
-    n_items = len(next(iter(item.values())))
-    codes = np.array([u * n_items + i for u, i in sorted(pairs)], np.int64)
+    n_users = len(next(iter(user.values())))
+    offsets = np.searchsorted(np.array([u for u, _ in sorted(pairs)], np.int64), np.arange(n_users + 1))
+    own = np.array([i for _, i in sorted(pairs)], np.int32)
     values = np.array([pairs[p] for p in sorted(pairs)], np.float32).reshape(len(pairs), len(pair_names))
     return FeatureTables(
         user=np.array(list(user.values()), np.float32).T,
         item=np.array(list(item.values()), np.float32).T,
-        pair=PairTable(codes, values, n_items),
+        pair=PairTable(offsets, own, values),
         user_names=tuple(user),
         item_names=tuple(item),
         pair_names=tuple(pair_names),

@@ -1,0 +1,103 @@
+"""Functions over arrays, compiled for this machine's processor; the machine code is kept beside the sources.
+
+A kernel holds no lock of the interpreter: threads run several at once. It works one user after another in a fixed
+order, so its results depend neither on threads nor on who else is in the block.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+_PACKAGE = Path(__file__).parent
+
+
+def _cache_folder() -> Path:
+    """Where the machine code of exactly these sources is kept; that of other sources goes.
+
+    Numba looks only at the file of the outermost function, so a change in a function that it calls would not be seen.
+    """
+    version = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        source = path.read_bytes()
+        if b"kernel" in source:
+            version.update(source)
+    known = Path(os.environ.get("NUMBA_CACHE_DIR") or _PACKAGE / "__pycache__")
+    parent = known if os.access(known.parent, os.W_OK) else Path(tempfile.gettempdir()) / f"nightshelf-{os.getuid()}"
+    folder = parent / f"kernels-{version.hexdigest()[:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for other in parent.glob("kernels-*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
+numba.config.CACHE_DIR = str(_cache_folder())
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile on first use; NaN and division follow IEEE 754, as in NumPy."""
+    return cast(Callable[P, R], numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def sums(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for a function that sums: the processor may add several terms at once, always the same ones."""
+    return cast(Callable[P, R], numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function))
+
+
+@sums
+def dot(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> np.float32:
+    """Inner product of two vectors."""
+    total = np.float32(0.0)
+    for at in range(len(a)):
+        total += a[at] * b[at]
+    return total
+
+
+def in_order(work: Callable[[T], R], parts: Iterable[T], threads: int) -> Iterator[R]:
+    """`work` of each part, by some threads, in the parts' order; few results wait at a time.
+
+    A matrix product inside uses the one thread that it runs on. The first exception ends it.
+    """
+    if threads == 1:
+        yield from map(work, parts)
+        return
+    coming = iter(parts)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Any]] = deque(pool.submit(work, part) for part in islice(coming, threads + 1))
+        try:
+            while waiting:
+                done = waiting.popleft().result()
+                waiting.extend(pool.submit(work, part) for part in islice(coming, 1))
+                yield done
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def forget_pages(*arrays: npt.NDArray[Any]) -> None:
+    """Give back the memory of what was read of memory-mapped arrays; the next read maps it again.
+
+    Without it, a process that looks up a million users one after another ends up holding their whole tables.
+    """
+    for array in arrays:
+        mapped = getattr(array, "_mmap", None) if isinstance(array, np.memmap) else None
+        if mapped is not None:
+            mapped.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,183 @@
+"""Columns of the ranker's input, filled row by row; rows of one user stand together, in `row` order.
+
+Throughout: `row [rows]` and `column [rows]` say which candidate a row is, `place [n_items]` where an item's vector is
+(-1: it has none), `out [rows, w]` is what is filled.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import dot, kernel
+
+Floats = npt.NDArray[np.float32]
+Longs = npt.NDArray[np.int64]
+Ranks = npt.NDArray[np.int16]
+Places = npt.NDArray[np.int32]
+
+
+@kernel
+def by_key(table: Floats, keys: Keys, out: Floats) -> None:
+    """`table[keys]`; NaN for keys that are newer than the table."""
+    for r in range(len(keys)):
+        if keys[r] < len(table):
+            for f in range(out.shape[1]):
+                out[r, f] = table[keys[r], f]
+        else:
+            for f in range(out.shape[1]):
+                out[r, f] = np.nan
+
+
+@kernel
+def lists(row: Longs, column: Longs, ranks: Ranks, scores: Floats, absent: int, out: Floats) -> None:
+    """Each generator's rank and standardised score, how many named the item, and its fused rank."""
+    width = ranks.shape[2]
+    for r in range(len(row)):
+        named = 0
+        for g in range(width):
+            rank = ranks[row[r], column[r], g]
+            if rank < 0:
+                out[r, g] = absent
+                out[r, width + g] = np.nan
+            else:
+                named += 1
+                out[r, g] = min(rank, absent - 1)
+                out[r, width + g] = scores[row[r], column[r], g]
+        out[r, 2 * width] = named
+        out[r, 2 * width + 1] = column[r]
+
+
+@kernel
+def dots(users: Floats, known: npt.NDArray[np.bool_], items: Keys, place: Places, vectors: Floats, out: Floats) -> None:
+    """`out [n, c]`: dot of each user's vector `users [n, d]` with that row's items; NaN where either is unknown."""
+    for u in range(len(items)):
+        for c in range(items.shape[1]):
+            at = place[items[u, c]] if items[u, c] >= 0 else -1
+            out[u, c] = dot(users[u], vectors[at]) if known[u] and at >= 0 else np.nan
+
+
+@kernel
+def standing(scores: Floats, absent: int, ranks: Floats, standard: Floats) -> None:
+    """Per row of `scores [n, c]` (NaN: unknown): its rank, ties by column, and its distance from the mean."""
+    width = scores.shape[1]
+    for u in range(len(scores)):
+        count, total = 0, 0.0
+        for c in range(width):
+            if not np.isnan(scores[u, c]):
+                count += 1
+                total += scores[u, c]
+        mean, squares = total / max(count, 1), 0.0
+        for c in range(width):
+            if not np.isnan(scores[u, c]):
+                squares += (scores[u, c] - mean) ** 2
+        deviation = np.sqrt(squares / max(count, 1))
+        order = np.argsort(-scores[u], kind="mergesort")  # NaN last
+        for rank in range(width):
+            ranks[u, order[rank]] = rank
+        for c in range(width):
+            if np.isnan(scores[u, c]):
+                ranks[u, c] = absent
+                standard[u, c] = np.nan
+            else:
+                standard[u, c] = (scores[u, c] - mean) / (deviation if deviation > 1e-9 else 1.0)
+
+
+@kernel
+def pick(row: Longs, column: Longs, first: Floats, second: Floats, out: Floats) -> None:
+    """The rows' cells of two `[n, c]` arrays."""
+    for r in range(len(row)):
+        out[r, 0] = first[row[r], column[r]]
+        out[r, 1] = second[row[r], column[r]]
+
+
+@kernel
+def to_history(row: Longs, items: Keys, history: Keys, place: Places, vectors: Floats, out: Floats) -> None:
+    """Dot with the last item of `history [n, L]` (newest first, -1 pads), largest and mean dot over it."""
+    past = np.empty((history.shape[1], vectors.shape[1]), np.float32)
+    kept = np.empty(history.shape[1], np.int32)
+    at, known, last = -1, 0, False
+    for r in range(len(row)):
+        if row[r] != at:
+            at = row[r]
+            known = read_history(history[at], place, vectors, past, kept)
+            last = known > 0 and kept[0] == history[at, 0]
+        mine = place[items[r]]
+        if mine < 0 or known == 0:
+            out[r, 0] = out[r, 1] = out[r, 2] = np.nan
+            continue
+        most, total, first = np.float32(-np.inf), np.float32(0.0), np.float32(0.0)
+        for h in range(known):
+            near = dot(vectors[mine], past[h])
+            first = near if h == 0 else first
+            most = max(most, near)
+            total += near
+        out[r, 0] = first if last else np.nan
+        out[r, 1] = most
+        out[r, 2] = total / np.float32(known)
+
+
+@kernel
+def read_history(history: Keys, place: Places, vectors: Floats, past: Floats, kept: Places) -> int:
+    """Vectors of the history items that have one into `past [L, d]`, and their keys; returns how many they are."""
+    known = 0
+    for h in range(len(history)):
+        if history[h] >= 0 and place[history[h]] >= 0:
+            past[known] = vectors[place[history[h]]]
+            kept[known] = history[h]
+            known += 1
+    return known
+
+
+@kernel
+def content_to_history(
+    row: Longs,
+    items: Keys,
+    history: Keys,
+    values: Floats,
+    columns: Places,
+    starts: Places,
+    profile: Floats,
+    out: Floats,
+) -> None:
+    """Content similarity with the last item and with the mean of the history.
+
+    `values`, `columns`, `starts`: items' content as CSR; `profile [v, 2]`: all 0, and so again at the end.
+    """
+    at = -1
+    for r in range(len(row)):
+        if row[r] != at:
+            if at >= 0:
+                _forget(history[at], columns, starts, profile)
+            at = row[r]
+            _profile(history[at], values, columns, starts, profile)
+        last, mean = np.float32(0.0), np.float32(0.0)
+        for k in range(starts[items[r]], starts[items[r] + 1]):
+            last += values[k] * profile[columns[k], 0]
+            mean += values[k] * profile[columns[k], 1]
+        out[r, 0] = last
+        out[r, 1] = mean
+    if at >= 0:
+        _forget(history[at], columns, starts, profile)
+
+
+@kernel
+def _profile(past: Keys, values: Floats, columns: Places, starts: Places, profile: Floats) -> None:
+    size = 0
+    for h in range(len(past)):
+        size += past[h] >= 0
+    for h in range(len(past)):
+        if past[h] >= 0:
+            for k in range(starts[past[h]], starts[past[h] + 1]):
+                profile[columns[k], 1] += values[k] / np.float32(size)
+                if h == 0:
+                    profile[columns[k], 0] = values[k]
+
+
+@kernel
+def _forget(past: Keys, columns: Places, starts: Places, profile: Floats) -> None:
+    for h in range(len(past)):
+        if past[h] >= 0:
+            for k in range(starts[past[h]], starts[past[h] + 1]):
+                profile[columns[k], 0] = profile[columns[k], 1] = 0

@@ -1,0 +1,235 @@
+"""LightGBM models compiled for whole blocks of rows: every test of every tree, sixty-four rows or more at a time.
+
+A tree's leaves are bits of one integer. Each test that sends a row to the right clears the leaves on its left; the
+lowest bit that is left is the row's leaf. Nothing branches, so the processor compares many rows at once (QuickScorer,
+Lucchese et al. 2015; its vectorised form, 2016). The sums are LightGBM's own, in its order: scores are the same.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.kernels import kernel
+
+Floats = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float32]
+Bits = npt.NDArray[np.unsignedinteger[Any]]
+
+BLOCK_ROWS = 256
+"""Rows compared at once: their features and leaf bits stay in the processor's own cache."""
+AT_ONCE = 2
+"""Tests taken together: the leaf bits are read and written once for both."""
+MAX_LEAVES = 64
+
+
+class Predictor(Protocol):
+    """What turns rows of features into one model's scores."""
+
+    def predict(self, X: Matrix) -> Floats:
+        """`[rows]` for `X [rows, f] float32`, NaN where a feature is unknown."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plain:
+    """LightGBM itself: the oracle, and the fallback for models that `compiled` does not cover."""
+
+    model: lgb.Booster
+    threads: int
+
+    def predict(self, X: Matrix) -> Floats:
+        """See `Predictor`."""
+        if len(X) == 0:
+            return np.zeros(0)
+        return np.asarray(self.model.predict(X, num_threads=self.threads), np.float64)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A model as flat arrays. `node_*`: every test, tree after tree."""
+
+    node_feature: npt.NDArray[np.int32]
+    node_threshold: npt.NDArray[np.float32]
+    node_keeps: Bits
+    """Leaves that a row may still reach when it goes right."""
+    node_nan_right: npt.NDArray[np.bool_]
+    tree_nodes: npt.NDArray[np.int64]
+    """`[trees + 1]`: tests of tree t are [tree_nodes[t], tree_nodes[t + 1])."""
+    leaves: Floats
+    """`[trees, 32 or 64]`: values, each at the place that `_PLACES` gives its bit."""
+    sigmoid: float
+    """Steepness of the logistic that the objective ends with; 0 for raw scores."""
+
+    def predict(self, X: Matrix) -> Floats:
+        """See `Predictor`."""
+        raw = np.zeros(len(X))
+        rows = np.ascontiguousarray(X, np.float32)
+        # A test that sends the unknown to the right looks at the second copy of its feature.
+        feature = self.node_feature + np.where(self.node_nan_right, rows.shape[1], 0).astype(np.int32)
+        tests = (feature, self.node_threshold, self.node_keeps, self.tree_nodes)
+        _predict(rows, *tests, self.leaves, _PLACES[self.leaves.shape[1]], raw)
+        return 1.0 / (1.0 + np.exp(-self.sigmoid * raw)) if self.sigmoid else raw
+
+
+def predictor(model: lgb.Booster, threads: int) -> Predictor:
+    """The compiled model where it can be, LightGBM where not (categories, linear leaves, more than 64 leaves)."""
+    return compiled(model) or Plain(model, threads)
+
+
+def compiled(model: lgb.Booster) -> Compiled | None:
+    """A model as arrays; None when it holds something that the arrays cannot say."""
+    dump = model.dump_model()
+    sigmoid = _sigmoid(dump.get("objective", ""))
+    trees = [tree["tree_structure"] for tree in dump["tree_info"]]
+    if sigmoid is None or dump["num_tree_per_iteration"] != 1 or dump.get("average_output"):
+        return None
+    parsed = [_Tree.of(tree) for tree in trees]
+    if not all(tree.sayable for tree in parsed):
+        return None
+    nodes = [node for tree in parsed for node in tree.nodes]
+    wide = 32 if all(len(tree.leaves) <= 32 for tree in parsed) else 64
+    kind = _PLACES[wide].dtype
+    return Compiled(
+        node_feature=np.array([node.feature for node in nodes], np.int32),
+        node_threshold=np.array([node.threshold for node in nodes], np.float32),
+        node_keeps=np.array([node.keeps for node in nodes], np.uint64).astype(kind),
+        node_nan_right=np.array([node.nan_right for node in nodes], np.bool_),
+        tree_nodes=np.concatenate([[0], np.cumsum([len(tree.nodes) for tree in parsed])]).astype(np.int64),
+        leaves=np.stack([_placed(tree.leaves, wide) for tree in parsed]),
+        sigmoid=sigmoid,
+    )
+
+
+_PLACES: dict[int, Bits] = {
+    32: np.array([2**32 - 1, 0x077CB531, 27, 31], np.uint32),
+    64: np.array([2**64 - 1, 0x03F79D71B4CB0A89, 58, 63], np.uint64),
+}
+"""All bits, and how one set bit becomes a place: times a de Bruijn number, shifted, its last bits (Leiserson 1998)."""
+
+
+def _placed(leaves: list[float], wide: int) -> Floats:
+    """A tree's leaf values where the single bits of their numbers lead."""
+    _, multiplier, shift, last = map(int, _PLACES[wide])
+    row = np.zeros(wide)
+    for bit, value in enumerate(leaves):
+        row[(((1 << bit) * multiplier % 2**wide) >> shift) & last] = value
+    return row
+
+
+def _sigmoid(objective: str) -> float | None:
+    """How the objective turns raw scores into predictions; None for one that is not known here."""
+    name = objective.split(" ")[0]
+    if name in ("lambdarank", "regression", ""):
+        return 0.0 if "sqrt" not in objective else None
+    found = re.search(r"sigmoid:([0-9.e+-]+)", objective)
+    return float(found.group(1)) if name == "binary" and found else None
+
+
+@dataclass(frozen=True)
+class _Node:
+    feature: int
+    threshold: np.float32
+    keeps: int
+    nan_right: bool
+
+
+_NEVER = _Node(0, np.float32(np.inf), 2**64 - 1, False)
+"""A test that sends no row to the right: fills a tree's tests up."""
+
+
+@dataclass(frozen=True)
+class _Tree:
+    nodes: list[_Node]
+    leaves: list[float]
+    sayable: bool
+
+    @classmethod
+    def of(cls, structure: dict[str, Any]) -> _Tree:
+        leaves = list(_leaves(structure))
+        if len(leaves) > MAX_LEAVES or any("leaf_coeff" in leaf for leaf in leaves):
+            return cls([], [], False)
+        nodes: list[_Node] = []
+        sayable = _walk(structure, 0, nodes)
+        nodes += [_NEVER] * (-len(nodes) % AT_ONCE)
+        return cls(nodes, [float(leaf["leaf_value"]) for leaf in leaves], sayable)
+
+
+def _leaves(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Leaves from left to right."""
+    if "split_index" not in node:
+        yield node
+        return
+    yield from _leaves(node["left_child"])
+    yield from _leaves(node["right_child"])
+
+
+def _walk(node: dict[str, Any], first: int, nodes: list[_Node]) -> bool:
+    """Append the tests of a subtree whose leftmost leaf is `first`; False where one cannot be said."""
+    if "split_index" not in node:
+        return True
+    if node["decision_type"] != "<=" or node["missing_type"] == "Zero":
+        return False
+    left = sum(1 for _ in _leaves(node["left_child"]))
+    cleared = ((1 << left) - 1) << first
+    threshold = float(node["threshold"])
+    # LightGBM reads an unknown value as 0 where training saw none, else it goes the default way.
+    nan_right = not node["default_left"] if node["missing_type"] == "NaN" else threshold < 0.0
+    nodes.append(_Node(int(node["split_feature"]), _below(threshold), (2**64 - 1) ^ cleared, bool(nan_right)))
+    return _walk(node["left_child"], first, nodes) and _walk(node["right_child"], first + left, nodes)
+
+
+def _below(threshold: float) -> np.float32:
+    """The largest float32 not above: `x <= threshold` is the same for every float32 x."""
+    with np.errstate(over="ignore"):
+        near = np.float32(threshold)
+    return near if float(near) <= threshold or math.isnan(threshold) else np.nextafter(near, np.float32(-np.inf))
+
+
+@kernel
+def _predict(
+    rows: Matrix,
+    features: npt.NDArray[np.int32],
+    thresholds: Matrix,
+    keeps: Bits,
+    tree_nodes: npt.NDArray[np.int64],
+    leaves: Floats,
+    place: Bits,
+    out: Floats,
+) -> None:
+    """`place`: see `_PLACES`."""
+    n, width = rows.shape
+    everything, multiplier, shift, last = place[0], place[1], place[2], place[3]
+    block = np.zeros((2 * width, BLOCK_ROWS), np.float32)
+    bits = np.empty(BLOCK_ROWS, place.dtype)
+    sums = np.empty(BLOCK_ROWS, np.float64)
+    for start in range(0, n, BLOCK_ROWS):
+        here = min(BLOCK_ROWS, n - start)
+        for r in range(here):
+            for f in range(width):
+                x = rows[start + r, f]
+                unknown = np.isnan(x)
+                block[f, r] = -np.inf if unknown else x  # goes left wherever it is asked
+                block[width + f, r] = np.inf if unknown else x  # goes right
+        sums[:] = 0
+        for t in range(len(tree_nodes) - 1):
+            bits[:] = everything
+            for node in range(tree_nodes[t], tree_nodes[t + 1], AT_ONCE):
+                x, over_x, keep_x = block[features[node]], thresholds[node], keeps[node]
+                y, over_y, keep_y = block[features[node + 1]], thresholds[node + 1], keeps[node + 1]
+                for r in range(BLOCK_ROWS):
+                    left = keep_x if x[r] > over_x else everything
+                    bits[r] &= left & (keep_y if y[r] > over_y else everything)
+            for r in range(BLOCK_ROWS):
+                bits[r] = (((bits[r] & -bits[r]) * multiplier) >> shift) & last
+            row = leaves[t]
+            for r in range(BLOCK_ROWS):
+                sums[r] += row[bits[r]]
+        out[start : start + here] = sums[:here]

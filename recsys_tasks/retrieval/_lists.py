@@ -1,0 +1,195 @@
+"""Each generator's lists of a block of users, filled user by user into rows that the caller made.
+
+Throughout: row r's history is [offsets[r], offsets[r + 1]) of `own` (item keys, newest first) and `barred` (what
+tonight's list must not repeat); `items [n, q]` comes filled with -1, `scores [n, q]` with 0; `exists [n_items]`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import kernel
+from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sorted, packed, unpack
+
+Flags = npt.NDArray[np.bool_]
+Steps = npt.NDArray[np.int32]
+Places = npt.NDArray[np.signedinteger[Any]]
+
+
+@kernel
+def allowed(
+    named: Keys,
+    named_scores: Floats,
+    which: Longs,
+    rows: Longs,
+    offsets: Longs,
+    own: Keys,
+    barred: Flags,
+    exists: Flags,
+    marked: Longs,
+    items: Keys,
+    scores: Floats,
+) -> None:
+    """The first items of list `which[l]` of `named` that row `rows[l]` may see. `marked [n_items]`: -1 everywhere."""
+    for place in range(len(rows)):
+        row, found = rows[place], 0
+        for at in range(offsets[row], offsets[row + 1]):
+            if barred[at]:
+                marked[own[at]] = row
+        for column in range(named.shape[1]):
+            item = named[which[place], column]
+            if found == items.shape[1]:
+                break
+            if item >= 0 and exists[item] and marked[item] != row:
+                items[row, found] = item
+                scores[row, found] = named_scores[which[place], column]
+                found += 1
+
+
+@kernel
+def covisited(
+    offsets: Longs,
+    own: Keys,
+    barred: Flags,
+    decay: Floats,
+    steps: Steps,
+    newest: int,
+    neighbours: Keys,
+    strengths: Floats,
+    sums: Floats,
+    sum_bits: Bits,
+    touched: Keys,
+    cells: Cells,
+    items: Keys,
+    bits: Bits,
+) -> None:
+    """Items by what goes with the user's `newest` items, each weighing `decay[its step]`; `sums [n_items]`: all 0."""
+    for row in range(len(offsets) - 1):
+        start, stop, count = offsets[row], offsets[row + 1], 0
+        for at in range(start, min(stop, start + newest)):
+            weight = decay[min(steps[at], len(decay) - 1)]
+            count = _add(neighbours[own[at]], strengths[own[at]], weight, sums, touched, count)
+        for at in range(start, stop):
+            if barred[at]:
+                sums[own[at]] = 0
+        kept = 0
+        for at in range(count):
+            item = touched[at]
+            if sums[item] > 0:
+                cells[kept] = packed(sum_bits[item], item)
+                kept += 1
+            sums[item] = 0
+        unpack(cells, first_sorted(cells, kept, items.shape[1]), items[row], bits[row])
+
+
+@kernel
+def _add(items: Keys, strengths: Floats, weight: np.float32, sums: Floats, touched: Keys, count: int) -> int:
+    """Add one item's neighbours; returns how many items are touched by now."""
+    for column in range(len(items)):
+        item = items[column]
+        if item < 0:
+            break
+        gain = weight * strengths[column]
+        if gain > 0:
+            if sums[item] == 0:
+                touched[count] = item
+                count += 1
+            sums[item] += gain
+    return count
+
+
+@kernel
+def own_items(
+    offsets: Longs,
+    own: Keys,
+    barred: Flags,
+    weights: Floats,
+    weight_bits: Bits,
+    exists: Flags,
+    cells: Cells,
+    items: Keys,
+    bits: Bits,
+) -> None:
+    """The user's own items by decayed count; `weights` are above 0."""
+    for row in range(len(offsets) - 1):
+        count = 0
+        for at in range(offsets[row], offsets[row + 1]):
+            if not barred[at] and exists[own[at]]:
+                cells[count] = packed(weight_bits[at], own[at])
+                count += 1
+        unpack(cells, first_sorted(cells, count, items.shape[1]), items[row], bits[row])
+
+
+@kernel
+def fresh_items(
+    offsets: Longs,
+    own: Keys,
+    barred: Flags,
+    decay: Floats,
+    steps: Steps,
+    newest: int,
+    fresh: Keys,
+    newness: Floats,
+    exists: Flags,
+    content: Floats,
+    columns: Places,
+    starts: Places,
+    profile: Floats,
+    marked: Longs,
+    alike: Floats,
+    alike_bits: Bits,
+    cells: Cells,
+    items: Keys,
+    bits: Bits,
+) -> None:
+    """New items by the cosine of their content with that of the user's `newest` items, plus `newness`.
+
+    `content`, `columns`, `starts`: rows of unit length as CSR; `profile [v]`: all 0; `marked [n_items]`: all -1.
+    """
+    for row in range(len(offsets) - 1):
+        start, stop = offsets[row], offsets[row + 1]
+        last = min(stop, start + newest)
+        for at in range(start, last):
+            _scale_into(own[at], decay[min(steps[at], len(decay) - 1)], content, columns, starts, profile)
+        squares = np.float32(0.0)  # |profile|² = Σ weight · <content, profile>
+        for at in range(start, last):
+            squares += decay[min(steps[at], len(decay) - 1)] * _along(own[at], content, columns, starts, profile)
+        scale = np.float32(1.0) / np.sqrt(squares) if squares > 0 else np.float32(0.0)
+        for at in range(start, stop):
+            if barred[at]:
+                marked[own[at]] = row
+        count = 0
+        for at in range(len(fresh)):
+            item = fresh[at]
+            if exists[item] and marked[item] != row:
+                alike[at] = _along(item, content, columns, starts, profile) * scale + newness[at]
+                cells[count] = packed(alike_bits[at], item)
+                count += alike[at] > 0
+        for at in range(start, last):
+            _scale_into(own[at], np.float32(0.0), content, columns, starts, profile)
+        unpack(cells, first_sorted(cells, count, items.shape[1]), items[row], bits[row])
+
+
+@kernel
+def _scale_into(
+    item: np.int32, weight: np.float32, content: Floats, columns: Places, starts: Places, profile: Floats
+) -> None:
+    """Add an item's content to the profile; weight 0 clears it there."""
+    for place in range(starts[item], starts[item + 1]):
+        if weight == 0:
+            profile[columns[place]] = 0
+        else:
+            profile[columns[place]] += weight * content[place]
+
+
+@kernel
+def _along(item: np.int32, content: Floats, columns: Places, starts: Places, profile: Floats) -> np.float32:
+    """Dot of an item's content with the profile."""
+    total = np.float32(0.0)
+    for place in range(starts[item], starts[item + 1]):
+        total += content[place] * profile[columns[place]]
+    return total
