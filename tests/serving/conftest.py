@@ -26,7 +26,7 @@ BEGIN
   END LOOP;
   TRUNCATE recsys.users, recsys.items, recsys.item_availability, recsys.publication, recsys.fallback_rows,
     recsys.similar_rows, recsys.forbidden_rows, recsys.current_publication, recsys.hold, recsys.tower_versions,
-    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows;
+    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.shard_loads;
 END $$
 """
 
