@@ -6,6 +6,8 @@ popularity. Vectors stand where a tower would put them: near their taste, with n
 
 from __future__ import annotations
 
+import sys
+import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,7 +27,7 @@ from recsys_tasks.ranking.ranker import train_ranker
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.generators import build_generators
 from recsys_tasks.retrieval.index import build_index, open_index
-from recsys_tasks.snapshot.dataset import Snapshot, write_events_day, write_snapshot
+from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot, write_events_day, write_snapshot
 
 AS_OF = date(2026, 3, 1)
 ITEMS, TASTES, DIMENSIONS = 100_000, 400, 64
@@ -161,3 +163,32 @@ def _near(rng: np.random.Generator, centres: npt.NDArray[np.float32]) -> npt.NDA
     noisy = centres + 0.9 * rng.standard_normal(size=centres.shape, dtype=np.float32)
     unit: npt.NDArray[np.float32] = noisy / np.linalg.norm(noisy, axis=1, keepdims=True)
     return unit
+
+
+def reopen(folder: Path) -> RankingInputs:
+    """What tonight's shards read of a crowd that was gathered and prepared before."""
+    lake, cutoffs = Lake(folder), Cutoffs.at(AS_OF)
+    snapshot = open_snapshot(parse_config(SETTINGS), lake, AS_OF)
+    embeddings = open_embeddings(lake.require("embeddings", f"crowd.{cutoffs.learned_before}@{cutoffs.history_before}"))
+    index = open_index(lake.require("index", AS_OF.isoformat()), embeddings)
+    features, generators = lake.require("features", str(cutoffs)), lake.require("generators", str(cutoffs))
+    return open_inputs(snapshot, cutoffs, generators, features, embeddings, index)
+
+
+def main() -> None:
+    """`python -m benchmarks.crowd N FOLDER [release]`: gather a crowd and prepare its night, in a process apart."""
+    n, folder = int(sys.argv[1]), Path(sys.argv[2])
+    started = time.perf_counter()
+    crowd = gather(folder, n)
+    print(f"  crowd of {n:,}: {time.perf_counter() - started:.0f} s", flush=True)
+    for name, stage in (("generators", build_generators), ("features", build_features)):
+        started = time.perf_counter()
+        stage(crowd.snapshot, Cutoffs.at(AS_OF))
+        print(f"  {name}: {time.perf_counter() - started:.0f} s", flush=True)
+    crowd.inputs(Cutoffs.at(AS_OF))
+    if "release" in sys.argv[3:]:
+        print(f"  release: {crowd.release().reference}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,7 @@ from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Figure, Outcome
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_forbidden, load_lists, load_similar
-from recsys_tasks.serving.precompute import active_users, precompute_shard, read_lists, shard_users
+from recsys_tasks.serving.precompute import active_users, list_batches, precompute_shard, shard_users
 from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec, read_publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.similar import similar_items
@@ -174,7 +174,7 @@ def precompute_one(night: Night, shard: int) -> Outcome:
         threads=night.config.resources.threads,
     )
     publication = read_publication(night.engine, plan.publication_id)
-    loaded = load_lists(night.engine, publication, read_lists(artifact), shard)
+    loaded = load_lists(night.engine, publication, list_batches(artifact), shard)
     return Outcome(artifact, len(shard_users(users, shard, night.config.serving.shards)), {"loaded": loaded})
 
 

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.unsignedinteger[Any]]
 
-BLOCK_ROWS = 256
+BLOCK_ROWS = 128
 """Rows compared at once: their features and leaf bits stay in the processor's own cache."""
 AT_ONCE = 2
 """Tests taken together: the leaf bits are read and written once for both."""
@@ -54,13 +54,17 @@ class Plain:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A model as flat arrays. `node_*`: every test, tree after tree."""
+    """A model as flat arrays. `node_*`: every test, tree after tree, as (column, threshold): above it is right.
 
-    node_feature: npt.NDArray[np.int32]
+    A column is a feature with a way for the unknown: `column_feature`, and `column_unknown` (-inf: left, inf: right).
+    """
+
+    column_feature: npt.NDArray[np.int32]
+    column_unknown: npt.NDArray[np.float32]
+    node_column: npt.NDArray[np.int32]
     node_threshold: npt.NDArray[np.float32]
     node_keeps: Bits
     """Leaves that a row may still reach when it goes right."""
-    node_nan_right: npt.NDArray[np.bool_]
     tree_nodes: npt.NDArray[np.int64]
     """`[trees + 1]`: tests of tree t are [tree_nodes[t], tree_nodes[t + 1])."""
     leaves: Floats
@@ -71,11 +75,10 @@ class Compiled:
     def predict(self, X: Matrix) -> Floats:
         """See `Predictor`."""
         raw = np.zeros(len(X))
-        rows = np.ascontiguousarray(X, np.float32)
-        # A test that sends the unknown to the right looks at the second copy of its feature.
-        feature = self.node_feature + np.where(self.node_nan_right, rows.shape[1], 0).astype(np.int32)
-        tests = (feature, self.node_threshold, self.node_keeps, self.tree_nodes)
-        _predict(rows, *tests, self.leaves, _PLACES[self.leaves.shape[1]], raw)
+        columns = (self.column_feature, self.column_unknown)
+        tests = (self.node_column, self.node_threshold, self.node_keeps, self.tree_nodes)
+        place = _PLACES[self.leaves.shape[1]]
+        _predict(np.ascontiguousarray(X, np.float32), *columns, *tests, self.leaves, place, raw)
         return 1.0 / (1.0 + np.exp(-self.sigmoid * raw)) if self.sigmoid else raw
 
 
@@ -97,11 +100,14 @@ def compiled(model: lgb.Booster) -> Compiled | None:
     nodes = [node for tree in parsed for node in tree.nodes]
     wide = 32 if all(len(tree.leaves) <= 32 for tree in parsed) else 64
     kind = _PLACES[wide].dtype
+    columns = sorted({(node.feature, node.nan_right) for node in nodes})
+    number = {column: at for at, column in enumerate(columns)}
     return Compiled(
-        node_feature=np.array([node.feature for node in nodes], np.int32),
+        column_feature=np.array([feature for feature, _ in columns], np.int32),
+        column_unknown=np.array([np.inf if right else -np.inf for _, right in columns], np.float32),
+        node_column=np.array([number[node.feature, node.nan_right] for node in nodes], np.int32),
         node_threshold=np.array([node.threshold for node in nodes], np.float32),
         node_keeps=np.array([node.keeps for node in nodes], np.uint64).astype(kind),
-        node_nan_right=np.array([node.nan_right for node in nodes], np.bool_),
         tree_nodes=np.concatenate([[0], np.cumsum([len(tree.nodes) for tree in parsed])]).astype(np.int64),
         leaves=np.stack([_placed(tree.leaves, wide) for tree in parsed]),
         sigmoid=sigmoid,
@@ -197,6 +203,8 @@ def _below(threshold: float) -> np.float32:
 def _predict(
     rows: Matrix,
     features: npt.NDArray[np.int32],
+    unknown: Matrix,
+    columns: npt.NDArray[np.int32],
     thresholds: Matrix,
     keeps: Bits,
     tree_nodes: npt.NDArray[np.int64],
@@ -205,25 +213,22 @@ def _predict(
     out: Floats,
 ) -> None:
     """`place`: see `_PLACES`."""
-    n, width = rows.shape
     everything, multiplier, shift, last = place[0], place[1], place[2], place[3]
-    block = np.zeros((2 * width, BLOCK_ROWS), np.float32)
+    block = np.zeros((len(features), BLOCK_ROWS), np.float32)
     bits = np.empty(BLOCK_ROWS, place.dtype)
     sums = np.empty(BLOCK_ROWS, np.float64)
-    for start in range(0, n, BLOCK_ROWS):
-        here = min(BLOCK_ROWS, n - start)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        here = min(BLOCK_ROWS, len(rows) - start)
         for r in range(here):
-            for f in range(width):
-                x = rows[start + r, f]
-                unknown = np.isnan(x)
-                block[f, r] = -np.inf if unknown else x  # goes left wherever it is asked
-                block[width + f, r] = np.inf if unknown else x  # goes right
+            for column in range(len(features)):
+                x = rows[start + r, features[column]]
+                block[column, r] = unknown[column] if np.isnan(x) else x
         sums[:] = 0
         for t in range(len(tree_nodes) - 1):
             bits[:] = everything
             for node in range(tree_nodes[t], tree_nodes[t + 1], AT_ONCE):
-                x, over_x, keep_x = block[features[node]], thresholds[node], keeps[node]
-                y, over_y, keep_y = block[features[node + 1]], thresholds[node + 1], keeps[node + 1]
+                x, over_x, keep_x = block[columns[node]], thresholds[node], keeps[node]
+                y, over_y, keep_y = block[columns[node + 1]], thresholds[node + 1], keeps[node + 1]
                 for r in range(BLOCK_ROWS):
                     left = keep_x if x[r] > over_x else everything
                     bits[r] &= left & (keep_y if y[r] > over_y else everything)

@@ -24,6 +24,8 @@ from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.snapshot.dataset import Snapshot
 
 BUCKETS = 256
+BATCH_USERS = 8192
+"""Lists read back at once."""
 VARIANT = "default"
 TOO_FEW = "too_few_candidates"
 _PLAIN: dict[str, Any] = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
@@ -179,3 +181,8 @@ def precompute_shard(
 def read_lists(artifact: Artifact) -> pa.Table:
     """The lists of a shard, checked."""
     return schema.LISTS.check(pq.read_table(artifact.file("lists.parquet")), artifact.reference)
+
+
+def list_batches(artifact: Artifact) -> Iterator[pa.RecordBatch]:
+    """The lists of a shard, a few thousand users at a time."""
+    yield from pq.ParquetFile(artifact.file("lists.parquet")).iter_batches(BATCH_USERS)
