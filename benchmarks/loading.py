@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -54,25 +54,18 @@ class Meter:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        while True:
-            used = 0
-            for process in self.postmaster.children():
-                try:
-                    memory = process.memory_info()
-                    used = max(used, memory.rss - memory.shared)
-                except psutil.Error:
-                    continue
-            self.peak = max(self.peak, used)
+        while self.postmaster.is_running():
+            with suppress(psutil.Error):  # one that ends while it is looked at
+                memory = [process.memory_info() for process in self.postmaster.children()]
+                self.peak = max([self.peak, *(used.rss - used.shared for used in memory)])
             time.sleep(0.2)
 
     def _server_cpu(self) -> float:
         """Seconds of the server and all its processes, ended ones too."""
         total = sum(self.postmaster.cpu_times()[:4])
         for process in self.postmaster.children():
-            try:
+            with suppress(psutil.Error):
                 total += sum(process.cpu_times()[:2])
-            except psutil.Error:
-                continue
         return total
 
     def _wal(self) -> int:

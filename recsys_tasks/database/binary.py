@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
-from recsys_tasks.database.engine import connection_error, quoted
+from recsys_tasks.database.engine import PASSING, connection_error, quoted
 from recsys_tasks.errors import ServingError
 
 ROWS_PER_BLOCK = 1024
@@ -173,7 +173,8 @@ def _array_part(oid: int, form: np.dtype[Any], entries: int) -> npt.NDArray[np.v
 
 def _translated(error: Exception, table: str, connection: Connection) -> Exception:
     where = connection.engine.url.render_as_string(hide_password=True)
-    if getattr(error, "sqlstate", None) is None or connection.connection.driver_connection.closed:  # type: ignore[union-attr]
+    state = getattr(error, "sqlstate", None)  # None: the connection itself broke
+    if state is None or state.startswith(PASSING):
         return connection_error(str(error), where)
     return ServingError(
         expected=f"rows that fit recsys.{table}",

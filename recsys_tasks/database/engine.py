@@ -16,7 +16,7 @@ POOL_SIZE = 2  # the embedded server has 100 connections for Airflow, MLflow and
 POOL_OVERFLOW = 3
 
 # SQLSTATE classes that pass by themselves: connection, resources, shutdown; lock timeouts, deadlocks, serialization.
-_PASSING = ("08", "53", "57", "40", "55P03")
+PASSING = ("08", "53", "57", "40", "55P03")
 # What a server says that will never let us in as we are.
 _REFUSED = (
     "authentication failed",
@@ -82,7 +82,7 @@ def _translate(context: ExceptionContext) -> BaseException | None:
     state = getattr(error, "sqlstate", None) or ""
     kind = type(error).__name__
     connecting = kind == "OperationalError" and context.connection is None
-    if state.startswith(_PASSING) or context.is_disconnect or kind == "ConnectionTimeout" or connecting:
+    if state.startswith(PASSING) or context.is_disconnect or kind == "ConnectionTimeout" or connecting:
         where = context.engine.url.render_as_string(hide_password=True) if context.engine is not None else "database"
         return connection_error(str(error), where)
     return None

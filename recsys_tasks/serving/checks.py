@@ -32,7 +32,6 @@ _ARRAYS = ("items", "scores", "sources", "reasons", "reason_items", "ranks_befor
 # One scan, in all workers. Arrays that do not start at 1 would escape the readers' `items[1:k]`.
 _ROWS = f"""
 SELECT count(*) AS rows,
-       count(*) FILTER (WHERE u.user_key IS NULL) AS unknown_users,
        count(*) FILTER (WHERE cardinality(l.items) > :k + :spares
                         OR cardinality(l.items) < :k AND l.short_reason IS NULL) AS wrong_length,
        count(*) FILTER (WHERE ({", ".join(f"cardinality(l.{a})" for a in _ARRAYS)}) IS DISTINCT FROM
@@ -45,12 +44,14 @@ SELECT count(*) AS rows,
        count(*) FILTER (WHERE {_PROPENSITIES} IS NOT TRUE) AS lists_with_wrong_propensities,
        count(*) FILTER (WHERE {_CODES} IS NOT TRUE) AS lists_with_wrong_codes
 FROM {{rows}} AS l
-LEFT JOIN recsys.users AS u ON u.user_key = l.user_key
 """
 
-_REPEATED = """
-SELECT coalesce(sum(g.rows - 1), 0)::bigint AS repeated
-FROM (SELECT count(*) AS rows FROM {rows} AS l GROUP BY l.user_key HAVING count(*) > 1) AS g
+# By itself: what a join or a sort cannot keep in memory goes to disk, here keys and not whole lists.
+_USERS = """
+SELECT coalesce(sum(g.rows - 1), 0)::bigint AS repeated,
+       coalesce(sum(g.rows) FILTER (WHERE u.user_key IS NULL), 0)::bigint AS unknown
+FROM (SELECT l.user_key, count(*) AS rows FROM {rows} AS l GROUP BY l.user_key) AS g
+LEFT JOIN recsys.users AS u ON u.user_key = g.user_key
 """
 
 # Only of lists that the scan found at fault: how many of their entries are.
@@ -129,11 +130,11 @@ def run_checks(connection: Connection, publication: Publication, limits: CheckLi
     connection.execute(sa.text(f"LOCK TABLE {quoted('recsys', publication.partition)} IN SHARE MODE"))
     codes = {"last_reason": len(schema.REASONS) - 1, "last_set": 2 ** len(schema.SOURCES) - 1}
     row = _ask(connection, publication, _ROWS, last_rung=len(schema.RUNGS) - 1, **codes)
-    repeated = _ask(connection, publication, _REPEATED).repeated
+    users = _ask(connection, publication, _USERS)
     at_fault = row.lists_with_wrong_scores + row.lists_with_wrong_propensities + row.lists_with_wrong_codes
     wrong = _ask(connection, publication, _WRONG, **codes) if at_fault else None
     return [
-        *_row_checks(row, repeated, publication, current),
+        *_row_checks(row, users, publication, current),
         *_entry_checks(connection, publication, limits, current, wrong),
         *_list_checks(connection, publication, limits, current),
     ]
@@ -151,14 +152,12 @@ def _none(name: str, found: int, detail: str, block: bool = True) -> CheckResult
     return CheckResult(name, found == 0, "block" if block else "warn", float(found), 0.0, detail)
 
 
-def _row_checks(
-    row: Any, repeated: int, publication: Publication, current: Publication | None
-) -> Iterator[CheckResult]:
+def _row_checks(row: Any, users: Any, publication: Publication, current: Publication | None) -> Iterator[CheckResult]:
     expected = publication.expected_rows
     complete = row.rows == expected and expected > 0
     yield CheckResult("rows", complete, "block", row.rows, expected, "one row for each active user, at least one")
-    yield _none("repeated_users", repeated, "users with more than one row")
-    yield _none("unknown_users", row.unknown_users, "rows whose user is not in recsys.users")
+    yield _none("repeated_users", users.repeated, "users with more than one row")
+    yield _none("unknown_users", users.unknown, "rows whose user is not in recsys.users")
     yield _none("list_length", row.wrong_length, "lists above k + spares, or below k without a short_reason")
     yield _none("parallel_arrays", row.ragged, "lists whose arrays differ in length")
     yield _none("rungs", row.wrong_rung, "rows with an unknown rung")

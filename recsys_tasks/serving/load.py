@@ -38,8 +38,9 @@ def load_lists(
 ) -> int:
     """Load one shard's lists (schema.LISTS); returns the rows, 0 when the publication is complete already.
 
-    `lists` is a table, or anything that yields tables or batches (a RecordBatchReader, a generator): one of them
-    is held at a time. A shard that is loaded twice, even by two processes at once, is there once.
+    `lists` is a table, or anything that yields tables or batches (a RecordBatchReader, a generator): one of them is
+    held at a time, while the transaction stays open. A shard that is loaded twice, even by two processes at once,
+    is there once, and one that fails half-way leaves what was there.
     Raises ServingError when the publication was given up, SchemaError when the rows are not LISTS.
     """
     values = {"id": publication.id, "shard": shard}
@@ -62,9 +63,7 @@ def load_lists(
     return rows
 
 
-_PAGES = sa.text(
-    "SELECT pg_relation_size(CAST(:table AS regclass)) / CAST(current_setting('block_size') AS int)",
-)
+_PAGES = sa.text("SELECT pg_relation_size(CAST(:table AS regclass)) / CAST(current_setting('block_size') AS int)")
 
 
 def _settle(engine: Engine, publication: Publication, first_page: int) -> None:
@@ -89,7 +88,7 @@ def _checked(parts: Iterable[pa.Table | pa.RecordBatch], where: str) -> Iterator
     for part in parts:
         table = part if isinstance(part, pa.Table) else pa.Table.from_batches([part])
         table = schema.LISTS.check(table, where)
-        seen.append(table["user_key"].to_numpy())
+        seen.append(table["user_key"].to_numpy().copy())  # else it keeps the whole batch in memory
         yield from table.to_batches()
     users, counts = np.unique(np.concatenate(seen), return_counts=True) if len(seen) > 1 else (np.empty(0), np.empty(0))
     if (counts > 1).any():

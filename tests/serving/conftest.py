@@ -35,7 +35,7 @@ END $$
 def empty(postgres: Mapping[str, str]) -> Mapping[str, str]:
     owner = create_engine(postgres["recsys_owner"])
     with owner.begin() as connection:
-        found = connection.scalar(sa.text("SELECT to_regclass('recsys.status')"))
+        found = connection.scalar(sa.text("SELECT to_regclass('recsys.shard_loads')"))
     if found is None:  # a test of migrations failed half-way
         migrate(postgres["recsys_owner"])
     with owner.begin() as connection:
