@@ -120,6 +120,7 @@ def stage(name: str, *, emits: Asset | None = None) -> Any:
     options: dict[str, Any] = {"task_id": name, "execution_timeout": timedelta(minutes=_MINUTES[name])}
     if name == "precompute_shard":
         options["map_index_template"] = "shard {{ shard }}"
+        options["max_active_tis_per_dagrun"] = settings().serving.parallel_shards
 
     @task(outlets=[emits] if emits else [], **options)
     def body(shard: int | None = None) -> str:

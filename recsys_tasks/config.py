@@ -379,6 +379,8 @@ class ServingConfig(Section):
     """Further items kept for topping up."""
     shards: PositiveInt = 4
     """Tasks among which the users are divided."""
+    parallel_shards: PositiveInt = 2
+    """Shards that run at once; each uses `resources.threads` divided by this many threads."""
     block_users: PositiveInt = 512
     """Users handled at once within a shard."""
     similar_items: NonNegativeInt = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from time import perf_counter
 
@@ -41,7 +42,8 @@ STAGES = (
 
 def run_stage(name: str, as_of: date, *, shard: int | None = None, now: datetime | None = None) -> StageResult:
     """Run one stage under the environment's settings, and record it. Raises RecsysError."""
-    return run_on(Night.from_environment(as_of, now), name, shard)
+    night = Night.from_environment(as_of, now)
+    return run_on(replace(night, shards_at_once=night.config.serving.parallel_shards), name, shard)
 
 
 def run_all(night: Night, before: Callable[[str], None] = lambda name: None) -> Iterator[StageResult]:

@@ -56,6 +56,8 @@ class Night:
     environment: Environment
     as_of: date
     now: datetime
+    shards_at_once: int = 1
+    """Shards that run on this machine at the same time and share its threads."""
 
     @classmethod
     def open(cls, config: Config, environment: Environment, as_of: date, now: datetime | None = None) -> Night:

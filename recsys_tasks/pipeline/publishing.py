@@ -92,8 +92,8 @@ def _champion(night: Night) -> Artifact | None:
 def _settings(night: Night) -> str:
     """Hash of the settings that shape lists."""
     config = night.config
-    # Shards and blocks divide the work; they do not change a list.
-    serving = config.serving.model_copy(update={"shards": 1, "block_users": 1, "keep_publications": 1})
+    # How the work is divided among tasks does not change a list.
+    serving = config.serving.model_copy(update={"shards": 1, "parallel_shards": 1, "keep_publications": 1})
     return config_hash(
         config.generators, config.ranker, config.rerank, config.activity, serving, config.repeat_consumption
     )
@@ -171,7 +171,7 @@ def precompute_one(night: Night, shard: int) -> Outcome:
         eligible=eligible_items(night),
         inputs=plan.contents,
         settings=_settings(night),
-        threads=night.config.resources.threads,
+        threads=max(1, night.config.resources.threads // night.shards_at_once),
     )
     publication = read_publication(night.engine, plan.publication_id)
     loaded = load_lists(night.engine, publication, list_batches(artifact), shard)
