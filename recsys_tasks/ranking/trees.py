@@ -75,10 +75,18 @@ class Compiled:
     def predict(self, X: Matrix) -> Floats:
         """See `Predictor`."""
         raw = np.zeros(len(X))
-        columns = (self.column_feature, self.column_unknown)
-        tests = (self.node_column, self.node_threshold, self.node_keeps, self.tree_nodes)
-        place = _PLACES[self.leaves.shape[1]]
-        _predict(np.ascontiguousarray(X, np.float32), *columns, *tests, self.leaves, place, raw)
+        _predict(
+            np.ascontiguousarray(X, np.float32),
+            self.column_feature,
+            self.column_unknown,
+            self.node_column,
+            self.node_threshold,
+            self.node_keeps,
+            self.tree_nodes,
+            self.leaves,
+            _PLACES[self.leaves.shape[1]],
+            raw,
+        )
         return 1.0 / (1.0 + np.exp(-self.sigmoid * raw)) if self.sigmoid else raw
 
 
