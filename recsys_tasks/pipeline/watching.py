@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from sqlalchemy import text
 
 from recsys_tasks.clock import start_of
@@ -22,7 +21,7 @@ from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.publishing import read_plan
 from recsys_tasks.pipeline.records import record_metrics
-from recsys_tasks.serving.precompute import read_lists
+from recsys_tasks.serving.precompute import list_batches
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.serving.retire import drop_old
 
@@ -50,15 +49,21 @@ def monitor(night: Night) -> Outcome:
 def _published(night: Night) -> tuple[Keys, Lists, npt.NDArray[np.int8]]:
     """Users, `[n, k]` lists and rungs of a night's publication, from its shards in the lake."""
     token, k = read_plan(night).token, night.config.serving.k
-    keys = [f"{token}.{shard}" for shard in range(night.config.serving.shards)]
-    table = pa.concat_tables([read_lists(night.lake.require("lists", key)) for key in keys])
-    items = table["items"].combine_chunks()
-    lengths = np.diff(items.offsets.to_numpy())
-    lists = np.full((len(lengths), k), -1, np.int32)
-    places = np.arange(k) < lengths[:, None]
-    flat, starts = items.flatten().to_numpy(), items.offsets.to_numpy()[:-1] - items.offsets[0].as_py()
-    lists[places] = flat[(starts[:, None] + np.arange(k))[places]]
-    return table["user_key"].to_numpy(), lists, table["rung"].to_numpy()
+    shards = [night.lake.require("lists", f"{token}.{shard}") for shard in range(night.config.serving.shards)]
+    n = sum(artifact.rows for artifact in shards)
+    users, rungs = np.empty(n, np.int32), np.empty(n, np.int8)
+    lists = np.full((n, k), -1, np.int32)
+    at = 0
+    for artifact in shards:
+        for batch in list_batches(artifact, ["user_key", "items", "rung"]):
+            rows = slice(at, at + batch.num_rows)
+            users[rows], rungs[rows] = batch["user_key"].to_numpy(), batch["rung"].to_numpy()
+            offsets = batch["items"].offsets.to_numpy()
+            there = np.arange(k) < np.diff(offsets)[:, None]
+            flat = batch["items"].values.to_numpy()
+            lists[rows][there] = flat[(offsets[:-1, None] + np.arange(k))[there]]
+            at += batch.num_rows
+    return users, lists, rungs
 
 
 def _night_before(night: Night) -> Night | None:

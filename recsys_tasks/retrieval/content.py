@@ -15,11 +15,9 @@ import pandas as pd
 import scipy.sparse as sp
 
 from recsys_tasks.config import Attribute, Config
-from recsys_tasks.ids import Keys
 
 Floats = npt.NDArray[np.float32]
 NUMERIC_BUCKETS = 10
-_CELLS = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -27,34 +25,6 @@ class ContentSpace:
     """`items`: `[m, v] float32` CSR of attribute values, rows of unit length or empty."""
 
     items: sp.csr_matrix
-
-    def profiles(self, history: sp.csr_matrix) -> sp.csr_matrix:
-        """Taste of users: their weighted items' values, `[n, m]` to `[n, v]` of unit length."""
-        return _unit_rows(history @ self.items)
-
-    def similarity(self, profiles: sp.csr_matrix, items: Keys) -> Floats:
-        """Cosine of each row's profile with its candidates, `[n, c] int32` to `[n, c] float32`.
-
-        Padding (-1) and items without attributes have 0.
-        """
-        result: Floats = np.zeros(items.shape, np.float32)
-        step = max(_CELLS // max(profiles.shape[1], items.shape[1] * 8, 1), 1)
-        for start in range(0, len(items), step):
-            block = slice(start, start + step)
-            result[block] = self._similarity(profiles[block].toarray(), items[block])
-        return result
-
-    def _similarity(self, profiles: Floats, items: Keys) -> Floats:
-        flat = items.ravel()
-        safe = np.where(flat >= 0, flat, 0)
-        starts, ends = self.items.indptr[safe], self.items.indptr[safe + 1]
-        sizes = np.where(flat >= 0, ends - starts, 0)
-        cells = np.repeat(np.arange(len(flat)), sizes)
-        bounds = np.concatenate([[0], np.cumsum(sizes)])
-        places = np.repeat(starts - bounds[:-1], sizes) + np.arange(bounds[-1])
-        values = self.items.data[places] * profiles[cells // items.shape[1], self.items.indices[places]]
-        summed = np.bincount(cells, weights=values, minlength=len(flat))
-        return summed.astype(np.float32).reshape(items.shape)
 
     def save(self, folder: Path) -> None:
         """Write the matrix as three .npy files and its width."""

@@ -7,12 +7,10 @@ What is counted across users (co-occurrence, popularity, growth) knows rows befo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import config_hash
@@ -69,14 +67,6 @@ class GeneratorTables:
     def n_items(self) -> int:
         """Item keys run from 0 to n_items - 1."""
         return len(self.exists)
-
-    @cached_property
-    def neighbours(self) -> sp.csr_matrix:
-        """`neighbour_scores` as a sparse matrix `[m, m] float32`: row i holds what goes with item i."""
-        there = self.neighbour_items >= 0
-        bounds = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-        parts = (self.neighbour_scores[there], self.neighbour_items[there], bounds)
-        return sp.csr_matrix(parts, shape=(self.n_items, self.n_items))
 
     def save(self, folder: Path) -> None:
         """Write one .npy a table."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
@@ -71,11 +70,6 @@ class Histories:
         early = place < length
         padded[rows[early], place[early]] = self.items[early]
         return padded
-
-    def matrix(self, values: Floats, n_items: int) -> sp.csr_matrix:
-        """`[n, n_items]` sparse, one value per entry."""
-        shape = (len(self.offsets) - 1, n_items)
-        return sp.csr_matrix((values, self.items.astype(np.int32), self.offsets), shape=shape)
 
 
 def histories_of(events: Events, n_users: int, cutoff: int, half_life_days: float) -> Histories:

@@ -183,6 +183,6 @@ def read_lists(artifact: Artifact) -> pa.Table:
     return schema.LISTS.check(pq.read_table(artifact.file("lists.parquet")), artifact.reference)
 
 
-def list_batches(artifact: Artifact) -> Iterator[pa.RecordBatch]:
-    """The lists of a shard, a few thousand users at a time."""
-    yield from pq.ParquetFile(artifact.file("lists.parquet")).iter_batches(BATCH_USERS)
+def list_batches(artifact: Artifact, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The lists of a shard, or some of their columns, a few thousand users at a time."""
+    yield from pq.ParquetFile(artifact.file("lists.parquet")).iter_batches(BATCH_USERS, columns=columns)

@@ -154,3 +154,18 @@ def test_recall_by_generator_and_what_only_it_found() -> None:
     assert report["union"]["recall"] == 0.5
     assert report["two_tower"] == {"recall": 0.25, "unique": 0.0}
     assert report["covisitation"] == {"recall": 0.25, "unique": 0.25}
+
+
+def test_new_items_come_by_content_then_by_newness(tmp_path: Path) -> None:
+    """The user has a red tea pot: new items share two words, one, none (twice: the newer of them first)."""
+    new = [("both", "red tea", 20), ("red", "red jar", 9), ("jar", "blue jar", 8), ("lid", "blue lid", 1)]
+    old = [(f"old{n}", f"green{n}", 200) for n in range(20)]
+    items = pd.DataFrame([("owned", "red tea pot", 200), *new, *old], columns=["item_id", "words", "age"])
+    items["available_from"] = NOW - items.age * DAY_SECONDS
+    config = make_config(items={"attributes": [{"name": "words", "kind": "text"}]})
+    rows = pd.DataFrame({"user_id": ["u"], "item_id": ["owned"], "ts": [NOW - DAY_SECONDS]})
+    snapshot = make_snapshot(tmp_path, config, CUTOFF + timedelta(days=1), rows, items.drop(columns="age"))
+    cutoffs = Cutoffs.at(CUTOFF)
+    opened = open_candidate_source(snapshot, cutoffs, build_generators(snapshot, cutoffs), None, None)
+    named = names(opened.block(np.array([0], np.int32)), 0, FRESH)
+    assert snapshot.items["item_id"].iloc[named].tolist() == ["both", "red", "lid", "jar"]
