@@ -31,6 +31,14 @@ def by_key(table: Floats, keys: Keys, out: Floats) -> None:
 
 
 @kernel
+def copied(known: Floats, rows: Longs, columns: Longs, out: Floats) -> None:
+    """`known[rows]`, its column `columns[c, 0]` as column `columns[c, 1]`."""
+    for r in range(len(rows)):
+        for c in range(len(columns)):
+            out[r, columns[c, 1]] = known[rows[r], columns[c, 0]]
+
+
+@kernel
 def lists(row: Longs, column: Longs, ranks: Ranks, scores: Floats, absent: int, out: Floats) -> None:
     """Each generator's rank and standardised score, how many named the item, and its fused rank."""
     width = ranks.shape[2]

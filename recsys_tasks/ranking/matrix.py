@@ -73,10 +73,13 @@ class _Rows:
         self.items = block.candidates.items[row, column]
 
 
-def feature_matrix(block: Block, names: Sequence[str] | None = None, keep: Bools | None = None) -> FeatureMatrix:
+def feature_matrix(
+    block: Block, names: Sequence[str] | None = None, keep: Bools | None = None, known: FeatureMatrix | None = None
+) -> FeatureMatrix:
     """Rows for the candidates of a block, user by user, in the order of the candidates.
 
     `names` picks and orders the columns (default: all); `keep [n, c]` leaves candidates out; pads never have a row.
+    `known`: a matrix of all the block's candidates, whose columns are copied instead of computed again.
     Raises ArtifactError when a name is not in the catalogue.
     """
     wanted = tuple(names) if names is not None else column_names(block.inputs)
@@ -85,20 +88,29 @@ def feature_matrix(block: Block, names: Sequence[str] | None = None, keep: Bools
     place = {name: at for at, name in enumerate(wanted)}
     X = np.empty((len(row), len(wanted)), np.float32)
     found: set[str] = set()
+    if known is not None:
+        shared = [(at, place[name]) for at, name in enumerate(known.names) if name in place]
+        kept = np.flatnonzero(np.ones(len(known.X), bool) if keep is None else keep[block.there])
+        _columns.copied(known.X, kept, np.array(shared, np.int64).reshape(-1, 2), X)
+        found.update(name for name in known.names if name in place)
     for group in _GROUPS.values():
         offered = [(at, name) for at, name in enumerate(group.names(block.inputs)) if name in place]
-        if offered:
-            target, chosen = [place[name] for _, name in offered], [at for at, _ in offered]
-            width = len(group.names(block.inputs))
-            if chosen == list(range(width)) and target == list(range(target[0], target[0] + width)):
-                group.fill(rows, X[:, target[0] : target[0] + width])
-            else:
-                values = np.empty((len(row), width), np.float32)
-                group.fill(rows, values)
-                X[:, target] = values[:, chosen]
+        if not found.issuperset(name for _, name in offered):
+            _fill(group, rows, [place[name] for _, name in offered], [at for at, _ in offered], X)
             found.update(name for _, name in offered)
     _all_found(wanted, found, block.inputs)
     return FeatureMatrix(wanted, X, row, column)
+
+
+def _fill(group: _Group, rows: _Rows, target: list[int], chosen: list[int], X: Floats) -> None:
+    """Columns `chosen` of a group become columns `target` of X, in place where they stand together."""
+    width = len(group.names(rows.block.inputs))
+    if chosen == list(range(width)) and target == list(range(target[0], target[0] + width)):
+        group.fill(rows, X[:, target[0] : target[0] + width])
+        return
+    values = np.empty((len(X), width), np.float32)
+    group.fill(rows, values)
+    X[:, target] = values[:, chosen]
 
 
 def column_names(inputs: RankingInputs) -> tuple[str, ...]:

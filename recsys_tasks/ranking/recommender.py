@@ -156,19 +156,20 @@ class Recommender:
             matrix = feature_matrix(block, self.ranker.light_names)
             scores = self.ranker.light_scores(matrix.X)
         else:
-            matrix = feature_matrix(block, self.ranker.heavy_names, self._cut(block, self.ranker))
+            matrix = self._survivors(block, self.ranker)
             scores = self.ranker.heavy_scores(matrix.X)
         out[matrix.user_row, matrix.column] = scores
         return out
 
-    def _cut(self, block: Block, ranker: Ranker) -> Bools:
-        """`[n, c]`: what the light ranker passes on; everything where the release has none."""
+    def _survivors(self, block: Block, ranker: Ranker) -> FeatureMatrix:
+        """Rows of what the light ranker passes on; of everything where the release has none."""
         if not ranker.has_light:
-            return block.there
-        matrix: FeatureMatrix = feature_matrix(block, ranker.light_names)
+            return feature_matrix(block, ranker.heavy_names)
+        light = feature_matrix(block, ranker.light_names)
         scores: Floats = np.full(block.there.shape, -np.inf)
-        scores[matrix.user_row, matrix.column] = ranker.cut_scores(matrix.X)
-        return best(scores, block.candidates.items, self._config.ranker.light_survivors)
+        scores[light.user_row, light.column] = ranker.cut_scores(light.X)
+        keep = best(scores, block.candidates.items, self._config.ranker.light_survivors)
+        return feature_matrix(block, ranker.heavy_names, keep, light)
 
     # --- rules -------------------------------------------------------------------------------------
 
