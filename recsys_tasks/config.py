@@ -381,7 +381,7 @@ class ServingConfig(Section):
     """Tasks among which the users are divided."""
     parallel_shards: PositiveInt = 2
     """Shards that run at once; each uses `resources.threads` divided by this many threads."""
-    block_users: PositiveInt = 512
+    block_users: PositiveInt = 256
     """Users handled at once within a shard."""
     similar_items: NonNegativeInt = 20
     """Neighbours published for each item; 0: none."""
