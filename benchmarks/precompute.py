@@ -76,7 +76,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
             runs = [_night(crowd, release, urls, run) for run in range(1 if size >= 1_000_000 else arguments.runs)]
             yield from _figures(size, runs)
             if size == max(arguments.sizes):
-                steps = measured_steps(crowd, release, urls["recsys"], runs[-1].publication)
+                steps = measured_steps(crowd, release, urls, runs[-1].publication)
                 yield from _row_of_steps(size, steps)
                 if not arguments.skip_readers:
                     yield from _readers(crowd, release, urls, size)

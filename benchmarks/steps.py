@@ -5,10 +5,9 @@ A floor is measured, not assumed: the library call alone, or the bare loads, mul
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from unittest.mock import patch
 
 import numba
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 from threadpoolctl import threadpool_limits
@@ -23,15 +23,17 @@ from threadpoolctl import threadpool_limits
 from benchmarks.crowd import AS_OF, ITEMS, SETTINGS, reopen
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import parse_config
-from recsys_tasks.database import create_engine, quoted
+from recsys_tasks.database import create_engine
+from recsys_tasks.database.binary import encode
 from recsys_tasks.lake import Lake
 from recsys_tasks.ranking import ranker as ranker_module
 from recsys_tasks.ranking import recommender as recommender_module
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.ranker import Ranker
 from recsys_tasks.ranking.recommender import Recommender
-from recsys_tasks.ranking.trees import Compiled
+from recsys_tasks.ranking.trees import Compiled, Predictor
 from recsys_tasks.retrieval import candidates as candidates_module
+from recsys_tasks.retrieval.candidates import Candidates
 from recsys_tasks.retrieval.index import REORDER, ScannSearcher
 from recsys_tasks.serving import precompute
 from recsys_tasks.serving.load import load_lists
@@ -44,7 +46,7 @@ CONFIG = parse_config(SETTINGS)
 Steps = list[tuple[str, float, float]]
 
 
-def measured_steps(crowd: Path, release: tuple[Path, str], url: str, publication: int) -> Steps:
+def measured_steps(crowd: Path, release: tuple[Path, str], urls: dict[str, str], publication: int) -> Steps:
     """(step, µs a user, floor in µs) for some users of a crowd; `publication`: a loaded one, whose rows are read."""
     inputs = reopen(crowd)
     snapshot = open_snapshot(CONFIG, Lake(crowd), AS_OF)
@@ -55,7 +57,7 @@ def measured_steps(crowd: Path, release: tuple[Path, str], url: str, publication
     with threadpool_limits(1, "blas"):
         times = _timed(recommender, blocks)
         floors = _floors(inputs, ranker, blocks[0])
-    loading = _loading(url, publication, recommender, blocks)
+    loading = _loading(urls, publication, recommender, blocks)
     times.update({name: measured for name, (measured, _) in loading.items()})
     floors.update({name: floor for name, (_, floor) in loading.items()})
     return [(name, times[name], floors.get(name, 0.0)) for name in times]
@@ -123,22 +125,22 @@ _STEPS = (
 
 
 def _floors(inputs: RankingInputs, ranker: Ranker, users: np.ndarray) -> dict[str, float]:
-    candidates = inputs.source.block(users)
-    survivors = CONFIG.ranker.light_survivors
-    return {
-        "search": _least(_search_alone(inputs, users), len(users)),
-        "other generators": _least(_neighbours_alone(inputs, users), len(users)),
-        "fusion": _least(_sort_alone(candidates.items), len(users)),
-        "columns": _least(_columns_alone(inputs, users, candidates.items, survivors), len(users)),
-        "trees": _trees_alone(ranker, candidates.items.shape[1], survivors),
-        "light cut": _least(_sort_alone(candidates.items), len(users)),
-        "reasons": 0.0,
-        "rules and the rest": _least(_sort_alone(candidates.items[:, :survivors]), len(users)),
-        "rows": _least(_bytes_alone(len(users)), len(users)),
+    candidates, survivors = inputs.source.block(users), CONFIG.ranker.light_survivors
+    work = {
+        "search": _search_alone(inputs, users),
+        "other generators": _neighbours_alone(inputs, users),
+        "fusion": _votes_alone(inputs, candidates),
+        "columns": _columns_alone(inputs, ranker, users, candidates.items, survivors),
+        "trees": _trees_alone(ranker, len(users), candidates.items.shape[1], survivors),
+        "light cut": _sort_alone((len(users), candidates.items.shape[1]), np.float32),
+        "reasons": _reasons_alone(inputs, users, candidates.items),
+        "rules and the rest": _sort_alone((len(users), survivors), np.float32),
+        "rows": _bytes_alone(len(users)),
     }
+    return {name: _least(alone, len(users)) for name, alone in work.items()}
 
 
-def _least(work: Callable[[], object], users: int, repeats: int = 7) -> float:
+def _least(work: Callable[[], object], users: int, repeats: int = 9) -> float:
     """µs a user of the fastest run."""
     work()
     taken = []
@@ -158,83 +160,136 @@ def _search_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], obje
 
 
 def _neighbours_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], object]:
-    """Reading the neighbours of the users' items, and nothing done with them."""
+    """Adding the neighbours of each user's items up, and sorting as many sums as there are."""
     tables = inputs.source.tables  # type: ignore[attr-defined]
-    items = np.concatenate([row[row >= 0] for row in inputs.source.newest_items(users)])
-    names, scores = np.asarray(tables.neighbour_items), np.asarray(tables.neighbour_scores)
-    return lambda: (names.take(items, axis=0), scores.take(items, axis=0))
+    newest = inputs.source.newest_items(users)
+    sums = np.zeros(tables.n_items, np.float32)
+    neighbours, strengths = np.asarray(tables.neighbour_items), np.asarray(tables.neighbour_scores)
+    touched = int(np.mean([len(np.unique(neighbours[row[row >= 0]])) for row in newest[:64]]))
+    sort = _sort_alone((len(users), touched), np.uint64)
+    return lambda: (_add_up(newest, neighbours, strengths, sums), sort())
 
 
-def _sort_alone(items: np.ndarray) -> Callable[[], object]:
-    """Sorting as many numbers."""
-    numbers = np.random.default_rng(0).random(items.shape, np.float32)
+@numba.njit
+def _add_up(newest: np.ndarray, neighbours: np.ndarray, strengths: np.ndarray, sums: np.ndarray) -> None:
+    for row in newest:
+        for item in row:
+            if item < 0:
+                break
+            for at in range(neighbours.shape[1]):
+                if neighbours[item, at] >= 0:
+                    sums[neighbours[item, at]] += strengths[item, at]
+
+
+def _votes_alone(inputs: RankingInputs, candidates: Candidates) -> Callable[[], object]:
+    """Adding each named item's vote, sorting as many, and writing what is known of those that are kept."""
+    quotas = CONFIG.generators
+    named = np.maximum(candidates.items, 0)
+    votes = np.zeros(inputs.source.tables.n_items, np.float32)  # type: ignore[attr-defined]
+    lists = (candidates.ranks >= 0).sum() / named.size  # how many generators name a kept item
+    times = max(1, round(lists * (quotas.two_tower + quotas.covisitation) / quotas.max_candidates))
+    sort = _sort_alone((len(named), quotas.two_tower + quotas.covisitation), np.uint64)
+    return lambda: (_vote(named, votes, times), sort(), candidates.ranks.copy(), candidates.scores.copy())
+
+
+@numba.njit
+def _vote(named: np.ndarray, votes: np.ndarray, times: int) -> None:
+    for row in named:
+        for _ in range(times):
+            for item in row:
+                votes[item] += np.float32(1.0)
+
+
+def _sort_alone(shape: tuple[int, ...], kind: type) -> Callable[[], object]:
+    """Sorting as many numbers, row by row."""
+    numbers = (np.random.default_rng(0).random(shape) * 2**30).astype(kind)
     return lambda: np.sort(numbers, axis=1)
 
 
-def _columns_alone(inputs: RankingInputs, users: np.ndarray, items: np.ndarray, survivors: int) -> Callable[[], object]:
-    """Reading each candidate's feature row and vector, writing both matrices, and the products with the history."""
+def _columns_alone(
+    inputs: RankingInputs, ranker: Ranker, users: np.ndarray, items: np.ndarray, survivors: int
+) -> Callable[[], object]:
+    """Reading each candidate's feature row and vector, the products with user and history, writing both matrices."""
     flat = np.maximum(items, 0)
     table, vectors = np.asarray(inputs.tables.item), np.asarray(inputs.embeddings.item_vectors)
-    history = np.maximum(inputs.source.newest_items(users), 0)
-    known = int(np.median((inputs.source.newest_items(users) >= 0).sum(axis=1)))
-    light, heavy = len(ranker_names(inputs)[0]), len(ranker_names(inputs)[1])
-    matrices = np.empty(flat.size * light + len(users) * survivors * heavy, np.float32)
+    queries, _ = inputs.user_vectors(users)
+    newest = inputs.source.newest_items(users)
+    known = int(np.median((newest >= 0).sum(axis=1)))
+    light = np.ones((flat.size, len(ranker.light_names)), np.float32)
+    heavy = np.ones((len(users) * survivors, len(ranker.heavy_names)), np.float32)
+    sort = _sort_alone(items.shape, np.float32)
 
     def work() -> object:
-        table.take(flat, axis=0), table.take(flat[:, :survivors], axis=0)
+        rows = table.take(flat, axis=0)
         near = vectors.take(flat, axis=0)
-        matrices.fill(0)
-        return np.matmul(near[:, :survivors], vectors.take(history[:, :known], axis=0).transpose(0, 2, 1))
+        past = vectors.take(np.maximum(newest[:, :known], 0), axis=0)
+        scores = np.matmul(near, queries[:, :, None]), np.matmul(near[:, :survivors], past.transpose(0, 2, 1))
+        return rows, scores, light.copy(), heavy.copy(), sort()
 
     return work
 
 
-def ranker_names(inputs: RankingInputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    from recsys_tasks.ranking.matrix import column_names, light_names
+def _trees_alone(ranker: Ranker, users: int, candidates: int, survivors: int) -> Callable[[], object]:
+    """Every test compared with every row, within the processor's cache, and every tree's leaf read and added."""
+    light, heavy = (_sizes(models) for models in (ranker._light, ranker._heavy))
+    rows = 128
+    x, bits, sums = np.random.default_rng(0).random((64, rows), np.float32), np.zeros(rows, np.uint32), np.zeros(rows)
+    leaves = np.random.default_rng(0).random((256, 32))
 
-    return light_names(inputs), column_names(inputs)
+    def work() -> object:
+        for (tests, trees), entries in ((light, candidates), (heavy, survivors)):
+            _compare(x, bits, leaves, sums, tests // trees, trees, users * entries // rows)
+        return sums
+
+    return work
 
 
-def _trees_alone(ranker: Ranker, candidates: int, survivors: int) -> float:
-    """The comparisons of every test with every row, at the rate that this processor makes them within its cache."""
-    light = sum(len(m.node_column) for m in ranker._light if isinstance(m, Compiled))
-    heavy = sum(len(m.node_column) for m in ranker._heavy if isinstance(m, Compiled))
-    tests = light * candidates + heavy * survivors
-    x, bits = np.random.default_rng(0).random(256, np.float32), np.zeros(256, np.uint32)
-    return tests * _least(lambda: _compare(x, bits, 10_000), 256 * 10_000)
+def _sizes(models: Sequence[Predictor]) -> tuple[int, int]:
+    """Tests and trees."""
+    known = [model for model in models if isinstance(model, Compiled)]
+    return sum(len(m.node_column) for m in known), sum(len(m.leaves) for m in known)
 
 
 @numba.njit
-def _compare(x: np.ndarray, bits: np.ndarray, tests: int) -> None:
-    for test in range(tests):
-        threshold, keep = np.float32(test), np.uint32(test)
-        for r in range(256):
-            bits[r] &= keep if x[r] > threshold else np.uint32(0xFFFFFFFF)
+def _compare(
+    x: np.ndarray, bits: np.ndarray, leaves: np.ndarray, sums: np.ndarray, tests: int, trees: int, blocks: int
+) -> None:
+    for _ in range(blocks):
+        for tree in range(trees):
+            for test in range(tests):
+                threshold, keep, column = np.float32(test), np.uint32(test), x[test % 64]
+                for r in range(bits.shape[0]):
+                    bits[r] &= keep if column[r] > threshold else np.uint32(0xFFFFFFFF)
+            row = leaves[tree % 256]
+            for r in range(bits.shape[0]):
+                sums[r] += row[bits[r] & 31]
+
+
+def _reasons_alone(inputs: RankingInputs, users: np.ndarray, items: np.ndarray) -> Callable[[], object]:
+    """Comparing each shown item with the history."""
+    newest = inputs.source.newest_items(users)
+    shown = items[:, : CONFIG.serving.k + CONFIG.serving.spares]
+    return lambda: (shown[:, :, None] == newest[:, None, :]).any(axis=2)
 
 
 def _bytes_alone(users: int) -> Callable[[], object]:
     """Copying a list's bytes once and writing them once."""
     width = (CONFIG.serving.k + CONFIG.serving.spares) * 21
-    source, folder = np.zeros((users, width), np.uint8), Path(tempfile.mkdtemp())
-
-    def work() -> object:
-        source.copy().tofile(folder / "bytes")
-        return shutil.rmtree
-
-    return work
+    source, path = np.zeros((users, width), np.uint8), Path(tempfile.mkdtemp()) / "bytes"
+    return lambda: source.copy().tofile(path)
 
 
 # --- the database ----------------------------------------------------------------------------------
 
 
 def _loading(
-    url: str, publication: int, recommender: Recommender, blocks: list[np.ndarray]
+    urls: dict[str, str], publication: int, recommender: Recommender, blocks: list[np.ndarray]
 ) -> dict[str, tuple[float, float]]:
     """Loading and checking some lists; their floors: the server copying the same rows by itself, and reading them."""
     size = CONFIG.serving.k + CONFIG.serving.spares
     serving = CONFIG.serving
     lists = [precompute.lists_table(recommender.recommend(block, size), serving.k, serving.spares) for block in blocks]
-    engine = create_engine(url)
+    engine, owner = create_engine(urls["recsys"]), create_engine(urls["recsys_owner"])
     spec = PublicationSpec(
         AS_OF.replace(year=AS_OF.year + 1), Cutoffs.at(AS_OF), f"steps-{time.time_ns()}", None, None, USERS, serving.k,
         serving.spares, 1,
@@ -245,24 +300,44 @@ def _loading(
     loaded = time.perf_counter()
     finish(engine, made, CheckLimits(0.0, 1.0, 1.0))
     checked = time.perf_counter()
-    source = quoted("recsys", f"list_rows_{publication}")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE TEMP TABLE copied (LIKE {source}) WITH (toast_tuple_target = 8160)"))
-        copy = sa.text(f"INSERT INTO copied SELECT * FROM {source} LIMIT {USERS}")
-        connection.execute(copy)
+    source = f"recsys.list_rows_{publication}"
+    copied = _copied(owner, source, made.id, lists)
+    with owner.connect() as connection:
         begun = time.perf_counter()
-        connection.execute(copy)
-        copied = time.perf_counter() - begun
-        begun = time.perf_counter()
-        connection.execute(sa.text("SELECT count(*), sum(cardinality(items)) FROM copied"))
-        read = (time.perf_counter() - begun) / 2
-        connection.rollback()
+        connection.execute(sa.text("SELECT count(*), sum(cardinality(items)), sum(scores[1]) FROM recsys.copied_lists"))
+        connection.execute(sa.text("CREATE UNIQUE INDEX ON recsys.copied_lists (publication_id, user_key)"))
+        read = time.perf_counter() - begun
+        connection.execute(sa.text("DROP TABLE recsys.copied_lists"))
+        connection.commit()
     engine.dispose()
+    owner.dispose()
     per_user = 1e6 / USERS
     return {
         "load": ((loaded - started) * per_user, copied * per_user),
         "checks and seal": ((checked - loaded) * per_user, read * per_user),
     }
+
+
+def _copied(engine: sa.engine.Engine, like: str, publication: int, lists: list[pa.Table]) -> float:
+    """Seconds in which the server takes the very bytes, ready made, into a table without any constraint."""
+    fixed = {"shard": pa.scalar(0, pa.int16()), "publication_id": pa.scalar(publication, pa.int64())}
+    batches = [batch for table in lists for batch in table.to_batches()]
+    for name, value in fixed.items():
+        batches = [batch.append_column(name, pa.repeat(value, batch.num_rows)) for batch in batches]
+    names = ", ".join(batches[0].schema.names)
+    pieces = [bytes(piece) for batch in batches for piece in encode(batch)]
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE TABLE recsys.copied_lists (LIKE {like}) WITH (toast_tuple_target = 8160)"))
+        connection.commit()
+        started = time.perf_counter()
+        cursor: Any = connection.connection.cursor()
+        with cursor.copy(f"COPY recsys.copied_lists ({names}) FROM STDIN WITH (FORMAT binary)") as copy:
+            copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+            for piece in pieces:
+                copy.write(piece)
+            copy.write(b"\xff\xff")
+        connection.commit()
+        return time.perf_counter() - started
 
 
 def time_now() -> Any:
