@@ -8,7 +8,6 @@ COMMENT ON COLUMN recsys.item_exposure.title IS 'Title, or the id where there is
 COMMENT ON COLUMN recsys.item_exposure.category IS 'The item''s category; null where the settings name none.';
 COMMENT ON COLUMN recsys.item_exposure.lists IS 'Lists that show the item.';
 COMMENT ON COLUMN recsys.item_exposure.first_places IS 'Lists that show it first.';
-COMMENT ON COLUMN recsys.item_exposure.mean_rank IS 'Its mean place in the lists that show it, 1 is best; null without any.';
 COMMENT ON COLUMN recsys.item_exposure.share IS 'Share of the publication''s lists that show it, in [0, 1].';
 
 COMMENT ON VIEW recsys.list_counts IS

@@ -7,7 +7,6 @@ CREATE TABLE recsys.item_exposure_rows (
   item_key       int    NOT NULL,
   lists          int    NOT NULL,
   first_places   int    NOT NULL,
-  rank_sum       bigint NOT NULL,
   PRIMARY KEY (publication_id, item_key)
 );
 
@@ -24,25 +23,26 @@ CREATE INDEX list_count_rows_publication ON recsys.list_count_rows (publication_
 GRANT SELECT ON recsys.item_exposure_rows, recsys.list_count_rows TO recsys_writer;
 
 CREATE FUNCTION recsys.summarise_publication(publication bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
 DECLARE
   name text := 'list_rows_' || publication;
   shown int := (SELECT p.k FROM recsys.publication AS p WHERE p.id = publication);
 BEGIN
   DELETE FROM recsys.item_exposure_rows AS x WHERE x.publication_id = publication;
   DELETE FROM recsys.list_count_rows AS x WHERE x.publication_id = publication;
-  -- CREATE TABLE AS may use parallel workers, INSERT … SELECT may not.
+  -- CREATE TABLE AS may use parallel workers, INSERT … SELECT may not; and only plain counts are added up by them.
   EXECUTE format('CREATE TEMP TABLE counted_items ON COMMIT DROP AS '
-                 'SELECT e.item_key, count(*)::int AS lists, (count(*) FILTER (WHERE e.rank = 1))::int AS first_places, '
-                 'sum(e.rank)::bigint AS rank_sum '
-                 'FROM (SELECT unnest(l.items[1:%s]) AS item_key, generate_series(1, least(cardinality(l.items), %s)) AS rank '
-                 'FROM recsys.%I AS l) AS e GROUP BY e.item_key', shown, shown, name);
-  INSERT INTO recsys.item_exposure_rows (publication_id, item_key, lists, first_places, rank_sum)
-  SELECT publication, coalesce(c.item_key, i.item_key), coalesce(c.lists, 0), coalesce(c.first_places, 0),
-         coalesce(c.rank_sum, 0)
+                 'SELECT e.item_key, count(*)::int AS lists '
+                 'FROM (SELECT unnest(l.items[1:%s]) AS item_key FROM recsys.%I AS l) AS e GROUP BY e.item_key',
+                 shown, name);
+  EXECUTE format('CREATE TEMP TABLE counted_firsts ON COMMIT DROP AS '
+                 'SELECT l.items[1] AS item_key, count(*)::int AS lists FROM recsys.%I AS l GROUP BY 1', name);
+  INSERT INTO recsys.item_exposure_rows (publication_id, item_key, lists, first_places)
+  SELECT publication, coalesce(c.item_key, i.item_key), coalesce(c.lists, 0), coalesce(f.lists, 0)
   FROM pg_temp.counted_items AS c
-  FULL JOIN (SELECT a.item_key FROM recsys.items AS a WHERE a.available) AS i ON i.item_key = c.item_key;
-  DROP TABLE pg_temp.counted_items;
+  FULL JOIN (SELECT a.item_key FROM recsys.items AS a WHERE a.available) AS i ON i.item_key = c.item_key
+  LEFT JOIN pg_temp.counted_firsts AS f ON f.item_key = c.item_key;
+  DROP TABLE pg_temp.counted_items, pg_temp.counted_firsts;
   EXECUTE format('CREATE TEMP TABLE counted_lists ON COMMIT DROP AS '
                  'SELECT u.segment, l.variant, l.rung, l.short_reason, count(*) AS lists, '
                  'sum(least(cardinality(l.items), %s))::bigint AS places '
@@ -63,7 +63,7 @@ BEGIN
                  'WHERE l.publication_id = $1 AND l.user_key = $2', 'list_rows_' || publication)
     INTO one USING publication, erased_key;
   UPDATE recsys.item_exposure_rows AS x
-  SET lists = x.lists - 1, first_places = x.first_places - (e.rank = 1)::int, rank_sum = x.rank_sum - e.rank
+  SET lists = x.lists - 1, first_places = x.first_places - (e.rank = 1)::int
   FROM unnest(one.items) WITH ORDINALITY AS e(item_key, rank)
   WHERE x.publication_id = publication AND x.item_key = e.item_key;
   UPDATE recsys.list_count_rows AS x SET lists = x.lists - 1, places = x.places - cardinality(one.items)
@@ -95,7 +95,6 @@ WHERE p.retired_at IS NULL AND p.status IN ('ready', 'published', 'held');
 
 CREATE VIEW recsys.item_exposure AS
 SELECT x.publication_id, p.as_of, i.item_id, i.title, i.category, x.lists, x.first_places,
-       x.rank_sum::float8 / nullif(x.lists, 0) AS mean_rank,
        x.lists::float8 / nullif(p.rows, 0) AS share
 FROM recsys.item_exposure_rows AS x
 JOIN recsys.publication AS p ON p.id = x.publication_id
@@ -108,13 +107,14 @@ SELECT x.publication_id, p.as_of, x.segment, x.variant,
 FROM recsys.list_count_rows AS x
 JOIN recsys.publication AS p ON p.id = x.publication_id;
 
--- Every n-th key, n a power of two: a larger shop's sample is part of a smaller one's, so nights stay comparable.
+-- One key of every `step`, at a place of its own in each, so that no order among the keys shows in the sample. A power
+-- of two, so that the sample stays the same until the shop has doubled.
 CREATE VIEW recsys.user_sample AS
 SELECT u.user_id, u.segment
-FROM (SELECT coalesce(max(m.user_key), 0) AS last FROM recsys.users AS m) AS keys
-CROSS JOIN LATERAL generate_series(0, keys.last,
-                                   (2 ^ greatest(floor(log(2, greatest(keys.last, 1) / 1000.0)), 0))::int) AS s(user_key)
-JOIN recsys.users AS u ON u.user_key = s.user_key;
+FROM (SELECT k.last, (2 ^ greatest(floor(log(2, greatest(k.last, 1) / 1000.0)), 0))::int AS step
+      FROM (SELECT coalesce(max(m.user_key), 0) AS last FROM recsys.users AS m) AS k) AS keys
+CROSS JOIN LATERAL generate_series(0, keys.last / keys.step) AS s(block)
+JOIN recsys.users AS u ON u.user_key = s.block * keys.step + (hashint4(s.block) & (keys.step - 1));
 
 CREATE VIEW recsys.publication_moves AS
 SELECT m.id, m.moved_at, m.moved_by, m.why, m.from_publication, f.as_of AS from_as_of, m.to_publication,
