@@ -100,9 +100,10 @@ def _open(environment: Environment, engine: Engine, user_id: str) -> _Job:
     lake = Lake(environment.lake, cache=environment.home / CACHE)
     erase_lake.check_layouts(lake)
     erased = read_erased(lake)
-    key = int(read_ids(lake, "users").keys([user_id])[0])
     known = erased.find(user_id)
-    return _Job(lake, engine, environment, Subject(user_id, key if key >= 0 or known is None else known.key), erased)
+    keys = (int(read_ids(lake, "users").keys([user_id])[0]), known.key if known else -1)
+    key = next((key for key in keys if key >= 0), erase_database.key_of(engine, user_id))
+    return _Job(lake, engine, environment, Subject(user_id, key), erased)
 
 
 def _cache(job: _Job) -> Path:

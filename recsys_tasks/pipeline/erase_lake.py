@@ -7,11 +7,13 @@ thought about must not keep a person's rows.
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks.errors import ArtifactError, offenders
@@ -67,8 +69,6 @@ _ARRAYS = {
     "examples": ("*.bin",),
 }
 _READABLE = (".parquet", *TEXTS)
-DISTINCT_BYTES = 6
-"""Bytes of an id from which its occurrence in a binary file is no accident."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,18 @@ def search_lake(lake: Lake, subject: Subject) -> tuple[list[str], int, int]:
 def _names(path: Path, subject: Subject) -> bool:
     if path.suffix == ".parquet":
         return _in_table(path, subject)
-    raw = path.read_bytes()
+    # Where nothing is by user, a short id that turns up is a tag or a layer of that name.
+    impersonal = bool(IMPERSONAL & set(path.parts[-5:-1]))
     if path.suffix in (".json", ".html"):
-        text = raw.decode(errors="replace")
-        return subject.mentions(text) > 0 or (path.name == MANIFEST and _is_input(text, subject))
-    name = subject.user_id.encode()
-    return len(name) >= DISTINCT_BYTES and not subject.is_plain and name in raw
+        text = path.read_text(errors="replace")
+        mentioned = (subject.is_distinct or not impersonal) and subject.mentions(text) > 0
+        return mentioned or (path.name == MANIFEST and _is_input(text, subject))
+    return subject.is_distinct and path.stat().st_size > 0 and _in_bytes(path, subject.user_id.encode())
+
+
+def _in_bytes(path: Path, name: bytes) -> bool:
+    with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        return raw.find(name) >= 0
 
 
 def _is_input(manifest: str, subject: Subject) -> bool:
@@ -184,5 +190,6 @@ def _in_table(path: Path, subject: Subject) -> bool:
     """A user table by key keeps the row of the key, with an empty id."""
     names = pq.read_schema(path).names
     if "user_key" in names and "user_id" in names:
-        return subject.user_id in pq.read_table(path, columns=["user_id"])["user_id"].to_pylist()
+        column = pq.read_table(path, columns=["user_id"])["user_id"]
+        return bool(pc.any(pc.equal(column, subject.user_id)).as_py())
     return bool(rows_of(path, subject).any())

@@ -25,6 +25,7 @@ from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.snapshot.dataset import table_hash
 
 STAND_IN = "(erased)"
+DISTINCT_BYTES = 6
 TEXTS = (".json", ".html", ".txt", ".log")
 
 
@@ -39,6 +40,11 @@ class Subject:
     def is_plain(self) -> bool:
         """Only digits or only letters: the same text may well stand for something else."""
         return self.user_id.isdigit() or self.user_id.isalpha()
+
+    @property
+    def is_distinct(self) -> bool:
+        """Long and particular enough that its occurrence anywhere is no accident."""
+        return not self.is_plain and len(self.user_id.encode()) >= DISTINCT_BYTES
 
     @cached_property
     def pattern(self) -> str:
