@@ -24,7 +24,7 @@ COMMENT ON COLUMN recsys.list_counts.lists IS 'Number of lists.';
 COMMENT ON COLUMN recsys.list_counts.places IS 'Items in their first k places together.';
 
 COMMENT ON VIEW recsys.user_sample IS
-  'A fixed sample of 1,000 to 2,000 users (all of them in a smaller shop), the same every night until the shop has doubled: for questions about single lists of a large shop.';
+  'A fixed sample of 500 to 1,000 users (all of them in a smaller shop), the same every night until the shop has doubled: for questions about single lists of a large shop.';
 COMMENT ON COLUMN recsys.user_sample.user_id IS 'The shop''s user id.';
 COMMENT ON COLUMN recsys.user_sample.segment IS 'Value of the user''s segment attribute; null without one.';
 

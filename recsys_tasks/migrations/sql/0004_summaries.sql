@@ -111,8 +111,9 @@ JOIN recsys.publication AS p ON p.id = x.publication_id;
 -- of two, so that the sample stays the same until the shop has doubled.
 CREATE VIEW recsys.user_sample AS
 SELECT u.user_id, u.segment
-FROM (SELECT k.last, (2 ^ greatest(floor(log(2, greatest(k.last, 1) / 1000.0)), 0))::int AS step
-      FROM (SELECT coalesce(max(m.user_key), 0) AS last FROM recsys.users AS m) AS k) AS keys
+FROM (SELECT k.last, (2 ^ greatest(floor(log(2, greatest(k.last, 1) / 500.0)), 0))::int AS step
+      FROM (SELECT coalesce(max(m.user_key), 0) AS last FROM recsys.users AS m) AS k
+      OFFSET 0) AS keys  -- or the power is taken again for each row that the sample is compared with
 CROSS JOIN LATERAL generate_series(0, keys.last / keys.step) AS s(block)
 JOIN recsys.users AS u ON u.user_key = s.block * keys.step + (hashint4(s.block) & (keys.step - 1));
 
