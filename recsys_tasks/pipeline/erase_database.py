@@ -22,7 +22,7 @@ SELECT c.relname AS table, a.attname AS column, format_type(a.atttypid, NULL) AS
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT')
-  AND (a.attname = 'user_key' OR format_type(a.atttypid, NULL) IN ('text', 'jsonb') AND c.relname !~ '^list_rows_[0-9]+$')
+  AND (a.attname = 'user_key' OR format_type(a.atttypid, NULL) IN ('text', 'jsonb') AND c.relname !~ '^list_rows_')
 ORDER BY 1, 2
 """)
 CATALOGUE = frozenset({"items", "item_availability", "source_sets", "fallback_rows", "alembic_version"})
