@@ -197,5 +197,50 @@ def resume(who: Who) -> None:
         console.print(end_hold(who=who, now=datetime.now(UTC)))  # noqa: TID251
 
 
+@app.command("erase-user")
+def erase_user(
+    user: Annotated[str, typer.Argument(help="User id, exactly as the shop writes it.")],
+    who: Who,
+    why: Annotated[str, typer.Option(help="Reason, kept in the record.")] = "asked to be erased",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
+    give_up_unfinished: Annotated[
+        bool, typer.Option(help="Give up a publication that is being built; its night must be run again.")
+    ] = False,
+) -> None:
+    """Remove one user from the database, the lake and this machine's texts, and prove it by searching."""
+    from recsys_tasks.pipeline import local_environment
+    from recsys_tasks.pipeline.erase import erase_user as erase
+
+    with _shown_errors(), local_environment() as environment, console.status("looking") as status:
+        done = erase(
+            environment,
+            user,
+            who=who,
+            why=why,
+            now=datetime.now(UTC),  # noqa: TID251
+            dry_run=dry_run,
+            give_up_unfinished=give_up_unfinished,
+            before=lambda step: status.update(f"{step} …"),
+        )
+    table = Table("place", "rows", title=done.words, title_justify="left", header_style="bold")
+    for place in done.places:
+        table.add_row(place.name, f"{place.rows:,}")
+    console.print(table if done.places else done.words)
+    if done.proof:
+        console.print(done.proof)
+
+
+# --- documents ---------------------------------------------------------------------------------
+
+
+@app.command("data-dictionary")
+def data_dictionary() -> None:
+    """Print docs/data-dictionary.md: every view, column and function of the schema `recsys`, from its comments."""
+    from recsys_tasks.serving.dictionary import data_dictionary as generate
+
+    with _database() as connection:
+        typer.echo(generate(connection), nl=False)
+
+
 if __name__ == "__main__":
     app()

@@ -1,7 +1,8 @@
 """Ids are text; keys are int32. One append-only map per entity: a key is never reused or moved.
 
 The map is an artifact (`ids/users`, `ids/items`): row number = key. A later version starts with
-all rows of the one before it, so arrays indexed by key stay valid for ever.
+all rows of the one before it, so arrays indexed by key stay valid for ever. The key of an erased user
+stays taken, its text is empty: no id is empty, so it names nobody.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Keys = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class IdMap:
-    """`ids[key]` is the id of a key."""
+    """`ids[key]` is the id of a key; empty where the user was erased."""
 
     entity: str
     ids: tuple[str, ...]
@@ -35,7 +36,8 @@ class IdMap:
 
     @cached_property
     def _index(self) -> pd.Index[str]:
-        return pd.Index(list(self.ids), dtype=object)
+        # an index wants each value once: an erased id, of which there may be many, gives way to its own number
+        return pd.Index([name or key for key, name in enumerate(self.ids)], dtype=object)
 
     def keys(self, ids: Sequence[str]) -> Keys:
         """Keys of ids, `[n] int32`; -1 where an id has none."""

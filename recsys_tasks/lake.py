@@ -3,6 +3,22 @@
 `root/kind/key/<sequence>-<token>/` holds one attempt. Its files come first and `manifest.json`
 last, so a folder without a manifest does not exist for readers, on a file system and on S3 alike.
 An attempt is never written over: a change of inputs, config or code makes a new one beside it.
+
+One thing alone changes what a finished attempt holds: a person must be erased from it (`revise`). The
+attempt is then written again, without that person's rows, as the next *revision* of the same version, in
+a folder `<sequence>-<token>.<revision>`; when it is whole, the folder before it is deleted. Of a version's
+revisions the lowest one with a manifest is the one that counts, so the deletion is the moment of the
+change, and a process killed before it has changed nothing. What stays and what does not:
+
+- `reference` names the version, not the revision: manifests, plans, tables and the registry stay right.
+- `fingerprint` stays: a rerun with the same inputs finds the revision and is a no-op. It is made anew only
+  where the person is part of the inputs' own hash (a shard's users), again so that a rerun finds it.
+- `content` stays, kept in the manifest. It says what an artifact stands for downstream, and everything
+  downstream loses the same person at the same time: what was made from the old files with that person
+  taken out is what the new files would give, so nothing needs to be made again. Parameters and counts over
+  many users are not remade; the next training does that.
+- `files` has the new bytes and checksums, `rows` the new number, and `erased` says when, who did it, and
+  the salted hash of the id, never the id.
 """
 
 from __future__ import annotations
@@ -53,10 +69,13 @@ class Artifact:
     version: str
     path: Path
     manifest: Mapping[str, Any]
+    revision: int = 0
 
     @property
     def content(self) -> str:
-        """Hash of all files' hashes: equal contents are equal inputs downstream."""
+        """Hash of all files' hashes: equal contents are equal inputs downstream. A revision keeps its first one."""
+        if "content" in self.manifest:
+            return str(self.manifest["content"])
         names = sorted(self.manifest["files"])
         joined = "".join(f"{n}:{self.manifest['files'][n]['sha256']};" for n in names)
         return hashlib.sha256(joined.encode()).hexdigest()[:16]
@@ -92,11 +111,12 @@ class Artifact:
 
 @dataclass
 class Draft:
-    """An attempt being written: put files under `path`, then set `rows` and `facts`."""
+    """An attempt being written: put files under `path`, then set `rows` and `facts`; `inputs` is for revisions."""
 
     path: Path
     rows: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
     artifact: Artifact | None = None
 
 
@@ -114,8 +134,7 @@ class Lake:
 
     def fingerprint(self, kind: str, key: str, inputs: Mapping[str, str], config: str) -> str:
         """What makes a rerun a no-op: equal inputs, config and code."""
-        text = json.dumps([kind, key, dict(sorted(inputs.items())), config, code_version()])
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _fingerprint(kind, key, inputs, config, code_version())
 
     def find(self, kind: str, key: str, fingerprint: str) -> Artifact | None:
         """The finished attempt with this fingerprint, newest first, or None."""
@@ -129,8 +148,9 @@ class Lake:
         folder = self.root / kind / key
         if not folder.exists():
             return []
-        names = sorted(child.name for child in folder.iterdir() if (child / MANIFEST).exists())
-        return [self._open(kind, key, name) for name in names]
+        names = sorted((child.name for child in folder.iterdir() if (child / MANIFEST).exists()), key=_order)
+        lowest = {name.partition(".")[0]: name for name in reversed(names)}
+        return [self._open(kind, key, lowest[version]) for version in sorted(lowest)]
 
     def newest(self, kind: str, key: str) -> Artifact | None:
         """The newest finished attempt of a key, or None."""
@@ -159,14 +179,17 @@ class Lake:
     def get(self, reference: str) -> Artifact:
         """Open `kind/key/version`. Raises ArtifactError when it is not finished."""
         kind, key, version = reference.split("/")
-        if not (self.root / kind / key / version / MANIFEST).exists():
-            raise ArtifactError(
-                expected=f"artifact {reference}",
-                found="no finished attempt",
-                where=str(self.root),
-                remedy="it was removed by retention or never finished; rerun its stage",
-            )
-        return self._open(kind, key, version)
+        if (self.root / kind / key / version / MANIFEST).exists():
+            return self._open(kind, key, version)
+        for name in self._folders(kind, key, version):
+            if (self.root / kind / key / name / MANIFEST).exists():
+                return self._open(kind, key, name)
+        raise ArtifactError(
+            expected=f"artifact {reference}",
+            found="no finished attempt",
+            where=str(self.root),
+            remedy="it was removed by retention or never finished; rerun its stage",
+        )
 
     @contextmanager
     def writing(
@@ -184,29 +207,43 @@ class Lake:
         draft = Draft(local)
         try:
             yield draft
-            manifest = self._manifest(draft, kind, key, inputs, config)
-            if not self.is_local:
-                _upload(local, target, manifest)
-            _write_durably(local / MANIFEST, manifest)
-            if not self.is_local:
-                (target / MANIFEST).write_text(json.dumps(manifest))
-                cached = self._cache / kind / key / version
-                cached.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(local, cached)
+            self._finish(local, target, self._manifest(draft, kind, key, inputs, config))
             draft.artifact = self._open(kind, key, version)
         except BaseException:
             shutil.rmtree(local, ignore_errors=True)
             raise
 
+    @contextmanager
+    def revising(self, artifact: Artifact, erased: Mapping[str, str]) -> Iterator[Draft]:
+        """Write a finished attempt again, as a revision that takes its place; see the module's words.
+
+        Put the changed files under the draft's `path`; the others are copied. `rows`, `facts` and `inputs` are
+        those of the attempt until they are set. `erased` is added to the manifest's list of that name. Only
+        one process may revise, and none may read or write meanwhile: the old files are deleted.
+        """
+        kind, key, version = artifact.kind, artifact.key, artifact.version
+        before = self._folders(kind, key, version)
+        name = f"{version}.{1 + max(_order(folder)[1] for folder in before)}"
+        target = self.root / kind / key / name
+        local = Path(str(target.path)) if self.is_local else Path(tempfile.mkdtemp(prefix="nightshelf-"))
+        local.mkdir(parents=True, exist_ok=True)
+        draft = Draft(local, artifact.rows, dict(artifact.facts), dict(artifact.manifest["inputs"]))
+        try:
+            yield draft
+            _copy_missing(artifact, local)
+            self._finish(local, target, _revised(artifact, draft, erased))
+        except BaseException:
+            shutil.rmtree(local, ignore_errors=True)
+            raise
+        for folder in sorted(before, key=_order, reverse=True):
+            self._delete(kind, key, folder)
+        draft.artifact = self._open(kind, key, name)
+
     def remove(self, artifact: Artifact) -> None:
         """Delete a finished attempt, its manifest first so that no reader sees half of it."""
-        target = self.root / artifact.kind / artifact.key / artifact.version
-        (target / MANIFEST).unlink()
-        for child in target.rglob("*"):
-            if child.is_file():
-                child.unlink()
-        if self.is_local:
-            shutil.rmtree(Path(str(target.path)), ignore_errors=True)
+        kind, key = artifact.kind, artifact.key
+        for name in sorted(self._folders(kind, key, artifact.version), key=_order, reverse=True):
+            self._delete(kind, key, name)
 
     def remove_unfinished(self) -> list[str]:
         """Delete attempts without a manifest (killed writers) and name them. Run it when none writes."""
@@ -216,8 +253,37 @@ class Lake:
                 for attempt in key.iterdir():
                     if not (attempt / MANIFEST).exists():
                         removed.append(f"{kind.name}/{key.name}/{attempt.name}")
-                        shutil.rmtree(Path(str(attempt.path)), ignore_errors=True)
+                        self._delete(kind.name, key.name, attempt.name)
         return removed
+
+    def _folders(self, kind: str, key: str, version: str) -> list[str]:
+        """Every revision's folder of a version, finished or not, the first one first."""
+        folder = self.root / kind / key
+        names = [child.name for child in folder.iterdir()] if folder.exists() else []
+        return sorted((name for name in names if name.partition(".")[0] == version), key=_order)
+
+    def _delete(self, kind: str, key: str, name: str) -> None:
+        """Delete one folder and this machine's copy of it, the manifest first."""
+        target = self.root / kind / key / name
+        (target / MANIFEST).unlink(missing_ok=True)
+        for child in target.rglob("*"):
+            if child.is_file():
+                child.unlink()
+        if self.is_local:
+            shutil.rmtree(Path(str(target.path)), ignore_errors=True)
+        else:
+            shutil.rmtree(self._cache / kind / key / name, ignore_errors=True)
+
+    def _finish(self, local: Path, target: UPath, manifest: Mapping[str, Any]) -> None:
+        """Make a written folder an attempt: its files where they belong, and the manifest last."""
+        if not self.is_local:
+            _upload(local, target, manifest)
+        _write_durably(local / MANIFEST, manifest)
+        if not self.is_local:
+            (target / MANIFEST).write_text(json.dumps(manifest))
+            cached = self._cache / manifest["kind"] / manifest["key"] / target.name
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(local, cached)
 
     def _next_sequence(self, kind: str, key: str) -> int:
         folder = self.root / kind / key
@@ -225,11 +291,6 @@ class Lake:
         return 1 + max((int(n.split("-")[0]) for n in names), default=0)
 
     def _manifest(self, draft: Draft, kind: str, key: str, inputs: Mapping[str, str], config: str) -> dict[str, Any]:
-        files = {
-            str(path.relative_to(draft.path)): {"bytes": path.stat().st_size, "sha256": hash_file(path)}
-            for path in sorted(draft.path.rglob("*"))
-            if path.is_file()
-        }
         return {
             "kind": kind,
             "key": key,
@@ -239,18 +300,53 @@ class Lake:
             "code": code_version(),
             "rows": draft.rows,
             "facts": draft.facts,
-            "files": files,
+            "files": _files(draft.path),
         }
 
-    def _open(self, kind: str, key: str, version: str) -> Artifact:
-        target = self.root / kind / key / version
-        if self.is_local:
-            path = Path(str(target.path))
-            return Artifact(kind, key, version, path, json.loads((path / MANIFEST).read_text()))
-        cached = self._cache / kind / key / version
-        if not (cached / MANIFEST).exists():
-            _download(target, cached)
-        return Artifact(kind, key, version, cached, json.loads((cached / MANIFEST).read_text()))
+    def _open(self, kind: str, key: str, name: str) -> Artifact:
+        target = self.root / kind / key / name
+        path = Path(str(target.path)) if self.is_local else self._cache / kind / key / name
+        if not self.is_local and not (path / MANIFEST).exists():
+            _download(target, path)
+        version, revision = name.partition(".")[0], _order(name)[1]
+        return Artifact(kind, key, version, path, json.loads((path / MANIFEST).read_text()), revision)
+
+
+def _order(name: str) -> tuple[str, int]:
+    """(version, revision) of a folder's name."""
+    version, _, revision = name.partition(".")
+    return version, int(revision or 0)
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and hash of every file, by its name."""
+    return {
+        str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": hash_file(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _copy_missing(artifact: Artifact, folder: Path) -> None:
+    for name in artifact.manifest["files"]:
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(artifact.path / name, folder / name)
+
+
+def _revised(artifact: Artifact, draft: Draft, erased: Mapping[str, str]) -> dict[str, Any]:
+    """The manifest of a revision."""
+    old = artifact.manifest
+    changes: dict[str, Any] = {"rows": draft.rows, "facts": draft.facts, "inputs": draft.inputs}
+    if draft.inputs != old["inputs"]:
+        changes["fingerprint"] = _fingerprint(artifact.kind, artifact.key, draft.inputs, old["config"], old["code"])
+    changes |= {"files": _files(draft.path), "content": artifact.content}
+    return {**old, **changes, "erased": [*old.get("erased", []), dict(erased)]}
+
+
+def _fingerprint(kind: str, key: str, inputs: Mapping[str, str], config: str, code: str) -> str:
+    text = json.dumps([kind, key, dict(sorted(inputs.items())), config, code])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _upload(local: Path, target: UPath, manifest: Mapping[str, Any]) -> None:

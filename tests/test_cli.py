@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 from recsys_tasks.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("config", "doctor", "migrate", "run", "recommend", "publications", "releases", "rollback", "resume")
+COMMANDS = (
+    *("config", "doctor", "migrate", "run", "recommend", "publications", "releases", "rollback", "resume"),
+    *("erase-user", "data-dictionary"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,5 +53,10 @@ def test_a_machine_that_runs_the_tests_passes_the_doctor(home: Path) -> None:
 def test_an_empty_home_answers_kindly(home: Path) -> None:
     assert "run a night first" in call(home, "publications")[1]
     assert "run a night first" in call(home, "recommend", "someone")[1]
-    code, text = call(home, "rollback", "--why", "a trial")
-    assert code == 1 and "expected:" in text and "todo:" in text
+    for words in (("rollback", "--why", "a trial"), ("erase-user", "nobody", "--dry-run"), ("erase-user", "nobody")):
+        code, text = call(home, *words)
+        assert code == 1 and "expected:" in text and "todo:" in text
+
+
+def test_the_data_dictionary_is_the_committed_one(home: Path) -> None:
+    assert call(home, "data-dictionary") == (0, (ROOT / "docs" / "data-dictionary.md").read_text())

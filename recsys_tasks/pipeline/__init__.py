@@ -56,11 +56,13 @@ def run_all(night: Night, before: Callable[[str], None] = lambda name: None) -> 
 
 def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
     """Run one stage of an opened night, and record it."""
+    from recsys_tasks.pipeline.busy import at_work
     from recsys_tasks.pipeline.records import record_stage
 
     known = set(_artifacts(night)) if name != "precompute_shard" else set()
     started = perf_counter()
-    outcome = _call(night, name, shard)
+    with at_work(night.engine):
+        outcome = _call(night, name, shard)
     seconds = perf_counter() - started
     result = StageResult(
         stage=name if shard is None else f"{name}.{shard}",

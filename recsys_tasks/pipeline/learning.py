@@ -34,6 +34,7 @@ def freeze(night: Night) -> Outcome:
         "duplicates": done.duplicates,
         "set_aside": sum(done.waiting.values()),
         "readmitted": done.readmitted,
+        "erased": done.erased,
         "users": done.snapshot.n_users,
         "items": done.snapshot.n_items,
     }

@@ -17,6 +17,7 @@ from recsys_tasks.monitoring.alarm import Alarm
 from recsys_tasks.monitoring.alert_table import published_night
 from recsys_tasks.monitoring.alerts import alarm_alert, describe_readers
 from recsys_tasks.monitoring.spool import raise_alert
+from recsys_tasks.pipeline.busy import at_work
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.publishing import read_plan
@@ -128,11 +129,12 @@ def run_maintain_storage(as_of: date) -> str:
     """Remove publications and artifacts that nothing needs; one line on what went."""
     environment = read_environment()
     night = Night.open(load_config(environment.config_path), environment, as_of)
-    dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
-    in_use = _in_use(night)
-    in_use = storage.InUse(**{**vars(in_use), "references": storage.snapshot_parts(night.lake, in_use)})
-    plan = storage.plan_retention(storage.stored(night.lake), in_use)
-    removed = storage.apply(night.lake, plan)
+    with at_work(night.engine):
+        dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
+        in_use = _in_use(night)
+        in_use = storage.InUse(**{**vars(in_use), "references": storage.snapshot_parts(night.lake, in_use)})
+        plan = storage.plan_retention(storage.stored(night.lake), in_use)
+        removed = storage.apply(night.lake, plan)
     megabytes = plan.bytes_to_free / 1e6
     return f"dropped {len(dropped)} publications, removed {len(removed)} artifacts ({megabytes:.0f} MB)"
 

@@ -105,6 +105,7 @@ def finish(engine: Engine, publication: Publication, limits: CheckLimits) -> Pub
         note = "failed checks: " + ", ".join(result.name for result in failed) if failed else None
         _record(connection, current, results, "failed" if failed else "ready", note)
         if not failed:
+            connection.execute(sa.text("SELECT recsys.summarise_publication(:id)"), {"id": current.id})
             connection.execute(sa.text("SELECT recsys.seal_partition(:id)"), {"id": current.id})
         forbidden = "DELETE FROM recsys.forbidden_rows WHERE publication_id = :id"
         connection.execute(sa.text(forbidden), {"id": current.id})

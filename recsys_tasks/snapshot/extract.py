@@ -24,6 +24,7 @@ from recsys_tasks.config import Config, FilesSource, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_version
 from recsys_tasks.snapshot.dataset import table_hash
+from recsys_tasks.snapshot.erased import read_erased
 from recsys_tasks.sources.base import Source, has_users_table
 
 _UNDATED = schema.RAW_EVENTS.schema.append(pa.field("day", pa.string()))
@@ -43,6 +44,7 @@ class ExtractResult:
     rows: int  # rows of read_days
     undated_rows: int  # rows without a readable time, kept with the newest day of the night that found them
     future_rows: int  # rows with a time later than `now`
+    erased_rows: int  # rows of erased users that the source still holds, not read
     artifact: Artifact
 
 
@@ -60,7 +62,9 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
         return read_extract(last)
     base = _base(lake, as_of, settings)
     first = base.as_of - timedelta(days=config.extract.lookback_days) if base else None
-    events = schema.RAW_EVENTS.check(source.read_events(first, as_of), "events of the source")
+    gone = read_erased(lake)
+    events, erased = gone.without(schema.RAW_EVENTS.check(source.read_events(first, as_of), "events of the source"))
+    users, _ = gone.without(_users(config, source, events))
     undated, by_day = _partition(lake, events, as_of)
     known = dict(base.parts) if base else {}
     before = {**known, **(read_extract(last).parts if last else {})}
@@ -72,7 +76,7 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
     parts = known | {day: artifact.reference for day, artifact in written.items()}
     facts: dict[str, Any] = {
         "parts": {day.isoformat(): parts[day] for day in sorted(parts)},
-        "users": _write_table(lake, "raw_users", as_of, "users.parquet", _users(config, source, events)).reference,
+        "users": _write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
         "items": _write_table(lake, "raw_items", as_of, "items.parquet", source.read_items()).reference,
         "undated_rows": undated.num_rows,
         "future_rows": future,
@@ -82,6 +86,7 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
         "new_days": [day.isoformat() for day in sorted(by_day) if day not in known],
         "changed_days": [day.isoformat() for day in written if day in before and before[day] != parts[day]],
         "rows": sum(table.num_rows for table in by_day.values()),
+        "erased_rows": erased,
     }
     return read_extract(_store(lake, as_of, facts, counts, undated, fingerprint, settings))
 
@@ -105,6 +110,7 @@ def read_extract(artifact: Artifact) -> ExtractResult:
         rows=raw["rows"],
         undated_rows=raw["undated_rows"],
         future_rows=raw["future_rows"],
+        erased_rows=raw.get("erased_rows", 0),
         artifact=artifact,
     )
 

@@ -40,6 +40,7 @@ class FreezeResult:
     waiting: Mapping[str, int]  # reason → rows set aside, tonight's and older ones
     readmitted: int  # rows set aside earlier whose fault is gone
     expired: int  # rows set aside for longer than validation.max_quarantine_days, given up
+    erased: int  # rows of erased users that the source still holds, left out for good
 
 
 def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResult:
@@ -143,6 +144,7 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         "waiting": {reason: reasons.count(reason) for reason in REASONS if reason in reasons},
         "readmitted": tonight.readmitted,
         "expired": tonight.expired,
+        "erased": tonight.extracted.erased_rows,
     }
     extras: dict[str, pa.Table | str] = {
         "report.json": json.dumps(facts, indent=1),
@@ -180,6 +182,6 @@ def _write_days(
 
 def _result(snapshot: Snapshot, validation: Artifact) -> FreezeResult:
     facts = snapshot.artifact.facts
-    counts = {name: facts[name] for name in ("rows", "duplicates", "waiting", "readmitted", "expired")}
+    counts = {name: facts[name] for name in ("rows", "duplicates", "waiting", "readmitted", "expired", "erased")}
     days = tuple(parse_day(day) for day in facts["days"])
     return FreezeResult(snapshot, read_report(validation), validation, days, **counts)

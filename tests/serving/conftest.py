@@ -19,14 +19,15 @@ BEGIN
               AND relname ~ '^list_rows_[0-9]+$' LOOP
     EXECUTE format('DROP TABLE recsys.%I', name);
   END LOOP;
-  FOREACH name IN ARRAY ARRAY['release_events', 'gate_decision_rows', 'pointer_moves'] LOOP
+  FOREACH name IN ARRAY ARRAY['release_events', 'gate_decision_rows', 'pointer_moves', 'erasures'] LOOP
     EXECUTE format('ALTER TABLE recsys.%I DISABLE TRIGGER USER', name);
     EXECUTE format('TRUNCATE recsys.%I', name);
     EXECUTE format('ALTER TABLE recsys.%I ENABLE TRIGGER USER', name);
   END LOOP;
   TRUNCATE recsys.users, recsys.items, recsys.item_availability, recsys.publication, recsys.fallback_rows,
     recsys.similar_rows, recsys.forbidden_rows, recsys.current_publication, recsys.hold, recsys.tower_versions,
-    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.shard_loads;
+    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.item_exposure_rows, recsys.list_count_rows,
+    recsys.shard_loads;
 END $$
 """
 

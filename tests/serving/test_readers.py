@@ -16,7 +16,10 @@ VIEWS = [
     "alerts",
     "fallback_lists",
     "gate_decisions",
+    "item_exposure",
+    "list_counts",
     "metrics",
+    "publication_moves",
     "publications",
     "recommendation_history",
     "recommendation_lists",
@@ -24,6 +27,7 @@ VIEWS = [
     "releases",
     "similar_items",
     "status",
+    "user_sample",
 ]
 
 
@@ -208,7 +212,7 @@ def test_the_writer_changes_data_and_not_the_schema(writer: Engine) -> None:
             connection.execute(sa.text(statement))
 
 
-@pytest.mark.parametrize("name", ["release_events", "gate_decision_rows", "pointer_moves"])
+@pytest.mark.parametrize("name", ["release_events", "gate_decision_rows", "pointer_moves", "erasures"])
 def test_audit_tables_are_append_only_even_for_their_owner(empty: Mapping[str, str], name: str) -> None:
     engine = create_engine(empty["recsys_owner"])
     for statement in (

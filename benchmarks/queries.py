@@ -1,0 +1,34 @@
+"""The queries of docs/cookbook.md: for the test that runs them and the benchmark that times them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+COOKBOOK = Path(__file__).resolve().parent.parent / "docs" / "cookbook.md"
+
+
+@dataclass(frozen=True)
+class Query:
+    title: str
+    sql: str
+
+
+def queries(user: str = "u1", item: str = "i2", as_of: str = "2026-03-02") -> list[Query]:
+    """Every ```sql block under its heading, with the cookbook's user, item and date replaced."""
+    found = []
+    for section in re.split(r"^### ", COOKBOOK.read_text(), flags=re.M)[1:]:
+        title = section.split("\n", 1)[0]
+        for block in re.findall(r"^```sql\n(.*?)^```$", section, flags=re.M | re.S):
+            changed = (
+                block.replace("'u1'", _quoted(user))
+                .replace("'i2'", _quoted(item))
+                .replace("'2026-03-02'", _quoted(as_of))
+            )
+            found.append(Query(title, changed.strip().rstrip(";")))
+    return found
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,38 @@
+"""What feature tables hold of one user, and how to take it out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows
+
+ARRAYS = ("user.f32", "item.f32", "pair.f32", "pair_items.i32", "pair_offsets.npy")
+
+
+def erase_features(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """The user's rows, as Parquet and in the arrays beside it: row u of the users' stays, unknown, as u is the key."""
+    cuts = [cut for name in ("user.parquet", "pair.parquet") for cut in cut_rows(artifact, name, subject)]
+    return [*cuts, Cut(0, lambda draft: _cut_arrays(artifact, subject.key, draft))] if cuts else []
+
+
+def _cut_arrays(artifact: Artifact, key: int, draft: Draft) -> None:
+    users = _rows(artifact, "user")
+    if key < len(users):
+        users[key] = np.nan
+        users.tofile(draft.path / "user.f32")
+    offsets = np.load(artifact.file("pair_offsets.npy"))
+    if key < len(offsets) - 1:
+        start, stop = int(offsets[key]), int(offsets[key + 1])
+        np.delete(_rows(artifact, "pair"), slice(start, stop), axis=0).tofile(draft.path / "pair.f32")
+        items = np.fromfile(artifact.file("pair_items.i32"), np.int32)
+        np.delete(items, slice(start, stop)).tofile(draft.path / "pair_items.i32")
+        offsets[key + 1 :] -= stop - start
+        np.save(draft.path / "pair_offsets.npy", offsets)
+
+
+def _rows(artifact: Artifact, family: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    width = len(json.loads(artifact.file(f"{family}.json").read_text()))
+    return np.fromfile(artifact.file(f"{family}.f32"), np.float32).reshape(-1, max(width, 1))

@@ -1,0 +1,37 @@
+"""What a shard's lists hold of one user, and how to take it out."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows
+
+
+def erase_lists(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """The user's list. The hash of the shard's users is an input: it is made anew, so that a rerun finds the shard."""
+    users = pq.read_table(artifact.file("lists.parquet"), columns=["user_key"])["user_key"].to_numpy()
+    if subject.key not in users:
+        return []
+
+    def apply(draft: Draft) -> None:
+        for name, value in draft.inputs.items():
+            if value == _hash(users):
+                draft.inputs[name] = _hash(users[users != subject.key])
+
+    return [*cut_rows(artifact, "lists.parquet", subject), Cut(0, apply)]
+
+
+def erase_plan(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """The user's place among those who are to get a list."""
+    users = np.load(artifact.file("users.npy"))
+    if subject.key not in users:
+        return []
+    return [Cut(1, lambda draft: np.save(draft.path / "users.npy", users[users != subject.key]))]
+
+
+def _hash(users: np.ndarray[tuple[int], np.dtype[np.int32]]) -> str:
+    return hashlib.sha256(np.sort(users).astype(np.int32).tobytes()).hexdigest()[:16]

@@ -1,0 +1,207 @@
+"""What an artifact holds of one user, and how to take it out: tables, texts, and the kinds up to the snapshot.
+
+A `Cut` is found first and applied later, to a draft of the artifact's next revision. Finding is cheap: only
+the columns that name users are read. Later layers add the layouts of their own kinds.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recsys_tasks.errors import hashed_user
+from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.snapshot.dataset import table_hash
+
+STAND_IN = "(erased)"
+DISTINCT_BYTES = 6
+TEXTS = (".json", ".html", ".txt", ".log")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The user to be erased; `key` is -1 for a user who never got one."""
+
+    user_id: str
+    key: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Only digits or only letters: the same text may well stand for something else."""
+        return self.user_id.isdigit() or self.user_id.isalpha()
+
+    @property
+    def is_distinct(self) -> bool:
+        """Long and particular enough that its occurrence anywhere is no accident."""
+        return not self.is_plain and len(self.user_id.encode()) >= DISTINCT_BYTES
+
+    @cached_property
+    def pattern(self) -> str:
+        """A regular expression, for Python and PostgreSQL alike, for the user's mentions in prose.
+
+        An id of letters and digits, or with other signs, is found as a word of its own. With an id that is only a
+        number or only letters, that would be every 42 or every "rows" of a report: such a one counts in single
+        quotes, in quotes within quotes, or after "user".
+        """
+        forms = {self.user_id, html.escape(self.user_id)}
+        forms |= {json.dumps(self.user_id, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
+        words = f"(?:{'|'.join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)))})"
+        if self.is_plain:
+            after = [rf"""(?<={mark}){words}(?!\w)""" for mark in ("user ", 'user "', "user_id ")]
+            found = "|".join([rf"""(?<=['`;]){words}(?=['`&])""", rf"""(?<=\\"){words}(?=\\")""", *after])
+        else:
+            found = rf"(?<!\w){words}(?!\w)"
+        return f"{found}|{re.escape(hashed_user(self.user_id))}"
+
+    def mentions(self, text: str) -> int:
+        """How often a text names the user."""
+        return len(re.findall(self.pattern, text))
+
+    def without(self, text: str) -> str:
+        """The text with STAND_IN for every mention."""
+        return re.sub(self.pattern, STAND_IN, text)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Rows (or mentions) of the user in some files of an artifact, and what writes these files without them."""
+
+    rows: int
+    apply: Callable[[Draft], None]
+
+
+Eraser = Callable[[Artifact, Subject], list[Cut]]
+"""What an artifact holds of a user; empty when it holds nothing."""
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def rows_of(path: Path, subject: Subject) -> npt.NDArray[np.bool_]:
+    """`[rows] bool`: rows of a Parquet file that belong to the user, by `user_key`, `user_id` or the map's `id`."""
+    names = pq.read_schema(path).names
+    masks = []
+    for name, value in (("user_key", subject.key), ("user_id", subject.user_id), ("id", subject.user_id)):
+        if name in names:
+            column = pq.read_table(path, columns=[name])[name]
+            masks.append(pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), False).to_numpy())
+    return np.logical_or.reduce(masks) if masks else np.zeros(pq.read_metadata(path).num_rows, bool)
+
+
+def cut_rows(artifact: Artifact, name: str, subject: Subject, *, counted: bool = True) -> list[Cut]:
+    """The user's rows of a Parquet file go; `counted`: they are part of the artifact's `rows`."""
+    path = artifact.file(name)
+    mask = rows_of(path, subject)
+
+    def apply(draft: Draft) -> None:
+        kept = pq.read_table(path).filter(pa.array(~mask))
+        pq.write_table(kept, draft.path / name, compression=_compression(path))
+        draft.rows -= int(mask.sum()) if counted else 0
+        if counted and "content" in draft.facts:  # by which an extract knows the same rows again
+            draft.facts["content"] = table_hash(kept)
+
+    return [Cut(int(mask.sum()), apply)] if mask.any() else []
+
+
+def cut_values(artifact: Artifact, name: str, subject: Subject, key: str | None) -> list[Cut]:
+    """The user's row of a table by key stays, as its number is the key; what it says of the user goes.
+
+    The id becomes empty and every other column but `key` null.
+    """
+    path = artifact.file(name)
+    mask = rows_of(path, subject)
+    if key is not None and mask.any():
+        ids = pq.read_table(path, columns=["user_id"])["user_id"].to_numpy()
+        mask &= ids != ""
+    if not mask.any():
+        return []
+
+    def apply(draft: Draft) -> None:
+        table = pq.read_table(path)
+        for place, field in enumerate(table.schema):
+            if field.name != key:
+                value = pa.scalar("" if field.name in ("id", "user_id") else None, field.type)
+                table = table.set_column(place, field, pc.if_else(pa.array(mask), value, table[field.name]))
+        pq.write_table(table, draft.path / name, compression=_compression(path))
+
+    return [Cut(int(mask.sum()), apply)]
+
+
+def _compression(path: Path) -> str:
+    found = pq.read_metadata(path)
+    return str(found.row_group(0).column(0).compression) if found.num_row_groups else "SNAPPY"
+
+
+# --- texts ---------------------------------------------------------------------------------------
+
+
+def cut_texts(artifact: Artifact, subject: Subject, names: Iterable[str]) -> list[Cut]:
+    """Mentions in texts become STAND_IN."""
+    return [cut for name in names for cut in _cut_text(artifact, name, subject)]
+
+
+def _cut_text(artifact: Artifact, name: str, subject: Subject) -> list[Cut]:
+    text = artifact.file(name).read_text()
+    found = subject.mentions(text)
+
+    def apply(draft: Draft) -> None:
+        (draft.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft.path / name).write_text(subject.without(text))
+
+    return [Cut(found, apply)] if found else []
+
+
+# --- kinds up to the snapshot --------------------------------------------------------------------
+
+
+def erase_raw_events(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """One day's rows as delivered, and the same keyed (`events`)."""
+    return cut_rows(artifact, "events.parquet", subject)
+
+
+def erase_raw_users(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """The users table as delivered."""
+    return cut_rows(artifact, "users.parquet", subject)
+
+
+def erase_extract(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """Rows without a time."""
+    return cut_rows(artifact, "undated.parquet", subject, counted=False)
+
+
+def erase_validation(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """Examples that the checks quoted, in the report and in the Data Docs."""
+    return cut_texts(artifact, subject, [n for n in artifact.manifest["files"] if Path(n).suffix in TEXTS])
+
+
+def erase_snapshot(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """The users' table by key, and the rows set aside."""
+    files = artifact.manifest["files"]
+    quarantine = "quarantine.parquet"
+    aside = cut_rows(artifact, quarantine, subject, counted=False) if quarantine in files else []
+    return [*cut_values(artifact, "users.parquet", subject, "user_key"), *aside]
+
+
+def erase_ids(artifact: Artifact, subject: Subject) -> list[Cut]:
+    """The map's text; the manifest's inputs name the last id that was added."""
+    if artifact.key != "users":
+        return []
+    cuts = cut_values(artifact, "ids.parquet", subject, None)
+    if artifact.manifest["inputs"].get("last") != subject.user_id:
+        return cuts
+
+    def apply(draft: Draft) -> None:
+        draft.inputs["last"] = ""
+
+    return [*cuts, Cut(1, apply)]

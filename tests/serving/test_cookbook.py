@@ -1,0 +1,247 @@
+"""The cookbook's queries, run as a reader; and the data dictionary is what the database says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine, Row
+
+from benchmarks.queries import COOKBOOK, queries
+from recsys_tasks.database import create_engine
+from recsys_tasks.errors import ServingError
+from recsys_tasks.serving.dictionary import data_dictionary
+from recsys_tasks.serving.pointer import resume, rollback
+from tests.serving.nights import NOW, publish_night, stock, table
+from tests.serving.nights import night as run_night
+from tests.serving.test_readers import VIEWS
+
+ROOT = Path(__file__).resolve().parents[2]
+QUERIES = {query.title: query.sql for query in queries()}
+LATER = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+FIRST = {0: [0, 1, 2, 3], 1: [1, 2, 3, 4], 2: [2, 3, 4, 5], 3: [3, 4]}
+SECOND = {0: [0, 1, 2, 3], 1: [2, 1, 5, 4], 2: [7, 6, 5, 0], 3: [3, 4]}
+"""k = 3 and one spare. Item i7 is new on the second night: the first one's catalogue does not have it."""
+
+
+@pytest.fixture
+def two_nights(writer: Engine, reader: Engine) -> Engine:
+    """Two nights, a rollback and its end, a night that failed its checks; metrics, an alert and a decision."""
+    stock(writer, unavailable=[7])
+    publish_night(writer, 0, FIRST)
+    with writer.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.items SET available = true"))
+    rungs = table(SECOND, rung=[0, 0, 2, 4])
+    run_night(writer, 1, rows=rungs)
+    rollback(writer, who="ann", why="odd lists", now=LATER)
+    with writer.begin() as connection:  # as if the night had been run again
+        connection.execute(sa.text("UPDATE recsys.publication SET status = 'ready' WHERE as_of = '2026-03-02'"))
+    resume(writer, who="bob", now=LATER + timedelta(hours=1))
+    with pytest.raises(ServingError, match="rows"):
+        run_night(writer, 2, SECOND, expected=5)  # a user without a list
+    _fill(writer)
+    return reader
+
+
+def _fill(writer: Engine) -> None:
+    metrics = {"hit_rate@10": 0.25, "ndcg@10": 0.125, "users": 2, "active_share": 0.5}
+    health = {"coverage@3": 0.75, "gini@3": 0.2, "identical_share": 0.25, "short_share": 0.25}
+    with writer.begin() as connection:
+        for scope, values in (("realised", metrics), ("lists", health), ("churn", {"mean": 1 / 3})):
+            for name, value in values.items():
+                row = {"scope": scope, "name": name, "value": value}
+                insert = "INSERT INTO recsys.metrics (as_of, scope, name, value) "
+                connection.execute(sa.text(insert + "VALUES ('2026-03-01', :scope, :name, :value)"), row)
+        connection.execute(
+            sa.text(
+                "INSERT INTO recsys.alerts (incident, raised_at, kind, severity, message, reader_state, remedy) "
+                "VALUES ('i', :now, 'stale', 'critical', 'm', 's', 'r')"
+            ),
+            {"now": NOW},
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO recsys.gate_decisions (as_of, challenger, verdict, paragraph) "
+                "VALUES ('2026-03-02', 'r2', 'reject', 'worse')"
+            )
+        )
+
+
+def ask(reader: Engine, start: str) -> list[Row[tuple[object, ...]]]:
+    """Rows of the query whose title begins so."""
+    (sql,) = (text for title, text in QUERIES.items() if title.startswith(start))
+    with reader.connect() as connection:
+        return list(connection.exec_driver_sql(sql.replace("%", "%%")).all())
+
+
+COLUMNS = {
+    "Is it fresh": "as_of release users published_at age on_hold hold_who hold_why waiting last_alert",
+    "Why this item": "rank score reason reason_item_title sources rank_before rung release tower_version",
+    "What changed for": "item_id title change rank_before rank_now reason",
+    "What does the application": "rank item_id title score reason rung",
+    "How much of the catalogue": "publication_id as_of items shown coverage",
+    "Most recommended": "item_id title lists share first_places running_share",
+    "Which categories": "category items places share_of_catalogue share_of_places",
+    "New items": "item_id title lists share",
+    "Which items gained": "item_id title lists_before lists_now change",
+    "Lists by segment": "segment lists mean_length",
+    "Favourites of each": "segment item_id lists",
+    "How many users": "publication_id as_of rung lists share",
+    "Short lists": "as_of segment rung short_reason lists mean_length",
+    "Churn between": "user_id changed",
+    "Where do the places": "reason source places mean_score mean_rank",
+    "Realised hit rate": "as_of hit_rate_at_10 ndcg_at_10 active active_share",
+    "Health of the lists": "as_of mean_churn coverage gini identical_share short_share",
+    "Why was the newest": "as_of verdict challenger champion paragraph",
+    "Who rolled back": "moved_at moved_by why from_as_of to_as_of",
+    "Which checks": "publication_id as_of status name severity found bound detail",
+    "Alerts of the last": "raised_at severity kind as_of message reader_state remedy",
+}
+
+
+def test_every_query_answers_a_reader_with_the_promised_columns(two_nights: Engine) -> None:
+    with two_nights.connect() as connection:
+        assert connection.scalar(sa.text("SELECT session_user")) == "recsys_reader"
+    assert len(COLUMNS) == len(QUERIES)
+    for start, columns in COLUMNS.items():
+        rows = ask(two_nights, start)
+        assert rows, start
+        assert " ".join(rows[0]._fields) == columns
+
+
+def plain(rows: list[Row[tuple[object, ...]]], *columns: str) -> list[tuple[object, ...]]:
+    return [tuple(getattr(row, column) for column in columns) for row in rows]
+
+
+def test_the_catalogue_queries_give_what_the_lists_hold(two_nights: Engine) -> None:
+    """First k = 3 places, second night: 0 1 2 | 2 1 5 | 7 6 5 | 3 4, eleven places over eight items, all shown.
+
+    First night: 0 1 2 | 1 2 3 | 2 3 4 | 3 4: items 0 to 4 of the seven that were available.
+    """
+    assert plain(ask(two_nights, "How much of the catalogue"), "items", "shown", "coverage") == [
+        (8, 8, 1.0),
+        (7, 5, 5 / 7),
+    ]
+    top = ask(two_nights, "Most recommended")
+    wanted = [("i1", 2, 0.5, 0), ("i2", 2, 0.5, 1), ("i5", 2, 0.5, 0), ("i0", 1, 0.25, 1)]
+    assert plain(top, "item_id", "lists", "share", "first_places")[:4] == wanted
+    assert [round(float(row.running_share), 6) for row in top[:4]] == [round(n / 11, 6) for n in (2, 4, 6, 7)]
+    assert plain(ask(two_nights, "New items"), "item_id", "lists", "share") == [("i7", 1, 0.25)]
+    moved = plain(ask(two_nights, "Which items gained"), "item_id", "lists_before", "lists_now", "change")
+    assert moved[:3] == [("i3", 3, 1, -2), ("i5", 0, 2, 2), ("i2", 3, 2, -1)]
+
+
+def test_the_user_queries_give_what_the_lists_hold(two_nights: Engine) -> None:
+    """u1 had 1 2 3 and has 2 1 5. Of u2's 7 6 5 none was there before, of u1's three places one is new."""
+    assert plain(ask(two_nights, "What changed for"), "item_id", "change", "rank_before", "rank_now") == [
+        ("i2", "up", 2, 1),
+        ("i1", "down", 1, 2),
+        ("i5", "new", None, 3),
+        ("i3", "gone", 3, None),
+    ]
+    assert plain(ask(two_nights, "Churn between"), "user_id", "changed") == [
+        ("u2", 1.0),
+        ("u1", 1 / 3),
+        ("u0", 0.0),
+        ("u3", 0.0),
+    ]
+    assert plain(ask(two_nights, "Lists by segment"), "segment", "lists", "mean_length") == [
+        ("be", 2, 2.5),
+        ("nl", 2, 3),
+    ]
+    favourites = ask(two_nights, "Favourites of each")  # nl: 0 1 2 and 2 1 5
+    assert plain(favourites, "segment", "item_id", "lists")[-4:] == [
+        ("nl", "i1", 2),
+        ("nl", "i2", 2),
+        ("nl", "i0", 1),
+        ("nl", "i5", 1),
+    ]
+    newest = [row for row in ask(two_nights, "How many users") if str(row.as_of) == "2026-03-02"]
+    assert plain(newest, "rung", "lists", "share")[0] == ("heavy", 2, 0.5)
+    assert {row.rung: int(row.lists) for row in newest} == {"heavy": 2, "retrieval": 1, "popularity": 1}
+    short = plain(ask(two_nights, "Short lists"), "segment", "rung", "short_reason", "lists", "mean_length")
+    assert short == [("be", "popularity", "too_few_candidates", 1, 2.0)]
+    (why,) = ask(two_nights, "Why this item")
+    assert (why.rank, why.reason, why.reason_item_title, why.sources) == (
+        1,
+        "because_of",
+        "Item 7",
+        ["two_tower", "covisitation"],
+    )
+
+
+def test_the_quality_and_operations_queries_give_what_was_noted(two_nights: Engine) -> None:
+    assert plain(ask(two_nights, "Realised"), "hit_rate_at_10", "ndcg_at_10", "active", "active_share") == [
+        (0.25, 0.125, 2, 0.5)
+    ]
+    assert plain(ask(two_nights, "Health"), "mean_churn", "coverage", "gini", "short_share") == [
+        (1 / 3, 0.75, 0.2, 0.25)
+    ]
+    moves = plain(ask(two_nights, "Who rolled back"), "moved_by", "why")
+    assert moves == [("bob", "resumed"), ("ann", "rollback: odd lists")]
+
+
+def test_a_retired_publication_keeps_its_counts_of_lists(two_nights: Engine, writer: Engine) -> None:
+    with writer.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.publication SET retired_at = now() WHERE as_of = '2026-03-01'"))
+    nights = "SELECT DISTINCT as_of::text FROM recsys.{} ORDER BY 1"
+    with two_nights.connect() as connection:
+        assert list(connection.scalars(sa.text(nights.format("item_exposure")))) == ["2026-03-02"]
+        assert list(connection.scalars(sa.text(nights.format("list_counts")))) == ["2026-03-01", "2026-03-02"]
+
+
+def test_the_sample_is_everyone_in_a_small_shop_and_some_hundreds_in_a_large_one(
+    writer: Engine, reader: Engine
+) -> None:
+    stock(writer)
+    with reader.connect() as connection:
+        assert list(connection.scalars(sa.text("SELECT user_id FROM recsys.user_sample ORDER BY 1"))) == [
+            "u0",
+            "u1",
+            "u2",
+            "u3",
+        ]
+    with writer.begin() as connection:
+        more = "INSERT INTO recsys.users SELECT n, 'x' || n, n % 4 FROM generate_series(4, 4999) AS n"
+        connection.execute(sa.text(more))
+    with reader.connect() as connection:  # one of every eight
+        assert connection.scalar(sa.text("SELECT count(*) FROM recsys.user_sample")) == 625
+        segments = connection.scalar(sa.text("SELECT count(DISTINCT segment) FROM recsys.user_sample"))
+    assert segments >= 4
+
+
+def test_the_data_dictionary_is_current(postgres: Mapping[str, str]) -> None:
+    engine = create_engine(postgres["recsys"])
+    with engine.connect() as connection:
+        found = data_dictionary(connection)
+    engine.dispose()
+    written = (ROOT / "docs" / "data-dictionary.md").read_text()
+    assert written == found, "run: recsys data-dictionary > docs/data-dictionary.md"
+
+
+def test_every_view_column_and_function_has_a_comment(postgres: Mapping[str, str]) -> None:
+    silent = """
+        SELECT c.relname || '.' || a.attname FROM pg_class AS c
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+        WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'v'
+          AND has_table_privilege('recsys_reader', c.oid, 'SELECT')
+          AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid, a.attnum) IS NULL)
+        UNION ALL
+        SELECT p.proname FROM pg_proc AS p
+        WHERE p.pronamespace = 'recsys'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
+    """
+    engine = create_engine(postgres["recsys"])
+    with engine.connect() as connection:
+        assert list(connection.scalars(sa.text(silent))) == []
+    engine.dispose()
+
+
+def test_a_new_view_gets_a_query_or_is_left_out_on_purpose() -> None:
+    """A view that no query uses is one that an analyst will not find."""
+    text = COOKBOOK.read_text()
+    left_out = {"similar_items", "fallback_lists", "releases"}
+    assert {view for view in VIEWS if f"recsys.{view}" not in text} == left_out
