@@ -37,7 +37,6 @@ from recsys_tasks.snapshot.erasing import (
     rows_of,
 )
 
-
 ERASERS: Mapping[str, Eraser] = {
     "lists": erase_lists,
     "plan": erase_plan,

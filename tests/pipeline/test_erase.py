@@ -149,7 +149,16 @@ def files_with(folder: Path, user: str, key: int) -> list[str]:
         if path.name == "history_offsets.npy":
             offsets = np.load(path)
             held |= key + 1 < len(offsets) and offsets[key + 1] > offsets[key]
-            held |= np.load(path.parent / "segment.npy")[key] != -1 if key + 1 < len(offsets) else False
+            held |= np.load(path.parent / "segment.npy")[key] != 0 if key + 1 < len(offsets) else False
+        if path.name == "pair_offsets.npy":
+            offsets = np.load(path)
+            held |= key + 1 < len(offsets) and offsets[key + 1] > offsets[key]
+            pairs = len(np.fromfile(path.parent / "pair_items.i32", np.int32))
+            width = len(json.loads((path.parent / "user.json").read_text()))
+            users = np.fromfile(path.parent / "user.f32", np.float32).reshape(-1, width)
+            held |= pairs != offsets[-1] or (key < len(users) and not np.isnan(users[key]).all())
+        if path.name == "users.npy":
+            held |= key in np.load(path)
         if held:
             found.append(str(path.relative_to(folder)))
     return found

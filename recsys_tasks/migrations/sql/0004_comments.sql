@@ -45,6 +45,8 @@ COMMENT ON TABLE recsys.erasures IS
 COMMENT ON FUNCTION recsys.open_partition IS 'Make the table of a new publication''s lists, not seen by readers.';
 COMMENT ON FUNCTION recsys.seal_partition IS 'Index a loaded publication''s lists, attach them, and take the writer''s rights to change them.';
 COMMENT ON FUNCTION recsys.drop_partition IS 'Drop a publication''s lists; refused for the one that readers see.';
+COMMENT ON FUNCTION recsys.distinct_entries IS 'How many different numbers a list holds; the checks of a publication ask it.';
+COMMENT ON FUNCTION recsys.forget_row_hash IS 'Trigger that makes the next night compare a row that was changed by hand.';
 COMMENT ON FUNCTION recsys.refuse_change IS 'Trigger that makes a table append-only.';
 COMMENT ON FUNCTION recsys.skip_erased IS 'Trigger that keeps the reserved keys of erased users out of recsys.users.';
 COMMENT ON FUNCTION recsys.prose_columns IS 'Columns in which a person or a message may have named a user.';

@@ -12,4 +12,6 @@ END $$;
 COMMENT ON FUNCTION recsys.open_partition IS NULL;
 COMMENT ON FUNCTION recsys.seal_partition IS NULL;
 COMMENT ON FUNCTION recsys.drop_partition IS NULL;
+COMMENT ON FUNCTION recsys.distinct_entries IS NULL;
+COMMENT ON FUNCTION recsys.forget_row_hash IS NULL;
 COMMENT ON FUNCTION recsys.refuse_change IS NULL;
