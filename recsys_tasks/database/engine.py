@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
 
-from recsys_tasks.errors import ConfigError, RecsysError, TransientError
+from recsys_tasks.database import locks
+from recsys_tasks.database.refusals import connection_error, explain
+from recsys_tasks.errors import ConfigError
 
 CONNECT_SECONDS = 10
 POOL_SIZE = 2  # the embedded server has 100 connections for Airflow, MLflow and every task at once
 POOL_OVERFLOW = 3
-
-# SQLSTATE classes that pass by themselves: connection, resources, shutdown; lock timeouts, deadlocks, serialization.
-_PASSING = ("08", "53", "57", "40", "55P03")
-# What a server says that will never let us in as we are.
-_REFUSED = (
-    "authentication failed",
-    "does not exist",
-    "no pg_hba.conf entry",
-    "no password supplied",
-    "permission denied for database",
-)
 
 
 def normalised(url: str | URL) -> URL:
@@ -63,7 +55,11 @@ def quoted(*names: str) -> str:
 
 
 def create_engine(url: str) -> Engine:
-    """A small pool of connections. Its failures to connect are TransientError, a refused login ConfigError."""
+    """A small pool of connections that wait at most LOCK_WAIT for a lock.
+
+    Failures to connect, full disks and locks are TransientError, a refused login ConfigError, a missing right
+    ServingError.
+    """
     engine = sa.create_engine(
         normalised(url),
         pool_size=POOL_SIZE,
@@ -74,36 +70,32 @@ def create_engine(url: str) -> Engine:
         hide_parameters=True,  # user ids stay out of messages
     )
     sa.event.listen(engine, "handle_error", _translate)
+    sa.event.listen(engine, "connect", _bound_waits)
     return engine
+
+
+def _bound_waits(connection: Any, _record: object) -> None:
+    """Every session gives up a lock it cannot get, and its server notices when its client was killed."""
+    settings = {"lock_timeout": locks.LOCK_WAIT, "client_connection_check_interval": locks.CLIENT_CHECK}
+    with connection.cursor() as cursor:
+        for name, value in settings.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+    connection.commit()
 
 
 def _translate(context: ExceptionContext) -> BaseException | None:
     error = context.original_exception
-    state = getattr(error, "sqlstate", None) or ""
+    url = context.engine.url if context.engine is not None else URL.create("postgresql")
+    where = url.render_as_string(hide_password=True)
     kind = type(error).__name__
     connecting = kind == "OperationalError" and context.connection is None
-    if state.startswith(_PASSING) or context.is_disconnect or kind == "ConnectionTimeout" or connecting:
-        where = context.engine.url.render_as_string(hide_password=True) if context.engine is not None else "database"
+    if connecting or kind == "ConnectionTimeout":
         return connection_error(str(error), where)
-    return None
-
-
-def connection_error(message: str, where: str) -> RecsysError:
-    """TransientError, or ConfigError when the server answered that it will never let us in."""
-    found = message.strip().replace("\n", " ")[:400]
-    if any(words in found for words in _REFUSED):
-        return ConfigError(
-            expected="a database and role that exist, and the right password",
-            found=found,
-            where=where,
-            remedy="correct RECSYS_DATABASE_URL, or create the role or database it names",
-        )
-    return TransientError(
-        expected="PostgreSQL to answer",
-        found=found,
-        where=where,
-        remedy="it is retried; if it stays, see that the server runs and has free connections",
+    state = getattr(error, "sqlstate", None) or ""
+    found = explain(
+        state, str(error), role=(url.username if url is not None else None) or "of this session", where=where
     )
+    return connection_error(str(error), where) if found is None and context.is_disconnect else found
 
 
 @contextmanager
