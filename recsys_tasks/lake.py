@@ -7,6 +7,7 @@ An attempt is never written over: a change of inputs, config or code makes a new
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
@@ -22,7 +23,7 @@ from typing import Any
 
 from upath import UPath
 
-from recsys_tasks.errors import ArtifactError
+from recsys_tasks.errors import ArtifactError, TransientError
 
 MANIFEST = "manifest.json"
 _PACKAGE = Path(__file__).resolve().parent
@@ -194,8 +195,10 @@ class Lake:
                 cached.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(local, cached)
             draft.artifact = self._open(kind, key, version)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(local, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _disk_full(error, target) from error
             raise
 
     def remove(self, artifact: Artifact) -> None:
@@ -251,6 +254,15 @@ class Lake:
         if not (cached / MANIFEST).exists():
             _download(target, cached)
         return Artifact(kind, key, version, cached, json.loads((cached / MANIFEST).read_text()))
+
+
+def _disk_full(error: OSError, target: UPath) -> TransientError:
+    return TransientError(
+        expected="room for an artifact",
+        found=str(error)[:400],
+        where=str(target),
+        remedy="free disk space or run `maintain_storage`, then rerun the task (it is retried)",
+    )
 
 
 def _upload(local: Path, target: UPath, manifest: Mapping[str, Any]) -> None:

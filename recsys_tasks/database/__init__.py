@@ -7,7 +7,7 @@ messages show.
 from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow
 from recsys_tasks.database.embedded import EmbeddedServer, database_url, is_running, owner_url, urls
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
-from recsys_tasks.database.locks import lock_key, take_lock, waiting_for_rows
+from recsys_tasks.database.locks import gave_up_waiting, lock_key, take_lock, waiting_for_rows
 from recsys_tasks.database.migrate import current_revision, downgrade, migrate
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "current_revision",
     "database_url",
     "downgrade",
+    "gave_up_waiting",
     "is_running",
     "libpq_uri",
     "load_arrow",

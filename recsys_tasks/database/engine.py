@@ -84,6 +84,8 @@ def _bound_waits(connection: Any, _record: object) -> None:
 
 
 def _translate(context: ExceptionContext) -> BaseException | None:
+    if context.is_pre_ping:
+        return None  # the pool only asks whether a connection still lives, and opens another if not
     error = context.original_exception
     url = context.engine.url if context.engine is not None else URL.create("postgresql")
     where = url.render_as_string(hide_password=True)
@@ -92,9 +94,7 @@ def _translate(context: ExceptionContext) -> BaseException | None:
     if connecting or kind == "ConnectionTimeout":
         return connection_error(str(error), where)
     state = getattr(error, "sqlstate", None) or ""
-    found = explain(
-        state, str(error), role=(url.username if url is not None else None) or "of this session", where=where
-    )
+    found = explain(state, str(error), role=url.username or "of this session", where=where)
     return connection_error(str(error), where) if found is None and context.is_disconnect else found
 
 

@@ -53,6 +53,11 @@ def take_lock(connection: Connection, *parts: object) -> None:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
+def gave_up_waiting(error: TransientError) -> bool:
+    """Whether a statement failed because a lock did not come free in time, and the server is well."""
+    return getattr(error.__cause__, "sqlstate", None) == LOCK_TIMEOUT
+
+
 @contextmanager
 def waiting_for_rows(connection: Connection, table: str = PUBLICATIONS) -> Iterator[None]:
     """For statements that lock rows of a table: a wait that is too long raises TransientError with the holders."""
@@ -66,7 +71,7 @@ def _bounded(connection: Connection, wanted: str, key: int | None, table: str | 
         with connection.begin_nested():  # so that the transaction can still be asked who holds the lock
             yield
     except TransientError as error:
-        if getattr(error.__cause__, "sqlstate", None) != LOCK_TIMEOUT:
+        if not gave_up_waiting(error):
             raise
         rows = connection.execute(_HOLDERS_BY_NAME, {"key": key, "table": table})
         where = connection.engine.url.render_as_string(hide_password=True)

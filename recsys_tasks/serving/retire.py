@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from recsys_tasks.database import transaction
+from recsys_tasks.database import gave_up_waiting, transaction
 from recsys_tasks.errors import TransientError
 
 # Dropping a partition needs readers to let go for a moment, and while we wait for a long analysis all others queue
@@ -43,7 +43,9 @@ def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
             with transaction(engine) as connection:
                 connection.execute(sa.text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": LOCK_TIMEOUT})
                 retire(connection, publication_id, now)
-        except TransientError:
+        except TransientError as error:
+            if not gave_up_waiting(error):
+                raise
             continue
         retired.append(publication_id)
     return retired
