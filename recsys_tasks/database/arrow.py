@@ -64,7 +64,7 @@ def load_arrow(url: str | URL) -> Iterator[ArrowSession]:
         with connection.cursor() as cursor:
             session = ArrowSession(cursor)
             try:
-                session.execute(_BOUND_WAITS, (locks.LOCK_WAIT, locks.CLIENT_CHECK))
+                session.execute(locks.FOR_TRANSACTION, (locks.APPLICATION, locks.LOCK_WAIT, locks.CLIENT_CHECK))
                 yield session
                 connection.commit()
             except adbc.Error as error:
@@ -78,9 +78,6 @@ def load_arrow(url: str | URL) -> Iterator[ArrowSession]:
     finally:
         with suppress(adbc.Error):
             connection.close()
-
-
-_BOUND_WAITS = "SELECT set_config('lock_timeout', $1, true), set_config('client_connection_check_interval', $2, true)"
 
 
 def _refused(error: Any, session: ArrowSession, url: str | URL) -> RecsysError:

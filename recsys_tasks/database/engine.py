@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
@@ -66,7 +67,7 @@ def create_engine(url: str) -> Engine:
         max_overflow=POOL_OVERFLOW,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "nightshelf"},
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": locks.APPLICATION},
         hide_parameters=True,  # user ids stay out of messages
     )
     sa.event.listen(engine, "handle_error", _translate)
@@ -76,11 +77,13 @@ def create_engine(url: str) -> Engine:
 
 def _bound_waits(connection: Any, _record: object) -> None:
     """Every session gives up a lock it cannot get, and its server notices when its client was killed."""
-    settings = {"lock_timeout": locks.LOCK_WAIT, "client_connection_check_interval": locks.CLIENT_CHECK}
-    with connection.cursor() as cursor:
-        for name, value in settings.items():
-            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
-    connection.commit()
+    settings = {"name": locks.APPLICATION, "wait": locks.LOCK_WAIT, "check": locks.CLIENT_CHECK}
+    try:
+        connection.execute(locks.FOR_SESSION, settings)
+        connection.commit()
+    except psycopg.OperationalError as error:  # the server went in just this moment
+        where = f"postgresql://{connection.info.user}@{connection.info.host}/{connection.info.dbname}"
+        raise connection_error(str(error), where) from error
 
 
 def _translate(context: ExceptionContext) -> BaseException | None:

@@ -18,6 +18,17 @@ LOCK_WAIT = "60s"
 # How often a server looks whether a killed client is gone: its locks must not outlive it by a long query.
 CLIENT_CHECK = "5s"
 
+APPLICATION = "nightshelf"
+
+# Older servers do not know the last of them.
+_SETTINGS = """
+SELECT set_config('application_name', {name}, {local}), set_config('lock_timeout', {wait}, {local}),
+       CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
+            THEN set_config('client_connection_check_interval', {check}, {local}) END
+"""
+FOR_SESSION = _SETTINGS.format(name="%(name)s", wait="%(wait)s", check="%(check)s", local="false")
+FOR_TRANSACTION = _SETTINGS.format(name="$1", wait="$2", check="$3", local="true")
+
 PUBLICATIONS = "recsys.publication"
 # {key} and {table} are placeholders of either driver. A row's lock shows as its table's: RowShareLock or stronger.
 _HOLDERS = """

@@ -112,9 +112,8 @@ def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
         ["lists", [["s0", 1]], everyone],
     ]
     file = tmp_path / "answers"
-    file.write_text(
-        "\n".join(json.dumps(line) for line in [*good, *(line for some in faults.values() for line in some)])
-    )
+    lines = [*good, *(line for some in faults.values() for line in some)]
+    file.write_text("\n".join(json.dumps([*line, 2.5]) for line in lines))
     verdict = chaos.judge([file], {1: 0, 2: 1}, [(2.0, 3.0)])
     assert {name: getattr(verdict, name) for name in faults} == {name: len(some) for name, some in faults.items()}
     assert verdict.answers == len(good) + 9 and verdict.seen == 2 and verdict.slowest == 2.5

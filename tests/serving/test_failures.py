@@ -28,6 +28,7 @@ from recsys_tasks.serving.pointer import resume, rollback, set_hold
 from recsys_tasks.serving.precompute import precompute_shard
 from recsys_tasks.serving.publication import Publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
+from recsys_tasks.serving.retire import drop_old
 from tests.serving.chaos import Salted
 from tests.serving.nights import LIMITS, NOW, PLAIN, in_shard, night, publish_night, shown, spec, stock, table
 
@@ -201,17 +202,39 @@ def test_a_connection_lost_while_rows_come_in_is_transient(
     empty: Mapping[str, str], published: dict[str, list[str]], writer: Engine, reader: Engine
 ) -> None:
     begun = night(writer, 1, OTHER, until=1)
+    lock = sql.SQL("LOCK TABLE recsys.{} IN SHARE MODE").format(sql.Identifier(begun.partition))
+    error = lost_before(empty, writer, lock, lambda: load_lists(writer, begun, in_shard(table(OTHER), 0), 0))
+    clear(error, empty, "PostgreSQL to answer")
+    assert shown(reader) == published
+    ends_well(writer, reader)
+
+
+def test_retention_takes_a_lost_server_for_what_it_is(
+    empty: Mapping[str, str], published: dict[str, list[str]], writer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsys_tasks.serving.retire.LOCK_TIMEOUT", "60s")
+    for day in (1, 2):
+        publish_night(writer, day)
+    lock = sql.SQL("LOCK TABLE recsys.fallback_rows IN SHARE MODE")
+    clear(lost_before(empty, writer, lock, lambda: drop_old(writer, keep=0, now=NOW)), empty, "PostgreSQL to answer")
+    assert len(drop_old(writer, keep=0, now=NOW)) == 1
+
+
+def lost_before(
+    urls: Mapping[str, str], writer: Engine, lock: sql.Composable, call: Callable[[], object]
+) -> TransientError:
+    """What the call raises when its session is ended while it waits for that lock."""
     found: list[BaseException] = []
 
-    def load() -> None:
+    def run() -> None:
         try:
-            load_lists(writer, begun, in_shard(table(OTHER), 0), 0)
+            call()
         except BaseException as error:
             found.append(error)
 
-    with psycopg.connect(libpq_uri(empty["recsys_owner"])) as holder, writer.connect() as watcher:
-        holder.execute(sql.SQL("LOCK TABLE recsys.{} IN SHARE MODE").format(sql.Identifier(begun.partition)))
-        thread = threading.Thread(target=load)
+    with psycopg.connect(libpq_uri(urls["recsys_owner"])) as holder, writer.connect() as watcher:
+        holder.execute(lock)
+        thread = threading.Thread(target=run)
         thread.start()
         kill = sa.text(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE :holder = ANY (pg_blocking_pids(pid))"
@@ -222,9 +245,7 @@ def test_a_connection_lost_while_rows_come_in_is_transient(
         thread.join()
         holder.rollback()
     assert isinstance(found[0], TransientError), found
-    clear(found[0], empty, "PostgreSQL to answer")
-    assert shown(reader) == published
-    ends_well(writer, reader)
+    return found[0]
 
 
 def test_a_pooled_connection_that_died_is_replaced_without_an_error(writer: Engine) -> None:

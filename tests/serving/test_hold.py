@@ -103,7 +103,8 @@ def test_a_night_that_runs_while_the_hold_ends_is_shown(writer: Engine, reader: 
     running = night(writer, 3, lists_of(3), until=4)
     resumed = resume(writer, who="ann", now=NOW)
     assert resumed is not None and resumed.as_of == FIRST + timedelta(days=2)
-    assert publish(writer, finish(writer, running, LIMITS), "night", NOW).moved and shown(reader)["u0"] == [
+    assert publish(writer, finish(writer, running, LIMITS), "night", NOW).moved
+    assert shown(reader)["u0"] == [
         "i4",
         "i0",
         "i1",

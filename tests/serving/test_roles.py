@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 
 import psycopg
@@ -162,6 +163,8 @@ def test_no_password_is_in_the_servers_log_or_its_statements(
 ) -> None:
     superuser.execute("ALTER SYSTEM SET log_statement = 'all'")
     superuser.execute("SELECT pg_reload_conf()")
+    while superuser.execute("SHOW log_statement").fetchone() != ("all",):  # the server reloads when it likes
+        time.sleep(0.01)
     try:
         EmbeddedServer.start(embedded_server.home)  # sets every password again
         log = (embedded_server.home / "postgres" / "log").read_text(errors="replace")
