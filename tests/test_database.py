@@ -172,4 +172,4 @@ def test_migrating_twice_or_at_once_is_one_migration(postgres: Mapping[str, str]
         thread.start()
     for thread in threads:
         thread.join()
-    assert current_revision(owner) == "0002"
+    assert current_revision(owner) == "0003"

@@ -18,45 +18,73 @@ from recsys_tasks.serving.publication import CheckLimits, CheckResult, Publicati
 MIN_LISTS_FOR_IDENTICAL = 20
 MIN_ROWS_RATIO = 0.5
 CHURN_SAMPLE = 10_000
+WORK_MEM = "64MB"  # a sort or hash table of one worker; larger ones go to disk
 
-_ROWS = """
+# Asked of whole arrays: far cheaper than of their entries one by one. A null makes them NULL, hence "IS NOT TRUE".
+_SCORES = "(0::real <= ALL (l.scores) AND 1::real >= ALL (l.scores))"
+_PROPENSITIES = "(0::real < ALL (l.propensities) AND 1::real >= ALL (l.propensities))"
+_CODES = (
+    "(0::smallint <= ALL (l.reasons) AND CAST(:last_reason AS smallint) >= ALL (l.reasons) "
+    "AND 0::smallint <= ALL (l.sources) AND CAST(:last_set AS smallint) >= ALL (l.sources))"
+)
+_ARRAYS = ("items", "scores", "sources", "reasons", "reason_items", "ranks_before", "propensities")
+
+# One scan, in all workers. Arrays that do not start at 1 would escape the readers' `items[1:k]`.
+_ROWS = f"""
 SELECT count(*) AS rows,
-       count(*) - count(DISTINCT l.user_key) AS repeated,
-       count(*) FILTER (WHERE u.user_key IS NULL) AS unknown_users,
        count(*) FILTER (WHERE cardinality(l.items) > :k + :spares
                         OR cardinality(l.items) < :k AND l.short_reason IS NULL) AS wrong_length,
-       count(*) FILTER (WHERE (cardinality(l.scores), cardinality(l.sources), cardinality(l.reasons),
-                               cardinality(l.reason_items), cardinality(l.ranks_before), cardinality(l.propensities))
-                        IS DISTINCT FROM (cardinality(l.items), cardinality(l.items), cardinality(l.items),
-                                          cardinality(l.items), cardinality(l.items), cardinality(l.items))) AS ragged,
+       count(*) FILTER (WHERE ({", ".join(f"cardinality(l.{a})" for a in _ARRAYS)}) IS DISTINCT FROM
+                              ({", ".join("cardinality(l.items)" for _ in _ARRAYS)})
+                        OR ({", ".join(f"coalesce(array_lower(l.{a}, 1), 1)" for a in _ARRAYS)}) <>
+                           ({", ".join("1" for _ in _ARRAYS)})) AS ragged,
        count(*) FILTER (WHERE l.rung NOT BETWEEN 0 AND :last_rung) AS wrong_rung,
-       count(*) FILTER (WHERE (SELECT count(DISTINCT x) FROM unnest(l.items) AS x) < cardinality(l.items)) AS twice
-FROM {rows} AS l
-LEFT JOIN recsys.users AS u ON u.user_key = l.user_key
+       count(*) FILTER (WHERE recsys.distinct_entries(l.items) < cardinality(l.items)) AS twice,
+       count(*) FILTER (WHERE {_SCORES} IS NOT TRUE) AS lists_with_wrong_scores,
+       count(*) FILTER (WHERE {_PROPENSITIES} IS NOT TRUE) AS lists_with_wrong_propensities,
+       count(*) FILTER (WHERE {_CODES} IS NOT TRUE) AS lists_with_wrong_codes
+FROM {{rows}} AS l
+"""
+
+# By itself: what a join or a sort cannot keep in memory goes to disk, here keys and not whole lists.
+_USERS = """
+SELECT coalesce(sum(g.rows - 1), 0)::bigint AS repeated,
+       coalesce(sum(g.rows) FILTER (WHERE u.user_key IS NULL), 0)::bigint AS unknown
+FROM (SELECT l.user_key, count(*) AS rows FROM {rows} AS l GROUP BY l.user_key) AS g
+LEFT JOIN recsys.users AS u ON u.user_key = g.user_key
+"""
+
+# Only of lists that the scan found at fault: how many of their entries are.
+_WRONG = f"""
+SELECT count(*) FILTER (WHERE (e.score BETWEEN 0 AND 1) IS NOT TRUE) AS wrong_scores,
+       count(*) FILTER (WHERE (e.propensity > 0 AND e.propensity <= 1) IS NOT TRUE) AS wrong_propensities,
+       count(*) FILTER (WHERE (e.reason BETWEEN 0 AND :last_reason AND e.source BETWEEN 0 AND :last_set)
+                        IS NOT TRUE) AS wrong_codes
+FROM {{rows}} AS l
+CROSS JOIN LATERAL unnest(l.scores, l.sources, l.reasons, l.propensities) AS e(score, source, reason, propensity)
+WHERE ({_SCORES} AND {_PROPENSITIES} AND {_CODES}) IS NOT TRUE
 """
 
 # By item first: a catalogue is far smaller than the lists' entries, and hashing them beats sorting them.
-_ENTRIES = """
-SELECT coalesce(sum(g.entries) FILTER (WHERE i.item_key IS NULL), 0)::bigint AS unknown_items,
-       coalesce(sum(g.entries) FILTER (WHERE NOT i.available), 0)::bigint AS unavailable,
-       coalesce(sum(g.wrong_scores), 0)::bigint AS wrong_scores,
-       coalesce(sum(g.wrong_propensities), 0)::bigint AS wrong_propensities,
-       coalesce(sum(g.wrong_codes), 0)::bigint AS wrong_codes,
-       count(*) FILTER (WHERE g.first <= :k) AS shown
+_ITEMS = """
+SELECT count(*) FILTER (WHERE g.shown) AS shown, count(*) FILTER (WHERE i.available IS NOT TRUE) AS suspects
 FROM (
-  SELECT e.item_key,
-         count(*) AS entries,
-         min(e.n) AS first,
-         count(*) FILTER (WHERE (e.score BETWEEN 0 AND 1) IS NOT TRUE) AS wrong_scores,
-         count(*) FILTER (WHERE (e.propensity > 0 AND e.propensity <= 1) IS NOT TRUE) AS wrong_propensities,
-         count(*) FILTER (WHERE (e.reason BETWEEN 0 AND :last_reason AND e.source >= 0 AND e.source < :source_sets)
-                          IS NOT TRUE) AS wrong_codes
-  FROM {rows} AS l
-  CROSS JOIN LATERAL unnest(l.items, l.scores, l.sources, l.reasons, l.propensities)
-    WITH ORDINALITY AS e(item_key, score, source, reason, propensity, n)
+  SELECT e.item_key, bool_or(e.shown) AS shown
+  FROM (SELECT unnest(l.items[1:CAST(:k AS int)]) AS item_key, true AS shown FROM {rows} AS l GROUP BY 1
+        UNION ALL
+        SELECT unnest(l.items[CAST(:k AS int) + 1:]), false FROM {rows} AS l GROUP BY 1) AS e
   GROUP BY e.item_key
 ) AS g
 LEFT JOIN recsys.items AS i ON i.item_key = g.item_key
+"""
+
+# Only where an item is suspect: how many entries name such items.
+_SUSPECTS = """
+SELECT count(*) FILTER (WHERE i.item_key IS NULL) AS unknown_items,
+       count(*) FILTER (WHERE NOT i.available) AS unavailable
+FROM {rows} AS l
+CROSS JOIN LATERAL unnest(l.items) AS e(item_key)
+LEFT JOIN recsys.items AS i ON i.item_key = e.item_key
 """
 
 _FORBIDDEN = """
@@ -66,28 +94,48 @@ JOIN recsys.forbidden_rows AS f
   ON f.publication_id = :publication AND f.user_key = l.user_key AND f.item_key = ANY (l.items)
 """
 
+# Equal lists have equal hashes, so none is missed; grouping a million lists themselves would take 500 MB.
 _IDENTICAL = """
 SELECT coalesce(sum(s.lists), 0) AS lists, coalesce(max(s.lists), 0) AS most
 FROM (SELECT count(*) AS lists FROM {rows} AS l
-      WHERE l.rung <> :popularity AND cardinality(l.items) > 0 GROUP BY l.items[1:CAST(:k AS int)]) AS s
+      WHERE l.rung <> :popularity AND cardinality(l.items) > 0
+      GROUP BY hash_array_extended(l.items[1:CAST(:k AS int)], 0)) AS s
 """
 
+# The sample is drawn first, so that the other night's rows are found by their index.
 _CHURN = """
-SELECT avg(1 - (SELECT count(*) FROM unnest(s.new) AS x WHERE x = ANY (s.old))::float8 / cardinality(s.new))
-FROM (SELECT n.items[1:CAST(:k AS int)] AS new, o.items[1:CAST(:k AS int)] AS old
+SELECT avg(1 - (SELECT count(*) FROM unnest(s.new) AS x WHERE x = ANY (o.old))::float8 / cardinality(s.new))
+FROM (SELECT n.user_key, n.items[1:CAST(:k AS int)] AS new
       FROM {rows} AS n
-      JOIN recsys.list_rows AS o ON o.publication_id = :current AND o.user_key = n.user_key
       WHERE cardinality(n.items) > 0
       ORDER BY hashint4(n.user_key), n.user_key LIMIT :sample) AS s
+CROSS JOIN LATERAL (SELECT l.items[1:CAST(:k AS int)] AS old FROM recsys.list_rows AS l
+                    WHERE l.publication_id = :current AND l.user_key = s.user_key LIMIT 1) AS o
 """
+
+# For this transaction. The questions are many and short, so compiling them does not pay; sorting a hundred
+# entries for DISTINCT as part of a plan costs more than within the aggregate.
+_SETTINGS = sa.text("""
+SELECT set_config(s.name, v.value, true)
+FROM (VALUES ('jit', 'off'), ('work_mem', :work_mem), ('enable_presorted_aggregate', 'off')) AS v(name, value)
+JOIN pg_settings AS s ON s.name = v.name
+""")
 
 
 def run_checks(connection: Connection, publication: Publication, limits: CheckLimits) -> list[CheckResult]:
     """Every check of a loaded, unsealed publication."""
     current = read_current(connection)
+    connection.execute(_SETTINGS, {"work_mem": WORK_MEM})
+    # What is checked is what is sealed: until this transaction ends no row comes in, by whatever way.
+    connection.execute(sa.text(f"LOCK TABLE {quoted('recsys', publication.partition)} IN SHARE MODE"))
+    codes = {"last_reason": len(schema.REASONS) - 1, "last_set": 2 ** len(schema.SOURCES) - 1}
+    row = _ask(connection, publication, _ROWS, last_rung=len(schema.RUNGS) - 1, **codes)
+    users = _ask(connection, publication, _USERS)
+    at_fault = row.lists_with_wrong_scores + row.lists_with_wrong_propensities + row.lists_with_wrong_codes
+    wrong = _ask(connection, publication, _WRONG, **codes) if at_fault else None
     return [
-        *_row_checks(_ask(connection, publication, _ROWS, last_rung=len(schema.RUNGS) - 1), publication, current),
-        *_entry_checks(connection, publication, limits, current),
+        *_row_checks(row, users, publication, current),
+        *_entry_checks(connection, publication, limits, current, wrong),
         *_list_checks(connection, publication, limits, current),
     ]
 
@@ -104,12 +152,12 @@ def _none(name: str, found: int, detail: str, block: bool = True) -> CheckResult
     return CheckResult(name, found == 0, "block" if block else "warn", float(found), 0.0, detail)
 
 
-def _row_checks(row: Any, publication: Publication, current: Publication | None) -> Iterator[CheckResult]:
+def _row_checks(row: Any, users: Any, publication: Publication, current: Publication | None) -> Iterator[CheckResult]:
     expected = publication.expected_rows
     complete = row.rows == expected and expected > 0
     yield CheckResult("rows", complete, "block", row.rows, expected, "one row for each active user, at least one")
-    yield _none("repeated_users", row.repeated, "users with more than one row")
-    yield _none("unknown_users", row.unknown_users, "rows whose user is not in recsys.users")
+    yield _none("repeated_users", users.repeated, "users with more than one row")
+    yield _none("unknown_users", users.unknown, "rows whose user is not in recsys.users")
     yield _none("list_length", row.wrong_length, "lists above k + spares, or below k without a short_reason")
     yield _none("parallel_arrays", row.ragged, "lists whose arrays differ in length")
     yield _none("rungs", row.wrong_rung, "rows with an unknown rung")
@@ -122,21 +170,31 @@ def _row_checks(row: Any, publication: Publication, current: Publication | None)
 
 
 def _entry_checks(
-    connection: Connection, publication: Publication, limits: CheckLimits, current: Publication | None
+    connection: Connection, publication: Publication, limits: CheckLimits, current: Publication | None, wrong: Any
 ) -> Iterator[CheckResult]:
-    codes = {"last_reason": len(schema.REASONS) - 1, "source_sets": 2 ** len(schema.SOURCES)}
-    row = _ask(connection, publication, _ENTRIES, **codes)
-    yield _none("unknown_items", row.unknown_items, "entries whose item is not in recsys.items")
+    """`wrong`: counts of entries at fault by themselves; None where no list holds any."""
+    items = _ask(connection, publication, _ITEMS)
+    suspects = _ask(connection, publication, _SUSPECTS) if items.suspects else None
+    yield _none("unknown_items", suspects.unknown_items if suspects else 0, "entries whose item is not in recsys.items")
     # For an older night the items table holds what is available now, not then.
     newest = current is None or publication.as_of >= current.as_of
-    yield _none("unavailable_items", row.unavailable, "entries not available in tonight's snapshot", block=newest)
-    yield _none("scores", row.wrong_scores, "entries with a score that is null, NaN or outside [0, 1]")
-    yield _none("propensities", row.wrong_propensities, "entries with a propensity outside (0, 1]")
-    yield _none("codes", row.wrong_codes, "entries with an unknown reason or source")
-    forbidden = _ask(connection, publication, _FORBIDDEN)[0]
+    yield _none(
+        "unavailable_items",
+        suspects.unavailable if suspects else 0,
+        "entries not available in tonight's snapshot",
+        block=newest,
+    )
+    yield _none(
+        "scores", wrong.wrong_scores if wrong else 0, "entries with a score that is null, NaN or outside [0, 1]"
+    )
+    yield _none("propensities", wrong.wrong_propensities if wrong else 0, "entries with a propensity outside (0, 1]")
+    yield _none("codes", wrong.wrong_codes if wrong else 0, "entries with an unknown reason or source")
+    asked = "SELECT EXISTS (SELECT FROM recsys.forbidden_rows WHERE publication_id = :publication)"
+    any_pair = connection.scalar(sa.text(asked), {"publication": publication.id})
+    forbidden = _ask(connection, publication, _FORBIDDEN)[0] if any_pair else 0
     yield _none("forbidden_items", forbidden, "entries that the repeat policy forbids")
     catalogue = connection.scalar(sa.text("SELECT count(*) FROM recsys.items WHERE available")) or 0
-    share = row.shown / catalogue if catalogue else 0.0
+    share = items.shown / catalogue if catalogue else 0.0
     floor = limits.min_coverage
     yield CheckResult("coverage", share >= floor, "block", share, floor, "share of available items in some first k")
 

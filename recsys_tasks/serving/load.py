@@ -1,4 +1,4 @@
-"""Rows into an unpublished publication: lists by shard, fallbacks, similar items, and the dimensions.
+"""Rows into an unpublished publication: lists by shard, fallbacks, similar items and forbidden pairs.
 
 Each load is one transaction that first deletes what the same load left behind, so every one of them
 can be run again alone. Nothing here is seen by readers before the pointer moves.
@@ -6,21 +6,23 @@ can be run again alone. Nothing here is seen by readers before the pointer moves
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
-from sqlalchemy.engine import Engine
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
 
 from recsys_tasks import schema
-from recsys_tasks.clock import start_of
-from recsys_tasks.config import Attribute
-from recsys_tasks.database import ArrowSession, load_arrow, quoted
-from recsys_tasks.errors import ServingError
-from recsys_tasks.serving.publication import Publication, current_publication
-from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.database import quoted, take_lock, transaction, waiting_for_rows
+from recsys_tasks.database.binary import copy_batches
+from recsys_tasks.errors import SchemaError, ServingError, offenders
+from recsys_tasks.ids import Keys
+from recsys_tasks.serving.dimensions import load_dimensions
+from recsys_tasks.serving.publication import Publication
+
+__all__ = ["load_dimensions", "load_fallbacks", "load_forbidden", "load_lists", "load_similar"]
 
 FALLBACK_SCHEMA = pa.schema(
     [("segment", pa.string()), ("items", pa.list_(pa.int32())), ("scores", pa.list_(pa.float32()))]
@@ -31,20 +33,71 @@ SIMILAR_SCHEMA = pa.schema(
 FORBIDDEN_SCHEMA = pa.schema([("user_key", pa.int32()), ("item_key", pa.int32())])
 
 
-def load_lists(engine: Engine, publication: Publication, lists: pa.Table, shard: int) -> int:
+def load_lists(
+    engine: Engine, publication: Publication, lists: pa.Table | Iterable[pa.Table | pa.RecordBatch], shard: int
+) -> int:
     """Load one shard's lists (schema.LISTS); returns the rows, 0 when the publication is complete already.
 
-    A shard that is loaded twice, even by two processes at once, is there once.
-    Raises ServingError when the publication was given up.
+    `lists` is a table, or anything that yields tables or batches (a RecordBatchReader, a generator): one of them is
+    held at a time, while the transaction stays open. A shard that is loaded twice, even by two processes at once,
+    is there once, and one that fails half-way leaves what was there.
+    Raises ServingError when the publication was given up, SchemaError when the rows are not LISTS.
     """
-    lists = schema.LISTS.check(lists, f"shard {shard} of publication {publication.id}")
-    rows = lists.append_column("shard", _constant(shard, lists.num_rows, pa.int16()))
-    with load_arrow(engine.url) as session:
-        session.lock("load", publication.id, shard)
-        if not _is_building(session, publication):
+    values = {"id": publication.id, "shard": shard}
+    parts: Iterable[pa.Table | pa.RecordBatch] = (lists,) if isinstance(lists, pa.Table) else lists
+    with transaction(engine) as connection:
+        _lock(connection, publication, shard)
+        if not _is_building(connection, publication):
             return 0
-        session.execute(f"DELETE FROM {quoted('recsys', publication.partition)} WHERE shard = $1", (shard,))
-        return session.copy(publication.partition, _with_id(rows, publication))
+        # Only a shard that was here before: searching the partition costs more the more shards are in it.
+        if connection.execute(_FORGET_SHARD, values).rowcount:
+            connection.execute(
+                sa.text(f"DELETE FROM {quoted('recsys', publication.partition)} WHERE shard = :shard"), values
+            )
+        first_page = connection.scalar(_PAGES, {"table": f"recsys.{publication.partition}"}) or 0
+        fixed = {"shard": pa.scalar(shard, pa.int16()), "publication_id": pa.scalar(publication.id, pa.int64())}
+        checked = _checked(parts, f"shard {shard} of publication {publication.id}")
+        rows = copy_batches(connection, publication.partition, _with(checked, fixed))
+        connection.execute(_NOTE_SHARD, {**values, "rows": rows})
+    _settle(engine, publication, first_page)
+    return rows
+
+
+_PAGES = sa.text("SELECT pg_relation_size(CAST(:table AS regclass)) / CAST(current_setting('block_size') AS int)")
+
+
+def _settle(engine: Engine, publication: Publication, first_page: int) -> None:
+    """Read the new pages once, so that the server marks their rows as committed while it still remembers them.
+
+    The first reader of a row writes that mark. After a checkpoint the whole page goes into the write-ahead log for
+    it: left to the checks, a large publication would be logged twice.
+    """
+    # Given up and dropped meanwhile: the next step says so.
+    with suppress(sa.exc.ProgrammingError), transaction(engine) as connection:
+        table = quoted("recsys", publication.partition)
+        connection.execute(sa.text(f"SELECT count(*) FROM {table} WHERE ctid >= '({int(first_page)},0)'"))
+
+
+_FORGET_SHARD = sa.text("DELETE FROM recsys.shard_loads WHERE publication_id = :id AND shard = :shard")
+_NOTE_SHARD = sa.text("INSERT INTO recsys.shard_loads (publication_id, shard, rows) VALUES (:id, :shard, :rows)")
+
+
+def _checked(parts: Iterable[pa.Table | pa.RecordBatch], where: str) -> Iterator[pa.RecordBatch]:
+    """The batches of a shard, each as its contract says, and no user in two of them."""
+    seen: list[Keys] = []
+    for part in parts:
+        table = part if isinstance(part, pa.Table) else pa.Table.from_batches([part])
+        table = schema.LISTS.check(table, where)
+        seen.append(table["user_key"].to_numpy().copy())  # else it keeps the whole batch in memory
+        yield from table.to_batches()
+    users, counts = np.unique(np.concatenate(seen), return_counts=True) if len(seen) > 1 else (np.empty(0), np.empty(0))
+    if (counts > 1).any():
+        raise SchemaError(
+            expected="each user in one batch of the shard",
+            found=f"{int((counts - 1).sum())} repeated rows, user keys {offenders(users[counts > 1])}",
+            where=where,
+            remedy="remove the duplicates in the stage that writes this shard",
+        )
 
 
 def load_fallbacks(engine: Engine, publication: Publication, rows: pa.Table) -> int:
@@ -63,18 +116,25 @@ def load_forbidden(engine: Engine, publication: Publication, pairs: pa.Table) ->
 
 
 def _replace(engine: Engine, publication: Publication, table: str, rows: pa.Table) -> int:
-    with load_arrow(engine.url) as session:
-        session.lock("load", publication.id, table)
-        if not _is_building(session, publication):
+    with transaction(engine) as connection:
+        _lock(connection, publication, table)
+        if not _is_building(connection, publication):
             return 0
-        session.execute(f"DELETE FROM {quoted('recsys', table)} WHERE publication_id = $1", (publication.id,))
-        return session.copy(table, _with_id(rows, publication))
+        statement = sa.text(f"DELETE FROM {quoted('recsys', table)} WHERE publication_id = :id")
+        connection.execute(statement, {"id": publication.id})
+        fixed = {"publication_id": pa.scalar(publication.id, pa.int64())}
+        return copy_batches(connection, table, _with(rows.to_batches(), fixed))
 
 
-def _is_building(session: ArrowSession, publication: Publication) -> bool:
+def _lock(connection: Connection, publication: Publication, part: object) -> None:
+    take_lock(connection, "load", publication.id, part)
+
+
+def _is_building(connection: Connection, publication: Publication) -> bool:
     """Shared lock on the publication: it cannot be sealed or given up while rows come in."""
-    found = session.execute("SELECT status FROM recsys.publication WHERE id = $1 FOR SHARE", (publication.id,))
-    status = found[0][0] if found else "gone"
+    statement = sa.text("SELECT status FROM recsys.publication WHERE id = :id FOR SHARE")
+    with waiting_for_rows(connection):
+        status = connection.scalar(statement, {"id": publication.id}) or "gone"
     if status in ("gone", "failed"):
         raise ServingError(
             expected=f"publication {publication.id} being built",
@@ -85,93 +145,8 @@ def _is_building(session: ArrowSession, publication: Publication) -> bool:
     return bool(status == "building")
 
 
-def _constant(value: int, rows: int, kind: pa.DataType) -> pa.Array:
-    return pa.repeat(pa.scalar(value, kind), rows)
-
-
-def _with_id(rows: pa.Table, publication: Publication) -> pa.Table:
-    return rows.append_column("publication_id", _constant(publication.id, rows.num_rows, pa.int64()))
-
-
-# --- dimensions --------------------------------------------------------------------------------
-
-
-def load_dimensions(engine: Engine, snapshot: Snapshot) -> None:
-    """Users, items and availability as the snapshot knows them, merged into their tables.
-
-    A night older than what readers see only adds rows that are missing. Availability that its own role
-    reported after the snapshot's cutoff stays.
-    """
-    config, current = snapshot.config, current_publication(engine)
-    users, items = snapshot.users, snapshot.items
-    newest = current is None or snapshot.as_of >= current.as_of
-    with load_arrow(engine.url) as session:
-        session.lock("dimensions")
-        _merge(session, "users", _users(users, config.users.attributes, config.users.segment_by), newest)
-        _merge(session, "items", _items(items, config.items.attributes, config.items.category), newest)
-        session.execute(_AVAILABILITY, (datetime.fromtimestamp(start_of(snapshot.as_of), tz=UTC).isoformat(),))
-
-
-_AVAILABILITY = """
-INSERT INTO recsys.item_availability AS a (item_id, available, updated_at)
-SELECT s.item_id, s.available, $1::text::timestamptz FROM pg_temp.stage_items AS s
-ON CONFLICT (item_id) DO UPDATE SET available = excluded.available, updated_at = excluded.updated_at
-WHERE a.updated_at <= excluded.updated_at AND a.available <> excluded.available
-"""
-
-_STAGES = {
-    "users": "user_key int, user_id text, segment text, attributes text",
-    "items": "item_key int, item_id text, title text, category text, attributes text, available boolean",
-}
-
-
-def _merge(session: ArrowSession, name: str, rows: pa.Table, newest: bool) -> None:
-    """Insert unknown keys; change known ones only for the newest night and where something differs."""
-    columns = [part.split()[0] for part in _STAGES[name].split(", ")]
-    key, rest = columns[0], [c for c in columns[1:] if not c.endswith("_id")]
-    session.execute(f"CREATE TEMP TABLE stage_{name} ({_STAGES[name]}) ON COMMIT DROP")
-    session.copy(f"stage_{name}", rows, schema=None)
-    chosen = ", ".join("s.attributes::jsonb" if c == "attributes" else f"s.{c}" for c in columns)
-    action = "NOTHING"
-    if newest:
-        changes = ", ".join(f"{c} = excluded.{c}" for c in rest)
-        old, new = ", ".join(f"t.{c}" for c in rest), ", ".join(f"excluded.{c}" for c in rest)
-        action = f"UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})"
-    session.execute(
-        f"INSERT INTO recsys.{name} AS t ({', '.join(columns)}) SELECT {chosen} FROM pg_temp.stage_{name} AS s "
-        f"ON CONFLICT ({key}) DO {action}"
-    )
-
-
-def _users(frame: pd.DataFrame, attributes: Sequence[Attribute], segment: str | None) -> pa.Table:
-    columns = {
-        "user_key": pa.array(frame["user_key"], pa.int32()),
-        "user_id": _text(frame["user_id"]),
-        "segment": _text(frame[segment]) if segment else pa.nulls(len(frame), pa.string()),
-        "attributes": _as_json(frame, attributes),
-    }
-    return pa.table(columns)
-
-
-def _items(frame: pd.DataFrame, attributes: Sequence[Attribute], category: str | None) -> pa.Table:
-    columns = {
-        "item_key": pa.array(frame["item_key"], pa.int32()),
-        "item_id": _text(frame["item_id"]),
-        "title": _text(frame["title"].where(frame["title"].notna(), frame["item_id"])),
-        "category": _text(frame[category]) if category else pa.nulls(len(frame), pa.string()),
-        "attributes": _as_json(frame, attributes),
-        "available": pa.array(frame["available"], pa.bool_()),
-    }
-    return pa.table(columns)
-
-
-def _text(column: pd.Series) -> pa.Array:
-    return pa.array(column.astype(object), pa.string(), from_pandas=True)
-
-
-def _as_json(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> pa.Array:
-    """Declared attributes of each row as one JSON object, `[n]` text."""
-    if not attributes or frame.empty:
-        return pa.array([json.dumps({})] * len(frame), pa.string())
-    lines = frame[[a.name for a in attributes]].to_json(orient="records", lines=True)
-    return pa.array(str(lines).rstrip("\n").split("\n"), pa.string())
+def _with(batches: Iterable[pa.RecordBatch], fixed: dict[str, pa.Scalar]) -> Iterator[pa.RecordBatch]:
+    """The batches with further columns that hold one value each."""
+    for batch in batches:
+        columns = [*batch.columns, *(pa.repeat(value, batch.num_rows) for value in fixed.values())]
+        yield pa.RecordBatch.from_arrays(columns, names=[*batch.schema.names, *fixed])

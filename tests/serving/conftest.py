@@ -26,7 +26,7 @@ BEGIN
   END LOOP;
   TRUNCATE recsys.users, recsys.items, recsys.item_availability, recsys.publication, recsys.fallback_rows,
     recsys.similar_rows, recsys.forbidden_rows, recsys.current_publication, recsys.hold, recsys.tower_versions,
-    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows;
+    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.shard_loads;
 END $$
 """
 
@@ -35,7 +35,7 @@ END $$
 def empty(postgres: Mapping[str, str]) -> Mapping[str, str]:
     owner = create_engine(postgres["recsys_owner"])
     with owner.begin() as connection:
-        found = connection.scalar(sa.text("SELECT to_regclass('recsys.status')"))
+        found = connection.scalar(sa.text("SELECT to_regclass('recsys.shard_loads')"))
     if found is None:  # a test of migrations failed half-way
         migrate(postgres["recsys_owner"])
     with owner.begin() as connection:

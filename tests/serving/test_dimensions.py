@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
@@ -97,3 +99,41 @@ def test_loading_the_same_night_twice_rewrites_nothing(writer: Engine, tmp_path:
     before = ask(writer, "SELECT xmin::text, item_key FROM recsys.items ORDER BY 2")
     load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
     assert ask(writer, "SELECT xmin::text, item_key FROM recsys.items ORDER BY 2") == before
+
+
+def test_a_row_changed_by_hand_is_mended_and_the_others_are_not_sent(writer: Engine, tmp_path: Path) -> None:
+    night = snapshot(tmp_path, "2026-03-01")
+    load_dimensions(writer, night)
+    before = dict(ask(writer, "SELECT item_key, xmin::text FROM recsys.items"))
+    with writer.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.items SET title = 'oops', attributes = '{}' WHERE item_id = '007'"))
+    load_dimensions(writer, night)
+    assert ask(writer, "SELECT title, attributes FROM recsys.items WHERE item_key = 0") == [
+        ("Item 007", {"kind": "k", "price": 1.5})
+    ]
+    after = dict(ask(writer, "SELECT item_key, xmin::text FROM recsys.items"))
+    assert {key for key in after if after[key] != before[key]} == {0}
+
+
+def test_another_choice_of_columns_is_seen(writer: Engine, tmp_path: Path) -> None:
+    night = snapshot(tmp_path, "2026-03-01")
+    load_dimensions(writer, night)
+    items = CONFIG.items.model_copy(update={"category": None})
+    load_dimensions(writer, replace(night, config=CONFIG.model_copy(update={"items": items})))
+    assert ask(writer, "SELECT DISTINCT category FROM recsys.items") == [(None,)]
+
+
+def test_chunks_of_one_row_give_the_same_tables(
+    writer: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
+    everything = " UNION ALL ".join(
+        f"SELECT row_to_json(t)::text FROM recsys.{name} AS t" for name in ("items", "users")
+    )
+    whole = sorted(ask(writer, everything))
+    with writer.begin() as connection:
+        connection.execute(sa.text("DELETE FROM recsys.items"))
+        connection.execute(sa.text("DELETE FROM recsys.users WHERE user_key = 0"))
+    monkeypatch.setattr("recsys_tasks.serving.dimensions.ROWS_PER_CHUNK", 1)
+    load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
+    assert sorted(ask(writer, everything)) == whole

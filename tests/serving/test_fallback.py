@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, parse_day, start_of
+from recsys_tasks.ids import Keys
 from recsys_tasks.serving.fallback import fallback_lists, popularity, segments
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.snapshot.dataset import Events
@@ -110,6 +113,52 @@ def test_similar_items_agree_with_a_plain_sort_over_many_blocks(monkeypatch: pyt
     similarity = unit @ unit.T
     np.fill_diagonal(similarity, -2)
     assert table["items"].to_pylist() == np.argsort(-similarity, axis=1)[:, :10].tolist()
+
+
+@pytest.mark.parametrize("eligible_share", [1.0, 0.9])
+def test_equal_vectors_are_named_by_key_also_among_many(eligible_share: float) -> None:
+    rng = np.random.default_rng(1)
+    vectors = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 700)]  # three directions: hundreds of equals each
+    keys, eligible = np.arange(700, dtype=np.int32), rng.random(700) < eligible_share
+    found = similar_items(keys, vectors, eligible, size=2, threads=2)["items"].to_pylist()
+    for key in range(700):
+        equals = np.flatnonzero((vectors @ vectors[key] == 1) & eligible & (keys != key))
+        assert found[key] == equals[:2].tolist()
+
+
+def test_groups_of_columns_agree_with_a_plain_sort() -> None:
+    """1500 columns make 23 groups of 64 and a rest of 28, of which five places name few."""
+    vectors = np.random.default_rng(2).normal(size=(1500, 4)).astype(np.float32).round(1)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    table = similar_items(np.arange(1500, dtype=np.int32), vectors, np.ones(1500, bool), size=5)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    similarity = unit @ unit.T
+    np.fill_diagonal(similarity, -2)
+    best = np.sort(similarity, axis=1)[:, ::-1][:, :5]
+    assert np.array(table["scores"].to_pylist()) == pytest.approx(best.clip(-1, 1), abs=1e-6)
+
+
+def test_a_large_catalogue_asks_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Index:
+        """Names the items after each asked one, the item itself first, and finds nothing more at the end."""
+
+        asked: ClassVar[list[int]] = []
+
+        def search(self, vectors: npt.NDArray[np.float32], k: int) -> tuple[Keys, npt.NDArray[np.float32]]:
+            self.asked.append(k)
+            assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
+            keys = np.arange(len(vectors))[:, None] + np.arange(k)
+            scores = np.broadcast_to(1.5 - 0.1 * np.arange(k), keys.shape).astype(np.float32)
+            return np.where(keys < 4, keys, -1).astype(np.int32), scores
+
+    vectors, keys = np.full((4, 2), 3, np.float32), np.arange(4, dtype=np.int32)
+    eligible = np.array([True, True, False, True])
+    assert similar_items(keys, vectors, eligible, 1, Index())["items"].to_pylist() == [[1], [0], [0], [0]]  # few: exact
+    monkeypatch.setattr("recsys_tasks.serving.similar.EXACT_UP_TO", 3)
+    rows = similar_items(keys, vectors, eligible, 1, Index()).to_pylist()
+    assert Index.asked == [3]  # twice as many and itself
+    assert [row["items"] for row in rows] == [[1], [3], [3], []]  # 2 is not eligible
+    assert [row["scores"] for row in rows] == [[1.0], [pytest.approx(1.0)], [1.0], []]
 
 
 def test_one_item_has_no_neighbours() -> None:
