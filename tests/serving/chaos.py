@@ -208,6 +208,13 @@ def both_shards(world: World, engine: Engine, night: Night) -> None:
         shard(world, engine, night, number)
 
 
+def rename(world: World, engine: Engine, night: Night) -> None:
+    """Somebody changed the tables by hand in what readers' answers do not hold: tonight's load has work to do."""
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.users SET attributes = '{}' WHERE user_key = 0"))
+        connection.execute(sa.text("UPDATE recsys.items SET title = 'renamed' WHERE item_key = 0"))
+
+
 def patient_sweep(world: World, engine: Engine, night: Night) -> list[int]:
     retire.LOCK_TIMEOUT = "60s"  # so that the kill surely falls while it waits
     return sweep(world, engine, night)

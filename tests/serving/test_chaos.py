@@ -50,8 +50,8 @@ SHARDS = (
 PUBLISHER = (
     Strike("create: the night's lock", chaos.prepare, ("SELECT pg_advisory_xact_lock({night})",)),
     Strike("create: the new row", chaos.prepare, _table("publication")),
-    Strike("load common: users", chaos.prepare, _table("users")),
-    Strike("load common: items", chaos.prepare, _table("items")),
+    Strike("load common: users", chaos.prepare, _table("users"), (chaos.rename,)),
+    Strike("load common: items", chaos.prepare, _table("items"), (chaos.rename,)),
     Strike("load common: availability", chaos.prepare, _table("item_availability")),
     Strike("load common: fallbacks", chaos.prepare, _table("fallback_rows")),
     Strike("load common: similar items", chaos.prepare, _table("similar_rows")),
