@@ -109,6 +109,9 @@ class Salted:
             rung=np.zeros(len(users), np.int8),
         )
 
+    def release(self) -> None:
+        """It holds nothing."""
+
 
 @dataclass(frozen=True)
 class Night:
