@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow lint format lock bench-quality clean
+.PHONY: help setup demo airflow nights test test-slow chaos lint format lock bench-quality clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,9 @@ test: setup  ## every test but the slow ones
 
 test-slow: setup  ## the tests that run whole nights through Airflow
 	@$(BIN)/python -m pytest -m slow
+
+chaos: setup  ## publications, rollbacks and kills under readers who never stop asking; prints what they saw
+	@$(BIN)/python -m pytest -m slow -s tests/serving/test_chaos.py
 
 lint: setup  ## ruff, mypy strict, the import rule
 	@$(BIN)/ruff check .

@@ -23,6 +23,7 @@ change, and a process killed before it has changed nothing. What stays and what 
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
@@ -38,7 +39,7 @@ from typing import Any
 
 from upath import UPath
 
-from recsys_tasks.errors import ArtifactError
+from recsys_tasks.errors import ArtifactError, TransientError
 
 MANIFEST = "manifest.json"
 _PACKAGE = Path(__file__).resolve().parent
@@ -209,8 +210,10 @@ class Lake:
             yield draft
             self._finish(local, target, self._manifest(draft, kind, key, inputs, config))
             draft.artifact = self._open(kind, key, version)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(local, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _disk_full(error, target) from error
             raise
 
     @contextmanager
@@ -347,6 +350,15 @@ def _revised(artifact: Artifact, draft: Draft, erased: Mapping[str, str]) -> dic
 def _fingerprint(kind: str, key: str, inputs: Mapping[str, str], config: str, code: str) -> str:
     text = json.dumps([kind, key, dict(sorted(inputs.items())), config, code])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _disk_full(error: OSError, target: UPath) -> TransientError:
+    return TransientError(
+        expected="room for an artifact",
+        found=str(error)[:400],
+        where=str(target),
+        remedy="free disk space or run `maintain_storage`, then rerun the task (it is retried)",
+    )
 
 
 def _upload(local: Path, target: UPath, manifest: Mapping[str, Any]) -> None:

@@ -65,6 +65,7 @@ def test_a_server_lives_through_stop_kill_and_a_reused_process_number(tmp_path: 
         time.sleep(0.01)
     lines = pid_file.read_text().splitlines()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")  # its number went to another program
+    (home / "postgres" / ".s.PGSQL.5432.lock").write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     assert not is_running(home)
     again = EmbeddedServer.start(home)
     assert again.urls() == made and ask(made["recsys_owner"], "SELECT n FROM kept") == 7

@@ -4,9 +4,10 @@ A database URL carries a password: it is passed as an argument and never logged;
 messages show.
 """
 
-from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow, lock_key
+from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow
 from recsys_tasks.database.embedded import EmbeddedServer, database_url, is_running, owner_url, urls
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
+from recsys_tasks.database.locks import gave_up_waiting, lock_key, take_lock, waiting_for_rows
 from recsys_tasks.database.migrate import current_revision, downgrade, migrate
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "current_revision",
     "database_url",
     "downgrade",
+    "gave_up_waiting",
     "is_running",
     "libpq_uri",
     "load_arrow",
@@ -25,6 +27,8 @@ __all__ = [
     "owner_url",
     "quoted",
     "safe_url",
+    "take_lock",
     "transaction",
     "urls",
+    "waiting_for_rows",
 ]

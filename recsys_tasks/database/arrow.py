@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL
 
-from recsys_tasks.database.engine import connection_error, libpq_uri, safe_url
-from recsys_tasks.errors import ServingError
+from recsys_tasks.database import locks
+from recsys_tasks.database.engine import libpq_uri, normalised, safe_url
+from recsys_tasks.database.locks import HOLDERS_BY_NUMBER, PUBLICATIONS, in_words, lock_key, lock_name
+from recsys_tasks.database.refusals import LOCK_TIMEOUT, connection_error, explain, lock_held
+from recsys_tasks.errors import RecsysError, ServingError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +24,8 @@ class ArrowSession:
     """One ADBC transaction: COPY in, and SQL around it on the same connection."""
 
     cursor: Any
+    locks: list[tuple[object, ...]] = field(default_factory=list)
+    """Names of the advisory locks asked for."""
 
     def copy(self, table: str, rows: pa.Table, schema: str | None = "recsys") -> int:
         """COPY rows into an existing table (`schema=None`: a temporary one) and return their number.
@@ -39,20 +43,16 @@ class ArrowSession:
 
     def lock(self, *parts: object) -> None:
         """Wait for the transaction's advisory lock of this name."""
+        self.locks.append(parts)
         self.execute("SELECT pg_advisory_xact_lock($1::bigint)", (lock_key(*parts),))
-
-
-def lock_key(*parts: object) -> int:
-    """A signed 64-bit key for an advisory lock, from any words."""
-    digest = hashlib.sha256("/".join(map(str, ("nightshelf", *parts))).encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 @contextmanager
 def load_arrow(url: str | URL) -> Iterator[ArrowSession]:
     """One transaction for loading: committed at the end, rolled back on any error.
 
-    Raises TransientError when the server does not answer, ServingError when it refuses the rows.
+    Raises TransientError when the server does not answer, its disk is full or a lock does not come free,
+    ServingError when it refuses the rows.
     """
     import adbc_driver_postgresql.dbapi as adbc  # here: it imports pandas, and not every task loads rows
 
@@ -62,28 +62,47 @@ def load_arrow(url: str | URL) -> Iterator[ArrowSession]:
         raise connection_error(str(error), safe_url(url)) from error
     try:
         with connection.cursor() as cursor:
-            yield ArrowSession(cursor)
-        connection.commit()
-    except adbc.Error as error:
-        connection.rollback()
-        raise _refused(error, url) from error
-    except BaseException:
-        connection.rollback()
-        raise
+            session = ArrowSession(cursor)
+            try:
+                session.execute(locks.FOR_TRANSACTION, (locks.APPLICATION, locks.LOCK_WAIT, locks.CLIENT_CHECK))
+                yield session
+                connection.commit()
+            except adbc.Error as error:
+                with suppress(adbc.Error):  # a lost connection cannot be rolled back: its server did that
+                    connection.rollback()
+                raise _refused(error, session, url) from error
+            except BaseException:
+                with suppress(adbc.Error):
+                    connection.rollback()
+                raise
     finally:
-        connection.close()
+        with suppress(adbc.Error):
+            connection.close()
 
 
-def _refused(error: Exception, url: str | URL) -> Exception:
-    text = str(error)
-    if "IO:" in text[:12] and ("server closed" in text or "connection" in text):
-        return connection_error(text, safe_url(url))
-    return ServingError(
+def _refused(error: Any, session: ArrowSession, url: str | URL) -> RecsysError:
+    text, state, where = str(error), error.sqlstate or "", safe_url(url)
+    if state == LOCK_TIMEOUT:
+        return _lock_held(session, where)
+    if not state and "IO:" in text[:12] and ("server closed" in text or "connection" in text):
+        return connection_error(text, where)
+    known = explain(state, text, role=normalised(url).username or "of this session", where=where)
+    return known or ServingError(
         expected="rows that fit their table",
         found=text.strip().replace("\n", " ")[:400],
-        where=safe_url(url),
+        where=where,
         remedy="compare the table's columns with the Arrow schema; run `recsys migrate` if the schema is old",
     )
+
+
+def _lock_held(session: ArrowSession, where: str) -> RecsysError:
+    """Rolled back, so what others hold still is what we waited for: an advisory lock, or else a publication's row."""
+    for parts in session.locks:
+        holders = in_words(session.execute(HOLDERS_BY_NUMBER, (lock_key(*parts), None)))
+        if holders:
+            return lock_held(lock_name(*parts), holders, where)
+    rows = session.execute(HOLDERS_BY_NUMBER, (None, PUBLICATIONS))
+    return lock_held(f"rows of {PUBLICATIONS} or of the table to fill", in_words(rows), where)
 
 
 def copy_arrow(url: str | URL, schema: str, table: str, rows: pa.Table) -> int:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
-from recsys_tasks.database.engine import PASSING, connection_error, quoted
+from recsys_tasks.database.engine import quoted
+from recsys_tasks.database.refusals import connection_error, explain
 from recsys_tasks.errors import ServingError
 
 ROWS_PER_BLOCK = 1024
@@ -173,10 +174,11 @@ def _array_part(oid: int, form: np.dtype[Any], entries: int) -> npt.NDArray[np.v
 
 def _translated(error: Exception, table: str, connection: Connection) -> Exception:
     where = connection.engine.url.render_as_string(hide_password=True)
-    state = getattr(error, "sqlstate", None)  # None: the connection itself broke
-    if state is None or state.startswith(PASSING):
+    state = getattr(error, "sqlstate", None)
+    if state is None:  # the connection itself broke
         return connection_error(str(error), where)
-    return ServingError(
+    known = explain(state, str(error), role=connection.engine.url.username or "of this session", where=where)
+    return known or ServingError(
         expected=f"rows that fit recsys.{table}",
         found=str(error).strip().replace("\n", " ")[:400],
         where=where,

@@ -29,6 +29,7 @@ from recsys_tasks.database.roles import (
     DATABASES,
     ROLES,
     SUPERUSER,
+    close_catalogue,
     create_databases,
     create_roles,
     require_passwords,
@@ -61,16 +62,16 @@ class EmbeddedServer:
     def start(cls, home: Path) -> EmbeddedServer:
         """Start the server under `home`, or attach to the one that runs there; roles and databases exist after.
 
-        Survives a killed predecessor: its leftover pid file is removed and the log replayed.
+        Survives a killed predecessor: its leftover pid and socket files are removed and the log replayed.
         Raises TransientError when it does not come up in a minute.
         """
         home = home.resolve()
         home.mkdir(parents=True, exist_ok=True)
         data = home / "postgres"
-        if not is_running(home):  # a killed server's file, whose process number may be another's by now
-            (data / "postmaster.pid").unlink(missing_ok=True)
-        server = _server(data)
         known = _read_secrets(home)
+        if not is_running(home):
+            _clear_remains(data, known.get("socket"))
+        server = _server(data)
         passwords = {role: known.get("passwords", {}).get(role) or secrets.token_urlsafe(24) for role in ROLES}
         passwords[SUPERUSER] = known.get("passwords", {}).get(SUPERUSER) or secrets.token_urlsafe(24)
         _write_secrets(home, {"socket": known.get("socket"), "passwords": passwords})
@@ -82,6 +83,8 @@ class EmbeddedServer:
             create_roles(connection, passwords)
             create_databases(connection)
             require_passwords(connection, data, passwords[SUPERUSER])
+        with _connect_superuser(socket, passwords[SUPERUSER], "recsys") as connection:
+            close_catalogue(connection)
         return cls(home, server)
 
     def stop(self) -> None:
@@ -129,6 +132,14 @@ def database_url(environment: Environment) -> str:
 def owner_url(environment: Environment) -> str:
     """Where migrations run: RECSYS_DATABASE_URL, or the embedded server's owner of the schema."""
     return environment.database_url or urls(environment.home)["recsys_owner"]
+
+
+def _clear_remains(data: Path, socket: str | None) -> None:
+    """A killed server's files: their process number may be another program's by now, or still wait to be reaped."""
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    for folder in {data, Path(socket or data)}:
+        for name in (".s.PGSQL.5432.lock", ".s.PGSQL.5432"):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _read_secrets(home: Path) -> dict[str, Any]:
@@ -209,11 +220,11 @@ def _did_not_start(data: Path, found: str) -> TransientError:
     )
 
 
-def _connect_superuser(socket: str, password: str) -> psycopg.Connection[Any]:
+def _connect_superuser(socket: str, password: str, database: str = "postgres") -> psycopg.Connection[Any]:
     deadline = time.perf_counter() + START_SECONDS
     while True:
         try:
-            return psycopg.connect(host=socket, user=SUPERUSER, password=password, dbname="postgres", autocommit=True)
+            return psycopg.connect(host=socket, user=SUPERUSER, password=password, dbname=database, autocommit=True)
         except psycopg.OperationalError as error:
             if time.perf_counter() > deadline or "authentication failed" in str(error):
                 raise _did_not_start(Path(socket), str(error)) from error

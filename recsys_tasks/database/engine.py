@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
 
-from recsys_tasks.errors import ConfigError, RecsysError, TransientError
+from recsys_tasks.database import locks
+from recsys_tasks.database.refusals import connection_error, explain
+from recsys_tasks.errors import ConfigError
 
 CONNECT_SECONDS = 10
 POOL_SIZE = 2  # the embedded server has 100 connections for Airflow, MLflow and every task at once
 POOL_OVERFLOW = 3
-
-# SQLSTATE classes that pass by themselves: connection, resources, shutdown; lock timeouts, deadlocks, serialization.
-PASSING = ("08", "53", "57", "40", "55P03")
-# What a server says that will never let us in as we are.
-_REFUSED = (
-    "authentication failed",
-    "does not exist",
-    "no pg_hba.conf entry",
-    "no password supplied",
-    "permission denied for database",
-)
 
 
 def normalised(url: str | URL) -> URL:
@@ -63,47 +56,49 @@ def quoted(*names: str) -> str:
 
 
 def create_engine(url: str) -> Engine:
-    """A small pool of connections. Its failures to connect are TransientError, a refused login ConfigError."""
+    """A small pool of connections that wait at most LOCK_WAIT for a lock.
+
+    Failures to connect, full disks and locks are TransientError, a refused login ConfigError, a missing right
+    ServingError.
+    """
     engine = sa.create_engine(
         normalised(url),
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "nightshelf"},
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": locks.APPLICATION},
         hide_parameters=True,  # user ids stay out of messages
     )
     sa.event.listen(engine, "handle_error", _translate)
+    sa.event.listen(engine, "connect", _bound_waits)
     return engine
 
 
+def _bound_waits(connection: Any, _record: object) -> None:
+    """Every session gives up a lock it cannot get, and its server notices when its client was killed."""
+    settings = {"name": locks.APPLICATION, "wait": locks.LOCK_WAIT, "check": locks.CLIENT_CHECK}
+    try:
+        connection.execute(locks.FOR_SESSION, settings)
+        connection.commit()
+    except psycopg.OperationalError as error:  # the server went in just this moment
+        where = f"postgresql://{connection.info.user}@{connection.info.host}/{connection.info.dbname}"
+        raise connection_error(str(error), where) from error
+
+
 def _translate(context: ExceptionContext) -> BaseException | None:
+    if context.is_pre_ping:
+        return None  # the pool only asks whether a connection still lives, and opens another if not
     error = context.original_exception
-    state = getattr(error, "sqlstate", None) or ""
+    url = context.engine.url if context.engine is not None else URL.create("postgresql")
+    where = url.render_as_string(hide_password=True)
     kind = type(error).__name__
     connecting = kind == "OperationalError" and context.connection is None
-    if state.startswith(PASSING) or context.is_disconnect or kind == "ConnectionTimeout" or connecting:
-        where = context.engine.url.render_as_string(hide_password=True) if context.engine is not None else "database"
+    if connecting or kind == "ConnectionTimeout":
         return connection_error(str(error), where)
-    return None
-
-
-def connection_error(message: str, where: str) -> RecsysError:
-    """TransientError, or ConfigError when the server answered that it will never let us in."""
-    found = message.strip().replace("\n", " ")[:400]
-    if any(words in found for words in _REFUSED):
-        return ConfigError(
-            expected="a database and role that exist, and the right password",
-            found=found,
-            where=where,
-            remedy="correct RECSYS_DATABASE_URL, or create the role or database it names",
-        )
-    return TransientError(
-        expected="PostgreSQL to answer",
-        found=found,
-        where=where,
-        remedy="it is retried; if it stays, see that the server runs and has free connections",
-    )
+    state = getattr(error, "sqlstate", None) or ""
+    found = explain(state, str(error), role=url.username or "of this session", where=where)
+    return connection_error(str(error), where) if found is None and context.is_disconnect else found
 
 
 @contextmanager

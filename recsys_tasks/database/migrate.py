@@ -7,8 +7,8 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from recsys_tasks.database.arrow import lock_key
 from recsys_tasks.database.engine import create_engine
+from recsys_tasks.database.locks import take_lock
 
 _SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -43,7 +43,7 @@ def _run(url: str, verb: Literal["upgrade", "downgrade"], revision: str) -> None
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key("migrate")})
+            take_lock(connection, "migrate")
             connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS recsys"))
             config = Config()
             config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))

@@ -24,32 +24,62 @@ _HBA = "local all all scram-sha-256\n"
 
 
 def create_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, str]) -> None:
-    """Every role exists, logs in, and has the password of our file."""
+    """Every role exists, logs in, and has the password of our file, which the server and its log never see."""
     known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
     for role in ROLES:
         verb = "ALTER" if role in known else "CREATE"
         statement = sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}")
-        connection.execute(statement.format(sql.Identifier(role), sql.Literal(passwords[role])))
+        connection.execute(statement.format(sql.Identifier(role), _verifier(connection, role, passwords[role])))
+
+
+def _verifier(connection: psycopg.Connection[Any], role: str, password: str) -> sql.Literal:
+    """What the server keeps to check a password by (scram)."""
+    made = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    return sql.Literal(made.decode())
 
 
 def create_databases(connection: psycopg.Connection[Any]) -> None:
-    """Every database exists, and only its own roles may enter."""
+    """Every database exists, and only its own roles may enter; the server's own ones are the superuser's."""
     known = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
     for database, (owner, _) in DATABASES.items():
         name = sql.Identifier(database)
         if database not in known:
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner)))
         connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    for database in ("postgres", "template1"):
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
     for role in RECSYS_ROLES:
         allowed = sql.SQL("CONNECT, TEMPORARY") if role == "recsys_writer" else sql.SQL("CONNECT")
         connection.execute(sql.SQL("GRANT {} ON DATABASE recsys TO {}").format(allowed, sql.Identifier(role)))
+
+
+_PUBLIC_FUNCTIONS = """
+SELECT p.oid::regprocedure::text, p.proname
+FROM pg_proc AS p
+WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^(lo_|lowrite|pg_(try_)?advisory_)'
+  AND has_function_privilege('public', p.oid, 'EXECUTE')
+"""
+
+
+def close_catalogue(connection: psycopg.Connection[Any]) -> None:
+    """In database recsys: no large objects for anyone, and locks only for those who publish.
+
+    PostgreSQL lets everyone who may connect write large objects and take any advisory lock, a publication's too.
+    """
+    for signature, name in connection.execute(_PUBLIC_FUNCTIONS).fetchall():
+        function = sql.SQL(signature)
+        connection.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(function))
+        if "advisory" in name:
+            grant = sql.SQL("GRANT EXECUTE ON FUNCTION {} TO recsys_owner, recsys_writer")
+            connection.execute(grant.format(function))
 
 
 def require_passwords(connection: psycopg.Connection[Any], data: Path, password: str) -> None:
     """After the first start the superuser has a password too, and no one gets in without one."""
     if (data / "pg_hba.conf").read_text() == _HBA:
         return
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), sql.Literal(password)))
+    verifier = _verifier(connection, SUPERUSER, password)
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), verifier))
     (data / "pg_hba.conf").write_text(_HBA)
     connection.execute("SELECT pg_reload_conf()")
     deadline = time.perf_counter() + RELOAD_SECONDS

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from recsys_tasks import schema
-from recsys_tasks.database import lock_key, quoted, transaction
+from recsys_tasks.database import quoted, take_lock, transaction, waiting_for_rows
 from recsys_tasks.database.binary import copy_batches
 from recsys_tasks.errors import SchemaError, ServingError, offenders
 from recsys_tasks.ids import Keys
@@ -127,14 +127,14 @@ def _replace(engine: Engine, publication: Publication, table: str, rows: pa.Tabl
 
 
 def _lock(connection: Connection, publication: Publication, part: object) -> None:
-    statement = sa.text("SELECT pg_advisory_xact_lock(:key)")
-    connection.execute(statement, {"key": lock_key("load", publication.id, part)})
+    take_lock(connection, "load", publication.id, part)
 
 
 def _is_building(connection: Connection, publication: Publication) -> bool:
     """Shared lock on the publication: it cannot be sealed or given up while rows come in."""
     statement = sa.text("SELECT status FROM recsys.publication WHERE id = :id FOR SHARE")
-    status = connection.scalar(statement, {"id": publication.id}) or "gone"
+    with waiting_for_rows(connection):
+        status = connection.scalar(statement, {"id": publication.id}) or "gone"
     if status in ("gone", "failed"):
         raise ServingError(
             expected=f"publication {publication.id} being built",

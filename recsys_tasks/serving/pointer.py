@@ -1,6 +1,6 @@
 """The one pointer that readers follow: moved forward by nights, back by a person, who thereby sets a hold.
 
-Every move takes the pointer's lock and a fencing number that only grows, so that a publisher that was
+Every move takes the pointer's lock and a fencing number that never shrinks, so that a publisher that was
 thought dead cannot undo a later move.
 """
 
@@ -12,7 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from recsys_tasks.database import lock_key, transaction
+from recsys_tasks.database import take_lock, transaction
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.publication import Publication, read_current, require_publication, select_one
 
@@ -70,13 +70,15 @@ def resume(engine: Engine, *, who: str, now: datetime) -> Publication | None:
         )
         if waiting is None or (current is not None and waiting.as_of < current.as_of):
             return None
-        move_pointer(connection, waiting, who=who, why="resumed", now=now)
+        # Not a new number: a night that began after the rollback and still runs is newer, and must be shown after.
+        fence = max(read_fence(connection), waiting.fence)
+        move_pointer(connection, waiting, who=who, why="resumed", now=now, fence=fence)
         return require_publication(connection, waiting.id)
 
 
 def pointer_lock(connection: Connection) -> None:
-    """Wait to be the only one who moves the pointer, until the transaction ends."""
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key("pointer")})
+    """Wait to be the only one who moves the pointer, until the transaction ends. Raises TransientError."""
+    take_lock(connection, "pointer")
 
 
 def read_hold(connection: Connection) -> Hold | None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config
-from recsys_tasks.database import transaction
+from recsys_tasks.database import transaction, waiting_for_rows
 from recsys_tasks.errors import ServingError
 
 Status = Literal["building", "ready", "published", "held", "failed"]
@@ -117,8 +117,12 @@ def from_row(row: Mapping[str, Any]) -> Publication:
 
 def select_one(connection: Connection, tail: str, **values: object) -> Publication | None:
     """The first publication of `SELECT … FROM recsys.publication <tail>`, or None."""
-    statement = sa.text(f"SELECT {COLUMNS} FROM recsys.publication {tail}")
-    row = connection.execute(statement, values).mappings().first()
+    statement = sa.text(f"SELECT {COLUMNS} FROM recsys.publication {tail}")  # noqa: S608  constants of ours
+    if tail.endswith("FOR UPDATE"):
+        with waiting_for_rows(connection):
+            row = connection.execute(statement, values).mappings().first()
+    else:
+        row = connection.execute(statement, values).mappings().first()
     return None if row is None else from_row(dict(row))
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from recsys_tasks.database import lock_key, transaction
+from recsys_tasks.database import take_lock, transaction, waiting_for_rows
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.checks import run_checks
 from recsys_tasks.serving.pointer import Hold, move_pointer, pointer_lock, read_fence, read_hold
@@ -50,7 +50,7 @@ def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> 
     rerun a no-op (`needs_rows` is False). Otherwise unfinished ones of this night are given up.
     """
     with transaction(engine) as connection:
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key("night", spec.as_of)})
+        take_lock(connection, "night", spec.as_of)
         newest = select_one(
             connection,
             "WHERE as_of = :as_of AND status <> 'failed' AND retired_at IS NULL ORDER BY id DESC LIMIT 1",
@@ -69,7 +69,9 @@ def _give_up_unfinished(connection: Connection, spec: PublicationSpec, now: date
         "SELECT id FROM recsys.publication WHERE as_of = :as_of AND status IN ('building', 'failed') "
         "AND retired_at IS NULL ORDER BY id FOR UPDATE"
     )
-    for publication_id in connection.scalars(statement, {"as_of": spec.as_of}).all():
+    with waiting_for_rows(connection):
+        unfinished = connection.scalars(statement, {"as_of": spec.as_of}).all()
+    for publication_id in unfinished:
         retire(connection, publication_id, now, note="given up: a later run took the night over")
 
 
@@ -82,7 +84,9 @@ def _insert(connection: Connection, spec: PublicationSpec, now: datetime) -> Pub
     }
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
-    statement = sa.text(f"INSERT INTO recsys.publication ({names}) VALUES ({marks}) RETURNING {COLUMNS}")
+    statement = sa.text(
+        f"INSERT INTO recsys.publication ({names}) VALUES ({marks}) RETURNING {COLUMNS}"  # noqa: S608  names of ours
+    )
     made = from_row(dict(connection.execute(statement, values).mappings().one()))
     connection.execute(sa.text("SELECT recsys.open_partition(:id)"), {"id": made.id})
     return made

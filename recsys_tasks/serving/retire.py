@@ -7,11 +7,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from recsys_tasks.database import transaction
+from recsys_tasks.database import gave_up_waiting, transaction
 from recsys_tasks.errors import TransientError
 
-# Dropping a partition needs readers to let go for a moment; a long analysis must not make all others queue behind us.
-LOCK_TIMEOUT = "2s"
+# Dropping a partition needs readers to let go for a moment, and while we wait for a long analysis all others queue
+# behind us: so long may a reader be held up, no longer.
+LOCK_TIMEOUT = "200ms"
 
 _SURPLUS = sa.text("""
 SELECT id FROM (
@@ -21,7 +22,9 @@ SELECT id FROM (
   WHERE p.retired_at IS NULL AND p.status <> 'building'
     AND p.id NOT IN (SELECT c.publication_id FROM recsys.current_publication AS c)
 ) AS kept
-WHERE status = 'failed' OR place > :keep
+WHERE (status = 'failed' OR place > :keep)
+  AND id NOT IN (SELECT m.from_publication FROM recsys.pointer_moves AS m WHERE m.from_publication IS NOT NULL
+                 ORDER BY m.id DESC LIMIT 1)
 ORDER BY id
 """)
 
@@ -29,6 +32,7 @@ ORDER BY id
 def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
     """Retire all but the current and the newest `keep` other publications, and every failed one.
 
+    What readers saw before the last move is kept too: a query that began before that move may still read it.
     Returns the numbers retired. One that a reader keeps locked is left for the next call.
     """
     with transaction(engine) as connection:
@@ -39,7 +43,9 @@ def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
             with transaction(engine) as connection:
                 connection.execute(sa.text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": LOCK_TIMEOUT})
                 retire(connection, publication_id, now)
-        except TransientError:
+        except TransientError as error:
+            if not gave_up_waiting(error):
+                raise
             continue
         retired.append(publication_id)
     return retired
@@ -50,9 +56,10 @@ def retire(connection: Connection, publication_id: int, now: datetime, note: str
     values = {"id": publication_id, "now": now, "note": note}
     connection.execute(sa.text("SELECT recsys.drop_partition(:id)"), values)
     for table in ("fallback_rows", "similar_rows", "forbidden_rows"):
-        connection.execute(sa.text(f"DELETE FROM recsys.{table} WHERE publication_id = :id"), values)
-    statement = (
+        statement = sa.text(f"DELETE FROM recsys.{table} WHERE publication_id = :id")  # noqa: S608  the names above
+        connection.execute(statement, values)
+    mark = (
         "UPDATE recsys.publication SET retired_at = :now, note = coalesce(:note, note), "
         "status = CASE status WHEN 'building' THEN 'failed' ELSE status END WHERE id = :id"
     )
-    connection.execute(sa.text(statement), values)
+    connection.execute(sa.text(mark), values)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks import schema
 from recsys_tasks.database import create_engine, downgrade, migrate
+from recsys_tasks.errors import ServingError
 from tests.serving.nights import PLAIN, night, publish_night, recommend, shown, stock, table
 
 VIEWS = [
@@ -192,7 +193,7 @@ def test_a_reader_sees_the_views_and_recommend_and_nothing_else(
         "SELECT recsys.drop_partition(1)",
         "CREATE TABLE recsys.mine (a int)",
     ):
-        with pytest.raises(sa.exc.DBAPIError, match="permission denied"), reader.begin() as connection:
+        with pytest.raises(ServingError, match="permission denied"), reader.begin() as connection:
             connection.execute(sa.text(statement))
 
 
@@ -201,14 +202,14 @@ def test_the_availability_role_touches_one_table(empty: Mapping[str, str], write
     sell_out(empty, "i0")
     engine = create_engine(empty["recsys_availability"])
     for statement in ("SELECT * FROM recsys.recommendations", "UPDATE recsys.items SET available = false"):
-        with pytest.raises(sa.exc.DBAPIError, match="permission denied"), engine.begin() as connection:
+        with pytest.raises(ServingError, match="permission denied"), engine.begin() as connection:
             connection.execute(sa.text(statement))
     engine.dispose()
 
 
 def test_the_writer_changes_data_and_not_the_schema(writer: Engine) -> None:
     for statement in ("CREATE TABLE recsys.mine (a int)", "DROP TABLE recsys.users", "DROP VIEW recsys.status"):
-        with pytest.raises(sa.exc.DBAPIError, match=r"permission denied|must be owner"), writer.begin() as connection:
+        with pytest.raises(ServingError, match=r"permission denied|must be owner"), writer.begin() as connection:
             connection.execute(sa.text(statement))
 
 
@@ -220,7 +221,7 @@ def test_audit_tables_are_append_only_even_for_their_owner(empty: Mapping[str, s
         f"DELETE FROM recsys.{name}",
         f"TRUNCATE recsys.{name}",
     ):
-        with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
+        with pytest.raises(ServingError, match="append-only"), engine.begin() as connection:
             connection.execute(sa.text(statement))
     engine.dispose()
 

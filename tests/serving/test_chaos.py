@@ -1,0 +1,268 @@
+"""Publications, rollbacks and kills of everything, under readers who never stop asking. Slow: `make chaos`."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from recsys_tasks.database import lock_key
+from recsys_tasks.lake import MANIFEST
+from recsys_tasks.serving.pointer import resume, rollback
+from tests.serving import chaos
+from tests.serving.chaos import OK, TRANSIENT, Arena, Night, Step
+
+SEED = 11
+CYCLES = 20  # each: a publication, a rollback, a publication under the hold, a resume
+
+
+@dataclass(frozen=True)
+class Strike:
+    """Kill `step` where it waits for another session's lock. {id} is tonight's publication, {old} the oldest kept."""
+
+    name: str
+    step: Step
+    locks: tuple[str, ...]
+    before: tuple[Step, ...] = ()
+
+
+def _table(name: str, mode: str = "SHARE") -> tuple[str, ...]:
+    return (f"LOCK TABLE recsys.{name} IN {mode} MODE",)
+
+
+LOADED = (chaos.prepare, chaos.both_shards)
+SEALED = (*LOADED, chaos.seal)
+SHARDS = (
+    Strike("shard: its delete of leftovers", chaos.first_shard, _table("list_rows_{id}"), (chaos.prepare,)),
+    Strike(
+        "shard: the publication's row",
+        chaos.first_shard,
+        ("SELECT FROM recsys.publication WHERE id = {id} FOR UPDATE",),
+        (chaos.prepare,),
+    ),
+    Strike("second shard: its delete of leftovers", chaos.both_shards, _table("list_rows_{id}"), LOADED[:1]),
+)
+PUBLISHER = (
+    Strike("create: the night's lock", chaos.prepare, ("SELECT pg_advisory_xact_lock({night})",)),
+    Strike("create: the new row", chaos.prepare, _table("publication")),
+    Strike("load common: users", chaos.prepare, _table("users"), (chaos.rename,)),
+    Strike("load common: items", chaos.prepare, _table("items"), (chaos.rename,)),
+    Strike("load common: availability", chaos.prepare, _table("item_availability")),
+    Strike("load common: fallbacks", chaos.prepare, _table("fallback_rows")),
+    Strike("load common: similar items", chaos.prepare, _table("similar_rows")),
+    Strike("load common: forbidden pairs", chaos.prepare, _table("forbidden_rows")),
+    Strike(
+        "checks: the publication's row",
+        chaos.seal,
+        ("SELECT FROM recsys.publication WHERE id = {id} FOR SHARE",),
+        LOADED,
+    ),
+    Strike("checks: the rows", chaos.seal, _table("list_rows_{id}", "ACCESS EXCLUSIVE"), LOADED),
+    Strike("checks: the result", chaos.seal, _table("publication"), LOADED),
+    Strike("seal: attach", chaos.seal, _table("list_rows", "SHARE UPDATE EXCLUSIVE"), LOADED),
+    Strike("seal: after attach", chaos.seal, _table("forbidden_rows"), LOADED),
+    Strike("pointer: its lock", chaos.show, ("SELECT pg_advisory_xact_lock({pointer})",), SEALED),
+    Strike("pointer: the status", chaos.show, _table("publication"), SEALED),
+    Strike("pointer: the move", chaos.show, _table("current_publication"), SEALED),
+    Strike("pointer: the record", chaos.show, _table("pointer_moves"), SEALED),
+    Strike("retention: drop", chaos.patient_sweep, _table("list_rows_{old}", "ACCESS SHARE"), (*SEALED, chaos.show)),
+    Strike("retention: fallbacks", chaos.patient_sweep, _table("fallback_rows"), (*SEALED, chaos.show)),
+)
+POSTGRES = (
+    PUBLISHER[1],
+    PUBLISHER[5],
+    SHARDS[0],
+    SHARDS[1],
+    PUBLISHER[9],
+    PUBLISHER[11],
+    PUBLISHER[12],
+    PUBLISHER[15],
+    PUBLISHER[16],
+    PUBLISHER[17],
+)
+AT_RANDOM = 4  # kills of a whole night after a delay, half of them of PostgreSQL
+
+
+def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
+    """Publication 1 has salt 0: user u's list is 11 u, 11 u + 7, … modulo 61, the fallback 0, 1, 2, …"""
+    first = ["i11", "i18", "i25", "i32", "i39"]  # of u001
+    right = ["recommend", [["s0", 1]], "u001", 5, first]
+    everyone = [[f"u{n:03d}", [f"i{(n * 11 + p * 7) % 61:02d}" for p in range(5)]] for n in range(chaos.USERS)]
+    faults = {
+        "torn": [
+            ["recommend", [["s0", 1]], "u001", 5, first[:4]],
+            ["recommend", [["s0", 1]], "u002", 5, first],
+            ["recommend", [["s0", 1], ["s1", 2]], "u001", 5, first],
+            ["recommend", [["s1", 2]], "u001", 5, first],
+            ["lists", [["s0", 1]], [["u000", first], *everyone[1:]]],
+        ],
+        "empty": [["recommend", [], "u001", 5, []], ["lists", [], []]],
+        "lost": [["lists", [["s0", 1]], everyone[1:]], ["lists", [["s0", 1]], [*everyone, everyone[0]]]],
+        "refused": [["error", 1.0, 1.9, None, "before the outage"], ["error", 3.1, 3.2, None, "after it"]],
+        "outages": [["error", 1.0, 2.5, None, "asked before"], ["error", 2.5, 9.0, None, "heard after"]],
+    }
+    good = [
+        right,
+        ["recommend", [["s0", 1]], "stranger", 5, ["i00", "i01", "i02", "i03", "i04"]],
+        ["lists", [["s0", 1]], everyone],
+    ]
+    file = tmp_path / "answers"
+    lines = [*good, *(line for some in faults.values() for line in some)]
+    file.write_text("\n".join(json.dumps([*line, 2.5]) for line in lines))
+    verdict = chaos.judge([file], {1: 0, 2: 1}, [(2.0, 3.0)])
+    assert {name: getattr(verdict, name) for name in faults} == {name: len(some) for name, some in faults.items()}
+    assert verdict.answers == len(good) + 9 and verdict.seen == 2 and verdict.slowest == 2.5
+
+
+@pytest.fixture
+def arena(tmp_path: Path) -> Iterator[Arena]:
+    made = Arena(tmp_path / "home")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class Nights:
+    """Dates that go forward, salts that change."""
+
+    def __init__(self) -> None:
+        self.day = -1
+
+    def next(self) -> Night:
+        self.day += 1
+        return Night(self.day, self.day)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_readers_never_notice(arena: Arena) -> None:
+    nights, dice, counts = Nights(), random.Random(SEED), {"lost": 0, "half": 0, "kills": 0}
+    assert chaos.whole(arena.world, arena.engine, nights.next()).moved
+    arena.open_for_readers(2)
+    for _ in range(CYCLES):
+        _cycle(arena, nights, counts)
+    for kill in _kills(arena, dice):
+        night = nights.next()
+        kill(night)
+        counts["kills"] += 1
+        _rerun(arena, night, counts, changed=dice.random() < 0.3)
+    swept = arena.world.lake.remove_unfinished()
+    _report(arena, counts, len(swept))
+
+
+def _cycle(arena: Arena, nights: Nights, counts: dict[str, int]) -> None:
+    world, engine, night = arena.world, arena.engine, nights.next()
+    assert chaos.whole(world, engine, night).moved
+    counts["lost"] += chaos.lost_users(arena, night)
+    back = rollback(engine, who="ann", why="odd lists", now=night.now)
+    assert back.as_of < night.spec.as_of
+    waiting = nights.next()
+    done = chaos.whole(world, engine, waiting)
+    assert not done.moved and "on hold" in done.reason
+    shown = resume(engine, who="ann", now=waiting.now)
+    assert shown is not None and shown.as_of == waiting.spec.as_of
+    counts["lost"] += chaos.lost_users(arena, waiting)
+    counts["half"] += len(chaos.half_made(arena))
+
+
+def _kills(arena: Arena, dice: random.Random) -> Iterator[Callable[[Night], None]]:
+    for strike in (*SHARDS, *PUBLISHER):
+        yield lambda night, strike=strike: _strike(arena, night, strike, of_server=False)
+    for moment in ("computing", "computing", "writing", "writing"):
+        yield lambda night, moment=moment: _strike_shard(arena, night, moment, dice)
+    for strike in POSTGRES:
+        yield lambda night, strike=strike: _strike(arena, night, strike, of_server=True)
+    for number in range(AT_RANDOM):
+        yield lambda night, number=number: _strike_somewhere(arena, night, dice, of_server=number % 2 == 0)
+
+
+def _strike(arena: Arena, night: Night, strike: Strike, *, of_server: bool) -> None:
+    for step in strike.before:
+        step(arena.world, arena.engine, night)
+    newest = arena.ask("SELECT max(id) FROM recsys.publication")[0][0]
+    oldest = arena.ask("SELECT min(id) FROM recsys.publication WHERE retired_at IS NULL")[0][0]
+    keys = {"night": lock_key("night", night.spec.as_of), "pointer": lock_key("pointer")}
+    with arena.holding(*(lock.format(id=newest, old=oldest, **keys) for lock in strike.locks)) as blocker:
+        process = chaos.start(strike.step, arena.world, night)
+        statement = arena.waits_for(blocker, process)
+        if of_server:
+            arena.kill_postgres()
+            process.join()
+            assert process.exitcode == TRANSIENT, f"{strike.name}: exit code {process.exitcode}"
+        else:
+            chaos.kill(process)
+    retry = chaos.start(strike.step, arena.world, night)  # Airflow tries that one task again
+    retry.join()
+    assert retry.exitcode == OK, f"{strike.name}: exit code {retry.exitcode} when tried again"
+    arena.struck.append(f"{'PostgreSQL' if of_server else 'process'} at {strike.name} ({statement})")
+
+
+def _strike_shard(arena: Arena, night: Night, moment: str, dice: random.Random) -> None:
+    """Kill a shard between two blocks of users, or once its file has its first bytes and no manifest yet."""
+    chaos.prepare(arena.world, arena.engine, night)
+    process = chaos.start(chaos.first_shard, arena.world, replace(night, pause=0.03))
+    token = chaos.create_publication(arena.engine, night.spec, night.now).token
+    folder = arena.world.home / "lake" / "lists" / f"{token}.0"
+    pattern = "*/lists.parquet" if moment == "writing" else "*"
+    while not any(not (found / MANIFEST).exists() for found in folder.glob(pattern)):
+        assert process.is_alive(), "the shard ended before it could be killed"
+        time.sleep(0.001)
+    time.sleep(dice.uniform(0, 0.2))  # it computes for about half a second
+    chaos.kill(process)
+    assert arena.world.lake.newest("lists", f"{token}.0") is None
+    arena.struck.append(f"process of a shard while {moment}")
+
+
+def _strike_somewhere(arena: Arena, night: Night, dice: random.Random, *, of_server: bool) -> None:
+    process = chaos.start(chaos.whole, arena.world, replace(night, pause=0.005))
+    time.sleep(dice.uniform(0.05, 0.8))
+    found = arena.ask("SELECT status FROM recsys.publication WHERE as_of = %s", night.spec.as_of)
+    where = f"publication {found[0][0]}" if found else "before its publication"
+    if of_server:
+        arena.kill_postgres()
+        process.join()
+        assert process.exitcode in (OK, TRANSIENT), process.exitcode
+    else:
+        process.kill()
+        process.join()
+    arena.struck.append(f"{'PostgreSQL' if of_server else 'process'} after a random while ({where})")
+
+
+def _rerun(arena: Arena, night: Night, counts: dict[str, int], *, changed: bool) -> None:
+    """The whole night again, with the same or with other inputs; readers must see exactly what it made."""
+    again = chaos.other(night) if changed else night
+    done = chaos.whole(arena.world, arena.engine, again)
+    assert done.publication.status == "published", (arena.struck[-1], done)
+    counts["lost"] += chaos.lost_users(arena, again)
+    left = chaos.half_made(arena)
+    assert left == [], (arena.struck[-1], left)
+
+
+def _report(arena: Arena, counts: dict[str, int], swept: int) -> None:
+    (arena.home / "stop").touch()
+    for reader in arena.readers:
+        reader.join(60)
+        assert reader.exitcode == 0
+    salts = {row[0]: int(row[1][1:]) for row in arena.ask("SELECT id, release FROM recsys.publication")}
+    verdict = chaos.judge(arena.files, salts, arena.outages)
+    counts["half"] += len(chaos.half_made(arena)) + len(arena.world.lake.remove_unfinished())
+    servers = sum(words.startswith("PostgreSQL") for words in arena.struck)
+    for words in arena.struck:
+        print(f"killed {words}")
+    print(
+        f"chaos: publications {CYCLES} (and {CYCLES} under a hold), rollbacks {CYCLES}, resumes {CYCLES}, "
+        f"kills {counts['kills']} (PostgreSQL {servers}), answers {verdict.answers} (whole tables {verdict.lists}, of "
+        f"{verdict.seen} publications), torn {verdict.torn}, empty {verdict.empty}, users lost "
+        f"{verdict.lost + counts['lost']}, refused while up {verdict.refused}, refused while down {verdict.outages}, "
+        f"half-made {counts['half']}, unfinished attempts swept {swept}, slowest answer {verdict.slowest:.0f} ms"
+    )
+    assert counts["kills"] >= 40
+    assert verdict.answers > 1000 and verdict.lists > 50 and verdict.seen > CYCLES
+    assert (verdict.torn, verdict.empty, verdict.refused) == (0, 0, 0), verdict.examples
+    assert verdict.lost + counts["lost"] == 0 and counts["half"] == 0
