@@ -81,7 +81,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
                 if not arguments.skip_readers:
                     yield from _readers(crowd, release, urls, size)
         if not arguments.skip_peers and size == max(arguments.sizes):
-            yield from _peers(folder, crowd, release, size)
+            yield from _peers(folder, crowd, release, size, runs[-1].users / _published_seconds(runs[-1]))
 
 
 def _crowd(folder: Path, size: int, *extra: str) -> Path:
@@ -274,15 +274,19 @@ def _readers(crowd: Path, release: tuple[Path, str], urls: dict[str, str], size:
         yield _row(size, "nightshelf", f"recommend p99 {phase}", tail, "ms")
 
 
-def _peers(folder: Path, crowd: Path, release: tuple[Path, str], size: int) -> Iterator[report.Row]:
+def _peers(folder: Path, crowd: Path, release: tuple[Path, str], size: int, ours: float) -> Iterator[report.Row]:
     shared = folder / "peers"
     shared.mkdir(exist_ok=True)
     export(crowd, release, shared, PEER_USERS)
     script = Path(__file__).with_name("peer_two_stage_run.py")
     subprocess.run([str(PEERS_PYTHON), str(script), str(shared)], check=True)
     for name, seconds in json.loads((shared / "seconds.json").read_text()).items():
-        print(f"  rectools, {name}: {PEER_USERS / seconds:,.0f} users/s", flush=True)
-        yield _row(size, "rectools-two-stage", f"users/s, {name}", PEER_USERS / seconds, "users/s")
+        rate = min(PEER_USERS, size) / seconds
+        print(
+            f"  rectools, {name}: {rate:,.0f} users/s; published by nightshelf: {ours:,.0f}, {ours / rate:.1f}×",
+            flush=True,
+        )
+        yield _row(size, "rectools-two-stage", f"users/s, {name}", rate, "users/s")
 
 
 if __name__ == "__main__":

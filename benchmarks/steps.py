@@ -156,7 +156,7 @@ def _search_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], obje
     searcher: Any = inputs.source.searcher  # type: ignore[attr-defined]
     queries, _ = inputs.user_vectors(users)
     k = CONFIG.generators.two_tower
-    return lambda: searcher._searcher.search_batched(queries, k, REORDER * k, searcher._leaves)
+    return lambda: searcher._searcher.search_batched(queries, k, round(REORDER * k), searcher._leaves)
 
 
 def _neighbours_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], object]:

@@ -21,13 +21,18 @@ from recsys_tasks.kernels import kernel
 
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
-Bits = npt.NDArray[np.unsignedinteger[Any]]
+Bits = npt.NDArray[np.uint32]
 
 BLOCK_ROWS = 128
 """Rows compared at once: their features and leaf bits stay in the processor's own cache."""
 AT_ONCE = 2
 """Tests taken together: the leaf bits are read and written once for both."""
-MAX_LEAVES = 64
+MAX_LEAVES = 32
+ALL = np.uint32(2**32 - 1)
+DE_BRUIJN = np.uint32(0x077CB531)
+"""Times this number, one set bit comes out as its place in the five highest bits (Leiserson et al. 1998)."""
+HIGHEST = np.uint32(27)
+PLACE = np.uint32(31)
 
 
 class Predictor(Protocol):
@@ -68,7 +73,7 @@ class Compiled:
     tree_nodes: npt.NDArray[np.int64]
     """`[trees + 1]`: tests of tree t are [tree_nodes[t], tree_nodes[t + 1])."""
     leaves: Floats
-    """`[trees, 32 or 64]`: values, each at the place that `_PLACES` gives its bit."""
+    """`[trees, 32]`: values, each at the place that DE_BRUIJN gives its bit."""
     sigmoid: float
     """Steepness of the logistic that the objective ends with; 0 for raw scores."""
 
@@ -84,14 +89,13 @@ class Compiled:
             self.node_keeps,
             self.tree_nodes,
             self.leaves,
-            _PLACES[self.leaves.shape[1]],
             raw,
         )
         return 1.0 / (1.0 + np.exp(-self.sigmoid * raw)) if self.sigmoid else raw
 
 
 def predictor(model: lgb.Booster, threads: int) -> Predictor:
-    """The compiled model where it can be, LightGBM where not (categories, linear leaves, more than 64 leaves)."""
+    """The compiled model where it can be, LightGBM where not (categories, linear leaves, more than 32 leaves)."""
     return compiled(model) or Plain(model, threads)
 
 
@@ -106,8 +110,6 @@ def compiled(model: lgb.Booster) -> Compiled | None:
     if not all(tree.sayable for tree in parsed):
         return None
     nodes = [node for tree in parsed for node in tree.nodes]
-    wide = 32 if all(len(tree.leaves) <= 32 for tree in parsed) else 64
-    kind = _PLACES[wide].dtype
     columns = sorted({(node.feature, node.nan_right) for node in nodes})
     number = {column: at for at, column in enumerate(columns)}
     return Compiled(
@@ -115,26 +117,18 @@ def compiled(model: lgb.Booster) -> Compiled | None:
         column_unknown=np.array([np.inf if right else -np.inf for _, right in columns], np.float32),
         node_column=np.array([number[node.feature, node.nan_right] for node in nodes], np.int32),
         node_threshold=np.array([node.threshold for node in nodes], np.float32),
-        node_keeps=np.array([node.keeps for node in nodes], np.uint64).astype(kind),
+        node_keeps=np.array([node.keeps for node in nodes], np.uint32),
         tree_nodes=np.concatenate([[0], np.cumsum([len(tree.nodes) for tree in parsed])]).astype(np.int64),
-        leaves=np.stack([_placed(tree.leaves, wide) for tree in parsed]),
+        leaves=np.stack([_placed(tree.leaves) for tree in parsed]),
         sigmoid=sigmoid,
     )
 
 
-_PLACES: dict[int, Bits] = {
-    32: np.array([2**32 - 1, 0x077CB531, 27, 31], np.uint32),
-    64: np.array([2**64 - 1, 0x03F79D71B4CB0A89, 58, 63], np.uint64),
-}
-"""All bits, and how one set bit becomes a place: times a de Bruijn number, shifted, its last bits (Leiserson 1998)."""
-
-
-def _placed(leaves: list[float], wide: int) -> Floats:
+def _placed(leaves: list[float]) -> Floats:
     """A tree's leaf values where the single bits of their numbers lead."""
-    _, multiplier, shift, last = map(int, _PLACES[wide])
-    row = np.zeros(wide)
+    row = np.zeros(32)
     for bit, value in enumerate(leaves):
-        row[(((1 << bit) * multiplier % 2**wide) >> shift) & last] = value
+        row[((1 << bit) * int(DE_BRUIJN) >> int(HIGHEST)) & int(PLACE)] = value
     return row
 
 
@@ -155,7 +149,7 @@ class _Node:
     nan_right: bool
 
 
-_NEVER = _Node(0, np.float32(np.inf), 2**64 - 1, False)
+_NEVER = _Node(0, np.float32(np.inf), int(ALL), False)
 """A test that sends no row to the right: fills a tree's tests up."""
 
 
@@ -196,7 +190,7 @@ def _walk(node: dict[str, Any], first: int, nodes: list[_Node]) -> bool:
     threshold = float(node["threshold"])
     # LightGBM reads an unknown value as 0 where training saw none, else it goes the default way.
     nan_right = not node["default_left"] if node["missing_type"] == "NaN" else threshold < 0.0
-    nodes.append(_Node(int(node["split_feature"]), _below(threshold), (2**64 - 1) ^ cleared, bool(nan_right)))
+    nodes.append(_Node(int(node["split_feature"]), _below(threshold), int(ALL) ^ cleared, bool(nan_right)))
     return _walk(node["left_child"], first, nodes) and _walk(node["right_child"], first + left, nodes)
 
 
@@ -217,13 +211,10 @@ def _predict(
     keeps: Bits,
     tree_nodes: npt.NDArray[np.int64],
     leaves: Floats,
-    place: Bits,
     out: Floats,
 ) -> None:
-    """`place`: see `_PLACES`."""
-    everything, multiplier, shift, last = place[0], place[1], place[2], place[3]
     block = np.zeros((len(features), BLOCK_ROWS), np.float32)
-    bits = np.empty(BLOCK_ROWS, place.dtype)
+    bits = np.empty(BLOCK_ROWS, np.uint32)
     sums = np.empty(BLOCK_ROWS, np.float64)
     for start in range(0, len(rows), BLOCK_ROWS):
         here = min(BLOCK_ROWS, len(rows) - start)
@@ -233,15 +224,15 @@ def _predict(
                 block[column, r] = unknown[column] if np.isnan(x) else x
         sums[:] = 0
         for t in range(len(tree_nodes) - 1):
-            bits[:] = everything
+            bits[:] = ALL
             for node in range(tree_nodes[t], tree_nodes[t + 1], AT_ONCE):
                 x, over_x, keep_x = block[columns[node]], thresholds[node], keeps[node]
                 y, over_y, keep_y = block[columns[node + 1]], thresholds[node + 1], keeps[node + 1]
                 for r in range(BLOCK_ROWS):
-                    left = keep_x if x[r] > over_x else everything
-                    bits[r] &= left & (keep_y if y[r] > over_y else everything)
+                    left = keep_x if x[r] > over_x else ALL
+                    bits[r] &= left & (keep_y if y[r] > over_y else ALL)
             for r in range(BLOCK_ROWS):
-                bits[r] = (((bits[r] & -bits[r]) * multiplier) >> shift) & last
+                bits[r] = (((bits[r] & -bits[r]) * DE_BRUIJN) >> HIGHEST) & PLACE
             row = leaves[t]
             for r in range(BLOCK_ROWS):
                 sums[r] += row[bits[r]]

@@ -46,9 +46,9 @@ SCORES_PER_BLOCK = 16_000_000
 """Scores that exact search holds at once (64 MB)."""
 LEAF_SHARES = (0.05, 0.1, 0.2, 0.35, 0.5)
 """Shares of the tree's leaves tried in turn until the recall floor is reached."""
-REORDER = 4
-"""Neighbours re-scored exactly, a wanted one."""
-REORDER_AT_LEAST = 100
+REORDER = 1.2
+"""Neighbours re-scored exactly, a wanted one: the build measures what that costs in recall."""
+REORDER_AT_LEAST = 300
 """Neighbours re-scored exactly however few are wanted."""
 TRAINING_ROWS = 100_000
 """Vectors that the tree and the codebooks are trained on, at most."""
@@ -98,7 +98,7 @@ class ScannSearcher:
             return _padded(np.zeros((len(vectors), 0), np.int32), np.zeros((len(vectors), 0), np.float32), k)
         search = self._searcher.search_batched_parallel if self._threads > 1 else self._searcher.search_batched
         queries = np.ascontiguousarray(vectors, np.float32)
-        reordered = min(max(REORDER * kept, REORDER_AT_LEAST), len(self._keys))
+        reordered = min(max(round(REORDER * kept), REORDER_AT_LEAST), len(self._keys))
         rows, scores = search(queries, kept, reordered, self._leaves)
         # ScaNN marks places it could not fill with NaN.
         found = np.isfinite(scores)
@@ -160,7 +160,7 @@ def _scann(vectors: Vectors, k: int, leaves: int, threads: int) -> Any:
             training_sample_size=min(len(data), TRAINING_ROWS),
         )
         .score_ah(2, anisotropic_quantization_threshold=0.2, training_sample_size=min(len(data), TRAINING_ROWS))
-        .reorder(REORDER * k)
+        .reorder(REORDER_AT_LEAST)
         .build()
     )
 

@@ -33,7 +33,7 @@ def rows(rng: np.random.Generator, n: int, unknown: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("objective", ["binary", "lambdarank", "regression"])
-@pytest.mark.parametrize("leaves", [2, 31, 32, 33, 64])
+@pytest.mark.parametrize("leaves", [2, 7, 31, 32])
 def test_scores_are_lightgbms(objective: str, leaves: int) -> None:
     model = trained(leaves, objective=objective, num_leaves=leaves)
     fast = compiled(model)
@@ -71,7 +71,7 @@ def test_no_rows_give_no_scores() -> None:
     assert predictor(trained(), 1).predict(np.empty((0, COLUMNS), np.float32)).shape == (0,)
 
 
-@pytest.mark.parametrize("settings", [{"num_leaves": 100}, {"zero_as_missing": True}, {"linear_tree": True}])
+@pytest.mark.parametrize("settings", [{"num_leaves": 33}, {"zero_as_missing": True}, {"linear_tree": True}])
 def test_what_it_cannot_say_is_left_to_lightgbm(settings: dict[str, Any]) -> None:
     model = trained(unknown=0.0, **settings)
     assert compiled(model) is None and isinstance(predictor(model, 1), Plain)

@@ -84,3 +84,6 @@ BEGIN
                    open.id, open.name);
   END LOOP;
 END $$;
+
+-- Emptied by a crash between loading and checking, the table would have let every forbidden pair pass.
+ALTER TABLE recsys.forbidden_rows SET LOGGED;

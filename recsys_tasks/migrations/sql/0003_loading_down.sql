@@ -1,3 +1,5 @@
+ALTER TABLE recsys.forbidden_rows SET UNLOGGED;
+
 -- The older seal_partition adds the bound itself.
 DO $$
 DECLARE name text;
