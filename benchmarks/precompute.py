@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing as mp
+import os
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,7 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import parse_config
 from recsys_tasks.database import EmbeddedServer, create_engine, migrate
 from recsys_tasks.lake import Lake
+from recsys_tasks.pipeline import SHARD_NICENESS
 from recsys_tasks.ranking.ranker import Ranker
 from recsys_tasks.ranking.recommender import Recommender
 from recsys_tasks.serving.fallback import fallback_lists
@@ -158,6 +160,7 @@ def _shards(crowd: Path, release: tuple[Path, str], url: str, publication: Publi
 def _shard(job: tuple[Path, tuple[Path, str], str, int, int, int]) -> int:
     """One shard, computed and loaded, as one task of the DAG does it."""
     crowd, release, url, publication_id, run, shard = job
+    os.nice(SHARD_NICENESS)
     inputs, engine = reopen(crowd), create_engine(url)
     snapshot = open_snapshot(CONFIG, Lake(crowd), AS_OF)
     recommender = Recommender.of(snapshot, inputs, Ranker.open(Lake(release[0]).require("release", release[1]), 1))

@@ -63,11 +63,11 @@ def sums(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @sums
-def dot(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> np.float32:
-    """Inner product of two vectors."""
+def dot(a: npt.NDArray[np.float32], i: int, b: npt.NDArray[np.float32], j: int) -> np.float32:
+    """Inner product of row i of `a [n, d]` and row j of `b [m, d]`."""
     total = np.float32(0.0)
-    for at in range(len(a)):
-        total += a[at] * b[at]
+    for at in range(a.shape[1]):
+        total += a[i, at] * b[j, at]
     return total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
@@ -39,9 +40,14 @@ STAGES = (
 )
 """In the data's order; `precompute_shard` runs once a shard."""
 
+SHARD_NICENESS = 10
+"""Where the database runs beside the shards, its readers come first."""
+
 
 def run_stage(name: str, as_of: date, *, shard: int | None = None, now: datetime | None = None) -> StageResult:
     """Run one stage under the environment's settings, and record it. Raises RecsysError."""
+    if name == "precompute_shard":
+        os.nice(SHARD_NICENESS)
     night = Night.from_environment(as_of, now)
     return run_on(replace(night, shards_at_once=night.config.serving.parallel_shards), name, shard)
 

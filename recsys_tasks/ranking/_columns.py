@@ -63,7 +63,7 @@ def dots(users: Floats, known: npt.NDArray[np.bool_], items: Keys, place: Places
     for u in range(len(items)):
         for c in range(items.shape[1]):
             at = place[items[u, c]] if items[u, c] >= 0 else -1
-            out[u, c] = dot(users[u], vectors[at]) if known[u] and at >= 0 else np.nan
+            out[u, c] = dot(users, u, vectors, at) if known[u] and at >= 0 else np.nan
 
 
 @kernel
@@ -117,7 +117,7 @@ def to_history(row: Longs, items: Keys, history: Keys, place: Places, vectors: F
             continue
         most, total, first = np.float32(-np.inf), np.float32(0.0), np.float32(0.0)
         for h in range(known):
-            near = dot(vectors[mine], past[h])
+            near = dot(vectors, mine, past, h)
             first = near if h == 0 else first
             most = max(most, near)
             total += near

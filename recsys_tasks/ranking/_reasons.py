@@ -65,7 +65,9 @@ def _explain(
 ) -> None:
     length, depth = history.shape[1], vectors.shape[1]
     past, kept = np.empty((length, depth), np.float32), np.empty(length, np.int32)
+    owner = np.full(len(place), -1, np.int64)  # the user whose history holds the item
     for u in range(len(items)):
+        _mark(history[u], u, owner)
         known = -1  # the history's vectors are read for the first item that needs them
         for k in range(items.shape[1]):
             item = items[u, k]
@@ -77,17 +79,24 @@ def _explain(
             code = by_source[max(strongest, 0)]
             if promoted[u, k]:
                 code = _PROMOTED
-            elif (sources[u, k] >> _OWN) & 1 == 1 or _holds(history[u], item):
+            elif (sources[u, k] >> _OWN) & 1 == 1 or owner[item] == u:
                 code = _AGAIN
             elif code == _BECAUSE:
                 if known < 0:
                     known = read_history(history[u], place, vectors, past, kept)
                 mine = place[item]
                 if mine >= 0 and known > 0:
-                    anchors[u, k] = kept[_nearest(vectors[mine], past, known)]
+                    anchors[u, k] = kept[_nearest(vectors, mine, past, known)]
                 else:
                     code = _FOR_YOU
             codes[u, k] = code
+
+
+@kernel
+def _mark(history: Keys, user: int, owner: Places) -> None:
+    for h in range(len(history)):
+        if history[h] >= 0:
+            owner[history[h]] = user
 
 
 @kernel
@@ -103,16 +112,11 @@ def _named(ranks: Ranks) -> tuple[int, int]:
 
 
 @kernel
-def _holds(history: Keys, item: np.int32) -> bool:
-    return bool((history == item).any())
-
-
-@kernel
-def _nearest(vector: Floats, past: Floats, known: int) -> int:
+def _nearest(vectors: Floats, mine: int, past: Floats, known: int) -> int:
     """The row of `past` with the largest dot, the first of equal ones."""
     best, most = 0, np.float32(-np.inf)
     for h in range(known):
-        near = dot(vector, past[h])
+        near = dot(vectors, mine, past, h)
         if near > most:
             best, most = h, near
     return best

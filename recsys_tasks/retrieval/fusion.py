@@ -47,7 +47,8 @@ def fuse_block(
         np.empty(g),
     )
     cells = np.empty(width, np.uint64)
-    _fuse(items, scores, bounds, weights, best, ranks, standard, totals, totals.view(np.uint32), *scratch, cells)
+    worth = np.concatenate([w / (RANK_OFFSET + np.arange(q)) for w, q in zip(weights, np.diff(bounds), strict=True)])
+    _fuse(items, scores, bounds, worth, best, ranks, standard, totals, totals.view(np.uint32), *scratch, cells)
     return best, ranks, standard
 
 
@@ -56,7 +57,7 @@ def _fuse(
     items: Keys,
     scores: Floats,
     bounds: Longs,
-    weights: Doubles,
+    worth: Doubles,
     best: Keys,
     ranks: Ranks,
     standard: Floats,
@@ -69,10 +70,13 @@ def _fuse(
     deviation: Doubles,
     cells: Cells,
 ) -> None:
-    """`slot [n_items]` holds each item's place in the row's union, -1 elsewhere, and is so again at the end."""
+    """`slot [n_items]` holds each item's place in the row's union, -1 elsewhere, and is so again at the end.
+
+    `worth`: what a place in each list is worth, list after list.
+    """
     for row in range(len(items)):
         union = 0
-        for g in range(len(weights)):
+        for g in range(len(bounds) - 1):
             start, stop = bounds[g], bounds[g + 1]
             mean[g], deviation[g] = _moments(items[row, start:stop], scores[row, start:stop])
             for rank in range(stop - start):
@@ -85,7 +89,7 @@ def _fuse(
                     votes[at] = 0.0
                     named[at] = -1
                     union += 1
-                votes[at] += weights[g] / (RANK_OFFSET + rank)
+                votes[at] += worth[bounds[g] + rank]
                 named[at, g] = rank
         _choose(items[row], slot, votes, totals, total_bits, cells, union, best[row])
         for place in range(best.shape[1]):

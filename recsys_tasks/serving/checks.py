@@ -65,17 +65,12 @@ CROSS JOIN LATERAL unnest(l.scores, l.sources, l.reasons, l.propensities) AS e(s
 WHERE ({_SCORES} AND {_PROPENSITIES} AND {_CODES}) IS NOT TRUE
 """
 
-# By item first: a catalogue is far smaller than the lists' entries, and hashing them beats sorting them.
+# Of the entries counted by item: a catalogue is far smaller than they are.
 _ITEMS = """
-SELECT count(*) FILTER (WHERE g.shown) AS shown, count(*) FILTER (WHERE i.available IS NOT TRUE) AS suspects
-FROM (
-  SELECT e.item_key, bool_or(e.shown) AS shown
-  FROM (SELECT unnest(l.items[1:CAST(:k AS int)]) AS item_key, true AS shown FROM {rows} AS l GROUP BY 1
-        UNION ALL
-        SELECT unnest(l.items[CAST(:k AS int) + 1:]), false FROM {rows} AS l GROUP BY 1) AS e
-  GROUP BY e.item_key
-) AS g
-LEFT JOIN recsys.items AS i ON i.item_key = g.item_key
+SELECT count(*) FILTER (WHERE x.lists > 0) AS shown, count(*) FILTER (WHERE i.available IS NOT TRUE) AS suspects
+FROM recsys.item_exposure_rows AS x
+LEFT JOIN recsys.items AS i ON i.item_key = x.item_key
+WHERE x.publication_id = :publication
 """
 
 # Only where an item is suspect: how many entries name such items.
@@ -131,6 +126,7 @@ def run_checks(connection: Connection, publication: Publication, limits: CheckLi
     codes = {"last_reason": len(schema.REASONS) - 1, "last_set": 2 ** len(schema.SOURCES) - 1}
     row = _ask(connection, publication, _ROWS, last_rung=len(schema.RUNGS) - 1, **codes)
     users = _ask(connection, publication, _USERS)
+    connection.execute(sa.text("SELECT recsys.count_entries(:id)"), {"id": publication.id})
     at_fault = row.lists_with_wrong_scores + row.lists_with_wrong_propensities + row.lists_with_wrong_codes
     wrong = _ask(connection, publication, _WRONG, **codes) if at_fault else None
     return [

@@ -28,7 +28,7 @@ BATCH_USERS = 8192
 """Lists read back at once."""
 VARIANT = "default"
 TOO_FEW = "too_few_candidates"
-_PLAIN: dict[str, Any] = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+_PLAIN: dict[str, Any] = {"compression": "none", "use_dictionary": False, "write_statistics": False}
 """Lists are written once and read once, whole."""
 
 

@@ -146,22 +146,29 @@ def files_with(folder: Path, user: str, key: int) -> list[str]:
             held |= key in np.load(path)
         if path.name == "user.bin":
             held |= key in np.fromfile(path, np.int32)
-        if path.name == "history_offsets.npy":
-            offsets = np.load(path)
-            held |= key + 1 < len(offsets) and offsets[key + 1] > offsets[key]
-            held |= np.load(path.parent / "segment.npy")[key] != 0 if key + 1 < len(offsets) else False
-        if path.name == "pair_offsets.npy":
-            offsets = np.load(path)
-            held |= key + 1 < len(offsets) and offsets[key + 1] > offsets[key]
-            pairs = len(np.fromfile(path.parent / "pair_items.i32", np.int32))
-            width = len(json.loads((path.parent / "user.json").read_text()))
-            users = np.fromfile(path.parent / "user.f32", np.float32).reshape(-1, width)
-            held |= pairs != offsets[-1] or (key < len(users) and not np.isnan(users[key]).all())
-        if path.name == "users.npy":
-            held |= key in np.load(path)
+        held |= _arrays_hold(path, key)
         if held:
             found.append(str(path.relative_to(folder)))
     return found
+
+
+def _arrays_hold(path: Path, key: int) -> bool:
+    """Whether an array by key has anything at the user's place."""
+    held = False
+    if path.name == "history_offsets.npy":
+        offsets = np.load(path)
+        held |= key + 1 < len(offsets) and offsets[key + 1] > offsets[key]
+        held |= np.load(path.parent / "segment.npy")[key] != 0 if key + 1 < len(offsets) else False
+    if path.name == "pair_offsets.npy":
+        offsets = np.load(path)
+        held |= key + 1 < len(offsets) and offsets[key + 1] > offsets[key]
+        pairs = len(np.fromfile(path.parent / "pair_items.i32", np.int32))
+        width = len(json.loads((path.parent / "user.json").read_text()))
+        users = np.fromfile(path.parent / "user.f32", np.float32).reshape(-1, width)
+        held |= pairs != offsets[-1] or (key < len(users) and not np.isnan(users[key]).all())
+    if path.name == "users.npy":
+        held |= key in np.load(path)
+    return bool(held)
 
 
 def tables_with(world: World, user: str, key: int) -> list[str]:

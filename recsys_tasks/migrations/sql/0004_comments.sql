@@ -52,7 +52,9 @@ COMMENT ON FUNCTION recsys.skip_erased IS 'Trigger that keeps the reserved keys 
 COMMENT ON FUNCTION recsys.prose_columns IS 'Columns in which a person or a message may have named a user.';
 COMMENT ON FUNCTION recsys.erase_user IS
   'Count what each table holds of one user and, unless it is a dry run, remove it; `recsys erase-user` calls it.';
+COMMENT ON FUNCTION recsys.count_entries IS
+  'Count the entries of a loaded publication''s lists by item, for its checks and for item_exposure.';
 COMMENT ON FUNCTION recsys.summarise_publication IS
-  'Count a loaded publication''s lists by item and by kind, for item_exposure and list_counts.';
+  'Count a checked publication''s lists by kind, for list_counts, and add the items that none of them shows.';
 COMMENT ON FUNCTION recsys.uncount_list IS 'Take one list out of these counts.';
 COMMENT ON FUNCTION recsys.forget_exposure IS 'Trigger that drops the counts by item of a retired publication.';

@@ -1,7 +1,7 @@
 DROP VIEW recsys.publication_moves, recsys.user_sample, recsys.list_counts, recsys.item_exposure;
 DROP TRIGGER forget_exposure ON recsys.publication;
 DROP TRIGGER skip_erased ON recsys.users;
-DROP FUNCTION recsys.forget_exposure, recsys.uncount_list, recsys.summarise_publication, recsys.erase_user,
+DROP FUNCTION recsys.forget_exposure, recsys.uncount_list, recsys.summarise_publication, recsys.count_entries, recsys.erase_user,
   recsys.prose_columns, recsys.skip_erased;
 DROP TABLE recsys.list_count_rows, recsys.item_exposure_rows, recsys.erasures;
 CREATE OR REPLACE FUNCTION recsys.refuse_change() RETURNS trigger

@@ -22,27 +22,41 @@ CREATE TABLE recsys.list_count_rows (
 CREATE INDEX list_count_rows_publication ON recsys.list_count_rows (publication_id);
 GRANT SELECT ON recsys.item_exposure_rows, recsys.list_count_rows TO recsys_writer;
 
-CREATE FUNCTION recsys.summarise_publication(publication bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+-- Every entry is counted once, for the checks and for the analysts; items that only spares name have no lists, and a
+-- null entry counts as item -1, which the checks do not know.
+CREATE FUNCTION recsys.count_entries(publication bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
 DECLARE
   name text := 'list_rows_' || publication;
   shown int := (SELECT p.k FROM recsys.publication AS p WHERE p.id = publication);
 BEGIN
   DELETE FROM recsys.item_exposure_rows AS x WHERE x.publication_id = publication;
-  DELETE FROM recsys.list_count_rows AS x WHERE x.publication_id = publication;
   -- CREATE TABLE AS may use parallel workers, INSERT … SELECT may not; and only plain counts are added up by them.
   EXECUTE format('CREATE TEMP TABLE counted_items ON COMMIT DROP AS '
-                 'SELECT e.item_key, count(*)::int AS lists '
-                 'FROM (SELECT unnest(l.items[1:%s]) AS item_key FROM recsys.%I AS l) AS e GROUP BY e.item_key',
+                 'SELECT coalesce(e.item_key, -1) AS item_key, sum(e.lists)::int AS lists FROM ('
+                 'SELECT unnest(l.items[1:%1$s]) AS item_key, count(*) AS lists FROM recsys.%2$I AS l GROUP BY 1 '
+                 'UNION ALL '
+                 'SELECT unnest(l.items[%1$s + 1:]), 0 FROM recsys.%2$I AS l GROUP BY 1) AS e GROUP BY 1',
                  shown, name);
   EXECUTE format('CREATE TEMP TABLE counted_firsts ON COMMIT DROP AS '
                  'SELECT l.items[1] AS item_key, count(*)::int AS lists FROM recsys.%I AS l GROUP BY 1', name);
   INSERT INTO recsys.item_exposure_rows (publication_id, item_key, lists, first_places)
-  SELECT publication, coalesce(c.item_key, i.item_key), coalesce(c.lists, 0), coalesce(f.lists, 0)
+  SELECT publication, c.item_key, c.lists, coalesce(f.lists, 0)
   FROM pg_temp.counted_items AS c
-  FULL JOIN (SELECT a.item_key FROM recsys.items AS a WHERE a.available) AS i ON i.item_key = c.item_key
   LEFT JOIN pg_temp.counted_firsts AS f ON f.item_key = c.item_key;
   DROP TABLE pg_temp.counted_items, pg_temp.counted_firsts;
+END $$;
+
+-- For analysts, once the entries are counted: items that no list shows, and the lists by kind.
+CREATE FUNCTION recsys.summarise_publication(publication bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
+DECLARE
+  name text := 'list_rows_' || publication;
+  shown int := (SELECT p.k FROM recsys.publication AS p WHERE p.id = publication);
+BEGIN
+  DELETE FROM recsys.list_count_rows AS x WHERE x.publication_id = publication;
+  INSERT INTO recsys.item_exposure_rows (publication_id, item_key, lists, first_places)
+  SELECT publication, a.item_key, 0, 0 FROM recsys.items AS a WHERE a.available ON CONFLICT DO NOTHING;
   EXECUTE format('CREATE TEMP TABLE counted_lists ON COMMIT DROP AS '
                  'SELECT u.segment, l.variant, l.rung, l.short_reason, count(*) AS lists, '
                  'sum(least(cardinality(l.items), %s))::bigint AS places '
@@ -84,11 +98,12 @@ CREATE TRIGGER forget_exposure AFTER UPDATE OF retired_at ON recsys.publication
   FOR EACH ROW WHEN (NEW.retired_at IS NOT NULL AND OLD.retired_at IS NULL)
   EXECUTE FUNCTION recsys.forget_exposure();
 
-REVOKE EXECUTE ON FUNCTION recsys.skip_erased, recsys.prose_columns, recsys.erase_user, recsys.summarise_publication,
-  recsys.uncount_list, recsys.forget_exposure FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION recsys.prose_columns, recsys.erase_user, recsys.summarise_publication TO recsys_writer;
+REVOKE EXECUTE ON FUNCTION recsys.skip_erased, recsys.prose_columns, recsys.erase_user, recsys.count_entries,
+  recsys.summarise_publication, recsys.uncount_list, recsys.forget_exposure FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION recsys.prose_columns, recsys.erase_user, recsys.count_entries, recsys.summarise_publication
+  TO recsys_writer;
 
-SELECT recsys.summarise_publication(p.id) FROM recsys.publication AS p
+SELECT recsys.count_entries(p.id), recsys.summarise_publication(p.id) FROM recsys.publication AS p
 WHERE p.retired_at IS NULL AND p.status IN ('ready', 'published', 'held');
 
 -- --- readers' views ----------------------------------------------------------------------------
@@ -98,7 +113,8 @@ SELECT x.publication_id, p.as_of, i.item_id, i.title, i.category, x.lists, x.fir
        x.lists::float8 / nullif(p.rows, 0) AS share
 FROM recsys.item_exposure_rows AS x
 JOIN recsys.publication AS p ON p.id = x.publication_id
-JOIN recsys.items AS i ON i.item_key = x.item_key;
+JOIN recsys.items AS i ON i.item_key = x.item_key
+WHERE p.status IN ('ready', 'published', 'held');
 
 CREATE VIEW recsys.list_counts AS
 SELECT x.publication_id, p.as_of, x.segment, x.variant,
