@@ -18,6 +18,7 @@ from recsys_tasks.pipeline.inputs import embeddings_at, open_inputs, open_recomm
 from recsys_tasks.pipeline.learning import served_lineage
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Figure, Outcome
+from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_forbidden, load_lists, load_similar
 from recsys_tasks.serving.precompute import active_users, list_batches, precompute_shard, shard_users
@@ -69,7 +70,7 @@ def prepare_publication(night: Night) -> Outcome:
     )
     publication = create_publication(night.engine, spec, night.now)
     if publication.needs_rows:
-        _load_common(night, publication, embeddings.item_keys, embeddings.item_vectors)
+        _load_common(night, publication, embeddings, index)
     plan = Plan(
         publication.id,
         publication.token,
@@ -104,14 +105,21 @@ def _fingerprint(night: Night, contents: Mapping[str, str]) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _load_common(
-    night: Night, publication: Publication, item_keys: npt.NDArray[np.int32], vectors: npt.NDArray[np.float32]
-) -> None:
+def _load_common(night: Night, publication: Publication, embeddings: Embeddings, index: Artifact) -> None:
+    from recsys_tasks.retrieval.index import open_index
+
     load_dimensions(night.engine, night.snapshot)
     load_fallbacks(night.engine, publication, fallback_lists(night.snapshot, night.config, night.tonight))
     eligible = eligible_items(night)
     if night.config.serving.similar_items:
-        rows = similar_items(item_keys, np.asarray(vectors), eligible, night.config.serving.similar_items)
+        searcher = open_index(index, embeddings, night.config.resources.threads)
+        rows = similar_items(
+            embeddings.item_keys,
+            np.asarray(embeddings.item_vectors),
+            eligible,
+            night.config.serving.similar_items,
+            searcher=searcher,
+        )
         load_similar(night.engine, publication, rows)
     if night.config.repeat_consumption == "forbid":
         import pyarrow as pa

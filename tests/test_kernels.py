@@ -1,0 +1,75 @@
+"""Compiled functions, the threads that run them, and memory given back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numba
+import numpy as np
+import psutil
+import pytest
+
+from recsys_tasks import kernels
+from recsys_tasks.kernels import dot, forget_pages, in_order
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_results_come_in_the_order_of_the_parts(threads: int) -> None:
+    def work(part: int) -> int:
+        time.sleep(0.02 if part % 3 == 0 else 0)
+        return part * part
+
+    assert list(in_order(work, iter(range(20)), threads)) == [part * part for part in range(20)]
+    assert list(in_order(work, [], threads)) == []
+
+
+def test_few_parts_are_taken_before_their_turn() -> None:
+    taken: list[int] = []
+
+    def parts():
+        for part in range(100):
+            taken.append(part)
+            yield part
+
+    results = in_order(lambda part: part, parts(), 2)
+    assert next(results) == 0
+    assert max(taken) <= 4
+    results.close()
+
+
+def test_the_first_exception_ends_it() -> None:
+    seen, lock = [], threading.Lock()
+
+    def work(part: int) -> int:
+        with lock:
+            seen.append(part)
+        if part == 3:
+            raise ValueError("part 3")
+        return part
+
+    with pytest.raises(ValueError, match="part 3"):
+        list(in_order(work, range(1000), 2))
+    assert len(seen) < 20
+
+
+def test_dot_of_two_rows() -> None:
+    a = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert dot(a, 1, a, 0) == 3 * 0 + 4 * 1 + 5 * 2
+
+
+def test_forgotten_pages_are_read_again(tmp_path: Path) -> None:
+    np.arange(8_000_000).tofile(tmp_path / "numbers")  # 64 MB
+    numbers = np.memmap(tmp_path / "numbers", np.int64, "r")
+    assert numbers.sum() == 8_000_000 * 7_999_999 // 2
+    held = psutil.Process().memory_info().rss
+    forget_pages(numbers, np.zeros(3))
+    assert psutil.Process().memory_info().rss < held - 40e6
+    assert numbers[7_999_999] == 7_999_999
+
+
+def test_machine_code_is_kept_for_exactly_these_sources() -> None:
+    folder = Path(numba.config.CACHE_DIR)
+    assert folder.is_dir() and folder.name == kernels._cache_folder().name
+    assert len(list(folder.parent.glob("kernels-*"))) == 1
