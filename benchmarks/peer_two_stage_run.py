@@ -2,7 +2,8 @@
 
 Runs in the peers' environment. The candidates come from a table, so generating them costs the peer nothing; its
 feature collector and its reranker (LightGBM, 100 trees of 31 leaves, both cores) are used as its documentation shows.
-FOLDER/seconds.json receives the seconds of `recommend` with its own two features and with all of ours.
+FOLDER/seconds.json receives the seconds of `recommend` with its own two features and with all of ours, for everyone in
+one call, as its documentation calls it, and for a few thousand users a call.
 """
 
 from __future__ import annotations
@@ -85,10 +86,11 @@ def main() -> None:
         candidates = model._get_candidates_from_first_stage(train, dataset, False, for_train=False)
         features = collector.collect_features(candidates, dataset, None)
         model.reranker.model.fit(features.drop(columns=Columns.UserItem), rows_of(pairs, train)["label"].to_numpy())
-        started = time.perf_counter()
-        for at in range(0, len(everyone), BATCH_USERS):
-            lists = model.recommend(everyone[at : at + BATCH_USERS], dataset, k=K, filter_viewed=False)
-        seconds[name] = time.perf_counter() - started
+        for how, size in (("in one call", len(everyone)), (f"{BATCH_USERS:,} users a call", BATCH_USERS)):
+            started = time.perf_counter()
+            for at in range(0, len(everyone), size):
+                lists = model.recommend(everyone[at : at + size], dataset, k=K, filter_viewed=False)
+            seconds[f"{name}, {how}"] = time.perf_counter() - started
         trees = model.reranker.model.booster_.trees_to_dataframe()
         leaves = trees[trees.left_child.isna()].groupby("tree_index").size().mean()
         print(f"  rectools with {name}: {features.shape[1] - 2} columns, {leaves:.0f} leaves a tree, "
