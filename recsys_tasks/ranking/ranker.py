@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +22,10 @@ from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking._release import held_out_ndcg, lacking, named, shares, weights
 from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.examples import Examples
-from recsys_tasks.ranking.trees import Predictor, predictor
+from recsys_tasks.ranking.trees import Compiled, Predictor
+
+if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that no shard needs
+    import lightgbm as lgb
 
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
@@ -54,8 +56,7 @@ class Ranker:
         names = [objective["name"] for objective in facts["objectives"]]
 
         def models(stage: str) -> tuple[Predictor, ...]:
-            files = [artifact.file(f"{stage}.{name}.txt") for name in names] if stage in facts["models"] else []
-            return tuple(predictor(lgb.Booster(model_file=str(file)), threads) for file in files)
+            return tuple(_opened(artifact, f"{stage}.{name}", threads) for name in names if stage in facts["models"])
 
         return cls(
             mode=facts["mode"],
@@ -96,6 +97,17 @@ class Ranker:
         return np.column_stack([curve.apply(raw[:, o]) for o, curve in enumerate(curves)]) @ self._weights
 
 
+def _opened(artifact: Artifact, name: str, threads: int) -> Predictor:
+    """A model's arrays, or LightGBM for a model that arrays cannot say."""
+    if f"{name}.npz" in artifact.manifest["files"]:
+        return Compiled.load(artifact.file(f"{name}.npz"))
+    import lightgbm as lgb
+
+    from recsys_tasks.ranking.compile import predictor
+
+    return predictor(lgb.Booster(model_file=str(artifact.file(f"{name}.txt"))), threads)
+
+
 def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str) -> Artifact:
     """Train a release; a no-op when it exists for the same examples, config and code.
 
@@ -108,6 +120,8 @@ def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str
     found = lake.find("release", key, lake.fingerprint("release", key, inputs, settings))
     if found is not None:
         return found
+    from recsys_tasks.ranking.compile import compiled
+
     data = Examples.open(examples)
     reason = lacking(config, data)
     trained = _train(config, data) if reason is None else _UNTRAINED
@@ -130,6 +144,8 @@ def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str
         for stage, models in trained.models.items():
             for objective, model in zip(config.objectives, models, strict=True):
                 (draft.path / f"{stage}.{objective.name}.txt").write_text(model.model_to_string())
+                if (arrays := compiled(model)) is not None:
+                    arrays.save(draft.path / f"{stage}.{objective.name}.npz")
         curves = {stage: [c.as_dict() for c in some] for stage, some in trained.curves.items()}
         (draft.path / "calibration.json").write_text(json.dumps(curves, indent=1))
         (draft.path / "release.json").write_text(json.dumps(facts, indent=1))
@@ -230,10 +246,14 @@ def _settings(config: Config, loss: str, trees: int) -> dict[str, Any]:
 
 
 def _fit(settings: dict[str, Any], X: Matrix, label: Bools, **dataset: Any) -> lgb.Booster:
+    import lightgbm as lgb
+
     return lgb.train(settings, lgb.Dataset(X, label.astype(np.float32), params={"verbose": -1}, **dataset))
 
 
 def _predictors(config: Config, models: tuple[lgb.Booster, ...]) -> tuple[Predictor, ...]:
+    from recsys_tasks.ranking.compile import predictor
+
     return tuple(predictor(model, config.resources.threads) for model in models)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 import pytest
 
-from recsys_tasks.ranking.trees import BLOCK_ROWS, Compiled, Plain, compiled, predictor
+from recsys_tasks.ranking.compile import Plain, compiled, predictor
+from recsys_tasks.ranking.trees import BLOCK_ROWS, Compiled
 
 ROWS, COLUMNS = 3000, 9
 
@@ -89,3 +91,11 @@ def test_categories_are_left_to_lightgbm() -> None:
 
 def test_the_usual_model_is_compiled() -> None:
     assert isinstance(predictor(trained(), 1), Compiled)
+
+
+def test_arrays_come_back_from_their_file(tmp_path: Path) -> None:
+    fast = compiled(trained())
+    assert fast is not None
+    fast.save(tmp_path / "m.npz")
+    X = rows(np.random.default_rng(3), 50, 0.2)
+    np.testing.assert_array_equal(Compiled.load(tmp_path / "m.npz").predict(X), fast.predict(X))
