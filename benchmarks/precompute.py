@@ -67,7 +67,7 @@ def main() -> None:
     finally:
         if arguments.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
-    report.publish("precompute", rows, seed=1, date=datetime.now(UTC).date().isoformat())  # noqa: TID251
+    report.publish("precompute", rows, seed=1, date=datetime.now(UTC).date().isoformat(), by_size=True)  # noqa: TID251
 
 
 def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:

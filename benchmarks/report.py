@@ -59,15 +59,17 @@ def environment(seed: int, date: str) -> dict[str, object]:
     }
 
 
-def publish(name: str, rows: list[Row], seed: int, date: str) -> Path:
-    """Print the means as a table and write everything as JSON."""
+def publish(name: str, rows: list[Row], seed: int, date: str, by_size: bool = False) -> Path:
+    """Print the means as a table, or with a column for each size, and write everything as JSON."""
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / f"{name}.json"
     path.write_text(json.dumps([*(asdict(r) for r in rows), environment(seed, date)], indent=1))
     frame = pd.DataFrame([asdict(r) for r in rows if r.window == "mean"])
     for (dataset, protocol), part in frame.groupby(["dataset", "protocol"], sort=False):
-        table = part.pivot_table(index="system", columns="metric", values="value", sort=False)
-        print(f"\n{dataset} · {protocol} · mean of the windows, {int(part['size'].max())} users in all")
+        index, columns = (["system", "metric", "unit"], "size") if by_size else ("system", "metric")
+        table = part.pivot_table(index=index, columns=columns, values="value", sort=False)
+        over = "by users" if by_size else f"mean of the windows, {int(part['size'].max())} users in all"
+        print(f"\n{dataset} · {protocol} · {over}")
         print(table.round(4).to_string(na_rep="–"))
     print(f"\nwritten: {path}")
     return path
