@@ -130,11 +130,11 @@ def _floors(inputs: RankingInputs, ranker: Ranker, users: np.ndarray) -> dict[st
         "search": _search_alone(inputs, users),
         "other generators": _neighbours_alone(inputs, users),
         "fusion": _votes_alone(inputs, candidates),
-        "columns": _columns_alone(inputs, ranker, users, candidates.items, survivors),
+        "columns": _columns_alone(inputs, ranker, users, candidates, survivors),
         "trees": _trees_alone(ranker, len(users), candidates.items.shape[1], survivors),
         "light cut": _sort_alone((len(users), candidates.items.shape[1]), np.float32),
         "reasons": _reasons_alone(inputs, users, candidates.items),
-        "rules and the rest": _sort_alone((len(users), survivors), np.float32),
+        "rules and the rest": _rules_alone(len(users), survivors),
         "rows": _bytes_alone(len(users)),
     }
     return {name: _least(alone, len(users)) for name, alone in work.items()}
@@ -160,14 +160,40 @@ def _search_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], obje
 
 
 def _neighbours_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], object]:
-    """Adding the neighbours of each user's items up, and sorting as many sums as there are."""
+    """Adding the neighbours of each user's items up, sorting as many sums, and the fresh items' content products."""
     tables = inputs.source.tables  # type: ignore[attr-defined]
     newest = inputs.source.newest_items(users)
     sums = np.zeros(tables.n_items, np.float32)
     neighbours, strengths = np.asarray(tables.neighbour_items), np.asarray(tables.neighbour_scores)
     touched = int(np.mean([len(np.unique(neighbours[row[row >= 0]])) for row in newest[:64]]))
     sort = _sort_alone((len(users), touched), np.uint64)
-    return lambda: (_add_up(newest, neighbours, strengths, sums), sort())
+    fresh = np.broadcast_to(np.asarray(tables.fresh_items), (len(users), len(tables.fresh_items)))
+    content = _content_alone(inputs, fresh, 1)
+    return lambda: (_add_up(newest, neighbours, strengths, sums), sort(), content())
+
+
+def _content_alone(inputs: RankingInputs, items: np.ndarray, profiles: int) -> Callable[[], object]:
+    """The products of each item's content with some profiles of its user."""
+    words = inputs.content
+    if words is None:
+        return lambda: None
+    parts = (np.asarray(words.data), np.asarray(words.indices), np.asarray(words.indptr))
+    profile, out = np.zeros((words.shape[1], profiles), np.float32), np.zeros((*items.shape, profiles), np.float32)
+    chosen = np.ascontiguousarray(items)
+    return lambda: _along(chosen, *parts, profile, out)
+
+
+@numba.njit
+def _along(
+    items: np.ndarray, values: np.ndarray, columns: np.ndarray, starts: np.ndarray, profile: np.ndarray, out: np.ndarray
+) -> None:
+    for row in range(items.shape[0]):
+        for at in range(items.shape[1]):
+            for p in range(profile.shape[1]):
+                total = np.float32(0.0)
+                for place in range(starts[items[row, at]], starts[items[row, at] + 1]):
+                    total += values[place] * profile[columns[place], p]
+                out[row, at, p] = total
 
 
 @numba.njit
@@ -207,9 +233,11 @@ def _sort_alone(shape: tuple[int, ...], kind: type) -> Callable[[], object]:
 
 
 def _columns_alone(
-    inputs: RankingInputs, ranker: Ranker, users: np.ndarray, items: np.ndarray, survivors: int
+    inputs: RankingInputs, ranker: Ranker, users: np.ndarray, candidates: Candidates, survivors: int
 ) -> Callable[[], object]:
-    """Reading each candidate's feature row and vector, the products with user and history, writing both matrices."""
+    """Reading what is known of each candidate (its feature row, its vector, its place in each list, whether it is one
+    of the user's own), the products with user, history and content, and writing both matrices."""
+    items = candidates.items
     flat = np.maximum(items, 0)
     table, vectors = np.asarray(inputs.tables.item), np.asarray(inputs.embeddings.item_vectors)
     queries, _ = inputs.user_vectors(users)
@@ -218,15 +246,29 @@ def _columns_alone(
     light = np.ones((flat.size, len(ranker.light_names)), np.float32)
     heavy = np.ones((len(users) * survivors, len(ranker.heavy_names)), np.float32)
     sort = _sort_alone(items.shape, np.float32)
+    content = _content_alone(inputs, flat[:, :survivors], 2)
+    own = np.zeros(items.shape, bool)
 
     def work() -> object:
         rows = table.take(flat, axis=0)
+        lists = candidates.ranks.astype(np.float32), candidates.scores.copy()
         near = vectors.take(flat, axis=0)
         past = vectors.take(np.maximum(newest[:, :known], 0), axis=0)
         scores = np.matmul(near, queries[:, :, None]), np.matmul(near[:, :survivors], past.transpose(0, 2, 1))
-        return rows, scores, light.copy(), heavy.copy(), sort()
+        return rows, lists, scores, _among(items, newest, own), content(), light.copy(), heavy.copy(), sort()
 
     return work
+
+
+@numba.njit
+def _among(items: np.ndarray, newest: np.ndarray, own: np.ndarray) -> None:
+    """Whether each item is one of its row's newest."""
+    for row in range(len(items)):
+        for past in newest[row]:
+            if past < 0:
+                break
+            for at in range(items.shape[1]):
+                own[row, at] |= items[row, at] == past
 
 
 def _trees_alone(ranker: Ranker, users: int, candidates: int, survivors: int) -> Callable[[], object]:
@@ -266,10 +308,25 @@ def _compare(
 
 
 def _reasons_alone(inputs: RankingInputs, users: np.ndarray, items: np.ndarray) -> Callable[[], object]:
-    """Comparing each shown item with the history."""
+    """Comparing each shown item with the history, and the products that find the nearest of it."""
     newest = inputs.source.newest_items(users)
-    shown = items[:, : CONFIG.serving.k + CONFIG.serving.spares]
-    return lambda: (shown[:, :, None] == newest[:, None, :]).any(axis=2)
+    shown = np.maximum(items[:, : CONFIG.serving.k + CONFIG.serving.spares], 0)
+    own, vectors = np.zeros(shown.shape, bool), np.asarray(inputs.embeddings.item_vectors)
+    known = int(np.median((newest >= 0).sum(axis=1)))
+
+    def work() -> object:
+        past = vectors.take(np.maximum(newest[:, :known], 0), axis=0)
+        return _among(shown, newest, own), np.matmul(vectors.take(shown, axis=0), past.transpose(0, 2, 1)).argmax(2)
+
+    return work
+
+
+def _rules_alone(users: int, survivors: int) -> Callable[[], object]:
+    """Sorting the survivors, and writing every array of the lists once."""
+    sort = _sort_alone((users, survivors), np.float32)
+    width = CONFIG.serving.k + CONFIG.serving.spares
+    lists = [np.zeros((users, width), kind) for kind in ("i4", "f4", "i2", "i1", "i4", "i2", "f4")]
+    return lambda: (sort(), [values.copy() for values in lists])
 
 
 def _bytes_alone(users: int) -> Callable[[], object]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import dot, kernel
+from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, rising
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
@@ -31,11 +32,13 @@ def by_key(table: Floats, keys: Keys, out: Floats) -> None:
 
 
 @kernel
-def copied(known: Floats, rows: Longs, columns: Longs, out: Floats) -> None:
-    """`known[rows]`, its column `columns[c, 0]` as column `columns[c, 1]`."""
+def copied(known: Floats, rows: Longs, runs: Longs, out: Floats) -> None:
+    """`known[rows]`: of each run (from, to, width), columns [from, from + width) as columns [to, to + width)."""
     for r in range(len(rows)):
-        for c in range(len(columns)):
-            out[r, columns[c, 1]] = known[rows[r], columns[c, 0]]
+        source = rows[r]
+        for at in range(len(runs)):
+            for c in range(runs[at, 2]):
+                out[r, runs[at, 1] + c] = known[source, runs[at, 0] + c]
 
 
 @kernel
@@ -66,24 +69,37 @@ def dots(users: Floats, known: npt.NDArray[np.bool_], items: Keys, place: Places
             out[u, c] = dot(users, u, vectors, at) if known[u] and at >= 0 else np.nan
 
 
-@kernel
 def standing(scores: Floats, absent: int, ranks: Floats, standard: Floats) -> None:
     """Per row of `scores [n, c]` (NaN: unknown): its rank, ties by column, and its distance from the mean."""
+    cells = np.empty(scores.shape, np.uint64)
+    _by_column(scores, scores.view(np.uint32), cells)
+    cells.sort(axis=1)
+    _stand(scores, cells, absent, ranks, standard)
+
+
+@kernel
+def _by_column(scores: Floats, bits: Bits, cells: Cells) -> None:
+    for u in range(len(scores)):
+        for c in range(scores.shape[1]):
+            known = not np.isnan(scores[u, c])
+            cells[u, c] = (np.uint64(~rising(bits[u, c])) << np.uint64(32)) | np.uint64(c) if known else NOTHING
+
+
+@kernel
+def _stand(scores: Floats, cells: Cells, absent: int, ranks: Floats, standard: Floats) -> None:
     width = scores.shape[1]
     for u in range(len(scores)):
         count, total = 0, 0.0
-        for c in range(width):
-            if not np.isnan(scores[u, c]):
-                count += 1
-                total += scores[u, c]
+        while count < width and cells[u, count] != NOTHING:
+            column = np.int64(cells[u, count] & np.uint64(0xFFFF_FFFF))
+            ranks[u, column] = count
+            total += scores[u, column]
+            count += 1
         mean, squares = total / max(count, 1), 0.0
         for c in range(width):
             if not np.isnan(scores[u, c]):
                 squares += (scores[u, c] - mean) ** 2
         deviation = np.sqrt(squares / max(count, 1))
-        order = np.argsort(-scores[u], kind="mergesort")  # NaN last
-        for rank in range(width):
-            ranks[u, order[rank]] = rank
         for c in range(width):
             if np.isnan(scores[u, c]):
                 ranks[u, c] = absent

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
-from recsys_tasks.retrieval.select import Bits, Cells, Floats, first_sorted, rising
+from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, Floats, rising, sorted_rows
 
 Longs = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.floating[Any]]
@@ -28,37 +28,47 @@ def in_order(scores: Scores, items: Keys) -> Longs:
 
 def best(scores: Scores, items: Keys, limit: int) -> npt.NDArray[np.bool_]:
     """`[n, c]`: the first `limit` of each row in that order."""
-    order = _ordered(scores, items, limit)
-    keep = np.zeros((len(scores), scores.shape[1] + 1), bool)  # pads mark the column too many
-    np.put_along_axis(keep, order, True, axis=1)
-    return keep[:, :-1]
+    cells = _cells(scores, items)
+    if limit >= cells.shape[1]:
+        return np.asarray(cells != NOTHING)
+    last = np.partition(cells, limit - 1, axis=1)[:, limit - 1 : limit]
+    return np.asarray((cells <= last) & (cells != NOTHING))
 
 
 def _ordered(scores: Scores, items: Keys, limit: int) -> Longs:
+    cells = _cells(scores, items)
+    wide = int((cells != NOTHING).sum(axis=1).max(initial=0))
+    order: Longs = np.full((len(cells), min(limit, wide)), -1, np.int64)
+    if order.size:
+        column = np.empty(int(items.max(initial=0)) + 1, np.int32)
+        _columns_of(sorted_rows(cells, order.shape[1]), items, column, order)
+    return order
+
+
+def _cells(scores: Scores, items: Keys) -> Cells:
+    """`[n, c]` cells that sort as the entries do."""
     narrow = np.ascontiguousarray(scores, np.float32)
-    order: Longs = np.full((len(narrow), min(limit, narrow.shape[1])), -1, np.int64)
-    cells = np.empty(narrow.shape[1], np.uint64)
-    column = np.empty(int(items.max(initial=0)) + 1, np.int32)
-    width = _order_rows(narrow, narrow.view(np.uint32), items, cells, column, order)
-    return order[:, :width]
+    cells = np.empty(narrow.shape, np.uint64)
+    _pack(narrow, narrow.view(np.uint32), items, cells)
+    return cells
 
 
 @kernel
-def _order_rows(
-    scores: Floats, bits: Bits, items: Keys, cells: Cells, column: npt.NDArray[np.int32], order: Longs
-) -> int:
-    """Fill each row of `order` as far as it goes; returns the longest row's length."""
-    longest = 0
+def _pack(scores: Floats, bits: Bits, items: Keys, cells: Cells) -> None:
     for row in range(len(scores)):
-        count = 0
         for c in range(scores.shape[1]):
+            cells[row, c] = NOTHING
             if scores[row, c] > -np.inf:
-                item = items[row, c]
-                cells[count] = (np.uint64(~rising(bits[row, c])) << np.uint64(32)) | np.uint64(item)
-                column[item] = c
-                count += 1
-        kept = first_sorted(cells, count, order.shape[1])
-        for place in range(kept):
-            order[row, place] = column[np.int64(cells[place] & np.uint64(0xFFFF_FFFF))]
-        longest = max(longest, kept)
-    return longest
+                cells[row, c] = (np.uint64(~rising(bits[row, c])) << np.uint64(32)) | np.uint64(items[row, c])
+
+
+@kernel
+def _columns_of(cells: Cells, items: Keys, column: npt.NDArray[np.int32], order: Longs) -> None:
+    for row in range(len(cells)):
+        for c in range(items.shape[1]):
+            if items[row, c] >= 0:
+                column[items[row, c]] = c
+        for place in range(cells.shape[1]):
+            if cells[row, place] == NOTHING:
+                break
+            order[row, place] = column[np.int64(cells[row, place] & np.uint64(0xFFFF_FFFF))]

@@ -91,7 +91,7 @@ def feature_matrix(
     if known is not None:
         shared = [(at, place[name]) for at, name in enumerate(known.names) if name in place]
         kept = np.flatnonzero(np.ones(len(known.X), bool) if keep is None else keep[block.there])
-        _columns.copied(known.X, kept, np.array(shared, np.int64).reshape(-1, 2), X)
+        _columns.copied(known.X, kept, _runs(shared), X)
         found.update(name for name in known.names if name in place)
     for group in _GROUPS.values():
         offered = [(at, name) for at, name in enumerate(group.names(block.inputs)) if name in place]
@@ -100,6 +100,17 @@ def feature_matrix(
             found.update(name for _, name in offered)
     _all_found(wanted, found, block.inputs)
     return FeatureMatrix(wanted, X, row, column)
+
+
+def _runs(pairs: Sequence[tuple[int, int]]) -> Ints:
+    """Neighbouring (from, to) columns as (from, to, width), `[runs, 3]`."""
+    runs: list[list[int]] = []
+    for source, target in pairs:
+        if runs and (source, target) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]):
+            runs[-1][2] += 1
+        else:
+            runs.append([source, target, 1])
+    return np.array(runs, np.int64).reshape(-1, 3)
 
 
 def _fill(group: _Group, rows: _Rows, target: list[int], chosen: list[int], X: Floats) -> None:

@@ -167,7 +167,7 @@ class Recommender:
             return feature_matrix(block, ranker.heavy_names)
         light = feature_matrix(block, ranker.light_names)
         scores: Floats = np.full(block.there.shape, -np.inf)
-        scores[light.user_row, light.column] = ranker.cut_scores(light.X)
+        scores[block.there] = ranker.cut_scores(light.X)
         keep = best(scores, block.candidates.items, self._config.ranker.light_survivors)
         return feature_matrix(block, ranker.heavy_names, keep, light)
 

@@ -176,12 +176,11 @@ def _explored(entries: _Entries, fresh: Bools, users: Keys, rules: Rules) -> tup
 def _cut(entries: _Entries, propensity: npt.NDArray[np.float32], k: int) -> Reranked:
     """The first k, with pads where a list is shorter."""
     width = min(k, entries.items.shape[1])
-    there = np.zeros((len(entries.items), k), bool)
-    there[:, :width] = entries.kind[:, :width] < OUT
+    there = entries.kind[:, :width] < OUT
 
     def first(values: npt.NDArray[Any], pad: float, dtype: Any) -> npt.NDArray[Any]:
-        out: npt.NDArray[Any] = np.full(there.shape, pad, dtype)
-        out[there] = values[:, :width][there[:, :width]]
+        out: npt.NDArray[Any] = np.full((len(there), k), pad, dtype)
+        np.copyto(out[:, :width], values[:, :width], where=there, casting="unsafe")
         return out
 
     return Reranked(

@@ -64,10 +64,12 @@ def covisited(
     sum_bits: Bits,
     touched: Keys,
     cells: Cells,
-    items: Keys,
-    bits: Bits,
-) -> None:
-    """Items by what goes with the user's `newest` items, each weighing `decay[its step]`; `sums [n_items]`: all 0."""
+) -> int:
+    """What goes with the user's `newest` items, each weighing `decay[its step]`, as cells; returns how wide they are.
+
+    `sums [n_items]`: all 0; `cells [n, w]` come empty.
+    """
+    widest = 0
     for row in range(len(offsets) - 1):
         start, stop, count = offsets[row], offsets[row + 1], 0
         for at in range(start, min(stop, start + newest)):
@@ -79,26 +81,24 @@ def covisited(
         kept = 0
         for at in range(count):
             item = touched[at]
-            if sums[item] > 0:
-                cells[kept] = packed(sum_bits[item], item)
+            if sums[item] > 0:  # not barred, and not here before
+                cells[row, kept] = packed(sum_bits[item], item)
                 kept += 1
-            sums[item] = 0
-        unpack(cells, first_sorted(cells, kept, items.shape[1]), items[row], bits[row])
+                sums[item] = 0
+        widest = max(widest, kept)
+    return widest
 
 
 @kernel
 def _add(items: Keys, strengths: Floats, weight: np.float32, sums: Floats, touched: Keys, count: int) -> int:
-    """Add one item's neighbours; returns how many items are touched by now."""
+    """Add one item's neighbours to the sums and to what is touched, again and again; returns how many that makes."""
     for column in range(len(items)):
         item = items[column]
         if item < 0:
             break
-        gain = weight * strengths[column]
-        if gain > 0:
-            if sums[item] == 0:
-                touched[count] = item
-                count += 1
-            sums[item] += gain
+        sums[item] += weight * strengths[column]
+        touched[count] = item
+        count += 1
     return count
 
 
@@ -143,12 +143,10 @@ def fresh_items(
     alike: Floats,
     alike_bits: Bits,
     cells: Cells,
-    items: Keys,
-    bits: Bits,
 ) -> None:
-    """New items by the cosine of their content with that of the user's `newest` items, plus `newness`.
+    """New items by the cosine of their content with that of the user's `newest` items, plus `newness`, as cells.
 
-    `content`, `columns`, `starts`: rows of unit length as CSR; `profile [v]`: all 0; `marked [n_items]`: all -1.
+    `cells [n, f]` come empty. `content`, `columns`, `starts`: rows of unit length as CSR; `profile [v]`: all 0; `marked [n_items]`: all -1.
     """
     for row in range(len(offsets) - 1):
         start, stop = offsets[row], offsets[row + 1]
@@ -167,11 +165,11 @@ def fresh_items(
             item = fresh[at]
             if exists[item] and marked[item] != row:
                 alike[at] = _along(item, content, columns, starts, profile) * scale + newness[at]
-                cells[count] = packed(alike_bits[at], item)
-                count += alike[at] > 0
+                if alike[at] > 0:
+                    cells[row, count] = packed(alike_bits[at], item)
+                    count += 1
         for at in range(start, last):
             _scale_into(own[at], np.float32(0.0), content, columns, starts, profile)
-        unpack(cells, first_sorted(cells, count, items.shape[1]), items[row], bits[row])
 
 
 @kernel

@@ -23,7 +23,7 @@ from recsys_tasks.retrieval._lists import Places, allowed, covisited, fresh_item
 from recsys_tasks.retrieval.fusion import Ranks, fuse_block
 from recsys_tasks.retrieval.generators import SPARE_PLACES, GeneratorTables, open_generators
 from recsys_tasks.retrieval.histories import STEP_DECAY, Histories
-from recsys_tasks.retrieval.select import Cells, Floats, Longs, member
+from recsys_tasks.retrieval.select import NOTHING, Cells, Floats, Longs, member, sorted_rows, unpack_rows
 from recsys_tasks.snapshot.dataset import Snapshot
 
 WEIGHTS = {
@@ -142,12 +142,14 @@ class _Block:
             return np.asarray(self.history.last >= since)
         return np.full(len(self.history.items), policy == "forbid")
 
+    def cells(self, width: int) -> Cells:
+        """A row of empty cells for each user."""
+        return np.full((len(self.users), width), NOTHING, np.uint64)
+
     @cached_property
-    def cells(self) -> Cells:
-        """Room for the entries of one row, whichever generator's."""
-        longest = int(np.diff(self.history.offsets).max(initial=0))
-        visited = min(longest, self.newest) * self.tables.neighbour_items.shape[1]
-        return np.empty(max(longest, visited, len(self.tables.fresh_items)), np.uint64)
+    def longest(self) -> int:
+        """Entries of the longest history."""
+        return int(np.diff(self.history.offsets).max(initial=0))
 
     def marked(self) -> Longs:
         """`[n_items]`: no item is marked yet."""
@@ -170,15 +172,17 @@ class _Block:
         sums: Floats = np.zeros(self.n_items, np.float32)
         history, tables = self.history, self.tables
         parts = (tables.neighbour_items, tables.neighbour_scores, sums, sums.view(np.uint32))
-        touched = np.empty(len(self.cells), np.int32)
+        visited = min(self.longest, self.newest) * tables.neighbour_items.shape[1]
         taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
-        covisited(*taste, *parts, touched, self.cells, items, scores.view(np.uint32))
+        cells = self.cells(min(visited, self.n_items))
+        width = covisited(*taste, *parts, np.empty(visited, np.int32), cells)
+        unpack_rows(sorted_rows(cells[:, :width], items.shape[1]), items, scores.view(np.uint32))
 
     def own_history(self, items: Keys, scores: Floats) -> None:
         history = self.history
         weights: Floats = np.maximum(history.weights, SMALLEST)
         mine = (history.offsets, history.items, self.barred, weights, weights.view(np.uint32), self.tables.exists)
-        own_items(*mine, self.cells, items, scores.view(np.uint32))
+        own_items(*mine, np.empty(self.longest, np.uint64), items, scores.view(np.uint32))
 
     def segment_popular(self, items: Keys, scores: Floats) -> None:
         inside = self.users < len(self.tables.segment)  # a key newer than the tables is a stranger
@@ -195,9 +199,10 @@ class _Block:
         profile: Floats = np.zeros(content.shape[1], np.float32)
         taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
         new = (tables.fresh_items, NEWNESS_WEIGHT * tables.fresh_newness, tables.exists)
-        bits = (alike.view(np.uint32), self.cells)
         words: tuple[Floats, Places, Places] = (content.data, content.indices, content.indptr)
-        fresh_items(*taste, *new, *words, profile, self.marked(), alike, *bits, items, scores.view(np.uint32))
+        cells = self.cells(len(alike))
+        fresh_items(*taste, *new, *words, profile, self.marked(), alike, alike.view(np.uint32), cells)
+        unpack_rows(sorted_rows(cells, items.shape[1]), items, scores.view(np.uint32))
 
     def _allowed(
         self, named: Keys, named_scores: Floats, which: Longs, rows: Longs | None, items: Keys, scores: Floats

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
-from recsys_tasks.kernels import kernel
-from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sorted, packed
+from recsys_tasks.kernels import kernel, sums
+from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, Floats, Longs, packed, sorted_rows
 
 RANK_OFFSET = 30.0
 """Cormack, Clarke and Büttcher (2009) use 60; a smaller offset trusts the first ranks more."""
 Ranks = npt.NDArray[np.int16]
 Doubles = npt.NDArray[np.float64]
+Slots = npt.NDArray[np.int32]
 
 
 def fuse(lists: Sequence[tuple[Keys, Floats]], weights: Sequence[float], c: int) -> tuple[Keys, Ranks, Floats]:
@@ -38,120 +39,127 @@ def fuse_block(
     best: Keys = np.full((n, c), -1, np.int32)
     ranks: Ranks = np.full((n, c, g), -1, np.int16)
     standard: Floats = np.zeros((n, c, g), np.float32)
-    totals: Floats = np.empty(width, np.float32)
-    scratch = (
-        np.full(n_items, -1, np.int32),
-        np.empty(width),
-        np.empty((width, g), np.int16),
-        np.empty(g),
-        np.empty(g),
-    )
-    cells = np.empty(width, np.uint64)
     worth = np.concatenate([w / (RANK_OFFSET + np.arange(q)) for w, q in zip(weights, np.diff(bounds), strict=True)])
-    _fuse(items, scores, bounds, worth, best, ranks, standard, totals, totals.view(np.uint32), *scratch, cells)
+    slot = np.full(n_items, -1, np.int32)
+    total: Floats = np.empty(width, np.float32)
+    cells = np.empty((n, width), np.uint64)
+    union = _vote(items, bounds, worth, slot, np.empty(width), total, total.view(np.uint32), cells)
+    _say(items, scores, bounds, sorted_rows(cells[:, :union], c), slot, best, ranks, standard)
     return best, ranks, standard
 
 
 @kernel
-def _fuse(
+def _vote(
     items: Keys,
-    scores: Floats,
     bounds: Longs,
     worth: Doubles,
-    best: Keys,
-    ranks: Ranks,
-    standard: Floats,
-    totals: Floats,
-    total_bits: Bits,
-    slot: npt.NDArray[np.int32],
+    slot: Slots,
     votes: Doubles,
-    named: Ranks,
-    mean: Doubles,
-    deviation: Doubles,
+    total: Floats,
+    total_bits: Bits,
     cells: Cells,
-) -> None:
-    """`slot [n_items]` holds each item's place in the row's union, -1 elsewhere, and is so again at the end.
+) -> int:
+    """Each row's union as `cells [n, w]`, most votes first when sorted; returns how wide the widest is.
 
-    `worth`: what a place in each list is worth, list after list.
+    `slot [n_items]`: an item's place in the row's union, -1 elsewhere, and so again at the end. `worth`: what a place
+    in each list is worth, list after list.
     """
+    widest = 0
     for row in range(len(items)):
         union = 0
         for g in range(len(bounds) - 1):
-            start, stop = bounds[g], bounds[g + 1]
-            mean[g], deviation[g] = _moments(items[row, start:stop], scores[row, start:stop])
-            for rank in range(stop - start):
-                item = items[row, start + rank]
+            for at in range(bounds[g], bounds[g + 1]):
+                item = items[row, at]
                 if item < 0:
-                    continue
-                at = slot[item]
-                if at < 0:
-                    at = slot[item] = union
-                    votes[at] = 0.0
-                    named[at] = -1
+                    break  # only pads follow
+                place = slot[item]
+                if place < 0:
+                    place = slot[item] = union
+                    votes[union] = 0.0
+                    cells[row, union] = np.uint64(item)
                     union += 1
-                votes[at] += worth[bounds[g] + rank]
-                named[at, g] = rank
-        _choose(items[row], slot, votes, totals, total_bits, cells, union, best[row])
-        for place in range(best.shape[1]):
-            if best[row, place] < 0:
-                break
-            at = slot[best[row, place]]
-            _say(named[at], scores[row], bounds, mean, deviation, ranks[row, place], standard[row, place])
-        for at in range(items.shape[1]):
-            if items[row, at] >= 0:
-                slot[items[row, at]] = -1
+                votes[place] += worth[at]
+        for place in range(union):
+            total[place] = votes[place]
+            item = np.int32(cells[row, place])
+            cells[row, place] = packed(total_bits[place], item)
+            slot[item] = -1
+        cells[row, union:] = NOTHING
+        widest = max(widest, union)
+    return widest
 
 
 @kernel
 def _say(
-    named: Ranks, scores: Floats, bounds: Longs, mean: Doubles, deviation: Doubles, ranks: Ranks, standard: Floats
-) -> None:
-    """Ranks and standardised scores of one item, by the generators that named it."""
-    for g in range(len(named)):
-        if named[g] >= 0:
-            ranks[g] = named[g]
-            if deviation[g] > 0:
-                standard[g] = (np.float64(scores[bounds[g] + named[g]]) - mean[g]) / deviation[g]
-
-
-@kernel
-def _choose(
     items: Keys,
-    slot: npt.NDArray[np.int32],
-    votes: Doubles,
-    totals: Floats,
-    total_bits: Bits,
-    cells: Cells,
-    union: int,
+    scores: Floats,
+    bounds: Longs,
+    chosen: Cells,
+    slot: Slots,
     best: Keys,
+    ranks: Ranks,
+    standard: Floats,
 ) -> None:
-    """The items of the union with the most votes, ties by item key, into `best`."""
-    for at in range(union):
-        totals[at] = votes[at]
-    seen = 0
-    for place in range(len(items)):
-        item = items[place]
-        if item >= 0 and slot[item] == seen:  # items got their slots in this order
-            cells[seen] = packed(total_bits[seen], item)
-            seen += 1
-    for at in range(first_sorted(cells, union, len(best))):
-        best[at] = np.int32(cells[at] & np.uint64(0xFFFF_FFFF))
+    """The chosen items of each row, with rank and standardised score by each generator that named them.
+
+    `slot`: as in `_vote`, but of the chosen ones.
+    """
+    for row in range(len(items)):
+        for place in range(chosen.shape[1]):
+            if chosen[row, place] != NOTHING:
+                best[row, place] = np.int32(chosen[row, place] & np.uint64(0xFFFF_FFFF))
+                slot[best[row, place]] = place
+        for g in range(len(bounds) - 1):
+            start, stop = bounds[g], _end(items[row], bounds[g], bounds[g + 1])
+            mean, deviation = _moments(scores[row, start:stop])
+            for at in range(start, stop):
+                place = slot[items[row, at]]
+                if place >= 0:
+                    ranks[row, place, g] = at - start
+                    if deviation > 0:
+                        standard[row, place, g] = (np.float64(scores[row, at]) - mean) / deviation
+        for place in range(chosen.shape[1]):
+            if best[row, place] >= 0:
+                slot[best[row, place]] = -1
 
 
 @kernel
-def _moments(items: Keys, scores: Floats) -> tuple[float, float]:
-    """Mean and deviation of the scores of the items that are there; deviation 0 where all are equal."""
-    count, total, largest = 0, 0.0, 0.0
-    for at in range(len(items)):
-        if items[at] >= 0:
-            count += 1
-            total += scores[at]
-            largest = max(largest, abs(np.float64(scores[at])))
-    if count == 0:
+def _end(items: Keys, start: int, stop: int) -> int:
+    """Where the pads of a list begin."""
+    while stop > start and items[stop - 1] < 0:
+        stop -= 1
+    return stop
+
+
+@kernel
+def _moments(scores: Floats) -> tuple[float, float]:
+    """Mean and deviation; deviation 0 where all are equal."""
+    if len(scores) == 0:
         return 0.0, 0.0
-    mean, squares = total / count, 0.0
-    for at in range(len(items)):
-        if items[at] >= 0:
-            squares += (scores[at] - mean) ** 2
-    deviation = np.sqrt(squares / count)
-    return mean, deviation if deviation > 1e-6 * largest else 0.0
+    mean = _total(scores) / len(scores)
+    deviation = np.sqrt(_squares(scores, mean) / len(scores))
+    return mean, deviation if deviation > 1e-6 * _largest(scores) else 0.0
+
+
+@sums
+def _total(scores: Floats) -> float:
+    total = 0.0
+    for at in range(len(scores)):
+        total += scores[at]
+    return total
+
+
+@sums
+def _squares(scores: Floats, mean: float) -> float:
+    total = 0.0
+    for at in range(len(scores)):
+        total += (scores[at] - mean) ** 2
+    return total
+
+
+@kernel
+def _largest(scores: Floats) -> float:
+    largest = np.float32(0.0)
+    for at in range(len(scores)):
+        largest = max(largest, abs(scores[at]))
+    return np.float64(largest)

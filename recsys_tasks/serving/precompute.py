@@ -109,21 +109,24 @@ def blocks(users: Keys, block_users: int) -> Iterator[Keys]:
 def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> pa.Table:
     """Ranked lists as schema.LISTS rows, sorted by user key; a row below k items says why."""
     order = np.argsort(ranked.users, kind="stable")
-    items = ranked.items[order, : k + spares]
-    present = items >= 0
+    if (order == np.arange(len(order))).all():
+        order = slice(None)  # no copy
+    present = ranked.items[order, : k + spares] >= 0
     lengths = present.sum(axis=1)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    full = bool(present.all())
 
     def column(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
-        kept = values[order, : k + spares][present]
-        return pa.ListArray.from_arrays(offsets, pa.array(kept.astype(kind.to_pandas_dtype()), kind))
+        kept = values[order, : k + spares]
+        kept = kept.ravel() if full else kept[present]
+        return pa.ListArray.from_arrays(offsets, pa.array(kept.astype(kind.to_pandas_dtype(), copy=False), kind))
 
     propensities = getattr(ranked, "propensities", None)
     if propensities is None:
         propensities = np.ones(ranked.items.shape, np.float32)
     columns = {
         "user_key": pa.array(ranked.users[order], pa.int32()),
-        "variant": pa.repeat(pa.scalar(variant), len(order)),
+        "variant": pa.repeat(pa.scalar(variant), len(lengths)),
         "rung": pa.array(ranked.rung[order], pa.int8()),
         "items": column(ranked.items, pa.int32()),
         "scores": column(ranked.scores, pa.float32()),
@@ -132,7 +135,7 @@ def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> 
         "reason_items": column(ranked.reason_items, pa.int32()),
         "ranks_before": column(ranked.ranks_before, pa.int16()),
         "propensities": column(propensities, pa.float32()),
-        "short_reason": pa.array(np.full(len(order), TOO_FEW), pa.string(), mask=lengths >= k),
+        "short_reason": pa.array(np.full(len(lengths), TOO_FEW), pa.string(), mask=lengths >= k),
     }
     return pa.table(columns, schema=schema.LISTS.schema)
 
