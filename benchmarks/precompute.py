@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,10 @@ import psutil
 import sqlalchemy as sa
 
 from benchmarks import report
+from benchmarks.cookbook import best_of
 from benchmarks.crowd import AS_OF, ITEMS, SETTINGS, reopen
 from benchmarks.peer_two_stage import PEERS_PYTHON, export
+from benchmarks.queries import queries
 from benchmarks.readers import latencies
 from benchmarks.steps import measured_steps
 from recsys_tasks.clock import Cutoffs
@@ -78,10 +80,12 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
             runs = [_night(crowd, release, urls, run) for run in range(1 if size >= 1_000_000 else arguments.runs)]
             yield from _figures(size, runs)
             if size == max(arguments.sizes):
-                steps = measured_steps(crowd, release, urls, runs[-1].publication)
+                checks = runs[-1].seconds["checks and seal"]
+                steps = measured_steps(crowd, release, urls, runs[-1].publication, checks, PROCESSES)
                 yield from _row_of_steps(size, steps)
                 if not arguments.skip_readers:
                     yield from _readers(crowd, release, urls, size)
+                yield from _cookbook(urls, size, runs[-1])
         if not arguments.skip_peers and size == max(arguments.sizes):
             yield from _peers(folder, crowd, release, size, runs[-1].users / _published_seconds(runs[-1]))
 
@@ -108,6 +112,7 @@ class Night:
 
     publication: int
     users: int
+    as_of: date
     seconds: dict[str, float] = field(default_factory=dict)
     shards_mb: float = 0.0
     server_mb: float = 0.0
@@ -130,7 +135,7 @@ def _night(crowd: Path, release: tuple[Path, str], urls: dict[str, str], run: in
         AS_OF + timedelta(days=run), cutoffs, f"run-{run}-{time.time_ns()}", release[1], None, len(users), serving.k,
         serving.spares, serving.shards,
     )  # fmt: skip
-    night = Night(0, len(users))
+    night = Night(0, len(users), spec.as_of)
     publication = create_publication(engine, spec, NOW)
     night.publication = publication.id
     night.timed("dimensions", lambda: load_dimensions(engine, snapshot))
@@ -275,6 +280,18 @@ def _readers(crowd: Path, release: tuple[Path, str], urls: dict[str, str], size:
         print(f"  readers {phase}: p50 {median:.2f} ms, p99 {tail:.2f} ms ({answers} answers)", flush=True)
         yield _row(size, "nightshelf", f"recommend p50 {phase}", median, "ms")
         yield _row(size, "nightshelf", f"recommend p99 {phase}", tail, "ms")
+
+
+def _cookbook(urls: dict[str, str], size: int, night: Night) -> Iterator[report.Row]:
+    """The analysts' queries, asked as a reader: the slowest answer at its best of three."""
+    engine = create_engine(urls["recsys_reader"])
+    asked = queries(user="u1", item="i2", as_of=str(night.as_of))
+    with engine.connect() as connection:
+        seconds = {query.title: best_of(connection, query)[2] for query in asked}
+    engine.dispose()
+    slowest = max(seconds, key=lambda title: seconds[title])
+    print(f"  cookbook: {len(asked)} queries, the slowest {seconds[slowest]:.2f} s ({slowest})", flush=True)
+    yield _row(size, "nightshelf", "cookbook's slowest query", seconds[slowest], "seconds")
 
 
 def _peers(folder: Path, crowd: Path, release: tuple[Path, str], size: int, ours: float) -> Iterator[report.Row]:

@@ -37,8 +37,8 @@ from recsys_tasks.retrieval.candidates import Candidates
 from recsys_tasks.retrieval.index import REORDER, ScannSearcher
 from recsys_tasks.serving import precompute
 from recsys_tasks.serving.load import load_lists
-from recsys_tasks.serving.publication import CheckLimits, PublicationSpec
-from recsys_tasks.serving.publish import create_publication, finish
+from recsys_tasks.serving.publication import PublicationSpec
+from recsys_tasks.serving.publish import create_publication
 from recsys_tasks.snapshot.dataset import open_snapshot
 
 USERS, REPEATS = 8192, 5
@@ -46,8 +46,13 @@ CONFIG = parse_config(SETTINGS)
 Steps = list[tuple[str, float, float]]
 
 
-def measured_steps(crowd: Path, release: tuple[Path, str], urls: dict[str, str], publication: int) -> Steps:
-    """(step, µs a user, floor in µs) for some users of a crowd; `publication`: a loaded one, whose rows are read."""
+def measured_steps(
+    crowd: Path, release: tuple[Path, str], urls: dict[str, str], publication: int, checks: float, cores: int
+) -> Steps:
+    """(step, µs a user and core, floor in µs) for some users of a crowd.
+
+    `publication`: of the whole crowd; its checks and seal took `checks` seconds on all cores.
+    """
     inputs = reopen(crowd)
     snapshot = open_snapshot(CONFIG, Lake(crowd), AS_OF)
     ranker = Ranker.open(Lake(release[0]).require("release", release[1]), 1)
@@ -57,9 +62,11 @@ def measured_steps(crowd: Path, release: tuple[Path, str], urls: dict[str, str],
     with threadpool_limits(1, "blas"):
         times = _timed(recommender, blocks)
         floors = _floors(inputs, ranker, blocks[0])
-    loading = _loading(urls, publication, recommender, blocks)
-    times.update({name: measured for name, (measured, _) in loading.items()})
-    floors.update({name: floor for name, (_, floor) in loading.items()})
+    times["load"], floors["load"] = (s * 1e6 / len(users) for s in _loading(urls, publication, recommender, blocks))
+    everyone = len(np.load(crowd / "users.npy"))
+    times["checks and seal"], floors["checks and seal"] = (
+        seconds * cores * 1e6 / everyone for seconds in (checks, _counted(urls, publication))
+    )
     return [(name, times[name], floors.get(name, 0.0)) for name in times]
 
 
@@ -341,8 +348,8 @@ def _bytes_alone(users: int) -> Callable[[], object]:
 
 def _loading(
     urls: dict[str, str], publication: int, recommender: Recommender, blocks: list[np.ndarray]
-) -> dict[str, tuple[float, float]]:
-    """Loading and checking some lists; their floors: the server copying the same rows by itself, and reading them."""
+) -> tuple[float, float]:
+    """Seconds of loading some lists, and of the server taking their very bytes, ready made, by itself."""
     size = CONFIG.serving.k + CONFIG.serving.spares
     serving = CONFIG.serving
     lists = [precompute.lists_table(recommender.recommend(block, size), serving.k, serving.spares) for block in blocks]
@@ -354,25 +361,25 @@ def _loading(
     made = create_publication(engine, spec, time_now())
     started = time.perf_counter()
     load_lists(engine, made, iter(lists), 0)
-    loaded = time.perf_counter()
-    finish(engine, made, CheckLimits(0.0, 1.0, 1.0))
-    checked = time.perf_counter()
-    source = f"recsys.list_rows_{publication}"
-    copied = _copied(owner, source, made.id, lists)
-    with owner.connect() as connection:
-        begun = time.perf_counter()
-        connection.execute(sa.text("SELECT count(*), sum(cardinality(items)), sum(scores[1]) FROM recsys.copied_lists"))
-        connection.execute(sa.text("CREATE UNIQUE INDEX ON recsys.copied_lists (publication_id, user_key)"))
-        read = time.perf_counter() - begun
-        connection.execute(sa.text("DROP TABLE recsys.copied_lists"))
-        connection.commit()
+    loaded = time.perf_counter() - started
+    copied = _copied(owner, f"recsys.list_rows_{publication}", made.id, lists)
     engine.dispose()
     owner.dispose()
-    per_user = 1e6 / USERS
-    return {
-        "load": ((loaded - started) * per_user, copied * per_user),
-        "checks and seal": ((checked - loaded) * per_user, read * per_user),
-    }
+    return loaded, copied
+
+
+def _counted(urls: dict[str, str], publication: int) -> float:
+    """Seconds in which the server counts every entry of a publication once, by its plainest query."""
+    engine = create_engine(urls["recsys_owner"])
+    count = f"SELECT unnest(items) AS item, count(*) FROM recsys.list_rows_{publication} GROUP BY 1"
+    with engine.connect() as connection:
+        connection.execute(sa.text("SET jit = off"))
+        connection.execute(sa.text("SET work_mem = '64MB'"))
+        started = time.perf_counter()
+        connection.execute(sa.text(f"SELECT count(*) FROM ({count}) AS counted"))
+        counted = time.perf_counter() - started
+    engine.dispose()
+    return counted
 
 
 def _copied(engine: sa.engine.Engine, like: str, publication: int, lists: list[pa.Table]) -> float:
@@ -394,7 +401,10 @@ def _copied(engine: sa.engine.Engine, like: str, publication: int, lists: list[p
                 copy.write(piece)
             copy.write(b"\xff\xff")
         connection.commit()
-        return time.perf_counter() - started
+        copied = time.perf_counter() - started
+        connection.execute(sa.text("DROP TABLE recsys.copied_lists"))
+        connection.commit()
+        return copied
 
 
 def time_now() -> Any:

@@ -146,7 +146,8 @@ def fresh_items(
 ) -> None:
     """New items by the cosine of their content with that of the user's `newest` items, plus `newness`, as cells.
 
-    `cells [n, f]` come empty. `content`, `columns`, `starts`: rows of unit length as CSR; `profile [v]`: all 0; `marked [n_items]`: all -1.
+    `cells [n, f]` come empty. `content`, `columns`, `starts`: rows of unit length as CSR; `profile [v]`: all 0;
+    `marked [n_items]`: all -1.
     """
     for row in range(len(offsets) - 1):
         start, stop = offsets[row], offsets[row + 1]
