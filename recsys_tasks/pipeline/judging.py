@@ -29,10 +29,13 @@ from recsys_tasks.release.evaluate import (
     truth_between,
 )
 from recsys_tasks.release.gate import decide
+from recsys_tasks.release.generator_recall import generator_recall
 from recsys_tasks.serving.fallback import fallback_lists, segments
 from recsys_tasks.serving.precompute import active_users
 
 MAX_JUDGED_USERS = 50_000
+MAX_CANDIDATE_USERS = 10_000
+"""Users with a truth whose candidates are compared with it: a share of pairs is steady long before."""
 K = 10
 
 
@@ -58,6 +61,7 @@ def judge(night: Night) -> Outcome:
     else:
         night.registry.reject(challenger.key, who="gate", why=decision.paragraph, at=night.now)
     record_metrics(night.engine, night.as_of, "gate/challenger", ours.summary)
+    _record_generators(night, challenger)
     return Outcome(artifact, artifact.rows, _figures(decision, ours.summary))
 
 
@@ -175,6 +179,30 @@ def _lists(night: Night, judged: Judged, release: Artifact) -> tuple[npt.NDArray
         ranked = recommender.recommend(judged.users[block], k, eligible=None)
         lists[block], scores[block] = ranked.items, ranked.scores
     return lists, scores
+
+
+def _record_generators(night: Night, challenger: Artifact) -> None:
+    """Recall of each generator at the gate's cutoffs, and what it alone found: metrics of `gate/generator=…`."""
+    source = open_inputs(night, str(release_facts(challenger)["lineage"]), night.gate).source
+    truth = _some_truth(night)
+    size, c = night.config.serving.block_users, night.config.generators.max_candidates
+    blocks = (source.block(truth.users[at : at + size]) for at in range(0, len(truth.users), size))
+    for name, shares in generator_recall(blocks, truth).items():
+        values = {f"{metric}@{c}": share for metric, share in shares.items()}
+        record_metrics(night.engine, night.as_of, f"gate/generator={name}", values)
+
+
+def _some_truth(night: Night) -> Truth:
+    """What users known before E did in [E, as_of), of a sample when many did something."""
+    start, end = night.gate.history, start_of(night.as_of)
+    events = night.snapshot.events(before=night.as_of)
+    codes = sorted({code for o in night.config.objectives for code in night.config.objective_codes(o)})
+    window = events.between(start, end).of_kinds(codes)
+    users = np.intersect1d(events.before(start).user, window.user).astype(np.int32)
+    if len(users) > MAX_CANDIDATE_USERS:
+        rng = np.random.default_rng([night.config.resources.seed, night.as_of.toordinal(), 2])
+        users = np.sort(rng.choice(users, MAX_CANDIDATE_USERS, replace=False))
+    return truth_between(events, codes, start, end, users)
 
 
 def _evaluate(

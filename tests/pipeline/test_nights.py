@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from recsys_tasks.errors import ValidationFailed
 from recsys_tasks.pipeline import Night, StageResult, run_all, run_on
+from recsys_tasks.schema import SOURCES
 from recsys_tasks.sources.shop import Shop
 from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, running_shop
 
@@ -69,6 +70,17 @@ def test_the_gate_decided_in_words_and_the_registry_agrees(nights: tuple[Night, 
     promoted = decisions.loc[decisions["verdict"] == "promote", "challenger"].tolist()
     assert second.registry.champion() == (promoted[-1] if promoted else None)
     assert one["judge"].figures["ndcg@10"] < 0.9  # a perfect score would be a leak
+
+
+def test_every_generator_is_measured_on_the_gate_window(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+    _, second, *_ = nights
+    query = "SELECT scope, name, value FROM recsys.metrics WHERE scope LIKE 'gate/generator=%' AND as_of = :day"
+    found = rows(second, query, day=SECOND_NIGHT).pivot(index="scope", columns="name", values="value")
+    assert set(found.index) == {f"gate/generator={name}" for name in ("union", *SOURCES)}
+    assert set(found.columns) == {"recall@300", "unique@300"}
+    union = found.loc["gate/generator=union", "recall@300"]
+    assert 0.3 < union <= 1.0 and (found["recall@300"] <= union).all()
+    assert (found["unique@300"] <= found["recall@300"]).all() and found["recall@300"].gt(0).sum() >= 4
 
 
 def test_an_unknown_user_gets_the_fallback(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
