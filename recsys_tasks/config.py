@@ -276,10 +276,10 @@ class IndexConfig(Section):
     """Catalogues with fewer items than this are searched exactly."""
     recall_k: PositiveInt = 100
     """Recall is measured among this many neighbours."""
-    recall_floor: Share = 0.95
-    """Below this recall against exact search, exact search serves."""
+    recall_floor: Share = 0.98
+    """An index below this recall against exact search is built finer; below it still, exact search serves."""
     sample_users: PositiveInt = 1000
-    """Users whose neighbours are compared with exact search."""
+    """Users whose neighbours an index is tuned on, and as many others that its recall is measured on."""
 
 
 class GeneratorsConfig(Section):

@@ -121,7 +121,23 @@ def build_index(night: Night) -> Outcome:
 
     served = served_lineage(night)
     built = build(night.snapshot, embeddings_at(night, served, night.tonight), night.as_of.isoformat())
+    tell_of_recall(night, built)
     return Outcome(built, built.rows, {k: v for k, v in built.facts.items() if isinstance(v, str | int | float | bool)})
+
+
+def tell_of_recall(night: Night, index: Artifact) -> None:
+    """On-call hears when every index fell short and exact search serves: right, but slow on a large catalogue."""
+    if not index.facts["below_floor"]:
+        return
+    from recsys_tasks.monitoring.alarm import Alarm
+    from recsys_tasks.pipeline.alarming import raise_alarm
+
+    k, floor, reached = index.facts["recall_k"], index.facts["recall_floor"], index.facts["best_recall"]
+    words = (
+        f"no index over {index.rows:,} items reaches its recall floor, so exact search serves: lists are right, slower"
+    )
+    alarm = Alarm("index_recall", f"index recall@{k}", floor, reached, words)
+    raise_alarm(night, alarm, "look at the index artifact's recall.json; lower index.recall_floor if that is enough")
 
 
 def served_lineage(night: Night) -> str:
