@@ -282,6 +282,13 @@ class IndexConfig(Section):
     """Users whose neighbours an index is tuned on, and as many others that its recall is measured on."""
 
 
+class EmbeddingsConfig(Section):
+    """Item and user vectors for use elsewhere."""
+
+    publish: bool = False
+    """Load tonight's vectors into PostgreSQL with HNSW indexes; needs the extension vector (pgvector) there."""
+
+
 class GeneratorsConfig(Section):
     """Candidates asked of each generator, a user; 0 switches one off."""
 
@@ -483,6 +490,8 @@ class Config(Section):
     """The retrieval model."""
     index: IndexConfig = IndexConfig()
     """The index."""
+    embeddings: EmbeddingsConfig = EmbeddingsConfig()
+    """Vectors to use elsewhere."""
     generators: GeneratorsConfig = GeneratorsConfig()
     """Candidate quotas."""
     ranker: RankerConfig = RankerConfig()

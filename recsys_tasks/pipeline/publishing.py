@@ -71,6 +71,8 @@ def prepare_publication(night: Night) -> Outcome:
     publication = create_publication(night.engine, spec, night.now)
     if publication.needs_rows:
         _load_common(night, publication, embeddings, index)
+    if night.config.embeddings.publish:
+        _publish_vectors(night, tower.artifact.key, embeddings)
     plan = Plan(
         publication.id,
         publication.token,
@@ -82,6 +84,19 @@ def prepare_publication(night: Night) -> Outcome:
     )
     figures = {"publication": publication.id, "release": spec.release, "tower": spec.tower_version}
     return Outcome(_write_plan(night, plan, users), len(users), figures)
+
+
+def _publish_vectors(night: Night, tower: str, embeddings: Embeddings) -> None:
+    """Tonight's vectors, by night: a hold or a rollback of the lists does not touch them."""
+    from recsys_tasks.serving.vectors import VectorSet, publish_vectors
+
+    made = embeddings
+    content = made.artifact.content
+    load_dimensions(night.engine, night.snapshot)
+    vectors = VectorSet(
+        night.as_of, tower, content, made.item_keys, made.item_vectors, made.user_keys, made.user_vectors
+    )
+    publish_vectors(night.engine, vectors, night.now)
 
 
 def _champion(night: Night) -> Artifact | None:

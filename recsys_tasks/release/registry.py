@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -164,6 +165,14 @@ class Registry:
         self._audit.append_decision(decision, at)
         tags = {"verdict": decision.verdict, "champion": decision.champion or "", "paragraph": decision.paragraph}
         self._store.log(f"{decision.challenger} {decision.as_of}", at, measured, tags)
+
+    def record_tower(self, version: str, at: datetime, ledger: Mapping[str, Any]) -> None:
+        """Log a tower version's ledger as an MLflow run, once; `version` is its lake reference."""
+        figures = {name: float(value) for name, value in ledger.items() if isinstance(value, bool | int | float)}
+        losses = ledger.get("loss") or ()
+        figures |= {"loss": float(losses[-1])} if losses else {}
+        words = {name: value for name, value in ledger.items() if isinstance(value, str)}
+        self._store.log(version, at, figures, {**words, "kind": "tower"})
 
     # --- inside the lock -----------------------------------------------------------------------
 

@@ -8,9 +8,11 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from mlflow.tracking import MlflowClient
 
 from recsys_tasks.errors import ValidationFailed
 from recsys_tasks.pipeline import Night, StageResult, run_all, run_on
+from recsys_tasks.pipeline.night import mlflow_url
 from recsys_tasks.schema import SOURCES
 from recsys_tasks.sources.shop import Shop
 from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, running_shop
@@ -81,6 +83,41 @@ def test_every_generator_is_measured_on_the_gate_window(nights: tuple[Night, Nig
     union = found.loc["gate/generator=union", "recall@300"]
     assert 0.3 < union <= 1.0 and (found["recall@300"] <= union).all()
     assert (found["unique@300"] <= found["recall@300"]).all() and found["recall@300"].gt(0).sum() >= 4
+
+
+def test_the_towers_ledger_is_in_the_database_and_in_mlflow(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
+    _, second, _, _, two = nights
+    found = rows(second, "SELECT * FROM recsys.tower_versions ORDER BY learned_before")
+    # Cold at the label window's start (one window before E, a week each), warm at E and at both nights.
+    assert list(found["start"]) == ["cold", *["warm"] * (len(found) - 1)] and len(found) >= 3
+    assert found["lineage"].nunique() == 1 and list(found["parent"][1:]) == [
+        f"{row.lineage}.{row.learned_before}" for row in found[:-1].itertuples()
+    ]
+    newest = found.iloc[-1]
+    assert newest["learned_before"] == SECOND_NIGHT and newest["artifact"] == two["train_two_tower"].artifact
+    assert newest["kept"] > 200 and 0 < newest["drift"] < 1 and newest["loss"] > 0 and newest["seconds"] > 0
+    client = MlflowClient(tracking_uri=mlflow_url(second.environment))
+    experiment = client.get_experiment_by_name("small_shop")
+    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'tower'")
+    assert {run.info.run_name for run in runs} == set(found["artifact"])
+    logged = next(run for run in runs if run.info.run_name == newest["artifact"])
+    assert logged.data.metrics["kept"] == newest["kept"] and logged.data.tags["start"] == "warm"
+
+
+def test_vectors_are_published_where_the_settings_ask_for_it(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
+    _, second, *_ = nights
+    found = rows(
+        second, "SELECT count(*) AS n, min(as_of) AS night, min(tower_version) AS tower FROM recsys.item_vectors"
+    )
+    served = rows(second, "SELECT tower_version FROM recsys.publications WHERE current")["tower_version"]
+    assert found["n"][0] > 200 and found["night"][0] == SECOND_NIGHT and found["tower"][0] == served[0]
+    user = lists(second)["user_id"].iloc[0]
+    alike = rows(second, "SELECT * FROM recsys.similar_users(:user, 5)", user=user)
+    assert len(alike) == 5 and user not in set(alike["similar_user_id"]) and alike["similarity"].is_monotonic_decreasing
 
 
 def test_an_unknown_user_gets_the_fallback(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
