@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 from mlflow.tracking import MlflowClient
 
-from recsys_tasks.errors import ValidationFailed
+from recsys_tasks.errors import ArtifactError, ValidationFailed
 from recsys_tasks.pipeline import Night, StageResult, run_all, run_on
+from recsys_tasks.pipeline.exporting import export_embeddings
 from recsys_tasks.pipeline.night import mlflow_url
 from recsys_tasks.schema import SOURCES
 from recsys_tasks.sources.shop import Shop
@@ -118,6 +122,29 @@ def test_vectors_are_published_where_the_settings_ask_for_it(
     user = lists(second)["user_id"].iloc[0]
     alike = rows(second, "SELECT * FROM recsys.similar_users(:user, 5)", user=user)
     assert len(alike) == 5 and user not in set(alike["similar_user_id"]) and alike["similarity"].is_monotonic_decreasing
+
+
+def test_a_nights_vectors_are_exported_with_a_map(
+    nights: tuple[Night, Night, Shop, Results, Results], tmp_path: Path
+) -> None:
+    _, second, *_ = nights
+    to = tmp_path / "out" / "vectors"
+    for _ in range(2):  # an earlier export is replaced
+        done = export_embeddings(second.config, second.environment, SECOND_NIGHT, to)
+    items = pd.read_parquet(to / "items.parquet").set_index("id")["vector"]
+    served = rows(second, "SELECT item_id, vector::real[] AS vector FROM recsys.item_vectors")
+    assert done.items == len(items) == len(served) and done.dimensions == 16
+    for row in served.head(20).itertuples():
+        np.testing.assert_allclose(items[row.item_id], row.vector, rtol=1e-6)
+    assert set(lists(second)["user_id"]) <= set(pd.read_parquet(to / "users.parquet")["id"])
+    assert json.loads((to / "export.json").read_text())["tower"] == done.tower
+    assert (to / "map.png").stat().st_size > 50_000 and "mixed" in (to / "map.html").read_text()
+    assert len((to / "projector/items/metadata.tsv").read_text().splitlines()) == done.items + 1
+    assert [path.name for path in to.parent.iterdir()] == ["vectors"]
+    (to / "export.json").unlink()
+    with pytest.raises(ArtifactError, match="name another folder"):
+        export_embeddings(second.config, second.environment, SECOND_NIGHT, to)
+    assert (to / "map.png").exists()
 
 
 def test_an_unknown_user_gets_the_fallback(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
