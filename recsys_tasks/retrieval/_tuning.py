@@ -58,6 +58,13 @@ class Tried:
         }
 
 
+def item_sample(embeddings: Embeddings, count: int, k: int, seed: int) -> Sample:
+    """Up to `count` items as queries: what similar items ask of an index."""
+    rows = np.sort(np.random.default_rng([seed, 1]).permutation(len(embeddings.item_keys))[:count])
+    queries = np.asarray(embeddings.item_vectors[rows])
+    return Sample(queries, {k: ExactSearcher(embeddings).search(queries, k)[0]})
+
+
 def samples(embeddings: Embeddings, count: int, depths: Sequence[int], seed: int) -> tuple[Sample, Sample] | None:
     """Twice up to `count` users, no user in both; None with fewer than two users."""
     n = len(embeddings.user_keys)

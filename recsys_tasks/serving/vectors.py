@@ -57,6 +57,12 @@ def publish_vectors(engine: Engine, vectors: VectorSet, now: datetime) -> int:
     return rows
 
 
+def require_pgvector(engine: Engine) -> None:
+    """Raises ConfigError where pgvector is not installed: better before a night than in its middle."""
+    with transaction(engine) as connection:
+        _require_pgvector(connection)
+
+
 def _require_pgvector(connection: Connection) -> None:
     if connection.scalar(sa.text("SELECT recsys.vector_schema()")) is None:
         raise ConfigError(

@@ -129,6 +129,7 @@ def test_the_artifact_says_what_was_measured(large: Artifact) -> None:
     assert facts["depths"] == [100, 250]
     assert 0.98 <= facts["worst_recall"] <= facts["recall"] <= 1.0
     assert facts["tried"][-1]["leaves_to_search"] == facts["leaves_to_search"]
+    assert 0.9 < facts["recall_of_items"] <= 1.0
     assert facts["seconds"] > 0 and "seconds" not in json.loads(large.file("recall.json").read_text())
 
 
