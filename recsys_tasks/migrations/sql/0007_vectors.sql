@@ -84,9 +84,11 @@ BEGIN
   COMMENT ON COLUMN recsys.user_vectors.tower_version IS 'Version of the two-tower that made it; only vectors of one version compare.';
 END $$;
 
--- Index a loaded set, show it, and drop the ones before, all in the caller's transaction.
+-- Index a loaded set, show it, and drop the ones before, all in the caller's transaction. Without parallel workers: they
+-- would need shared memory for the whole graph, of which a container has 64 MB as it comes.
 CREATE FUNCTION recsys.show_vectors(vector_set bigint, shown timestamptz) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET maintenance_work_mem = '1GB' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET maintenance_work_mem = '1GB' SET max_parallel_maintenance_workers = 0 AS $$
 DECLARE entity text;
 BEGIN
   FOREACH entity IN ARRAY ARRAY['item', 'user'] LOOP
