@@ -18,6 +18,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from recsys_tasks.config import Attribute
 from recsys_tasks.retrieval.export import Named
@@ -56,8 +57,10 @@ class Atlas:
 def draw_atlas(items: Named, traits: Sequence[Sequence[str]], seed: int) -> Atlas:
     """The map of some items; `traits` are the values by which a cluster may be named, for each item."""
     unit = items.vectors / np.maximum(np.linalg.norm(items.vectors, axis=1, keepdims=True), 1e-12)
-    of = _clusters(unit, seed)
-    return Atlas(items, _positions(unit, seed), of, _named(of, traits))
+    # One thread: the same map on every machine, and no waiting for each other at a thousand small steps.
+    with threadpool_limits(1):
+        of = _clusters(unit, seed)
+        return Atlas(items, _positions(unit, seed), of, _named(of, traits))
 
 
 def _positions(unit: Vectors, seed: int) -> npt.NDArray[np.float64]:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.retrieval import _exact
 from recsys_tasks.retrieval._scann import without_tensorflow
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index import ExactSearcher, Searcher, build_index, depths, neighbour_recall, open_index
@@ -217,3 +218,22 @@ def test_an_import_inside_that_took_the_entry_away_is_no_trouble(monkeypatch: py
     with without_tensorflow():
         del sys.modules["tensorflow"]
     assert "tensorflow" not in sys.modules
+
+
+def test_exact_search_over_many_tiles_agrees_with_a_plain_sort(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small integers: equal scores everywhere, negative ones and zeros too, across tiles of 7 items and 5 queries."""
+    monkeypatch.setattr(_exact, "ITEMS", 7)
+    monkeypatch.setattr(_exact, "QUERIES", 5)
+    rng = np.random.default_rng(0)
+    items, users = (rng.integers(-2, 3, (n, 3)).astype(np.float32) for n in (60, 23))
+    made = _store(snapshot.lake, items, users, "tiles")
+    scores = users @ items.T
+    for k in (1, 4, 60, 70):
+        keys, found = ExactSearcher(made).search(users, k)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        kept = min(k, 60)
+        assert keys[:, :kept].tolist() == (order * 2).tolist()  # keys are twice the rows
+        assert (found[:, :kept] == np.take_along_axis(scores, order, axis=1)).all()
+        assert (keys[:, kept:] == -1).all() and (found[:, kept:] == -np.inf).all()
