@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-precompute bench-gate clean
+.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-index bench-precompute bench-gate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ lock: $(BIN)/uv  ## compile requirements.in into requirements.txt
 
 bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (needs RECSYS_TEST_DATA)
 	@$(BIN)/python -m benchmarks.quality
+
+bench-index: setup .venv-peers/.installed  ## the index beside exact search, faiss and hnswlib, on a million vectors (an hour)
+	@$(BIN)/python -m benchmarks.index
 
 bench-precompute: setup .venv-peers/.installed  ## users a second, published, at 10 k, 100 k and 1 M users, beside RecTools
 	@$(BIN)/python -m benchmarks.precompute

@@ -34,7 +34,7 @@ from recsys_tasks.ranking.recommender import Recommender
 from recsys_tasks.ranking.trees import Compiled, Predictor
 from recsys_tasks.retrieval import candidates as candidates_module
 from recsys_tasks.retrieval.candidates import Candidates
-from recsys_tasks.retrieval.index import REORDER, ScannSearcher
+from recsys_tasks.retrieval.index import ScannSearcher
 from recsys_tasks.serving import precompute
 from recsys_tasks.serving.load import load_lists
 from recsys_tasks.serving.publication import PublicationSpec
@@ -163,7 +163,7 @@ def _search_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], obje
     searcher: Any = inputs.source.searcher  # type: ignore[attr-defined]
     queries, _ = inputs.user_vectors(users)
     k = CONFIG.generators.two_tower
-    return lambda: searcher._searcher.search_batched(queries, k, round(REORDER * k), searcher._leaves)
+    return lambda: searcher._near(queries, k)
 
 
 def _neighbours_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], object]:

@@ -256,6 +256,29 @@ def erase_user(
         console.print(done.proof)
 
 
+# --- use elsewhere -----------------------------------------------------------------------------
+
+
+@app.command("export-embeddings")
+def export_embeddings(
+    as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD, whose vectors are wanted.")],
+    to: Annotated[Path, typer.Option(help="Folder to write; an earlier export there is replaced.")],
+) -> None:
+    """Write a night's item and user vectors as parquet, for TensorBoard's projector, and as a map (PNG and HTML)."""
+    from recsys_tasks.pipeline.exporting import export_embeddings as export
+
+    environment = read_environment()
+    with _shown_errors(), console.status("reading") as status:
+        config = load_config(environment.config_path)
+        done = export(config, environment, parse_day(as_of), to, before=lambda step: status.update(f"{step} …"))
+    console.print(
+        f"{done.items:,} items and {done.users:,} users, {done.dimensions} dimensions each, of tower {done.tower}; "
+        f"{done.mapped:,} items on the map: {done.folder}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 # --- documents ---------------------------------------------------------------------------------
 
 

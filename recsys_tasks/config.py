@@ -276,10 +276,17 @@ class IndexConfig(Section):
     """Catalogues with fewer items than this are searched exactly."""
     recall_k: PositiveInt = 100
     """Recall is measured among this many neighbours."""
-    recall_floor: Share = 0.95
-    """Below this recall against exact search, exact search serves."""
+    recall_floor: Share = 0.98
+    """An index below this recall against exact search is built finer; below it still, exact search serves."""
     sample_users: PositiveInt = 1000
-    """Users whose neighbours are compared with exact search."""
+    """Users whose neighbours an index is tuned on, and as many others that its recall is measured on."""
+
+
+class EmbeddingsConfig(Section):
+    """Item and user vectors for use elsewhere."""
+
+    publish: bool = False
+    """Load tonight's vectors into PostgreSQL with HNSW indexes; needs the extension vector (pgvector) there."""
 
 
 class GeneratorsConfig(Section):
@@ -501,6 +508,8 @@ class Config(Section):
     """The retrieval model."""
     index: IndexConfig = IndexConfig()
     """The index."""
+    embeddings: EmbeddingsConfig = EmbeddingsConfig()
+    """Vectors to use elsewhere."""
     generators: GeneratorsConfig = GeneratorsConfig()
     """Candidate quotas."""
     ranker: RankerConfig = RankerConfig()

@@ -29,6 +29,7 @@ from recsys_tasks.database.roles import (
     DATABASES,
     ROLES,
     SUPERUSER,
+    add_extensions,
     close_catalogue,
     create_databases,
     create_roles,
@@ -85,6 +86,7 @@ class EmbeddedServer:
             require_passwords(connection, data, passwords[SUPERUSER])
         with _connect_superuser(socket, passwords[SUPERUSER], "recsys") as connection:
             close_catalogue(connection)
+            add_extensions(connection)
         return cls(home, server)
 
     def stop(self) -> None:

@@ -74,6 +74,11 @@ def close_catalogue(connection: psycopg.Connection[Any]) -> None:
             connection.execute(grant.format(function))
 
 
+def add_extensions(connection: psycopg.Connection[Any]) -> None:
+    """In database recsys: pgvector, which only an administrator may install; nothing uses it unless told to."""
+    connection.execute("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
+
+
 def require_passwords(connection: psycopg.Connection[Any], data: Path, password: str) -> None:
     """After the first start the superuser has a password too, and no one gets in without one."""
     if (data / "pg_hba.conf").read_text() == _HBA:

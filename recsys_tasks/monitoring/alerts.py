@@ -128,8 +128,10 @@ _RUNBOOKS = {
     "ServingError": "publication-refused.md",
     "TransientError": "outside-world-failed.md",
     "Killed": "task-killed.md",
+    "refresh": "tower-refresh.md",
     "stale": "lists-stale.md",
     "drift": "drift.md",
+    "index_recall": "index-recall.md",
     "list_churn": "list-churn.md",
     "quality_drop": "quality-drop.md",
 }

@@ -74,14 +74,25 @@ def _settings(environment: Environment) -> Finding:
 def _database(environment: Environment) -> Finding:
     from recsys_tasks.database import create_engine, database_url, owner_url, safe_url
     from recsys_tasks.pipeline.night import local_environment
+    from recsys_tasks.serving.vectors import require_pgvector
 
     try:
         with local_environment() as running:
             url = database_url(running)
-            create_engine(url).connect().close()
+            engine = create_engine(url)
+            engine.connect().close()
+            if _publishes_vectors(environment):
+                require_pgvector(engine)
             return Finding(True, f"database {safe_url(url)}, schema revision {_revision(owner_url(running))}")
     except RecsysError as error:
         return Finding(False, f"database: {error}")
+
+
+def _publishes_vectors(environment: Environment) -> bool:
+    try:
+        return load_config(environment.config_path).embeddings.publish
+    except RecsysError:
+        return False  # a finding of its own says so
 
 
 def _revision(url: str) -> str:

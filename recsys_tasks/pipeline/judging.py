@@ -13,6 +13,7 @@ from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ArtifactError, RecsysError
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.judged import Judged, System, canaries, judged_users, measure, popularity
+from recsys_tasks.pipeline.generator_figures import record_generators
 from recsys_tasks.pipeline.learning import NOT_DUE, ranker_due
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
@@ -64,6 +65,7 @@ def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
     if not later:
         _carry_out(night, found.decision)
     record_metrics(night.engine, night.as_of, "gate/challenger", summary)
+    record_generators(night, str(release_facts(challenger)["lineage"]))
     return Outcome(artifact, artifact.rows, _shown(found.decision, summary))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from recsys_tasks.clock import Cutoffs, parse_day
 from recsys_tasks.errors import ArtifactError
@@ -10,7 +12,10 @@ from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.inputs import embeddings_at, lineage_tonight, open_inputs, serving_tower
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
-from recsys_tasks.pipeline.records import record_tower
+from recsys_tasks.pipeline.records import record_tower, recorded_towers
+
+if TYPE_CHECKING:
+    from recsys_tasks.retrieval.tower_versions import TowerVersion
 
 
 def extract(night: Night) -> Outcome:
@@ -50,13 +55,36 @@ def train_two_tower(night: Night) -> Outcome:
     if not _tower_due(night):
         wanted.remove(night.tonight.learned_before)
     versions = advance_chain(night.snapshot, wanted, night.as_of)
-    for version in versions:
-        record_tower(night.engine, version.lineage, version.learned_before, version.artifact.reference, version.ledger)
+    _write_ledger(night, versions)
     newest = tower_at(night.lake, versions[-1].lineage, night.tonight.learned_before) or versions[-1]
+    _tell_of_refresh(night, newest)
     ledger = newest.ledger
     names = ("start", "kept", "new", "archived", "examples", "drift", "recall_before", "recall_after", "refresh_ok")
     figures = {"lineage": newest.lineage, **{name: ledger.get(name) for name in names}}
     return Outcome(newest.artifact, newest.artifact.rows, figures)
+
+
+def _write_ledger(night: Night, versions: Sequence[TowerVersion]) -> None:
+    """What is new among the versions, in MLflow and then in PostgreSQL: a killed night repeats both, to no effect."""
+    known = recorded_towers(night.engine)
+    for version in versions:
+        if version.artifact.reference in known:
+            continue
+        night.registry.record_tower(version.artifact.reference, night.now, version.ledger)
+        record_tower(night.engine, version.lineage, version.learned_before, version.artifact.reference, version.ledger)
+
+
+def _tell_of_refresh(night: Night, newest: TowerVersion) -> None:
+    """On-call hears when tonight's version is worse on the new day than the one before, which serves then."""
+    if newest.ledger.get("refresh_ok", True) or newest.learned_before != night.tonight.learned_before:
+        return
+    from recsys_tasks.monitoring.alarm import Alarm
+    from recsys_tasks.pipeline.alarming import raise_alarm
+
+    before, after = float(newest.ledger["recall_before"]), float(newest.ledger["recall_after"])
+    floor = night.config.two_tower.warm_start.refresh_floor * before
+    words = f"tower {newest.artifact.key} finds less of the new day than the version before, which serves instead"
+    raise_alarm(night, Alarm("refresh", "held-back recall@100", floor, after, words), "look at recsys.tower_versions")
 
 
 def _tower_due(night: Night) -> bool:
@@ -155,7 +183,23 @@ def build_index(night: Night) -> Outcome:
 
     served = served_lineage(night)
     built = build(night.snapshot, embeddings_at(night, served, night.tonight), night.as_of.isoformat())
+    tell_of_recall(night, built)
     return Outcome(built, built.rows, {k: v for k, v in built.facts.items() if isinstance(v, str | int | float | bool)})
+
+
+def tell_of_recall(night: Night, index: Artifact) -> None:
+    """On-call hears when every index fell short and exact search serves: right, but slow on a large catalogue."""
+    if not index.facts["below_floor"]:
+        return
+    from recsys_tasks.monitoring.alarm import Alarm
+    from recsys_tasks.pipeline.alarming import raise_alarm
+
+    k, floor, reached = index.facts["recall_k"], index.facts["recall_floor"], index.facts["best_recall"]
+    words = (
+        f"no index over {index.rows:,} items reaches its recall floor, so exact search serves: lists are right, slower"
+    )
+    alarm = Alarm("index_recall", f"index recall@{k}", floor, reached, words)
+    raise_alarm(night, alarm, "look at the index artifact's recall.json; lower index.recall_floor if that is enough")
 
 
 def served_lineage(night: Night) -> str:

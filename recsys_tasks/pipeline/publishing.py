@@ -25,6 +25,7 @@ from recsys_tasks.serving.precompute import active_users, list_batches, precompu
 from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec, read_publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.similar import similar_items
+from recsys_tasks.serving.vectors import VectorSet, publish_vectors, require_pgvector
 
 PLAN = "plan"
 
@@ -44,6 +45,8 @@ class Plan:
 
 def prepare_publication(night: Night) -> Outcome:
     """Begin tonight's publication: dimensions, fallback lists, similar items, and the plan for the shards."""
+    if night.config.embeddings.publish:
+        require_pgvector(night.engine)
     lineage = served_lineage(night)
     tower, index = serving_tower(night, lineage, night.tonight), night.lake.require("index", night.as_of.isoformat())
     release = serving_release(night)
@@ -71,6 +74,8 @@ def prepare_publication(night: Night) -> Outcome:
     publication = create_publication(night.engine, spec, night.now)
     if publication.needs_rows:
         _load_common(night, publication, embeddings, index)
+    if night.config.embeddings.publish:
+        _publish_vectors(night, tower.artifact.key, embeddings)
     plan = Plan(
         publication.id,
         publication.token,
@@ -82,6 +87,14 @@ def prepare_publication(night: Night) -> Outcome:
     )
     figures = {"publication": publication.id, "release": spec.release, "tower": spec.tower_version}
     return Outcome(_write_plan(night, plan, users), len(users), figures)
+
+
+def _publish_vectors(night: Night, tower: str, embeddings: Embeddings) -> None:
+    """Tonight's vectors, by night: a hold or a rollback of the lists does not touch them."""
+    arrays = (embeddings.item_keys, embeddings.item_vectors, embeddings.user_keys, embeddings.user_vectors)
+    load_dimensions(night.engine, night.snapshot)
+    vectors = VectorSet(night.as_of, tower, embeddings.artifact.content, *arrays)
+    publish_vectors(night.engine, vectors, night.now)
 
 
 def _settings(night: Night) -> str:
@@ -106,7 +119,9 @@ def _load_common(night: Night, publication: Publication, embeddings: Embeddings,
     load_fallbacks(night.engine, publication, fallback_lists(night.snapshot, night.config, night.tonight))
     eligible = eligible_items(night)
     if night.config.serving.similar_items:
-        searcher = open_index(index, embeddings, night.config.resources.threads)
+        # The index finds the largest inner products; only between unit vectors are these the nearest by cosine.
+        unit = night.config.two_tower.metric == "cosine"
+        searcher = open_index(index, embeddings, night.config.resources.threads) if unit else None
         rows = similar_items(
             embeddings.item_keys,
             np.asarray(embeddings.item_vectors),

@@ -16,9 +16,12 @@ _STAGE_RUN = text(
     "VALUES (:as_of, :stage, :seconds, :rows, CAST(:figures AS jsonb), :artifact)"
 )
 _TOWER = text(
-    "INSERT INTO recsys.tower_versions (lineage, learned_before, artifact, ledger) "
-    "VALUES (:lineage, :learned_before, :artifact, CAST(:ledger AS jsonb)) ON CONFLICT DO NOTHING"
+    "INSERT INTO recsys.tower_version_rows AS t (lineage, learned_before, artifact, ledger) "
+    "VALUES (:lineage, :learned_before, :artifact, CAST(:ledger AS jsonb)) ON CONFLICT (lineage, learned_before) "
+    "DO UPDATE SET artifact = excluded.artifact, ledger = excluded.ledger, recorded_at = now() "
+    "WHERE t.artifact <> excluded.artifact"
 )
+_RECORDED = text("SELECT artifact FROM recsys.tower_version_rows")
 _METRIC = text(
     "INSERT INTO recsys.metric_rows (as_of, scope, name, value) VALUES (:as_of, :scope, :name, :value) "
     "ON CONFLICT (as_of, scope, name) DO UPDATE SET value = EXCLUDED.value"
@@ -39,10 +42,16 @@ def record_stage(engine: Engine, result: StageResult) -> None:
         connection.execute(_STAGE_RUN, row)
 
 
+def recorded_towers(engine: Engine) -> set[str]:
+    """References of the tower versions whose ledger is kept already."""
+    with transaction(engine) as connection:
+        return set(connection.execute(_RECORDED).scalars())
+
+
 def record_tower(
     engine: Engine, lineage: str, learned_before: date, artifact: str, ledger: Mapping[str, object]
 ) -> None:
-    """Keep a tower version's warm-start ledger, once."""
+    """Keep a tower version's warm-start ledger, one row a lineage and day: a training on corrected data replaces it."""
     row = {"lineage": lineage, "learned_before": learned_before, "artifact": artifact, "ledger": _json(ledger)}
     with transaction(engine) as connection:
         connection.execute(_TOWER, row)

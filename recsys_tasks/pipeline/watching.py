@@ -14,9 +14,7 @@ from recsys_tasks.errors import RecsysError
 from recsys_tasks.ids import Keys
 from recsys_tasks.monitoring import feedback, freshness, storage
 from recsys_tasks.monitoring.alarm import Alarm
-from recsys_tasks.monitoring.alert_table import published_night
-from recsys_tasks.monitoring.alerts import alarm_alert, describe_readers
-from recsys_tasks.monitoring.spool import raise_alert
+from recsys_tasks.pipeline.alarming import raise_alarm
 from recsys_tasks.pipeline.busy import at_work
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
@@ -94,15 +92,7 @@ def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[di
 
 
 def _raise(night: Night, alarm: Alarm) -> None:
-    alert = alarm_alert(
-        alarm,
-        as_of=night.as_of,
-        reader_state=describe_readers(published_night(night.engine), night.as_of),
-        remedy="recsys publications; recsys rollback --why … if readers should not see tonight's lists",
-        runbooks=night.config.alerts.runbook_base,
-        now=night.now,
-    )
-    raise_alert(night.environment.home, alert)
+    raise_alarm(night, alarm, "recsys publications; recsys rollback --why … if readers should not see tonight's lists")
 
 
 # --- outside the nightly chain -------------------------------------------------------------------

@@ -202,6 +202,14 @@ class Registry:
         rules = {f"rule/{rule.name}": rule.value for rule in decision.rules if rule.value is not None}
         self._store.log(f"{decision.challenger} {decision.as_of}", at, {**measured, **rules}, tags, curves)
 
+    def record_tower(self, version: str, at: datetime, ledger: Mapping[str, Any]) -> None:
+        """Log a tower version's ledger as an MLflow run, once; `version` is its lake reference."""
+        figures = {name: float(value) for name, value in ledger.items() if isinstance(value, bool | int | float)}
+        losses = ledger.get("loss") or ()
+        figures |= {"loss": float(losses[-1])} if losses else {}
+        words = {name: value for name, value in ledger.items() if isinstance(value, str)}
+        self._store.log(version, at, figures, {**words, "kind": "tower"})
+
     # --- inside the lock -----------------------------------------------------------------------
 
     @contextmanager

@@ -6,19 +6,35 @@ import numpy as np
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
-from recsys_tasks.retrieval.select import Bits, Cells, Floats, first_sorted, rising
+from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sorted, rising
+
+_HALF = np.uint64(32)
+_SIGN = np.uint32(0x8000_0000)
 
 
 @kernel
-def top_scores(scores: Floats, bits: Bits, known: Keys, k: int, cells: Cells, keys: Keys, best: Floats) -> None:
-    """The k largest of `scores [n, m]` (`bits`: the same numbers' bits) as keys and scores; `known [m]` ascends."""
+def keep_best(scores: Floats, bits: Bits, first: int, k: int, floors: Floats, cells: Cells, counts: Longs) -> None:
+    """Of each row of `cells [n, room]` and a further tile of scores, the k best, sorted, at the row's front.
+
+    `scores [n, t]` (`bits`: the same numbers' bits) are of places `first`, `first + 1`, …, behind all that came
+    before; `counts [n]` cells of a row are taken. `floors [n]`: scores up to it cannot be among the k best, for the
+    k-th so far is as good and has an earlier place.
+    """
     for row in range(len(scores)):
+        count, floor = counts[row], floors[row]
         for column in range(scores.shape[1]):
-            cells[column] = (np.uint64(~rising(bits[row, column])) << np.uint64(32)) | np.uint64(column)
-        for place in range(first_sorted(cells, scores.shape[1], k)):
-            found = np.int64(cells[place] & np.uint64(0xFFFF_FFFF))
-            keys[row, place] = known[found]
-            best[row, place] = scores[row, found]
+            if scores[row, column] > floor:
+                cells[row, count] = (np.uint64(~rising(bits[row, column])) << _HALF) | np.uint64(first + column)
+                count += 1
+                if count == cells.shape[1]:
+                    count = first_sorted(cells[row], count, k)
+        counts[row] = first_sorted(cells[row], count, k)
+
+
+def scores_in(cells: Cells) -> Floats:
+    """The score that each cell stands for: the inverse of `rising`."""
+    code = ~(cells >> _HALF).astype(np.uint32)
+    return np.where(code & _SIGN, code & ~_SIGN, ~code).astype(np.uint32).view(np.float32)
 
 
 @kernel

@@ -32,6 +32,7 @@ SETTINGS = yaml.safe_load(
     events: {price_column: price, kinds: [{name: view}, {name: cart, weight: 3}, {name: purchase, weight: 5}]}
     objectives: [{name: engage, events: [view, cart, purchase]}]
     activity: {min_events: 2, within_days: 40}
+    embeddings: {publish: true}
     two_tower: {dimensions: 16, epochs: 2, batch_size: 256, history_length: 10}
     ranker: {windows: 1, light_trees: 10, heavy_trees: 20, min_leaf_rows: 20}
     gate: {min_users: 30}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from mlflow.tracking import MlflowClient
 
-from recsys_tasks.errors import ValidationFailed
+from recsys_tasks.errors import ArtifactError, ValidationFailed
 from recsys_tasks.pipeline import Night, StageResult, run_all, run_on
+from recsys_tasks.pipeline.exporting import export_embeddings
+from recsys_tasks.pipeline.night import mlflow_url
+from recsys_tasks.schema import SOURCES
 from recsys_tasks.sources.shop import Shop
 from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, running_shop
 
@@ -69,6 +76,75 @@ def test_the_gate_decided_in_words_and_the_registry_agrees(nights: tuple[Night, 
     promoted = decisions.loc[decisions["verdict"] == "promote", "challenger"].tolist()
     assert second.registry.champion() == (promoted[-1] if promoted else None)
     assert one["judge"].figures["ndcg@10"] < 0.9  # a perfect score would be a leak
+
+
+def test_every_generator_is_measured_on_the_gate_window(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+    _, second, *_ = nights
+    query = "SELECT scope, name, value FROM recsys.metrics WHERE scope LIKE 'gate/generator=%' AND as_of = :day"
+    found = rows(second, query, day=SECOND_NIGHT).pivot(index="scope", columns="name", values="value")
+    assert set(found.index) == {f"gate/generator={name}" for name in ("union", *SOURCES)}
+    assert set(found.columns) == {"recall@300", "unique@300"}
+    union = found.loc["gate/generator=union", "recall@300"]
+    assert 0.3 < union <= 1.0 and (found["recall@300"] <= union).all()
+    assert (found["unique@300"] <= found["recall@300"]).all() and found["recall@300"].gt(0).sum() >= 4
+
+
+def test_the_towers_ledger_is_in_the_database_and_in_mlflow(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
+    _, second, _, _, two = nights
+    found = rows(second, "SELECT * FROM recsys.tower_versions ORDER BY learned_before")
+    # Cold at the label window's start (one window before E, a week each), warm at E and at both nights.
+    assert list(found["start"]) == ["cold", *["warm"] * (len(found) - 1)] and len(found) >= 3
+    assert found["lineage"].nunique() == 1 and list(found["parent"][1:]) == [
+        f"{row.lineage}.{row.learned_before}" for row in found[:-1].itertuples()
+    ]
+    newest = found.iloc[-1]
+    assert newest["learned_before"] == SECOND_NIGHT and newest["artifact"] == two["train_two_tower"].artifact
+    assert newest["kept"] > 200 and 0 < newest["drift"] < 1 and newest["loss"] > 0 and newest["seconds"] > 0
+    client = MlflowClient(tracking_uri=mlflow_url(second.environment))
+    experiment = client.get_experiment_by_name("small_shop")
+    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'tower'")
+    assert {run.info.run_name for run in runs} == set(found["artifact"])
+    logged = next(run for run in runs if run.info.run_name == newest["artifact"])
+    assert logged.data.metrics["kept"] == newest["kept"] and logged.data.tags["start"] == "warm"
+
+
+def test_vectors_are_published_where_the_settings_ask_for_it(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
+    _, second, *_ = nights
+    found = rows(
+        second, "SELECT count(*) AS n, min(as_of) AS night, min(tower_version) AS tower FROM recsys.item_vectors"
+    )
+    served = rows(second, "SELECT tower_version FROM recsys.publications WHERE current")["tower_version"]
+    assert found["n"][0] > 200 and found["night"][0] == SECOND_NIGHT and found["tower"][0] == served[0]
+    user = lists(second)["user_id"].iloc[0]
+    alike = rows(second, "SELECT * FROM recsys.similar_users(:user, 5)", user=user)
+    assert len(alike) == 5 and user not in set(alike["similar_user_id"]) and alike["similarity"].is_monotonic_decreasing
+
+
+def test_a_nights_vectors_are_exported_with_a_map(
+    nights: tuple[Night, Night, Shop, Results, Results], tmp_path: Path
+) -> None:
+    _, second, *_ = nights
+    to = tmp_path / "out" / "vectors"
+    for _ in range(2):  # an earlier export is replaced
+        done = export_embeddings(second.config, second.environment, SECOND_NIGHT, to)
+    items = pd.read_parquet(to / "items.parquet").set_index("id")["vector"]
+    served = rows(second, "SELECT item_id, vector::real[] AS vector FROM recsys.item_vectors")
+    assert done.items == len(items) == len(served) and done.dimensions == 16
+    for row in served.head(20).itertuples():
+        np.testing.assert_allclose(items[row.item_id], row.vector, rtol=1e-6)
+    assert set(lists(second)["user_id"]) <= set(pd.read_parquet(to / "users.parquet")["id"])
+    assert json.loads((to / "export.json").read_text())["tower"] == done.tower
+    assert (to / "map.png").stat().st_size > 50_000 and "mixed" in (to / "map.html").read_text()
+    assert len((to / "projector/items/metadata.tsv").read_text().splitlines()) == done.items + 1
+    assert [path.name for path in to.parent.iterdir()] == ["vectors"]
+    (to / "export.json").unlink()
+    with pytest.raises(ArtifactError, match="name another folder"):
+        export_embeddings(second.config, second.environment, SECOND_NIGHT, to)
+    assert (to / "map.png").exists()
 
 
 def test_an_unknown_user_gets_the_fallback(nights: tuple[Night, Night, Shop, Results, Results]) -> None:

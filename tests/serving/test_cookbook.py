@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
@@ -13,8 +15,10 @@ from sqlalchemy.engine import Engine, Row
 from benchmarks.queries import COOKBOOK, queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError
+from recsys_tasks.pipeline.records import record_metrics, record_tower, recorded_towers
 from recsys_tasks.serving.dictionary import data_dictionary
 from recsys_tasks.serving.pointer import resume, rollback
+from recsys_tasks.serving.vectors import VectorSet, publish_vectors
 from tests.serving.nights import NOW, publish_night, stock, table
 from tests.serving.nights import night as run_night
 from tests.serving.test_readers import VIEWS
@@ -44,6 +48,7 @@ def two_nights(writer: Engine, reader: Engine) -> Engine:
     with pytest.raises(ServingError, match="rows"):
         run_night(writer, 2, SECOND, expected=5)  # a user without a list
     _fill(writer)
+    _fill_retrieval(writer)
     return reader
 
 
@@ -79,6 +84,26 @@ def _fill(writer: Engine) -> None:
             )
 
 
+def _fill_retrieval(writer: Engine) -> None:
+    """Two versions of a tower, what two generators found, and vectors of four directions."""
+    ledger = {"start": "cold", "parent": None, "kept": 0, "new": 8, "archived": 0, "returned": 0, "drift": 0.0}
+    ledger |= {"examples": 90, "replayed": 0, "seconds": 9.5, "recall_before": None, "recall_after": None}
+    ledger |= {"held_back_rows": 0, "refresh_ok": True, "loss": [3.0, 2.0]}
+    record_tower(writer, "h-20260301", date(2026, 3, 1), "tower/h-20260301.2026-03-01/1", ledger)
+    warm = {"start": "warm", "parent": "h-20260301.2026-03-01", "kept": 8, "new": 1, "drift": 0.01234, "loss": [1.5]}
+    warm |= {"examples": 10, "replayed": 30, "seconds": 1.0, "recall_before": 0.5, "recall_after": 0.75}
+    for _ in range(2):  # written down again by a rerun, once
+        record_tower(writer, "h-20260301", date(2026, 3, 2), "tower/h-20260301.2026-03-02/1", {**ledger, **warm})
+    for generator, found in (("union", (0.5, 0.5)), ("two_tower", (0.25, 0.125)), ("fresh", (0.5, 0.25))):
+        values = dict(zip(("recall@300", "unique@300"), found, strict=True))
+        record_metrics(writer, date(2026, 3, 2), f"gate/generator={generator}", values)
+        record_metrics(writer, date(2026, 3, 1), f"gate/generator={generator}", {"recall@300": 0.0})
+    keys = np.arange(4, dtype=np.int32)
+    directions = np.array([[1, 0], [0.6, 0.8], [0, 1], [-1, 0]], np.float32)
+    vectors = VectorSet(date(2026, 3, 2), "h-20260301.2026-03-02", "c", keys, directions, keys, directions)
+    publish_vectors(writer, vectors, NOW)
+
+
 def ask(reader: Engine, start: str) -> list[Row[tuple[object, ...]]]:
     """Rows of the query whose title begins so."""
     (sql,) = (text for title, text in QUERIES.items() if title.startswith(start))
@@ -107,6 +132,11 @@ COLUMNS = {
     "Why was the newest": "as_of verdict challenger champion paragraph",
     "Which release was live": "release live_from live_until event who why",
     "What happened to releases": "at event release who why",
+    "What does each generator": "as_of generator recall found_by_it_alone",
+    "Did the tower get": "learned_before lineage start kept new archived returned drift examples replayed seconds "
+    "recall_before recall_after gain refresh_ok",
+    "Which users are like": "rank similar_user_id similarity",
+    "Which items are nearest": "item_id title similarity",
     "Who rolled back": "moved_at moved_by why from_as_of to_as_of",
     "Which checks": "publication_id as_of status name severity found bound detail",
     "Alerts of the last": "raised_at severity kind as_of message reader_state remedy",
@@ -194,6 +224,49 @@ def test_the_quality_and_operations_queries_give_what_was_noted(two_nights: Engi
     assert plain(ask(two_nights, "Which release was live"), "release", "event") == [("r2", "promoted")]
     moves = plain(ask(two_nights, "Who rolled back"), "moved_by", "why")
     assert moves == [("bob", "resumed"), ("ann", "rollback: odd lists")]
+
+
+def test_the_retrieval_queries_give_what_was_learned(two_nights: Engine) -> None:
+    found = ask(two_nights, "What does each generator")
+    assert plain(found, "generator", "recall", "found_by_it_alone") == [
+        ("fresh", 0.5, 0.25),
+        ("union", 0.5, 0.5),
+        ("two_tower", 0.25, 0.125),
+    ]
+    towers = ask(two_nights, "Did the tower get")
+    columns = (
+        "start",
+        "kept",
+        "new",
+        "drift",
+        "examples",
+        "replayed",
+        "seconds",
+        "recall_before",
+        "gain",
+        "refresh_ok",
+    )
+    assert plain(towers, *columns) == [
+        ("warm", 8, 1, Decimal("0.0123"), 10, 30, 1.0, 0.5, 0.25, True),
+        ("cold", 0, 8, 0, 90, 0, 9.5, None, None, True),
+    ]
+    with two_nights.connect() as connection:
+        losses = connection.scalars(sa.text("SELECT loss FROM recsys.tower_versions ORDER BY learned_before"))
+        assert list(losses) == [2.0, 1.5]  # of the last pass
+    # Cosines of (.6, .8) with (1, 0), (0, 1), (-1, 0): .6, .8, -.6.
+    alike = plain(ask(two_nights, "Which users are like"), "similar_user_id", "similarity")
+    assert [(user, round(float(value), 6)) for user, value in alike] == [("u2", 0.8), ("u0", 0.6), ("u3", -0.6)]
+    assert plain(ask(two_nights, "Which items are nearest"), "item_id") == [("i1",), ("i2",), ("i0",), ("i3",)]
+
+
+def test_a_tower_trained_again_on_corrected_data_replaces_its_row(writer: Engine, reader: Engine) -> None:
+    day = date(2026, 3, 1)
+    for version in ("1", "2", "2"):
+        record_tower(writer, "h-20260301", day, f"tower/h-20260301.2026-03-01/{version}", {"kept": int(version)})
+    with reader.connect() as connection:
+        found = connection.execute(sa.text("SELECT artifact, kept FROM recsys.tower_versions")).all()
+    assert [tuple(row) for row in found] == [("tower/h-20260301.2026-03-01/2", 2)]
+    assert recorded_towers(writer) == {"tower/h-20260301.2026-03-01/2"}
 
 
 def test_a_retired_publication_keeps_its_counts_of_lists(two_nights: Engine, writer: Engine) -> None:

@@ -19,6 +19,7 @@ VIEWS = [
     "fallback_lists",
     "gate_decisions",
     "item_exposure",
+    "item_vectors",
     "list_counts",
     "metrics",
     "publication_moves",
@@ -30,7 +31,9 @@ VIEWS = [
     "releases",
     "similar_items",
     "status",
+    "tower_versions",
     "user_sample",
+    "user_vectors",
 ]
 
 
@@ -171,7 +174,7 @@ def test_status_has_one_row_before_the_first_night(reader: Engine) -> None:
     assert [tuple(row) for row in rows] == [(None, None, False)]
 
 
-def test_a_reader_sees_the_views_and_recommend_and_nothing_else(
+def test_a_reader_sees_the_views_and_two_functions_and_nothing_else(
     empty: Mapping[str, str], writer: Engine, reader: Engine
 ) -> None:
     stock(writer)
@@ -186,7 +189,7 @@ def test_a_reader_sees_the_views_and_recommend_and_nothing_else(
             "SELECT proname FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace "
             "AND has_function_privilege(oid, 'EXECUTE')"
         )
-        assert list(connection.scalars(sa.text(functions))) == ["recommend"]
+        assert list(connection.scalars(sa.text(functions))) == ["recommend", "similar_users"]
     for statement in (
         "SELECT * FROM recsys.list_rows",
         "SELECT * FROM recsys.users",

@@ -54,13 +54,18 @@ def test_the_availability_role_has_three_rights_on_one_table(superuser: psycopg.
     assert ask(superuser, RELATION_RIGHTS, "recsys_availability") == rights
 
 
-@pytest.mark.parametrize(("role", "functions"), [("recsys_reader", {("recommend",)}), ("recsys_availability", set())])
-def test_applications_call_no_function_of_ours_but_recommend(
+@pytest.mark.parametrize(
+    ("role", "functions"), [("recsys_reader", {("recommend",), ("similar_users",)}), ("recsys_availability", set())]
+)
+def test_applications_call_no_function_of_ours_but_those_made_for_them(
     superuser: psycopg.Connection, role: str, functions: set[tuple[str]]
 ) -> None:
     ours = (
         "SELECT p.proname FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace "
-        f"WHERE ({OURS} OR p.prosecdef) AND has_function_privilege(%(role)s, p.oid, 'EXECUTE')"
+        f"WHERE ({OURS} OR p.prosecdef) AND has_function_privilege(%(role)s, p.oid, 'EXECUTE') "
+        # pgvector's are arithmetic on their arguments, as the numbers' own are.
+        "AND NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid "
+        "WHERE d.objid = p.oid AND d.deptype = 'e' AND e.extname = 'vector')"
     )
     assert ask(superuser, ours, role) == functions
 

@@ -31,3 +31,6 @@ psql --username postgres --set ON_ERROR_STOP=1 <<'SQL'
 GRANT CONNECT, TEMPORARY ON DATABASE recsys TO recsys_writer;
 GRANT CONNECT ON DATABASE recsys TO recsys_reader, recsys_availability;
 SQL
+psql --username postgres --dbname recsys --set ON_ERROR_STOP=1 <<'SQL'
+CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
+SQL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from recsys_tasks.migrations.run import run_file
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0007"
 
 
 def upgrade() -> None:

@@ -1,0 +1,113 @@
+"""ScaNN without TensorFlow: import, build, keep and search. The only module that imports it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval._nearest import ties_by_key
+from recsys_tasks.retrieval.tower_inputs import Vectors
+
+REORDER_AT_LEAST = 300
+"""Neighbours re-scored exactly however few are wanted."""
+TRAINING_ROWS = 100_000
+"""Vectors that the tree and the codebooks are trained on, at most."""
+THREAD_ROWS = 256
+"""Queries that a thread takes at once, at most."""
+
+
+@contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Hide TensorFlow during an import: scann loads it if it can, 9 s and 500 MB that search never uses.
+
+    Afterwards the module table says of TensorFlow what it said before, whatever happened inside.
+    """
+    absent = object()
+    loaded: Any = sys.modules.get("tensorflow", absent)
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if loaded is absent:
+            sys.modules.pop("tensorflow", None)
+        else:
+            sys.modules["tensorflow"] = loaded
+
+
+with without_tensorflow():
+    import scann
+
+
+@dataclass(frozen=True)
+class Tree:
+    """How an index is built: `leaves` of the tree, `block` dimensions that share one 4-bit code."""
+
+    leaves: int
+    block: int
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How it is searched: leaves opened, and neighbours re-scored exactly for each wanted one."""
+
+    leaves: int
+    reorder: float
+
+
+def build_tree(vectors: Vectors, k: int, tree: Tree, threads: int) -> Any:
+    """A tree of leaves with anisotropic codes (Guo et al. 2020) over `vectors [m, d]`, by inner product."""
+    data = np.ascontiguousarray(vectors, np.float32)
+    sample = min(len(data), TRAINING_ROWS)
+    return (
+        scann.scann_ops_pybind.builder(data, k, "dot_product")
+        .set_n_training_threads(threads)
+        .tree(tree.leaves, max(1, tree.leaves // 10), training_sample_size=sample)
+        .score_ah(tree.block, anisotropic_quantization_threshold=0.2, training_sample_size=sample)
+        .reorder(REORDER_AT_LEAST)
+        .build()
+    )
+
+
+def load_tree(folder: Path) -> Any:
+    """What `searcher.serialize(folder)` kept."""
+    return scann.scann_ops_pybind.load_searcher(str(folder))
+
+
+class ScannSearcher:
+    """Opens some leaves, ranks by codes, and re-scores the best exactly."""
+
+    def __init__(self, keys: Keys, searcher: Any, effort: Effort, threads: int) -> None:
+        self._keys, self._searcher, self._effort, self._threads = keys, searcher, effort, threads
+        searcher.set_num_threads(threads)
+
+    def search(self, vectors: Vectors, k: int) -> tuple[Keys, Vectors]:
+        """See `index.Searcher`."""
+        kept = min(k, len(self._keys))
+        if not len(vectors) or not kept:
+            return _padded(np.zeros((len(vectors), 0), np.int32), np.zeros((len(vectors), 0), np.float32), k)
+        rows, scores = self._near(np.ascontiguousarray(vectors, np.float32), kept)
+        # ScaNN marks places it could not fill with NaN.
+        found = np.isfinite(scores)
+        keys = np.where(found, self._keys[np.where(found, rows, 0)], -1).astype(np.int32)
+        near = np.where(found, scores, -np.inf).astype(np.float32)
+        ties_by_key(keys, near)
+        return _padded(keys, near, k)
+
+    def _near(self, queries: Vectors, k: int) -> tuple[Any, Any]:
+        reordered = min(max(round(self._effort.reorder * k), REORDER_AT_LEAST), len(self._keys))
+        if self._threads == 1:
+            return self._searcher.search_batched(queries, k, reordered, self._effort.leaves)
+        share = min(THREAD_ROWS, -(-len(queries) // self._threads))
+        return self._searcher.search_batched_parallel(queries, k, reordered, self._effort.leaves, share)
+
+
+def _padded(keys: Keys, scores: Vectors, k: int) -> tuple[Keys, Vectors]:
+    room = ((0, 0), (0, k - keys.shape[1]))
+    return np.pad(keys, room, constant_values=-1), np.pad(scores, room, constant_values=-np.inf)

@@ -1,0 +1,64 @@
+"""What stages tell on-call without failing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys_tasks.config import Environment
+from recsys_tasks.monitoring.spool import spool_of
+from recsys_tasks.pipeline.learning import tell_of_recall
+from recsys_tasks.pipeline.night import Night
+from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
+from recsys_tasks.retrieval.index import build_index
+from tests.worlds import make_config, make_snapshot
+
+AS_OF = date(1970, 1, 2)
+
+
+@pytest.fixture
+def night(tmp_path: Path, postgres: Mapping[str, str]) -> Iterator[Night]:
+    environment = Environment(
+        home=tmp_path,
+        lake=str(tmp_path / "lake"),
+        database_url=postgres["recsys"],
+        mlflow_url=None,
+        config_path=tmp_path / "none",
+    )
+    opened = Night.open(
+        make_config(index={"exact_below": 2000, "recall_floor": 1.0, "sample_users": 20}), environment, AS_OF
+    )
+    yield opened
+    opened.engine.dispose()
+
+
+def noise(night: Night, items: int) -> Embeddings:
+    """Items and users without any structure: no tree finds all neighbours."""
+    rng = np.random.default_rng(0)
+    with night.lake.writing("embeddings", f"noise{items}") as draft:
+        for name, rows in (("item", items), ("user", 40)):
+            vectors = rng.normal(size=(rows, 16)).astype(np.float32)
+            np.save(draft.path / f"{name}_vectors.npy", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+            np.save(draft.path / f"{name}_keys.npy", np.arange(rows, dtype=np.int32))
+    assert draft.artifact is not None
+    return open_embeddings(draft.artifact)
+
+
+def test_on_call_hears_once_that_exact_search_serves(night: Night, tmp_path: Path) -> None:
+    events = pd.DataFrame({"user_id": ["u"], "item_id": ["i"], "ts": [0]})
+    snapshot = make_snapshot(tmp_path / "lake", night.config, AS_OF, events)
+    small = build_index(snapshot, noise(night, 1500), "small")
+    tell_of_recall(night, small)  # exact by choice: nothing to tell
+    assert spool_of(tmp_path).all() == []
+    short = build_index(snapshot, noise(night, 2500), "short")
+    for _ in range(2):
+        tell_of_recall(night, short)
+    ((alert, _),) = spool_of(tmp_path).all()
+    assert (alert.kind, alert.severity, alert.as_of) == ("index_recall", "warning", "1970-01-02")
+    assert "2,500 items" in alert.message and "index recall@100 = 0." in alert.message and "bound 1" in alert.message
+    assert alert.runbook == "include/runbooks/index-recall.md"
