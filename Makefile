@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-index bench-precompute bench-gate clean
+.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-index bench-precompute bench-gate bench-ranker clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -72,6 +72,9 @@ bench-precompute: setup .venv-peers/.installed  ## users a second, published, at
 
 bench-gate: setup  ## the gate's error rates: 200 simulated nights of equally good, better and worse challengers
 	@$(BIN)/python -m benchmarks.gate
+
+bench-ranker: setup  ## rankers on 20 M example rows, features of 1 M users and 20 M events: seconds and peak MB
+	@$(BIN)/python -m benchmarks.ranker
 
 .venv-peers/.installed: benchmarks/requirements-peers.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers

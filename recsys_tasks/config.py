@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -90,6 +91,19 @@ class EventKind(Section):
     """How much one such event counts in histories, popularity and training, relative to others."""
 
 
+class Impressions(Section):
+    """Rows that say what a user was shown: no action, so they count nowhere but in the rankers' negatives."""
+
+    event: str
+    """Value of the event column in such rows; not one of `kinds`."""
+    position_column: str
+    """Column with the item's place on the page, from 1."""
+    examination_power: PositiveFloat = 1.0
+    """An item at place p is looked at with probability p^-power; what was acted on weighs the inverse of it."""
+    max_weight: Annotated[float, Field(ge=1.0)] = 10.0
+    """Largest such weight."""
+
+
 class EventsTable(Section):
     """The interactions table."""
 
@@ -107,6 +121,14 @@ class EventsTable(Section):
     """Column with the price paid or shown, in the shop's currency."""
     quantity_column: str | None = None
     """Column with the number of units."""
+    impressions: Impressions | None = None
+    """Logged showings among the rows, if there are any."""
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Values of the event column that are declared, each at its code; that of showings is the last."""
+        shown = (self.impressions.event,) if self.impressions else ()
+        return (*(kind.name for kind in self.kinds), *shown)
 
 
 class Objective(Section):
@@ -335,15 +357,40 @@ class RankerConfig(Section):
     """Share of features drawn for each tree."""
     loss: Literal["lambdarank", "binary"] = "lambdarank"
     """Listwise or pointwise objective."""
+    monotone: dict[str, Literal[-1, 1]] = {}
+    """Column of the rankers' input → 1: scores never fall where it grows; -1: they never rise (docs/features.md)."""
     calibration_users: Share = 0.15
     """Share of users held out of the rankers to fit the calibration."""
 
 
-class RerankConfig(Section):
-    """What happens after scoring."""
+class ItemRule(Section):
+    """What an item must be like to be shown; an item that breaks it is unavailable tonight."""
 
+    attribute: Name
+    """A declared item attribute."""
+    required: bool = False
+    """A missing value breaks the rule."""
+    minimum: float | None = None
+    """Smallest value of a numeric attribute that is shown, e.g. of a quality score."""
+    maximum: float | None = None
+    """Largest value of a numeric attribute that is shown."""
+    banned: tuple[str, ...] = ()
+    """Values of a categorical, multi-valued or text attribute that are not shown."""
+
+
+class RerankConfig(Section):
+    """What happens after scoring, and what is never shown."""
+
+    item_rules: tuple[ItemRule, ...] = ()
+    """Quality rules on items' attributes; all must hold."""
+    hidden_items: tuple[str, ...] = ()
+    """Item ids that moderators took out; an item that must go at once: recsys.item_availability."""
     max_per_category: NonNegativeInt = 0
     """Items of one category among the first k; 0: no cap."""
+    diversity: Share = 0.0
+    """Weight of being unlike the items before (1 - λ of maximal marginal relevance) in the first k; 0: off."""
+    diversity_by: Literal["tower", "content"] = "tower"
+    """What items are alike by: the tower's vectors, or their declared attributes."""
     fresh_slots: NonNegativeInt = 0
     """Places among the first k reserved for fresh items, with logged propensity."""
     promoted_items: tuple[str, ...] = ()
@@ -559,6 +606,10 @@ def _naming_mistakes(config: Config) -> list[str]:
     kinds = [kind.name for kind in config.events.kinds]
     if len(set(kinds)) < len(kinds):
         mistakes.append("events.kinds: a name is declared twice")
+    if config.events.impressions and config.events.impressions.event in kinds:
+        mistakes.append(f"events.impressions: {config.events.impressions.event!r} is one of events.kinds: name it once")
+    if config.events.impressions and config.events.event_column is None:
+        mistakes.append("events.impressions: needs events.event_column to tell showings from actions")
     for objective in config.objectives:
         mistakes += [
             f"objectives.{objective.name}: event {e!r} is not one of events.kinds {kinds}"
@@ -568,10 +619,26 @@ def _naming_mistakes(config: Config) -> list[str]:
     categorical = {a.name for a in config.users.attributes if a.kind == "categorical"}
     if config.users.segment_by and config.users.segment_by not in categorical:
         mistakes.append(f"users.segment_by: {config.users.segment_by!r} is not a declared categorical attribute")
+    kinds_of = {a.name: a.kind for a in config.items.attributes}
+    for number, rule in enumerate(config.rerank.item_rules):
+        mistakes += [f"rerank.item_rules.{number}: {words}" for words in _rule_mistakes(rule, kinds_of)]
+    if config.rerank.diversity and config.rerank.diversity_by == "content" and not kinds_of:
+        mistakes.append("rerank.diversity_by: content needs items.attributes")
     declared = {a.name for a in config.items.attributes if a.kind == "categorical"}
     if config.items.category and config.items.category not in declared:
         mistakes.append(f"items.category: {config.items.category!r} is not a declared categorical attribute")
     return mistakes
+
+
+def _rule_mistakes(rule: ItemRule, kinds: Mapping[str, str]) -> list[str]:
+    kind = kinds.get(rule.attribute)
+    if kind is None:
+        return [f"{rule.attribute!r} is not a declared item attribute {sorted(kinds)}"]
+    if kind == "numeric" and rule.banned:
+        return [f"{rule.attribute!r} is numeric: give minimum or maximum, not banned"]
+    if kind != "numeric" and (rule.minimum is not None or rule.maximum is not None):
+        return [f"{rule.attribute!r} is {kind}: give banned, not minimum or maximum"]
+    return []
 
 
 # --- reading it --------------------------------------------------------------------------------

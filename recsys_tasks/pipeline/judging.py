@@ -12,9 +12,9 @@ from recsys_tasks.clock import parse_day
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ArtifactError, RecsysError
 from recsys_tasks.lake import Artifact
-from recsys_tasks.pipeline.judged import Judged, System, canaries, judged_users, measure, popularity
 from recsys_tasks.pipeline.generator_figures import record_generators
-from recsys_tasks.pipeline.learning import NOT_DUE, ranker_due
+from recsys_tasks.pipeline.judged import Judged, System, canaries, judged_users, measure, popularity
+from recsys_tasks.pipeline.learning import NOT_DUE, ranker_due, release_facts
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.records import record_metrics

@@ -17,9 +17,20 @@ import numpy.typing as npt
 
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.ranking._exposure import importance, listwise
+from recsys_tasks.ranking._fitting import (
+    Floats,
+    fit,
+    gain_shares,
+    predicted,
+    refuse_unknown_constraints,
+    scored,
+    settings_of,
+)
 from recsys_tasks.ranking._groups import runs, surviving
 from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking._release import held_out_ndcg, lacking, named, shares, weights
+from recsys_tasks.ranking._rows import Matrix, Rows
 from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.examples import Examples
 from recsys_tasks.ranking.trees import Compiled, Predictor
@@ -27,12 +38,7 @@ from recsys_tasks.ranking.trees import Compiled, Predictor
 if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that no shard needs
     import lightgbm as lgb
 
-Floats = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-
-TRUNCATION = 30
-"""Places whose order lambdarank cares for: somewhat more than are looked at."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Ranker:
 
     def cut_scores(self, X: Matrix) -> Floats:
         """`[rows]`: what the light ranker cuts by, from a matrix of `light_names`."""
-        return _predicted(self._light, X) @ self._weights
+        return predicted(self._light, X) @ self._weights
 
     def light_scores(self, X: Matrix) -> Floats:
         """`[rows]` in [0, 1]: calibrated, over all candidates, from a matrix of `light_names`."""
@@ -92,7 +98,7 @@ class Ranker:
         return self._calibrated("heavy", self._heavy, X)
 
     def _calibrated(self, stage: str, models: tuple[Predictor, ...], X: Matrix) -> Floats:
-        raw = _predicted(models, X)
+        raw = predicted(models, X)
         curves = self._curves[stage]
         return np.column_stack([curve.apply(raw[:, o]) for o, curve in enumerate(curves)]) @ self._weights
 
@@ -172,6 +178,7 @@ _UNTRAINED = _Trained({}, {}, {})
 
 def _train(config: Config, data: Examples) -> _Trained:
     """Light rankers, the cut, heavy rankers on the survivors, and a curve for each on the held-out users."""
+    refuse_unknown_constraints(config, data.names)
     part = np.asarray(data.part)
     trains, holds = part < CALIBRATION_A, part >= CALIBRATION_A
     models: dict[str, tuple[lgb.Booster, ...]] = {}
@@ -183,7 +190,7 @@ def _train(config: Config, data: Examples) -> _Trained:
         keep = surviving(scores @ weights(config), data.group, data.weight, data.item, config.ranker.light_survivors)
         raw["light"], judged = scores[holds], {"light": holds, "heavy": holds & keep}
     models["heavy"] = tuple(_heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
-    raw["heavy"] = _predicted(_predictors(config, models["heavy"]), data.X[judged["heavy"]])
+    raw["heavy"] = scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
     curves = {
         stage: tuple(
             fit_calibration(raw[stage][:, o], data.labels[rows, o], part[rows] == CALIBRATION_A)
@@ -191,7 +198,7 @@ def _train(config: Config, data: Examples) -> _Trained:
         )
         for stage, rows in judged.items()
     }
-    gains = {stage: [_gain_shares(model) for model in some] for stage, some in models.items()}
+    gains = {stage: [gain_shares(model) for model in some] for stage, some in models.items()}
     facts = {"held_out_ndcg@10": held_out_ndcg(config, data, raw, judged), "importances": named(config, data, gains)}
     return _Trained(models, curves, facts)
 
@@ -200,13 +207,17 @@ def _light_out_of_fold(
     config: Config, data: Examples, part: npt.NDArray[np.int8]
 ) -> tuple[tuple[lgb.Booster, ...], Floats]:
     """The light rankers that serve, and `[rows, objectives]` scores by rankers that never saw the row's user."""
-    X = data.X[:, [data.names.index(name) for name in data.light_names]]
+    columns = [data.names.index(name) for name in data.light_names]
     holds = part >= CALIBRATION_A
     scores = np.empty(data.labels.shape)
     for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
-        settings = _settings(config, "binary", config.ranker.light_trees)
-        models = tuple(_fit(settings, X[learn], y, weight=data.weight[learn]) for y in data.labels[learn].T)
-        scores[cut] = _predicted(_predictors(config, models), X[cut])
+        settings = settings_of(config, "binary", config.ranker.light_trees, data.light_names)
+        rows = Rows.where(data.X, learn, columns)
+        models = tuple(
+            fit(settings, rows, data.labels[learn, o], weight=_weights(config, data, learn, o))
+            for o in range(len(config.objectives))
+        )
+        scores[cut] = scored(config, models, Rows.where(data.X, cut, columns))
     return models, scores
 
 
@@ -217,51 +228,19 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     leaves every pair's order unbiased, while a weight on one side of a pair would not.
     """
     loss = config.ranker.loss
-    settings = _settings(config, loss, config.ranker.heavy_trees)
+    settings = settings_of(config, loss, config.ranker.heavy_trees, data.names)
     if loss == "binary":
-        return _fit(settings, data.X[rows], data.labels[rows, objective], weight=data.weight[rows])
+        weight = _weights(config, data, rows, objective)
+        return fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], weight=weight)
     group = np.asarray(data.group)
     told = np.unique(group[rows & data.labels[:, objective]])
     rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
-    return _fit(settings, data.X[rows], data.labels[rows, objective], group=runs(group[rows]))
+    label, further = listwise(config, np.asarray(data.labels[rows, objective]), data.position[rows], group[rows])
+    settings |= further.pop("settings", {})
+    return fit(settings, Rows.where(data.X, rows), label, group=runs(group[rows]), **further)
 
 
-def _settings(config: Config, loss: str, trees: int) -> dict[str, Any]:
-    ranker = config.ranker
-    listwise = {"lambdarank_truncation_level": TRUNCATION} if loss == "lambdarank" else {}
-    return {
-        "objective": loss,
-        "num_iterations": trees,
-        "num_leaves": ranker.leaves,
-        "learning_rate": ranker.learning_rate,
-        "min_data_in_leaf": ranker.min_leaf_rows,
-        "feature_fraction": ranker.feature_share,
-        "num_threads": config.resources.threads,
-        "seed": config.resources.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbose": -1,
-        **listwise,
-    }
-
-
-def _fit(settings: dict[str, Any], X: Matrix, label: Bools, **dataset: Any) -> lgb.Booster:
-    import lightgbm as lgb
-
-    return lgb.train(settings, lgb.Dataset(X, label.astype(np.float32), params={"verbose": -1}, **dataset))
-
-
-def _predictors(config: Config, models: tuple[lgb.Booster, ...]) -> tuple[Predictor, ...]:
-    from recsys_tasks.ranking.compile import predictor
-
-    return tuple(predictor(model, config.resources.threads) for model in models)
-
-
-def _predicted(models: tuple[Predictor, ...], X: Matrix) -> Floats:
-    """`[rows, objectives]` scores as the objectives give them, not calibrated."""
-    return np.column_stack([model.predict(X) for model in models])
-
-
-def _gain_shares(model: lgb.Booster) -> list[float]:
-    gain = model.feature_importance("gain")
-    return [round(float(g), 5) for g in gain / max(gain.sum(), 1e-12)]
+def _weights(config: Config, data: Examples, rows: Bools, objective: int) -> Floats:
+    """Of a pointwise ranker's rows: the candidates that each stands for, times its importance."""
+    label = np.asarray(data.labels[rows, objective])
+    return np.asarray(data.weight[rows] * importance(config, label, data.position[rows]))
