@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-index bench-precompute bench-gate bench-ranker clean
+.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-index bench-precompute bench-gate bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -80,6 +80,11 @@ bench-ranker: setup  ## rankers on 20 M example rows, features of 1 M users and 
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	@$(BIN)/uv pip sync -q --python .venv-peers/bin/python benchmarks/requirements-peers.txt
 	@touch $@
+
+peers-torch: .venv-peers/.installed  ## PyTorch for the SASRec peer of bench-quality; TORCH_INDEX=URL: where its CPU build is
+	@.venv-peers/bin/python -m ensurepip -U >/dev/null
+	@.venv-peers/bin/python -m pip install -q --disable-pip-version-check \
+	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r benchmarks/requirements-sasrec.txt
 
 clean:  ## remove everything that the targets above made
 	rm -rf .venv .venv-peers build .mypy_cache .ruff_cache .pytest_cache *.egg-info

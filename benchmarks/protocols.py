@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from recsys_tasks.clock import start_of
@@ -107,15 +108,15 @@ def without_known(lists: Lists, window: Window) -> dict[str, list[str]]:
     return {u: [i for i in items if i not in window.known.get(u, ())] for u, items in lists.items()}
 
 
-def ndcg_and_hit_rate(lists: Lists, window: Window, k: int = 10) -> tuple[float, float]:
-    """Mean NDCG@k (ideal: min(k, truth) hits) and hit rate@k; a user without a list scores 0."""
+def ndcg_and_hits(lists: Lists, window: Window, k: int = 10) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """NDCG@k (ideal: min(k, truth) hits) and whether k hold a hit, of each user; 0 for a user without a list."""
     discount = 1 / np.log2(np.arange(k) + 2)
     ndcg, hits = [], []
     for user, truth in window.truth.items():
         found = np.array([item in truth for item in lists.get(user, [])[:k]], bool)
         ndcg.append(float(discount[: len(found)][found].sum() / discount[: min(k, len(truth))].sum()))
         hits.append(bool(found.any()))
-    return float(np.mean(ndcg)), float(np.mean(hits))
+    return np.array(ndcg), np.array(hits, bool)
 
 
 def pair_recall(lists: Lists, window: Window, k: int) -> float:

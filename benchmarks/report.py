@@ -32,10 +32,12 @@ class Row:
 
 
 def with_means(rows: Iterable[Row]) -> list[Row]:
-    """The rows and, for each system and metric, their mean over windows."""
+    """The rows and, for each system and metric, their mean over windows; rows that are means stay as they are."""
     rows = list(rows)
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
+        if row.window == "mean":
+            continue
         groups.setdefault((row.dataset, row.protocol, row.system, row.metric), []).append(row)
     means = [
         Row(r[0].dataset, r[0].protocol, "mean", r[0].system, r[0].metric, r[0].k, sum(x.size for x in r),

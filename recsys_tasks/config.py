@@ -255,7 +255,7 @@ class WarmStartConfig(Section):
 class TwoTowerConfig(Section):
     """The retrieval model."""
 
-    dimensions: PositiveInt = 64
+    dimensions: PositiveInt = 128
     """Size of every embedding and of both towers' outputs."""
     history_length: PositiveInt = 50
     """Newest events of the user that enter the user tower."""
@@ -277,8 +277,10 @@ class TwoTowerConfig(Section):
     """Share of input embedding components dropped from histories while training."""
     item_dropout: Share = 0.25
     """Share of item vector components dropped while training."""
-    learning_rate: PositiveFloat = 0.002
-    """Adam step size at the default batch size."""
+    learning_rate: PositiveFloat = 0.005
+    """Adam step size at the start of a training, at the default batch size."""
+    final_rate: PositiveFloat = 0.00025
+    """Adam step size at its end; it falls evenly from the one to the other."""
     batch_size: PositiveInt = 1024
     """Examples a step; the in-batch softmax costs batch_size² products."""
     epochs: PositiveInt = 12

@@ -2,7 +2,8 @@
 
 An item's input is its id vector plus the mean of its value vectors; the item tower scales it to
 unit length (metric cosine). The user tower pools the inputs of the newest history items with a
-learned decay by position, and adds an MLP of [pooled, last item, mean user value vector] to it.
+learned decay by moment (the items of one basket weigh the same), and adds an MLP of [pooled, mean of
+the last moment, mean user value vector] to it.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ class Tower:
         self._task = tfrs.tasks.Retrieval(temperature=1.0 / config.logit_scale if self._cosine else None)
         keys, reals = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
         pairs = tf.TensorSpec([None, None], tf.bool)
-        self._train = tf.function(self._train_step, input_signature=[keys] * 6 + [reals] * 2 + [pairs])
+        rate = tf.TensorSpec([], tf.float32)
+        self._train = tf.function(self._train_step, input_signature=[keys] * 5 + [reals] * 2 + [pairs, rate])
 
     def train(self, batch: Batch) -> Any:
         """One step of Adam on a batch; the mean loss as a scalar tensor."""
         h = batch.history
-        return self._train(
-            *(h.item, h.row, h.age, h.last, batch.user, batch.target, batch.weight, batch.probability, batch.allowed)
-        )
+        asked = (h.item, h.row, h.age, batch.user, batch.target)
+        return self._train(*asked, batch.weight, batch.probability, batch.allowed, batch.rate)
 
     def arrays(self) -> Arrays:
         """Parameters and moments."""
@@ -64,7 +65,7 @@ class Tower:
     def user_vectors(self, history: FlatHistories, users: Keys) -> Vectors:
         """User tower, `[n, d] float32`, of n histories and their users' keys."""
         # Not compiled: a few large blocks are faster than tracing them.
-        found: Vectors = self._users_of(history.item, history.row, history.age, history.last, users).numpy()
+        found: Vectors = self._users_of(history.item, history.row, history.age, users).numpy()
         return found
 
     # --- towers -------------------------------------------------------------------------------
@@ -90,19 +91,21 @@ class Tower:
     def _items_of(self, items: Any) -> Any:
         return self._scaled(self._input_of(items))
 
-    def _users_of(self, item: Any, row: Any, age: Any, last: Any, users: Any) -> Any:
+    def _users_of(self, item: Any, row: Any, age: Any, users: Any) -> Any:
         distinct, places = tf.unique(item)
         seen = tf.gather(self._input_of(distinct), places)
         values = tf.gather(self._user_values, users)
         about, about_places = tf.unique(tf.reshape(values, [-1]))
         means = self._mean_values(tf.gather(self._var["user_value"], about), about_places, values)
-        return self._scaled(self._user_tower(seen, row, age, last, means, self._var))
+        return self._scaled(self._user_tower(seen, row, age, means, self._var))
 
-    def _user_tower(self, seen: Any, row: Any, age: Any, last: Any, about: Any, dense: Any) -> Any:
+    def _user_tower(self, seen: Any, row: Any, age: Any, about: Any, dense: Any) -> Any:
         """`[n, d]` from history inputs `[r, d]` laid end to end and mean user values `[n, d]`."""
+        newest = tf.cast(tf.equal(age, 0), tf.float32)[:, None]
+        last = tf.math.segment_sum(seen * newest, row) / tf.math.segment_sum(newest, row)
         weight = tf.exp(tf.gather(dense["decay"], age))[:, None]
         pooled = tf.math.segment_sum(seen * weight, row) / tf.math.segment_sum(weight, row)
-        hidden = tf.concat([pooled, tf.gather(seen, last), about], 1)
+        hidden = tf.concat([pooled, last, about], 1)
         hidden = tf.nn.relu(tf.matmul(hidden, dense["w1"]) + dense["b1"])
         return pooled + tf.matmul(hidden, dense["w2"]) + dense["b2"]
 
@@ -113,12 +116,12 @@ class Tower:
         item: Any,
         row: Any,
         age: Any,
-        last: Any,
         user: Any,
         target: Any,
         weight: Any,
         probability: Any,
         allowed: Any,
+        rate: Any,
     ) -> Any:
         items, places = tf.unique(tf.concat([item, target], 0))
         values, user_values = tf.gather(self._item_values, items), tf.gather(self._user_values, user)
@@ -133,11 +136,11 @@ class Tower:
             # One mask an item and step, not one an occurrence: a third of the step's time at long histories.
             seen = tf.gather(self._dropped(inputs, self._config.dropout, 0), places[: tf.size(item)])
             about = self._mean_values(rows["user_value"], user_places, user_values)
-            queries = self._user_tower(seen, row, age, last, about, dense)
+            queries = self._user_tower(seen, row, age, about, dense)
             candidates = self._dropped(tf.gather(inputs, places[tf.size(item) :]), self._config.item_dropout, 1)
             loss = self._loss(queries, candidates, weight, probability, allowed)
         gradients = tape.gradient(loss, [rows, dense], unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        self._apply(touched, rows, gradients[0], dense, gradients[1])
+        self._apply(touched, rows, gradients[0], dense, gradients[1], rate)
         return loss
 
     def _loss(self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any) -> Any:
@@ -158,11 +161,11 @@ class Tower:
         seed = tf.stack([tf.constant(self._seed * 2 + stream, tf.int64), self._step])
         return tf.nn.experimental.stateless_dropout(vectors, rate, seed=seed, rng_alg="philox")
 
-    def _apply(self, touched: Any, rows: Any, row_gradients: Any, dense: Any, dense_gradients: Any) -> None:
+    def _apply(self, touched: Any, rows: Any, row_gradients: Any, dense: Any, dense_gradients: Any, size: Any) -> None:
         """Adam on the rows of this batch only: a step costs what it touches, whatever the catalogue's size."""
         self._step.assign_add(1)
         step = tf.cast(self._step, tf.float32)
-        rate = self._config.learning_rate * tf.sqrt(1.0 - tf.pow(BETA_2, step)) / (1.0 - tf.pow(BETA_1, step))
+        rate = size * tf.sqrt(1.0 - tf.pow(BETA_2, step)) / (1.0 - tf.pow(BETA_1, step))
         for name, ids in touched.items():
             first = tf.gather(self._var[f"{name}/m"], ids)
             second = tf.gather(self._var[f"{name}/v"], ids)

@@ -14,7 +14,7 @@ from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import Config, TwoTowerConfig
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval._tf_model import Tower
-from recsys_tasks.retrieval.tower_examples import Examples, Positives, make_examples
+from recsys_tasks.retrieval.tower_examples import Examples, Positives, make_examples, moment_numbers
 from recsys_tasks.retrieval.tower_inputs import Table, ValueSettings, Vectors, Vocabulary, extend_vocabulary, value_rows
 from recsys_tasks.retrieval.tower_weights import Arrays, Batch
 from recsys_tasks.snapshot.dataset import Events, Snapshot
@@ -75,6 +75,11 @@ class Run:
         """Every example."""
         return make_examples(self.events)
 
+    @cached_property
+    def moments(self) -> Keys:
+        """Number of each event's moment."""
+        return moment_numbers(self.events)
+
     def last_seen(self, snapshot: Snapshot, before: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Last day (since 1970) on which each item was offered or in an event; `before` as known until now."""
         seen = before.copy()
@@ -103,7 +108,7 @@ class Run:
         hits = []
         for a in range(0, len(chosen), QUERY_BLOCK):
             block = chosen.take(np.arange(a, min(a + QUERY_BLOCK, len(chosen))))
-            history = block.histories.gather(self.events.item, self.config.two_tower.history_length)
+            history = block.histories.gather(self.events.item, self.moments, self.config.two_tower.history_length)
             scores = tower.user_vectors(history, self.events.user[block.target]) @ items.T
             target = place[self.events.item[block.target]]
             own = scores[np.arange(len(target)), target]
@@ -120,13 +125,19 @@ class Run:
         positives = Positives(self.events, len(self.user_values), len(self.item_values))
         rng = np.random.default_rng([self.config.resources.seed, self.learned])
         size = min(settings.batch_size, len(examples))
-        for _ in range(epochs):
+        starts = range(0, len(examples) - size + 1, size)
+        rates = np.linspace(settings.learning_rate, settings.final_rate, epochs * len(starts), dtype=np.float32)
+        for sizes in rates.reshape(epochs, -1):
             order = rng.permutation(len(examples))
-            starts = range(0, len(order) - size + 1, size)
-            yield (self._batch(examples.take(order[a : a + size]), settings, relative, positives) for a in starts)
+            yield (
+                self._batch(examples.take(order[a : a + size]), settings, relative, positives, rate)
+                for a, rate in zip(starts, sizes, strict=True)
+            )
 
-    def _batch(self, chosen: Examples, settings: TwoTowerConfig, relative: Vectors, positives: Positives) -> Batch:
-        history = chosen.histories.gather(self.events.item, settings.history_length)
+    def _batch(
+        self, chosen: Examples, settings: TwoTowerConfig, relative: Vectors, positives: Positives, rate: np.float32
+    ) -> Batch:
+        history = chosen.histories.gather(self.events.item, self.moments, settings.history_length)
         user, target = self.events.user[chosen.target], self.events.item[chosen.target]
         weight, allowed = self.events.weight[chosen.target], positives.allowed(user, target)
-        return Batch(history, user, target, weight, relative[target], allowed)
+        return Batch(history, user, target, weight, relative[target], allowed, rate)

@@ -14,7 +14,7 @@ from recsys_tasks.retrieval._tf_model import Tower
 from recsys_tasks.retrieval._tf_runtime import prepare
 from recsys_tasks.retrieval._tf_training import entity_values
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
-from recsys_tasks.retrieval.tower_examples import last_histories
+from recsys_tasks.retrieval.tower_examples import last_histories, moment_numbers
 from recsys_tasks.retrieval.tower_inputs import Vectors, content_means
 from recsys_tasks.retrieval.tower_versions import TowerState, TowerVersion
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -79,12 +79,12 @@ def _users(snapshot: Snapshot, model: Tower, cutoffs: Cutoffs, users: Keys | Non
     events = events.before(cutoffs.history)
     keys = np.unique(events.user)
     keys = keys if users is None else np.intersect1d(keys, users).astype(np.int32)
-    histories = last_histories(events, keys, snapshot.n_users)
+    histories, moments = last_histories(events, keys, snapshot.n_users), moment_numbers(events)
     length = snapshot.config.two_tower.history_length
     vectors: Vectors = np.zeros((len(keys), snapshot.config.two_tower.dimensions), np.float32)
     for a in range(0, len(keys), USER_BLOCK):
         block = slice(a, a + USER_BLOCK)
-        vectors[block] = model.user_vectors(histories.take(block).gather(events.item, length), keys[block])
+        vectors[block] = model.user_vectors(histories.take(block).gather(events.item, moments, length), keys[block])
     return keys, vectors
 
 

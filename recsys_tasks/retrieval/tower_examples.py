@@ -26,8 +26,7 @@ class FlatHistories:
 
     item: Keys  # [r] item keys
     row: Keys  # [r] which query, ascending
-    age: Keys  # [r] 0 for the newest item of its query, 1 for the one before
-    last: Keys  # [n] place of each query's newest item
+    age: Keys  # [r] how many later moments of its query have items here: 0 for the newest basket
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,12 @@ class Histories:
         """Some of them."""
         return Histories(self.start[rows], self.end[rows])
 
-    def gather(self, items: Keys, length: int) -> FlatHistories:
-        """The newest `length` items of each, laid end to end."""
+    def gather(self, items: Keys, moments: Keys, length: int) -> FlatHistories:
+        """The newest `length` items of each, laid end to end. `moments`: see `moment_numbers`."""
         sizes = np.minimum(self.end - self.start, length)
         row = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-        last = np.cumsum(sizes) - 1
-        age = (last[row] - np.arange(len(row))).astype(np.int32)
-        return FlatHistories(items[self.end[row] - 1 - age], row, age, last.astype(np.int32))
+        place = (self.end - np.cumsum(sizes))[row] + np.arange(len(row))
+        return FlatHistories(items[place], row, moments[self.end - 1][row] - moments[place])
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,13 @@ class Examples:
         start = np.concatenate([self.histories.start, other.histories.start])
         end = np.concatenate([self.histories.end, other.histories.end])
         return Examples(np.concatenate([self.target, other.target]), Histories(start, end))
+
+
+def moment_numbers(events: Events) -> Keys:
+    """`[e] int32`: number of each event's moment (user and timestamp). A basket is one: its order means nothing."""
+    new = np.ones(len(events), np.int32)
+    new[1:] = (events.user[1:] != events.user[:-1]) | (events.ts[1:] != events.ts[:-1])
+    return np.cumsum(new, dtype=np.int32)
 
 
 def make_examples(events: Events) -> Examples:

@@ -18,7 +18,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 TABLES = ("item", "value", "user_value")
 """Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors."""
 DENSE = ("decay", "w1", "b1", "w2", "b2")
-"""Position decay `[l]` (log weight by age, newest first) and the user tower's MLP."""
+"""Decay `[l]` (log weight by how many later moments, newest first) and the user tower's MLP."""
 START_SCALE = 0.05
 
 
@@ -32,6 +32,7 @@ class Batch:
     weight: Vectors  # [n] weight of the event's kind
     probability: Vectors  # [n] chance of the target to be in a batch, relative to the most frequent item's
     allowed: npt.NDArray[np.bool_]  # [n, n] may candidate j be a negative of query i
+    rate: np.float32  # Adam's step size
 
 
 def start_rows(name: str, rows: int, dimensions: int, seed: int) -> Vectors:

@@ -7,6 +7,7 @@ from recsys_tasks.retrieval.tower_examples import (
     held_back_users,
     last_histories,
     make_examples,
+    moment_numbers,
     newest,
     sample_recent,
 )
@@ -27,7 +28,7 @@ WORLD = _events([(0, 1, 5), (0, 2, 6), (0, 2, 7), (0, 3, 5), (1, 9, 8)])
 
 def _histories(events: Events, length: int) -> list[tuple[int, list[int]]]:
     examples = make_examples(events)
-    flat = examples.histories.gather(events.item, length)
+    flat = examples.histories.gather(events.item, moment_numbers(events), length)
     rows = [flat.item[flat.row == i].tolist() for i in range(len(examples))]
     return list(zip(events.item[examples.target].tolist(), rows, strict=True))
 
@@ -41,11 +42,11 @@ def test_histories_keep_the_newest_items() -> None:
     assert _histories(WORLD, 2) == [(6, [5]), (7, [5]), (5, [6, 7])]
 
 
-def test_age_counts_from_the_newest() -> None:
-    flat = make_examples(WORLD).histories.gather(WORLD.item, 10)
+def test_age_counts_moments_from_the_newest() -> None:
+    assert moment_numbers(WORLD).tolist() == [1, 2, 2, 3, 4]
+    flat = make_examples(WORLD).histories.gather(WORLD.item, moment_numbers(WORLD), 10)
     assert flat.row.tolist() == [0, 1, 2, 2, 2]
-    assert flat.age.tolist() == [0, 0, 2, 1, 0]
-    assert flat.item[flat.last].tolist() == [5, 5, 7]
+    assert flat.age.tolist() == [0, 0, 1, 0, 0]  # the mates of basket {6, 7} are equally old
 
 
 def test_no_events_make_no_examples() -> None:
@@ -53,7 +54,7 @@ def test_no_events_make_no_examples() -> None:
 
 
 def test_last_histories_are_whole() -> None:
-    flat = last_histories(WORLD, np.array([0, 1], np.int32), 2).gather(WORLD.item, 3)
+    flat = last_histories(WORLD, np.array([0, 1], np.int32), 2).gather(WORLD.item, moment_numbers(WORLD), 3)
     assert flat.item.tolist() == [6, 7, 5, 8]
 
 

@@ -1,0 +1,103 @@
+"""RecTools' own models: `python peer_rectools.py TRAIN USERS OUT CUTOFF FORBID WINDOW_DAYS`, arguments as of peers.py.
+
+`rectools-two-stage`: CandidateRankingModel as its tutorial builds it, item-kNN and ALS into a LightGBM classifier by
+their ranks and scores, labels from the last WINDOW_DAYS before the cutoff. `sasrec`: SASRecModel with the sampled
+softmax that its authors' benchmark (eSASRec, RecSys 2025) found best; it needs torch and is left out without it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+from implicit.als import AlternatingLeastSquares
+from implicit.nearest_neighbours import TFIDFRecommender
+from lightgbm import LGBMClassifier
+from rectools import Columns
+from rectools.dataset import Dataset
+from rectools.model_selection import TimeRangeSplitter
+from rectools.models import ImplicitALSWrapperModel, ImplicitItemKNNWrapperModel
+from rectools.models.base import ModelBase
+from rectools.models.ranking import CandidateGenerator, CandidateRankingModel, Reranker
+
+DEPTH, SEED, CANDIDATES = 100, 0, 150
+SASREC_EPOCHS, SESSION = 20, 50
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    train_path, users_path, out_path, _, forbid, window_days = sys.argv[1:]
+    events = pd.read_parquet(train_path)
+    judged = pd.read_parquet(users_path).user_id
+    rows = pd.DataFrame({
+        Columns.User: events.user_id,
+        Columns.Item: events.item_id,
+        Columns.Weight: 1.0,
+        Columns.Datetime: pd.to_datetime(events.timestamp, unit="s"),
+    })  # fmt: skip
+    modes = {"without": True} if forbid == "1" else {"with": False, "without": True}
+    out = []
+    for name, fitted in _systems(rows, window_days, forbid == "1"):
+        started = time.perf_counter()
+        model, dataset = fitted()
+        known = judged[judged.isin(dataset.user_id_map.external_ids)].to_numpy()
+        for mode, filter_viewed in modes.items():
+            lists = model.recommend(
+                known, dataset, k=DEPTH, filter_viewed=filter_viewed, on_unsupported_targets="ignore"
+            )
+            items = lists.sort_values([Columns.User, Columns.Rank]).groupby(Columns.User)[Columns.Item].agg(list)
+            out.append(pd.DataFrame({"user_id": items.index, "items": items.to_numpy(), "system": name, "known": mode}))
+        print(f"  peer {name}: {time.perf_counter() - started:.1f} s", flush=True)
+    pd.concat(out).to_parquet(out_path)
+
+
+def _systems(
+    rows: pd.DataFrame, window_days: str, forbid: bool
+) -> Iterator[tuple[str, Callable[[], tuple[ModelBase, Dataset]]]]:
+    yield "rectools-two-stage", lambda: two_stage(rows, int(window_days), forbid)
+    if importlib.util.find_spec("torch") is None:
+        print("  peer sasrec: left out, `make peers-torch` installs what it needs", flush=True)
+        return
+    yield "sasrec", lambda: sasrec(rows)
+
+
+def two_stage(rows: pd.DataFrame, window_days: int, forbid: bool) -> tuple[ModelBase, Dataset]:
+    dataset = Dataset.construct(rows)
+    als = AlternatingLeastSquares(factors=96, alpha=2, regularization=0.1, iterations=12, random_state=SEED)
+    first = [
+        CandidateGenerator(model, CANDIDATES, keep_ranks=True, keep_scores=True)
+        for model in (ImplicitItemKNNWrapperModel(TFIDFRecommender(K=100)), ImplicitALSWrapperModel(als))
+    ]
+    splitter = TimeRangeSplitter(
+        f"{window_days}D", n_splits=1, filter_already_seen=forbid, filter_cold_items=False, filter_cold_users=True
+    )
+    reranker = Reranker(LGBMClassifier(n_estimators=100, num_leaves=31, n_jobs=2, random_state=SEED, verbose=-1))
+    model = CandidateRankingModel(first, splitter, reranker)
+    return model.fit(dataset), dataset
+
+
+def sasrec(rows: pd.DataFrame) -> tuple[ModelBase, Dataset]:
+    import torch
+    from pytorch_lightning import seed_everything
+    from rectools.models import SASRecModel
+
+    torch.set_num_threads(2)
+    seed_everything(SEED, verbose=False)
+    # One event a user and item, the newest: a basket that is bought again should not fill the session.
+    rows = rows.sort_values(Columns.Datetime, kind="stable").drop_duplicates(Columns.UserItem, keep="last")
+    dataset = Dataset.construct(rows)
+    model = SASRecModel(
+        n_blocks=2, n_heads=2, n_factors=64, dropout_rate=0.3, session_max_len=SESSION, loss="sampled_softmax",
+        n_negatives=100, lr=0.002, batch_size=128, epochs=SASREC_EPOCHS, deterministic=True, recommend_n_threads=2,
+    )  # fmt: skip
+    return model.fit(dataset), dataset
+
+
+if __name__ == "__main__":
+    np.random.seed(SEED)
+    main()
