@@ -226,6 +226,8 @@ class WarmStartConfig(Section):
     """An id absent from the catalogue for this long moves to the archive, with its vector."""
     refresh_floor: Share = 0.85
     """Share of the previous version's recall on held-back new rows that tonight's must reach to serve."""
+    max_new_share: Share = 0.1
+    """Where more than this share of all events is newer than the version before, a version is trained cold."""
     cold_every_nights: PositiveInt = 90
     """A lineage older than this many nights is replaced by a cold one."""
 

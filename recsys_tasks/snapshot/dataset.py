@@ -138,6 +138,10 @@ class Snapshot:
         tables = [pq.read_table(file) for file in files] or [schema.EVENTS.schema.empty_table()]
         return events_from_table(pa.concat_tables(tables), self.config.event_weights)
 
+    def rows_between(self, since: date | None, before: date) -> int:
+        """Number of events of the days in [since, before), from the files' footers."""
+        return sum(pq.read_metadata(file).num_rows for file in self.event_files(since, before))
+
     def existing_items(self, cutoff: int) -> Keys:
         """Keys of the items that exist before a second, sorted."""
         keys: Keys = np.flatnonzero(self.items["available_from"].to_numpy() < cutoff).astype(np.int32)
