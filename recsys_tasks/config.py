@@ -311,9 +311,9 @@ class RankerConfig(Section):
     mode: Literal["light_and_heavy", "heavy", "none"] = "light_and_heavy"
     """none: the retrieval order is served."""
     windows: PositiveInt = 5
-    """Label windows before the gate window."""
-    max_users_per_window: PositiveInt = 6_000
-    """Users sampled for each label window."""
+    """Most label windows before the gate window; older ones than `max_users` needs are left out."""
+    max_users: PositiveInt = 20_000
+    """Users with a label in all windows together, the newest windows first."""
     negatives_per_user: PositiveInt = 150
     """Sampled unclicked candidates of one user and window, weighted back."""
     light_survivors: PositiveInt = 200
