@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from recsys_tasks.errors import LeakageError
@@ -84,3 +84,7 @@ class Timeline:
         cutoffs = [gate - timedelta(days=window_days * j) for j in range(1, windows + 1)]
         earliest = first_day + timedelta(days=min_history_days)
         return cls(as_of, window_days, gate, tuple(c for c in cutoffs if c >= earliest))
+
+    def newest(self, windows: int) -> Timeline:
+        """The same night with at most so many label windows, the newest."""
+        return replace(self, label_cutoffs=self.label_cutoffs[:windows])

@@ -248,6 +248,8 @@ class WarmStartConfig(Section):
     """An id absent from the catalogue for this long moves to the archive, with its vector."""
     refresh_floor: Share = 0.85
     """Share of the previous version's recall on held-back new rows that tonight's must reach to serve."""
+    max_new_share: Share = 0.1
+    """Where more than this share of all events is newer than the version before, a version is trained cold."""
     cold_every_nights: PositiveInt = 90
     """A lineage older than this many nights is replaced by a cold one."""
 
@@ -338,9 +340,9 @@ class RankerConfig(Section):
     mode: Literal["light_and_heavy", "heavy", "none"] = "light_and_heavy"
     """none: the retrieval order is served."""
     windows: PositiveInt = 5
-    """Label windows before the gate window."""
-    max_users_per_window: PositiveInt = 6_000
-    """Users sampled for each label window."""
+    """Most label windows before the gate window; older ones than `max_users` needs are left out."""
+    max_users: PositiveInt = 20_000
+    """Users with a label in all windows together, the newest windows first."""
     negatives_per_user: PositiveInt = 150
     """Sampled unclicked candidates of one user and window, weighted back."""
     light_survivors: PositiveInt = 200

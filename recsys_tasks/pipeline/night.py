@@ -100,14 +100,17 @@ class Night:
 
     @cached_property
     def timeline(self) -> Timeline:
-        """Label windows, gate window and tonight."""
-        return Timeline.for_night(
+        """Label windows, as many as the rankers' users fill, gate window and tonight."""
+        from recsys_tasks.ranking.examples import windows_needed
+
+        timeline = Timeline.for_night(
             self.as_of,
             self.config.label_window_days,
             self.config.ranker.windows,
             self.snapshot.first_day,
             self.config.min_history_days,
         )
+        return timeline.newest(windows_needed(self.snapshot, timeline))
 
     @cached_property
     def tonight(self) -> Cutoffs:

@@ -34,6 +34,9 @@ Bools = npt.NDArray[np.bool_]
 CALIBRATION_WINDOWS = 2
 """Newest windows that calibrate: whole lists are many rows, and a probability should be a recent one."""
 
+CALIBRATION_SHARES = 2 * CALIBRATION_WINDOWS
+"""Whole lists are long: each of those windows calibrates on a quarter of the held-out share of `max_users`."""
+
 _COLUMNS: dict[str, Any] = {
     "user": np.int32,
     "item": np.int32,
@@ -99,6 +102,20 @@ def label_windows(timeline: Timeline) -> list[tuple[date, date]]:
     return [(cutoff, cutoff + timedelta(days=timeline.window_days)) for cutoff in timeline.label_cutoffs]
 
 
+def windows_needed(snapshot: Snapshot, timeline: Timeline) -> int:
+    """How many of the timeline's windows, newest first, hold `ranker.max_users` users; all when they hold fewer.
+
+    A user counts in every window with an event. A shop where one week has users enough learns from that week,
+    with the least old tower, and pays for no other.
+    """
+    found = 0
+    for number, (start, end) in enumerate(label_windows(timeline), 1):
+        found += len(np.unique(snapshot.events(start, end).user))
+        if found >= snapshot.config.ranker.max_users:
+            return number
+    return len(timeline.label_cutoffs)
+
+
 def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Window]) -> Artifact:
     """Write the `examples` of a night; a no-op when they exist for the same inputs, config and code.
 
@@ -149,12 +166,13 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
     """Append every window's rows to the flat files; returns what each window gave."""
     summaries: list[dict[str, Any]] = []
     calibrates = sorted((window.label_start for window in windows), reverse=True)[:CALIBRATION_WINDOWS]
-    groups = 0
+    groups, places = 0, snapshot.config.ranker.max_users
     handles = {name: (folder / f"{name}.bin").open("wb") for name in ("X", "labels", *_COLUMNS)}
     try:
         for window in windows:
             truth = truth_of(snapshot, window.label_start, window.label_end)
-            users, part = _chosen_users(snapshot, window, truth, window.label_start in calibrates)
+            users, part = _chosen_users(snapshot, window, truth, places, window.label_start in calibrates)
+            places -= int((part < CALIBRATION_A).sum())
             summary: dict[str, Any] = {
                 "label_start": window.label_start.isoformat(),
                 "users": len(users),
@@ -178,9 +196,9 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
 
 
 def _chosen_users(
-    snapshot: Snapshot, window: Window, truth: Truth, calibrate: bool
+    snapshot: Snapshot, window: Window, truth: Truth, places: int, calibrate: bool
 ) -> tuple[Keys, npt.NDArray[np.int8]]:
-    """Users of a window, sorted, and their parts: some with a label to train on, any active ones to calibrate on."""
+    """Users of a window, sorted, and their parts: up to `places` with a label to train on, active ones to calibrate."""
     ranker, seed = snapshot.config.ranker, snapshot.config.resources.seed
     everyone = np.arange(snapshot.n_users, dtype=np.int32)
     part = user_parts(everyone, ranker.calibration_users, seed)
@@ -188,7 +206,7 @@ def _chosen_users(
     acted = np.zeros(snapshot.n_users, bool)
     acted[truth.user] = True
     calibrates = part >= CALIBRATION_A
-    cap = round(ranker.max_users_per_window * ranker.calibration_users)
+    cap = round(ranker.max_users * ranker.calibration_users / CALIBRATION_SHARES)
 
     def known(mask: Bools) -> Keys:
         users = everyone[mask]
@@ -196,7 +214,7 @@ def _chosen_users(
 
     chosen = np.concatenate(
         [
-            _first(known(acted & ~calibrates), draw, ranker.max_users_per_window - cap),
+            _first(known(acted & ~calibrates), draw, places),
             _first(known(_active(snapshot, window) & calibrates), draw, cap if calibrate else 0),
         ]
     )

@@ -139,11 +139,13 @@ def lineage_start(lineage: str) -> date:
 
 
 def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
-    """Lineages of this config that are not older than `cold_every_nights`, the most advanced first.
+    """Lineages of this config that have served no longer than `cold_every_nights`, the most advanced first.
 
+    A lineage is trained cold as far back as its first night's oldest label window, and serves from that night on.
     Of equally advanced ones, the one that reaches further back comes first.
     """
-    prefix, oldest = f"{lineage_hash(config)}-", config.two_tower.warm_start.cold_every_nights
+    prefix, back = f"{lineage_hash(config)}-", config.label_window_days * (config.ranker.windows + 1)
+    oldest = config.two_tower.warm_start.cold_every_nights + back + config.learning_lag_days
     newest: dict[str, date] = {}
     for key in lake.keys(KIND):
         lineage, day = key.split(".")

@@ -51,7 +51,9 @@ __all__ = [
 def train_two_tower(snapshot: Snapshot, learned_before: date, parent: TowerVersion | None = None) -> TowerVersion:
     """A version that learned from every event before a day; a no-op when it exists already.
 
-    Without a parent it trains cold and starts a lineage; with one it trains on what came since.
+    Without a parent it trains cold and starts a lineage; with one it trains on what came since, or cold
+    again within the lineage when that is `warm_start.max_new_share` of everything: a warm start would then
+    save little, and know less.
     Raises NotEnoughData when there is no example, LeakageError when the parent is not older.
     """
     _check_parent(snapshot.config, learned_before, parent)
@@ -65,10 +67,11 @@ def train_two_tower(snapshot: Snapshot, learned_before: date, parent: TowerVersi
     prepare(snapshot.config.resources)
     with snapshot.lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
         started = perf_counter()
-        if parent is None:
+        if parent is None or _much_is_new(snapshot, learned_before, parent):
             state, ledger = _cold_train(snapshot, learned_before)
         else:
             state, ledger = warm_train(snapshot, learned_before, parent)
+        ledger["parent"] = parent.artifact.key if parent else None
         state.save(draft.path)
         (draft.path / "ledger.json").write_text(json.dumps(ledger, indent=1, sort_keys=True))
         draft.rows = int(state.known.sum())
@@ -111,6 +114,11 @@ def _check_parent(config: Config, learned_before: date, parent: TowerVersion | N
         )
 
 
+def _much_is_new(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -> bool:
+    new, known = (snapshot.rows_between(since, learned_before) for since in (parent.learned_before, None))
+    return new > snapshot.config.two_tower.warm_start.max_new_share * known
+
+
 def _cold_train(snapshot: Snapshot, learned_before: date) -> tuple[TowerState, dict[str, Any]]:
     settings, seed = snapshot.config.two_tower, snapshot.config.resources.seed
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
@@ -131,7 +139,6 @@ def _cold_train(snapshot: Snapshot, learned_before: date) -> tuple[TowerState, d
     state = TowerState(arrays, run.items, run.users, last_seen, Archive.empty(settings.dimensions))
     ledger = {
         "start": "cold",
-        "parent": None,
         "examples": len(examples),
         "replayed": 0,
         "loss": losses,

@@ -44,7 +44,6 @@ def warm_train(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -
     kept = old.known_of(len(state.last_seen)) & state.known
     ledger = {
         "start": "warm",
-        "parent": parent.artifact.key,
         "examples": len(fresh),
         "replayed": len(replayed) if len(fresh) else 0,
         "loss": losses,

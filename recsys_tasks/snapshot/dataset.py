@@ -146,6 +146,10 @@ class Snapshot:
         files = [day.file(IMPRESSIONS) for day in days if IMPRESSIONS in day.manifest["files"]]
         return pa.concat_tables([schema.IMPRESSIONS.schema.empty_table(), *map(pq.read_table, files)])
 
+    def rows_between(self, since: date | None, before: date) -> int:
+        """Number of events of the days in [since, before), from the files' footers."""
+        return sum(pq.read_metadata(file).num_rows for file in self.event_files(since, before))
+
     def existing_items(self, cutoff: int) -> Keys:
         """Keys of the items that exist before a second, sorted."""
         keys: Keys = np.flatnonzero(self.items["available_from"].to_numpy() < cutoff).astype(np.int32)

@@ -10,7 +10,7 @@ import pytest
 from recsys_tasks.clock import start_of
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.ranking._labels import CALIBRATION_A, user_parts
-from recsys_tasks.ranking.examples import Examples, Window, build_examples, label_windows
+from recsys_tasks.ranking.examples import Examples, Window, build_examples, label_windows, windows_needed
 from tests.ranking.planted import CANDIDATES, RANKER, USERS, World
 
 
@@ -100,10 +100,22 @@ def test_leaking_windows_are_refused(world):
 
 
 def test_caps_on_users_hold_and_parts_are_stable(tmp_path):
-    world = World(tmp_path, ranker={**RANKER, "max_users_per_window": 50})
-    frame = rows(Examples.open(build_examples(world.snapshot, world.timeline, world.windows()[:1])))
-    assert frame[frame.part < CALIBRATION_A].user.nunique() == 35  # 50 less 30 % for the calibration
-    assert frame[frame.part >= CALIBRATION_A].user.nunique() == 15
+    world = World(tmp_path, ranker={**RANKER, "max_users": 50})
+    examples = Examples.open(build_examples(world.snapshot, world.timeline, world.windows()))
+    frame = rows(examples)
+    assert frame[frame.part < CALIBRATION_A].user.nunique() == 50  # all of them in the newest window
+    assert [window["users"] for window in examples.facts["windows"]] == [50 + 4, 4, 0]  # 50 · .3 / 4 calibrate in two
     few, many = user_parts(np.arange(100), 0.3, 1), user_parts(np.arange(USERS * 20), 0.3, 1)
     assert (few == many[:100]).all()
     np.testing.assert_allclose(np.bincount(many) / len(many), [0.35, 0.35, 0.15, 0.15], atol=0.02)
+
+
+def test_only_as_many_windows_as_the_users_fill(tmp_path):
+    """Of 300 users, some 200 act in a week: 50 and 150 need one window, 400 two or three, 10,000 all three."""
+    needed = {}
+    for wanted in (50, 150, 400, 10_000):
+        world = World(tmp_path / str(wanted), ranker={**RANKER, "max_users": wanted})
+        needed[wanted] = windows_needed(world.snapshot, world.timeline)
+        newest = world.timeline.newest(needed[wanted])
+        assert newest.label_cutoffs == world.timeline.label_cutoffs[: needed[wanted]]
+    assert needed[50] == needed[150] == 1 < needed[400] <= needed[10_000] == 3

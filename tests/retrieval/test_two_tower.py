@@ -168,9 +168,18 @@ class TestChain:
         assert earlier.lineage != first.lineage
         # Both have a version at DAY_12; the one that reaches further back is the night's.
         assert lineages_of(snapshot.lake, snapshot.config, DAY_14) == [earlier.lineage, first.lineage]
-        # The first night reached 11 weeks back at most; 90 nights after it both are due for a cold start.
-        assert current_lineage(snapshot.lake, snapshot.config, date(2025, 3, 30)) == earlier.lineage
-        assert current_lineage(snapshot.lake, snapshot.config, date(2025, 4, 15)) is None
+        # The first night reached 6 weeks back at most; 90 nights after it both are due for a cold start.
+        assert current_lineage(snapshot.lake, snapshot.config, date(2025, 2, 20)) == earlier.lineage
+        assert current_lineage(snapshot.lake, snapshot.config, date(2025, 3, 5)) is None
+
+    def test_where_much_is_new_a_version_is_trained_cold_in_its_lineage(self, tmp_path: Path) -> None:
+        # Of 14 days, 2 are new at DAY_14: a seventh of the events, more than a tenth and less than a fifth.
+        for share, start in ((0.1, "cold"), (0.2, "warm")):
+            config = group_config(epochs=1, warm_start={"max_new_share": share})
+            snapshot = group_snapshot(tmp_path / start, config, "2024-10-18", 14)
+            first, second = advance_chain(snapshot, [DAY_12, DAY_14], DAY_14)
+            assert (second.lineage, second.ledger["start"]) == (first.lineage, start)
+            assert second.ledger["parent"] == first.artifact.key
 
     def test_another_shape_is_another_lineage(self) -> None:
         assert lineage_hash(group_config()) != lineage_hash(group_config(dimensions=8))
