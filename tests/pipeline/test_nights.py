@@ -94,8 +94,8 @@ def test_the_towers_ledger_is_in_the_database_and_in_mlflow(
 ) -> None:
     _, second, _, _, two = nights
     found = rows(second, "SELECT * FROM recsys.tower_versions ORDER BY learned_before")
-    # At the label window's start, at E and on both nights. A week is more than a tenth of all that is known: cold again.
-    # A night is less: warm.
+    # At the label window's start, at E and on both nights. A week is more than a tenth of what is known: cold again. A
+    # night is less: warm.
     assert found["start"].iloc[0] == "cold" and found["start"].iloc[-1] == "warm" and len(found) >= 3
     assert found["lineage"].nunique() == 1 and list(found["parent"][1:]) == [
         f"{row.lineage}.{row.learned_before}" for row in found[:-1].itertuples()
