@@ -123,6 +123,30 @@ def novelty(lists: Lists, counts: Ints) -> float:
     return float((shown * bits).sum() / shown.sum()) if shown.sum() else float("nan")
 
 
+def serendipity(lists: Lists, hits: Bools, counts: Ints) -> Floats:
+    """`[n]`: how far each hit stands above its place in plain popularity, summed over the list, over its k places.
+
+    The share of the catalogue below a place, less that below the item's place among the most counted (ties by item
+    key), where positive: RecTools' definition. `hits` is the hit matrix of `lists`.
+    """
+    rank = np.empty(len(counts) + 1)
+    rank[np.append(np.argsort(-counts, kind="stable"), -1)] = np.append(np.arange(len(counts)), np.nan)
+    ahead = (rank[lists] - np.arange(lists.shape[1])) / max(len(counts), 1)
+    return np.asarray(np.where(hits, np.maximum(np.nan_to_num(ahead), 0.0), 0.0).sum(axis=1) / max(lists.shape[1], 1))
+
+
+def category_coverage(lists: Lists, categories: Ints) -> float:
+    """Share of the catalogue's categories that are shown to anyone; `categories [n_items]` are codes, -1: none."""
+    known = np.unique(categories[categories >= 0])
+    shown = np.unique(categories[lists[lists >= 0]])
+    return float(np.isin(known, shown).mean()) if len(known) else float("nan")
+
+
+def user_coverage(lists: Lists) -> float:
+    """Share of users whose every place is filled; NaN without users."""
+    return float((lists >= 0).all(axis=1).mean()) if len(lists) else float("nan")
+
+
 def intra_list_diversity(lists: Lists, categories: npt.NDArray[np.int64]) -> Floats:
     """`[n]`: share of a list's pairs whose categories differ; NaN with fewer than two items.
 
@@ -148,6 +172,74 @@ def popularity_bias_curve(lists: Lists, n_items: int) -> dict[int, int]:
     return {percent: int(np.searchsorted(reached * 100, percent * total)) + 1 for percent in steps}
 
 
+def popularity_bands(counts: Ints, bands: int = 4) -> Ints:
+    """`[n_items]`: 0 for the most counted items, which together hold the first share of all counts, and so on."""
+    order = np.argsort(-counts, kind="stable")
+    before = np.cumsum(counts[order]) - counts[order]
+    band = np.empty(len(counts), np.int64)
+    band[order] = np.minimum(before * bands // max(int(counts.sum()), 1), bands - 1)
+    return band
+
+
+def item_fairness(lists: Lists, hits: Bools, truth_items: Lists, counts: Ints, bands: int = 4) -> dict[str, float]:
+    """Whether popular and rare items have the same chance: spread over popularity bands, 0 where all are equal.
+
+    `statistical_parity`: of the chance that an item is shown to a user; `popularity_opportunity`: of the chance that
+    an item which the user went on to choose was shown. Spread is standard deviation over mean, as RSP and REO of
+    Zhu, Wang and Caverlee, "Measuring and mitigating item under-recommendation bias" (SIGIR 2020). NaN where a
+    band's chance is of nothing.
+    """
+    band = popularity_bands(counts, bands)
+    items = np.bincount(band, minlength=bands) * float(len(lists))
+    shown = np.bincount(band[lists[lists >= 0]], minlength=bands)
+    wanted = np.bincount(band[truth_items], minlength=bands).astype(float)
+    found = np.bincount(band[lists[hits]], minlength=bands)
+    return {
+        "statistical_parity": _spread(_divide(shown.astype(float), items)),
+        "popularity_opportunity": _spread(_divide(found.astype(float), wanted)),
+    }
+
+
+def _spread(chances: Floats) -> float:
+    known = chances[~np.isnan(chances)]
+    return float(known.std() / known.mean()) if len(known) and known.mean() > 0 else float("nan")
+
+
+# --- of scores ---------------------------------------------------------------------------------
+
+
+def roc_auc(scores: Floats, outcomes: Bools) -> float:
+    """Chance that a true outcome has the higher score than a false one, a tie counting half; NaN without either."""
+    true, rows = int(outcomes.sum()), len(outcomes)
+    if true in (0, rows):
+        return float("nan")
+    _, place, size = np.unique(scores, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(size) - (size - 1) / 2.0
+    return float((mean_rank[place][outcomes].sum() - true * (true + 1) / 2) / (true * (rows - true)))
+
+
+def pr_auc(scores: Floats, outcomes: Bools) -> float:
+    """Area under precision by recall as steps (average precision), equal scores one step; NaN without true ones."""
+    if not outcomes.any():
+        return float("nan")
+    levels, place, size = np.unique(-scores, return_inverse=True, return_counts=True)
+    true = np.bincount(place, weights=outcomes, minlength=len(levels))
+    reached = np.cumsum(true)
+    return float((true * reached / np.cumsum(size)).sum() / reached[-1])
+
+
+def reliability(scores: Floats, outcomes: Bools | Floats, bins: int = 10) -> list[tuple[float, float, int]]:
+    """The reliability curve: (mean score, share of true outcomes, rows) of each bin of `calibration_error`."""
+    if len(scores) == 0:
+        return []
+    bin_of = _bins(scores, bins)
+    rows = np.bincount(bin_of)
+    used = rows > 0
+    said = np.bincount(bin_of, weights=scores)[used] / rows[used]
+    came = np.bincount(bin_of, weights=outcomes.astype(float))[used] / rows[used]
+    return [(float(s), float(c), int(n)) for s, c, n in zip(said, came, rows[used], strict=True)]
+
+
 def calibration_error(scores: Floats, outcomes: Bools | Floats, bins: int = 10) -> float:
     """Expected calibration error: |mean score - share of true outcomes|, averaged over places.
 
@@ -156,7 +248,11 @@ def calibration_error(scores: Floats, outcomes: Bools | Floats, bins: int = 10) 
     """
     if len(scores) == 0:
         return float("nan")
-    edges = np.unique(np.quantile(scores, np.linspace(0, 1, bins + 1)[1:-1]))
-    bin_of = np.searchsorted(edges, scores, side="left")
+    bin_of = _bins(scores, bins)
     gaps = np.bincount(bin_of, weights=scores) - np.bincount(bin_of, weights=outcomes.astype(float))
     return float(np.abs(gaps).sum() / len(scores))
+
+
+def _bins(scores: Floats, bins: int) -> Ints:
+    edges = np.unique(np.quantile(scores, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.asarray(np.searchsorted(edges, scores, side="left"))

@@ -1,4 +1,4 @@
-"""Expected values are worked by hand; a slow loop over users is the oracle on random cases."""
+"""Expected values are worked by hand; trec_eval and scikit-learn are the reference on random cases."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 import pytest
+import pytrec_eval
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from recsys_tasks import metrics
 
@@ -91,6 +94,37 @@ def test_intra_list_diversity_by_hand() -> None:
     np.testing.assert_allclose(metrics.intra_list_diversity(lists, np.array([0, 0, 1])), [2 / 3, 1, np.nan])
 
 
+def test_serendipity_by_hand() -> None:
+    # Four items, most counted first: 2 0 1 3 (tie of 1 and 3 by key). Item 3 is hit at place 0: 3/4 of the catalogue
+    # stands before it in popularity, nothing in the list. Item 2, the best seller, is hit at place 1: no surprise.
+    lists, counts = np.array([[3, 2], [2, 0], [1, -1]], np.int32), np.array([5, 1, 9, 1], np.int64)
+    hits = np.array([[True, True], [False, False], [True, False]])
+    # user 2: item 1 is third in popularity (2/4 before it), first in the list: 2/4 over two places
+    np.testing.assert_allclose(metrics.serendipity(lists, hits, counts), [0.75 / 2, 0, 0.5 / 2])
+
+
+def test_coverage_of_users_and_categories_by_hand() -> None:
+    lists = np.array([[0, 1], [0, -1]], np.int32)
+    assert metrics.user_coverage(lists) == 0.5
+    # categories a, b, c (and item 3 has none): a and b are shown
+    assert metrics.category_coverage(lists, np.array([0, 1, 2, -1])) == pytest.approx(2 / 3)
+    assert math.isnan(metrics.category_coverage(lists, np.array([-1, -1, -1, -1])))
+
+
+def test_item_fairness_by_hand() -> None:
+    # counts 6 2 2 2: half of all 12 is reached by item 0 alone, the other band is items 1 to 3
+    counts = np.array([6, 2, 2, 2], np.int64)
+    assert metrics.popularity_bands(counts, 2).tolist() == [0, 1, 1, 1]
+    lists, hits = np.array([[0, 1], [0, 2]], np.int32), np.array([[True, False], [False, True]])
+    # shown: item 0 to 2 of 2 users (chance 1), the others 2 times of 2 x 3 (1/3): mean 2/3, deviation 1/3, spread 1/2
+    # wanted: items 0, 2, 3; found: 1 of 1 and 1 of 2: mean 3/4, deviation 1/4, spread 1/3
+    found = metrics.item_fairness(lists, hits, np.array([0, 2, 3], np.int32), counts, bands=2)
+    assert found["statistical_parity"] == pytest.approx(1 / 2)
+    assert found["popularity_opportunity"] == pytest.approx(1 / 3)
+    everyone = np.array([[0, 1, 2, 3]] * 2, np.int32)  # all shown to all: no spread
+    assert metrics.item_fairness(everyone, everyone >= 9, np.array([0], np.int32), counts, 2)["statistical_parity"] == 0
+
+
 def test_calibration_error_by_hand() -> None:
     # two bins: scores .1 with 1 of 2 true (gap .4), scores .9 with 2 of 2 (gap .1): mean .25
     scores = np.array([0.1, 0.1, 0.9, 0.9])
@@ -108,6 +142,9 @@ def test_calibration_error_of_calibrated_rare_events_is_small() -> None:
     assert metrics.calibration_error(np.minimum(scores * 3, 1), outcomes) > 0.02
 
 
+# --- against reference libraries -----------------------------------------------------------------
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[np.ndarray, list[list[int]], int]:
     """Lists with pads at the end, truths of any size (also none), and any k."""
@@ -118,27 +155,57 @@ def cases(draw: st.DrawFn) -> tuple[np.ndarray, list[list[int]], int]:
     return np.array(lists, np.int32).reshape(users, width), truth, draw(st.integers(1, 8))
 
 
-def oracle(shown: list[int], wanted: set[int], k: int) -> dict[str, float]:
-    if not wanted:
-        return dict.fromkeys(metrics.PER_USER, math.nan)
-    hits = [item in wanted and item >= 0 for item in shown[:k]]
-    places = [rank for rank, hit in enumerate(hits, start=1) if hit]
-    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(k, len(wanted)) + 1))
+def trec_eval(shown: list[int], wanted: list[int], k: int) -> dict[str, float]:
+    """One user's metrics by trec_eval, whose cut average precision divides by |truth| instead of min(k, |truth|)."""
+    run = {str(item): float(len(shown) - place) for place, item in enumerate(shown) if item >= 0 and place < k}
+    names = {f"ndcg_cut.{k}", f"success.{k}", f"P.{k}", f"recall.{k}", f"map_cut.{k}", "recip_rank"}
+    judge = pytrec_eval.RelevanceEvaluator({"u": {str(item): 1 for item in wanted}}, names)
+    # A user without a list is one who was shown nothing that anybody wants.
+    found = judge.evaluate({"u": run or {"nothing": 0.0}})["u"]
     return {
-        "ndcg": sum(1 / math.log2(rank + 1) for rank in places) / ideal,
-        "hr": float(bool(places)),
-        "precision": len(places) / k,
-        "recall": len(places) / len(wanted),
-        "map": sum((j + 1) / rank for j, rank in enumerate(places)) / min(k, len(wanted)),
-        "mrr": 1 / places[0] if places else 0.0,
+        "ndcg": found[f"ndcg_cut_{k}"],
+        "hr": found[f"success_{k}"],
+        "precision": found[f"P_{k}"],
+        "recall": found[f"recall_{k}"],
+        "map": found[f"map_cut_{k}"] * len(wanted) / min(k, len(wanted)),
+        "mrr": found["recip_rank"],
     }
 
 
 @settings(max_examples=150, deadline=None)
 @given(cases())
-def test_agrees_with_a_loop_over_users(case: tuple[np.ndarray, list[list[int]], int]) -> None:
+def test_ranking_metrics_equal_trec_eval(case: tuple[np.ndarray, list[list[int]], int]) -> None:
     lists, truth, k = case
     found = metrics.per_user(lists, *csr(truth), k)
     for u, wanted in enumerate(truth):
-        for name, value in oracle(lists[u].tolist(), set(wanted), k).items():
+        expected = trec_eval(lists[u].tolist(), wanted, k) if wanted else dict.fromkeys(metrics.PER_USER, math.nan)
+        for name, value in expected.items():
             np.testing.assert_allclose(found[f"{name}@{k}"][u], value, atol=1e-9, rtol=0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=40))
+def test_score_metrics_equal_scikit_learn_with_ties(rows: list[tuple[int, bool]]) -> None:
+    scores, outcomes = np.array([s / 6 for s, _ in rows]), np.array([o for _, o in rows])
+    if outcomes.any():
+        expected = average_precision_score(outcomes, scores)
+        assert metrics.pr_auc(scores, outcomes) == pytest.approx(expected, abs=1e-9)
+    else:
+        assert math.isnan(metrics.pr_auc(scores, outcomes))
+    if 0 < outcomes.sum() < len(outcomes):
+        assert metrics.roc_auc(scores, outcomes) == pytest.approx(roc_auc_score(outcomes, scores), abs=1e-9)
+    else:
+        assert math.isnan(metrics.roc_auc(scores, outcomes))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=30, max_size=80, unique_by=lambda r: r[0]))
+def test_the_reliability_curve_equals_scikit_learn(rows: list[tuple[int, bool]]) -> None:
+    # Distinct scores, as many as fill the bins alike: scikit-learn's quantile bins are the same sets then.
+    scores, outcomes = np.array([s / 30 for s, _ in rows]), np.array([o for _, o in rows])
+    found = metrics.reliability(scores, outcomes, bins=5)
+    came, said = calibration_curve(outcomes, scores, n_bins=5, strategy="quantile")
+    np.testing.assert_allclose([row[0] for row in found], said, atol=1e-9)
+    np.testing.assert_allclose([row[1] for row in found], came, atol=1e-9)
+    gap = sum(abs(s - c) * n for s, c, n in found) / len(rows)
+    assert metrics.calibration_error(scores, outcomes, bins=5) == pytest.approx(gap, abs=1e-9)
