@@ -190,7 +190,7 @@ def item_fairness(lists: Lists, hits: Bools, truth_items: Lists, counts: Ints, b
     band's chance is of nothing.
     """
     band = popularity_bands(counts, bands)
-    items = np.bincount(band, minlength=bands) * float(len(lists))
+    items = np.bincount(band, minlength=bands).astype(float) * len(lists)
     shown = np.bincount(band[lists[lists >= 0]], minlength=bands)
     wanted = np.bincount(band[truth_items], minlength=bands).astype(float)
     found = np.bincount(band[lists[hits]], minlength=bands)

@@ -9,18 +9,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
+from recsys_tasks.database.locks import gave_up_waiting
+from recsys_tasks.errors import TransientError
 from recsys_tasks.release.decision import GateDecision
 
 NO_RELEASE = "none"
 """Named by a row that leaves no champion (a move made by hand before there was one, undone)."""
+CHAMPION, PREVIOUS, ANCHOR, SHADOW = "champion", "previous", "anchor", "shadow"
+SET_BY = {ANCHOR: "anchored", SHADOW: "shadowed"}
+"""Aliases that are set by themselves, and the event that says so; the other two follow from MOVES."""
+MOVES = ("promoted", "rolled_back", "hand_moved")
+"""Events whose release is champion from then on."""
 _LOCK = "nightshelf release registry"
+_GATE = "nightshelf release gate"
 
 
 @dataclass(frozen=True)
 class ReleaseEvent:
-    """One row: `event` is registered, promoted, rejected, rolled_back or hand_moved; `at` is aware."""
+    """One row: `event` is registered, promoted, rejected, rolled_back, hand_moved, anchored or shadowed; `at` is aware."""
 
     at: datetime
     event: str
@@ -30,7 +38,7 @@ class ReleaseEvent:
 
     def as_json(self) -> str:
         """One line that `from_json` reads."""
-        return json.dumps({**vars(self), "at": self.at.isoformat()})
+        return json.dumps({**vars(self), "at": self.at.isoformat()}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, line: str) -> ReleaseEvent:
@@ -43,7 +51,7 @@ def champions(events: Iterable[ReleaseEvent]) -> list[str]:
     """Champions that can be rolled back to, oldest first; the last one is champion now."""
     stack: list[str] = []
     for event in events:
-        if event.event in ("promoted", "hand_moved") and event.release not in stack[-1:]:
+        if event.event in ("promoted", "hand_moved") and event.release not in (NO_RELEASE, *stack[-1:]):
             stack.append(event.release)
         elif event.event == "rolled_back":
             while stack and stack[-1] != event.release:
@@ -53,11 +61,33 @@ def champions(events: Iterable[ReleaseEvent]) -> list[str]:
     return stack
 
 
+def aliases(events: Sequence[ReleaseEvent]) -> dict[str, str | None]:
+    """Where every alias stands, by the record."""
+    stack: list[str | None] = [None, None, *champions(events)]
+    found: dict[str, str | None] = {CHAMPION: stack[-1], PREVIOUS: stack[-2]}
+    for alias, name in SET_BY.items():
+        newest = next((e.release for e in reversed(events) if e.event == name), NO_RELEASE)
+        found[alias] = None if newest == NO_RELEASE else newest
+    return found
+
+
 def champion_on(events: Iterable[ReleaseEvent], day: date) -> str | None:
     """The champion at the end of a UTC day."""
     end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     stack = champions(event for event in events if event.at < end)
     return stack[-1] if stack else None
+
+
+def since(events: Sequence[ReleaseEvent], alias: str) -> datetime | None:
+    """When an alias came to where it stands, by the record; None where it stands nowhere."""
+    reached: datetime | None = None
+    before: str | None = None
+    for end, event in enumerate(events, start=1):
+        if event.event in (*MOVES, SET_BY.get(alias)):
+            now = aliases(events[:end])[alias]
+            reached = event.at if now != before or event.event == SET_BY.get(alias) else reached
+            before = now
+    return reached if before is not None else None
 
 
 class Audit:
@@ -77,6 +107,22 @@ class Audit:
             finally:
                 # The pool would keep the session, and with it the lock.
                 connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": _LOCK})
+
+    @contextmanager
+    def turn(self, wait_seconds: int) -> Iterator[bool]:
+        """Only one gate judges at a time: whether the others were done within the wait."""
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with connection:
+            usual = connection.execute(text("SHOW lock_timeout")).scalar_one()
+            timeout = text("SELECT set_config('lock_timeout', :wait, false)")
+            connection.execute(timeout, {"wait": f"{wait_seconds * 1000}ms"})
+            got = _took(connection, _GATE)
+            connection.execute(timeout, {"wait": usual})
+            try:
+                yield got
+            finally:
+                if got:
+                    connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": _GATE})
 
     def append(self, event: ReleaseEvent) -> None:
         """Add a row."""
@@ -109,3 +155,13 @@ class Audit:
             if known is None or tuple(known) != (decision.challenger, decision.verdict, decision.paragraph):
                 values = {**row, "as_of": decision.as_of, "rules": json.dumps(row["rules"]), "at": at}
                 connection.execute(text(sql), values)
+
+
+def _took(connection: Connection, name: str) -> bool:
+    try:
+        connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": name})
+    except TransientError as error:
+        if not gave_up_waiting(error):
+            raise
+        return False
+    return True

@@ -1,8 +1,9 @@
 """Releases in the MLflow model registry: which one is champion, and every change on record.
 
 The alias `champion` of the registered model is the truth of what serves; `previous` is what a
-rollback returns to. Every change made here is written down first (a tag on the registered model),
-then done, then appended to `recsys.release_events`, then the tag removed, all under one PostgreSQL
+rollback returns to; `anchor` is the champion of some time ago that a mere refresh must not fall
+below; `shadow` is a release that someone watches. Every change made here is written down first (a tag on the registered model),
+then appended to `recsys.release_events`, then done, then the tag removed, all under one PostgreSQL
 advisory lock. A change that was cut short is finished by the next call, so an alias that differs
 from the record can only have been moved by hand.
 
@@ -13,21 +14,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Engine
 
 from recsys_tasks.errors import ServingError
 from recsys_tasks.release._mlflow_store import MlflowStore, prepare
-from recsys_tasks.release.audit import NO_RELEASE, Audit, ReleaseEvent, champion_on, champions
+from recsys_tasks.release.audit import (
+    ANCHOR,
+    CHAMPION,
+    NO_RELEASE,
+    PREVIOUS,
+    SET_BY,
+    SHADOW,
+    Audit,
+    ReleaseEvent,
+    aliases,
+    champion_on,
+    since,
+)
 from recsys_tasks.release.decision import GateDecision
 
-__all__ = ["CHAMPION", "PREVIOUS", "HandMove", "Registry", "prepare"]
+__all__ = ["ALIASES", "ANCHOR", "CHAMPION", "PREVIOUS", "SHADOW", "HandMove", "Registry", "prepare"]
 
-CHAMPION, PREVIOUS = "champion", "previous"
+ALIASES = (CHAMPION, PREVIOUS, ANCHOR, SHADOW)
 _BY_HAND = "by hand in MLflow"
+_UNKNOWN = "the pipeline never registered it"
+_LONGEST_WHY = 3000  # of the 5000 letters that a tag of MLflow holds; a whole paragraph is in recsys.gate_decisions
 
 
 @dataclass(frozen=True)
@@ -79,21 +95,23 @@ class Registry:
         """The champion at the end of a UTC day: what a backfill of that night serves."""
         return champion_on(self.history(), day)
 
-    def champion_since(self) -> datetime | None:
-        """When the present champion was promoted, rolled back to or moved to by hand."""
-        champion = self.champion()
-        moves = [e.at for e in self.history() if e.release == champion and e.event not in ("registered", "rejected")]
-        return moves[-1] if moves else None
+    def since(self, alias: str) -> datetime | None:
+        """When an alias came to where it stands."""
+        return since(self.history(), alias)
+
+    def judging(self, wait_seconds: int) -> AbstractContextManager[bool]:
+        """One gate's turn, whoever runs it; False: another one did not finish within the wait."""
+        return self._audit.turn(wait_seconds)
 
     # --- changing ------------------------------------------------------------------------------
 
     def register(self, release: str, source: str, *, tags: Mapping[str, str], at: datetime, who: str) -> int:
         """Make a release known, once: repeating it returns the same version. `source` is a lake reference."""
         with self._locked():
-            version = self._store.add(release, source, tags)
             if not any(e.event == "registered" and e.release == release for e in self.history()):
-                self._audit.append(ReleaseEvent(at, "registered", release, who, f"made of {source}"))
-            return version
+                event = ReleaseEvent(at, "registered", release, who, f"made of {source}")
+                self._change(event, added={"source": source, "tags": dict(tags)})
+            return self._store.add(release, source, tags)
 
     def promote(self, release: str, *, who: str, why: str, at: datetime) -> None:
         """Make a release champion and the champion `previous`; a no-op when it is champion already.
@@ -104,7 +122,7 @@ class Registry:
             self._store.source(release)
             self._notice(at)
             if self._recorded(CHAMPION) != release:
-                self._change(ReleaseEvent(at, "promoted", release, who, why))
+                self._change(ReleaseEvent(at, "promoted", release, who, why[:_LONGEST_WHY]))
 
     def rollback(self, *, who: str, why: str, at: datetime) -> str:
         """Return to the champion before this one, and name it. Raises ServingError when there is none."""
@@ -128,35 +146,44 @@ class Registry:
             if event not in self.history():
                 self._audit.append(event)
 
-    def set_alias(self, name: str, release: str) -> None:
-        """Point another alias (anchor, shadow) at a release. Raises ServingError when either is not allowed."""
-        if name in (CHAMPION, PREVIOUS):
+    def set_alias(self, name: str, release: str | None, *, who: str, why: str, at: datetime) -> None:
+        """Point the anchor or the shadow at a release, None takes it away; repeating the call adds nothing.
+
+        Setting it again at another time is on record, too: an anchor's age counts from then.
+
+        Raises ServingError when either is not allowed.
+        """
+        if name not in SET_BY:
             raise ServingError(
-                expected="an alias other than champion and previous",
+                expected=f"an alias among {', '.join(SET_BY)}",
                 found=name,
                 where=f"registry of {self.model_name}",
                 remedy="use promote or rollback, which keep the record",
             )
         with self._locked():
-            self._store.source(release)
-            self._store.point(name, release)
+            if release is not None:
+                self._store.source(release)
+            self._notice(at)
+            event = ReleaseEvent(at, SET_BY[name], release or NO_RELEASE, who, why)
+            if next((e for e in reversed(self.history()) if e.event == event.event), None) != event:
+                self._change(event)
 
     def reconcile(self, at: datetime, validate: Callable[[str], str | None]) -> HandMove | None:
-        """Notice a champion alias moved by hand; None when there was none. Call it before serving.
+        """Notice aliases moved by hand; returns what became of the champion, None when it stood. Call it before serving.
 
         `validate(release)` says why a release cannot serve, None when it can. A move that cannot serve
         is undone; the move and its undoing are both on record.
         """
         with self._locked():
-            before = self._recorded(CHAMPION)
+            before, release = self._recorded(CHAMPION), self._store.behind(CHAMPION)
             if not self._notice(at):
                 return None
-            release = self._recorded(CHAMPION) or NO_RELEASE
-            known = self._store.knows(release)
-            reason = validate(release) if known else "the pipeline never registered it"
+            release = release or before or NO_RELEASE
+            if self._recorded(CHAMPION) != release:
+                return HandMove(release, before, _UNKNOWN)
+            reason = validate(release)
             if reason is not None:
-                why = f"{release} cannot serve: {reason}"
-                self._change(ReleaseEvent(at, "rolled_back", before or NO_RELEASE, "registry", why))
+                self._undo(release, before, reason, at)
             return HandMove(release, before, reason)
 
     def record_decision(self, decision: GateDecision, at: datetime, measured: Mapping[str, float]) -> None:
@@ -173,11 +200,12 @@ class Registry:
             self._finish()
             yield
 
-    def _change(self, event: ReleaseEvent) -> None:
+    def _change(self, event: ReleaseEvent, added: Mapping[str, Any] | None = None) -> None:
+        """Make one change; `added`: source and tags of a release that it registers."""
         history = self.history()
         # The number of rows tells, after a crash, whether this event's row was written.
-        self._store.write_pending(json.dumps({"event": event.as_json(), "after": len(history)}))
-        self._move_aliases([*history, event])
+        pending = {"event": event.as_json(), "after": len(history), "added": added}
+        self._store.write_pending(json.dumps(pending, ensure_ascii=False))
         self._finish()
 
     def _finish(self) -> None:
@@ -187,27 +215,45 @@ class Registry:
             return
         pending = json.loads(line)
         event = ReleaseEvent.from_json(pending["event"])
+        if pending["added"]:
+            self._store.add(event.release, **pending["added"])
         if event not in self.history()[pending["after"] :]:
             self._audit.append(event)
         self._move_aliases(self.history())
         self._store.clear_pending()
 
     def _move_aliases(self, events: list[ReleaseEvent]) -> None:
-        stack: list[str | None] = [None, None, *champions(events)]
-        self._store.point(PREVIOUS, stack[-2])
-        self._store.point(CHAMPION, stack[-1])
+        # The champion last: it is what serves.
+        for name, release in reversed(aliases(events).items()):
+            self._store.point(name, release)
 
     def _notice(self, at: datetime) -> bool:
-        """Record a champion alias that differs from the record; one that was deleted is put back."""
-        recorded, actual = self._recorded(CHAMPION), self._store.behind(CHAMPION)
-        if actual == recorded:
-            return False
-        if actual is None:
-            self._change(ReleaseEvent(at, "hand_moved", str(recorded), _BY_HAND, "the alias was deleted; put back"))
-        else:
-            self._change(ReleaseEvent(at, "hand_moved", actual, _BY_HAND, f"moved from {recorded or 'nothing'}"))
-        return True
+        """Record aliases that differ from the record; whether the champion was one."""
+        found = [(name, self._recorded(name), self._store.behind(name)) for name in ALIASES]
+        moved = {name: (recorded, actual) for name, recorded, actual in found if recorded != actual}
+        # One after the other: each change sets all aliases by the record, which now has this one.
+        for name, (recorded, actual) in moved.items():
+            self._change(self._by_hand(name, recorded, actual, at))
+            if name == CHAMPION and actual is not None and not self._store.knows(actual):
+                self._undo(actual, recorded, _UNKNOWN, at)
+        return CHAMPION in moved
+
+    def _undo(self, release: str, before: str | None, reason: str, at: datetime) -> None:
+        why = f"{release} cannot serve: {reason}"
+        self._change(ReleaseEvent(at, "rolled_back", before or NO_RELEASE, "registry", why))
+
+    def _by_hand(self, name: str, recorded: str | None, actual: str | None, at: datetime) -> ReleaseEvent:
+        """What a difference from the record means; an alias that may not stand there is put back."""
+        words = f"moved from {recorded or 'nothing'}"
+        if name == CHAMPION:
+            back = actual is None
+            words = "the alias was deleted; put back" if back else words
+            return ReleaseEvent(at, "hand_moved", str(recorded if back else actual), _BY_HAND, words)
+        if name in SET_BY and actual is not None and self._store.knows(actual):
+            return ReleaseEvent(at, SET_BY[name], actual, _BY_HAND, words)
+        words = f"the alias {name} was {f'moved to {actual}' if actual else 'deleted'}; put back"
+        event, release = ("hand_moved", self._recorded(CHAMPION)) if name == PREVIOUS else (SET_BY[name], recorded)
+        return ReleaseEvent(at, event, release or NO_RELEASE, _BY_HAND, words)
 
     def _recorded(self, name: str) -> str | None:
-        stack: list[str | None] = [None, None, *champions(self.history())]
-        return stack[-1] if name == CHAMPION else stack[-2]
+        return aliases(self.history())[name]

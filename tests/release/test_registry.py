@@ -9,11 +9,12 @@ import pytest
 from mlflow.tracking import MlflowClient
 from sqlalchemy import Engine, text
 
+from benchmarks.queries import queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError, TransientError
 from recsys_tasks.release.audit import ReleaseEvent, champion_on, champions
 from recsys_tasks.release.decision import GateContext, not_judged
-from recsys_tasks.release.registry import HandMove, Registry
+from recsys_tasks.release.registry import ALIASES, HandMove, Registry
 
 NIGHT = datetime(2026, 3, 10, 1, tzinfo=UTC)
 
@@ -65,7 +66,7 @@ def test_life_of_three_releases(registry: Registry) -> None:
     for day, release in enumerate(("r1", "r2", "r3")):
         registry.promote(release, who="gate", why="better", at=at(day))
     assert (registry.champion(), registry.previous()) == ("r3", "r2")
-    assert registry.live_on(date(2026, 3, 11)) == "r2" and registry.champion_since() == at(2)
+    assert registry.live_on(date(2026, 3, 11)) == "r2" and registry.since("champion") == at(2)
     assert registry.rollback(who="anna", why="odd lists", at=at(3)) == "r2"
     assert (registry.champion(), registry.previous()) == ("r2", "r1")
     assert registry.rollback(who="anna", why="still odd", at=at(4)) == "r1"
@@ -176,12 +177,85 @@ def test_two_processes_wait_for_each_other(registry: Registry, release_server: d
     assert events(registry) == [("promoted", "r1")]
 
 
-def test_other_aliases(registry: Registry) -> None:
-    add(registry, "r1")
-    registry.set_alias("anchor", "r1")
-    assert registry.alias("anchor") == "r1" and events(registry) == []
+def test_the_anchor_and_the_shadow_are_on_record_too(registry: Registry) -> None:
+    add(registry, "r1", "r2")
+    registry.set_alias("anchor", "r1", who="gate", why="fixed every 90 days", at=at(0))
+    registry.set_alias("shadow", "r2", who="anna", why="watch it", at=at(1))
+    registry.promote("r2", who="gate", why="better", at=at(2))
+    for _ in range(2):
+        registry.set_alias("anchor", "r1", who="gate", why="fixed every 90 days", at=at(90))
+    registry.set_alias("shadow", None, who="anna", why="seen enough", at=at(91))
+    assert [registry.alias(name) for name in ALIASES] == ["r2", None, "r1", None]
+    assert events(registry) == [
+        ("anchored", "r1"),
+        ("shadowed", "r2"),
+        ("promoted", "r2"),
+        ("anchored", "r1"),
+        ("shadowed", "none"),
+    ]
+    assert registry.since("anchor") == at(90) and registry.since("champion") == at(2)
+    assert registry.since("shadow") is None and registry.since("previous") is None
     with pytest.raises(ServingError, match="use promote or rollback"):
-        registry.set_alias("champion", "r1")
+        registry.set_alias("champion", "r1", who="anna", why="because", at=at(92))
+
+
+def test_other_aliases_moved_by_hand_are_taken_over_or_put_back(
+    registry: Registry, release_server: dict[str, str]
+) -> None:
+    add(registry, "r1", "r2")
+    registry.promote("r1", who="gate", why="first", at=at(0))
+    client = by_hand(release_server)
+    strange = str(client.create_model_version(registry.model_name, source="somewhere").version)
+    for alias, version in (("anchor", "2"), ("shadow", strange), ("previous", "2")):
+        client.set_registered_model_alias(registry.model_name, alias, version)
+    assert registry.reconcile(at(1), serves) is None  # the champion stood
+    assert [registry.alias(name) for name in ALIASES] == ["r1", None, "r2", None]
+    whys = {e.event: e.why for e in registry.history() if e.who == "by hand in MLflow"}
+    assert whys["anchored"] == "moved from nothing"
+    assert whys["shadowed"] == "the alias shadow was moved to unregistered version 3; put back"
+    assert whys["hand_moved"] == "the alias previous was moved to r2; put back"
+    assert registry.since("champion") == at(0)
+
+
+def test_an_unknown_release_is_put_back_before_it_can_become_previous(
+    registry: Registry, release_server: dict[str, str]
+) -> None:
+    add(registry, "r1", "r2")
+    registry.promote("r1", who="gate", why="first", at=at(0))
+    client = by_hand(release_server)
+    strange = str(client.create_model_version(registry.model_name, source="somewhere").version)
+    client.set_registered_model_alias(registry.model_name, "champion", strange)
+    registry.promote("r2", who="gate", why="better", at=at(1))
+    assert (registry.champion(), registry.previous()) == ("r2", "r1")
+
+
+def test_one_gate_at_a_time_and_the_wait_ends(registry: Registry, release_server: dict[str, str]) -> None:
+    engine = create_engine(release_server["recsys"])
+    other = Registry(release_server["mlflow"], engine, registry.model_name)
+    with registry.judging(1) as mine:
+        with other.judging(1) as theirs:
+            assert (mine, theirs) == (True, False)
+        registry.reject("r1", who="gate", why="the registry itself is free meanwhile", at=at(0))
+    with other.judging(1) as theirs:
+        assert theirs
+    engine.dispose()
+
+
+def test_what_was_live_is_one_query(registry: Registry, writer: Engine) -> None:
+    add(registry, "r1", "r2")
+    registry.promote("r1", who="gate", why="first", at=at(0))
+    registry.promote("r2", who="gate", why="better", at=at(2))
+    registry.rollback(who="anna", why="odd", at=at(2))
+    for day in range(-1, 4):
+        assert live_on(writer, at(day).date()) == registry.live_on(at(day).date())
+
+
+def live_on(engine: Engine, day: date) -> str | None:
+    """The cookbook's query."""
+    (sql,) = (query.sql for query in queries(as_of=day.isoformat()) if query.title.startswith("Which release was live"))
+    with engine.connect() as connection:
+        row = connection.exec_driver_sql(sql).first()
+    return row.release if row else None
 
 
 def test_decision_is_recorded_once_in_table_and_run(

@@ -69,6 +69,13 @@ def _fill(writer: Engine) -> None:
                 "VALUES ('2026-03-02', 'r2', 'reject', 'worse')"
             )
         )
+        for day, event, release in ((1, "promoted", "r1"), (2, "promoted", "r2"), (3, "rolled_back", "r1")):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO recsys.release_events (ts, event, release, who, why) VALUES (:ts, :event, :r, 'x', 'y')"
+                ),
+                {"ts": NOW + timedelta(days=day - 1), "event": event, "r": release},
+            )
 
 
 def ask(reader: Engine, start: str) -> list[Row[tuple[object, ...]]]:
@@ -97,6 +104,8 @@ COLUMNS = {
     "Realised hit rate": "as_of hit_rate_at_10 ndcg_at_10 active active_share",
     "Health of the lists": "as_of mean_churn coverage gini identical_share short_share",
     "Why was the newest": "as_of verdict challenger champion paragraph",
+    "Which release was live": "release live_from live_until event who why",
+    "What happened to releases": "at event release who why",
     "Who rolled back": "moved_at moved_by why from_as_of to_as_of",
     "Which checks": "publication_id as_of status name severity found bound detail",
     "Alerts of the last": "raised_at severity kind as_of message reader_state remedy",
@@ -181,6 +190,7 @@ def test_the_quality_and_operations_queries_give_what_was_noted(two_nights: Engi
     assert plain(ask(two_nights, "Health"), "mean_churn", "coverage", "gini", "short_share") == [
         (1 / 3, 0.75, 0.2, 0.25)
     ]
+    assert plain(ask(two_nights, "Which release was live"), "release", "event") == [("r2", "promoted")]
     moves = plain(ask(two_nights, "Who rolled back"), "moved_by", "why")
     assert moves == [("bob", "resumed"), ("ann", "rollback: odd lists")]
 

@@ -15,6 +15,7 @@ from tests.serving.nights import PLAIN, night, publish_night, recommend, shown, 
 
 VIEWS = [
     "alerts",
+    "champions",
     "fallback_lists",
     "gate_decisions",
     "item_exposure",
@@ -25,6 +26,7 @@ VIEWS = [
     "recommendation_history",
     "recommendation_lists",
     "recommendations",
+    "release_history",
     "releases",
     "similar_items",
     "status",
