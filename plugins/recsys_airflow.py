@@ -49,6 +49,7 @@ _MINUTES = {
     "build_examples": 180,
     "train_ranker": 180,
     "judge": 120,
+    "promote": 10,
     "prepare_publication": 60,
     "precompute_shard": 180,
     "publish": 60,
@@ -127,6 +128,28 @@ def stage(name: str, *, emits: Asset | None = None) -> Any:
         return run_stage_task(name, shard, emits)
 
     return body
+
+
+def promotion(judge: Any) -> None:
+    """After `judge`, where the settings ask for a person's agreement: ask, wait, promote. The night does not wait."""
+    if not settings().gate.approval:
+        return
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    @task.short_circuit(task_id="anything_to_approve")
+    def anything_to_approve() -> str | None:
+        from recsys_tasks.pipeline import awaits_approval
+
+        return awaits_approval(resolve_as_of(get_current_context()))
+
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject="Promote tonight's release?",
+        body="{{ ti.xcom_pull(task_ids='anything_to_approve') }}",
+        defaults="Reject",
+        response_timeout=timedelta(hours=settings().gate.approval_hours),
+    )
+    judge >> anything_to_approve() >> approve >> stage("promote")()
 
 
 def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:

@@ -162,14 +162,21 @@ def publications(limit: Annotated[int, typer.Option(help="Newest ones shown.")] 
 
 @app.command()
 def releases(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20) -> None:
-    """Releases, newest first, with the last thing that happened to each and why."""
+    """Releases, newest first: aliases, and the last thing that happened to each, who did it and why."""
+    from recsys_tasks.release.audit import ReleaseEvent, aliases
+
     query = (
         "SELECT release, registered_at, promoted_at, last_event, last_who, last_why FROM recsys.releases "
         "ORDER BY last_at DESC LIMIT :n"
     )
     with _database() as connection:
         rows = connection.execute(text(query), {"n": limit}).all()
+        moves = connection.execute(text("SELECT ts, event, release, who, why FROM recsys.release_events ORDER BY id"))
+        events = [ReleaseEvent(*row) for row in moves]
     _print("releases", list(rows), empty="no release yet: run a night first")
+    standing = [f"{alias} {release}" for alias, release in aliases(events).items() if release]
+    if standing:
+        console.print("; ".join(standing), highlight=False)
 
 
 # --- steering ----------------------------------------------------------------------------------
@@ -180,12 +187,31 @@ def rollback(
     why: Annotated[str, typer.Option(help="Reason, kept in the record.")],
     who: Who,
     to: Annotated[int | None, typer.Option(help="Publication id; default: the one before the current.")] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Instead: make the champion before this one champion again.")
+    ] = False,
 ) -> None:
     """Show readers an earlier publication, and hold later nights back until `recsys resume`."""
-    from recsys_tasks.pipeline.steer import roll_back
+    from recsys_tasks.pipeline.steer import roll_back, roll_back_release
 
     with _shown_errors():
+        if release:
+            console.print(roll_back_release(who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
+            return
         console.print(roll_back(to, who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
+
+
+@app.command()
+def promote(
+    release: Annotated[str, typer.Argument(help="Release id, as `recsys releases` lists it.")],
+    why: Annotated[str, typer.Option(help="Reason, kept in the record.")],
+    who: Who,
+) -> None:
+    """Make a release champion from the next publication on, whatever the gate said."""
+    from recsys_tasks.pipeline.steer import promote as make_champion
+
+    with _shown_errors():
+        console.print(make_champion(release, who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
 
 
 @app.command()

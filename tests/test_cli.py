@@ -11,7 +11,7 @@ from recsys_tasks.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
-    *("config", "doctor", "migrate", "run", "recommend", "publications", "releases", "rollback", "resume"),
+    *("config", "doctor", "migrate", "run", "recommend", "publications", "releases", "promote", "rollback", "resume"),
     *("erase-user", "data-dictionary"),
 )
 
@@ -53,7 +53,13 @@ def test_a_machine_that_runs_the_tests_passes_the_doctor(home: Path) -> None:
 def test_an_empty_home_answers_kindly(home: Path) -> None:
     assert "run a night first" in call(home, "publications")[1]
     assert "run a night first" in call(home, "recommend", "someone")[1]
-    for words in (("rollback", "--why", "a trial"), ("erase-user", "nobody", "--dry-run"), ("erase-user", "nobody")):
+    for words in (
+        ("rollback", "--why", "a trial"),
+        ("rollback", "--release", "--why", "a trial"),
+        ("promote", "r1", "--why", "a trial"),
+        ("erase-user", "nobody", "--dry-run"),
+        ("erase-user", "nobody"),
+    ):
         code, text = call(home, *words)
         assert code == 1 and "expected:" in text and "todo:" in text
 

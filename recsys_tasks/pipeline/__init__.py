@@ -16,6 +16,7 @@ __all__ = [
     "STAGES",
     "Night",
     "StageResult",
+    "awaits_approval",
     "local_environment",
     "run_all",
     "run_maintain_storage",
@@ -38,7 +39,7 @@ STAGES = (
     "publish",
     "monitor",
 )
-"""In the data's order; `precompute_shard` runs once a shard."""
+"""In the data's order; `precompute_shard` runs once a shard. Besides, `promote` runs after a person agreed."""
 
 SHARD_NICENESS = 10
 """Where the database runs beside the shards, its readers come first."""
@@ -99,10 +100,10 @@ def _call(night: Night, name: str, shard: int | None) -> Outcome:
 
         stage: Callable[[Night], Outcome] = getattr(learning, name)
         return stage(night)
-    if name == "judge":
-        from recsys_tasks.pipeline.judging import judge
+    if name in ("judge", "promote"):
+        from recsys_tasks.pipeline import judging
 
-        return judge(night)
+        return judging.judge(night) if name == "judge" else judging.promote(night)
     if name == "monitor":
         from recsys_tasks.pipeline.watching import monitor
 
@@ -120,11 +121,18 @@ def _publish(night: Night, name: str, shard: int | None) -> Outcome:
     if name == "publish":
         return publishing.publish_lists(night)
     raise ConfigError(
-        expected=f"one of {', '.join(STAGES)}, with a shard for precompute_shard",
+        expected=f"promote or one of {', '.join(STAGES)}, with a shard for precompute_shard",
         found=f"{name!r}, shard {shard}",
         where="run_stage",
         remedy="correct the task's arguments",
     )
+
+
+def awaits_approval(as_of: date) -> str | None:
+    """See `judging.awaits_approval`."""
+    from recsys_tasks.pipeline.judging import awaits_approval as awaits
+
+    return awaits(Night.from_environment(as_of))
 
 
 def run_watch_freshness(now: datetime) -> str:

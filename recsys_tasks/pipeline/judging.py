@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from recsys_tasks import metrics
-from recsys_tasks.clock import Cutoffs, start_of
+from recsys_tasks.clock import parse_day
 from recsys_tasks.config import config_hash
-from recsys_tasks.ids import Keys
+from recsys_tasks.errors import ArtifactError, RecsysError
 from recsys_tasks.lake import Artifact
-from recsys_tasks.pipeline.inputs import open_inputs, open_recommender
-from recsys_tasks.pipeline.learning import NOT_DUE, ranker_due, release_facts
+from recsys_tasks.pipeline.judged import Judged, System, canaries, judged_users, measure, popularity
+from recsys_tasks.pipeline.learning import NOT_DUE, ranker_due
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.records import record_metrics
-from recsys_tasks.release.decision import GateContext, GateDecision, read_decision, write_decision
-from recsys_tasks.release.evaluate import (
-    Evaluation,
-    Truth,
-    activity_slices,
-    attribute_slices,
-    evaluate,
-    shuffled_truth,
-    truth_between,
-)
-from recsys_tasks.release.gate import decide
-from recsys_tasks.serving.fallback import fallback_lists, segments
-from recsys_tasks.serving.precompute import active_users
-
-MAX_JUDGED_USERS = 50_000
-K = 10
+from recsys_tasks.release.cost import nodes_a_user
+from recsys_tasks.release.decision import GateContext, GateDecision, not_judged, read_decision, write_decision
+from recsys_tasks.release.evaluate import Evaluation
+from recsys_tasks.release.figures import all_figures, curves
+from recsys_tasks.release.gate import Running, decide
+from recsys_tasks.release.registry import ANCHOR, CHAMPION
 
 
 def judge(night: Night) -> Outcome:
@@ -41,24 +28,76 @@ def judge(night: Night) -> Outcome:
     if not ranker_due(night):
         return Outcome(None, 0, note=NOT_DUE)
     challenger = night.lake.require("release", _challenger_key(night))
-    night.registry.reconcile(night.now, lambda release: _why_unusable(night, release))
-    champion_id = night.registry.champion()
+    minutes = night.config.gate.wait_minutes
+    with night.registry.judging(minutes * 60) as alone:
+        if alone:
+            return _judge_alone(night, challenger)
+    why = f"another gate was still at work after {minutes} minutes; rerun judge when it is done"
+    decision = not_judged(challenger.key, night.registry.champion(), _context(night), why, "refuse")
+    night.registry.record_decision(decision, night.now, {})
+    return Outcome(None, 0, _shown(decision, {}), note=decision.paragraph)
+
+
+def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
+    night.registry.reconcile(night.now, lambda release: why_unusable(night, release))
+    champion = night.registry.champion()
     inputs = {"challenger": challenger.content, "snapshot": night.snapshot.artifact.content}
     earlier = night.lake.newest("decision", night.as_of.isoformat())
     if earlier is not None and {k: earlier.manifest["inputs"].get(k) for k in inputs} == inputs:
-        decision = read_decision(earlier)
-        return Outcome(earlier, earlier.rows, _figures(decision, {}))
-    champion = night.lake.get(night.registry.source(champion_id)) if champion_id else None
-    decision, ours = _decide(night, challenger, champion)
-    config = config_hash(night.config.gate)
-    artifact = write_decision(night.lake, decision, {**inputs, "champion": champion_id or ""}, config)
-    night.registry.record_decision(decision, night.now, {k: v for k, v in ours.summary.items() if v == v})
-    if decision.promotes:
-        night.registry.promote(challenger.key, who="gate", why=decision.paragraph, at=night.now)
+        return Outcome(earlier, earlier.rows, _shown(read_decision(earlier), {}))
+    later = [key for key in night.lake.keys("decision") if parse_day(key) > night.as_of]
+    if later:
+        why = f"backfill: the night of {later[-1]} was judged already"
+        found = _Verdict(not_judged(challenger.key, champion, _context(night), why), None, {})
     else:
-        night.registry.reject(challenger.key, who="gate", why=decision.paragraph, at=night.now)
-    record_metrics(night.engine, night.as_of, "gate/challenger", ours.summary)
-    return Outcome(artifact, artifact.rows, _figures(decision, ours.summary))
+        found = _evaluate_and_decide(night, challenger, champion)
+    inputs |= {"champion": champion or ""}
+    artifact = write_decision(night.lake, found.decision, inputs, config_hash(night.config.gate), found.figures)
+    summary = found.ours.summary if found.ours else {}
+    night.registry.record_decision(
+        found.decision, night.now, _finite(summary), curves(found.ours) if found.ours else None
+    )
+    if not later:
+        _carry_out(night, found.decision)
+    record_metrics(night.engine, night.as_of, "gate/challenger", summary)
+    return Outcome(artifact, artifact.rows, _shown(found.decision, summary))
+
+
+def _carry_out(night: Night, decision: GateDecision) -> None:
+    """Move the alias as decided, unless a person has to agree; and fix the anchor anew when it is due."""
+    if not decision.promotes:
+        night.registry.reject(decision.challenger, who="gate", why=decision.paragraph, at=night.now)
+    elif not night.config.gate.approval:
+        night.registry.promote(decision.challenger, who="gate", why=decision.paragraph, at=night.now)
+    champion, fixed, days = night.registry.champion(), night.registry.since(ANCHOR), night.config.gate.anchor_days
+    if champion is not None and (fixed is None or (night.now - fixed).days >= days):
+        night.registry.set_alias(ANCHOR, champion, who="gate", why=f"fixed every {days} days", at=night.now)
+
+
+# --- after a person agreed -----------------------------------------------------------------------
+
+
+def awaits_approval(night: Night) -> str | None:
+    """The paragraph that a person is to agree with; None when tonight's decision moves nothing."""
+    kept = night.lake.newest("decision", night.as_of.isoformat())
+    decision = read_decision(kept) if kept is not None else None
+    if decision is None or not decision.promotes or night.registry.champion() == decision.challenger:
+        return None
+    return decision.paragraph
+
+
+def promote(night: Night) -> Outcome:
+    """Promote tonight's challenger because a person agreed; nothing when the champion is no longer the one compared."""
+    decision = read_decision(night.lake.require("decision", night.as_of.isoformat()))
+    champion = night.registry.champion()
+    if not decision.promotes or champion != decision.champion:
+        return Outcome(None, 0, note=f"not promoted: the verdict was {decision.verdict}, the champion is {champion}")
+    why = f"approved in Airflow: {decision.paragraph}"
+    night.registry.promote(decision.challenger, who="a person in Airflow", why=why, at=night.now)
+    return Outcome(None, 1, {"release": decision.challenger}, note=f"promoted {decision.challenger}")
+
+
+# --- small things --------------------------------------------------------------------------------
 
 
 def _challenger_key(night: Night) -> str:
@@ -70,136 +109,100 @@ def _challenger_key(night: Night) -> str:
     return f"r{night.as_of:%Y%m%d}"  # require() names what is missing
 
 
-def _why_unusable(night: Night, release: str) -> str | None:
-    """Why a release that somebody pointed the alias at cannot serve."""
-    from recsys_tasks.errors import RecsysError
+def why_unusable(night: Night, release: str) -> str | None:
+    """Why a release that somebody names cannot serve; None when it can."""
     from recsys_tasks.ranking.ranker import Ranker
 
     try:
         Ranker.open(night.lake.get(night.registry.source(release)))
     except RecsysError as error:
-        return str(error)
+        return f"{error.found}: {error.expected}"
     return None
 
 
-def _figures(decision: GateDecision, summary: Mapping[str, float]) -> dict[str, str | int | float | bool | None]:
-    names = ("ndcg@10", "hit_rate@10", "discovery/ndcg@10", "coverage@10", "calibration_error", "users")
+def _shown(decision: GateDecision, summary: Mapping[str, float]) -> dict[str, str | int | float | bool | None]:
+    names = ("ndcg@10", "hr@10", "discovery/ndcg@10", "coverage@10", "calibration_error", "users")
     found = {name: round(summary[name], 5) for name in names if name in summary and summary[name] == summary[name]}
     return {"verdict": decision.verdict, "challenger": decision.challenger, "champion": decision.champion, **found}
 
 
-# --- evaluation ----------------------------------------------------------------------------------
+def _finite(summary: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in summary.items() if value == value}
+
+
+# --- measuring and deciding ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What every system is measured against at the gate's cutoffs."""
-
-    users: Keys
-    active: npt.NDArray[np.bool_]
-    truth: Truth
-    known: Truth
-    by_objective: tuple[Truth, ...]
-    counts: npt.NDArray[np.int64]
-    slices: Mapping[str, npt.NDArray[np.bool_]]
-    fallback: npt.NDArray[np.int32]
+class _Verdict:
+    decision: GateDecision
+    ours: Evaluation | None
+    figures: Mapping[str, Any]
 
 
-def _decide(night: Night, challenger: Artifact, champion: Artifact | None) -> tuple[GateDecision, Evaluation]:
-    judged = _judged(night)
-    lists, scores = _lists(night, judged, challenger)
-    ours = _evaluate(night, judged, challenger.key, lists, scores)
-    baseline = _evaluate(night, judged, "popularity", judged.fallback, None)
-    mixed = shuffled_truth(judged.truth, night.config.resources.seed)
-    shuffled = evaluate("shuffled labels", lists, mixed, counts=judged.counts, k=K)
-    theirs = None
-    if champion is not None:
-        theirs = _evaluate(night, judged, champion.key, *_lists(night, judged, champion))
-    since = night.registry.champion_since()
-    age = (night.now - since).days if since else None
-    context = GateContext(night.as_of, night.timeline.gate_cutoff, age, night.config.resources.seed)
-    return decide(ours, theirs, baseline, night.config.gate, context, shuffled=shuffled), ours
+def _evaluate_and_decide(night: Night, challenger: Artifact, champion: str | None) -> _Verdict:
+    judged, seed = judged_users(night), night.config.resources.seed
+    ours, baseline = measure(night, judged, challenger), popularity(judged)
+    planted = canaries(night, judged, ours, challenger)
+    theirs, fault = _other(night, judged, champion)
+    anchor, anchor_fault = _anchor(night, judged, challenger, champion)
+    decision = decide(
+        ours.evaluation,
+        theirs.evaluation if theirs else None,
+        baseline,
+        night.config.gate,
+        _context(night, champion if fault else None, fault, anchor_fault),
+        anchor=anchor.evaluation if anchor else None,
+        canaries=planted,
+        running=_running(night, challenger, champion if theirs else None),
+    )
+    roles = {"challenger": ours, "champion": theirs, "anchor": anchor}
+    systems = {role: system.evaluation for role, system in roles.items() if system is not None}
+    figures = all_figures({**systems, "popularity": baseline}, planted.columns, night.config.gate, seed)
+    return _Verdict(decision, ours.evaluation, figures)
 
 
-def _judged(night: Night) -> Judged:
-    """Users known before E: everyone counts, also those below the activity threshold (a sample when many)."""
-    snapshot, cutoffs = night.snapshot, night.gate
-    start, end = cutoffs.history, start_of(night.as_of)
-    events = snapshot.events(before=night.as_of)
-    past = events.before(start)
-    users = np.unique(past.user)
-    if len(users) > MAX_JUDGED_USERS:
-        rng = np.random.default_rng([night.config.resources.seed, night.as_of.toordinal()])
-        users = np.sort(rng.choice(users, MAX_JUDGED_USERS, replace=False))
-    codes = sorted({code for o in night.config.objectives for code in night.config.objective_codes(o)})
-    slices = activity_slices(np.bincount(past.user, minlength=snapshot.n_users)[users])
-    for attribute in night.config.users.attributes:
-        if attribute.kind == "categorical":
-            slices |= attribute_slices(attribute.name, snapshot.users[attribute.name].to_numpy(object)[users])
-    return Judged(
-        users=users,
-        active=np.isin(users, active_users(snapshot, night.config, cutoffs)),
-        truth=truth_between(events, codes, start, end, users),
-        known=truth_between(events, None, 0, start, users),
-        by_objective=tuple(
-            truth_between(events, night.config.objective_codes(o), start, end, users) for o in night.config.objectives
-        ),
-        counts=np.bincount(past.before(cutoffs.learned).item, minlength=snapshot.n_items),
-        slices=slices,
-        fallback=fallback_matrix(night, cutoffs, users),
+def _context(
+    night: Night, champion: str | None = None, fault: str | None = None, anchor_fault: str | None = None
+) -> GateContext:
+    since = night.registry.since(CHAMPION)
+    return GateContext(
+        as_of=night.as_of,
+        window_start=night.timeline.gate_cutoff,
+        champion_age_days=(night.now - since).days if since else None,
+        seed=night.config.resources.seed,
+        champion=champion,
+        champion_fault=fault,
+        anchor_fault=anchor_fault,
     )
 
 
-def fallback_matrix(night: Night, cutoffs: Cutoffs, users: Keys) -> npt.NDArray[np.int32]:
-    """`[n, k] int32`: each user's segment's popular list, else everyone's, -1 at the end of a short one."""
-    k = night.config.serving.k
-    rows = {row["segment"]: row["items"] for row in fallback_lists(night.snapshot, night.config, cutoffs).to_pylist()}
-    codes, names = segments(night.snapshot.users, night.config.users.segment_by)
-    table = np.full((len(names) + 1, k), -1, np.int32)
-    for place, name in enumerate([*names, ""]):
-        chosen = rows.get(name) or rows.get("", [])
-        table[place, : min(k, len(chosen))] = chosen[:k]
-    return table[codes[users]]  # code -1 (no segment) is the last row: everyone's list
+def _other(night: Night, judged: Judged, release: str | None) -> tuple[System | None, str | None]:
+    """Another release on the same users, or why it cannot be judged: artifacts may be gone, settings changed."""
+    if release is None:
+        return None, None
+    try:
+        return measure(night, judged, night.lake.get(night.registry.source(release))), None
+    except ArtifactError as error:
+        return None, f"{error.expected}: {error.found}"
 
 
-def _lists(night: Night, judged: Judged, release: Artifact) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Lists and scores `[n, k]` of all judged users: ranked for active ones, the fallback for the others."""
-    k = night.config.serving.k
-    inputs = open_inputs(night, str(release_facts(release)["lineage"]), night.gate)
-    recommender = open_recommender(night, inputs, release)
-    lists, scores = judged.fallback.copy(), np.zeros((len(judged.users), k), np.float32)
-    rows = np.flatnonzero(judged.active)
-    size = night.config.serving.block_users
-    for start in range(0, len(rows), size):
-        block = rows[start : start + size]
-        ranked = recommender.recommend(judged.users[block], k, eligible=None)
-        lists[block], scores[block] = ranked.items, ranked.scores
-    return lists, scores
+def _anchor(
+    night: Night, judged: Judged, challenger: Artifact, champion: str | None
+) -> tuple[System | None, str | None]:
+    anchor = night.registry.alias(ANCHOR)
+    return _other(night, judged, anchor if anchor not in (champion, challenger.key) else None)
 
 
-def _evaluate(
-    night: Night,
-    judged: Judged,
-    system: str,
-    lists: npt.NDArray[np.int32],
-    scores: npt.NDArray[np.float32] | None,
-) -> Evaluation:
-    found = evaluate(
-        system, lists, judged.truth, counts=judged.counts, scores=scores, known=judged.known, slices=judged.slices, k=K
+def _running(night: Night, challenger: Artifact, champion: str | None) -> Running:
+    """Tonight's index, and what both releases cost a user."""
+    candidates = night.config.generators.max_candidates
+    survivors = night.config.ranker.light_survivors
+    index = night.lake.newest("index", night.as_of.isoformat())
+    theirs = night.lake.get(night.registry.source(champion)) if champion else None
+    return Running(
+        index_recall=float(index.facts["recall"]) if index is not None and "recall" in index.facts else None,
+        index_floor=night.config.index.recall_floor,
+        cost=nodes_a_user(challenger, candidates, survivors),
+        champion_cost=nodes_a_user(theirs, candidates, survivors) if theirs else None,
     )
-    if scores is None:
-        return found
-    error = _calibration_error(night, judged, lists[:, :K], scores[:, :K])
-    return replace(found, summary={**found.summary, "calibration_error": error})
-
-
-def _calibration_error(
-    night: Night, judged: Judged, lists: npt.NDArray[np.int32], scores: npt.NDArray[np.float32]
-) -> float:
-    """Of active users' scores against the weighted mean of what came true, objective by objective."""
-    weights = np.array([o.weight for o in night.config.objectives])
-    came_true = np.zeros(lists.shape)
-    for weight, truth in zip(weights / weights.sum(), judged.by_objective, strict=True):
-        came_true += weight * metrics.hit_matrix(lists, truth.offsets, truth.items)
-    shown = (lists >= 0) & judged.active[:, None]
-    return float(metrics.calibration_error(scores[shown].astype(float), came_true[shown]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from recsys_tasks.clock import Cutoffs, parse_day
+from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.inputs import embeddings_at, lineage_tonight, open_inputs, serving_tower
 from recsys_tasks.pipeline.night import Night
@@ -90,10 +91,11 @@ def embed(night: Night) -> Outcome:
     from recsys_tasks.retrieval.embed import embed as embed_at
 
     lineages = {lineage_tonight(night), *champion_lineage(night)}
+    wanted = [(lineage, cutoffs) for lineage in sorted(lineages) for cutoffs in needed_cutoffs(night)]
+    wanted += [(lineage, night.gate) for lineage in anchor_lineage(night) if lineage not in lineages]
     made = None
-    for lineage in sorted(lineages):
-        for cutoffs in needed_cutoffs(night):
-            made = embed_at(night.snapshot, serving_tower(night, lineage, cutoffs), cutoffs)
+    for lineage, cutoffs in wanted:
+        made = embed_at(night.snapshot, serving_tower(night, lineage, cutoffs), cutoffs)
     tonight = embeddings_at(night, lineage_tonight(night), night.tonight)
     assert made is not None
     figures = {"items": len(tonight.item_keys), "cutoffs": len(needed_cutoffs(night)), "lineages": len(lineages)}
@@ -101,12 +103,44 @@ def embed(night: Night) -> Outcome:
 
 
 def champion_lineage(night: Night) -> tuple[str, ...]:
-    """The champion's tower lineage, if there is a champion with one."""
-    champion = night.registry.champion()
-    if champion is None:
+    """The tower lineage of the release that serves, if there is one."""
+    serving = serving_release(night)
+    return (str(release_facts(serving)["lineage"]),) if serving else ()
+
+
+def anchor_lineage(night: Night) -> tuple[str, ...]:
+    """The tower lineage of the anchor, which the gate may judge, if it has a version that old."""
+    anchor = _release_behind(night, "anchor")
+    if anchor is None:
         return ()
-    lineage = release_facts(night.lake.get(night.registry.source(champion)))["lineage"]
-    return (str(lineage),)
+    lineage = str(release_facts(anchor)["lineage"])
+    return (lineage,) if tower_before(night, lineage) else ()
+
+
+def tower_before(night: Night, lineage: str) -> bool:
+    """Whether a lineage has a version for the gate's cutoffs."""
+    try:
+        return serving_tower(night, lineage, night.gate) is not None
+    except ArtifactError:
+        return False
+
+
+def serving_release(night: Night) -> Artifact | None:
+    """The champion; the release before it where the champion's files are gone, which the gate's verdict says.
+
+    None while no release ever passed the gate, or none is left: retrieval order serves then.
+    """
+    return _release_behind(night, "champion") or _release_behind(night, "previous")
+
+
+def _release_behind(night: Night, alias: str) -> Artifact | None:
+    release = night.registry.alias(alias)
+    if release is None:
+        return None
+    try:
+        return night.lake.get(night.registry.source(release))
+    except ArtifactError:
+        return None
 
 
 def release_facts(release: Artifact) -> dict[str, object]:

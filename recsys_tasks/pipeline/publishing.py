@@ -15,7 +15,7 @@ from recsys_tasks.errors import ServingError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, code_version
 from recsys_tasks.pipeline.inputs import embeddings_at, open_inputs, open_recommender, serving_tower, tables_at
-from recsys_tasks.pipeline.learning import served_lineage
+from recsys_tasks.pipeline.learning import served_lineage, serving_release
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Figure, Outcome
 from recsys_tasks.retrieval.embeddings import Embeddings
@@ -46,7 +46,7 @@ def prepare_publication(night: Night) -> Outcome:
     """Begin tonight's publication: dimensions, fallback lists, similar items, and the plan for the shards."""
     lineage = served_lineage(night)
     tower, index = serving_tower(night, lineage, night.tonight), night.lake.require("index", night.as_of.isoformat())
-    release = _champion(night)
+    release = serving_release(night)
     tables, embeddings = tables_at(night, night.tonight), embeddings_at(night, lineage, night.tonight)
     contents = {
         "snapshot": night.snapshot.artifact.content,
@@ -82,12 +82,6 @@ def prepare_publication(night: Night) -> Outcome:
     )
     figures = {"publication": publication.id, "release": spec.release, "tower": spec.tower_version}
     return Outcome(_write_plan(night, plan, users), len(users), figures)
-
-
-def _champion(night: Night) -> Artifact | None:
-    """The release that serves; None while no release ever passed the gate (retrieval order serves then)."""
-    champion = night.registry.champion()
-    return night.lake.get(night.registry.source(champion)) if champion else None
 
 
 def _settings(night: Night) -> str:

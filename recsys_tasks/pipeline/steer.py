@@ -1,11 +1,15 @@
-"""A person's commands on what readers see: roll back, resume."""
+"""A person's commands: what readers see (roll back, resume), and which release is champion (promote, roll back)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
+from recsys_tasks.config import load_config
 from recsys_tasks.database import create_engine, database_url
-from recsys_tasks.pipeline.night import local_environment
+from recsys_tasks.errors import ServingError
+from recsys_tasks.pipeline.night import Night, local_environment
 from recsys_tasks.serving import pointer
 
 
@@ -27,3 +31,36 @@ def resume(*, who: str, now: datetime) -> str:
     return (
         f"the hold is over; {'no publication waited' if shown is None else f'readers see {shown.id} of {shown.as_of}'}"
     )
+
+
+def promote(release: str, *, who: str, why: str, now: datetime) -> str:
+    """Make a registered release champion; one line on what changed. Raises ServingError when it cannot serve."""
+    with _registry_of(now) as night:
+        from recsys_tasks.pipeline.judging import why_unusable
+
+        before, reason = night.registry.champion(), why_unusable(night, release)
+        if reason is not None:
+            raise ServingError(
+                expected=f"a release that can serve under the name {release}",
+                found=reason,
+                where=f"the registry and {night.lake.root}",
+                remedy="`recsys releases` lists the known ones; name one whose files are there",
+            )
+        night.registry.promote(release, who=who, why=why, at=now)
+    return f"champion is {release}, before {before or 'none'}; readers see it from the next publication on"
+
+
+def roll_back_release(*, who: str, why: str, now: datetime) -> str:
+    """Return to the champion before this one; one line on what changed. Raises ServingError when there is none."""
+    with _registry_of(now) as night:
+        before = night.registry.champion()
+        release = night.registry.rollback(who=who, why=why, at=now)
+    return f"champion is {release} again, before {before}; readers see it from the next publication on"
+
+
+@contextmanager
+def _registry_of(now: datetime) -> Iterator[Night]:
+    with local_environment() as environment:
+        night = Night(load_config(environment.config_path), environment, now.date(), now)
+        yield night
+        night.engine.dispose()

@@ -140,15 +140,15 @@ def run_maintain_storage(as_of: date) -> str:
 
 
 def _in_use(night: Night) -> storage.InUse:
-    from recsys_tasks.pipeline.learning import champion_lineage
+    from recsys_tasks.pipeline.learning import anchor_lineage, champion_lineage
+    from recsys_tasks.release.registry import ALIASES
     from recsys_tasks.retrieval.tower_versions import current_lineage
 
     releases = {
-        release: f"the registry's {alias}"
-        for alias in ("champion", "previous", "anchor", "shadow")
-        if (release := night.registry.alias(alias)) is not None
+        release: f"the registry's {alias}" for alias in ALIASES if (release := night.registry.alias(alias)) is not None
     }
-    lineages = dict.fromkeys(champion_lineage(night), "the champion's lineage")
+    lineages = dict.fromkeys(anchor_lineage(night), "the anchor's lineage")
+    lineages |= dict.fromkeys(champion_lineage(night), "the champion's lineage")
     tonight = current_lineage(night.lake, night.config, night.as_of)
     if tonight is not None:
         lineages.setdefault(tonight, "the lineage in training")

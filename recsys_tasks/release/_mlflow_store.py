@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from mlflow.entities import Metric, RunTag
@@ -87,13 +87,25 @@ class MlflowStore:
         """The change is done."""
         self._client.delete_registered_model_tag(self.model, _PENDING)
 
-    def log(self, key: str, at: datetime, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
-        """An MLflow run named `key` in the model's experiment, written once; NaN metrics are left out."""
+    def log(
+        self,
+        key: str,
+        at: datetime,
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        curves: Mapping[str, Sequence[tuple[int, float]]] | None = None,
+    ) -> None:
+        """An MLflow run named `key` in the model's experiment, written once; NaN metrics are left out.
+
+        A curve is a metric with a value at each step: MLflow's page draws it, and no artifact store is needed.
+        """
         experiment = self._experiment()
         if self._client.search_runs([experiment], f"tags.nightshelf_key = '{key}'", max_results=1):
             return
         stamp = int(at.timestamp() * 1000)
-        values = [Metric(_plain(name), value, stamp, 0) for name, value in metrics.items() if value == value]
+        points = [(name, 0, value) for name, value in metrics.items()]
+        points += [(name, step, value) for name, curve in (curves or {}).items() for step, value in curve]
+        values = [Metric(_plain(name), value, stamp, step) for name, step, value in points if value == value]
         words = [RunTag(name, value[:5000]) for name, value in {**tags, "nightshelf_key": key}.items()]
         run = self._client.create_run(experiment, start_time=stamp, run_name=key)
         self._client.log_batch(run.info.run_id, metrics=values, tags=words)

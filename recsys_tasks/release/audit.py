@@ -28,7 +28,7 @@ _GATE = "nightshelf release gate"
 
 @dataclass(frozen=True)
 class ReleaseEvent:
-    """One row: `event` is registered, promoted, rejected, rolled_back, hand_moved, anchored or shadowed; `at` is aware."""
+    """One row: `event` is registered, rejected, one of MOVES, or one that SET_BY names; `at` is aware."""
 
     at: datetime
     event: str

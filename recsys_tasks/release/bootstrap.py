@@ -38,6 +38,12 @@ class Bootstrap:
             return float("nan")
         return float((self.gains > margin * self.bases).mean())
 
+    def told_apart(self) -> float:
+        """Confidence that the two differ, in the direction in which they seem to."""
+        if len(self.gains) == 0:
+            return float("nan")
+        return float(max((self.gains > 0).mean(), (self.gains < 0).mean()))
+
     def interval(self, level: float) -> tuple[float, float]:
         """Two-sided percentile interval of the relative difference, e.g. level 0.9: 5 % to 95 %."""
         if len(self.gains) == 0:

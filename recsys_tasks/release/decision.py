@@ -35,13 +35,17 @@ class RuleResult:
 class GateContext:
     """What the rules need besides the evaluations.
 
-    The gate window is [window_start, as_of). `champion_age_days` counts from the champion's promotion.
+    The gate window is [window_start, as_of). `champion_age_days` counts from the champion's promotion. `champion` is
+    its name where it could not be judged, `champion_fault` why not; `anchor_fault` says the same of the anchor.
     """
 
     as_of: date
     window_start: date
     champion_age_days: int | None = None
     seed: int = 1
+    champion: str | None = None
+    champion_fault: str | None = None
+    anchor_fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,25 @@ class GateDecision:
         return {**asdict(self), "as_of": self.as_of.isoformat(), "rules": [asdict(rule) for rule in self.rules]}
 
 
-def not_judged(challenger: str, champion: str | None, context: GateContext, why: str) -> GateDecision:
-    """A decision that says why there was no judgement (a backfill, a night off): nothing is promoted."""
-    return conclude(challenger, champion, context, (RuleResult("judged", None, None, False, f"not judged: {why}"),))
+def not_judged(
+    challenger: str, champion: str | None, context: GateContext, why: str, verdict: Verdict = "reject"
+) -> GateDecision:
+    """A decision that says why there was no judgement (a backfill, another gate at work): nothing is promoted."""
+    rule = RuleResult("judged", None, None, False, f"not judged: {why}", verdict)
+    return conclude(challenger, champion, context, (rule,))
 
 
-def write_decision(lake: Lake, decision: GateDecision, inputs: Mapping[str, str], config: str) -> Artifact:
+def write_decision(
+    lake: Lake, decision: GateDecision, inputs: Mapping[str, str], config: str, figures: Mapping[str, Any] | None = None
+) -> Artifact:
     """Keep a decision as an artifact (`decision/<as_of>`); every verdict is kept.
 
-    `inputs` and `config` are what it was judged from: the same make a rerun find this decision.
+    `inputs` and `config` are what it was judged from: the same make a rerun find this decision. `figures` are the
+    evaluations behind it, as `figures.all_figures` makes them.
     """
     with lake.writing("decision", decision.as_of.isoformat(), inputs=inputs, config=config) as draft:
         (draft.path / "decision.json").write_text(json.dumps(decision.as_dict(), indent=1))
+        (draft.path / "figures.json").write_text(json.dumps(figures or {}, indent=1))
         draft.rows, draft.facts = len(decision.rules), {"verdict": decision.verdict}
     assert draft.artifact is not None
     return draft.artifact

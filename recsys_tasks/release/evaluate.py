@@ -7,8 +7,8 @@ one may be of a difference is the matter of `bootstrap.py`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,6 @@ from recsys_tasks.errors import DataError
 from recsys_tasks.ids import Keys
 from recsys_tasks.metrics import Bools, Floats, Ints, Lists
 from recsys_tasks.snapshot.dataset import Events
-
-ACTIVITY_BANDS = ((0, 0, "new"), (1, 4, "1-4 events"), (5, 19, "5-19 events"), (20, None, "20+ events"))
-"""First and last number of earlier events, and the band's name."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +95,27 @@ def sets_without(truth: Truth, known: ItemSets) -> Truth:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """Scores `[n, >= k]` that claim to be probabilities, and what they are held to.
+
+    `outcomes [n, >= k]` say in [0, 1] what came true of each place; None: whether it is in the truth. `rows [n]` are
+    the users whose scores count; None: all. A fair calibration error needs users without truth among them: their
+    places did not come true.
+    """
+
+    scores: npt.NDArray[np.float32]
+    outcomes: Floats | None = None
+    rows: Bools | None = None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How one system's lists fared. Rows are users, in the same order everywhere.
 
     `per_user` holds `[n] float64` arrays by name (`ndcg@10`, `discovery/ndcg@10`; NaN: no truth);
     `summary` their means and the measures of all lists together; `slices` are groups of users to be
     guarded, `[n] bool`; `lists_hash` is equal for equal first k places; `fault` says in words what is
-    wrong with the scores, None when nothing is.
+    wrong with the scores, None when nothing is; `bias_curve` and `reliability` are those of `metrics`.
     """
 
     system: str
@@ -114,6 +125,8 @@ class Evaluation:
     slices: Mapping[str, Bools]
     lists_hash: str
     fault: str | None = None
+    bias_curve: Mapping[int, int] = field(default_factory=dict)
+    reliability: Sequence[tuple[float, float, int]] = ()
 
     def slice_means(self, metric: str) -> dict[str, tuple[int, float]]:
         """Slice → users with a truth, and their mean of the metric."""
@@ -122,60 +135,101 @@ class Evaluation:
         return {name: (len(v), float(v.mean()) if len(v) else float("nan")) for name, v in counted.items()}
 
 
+@dataclass(frozen=True)
+class Catalogue:
+    """`counts [n_items]`: the items' events before the cutoff; `categories [n_items]`: codes, -1 for none."""
+
+    counts: Ints
+    categories: Ints | None = None
+
+
 def evaluate(
     system: str,
     lists: Lists,
     truth: Truth,
     *,
-    counts: Ints,
-    scores: npt.NDArray[np.float32] | None = None,
+    catalogue: Catalogue,
+    scored: Scored | None = None,
     known: ItemSets | None = None,
     slices: Mapping[str, Bools] | None = None,
     k: int = 10,
 ) -> Evaluation:
     """Measure `lists [n, >= k] int32` of `truth.users`.
 
-    `counts [n_items]` are the items' events before the cutoff (for popularity share and novelty).
-    `scores`, shaped like `lists`, are calibrated probabilities; None leaves calibration out. A fair
-    calibration error needs users without truth among the rows too: their places did not come true.
-    `known` are the users' items of before the cutoff and adds the discovery metrics.
-    Raises DataError when shapes disagree.
+    `scored` None leaves out what is measured of scores. `known` are the users' items of before the cutoff and adds
+    the discovery metrics. Raises DataError when shapes disagree.
     """
-    _check_shapes(system, lists, truth, scores)
+    _check_shapes(system, lists, truth, scored)
     per_user = metrics.per_user(lists, truth.offsets, truth.items, k)
     if known is not None:
         new_truth = sets_without(truth, known)
         found = metrics.per_user(without(lists, known), new_truth.offsets, new_truth.items, k)
         per_user |= {f"discovery/{name}": values for name, values in found.items()}
     top = np.ascontiguousarray(lists[:, :k])
-    fault = None if scores is None else _score_fault(top, scores[:, :k])
-    summary = {name: _mean(values) for name, values in per_user.items()} | _list_measures(top, counts, k)
+    hits = metrics.hit_matrix(top, truth.offsets, truth.items)
+    summary = {name: _mean(values) for name, values in per_user.items()}
+    summary |= {f"{name}@{k}": value for name, value in _list_measures(top, hits, truth, catalogue).items()}
     summary["users"] = float((truth.sizes > 0).sum())
-    if scores is not None and fault is None:
-        shown = top >= 0
-        hits = metrics.hit_matrix(top, truth.offsets, truth.items)
-        summary["calibration_error"] = metrics.calibration_error(scores[:, :k][shown].astype(float), hits[shown])
+    fault: str | None = None
+    reliability: list[tuple[float, float, int]] = []
+    if scored is not None:
+        fault = _score_fault(top, scored.scores[:, :k])
+    if scored is not None and fault is None:
+        measures, reliability = _score_measures(top, hits, scored)
+        summary |= measures
     digest = hashlib.sha256(np.asarray(truth.users).tobytes() + top.tobytes()).hexdigest()[:16]
-    return Evaluation(system, truth.users, per_user, summary, dict(slices or {}), digest, fault)
+    return Evaluation(
+        system=system,
+        users=truth.users,
+        per_user=per_user,
+        summary=summary,
+        slices=dict(slices or {}),
+        lists_hash=digest,
+        fault=fault,
+        bias_curve=metrics.popularity_bias_curve(top, len(catalogue.counts)),
+        reliability=reliability,
+    )
 
 
-def _check_shapes(system: str, lists: Lists, truth: Truth, scores: npt.NDArray[np.float32] | None) -> None:
-    if len(lists) != len(truth.users) or (scores is not None and scores.shape != lists.shape):
+def _check_shapes(system: str, lists: Lists, truth: Truth, scored: Scored | None) -> None:
+    shapes = [a.shape for a in (scored.scores, scored.outcomes) if a is not None] if scored else []
+    if len(lists) != len(truth.users) or any(shape != lists.shape for shape in shapes):
         raise DataError(
-            expected="one list for each user of the truth, scores shaped like the lists",
-            found=f"lists {lists.shape}, users {len(truth.users)}, scores {None if scores is None else scores.shape}",
+            expected="one list for each user of the truth, scores and outcomes shaped like the lists",
+            found=f"lists {lists.shape}, users {len(truth.users)}, scores and outcomes {shapes}",
             where=f"evaluation of {system}",
             remedy="rank exactly the users of the truth, in their order",
         )
 
 
-def _list_measures(top: Lists, counts: Ints, k: int) -> dict[str, float]:
-    return {
-        f"coverage@{k}": metrics.coverage(top, len(counts)),
-        f"popularity_share@{k}": metrics.popularity_share(top, counts),
-        f"gini@{k}": metrics.gini(top, len(counts)),
-        f"novelty@{k}": metrics.novelty(top, counts),
+def _list_measures(top: Lists, hits: Bools, truth: Truth, catalogue: Catalogue) -> dict[str, float]:
+    counts, categories = catalogue.counts, catalogue.categories
+    found = {
+        "coverage": metrics.coverage(top, len(counts)),
+        "user_coverage": metrics.user_coverage(top),
+        "popularity_share": metrics.popularity_share(top, counts),
+        "gini": metrics.gini(top, len(counts)),
+        "novelty": metrics.novelty(top, counts),
+        "serendipity": _mean(np.where(truth.sizes > 0, metrics.serendipity(top, hits, counts), np.nan)),
+        **metrics.item_fairness(top, hits, truth.items, counts),
     }
+    if categories is not None:
+        found["category_coverage"] = metrics.category_coverage(top, categories)
+        found["diversity"] = _mean(metrics.intra_list_diversity(top, categories))
+    return found
+
+
+def _score_measures(top: Lists, hits: Bools, scored: Scored) -> tuple[dict[str, float], list[tuple[float, float, int]]]:
+    k = top.shape[1]
+    shown = (top >= 0) & (True if scored.rows is None else scored.rows[:, None])
+    scores = scored.scores[:, :k][shown].astype(float)
+    outcomes = (hits if scored.outcomes is None else scored.outcomes[:, :k])[shown].astype(float)
+    measures = {
+        "calibration_error": metrics.calibration_error(scores, outcomes),
+        "roc_auc": metrics.roc_auc(scores, outcomes > 0),
+        "pr_auc": metrics.pr_auc(scores, outcomes > 0),
+    }
+    return measures, metrics.reliability(scores, outcomes)
 
 
 def _score_fault(top: Lists, scores: npt.NDArray[np.float32]) -> str | None:
@@ -189,21 +243,3 @@ def _score_fault(top: Lists, scores: npt.NDArray[np.float32]) -> str | None:
 
 def _mean(values: Floats) -> float:
     return float(np.nanmean(values)) if (~np.isnan(values)).any() else float("nan")
-
-
-# --- groups of users ---------------------------------------------------------------------------
-
-
-def activity_slices(earlier_events: Ints) -> dict[str, Bools]:
-    """Users by their number of events before the cutoff, `[n]`: new, and three bands of known ones."""
-    bands = {
-        f"activity={name}": (earlier_events >= low) & (earlier_events <= (np.inf if high is None else high))
-        for low, high, name in ACTIVITY_BANDS
-    }
-    return bands | {"known users": earlier_events > 0}
-
-
-def attribute_slices(name: str, values: npt.NDArray[np.object_]) -> dict[str, Bools]:
-    """Users by the value of an attribute, `[n]` text; a missing value is a slice of its own."""
-    text = np.array([str(v) if isinstance(v, str) else "unknown" for v in values], dtype=object)
-    return {f"{name}={value}": text == value for value in sorted(set(text))}

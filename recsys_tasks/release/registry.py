@@ -2,10 +2,10 @@
 
 The alias `champion` of the registered model is the truth of what serves; `previous` is what a
 rollback returns to; `anchor` is the champion of some time ago that a mere refresh must not fall
-below; `shadow` is a release that someone watches. Every change made here is written down first (a tag on the registered model),
-then appended to `recsys.release_events`, then done, then the tag removed, all under one PostgreSQL
-advisory lock. A change that was cut short is finished by the next call, so an alias that differs
-from the record can only have been moved by hand.
+below; `shadow` is a release that someone watches. Every change made here is written down first (a
+tag on the registered model), then appended to `recsys.release_events`, then done, then the tag
+removed, all under one PostgreSQL advisory lock. A change that was cut short is finished by the
+next call, so an alias that differs from the record can only have been moved by hand.
 
 The first connection to an empty store creates its tables (about 6 s); `prepare` does it ahead.
 """
@@ -13,7 +13,7 @@ The first connection to an empty store creates its tables (about 6 s); `prepare`
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -169,7 +169,7 @@ class Registry:
                 self._change(event)
 
     def reconcile(self, at: datetime, validate: Callable[[str], str | None]) -> HandMove | None:
-        """Notice aliases moved by hand; returns what became of the champion, None when it stood. Call it before serving.
+        """Notice aliases moved by hand; what became of the champion, None when it stood. Call it before serving.
 
         `validate(release)` says why a release cannot serve, None when it can. A move that cannot serve
         is undone; the move and its undoing are both on record.
@@ -186,11 +186,21 @@ class Registry:
                 self._undo(release, before, reason, at)
             return HandMove(release, before, reason)
 
-    def record_decision(self, decision: GateDecision, at: datetime, measured: Mapping[str, float]) -> None:
-        """Append a gate decision to its table, and log it with the challenger's figures as an MLflow run, once."""
+    def record_decision(
+        self,
+        decision: GateDecision,
+        at: datetime,
+        measured: Mapping[str, float],
+        curves: Mapping[str, Sequence[tuple[int, float]]] | None = None,
+    ) -> None:
+        """Append a gate decision to its table, and log it as an MLflow run, once.
+
+        `measured` are the challenger's figures, `curves` lines of (step, value) that MLflow draws.
+        """
         self._audit.append_decision(decision, at)
         tags = {"verdict": decision.verdict, "champion": decision.champion or "", "paragraph": decision.paragraph}
-        self._store.log(f"{decision.challenger} {decision.as_of}", at, measured, tags)
+        rules = {f"rule/{rule.name}": rule.value for rule in decision.rules if rule.value is not None}
+        self._store.log(f"{decision.challenger} {decision.as_of}", at, {**measured, **rules}, tags, curves)
 
     # --- inside the lock -----------------------------------------------------------------------
 

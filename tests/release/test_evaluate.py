@@ -7,22 +7,23 @@ import math
 import numpy as np
 import pytest
 
+from recsys_tasks.config import Attribute
 from recsys_tasks.errors import DataError
 from recsys_tasks.release.evaluate import (
+    Catalogue,
+    Scored,
     Truth,
-    activity_slices,
-    attribute_slices,
     evaluate,
     item_sets,
     sets_without,
-    shuffled_truth,
     truth_between,
     without,
 )
+from recsys_tasks.release.slices import activity_slices, attribute_slices
 from recsys_tasks.snapshot.dataset import Events
 
 LOG3 = 1 / math.log2(3)
-COUNTS = np.ones(10, np.int64)
+CATALOGUE = Catalogue(np.ones(10, np.int64))
 
 
 def events(*rows: tuple[int, int, int, int]) -> Events:
@@ -55,13 +56,6 @@ def test_truth_of_nobody_and_of_nothing() -> None:
     assert as_lists(truth_between(events(), [0], 0, 9, np.array([3, 1], np.int32))) == [[], []]
 
 
-def test_shuffled_truth_moves_every_set_to_another_user() -> None:
-    truth = truth_of([[1], [2, 3], [], [4]])
-    mixed = as_lists(shuffled_truth(truth, seed=1))
-    assert mixed[2] == [] and sorted(map(tuple, mixed)) == [(), (1,), (2, 3), (4,)]
-    assert all(m != o for m, o in zip(mixed, as_lists(truth), strict=True) if o)
-
-
 def test_without_moves_later_places_up() -> None:
     lists = np.array([[3, 1, 2], [5, 6, -1]], np.int32)
     assert without(lists, truth_of([[3], [6, 9]])).tolist() == [[1, 2, -1], [5, -1, -1]]
@@ -72,7 +66,7 @@ def test_evaluation_by_hand() -> None:
     # user 0 (truth {3, 1}, knows 3): list 3 1 2 is perfect at k = 2. Discovery: list 1 2, truth {1}: perfect.
     # user 1 (truth {6}, knows 6): second place, 1/log2(3); discovery leaves no truth. User 2 did nothing.
     lists = np.array([[3, 1, 2], [5, 6, 7], [1, 2, 3]], np.int32)
-    found = evaluate("r", lists, truth_of([[3, 1], [6], []]), counts=COUNTS, known=truth_of([[3], [6], []]), k=2)
+    found = evaluate("r", lists, truth_of([[3, 1], [6], []]), catalogue=CATALOGUE, known=truth_of([[3], [6], []]), k=2)
     np.testing.assert_allclose(found.per_user["ndcg@2"], [1, LOG3, np.nan])
     np.testing.assert_allclose(found.per_user["discovery/ndcg@2"], [1, np.nan, np.nan])
     assert found.summary["ndcg@2"] == pytest.approx((1 + LOG3) / 2)
@@ -84,30 +78,52 @@ def test_evaluation_by_hand() -> None:
 def test_calibration_counts_users_who_did_nothing() -> None:
     # four places of score .5: with the idle user two of four come true, without two of two
     lists, scores = np.array([[1, 2], [3, 4]], np.int32), np.full((2, 2), 0.5, np.float32)
-    found = evaluate("r", lists, truth_of([[1, 2], []]), counts=COUNTS, scores=scores)
+    found = evaluate("r", lists, truth_of([[1, 2], []]), catalogue=CATALOGUE, scored=Scored(scores))
     assert found.summary["calibration_error"] == pytest.approx(0)
+
+
+def test_scores_of_some_users_against_outcomes_of_their_own() -> None:
+    # user 1's scores do not count; user 0's two places of .5 came true by .5 each (one of two objectives): no error
+    lists, scores = np.array([[1, 2], [3, 4]], np.int32), np.array([[0.5, 0.5], [1, 1]], np.float32)
+    scored = Scored(scores, np.array([[0.5, 0.5], [0.0, 0.0]]), np.array([True, False]))
+    found = evaluate("r", lists, truth_of([[1, 2], [9]]), catalogue=CATALOGUE, scored=scored)
+    assert found.summary["calibration_error"] == pytest.approx(0) and math.isnan(found.summary["roc_auc"])
+    assert found.reliability == [(0.5, 0.5, 2)]
+
+
+def test_what_is_measured_of_all_lists() -> None:
+    categories = np.array([0, 0, 1, 1, 2, 2, 2, 2, 2, -1])
+    lists = np.array([[0, 2], [0, 1], [4, -1]], np.int32)
+    catalogue = Catalogue(np.arange(10, 0, -1), categories)
+    found = evaluate("r", lists, truth_of([[2], [], [4]]), catalogue=catalogue, k=2)
+    assert found.summary["category_coverage@2"] == 1 and found.summary["user_coverage@2"] == pytest.approx(2 / 3)
+    assert found.summary["diversity@2"] == 0.5  # lists 0 (two categories) and 1 (one); the third has no pair
+    # ten items in popularity's order: item 2 at place 1 stands 1/10 above its rank over two places; item 4, 4/10
+    assert found.summary["serendipity@2"] == pytest.approx((0.1 / 2 + 0.4 / 2) / 2)
+    assert found.bias_curve[100] == 4 and found.bias_curve[40] == 1  # item 0 has two of five places
 
 
 @pytest.mark.parametrize("bad", [np.nan, 1.5, -0.1])
 def test_broken_scores_are_a_fault_in_words(bad: float) -> None:
     scores = np.array([[bad, 0.2]], np.float32)
-    found = evaluate("r", np.array([[1, 2]], np.int32), truth_of([[1]]), counts=COUNTS, scores=scores)
+    found = evaluate("r", np.array([[1, 2]], np.int32), truth_of([[1]]), catalogue=CATALOGUE, scored=Scored(scores))
     assert found.fault is not None and "of 2" in found.fault
-    padded = evaluate("r", np.array([[-1, 2]], np.int32), truth_of([[1]]), counts=COUNTS, scores=scores)
+    padded = evaluate("r", np.array([[-1, 2]], np.int32), truth_of([[1]]), catalogue=CATALOGUE, scored=Scored(scores))
     assert padded.fault is None  # a pad's score is nobody's
 
 
 def test_equal_first_places_have_equal_hashes() -> None:
     truth = truth_of([[1]])
     a, b, c = (
-        evaluate("x", np.array([r], np.int32), truth, counts=COUNTS, k=2) for r in ([1, 2, 3], [1, 2, 4], [2, 1, 3])
+        evaluate("x", np.array([r], np.int32), truth, catalogue=CATALOGUE, k=2)
+        for r in ([1, 2, 3], [1, 2, 4], [2, 1, 3])
     )
     assert a.lists_hash == b.lists_hash != c.lists_hash
 
 
 def test_shapes_must_agree() -> None:
     with pytest.raises(DataError, match="one list for each user"):
-        evaluate("r", np.array([[1]], np.int32), truth_of([[1], [2]]), counts=COUNTS)
+        evaluate("r", np.array([[1]], np.int32), truth_of([[1], [2]]), catalogue=CATALOGUE)
 
 
 def test_slices() -> None:
@@ -119,11 +135,33 @@ def test_slices() -> None:
         "activity=20+ events": [4],
         "known users": [1, 2, 3, 4],
     }
-    countries = attribute_slices("country", np.array(["DE", None, "FR", "DE", float("nan")], dtype=object))
-    assert {n: int(m.sum()) for n, m in countries.items()} == {"country=DE": 2, "country=FR": 1, "country=unknown": 2}
+
+
+def sliced(kind: str, *values: object) -> dict[str, list[int]]:
+    found = attribute_slices(Attribute(name="a", kind=kind), np.array([*values, None], dtype=object)[:-1])
+    return {name: np.flatnonzero(mask).tolist() for name, mask in found.items()}
+
+
+def test_every_kind_of_declared_attribute_makes_slices() -> None:
+    assert sliced("categorical", "DE", None, "FR", "DE", float("nan")) == {
+        "a=DE": [0, 3],
+        "a=FR": [2],
+        "a=unknown": [1, 4],
+    }
+    assert sliced("multi", "x|y", "y", None, "") == {"a=x": [0], "a=y": [0, 1], "a=unknown": [2, 3]}
+    # quarters of 1 2 3 4, closed above; the missing one is apart
+    assert sliced("numeric", 1.0, 2.0, 3.0, 4.0, float("nan")) == {
+        "a 1 to 1": [0],
+        "a 1 to 2": [1],
+        "a 2 to 3": [2],
+        "a 3 to 4": [3],
+        "a=unknown": [4],
+    }
+    assert sliced("numeric", 5.0, 5.0) == {"a 5 to 5": [0, 1]}
+    assert sliced("text", "some words", "  ") == {"a=given": [0], "a=unknown": [1]}
 
 
 def test_slice_means_count_users_with_a_truth() -> None:
     lists = np.array([[1], [1], [1]], np.int32)
-    found = evaluate("r", lists, truth_of([[1], [2], []]), counts=COUNTS, slices={"all": np.ones(3, bool)}, k=1)
+    found = evaluate("r", lists, truth_of([[1], [2], []]), catalogue=CATALOGUE, slices={"all": np.ones(3, bool)}, k=1)
     assert found.slice_means("ndcg@1") == {"all": (2, 0.5)}

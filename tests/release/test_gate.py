@@ -13,11 +13,12 @@ import pytest
 from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import DataError
 from recsys_tasks.lake import Lake
+from recsys_tasks.release.canaries import Canaries
 from recsys_tasks.release.decision import GateContext, GateDecision, not_judged, read_decision, write_decision
 from recsys_tasks.release.evaluate import Evaluation
-from recsys_tasks.release.gate import decide
+from recsys_tasks.release.gate import Running, decide
 
-RULES = GateConfig(min_users=50, min_slice_users=50, bootstrap_samples=400)
+RULES = GateConfig(confidence=0.95, min_users=50, min_slice_users=50, bootstrap_samples=400)
 RNG = np.random.default_rng(1)
 BASE = np.where(RNG.random(400) < 0.5, 0, RNG.random(400)) * 0.5
 NOISE = RNG.normal(0, 0.02, 400)
@@ -90,9 +91,22 @@ def test_identical_lists_are_no_difference_however_old_the_champion() -> None:
 
 def test_first_release_must_beat_popularity() -> None:
     assert judge(measured("r1", BASE), None).promotes
-    decision = judge(measured("r1", BASE), None, baseline=measured("popularity", BASE + NOISE))
+    decision = judge(measured("r1", BASE), None, baseline=measured("popularity", BASE * 1.5))
     assert decision.verdict == "reject" and failed(decision) == {"first_beats_popularity"}
     assert "no release (retrieval order) stays" in decision.paragraph
+
+
+def test_an_evaluation_that_cannot_tell_plain_popularity_is_refused() -> None:
+    decision = judge(measured("r1", BASE), None, baseline=measured("popularity", BASE + NOISE - NOISE.mean()))
+    assert decision.verdict == "refuse" and "told_from_popularity" in failed(decision)
+    assert "canary plain popularity: the evaluation cannot tell" in decision.paragraph
+
+
+def test_a_challenger_that_is_popularity_is_named_so() -> None:
+    decision = judge(measured("r2", BASE * 1.2), canaries=Canaries(popularity_overlap=0.99))
+    assert decision.verdict == "reject" and failed(decision) == {"not_plain_popularity"}
+    assert "it is plain popularity: 99% of its places" in decision.paragraph
+    assert judge(measured("r2", BASE * 1.2), canaries=Canaries(popularity_overlap=0.4)).promotes
 
 
 def test_later_release_must_not_fall_below_popularity() -> None:
@@ -103,7 +117,7 @@ def test_later_release_must_not_fall_below_popularity() -> None:
 def test_empty_window_is_rejected_in_words() -> None:
     nothing = np.full(400, np.nan)
     decision = judge(measured("r2", nothing), measured("champion", nothing), baseline=measured("popularity", nothing))
-    assert decision.verdict == "reject" and failed(decision) == {"min_users"}
+    assert decision.verdict == "reject" and failed(decision) == {"min_users"}  # no canary can say anything either
     assert "nobody did anything in the gate window" in decision.paragraph and "nan" not in decision.paragraph
 
 
@@ -121,15 +135,75 @@ def test_broken_scores_are_refused_whatever_the_gain() -> None:
 
 def test_evaluation_that_cannot_tell_shuffled_from_real_is_refused() -> None:
     r2 = measured("r2", BASE * 1.2)
-    assert judge(r2, shuffled=measured("shuffled", BASE * 0.1)).promotes
-    decision = judge(r2, shuffled=measured("shuffled", RNG.permutation(BASE * 1.2)))
+    assert judge(r2, canaries=Canaries(shuffled=measured("shuffled", BASE * 0.1))).promotes
+    decision = judge(r2, canaries=Canaries(shuffled=measured("shuffled", RNG.permutation(BASE * 1.2))))
     assert decision.verdict == "refuse" and failed(decision) == {"real_beats_shuffled"}
+    assert "canary shuffled labels" in decision.paragraph
+
+
+def test_an_evaluation_that_does_not_see_the_future_is_refused() -> None:
+    r2 = measured("r2", BASE * 1.2)
+    assert judge(r2, canaries=Canaries(future=measured("future", BASE * 2))).promotes
+    decision = judge(r2, canaries=Canaries(future=measured("future", BASE * 1.2)))
+    assert decision.verdict == "refuse" and failed(decision) == {"future_is_seen", "not_too_good"}
+    assert "canary future feature" in decision.paragraph
+
+
+def test_a_release_as_good_as_one_that_knows_the_future_is_refused() -> None:
+    decision = judge(measured("r2", BASE * 1.2), canaries=Canaries(future=measured("future", BASE * 1.25)))
+    assert decision.verdict == "refuse" and failed(decision) == {"not_too_good"}
+    assert "it reaches 96% of what its own lists would" in decision.paragraph
+
+
+def test_a_leaking_column_is_refused_by_name() -> None:
+    columns = {"user_days": 0.6, "pair_next_week": 0.999, "unknown": float("nan")}
+    decision = judge(measured("r2", BASE * 1.2), canaries=Canaries(columns=columns))
+    assert decision.verdict == "refuse" and failed(decision) == {"no_leaking_column"}
+    assert "'pair_next_week' alone orders what users did next with AUC 0.999" in decision.paragraph
+    assert judge(measured("r2", BASE * 1.2), canaries=Canaries(columns={"user_days": 0.9})).promotes
 
 
 def test_calibration_and_coverage_are_bounds() -> None:
     decision = judge(measured("r2", BASE * 1.2, summary={"calibration_error": 0.051, "coverage@10": 0.19}))
     assert decision.verdict == "reject" and failed(decision) == {"calibration", "coverage"}
     assert judge(measured("r2", BASE * 1.2, summary={"calibration_error": 0.05, "coverage@10": 0.2})).promotes
+
+
+def test_popularity_bias_index_and_cost_are_bounds() -> None:
+    r2, champion = BASE * 1.2, measured("champion", BASE, summary={"popularity_share@10": 0.2})
+    biased = judge(measured("r2", r2, summary={"popularity_share@10": 0.31}), champion)
+    assert biased.verdict == "reject" and failed(biased) == {"popularity_bias"}
+    assert "the most popular 1 % of items take 31.0% of its places, 20.0% of the champion's" in biased.paragraph
+    assert judge(measured("r2", r2, summary={"popularity_share@10": 0.29}), champion).promotes
+    blind = judge(measured("r2", r2), running=Running(index_recall=0.9, index_floor=0.95))
+    assert blind.verdict == "reject" and failed(blind) == {"index_recall"}
+    dear = judge(measured("r2", r2), running=Running(1.0, 0.95, cost=2_100_000, champion_cost=1_000_000))
+    assert dear.verdict == "reject" and failed(dear) == {"cost"} and "ratio 2.10, at most 2.00" in dear.paragraph
+    assert judge(measured("r2", r2), running=Running(1.0, 0.95, cost=2_000_000, champion_cost=1_000_000)).promotes
+
+
+def test_refreshes_that_add_up_to_a_loss_are_stopped_by_the_anchor() -> None:
+    old = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion_age_days=8)
+    r9 = measured("r9", BASE * 0.9995)
+    assert judge(r9, context=old, anchor=measured("r1", BASE)).promotes
+    decision = judge(r9, context=old, anchor=measured("r1", BASE * 1.03))  # the champion is 3 % below it already
+    assert decision.verdict == "reject" and failed(decision) == {"better_or_fresher"}
+    assert "would let quality slide: -3.0% against the anchor r1" in decision.paragraph
+    gone = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion_age_days=8, anchor_fault="its files are gone")
+    assert judge(r9, context=gone).verdict == "reject"
+    assert judge(measured("r9", BASE * 1.2), context=gone, anchor=None).promotes  # better needs no anchor
+
+
+def test_a_champion_that_cannot_be_judged_is_a_verdict() -> None:
+    context = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion="r1", champion_fault="artifact r1: gone")
+    decision = judge(measured("r2", BASE), None, context=context)
+    assert decision.verdict == "refuse" and failed(decision) == {"champion_can_be_judged"}
+    assert decision.champion == "r1" and "the champion r1 cannot be judged" in decision.paragraph
+
+
+def test_nothing_is_worse_off_than_a_broken_score() -> None:
+    decision = judge(measured("r2", BASE * 1.2, fault="3 scores are NaN and 0 lie outside [0, 1], of 400"))
+    assert decision.verdict == "refuse" and "3 scores are NaN" in decision.paragraph
 
 
 def slice_case(loss: float, size: int) -> Evaluation:

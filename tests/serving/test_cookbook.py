@@ -72,7 +72,8 @@ def _fill(writer: Engine) -> None:
         for day, event, release in ((1, "promoted", "r1"), (2, "promoted", "r2"), (3, "rolled_back", "r1")):
             connection.execute(
                 sa.text(
-                    "INSERT INTO recsys.release_events (ts, event, release, who, why) VALUES (:ts, :event, :r, 'x', 'y')"
+                    "INSERT INTO recsys.release_events (ts, event, release, who, why) "
+                    "VALUES (:ts, :event, :r, 'x', 'y')"
                 ),
                 {"ts": NOW + timedelta(days=day - 1), "event": event, "r": release},
             )

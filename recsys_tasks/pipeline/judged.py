@@ -1,0 +1,176 @@
+"""What the gate measures: every system's lists at the gate's cutoffs, and what their users did in the window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from recsys_tasks import metrics
+from recsys_tasks.clock import Cutoffs, start_of
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact
+from recsys_tasks.pipeline.inputs import open_inputs, open_recommender
+from recsys_tasks.pipeline.learning import release_facts
+from recsys_tasks.pipeline.night import Night
+from recsys_tasks.ranking.matrix import Block, column_names, feature_matrix
+from recsys_tasks.ranking.recommender import Recommender
+from recsys_tasks.release.canaries import Canaries, column_aucs, future_first, overlap, shuffled_truth
+from recsys_tasks.release.evaluate import Catalogue, Evaluation, Scored, Truth, evaluate, item_sets, truth_between
+from recsys_tasks.release.slices import activity_slices, attribute_slices
+from recsys_tasks.serving.fallback import fallback_lists, segments
+from recsys_tasks.serving.precompute import active_users
+
+MAX_JUDGED_USERS = 50_000
+COLUMN_USERS = 400
+"""Users with a truth whose candidates show whether a single feature knows the window."""
+K = 10
+
+Lists = npt.NDArray[np.int32]
+Scores = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What every system is measured against at the gate's cutoffs. Rows are `users`."""
+
+    users: Keys
+    active: npt.NDArray[np.bool_]
+    truth: Truth
+    known: Truth
+    by_objective: tuple[Truth, ...]
+    catalogue: Catalogue
+    slices: Mapping[str, npt.NDArray[np.bool_]]
+    fallback: Lists
+
+
+def judged_users(night: Night) -> Judged:
+    """Everyone who did something before or in the window (a sample when many), also those who get no own list."""
+    snapshot, cutoffs, config = night.snapshot, night.gate, night.config
+    start, end = cutoffs.history, start_of(night.as_of)
+    events = snapshot.events(before=night.as_of)
+    past = events.before(start)
+    codes = sorted({code for o in config.objectives for code in config.objective_codes(o)})
+    users = np.union1d(past.user, events.between(start, end).of_kinds(codes).user).astype(np.int32)
+    if len(users) > MAX_JUDGED_USERS:
+        rng = np.random.default_rng([config.resources.seed, night.as_of.toordinal()])
+        users = np.sort(rng.choice(users, MAX_JUDGED_USERS, replace=False))
+    slices = activity_slices(np.bincount(past.user, minlength=snapshot.n_users)[users])
+    for attribute in config.users.attributes:
+        slices |= attribute_slices(attribute, snapshot.users[attribute.name].to_numpy(object)[users])
+    category = config.items.category
+    return Judged(
+        users=users,
+        active=np.isin(users, active_users(snapshot, config, cutoffs)),
+        truth=truth_between(events, codes, start, end, users),
+        known=truth_between(events, None, 0, start, users),
+        by_objective=tuple(
+            truth_between(events, config.objective_codes(o), start, end, users) for o in config.objectives
+        ),
+        catalogue=Catalogue(
+            np.bincount(past.before(cutoffs.learned).item, minlength=snapshot.n_items),
+            pd.factorize(snapshot.items[category], sort=True)[0].astype(np.int64) if category else None,
+        ),
+        slices=slices,
+        fallback=fallback_matrix(night, cutoffs, users),
+    )
+
+
+def fallback_matrix(night: Night, cutoffs: Cutoffs, users: Keys) -> Lists:
+    """`[n, k] int32`: each user's segment's popular list, else everyone's, -1 at the end of a short one."""
+    k = night.config.serving.k
+    rows = {row["segment"]: row["items"] for row in fallback_lists(night.snapshot, night.config, cutoffs).to_pylist()}
+    codes, names = segments(night.snapshot.users, night.config.users.segment_by)
+    table = np.full((len(names) + 1, k), -1, np.int32)
+    for place, name in enumerate([*names, ""]):
+        chosen = rows.get(name) or rows.get("", [])
+        table[place, : min(k, len(chosen))] = chosen[:k]
+    return table[codes[users]]  # code -1 (no segment) is the last row: everyone's list
+
+
+@dataclass(frozen=True)
+class System:
+    """A release's lists and scores `[n, k]` of the judged users, and how they fared."""
+
+    lists: Lists
+    evaluation: Evaluation
+
+
+def measure(night: Night, judged: Judged, release: Artifact) -> System:
+    """Rank all judged users with a release: active ones by it, the others get the fallback. Raises RecsysError."""
+    recommender = _recommender(night, release)
+    k, size = night.config.serving.k, night.config.serving.block_users
+    lists, scores = judged.fallback.copy(), np.zeros((len(judged.users), k), np.float32)
+    rows = np.flatnonzero(judged.active)
+    for start in range(0, len(rows), size):
+        block = rows[start : start + size]
+        ranked = recommender.recommend(judged.users[block], k, eligible=None)
+        lists[block], scores[block] = ranked.items, ranked.scores
+    scored = Scored(scores, _came_true(night, judged, lists), judged.active)
+    return System(lists, _evaluated(judged, release.key, lists, scored))
+
+
+def popularity(judged: Judged) -> Evaluation:
+    """Plain popularity: everyone gets the segment's fallback."""
+    return _evaluated(judged, "popularity", judged.fallback, None)
+
+
+def canaries(night: Night, judged: Judged, system: System, release: Artifact) -> Canaries:
+    """What the evaluation of this release must tell apart."""
+    mixed = shuffled_truth(judged.truth, night.config.resources.seed)
+    planted = future_first(system.lists, judged.truth)
+    return Canaries(
+        shuffled=evaluate("shuffled labels", system.lists, mixed, catalogue=judged.catalogue, k=K),
+        future=evaluate("future feature", planted, judged.truth, catalogue=judged.catalogue, k=K),
+        columns=single_columns(night, judged, release),
+        popularity_overlap=overlap(system.lists[judged.active, :K], judged.fallback[judged.active, :K]),
+    )
+
+
+def single_columns(night: Night, judged: Judged, release: Artifact) -> dict[str, float]:
+    """AUC of each feature alone among candidates at the gate's cutoffs; empty when nobody did anything."""
+    some = np.flatnonzero(judged.active & (judged.truth.sizes > 0))
+    if not len(some):
+        return {}
+    rng = np.random.default_rng([night.config.resources.seed, 23])
+    some = np.sort(rng.choice(some, min(len(some), COLUMN_USERS), replace=False))
+    recommender = _recommender(night, release)
+    block = Block(recommender.inputs, recommender.inputs.source.block(judged.users[some]))
+    ranker = recommender.ranker
+    names = ranker.heavy_names if ranker is not None and ranker.has_heavy else column_names(recommender.inputs)
+    matrix = feature_matrix(block, names)
+    chosen = np.isin(judged.truth.rows, some)
+    rows = np.searchsorted(some, judged.truth.rows[chosen])
+    truth = item_sets(judged.users[some], rows, judged.truth.items[chosen])
+    labels = metrics.hit_matrix(block.candidates.items, truth.offsets, truth.items)
+    return column_aucs(matrix.X, matrix.names, labels[matrix.user_row, matrix.column], matrix.user_row)
+
+
+def _recommender(night: Night, release: Artifact) -> Recommender:
+    inputs = open_inputs(night, str(release_facts(release)["lineage"]), night.gate)
+    return open_recommender(night, inputs, release)
+
+
+def _evaluated(judged: Judged, system: str, lists: Lists, scored: Scored | None) -> Evaluation:
+    return evaluate(
+        system,
+        lists,
+        judged.truth,
+        catalogue=judged.catalogue,
+        scored=scored,
+        known=judged.known,
+        slices=judged.slices,
+        k=K,
+    )
+
+
+def _came_true(night: Night, judged: Judged, lists: Lists) -> npt.NDArray[np.float64]:
+    """`[n, k]`: the weighted share of objectives that came true of each place, which is what a score means."""
+    weights = np.array([o.weight for o in night.config.objectives])
+    came_true = np.zeros(lists.shape)
+    for weight, truth in zip(weights / weights.sum(), judged.by_objective, strict=True):
+        came_true += weight * metrics.hit_matrix(lists, truth.offsets, truth.items)
+    return came_true

@@ -1,0 +1,85 @@
+"""Rules on what a gain must not be bought with: coverage, popularity bias, calibration, index recall, cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recsys_tasks.config import GateConfig
+from recsys_tasks.release._comparison_rules import number
+from recsys_tasks.release.decision import RuleResult
+from recsys_tasks.release.evaluate import Evaluation
+
+
+@dataclass(frozen=True)
+class Running:
+    """What running the challenger means; None: not known.
+
+    `index_recall` of tonight's index against exact search, and the floor it must reach; `cost` and `champion_cost`
+    are tree nodes a user.
+    """
+
+    index_recall: float | None = None
+    index_floor: float = 0.0
+    cost: int | None = None
+    champion_cost: int | None = None
+
+
+def side_rules(
+    challenger: Evaluation, champion: Evaluation | None, running: Running, rules: GateConfig
+) -> Iterator[RuleResult]:
+    """Each bound that is known tonight."""
+    if champion is not None:
+        yield _coverage(challenger, champion, rules)
+        yield _popularity_bias(challenger, champion, rules)
+    yield _calibration(challenger, rules)
+    if running.index_recall is not None:
+        fine = running.index_recall >= running.index_floor
+        words = (
+            f"the index finds {running.index_recall:.1%} of the exact neighbours (at least {running.index_floor:.1%})"
+        )
+        yield RuleResult("index_recall", running.index_floor, running.index_recall, fine, words)
+    if running.cost is not None:
+        yield _cost(running.cost, running.champion_cost, rules)
+
+
+def _coverage(challenger: Evaluation, champion: Evaluation, rules: GateConfig) -> RuleResult:
+    ours, theirs = (e.summary[_beside(rules, "coverage")] for e in (challenger, champion))
+    ratio = ours / theirs if theirs else float("inf")
+    words = f"it shows {ours:.1%} of the catalogue, the champion {theirs:.1%} (ratio {ratio:.2f}, at least "
+    words += f"{rules.min_coverage_ratio:.2f})"
+    return RuleResult("coverage", rules.min_coverage_ratio, number(ratio), ratio >= rules.min_coverage_ratio, words)
+
+
+def _popularity_bias(challenger: Evaluation, champion: Evaluation, rules: GateConfig) -> RuleResult:
+    ours, theirs = (e.summary.get(_beside(rules, "popularity_share"), math.nan) for e in (challenger, champion))
+    if math.isnan(ours) or math.isnan(theirs):
+        words = "without places there is no popularity bias to measure"
+        return RuleResult("popularity_bias", rules.max_popularity_rise, None, True, words)
+    rise = ours - theirs
+    words = f"the most popular 1 % of items take {ours:.1%} of its places, {theirs:.1%} of the champion's (at most "
+    words += f"{rules.max_popularity_rise:.0%} of all places more)"
+    return RuleResult("popularity_bias", rules.max_popularity_rise, rise, rise <= rules.max_popularity_rise, words)
+
+
+def _calibration(challenger: Evaluation, rules: GateConfig) -> RuleResult:
+    error = challenger.summary.get("calibration_error")
+    if error is None or math.isnan(error):
+        words = "its scores are not probabilities, so calibration was not measured"
+        return RuleResult("calibration", rules.max_calibration_error, None, True, words)
+    words = f"its scores are off by {error:.3f} on average (at most {rules.max_calibration_error:.3f})"
+    return RuleResult("calibration", rules.max_calibration_error, error, error <= rules.max_calibration_error, words)
+
+
+def _cost(ours: int, theirs: int | None, rules: GateConfig) -> RuleResult:
+    if not theirs:
+        return RuleResult("cost", None, ours, True, f"a list costs {ours:,} tree nodes, with no champion to compare")
+    ratio = ours / theirs
+    words = f"a list costs {ours:,} tree nodes, the champion's {theirs:,} (ratio {ratio:.2f}, at most "
+    words += f"{rules.max_cost_ratio:.2f})"
+    return RuleResult("cost", rules.max_cost_ratio, ratio, ratio <= rules.max_cost_ratio, words)
+
+
+def _beside(rules: GateConfig, name: str) -> str:
+    return f"{name}@{rules.metric.split('@')[1]}"
