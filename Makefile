@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos lint format lock bench-quality bench-precompute clean
+.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-precompute bench-gate clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,6 +45,9 @@ test-slow: setup  ## the tests that run whole nights through Airflow
 chaos: setup  ## publications, rollbacks and kills under readers who never stop asking; prints what they saw
 	@$(BIN)/python -m pytest -m slow -s tests/serving/test_chaos.py
 
+gate-cases: setup  ## what the gate says of planted cases, through the real train_ranker DAG; prints each paragraph
+	@$(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py
+
 lint: setup  ## ruff, mypy strict, the import rule
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -63,6 +66,9 @@ bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (n
 
 bench-precompute: setup .venv-peers/.installed  ## users a second, published, at 10 k, 100 k and 1 M users, beside RecTools
 	@$(BIN)/python -m benchmarks.precompute
+
+bench-gate: setup  ## the gate's error rates: 200 simulated nights of equally good, better and worse challengers
+	@$(BIN)/python -m benchmarks.gate
 
 .venv-peers/.installed: benchmarks/requirements-peers.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers

@@ -374,7 +374,7 @@ class GateConfig(Section):
     """Challenger's tree nodes a user divided by the champion's."""
     max_popularity_overlap: Share = 0.95
     """A challenger with a larger share of its places in common with plain popularity is plain popularity."""
-    max_column_auc: Share = 0.97
+    max_column_auc: Share = 0.99
     """A feature that alone orders users' candidates better than this knows what it cannot know."""
     max_share_of_perfect: Share = 0.95
     """Largest share of what the same lists would reach with the future's items first."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import text
+
 from recsys_tasks.clock import parse_day
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ArtifactError, RecsysError
@@ -22,14 +24,16 @@ from recsys_tasks.release.figures import all_figures, curves
 from recsys_tasks.release.gate import Running, decide
 from recsys_tasks.release.registry import ANCHOR, CHAMPION
 
+SECONDS_A_MINUTE = 60.0
+
 
 def judge(night: Night) -> Outcome:
     """Evaluate on [E, as_of), decide, move the alias, keep the decision."""
     if not ranker_due(night):
         return Outcome(None, 0, note=NOT_DUE)
-    challenger = night.lake.require("release", _challenger_key(night))
+    challenger = _challenger(night)
     minutes = night.config.gate.wait_minutes
-    with night.registry.judging(minutes * 60) as alone:
+    with night.registry.judging(minutes * SECONDS_A_MINUTE) as alone:
         if alone:
             return _judge_alone(night, challenger)
     why = f"another gate was still at work after {minutes} minutes; rerun judge when it is done"
@@ -100,13 +104,15 @@ def promote(night: Night) -> Outcome:
 # --- small things --------------------------------------------------------------------------------
 
 
-def _challenger_key(night: Night) -> str:
-    examples = night.lake.require("examples", night.as_of.isoformat())
-    for key in reversed(night.lake.keys("release")):
-        release = night.lake.require("release", key)
-        if release.manifest["inputs"].get("examples") == examples.content:
-            return key
-    return f"r{night.as_of:%Y%m%d}"  # require() names what is missing
+def _challenger(night: Night) -> Artifact:
+    """What tonight's last training made: one night may have several releases, of several settings."""
+    query = text(
+        "SELECT artifact FROM recsys.stage_runs WHERE as_of = :day AND stage = 'train_ranker' "
+        "AND artifact LIKE 'release/%' ORDER BY id DESC LIMIT 1"
+    )
+    with night.engine.connect() as connection:
+        reference = connection.execute(query, {"day": night.as_of}).scalar()
+    return night.lake.get(reference) if reference else night.lake.require("release", f"r{night.as_of:%Y%m%d}")
 
 
 def why_unusable(night: Night, release: str) -> str | None:

@@ -109,13 +109,13 @@ class Audit:
                 connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": _LOCK})
 
     @contextmanager
-    def turn(self, wait_seconds: int) -> Iterator[bool]:
+    def turn(self, wait_seconds: float) -> Iterator[bool]:
         """Only one gate judges at a time: whether the others were done within the wait."""
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         with connection:
             usual = connection.execute(text("SHOW lock_timeout")).scalar_one()
             timeout = text("SELECT set_config('lock_timeout', :wait, false)")
-            connection.execute(timeout, {"wait": f"{wait_seconds * 1000}ms"})
+            connection.execute(timeout, {"wait": f"{wait_seconds * 1000:.0f}ms"})
             got = _took(connection, _GATE)
             connection.execute(timeout, {"wait": usual})
             try:

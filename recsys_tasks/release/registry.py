@@ -99,7 +99,7 @@ class Registry:
         """When an alias came to where it stands."""
         return since(self.history(), alias)
 
-    def judging(self, wait_seconds: int) -> AbstractContextManager[bool]:
+    def judging(self, wait_seconds: float) -> AbstractContextManager[bool]:
         """One gate's turn, whoever runs it; False: another one did not finish within the wait."""
         return self._audit.turn(wait_seconds)
 

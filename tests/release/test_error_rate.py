@@ -1,0 +1,25 @@
+"""The gate's error rate in small; `make bench-gate` measures it in full."""
+
+from __future__ import annotations
+
+from benchmarks.gate import OWN_NOISE, Case, kinds, levels, noise_for
+from recsys_tasks.config import GateConfig
+
+RULES = GateConfig(bootstrap_samples=200)
+
+
+def test_the_simulated_rankers_are_as_good_as_planned() -> None:
+    assert list(levels()) == sorted(levels(), reverse=True)
+    assert noise_for(0.03) < noise_for(0.0) == OWN_NOISE < noise_for(-0.03)
+
+
+def test_equally_good_challengers_are_seldom_taken_for_better() -> None:
+    # 40 nights at 2.5 % each: four or more would happen in 2 % of such runs; the seeds are fixed
+    found = kinds(40, 600, Case(), RULES, None)
+    assert found["better"] <= 2 and found["refreshed"] == 0 and found["refuse"] == 0
+
+
+def test_a_large_gain_is_mostly_seen_and_a_loss_never_promoted() -> None:
+    assert kinds(15, 600, Case(gain=0.07), RULES, None)["better"] >= 6
+    worse = kinds(15, 600, Case(gain=-0.05, age=30), RULES, None)
+    assert worse["better"] == worse["refreshed"] == 0
