@@ -46,7 +46,7 @@ chaos: setup  ## publications, rollbacks and kills under readers who never stop 
 	@$(BIN)/python -m pytest -m slow -s tests/serving/test_chaos.py
 
 gate-cases: setup  ## what the gate says of planted cases, through the real train_ranker DAG; prints each paragraph
-	@$(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py
+	@AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR $(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py
 
 lint: setup  ## ruff, mypy strict, the import rule
 	@$(BIN)/ruff check .

@@ -105,7 +105,7 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
         world.measured("champion", world.ranked(2)),
         world.measured("popularity", world.popular),
         rules,
-        GateContext(DAY, DAY - timedelta(days=7), champion_age_days=case.age, seed=seed),
+        GateContext(DAY, DAY - timedelta(days=7), champion_age_days=case.age),
         anchor=None if anchor is None else world.measured("anchor", world.ranked(3, noise_for(anchor))),
         canaries=Canaries(
             shuffled=world.measured("shuffled labels", lists, shuffled_truth(world.truth, seed)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +110,16 @@ def measure(night: Night, judged: Judged, release: Artifact) -> System:
         ranked = recommender.recommend(judged.users[block], k, eligible=None)
         lists[block], scores[block] = ranked.items, ranked.scores
     scored = Scored(scores, _came_true(night, judged, lists), judged.active)
-    return System(lists, _evaluated(judged, release.key, lists, scored))
+    evaluation = _evaluated(judged, release.key, lists, scored)
+    fault = evaluation.fault or _missing_scores(recommender, judged.users[rows[:size]])
+    return System(lists, replace(evaluation, fault=fault))
+
+
+def _missing_scores(recommender: Recommender, users: Keys) -> str | None:
+    """NaN scores in words: such candidates never reach a list, so the lists alone do not show them."""
+    scores = recommender.scores(Block(recommender.inputs, recommender.inputs.source.block(users)))
+    missing = int(np.isnan(scores).sum())
+    return f"{missing} scores of {len(users)} users' candidates are NaN" if missing else None
 
 
 def popularity(judged: Judged) -> Evaluation:

@@ -148,7 +148,11 @@ class _Verdict:
 
 def _evaluate_and_decide(night: Night, challenger: Artifact, champion: str | None) -> _Verdict:
     judged, seed = judged_users(night), night.config.resources.seed
-    ours, baseline = measure(night, judged, challenger), popularity(judged)
+    try:
+        ours, baseline = measure(night, judged, challenger), popularity(judged)
+    except ArtifactError as error:
+        why = f"the release cannot rank: {error.expected}: {error.found}"
+        return _Verdict(not_judged(challenger.key, champion, _context(night), why, "refuse"), None, {})
     planted = canaries(night, judged, ours, challenger)
     theirs, fault = _other(night, judged, champion)
     anchor, anchor_fault = _anchor(night, judged, challenger, champion)

@@ -65,8 +65,8 @@ def _popularity_bias(challenger: Evaluation, champion: Evaluation, rules: GateCo
 
 def _calibration(challenger: Evaluation, rules: GateConfig) -> RuleResult:
     error = challenger.summary.get("calibration_error")
-    if error is None or math.isnan(error):
-        words = "its scores are not probabilities, so calibration was not measured"
+    if error is None or math.isnan(error) or not challenger.summary["users"]:
+        words = "without scores and what came of them, calibration was not measured"
         return RuleResult("calibration", rules.max_calibration_error, None, True, words)
     words = f"its scores are off by {error:.3f} on average (at most {rules.max_calibration_error:.3f})"
     return RuleResult("calibration", rules.max_calibration_error, error, error <= rules.max_calibration_error, words)

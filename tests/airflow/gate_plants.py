@@ -45,7 +45,11 @@ guesses = _labels(lambda data: np.random.default_rng(5).permutation(data.labels)
 """Labels dealt out at random: a champion that anything beats."""
 
 fails_one_band = _labels(
-    lambda data: data.labels ^ ((_column(data, "user_events") >= 5) & (_column(data, "user_events") < 20))[:, None]
+    # the column is ln(1 + events)
+    lambda data: (
+        data.labels
+        ^ ((_column(data, "user_events") >= np.log(5.5)) & (_column(data, "user_events") < np.log(20.5)))[:, None]
+    )
 )
 """Right for most users, upside down for those with 5 to 19 events."""
 
