@@ -119,6 +119,21 @@ def test_a_wrong_settings_file_is_an_import_error_that_names_the_mistake(tmp_pat
     assert "shards: Extra inputs are not permitted" in errors[0]
 
 
+def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
+    settings = (ROOT / "include" / "recsys.yaml").read_text() + "\ngate: {approval: true, approval_hours: 3}\n"
+    (tmp_path / "recsys.yaml").write_text(settings)
+    code = (
+        "import json; from airflow.dag_processing.dagbag import DagBag;"
+        f"d = DagBag({str(ROOT / 'dags' / 'train_ranker.py')!r}).dags['train_ranker'];"
+        "a = d.get_task('approve');"
+        "print(json.dumps([[t.task_id for t in d.topological_sort()], a.response_timeout.total_seconds(), a.defaults,"
+        " [o.name for o in d.get_task('judge').outlets]]))"
+    )
+    tasks, seconds, default, outlets = _in_airflow(code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml"))
+    assert tasks == ["build_examples", "train_ranker", "judge", "anything_to_approve", "approve", "promote"]
+    assert (seconds, default, outlets) == (3 * 3600, ["Reject"], ["release"])
+
+
 HEAVY = {
     "tensorflow",
     "scann",
