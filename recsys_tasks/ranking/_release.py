@@ -11,6 +11,7 @@ import numpy.typing as npt
 from recsys_tasks.config import Config
 from recsys_tasks.ranking._groups import ndcg_at_10
 from recsys_tasks.ranking._labels import CALIBRATION_A
+from recsys_tasks.ranking._rows import Rows
 from recsys_tasks.ranking.examples import Examples
 
 Floats = npt.NDArray[np.float64]
@@ -50,7 +51,8 @@ def held_out_ndcg(
 ) -> dict[str, float]:
     """NDCG@10 of the calibration users' candidates in each order; `raw` and `judged` as in training."""
     holds = np.asarray(data.part) >= CALIBRATION_A
-    scores = {"fused": -data.X[holds, data.names.index("fused_rank")].astype(float)}
+    fused = Rows.where(data.X, holds, [data.names.index("fused_rank")]).map(lambda batch: batch[:, 0])
+    scores = {"fused": -fused.astype(float)}
     for stage, values in raw.items():
         scores[stage] = np.full(int(holds.sum()), -np.inf)
         scores[stage][judged[stage][holds]] = values @ weights(config)

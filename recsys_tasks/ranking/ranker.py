@@ -20,6 +20,7 @@ from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking._groups import runs, surviving
 from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking._release import held_out_ndcg, lacking, named, shares, weights
+from recsys_tasks.ranking._rows import Rows
 from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.examples import Examples
 from recsys_tasks.ranking.trees import Compiled, Predictor
@@ -183,7 +184,7 @@ def _train(config: Config, data: Examples) -> _Trained:
         keep = surviving(scores @ weights(config), data.group, data.weight, data.item, config.ranker.light_survivors)
         raw["light"], judged = scores[holds], {"light": holds, "heavy": holds & keep}
     models["heavy"] = tuple(_heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
-    raw["heavy"] = _predicted(_predictors(config, models["heavy"]), data.X[judged["heavy"]])
+    raw["heavy"] = _scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
     curves = {
         stage: tuple(
             fit_calibration(raw[stage][:, o], data.labels[rows, o], part[rows] == CALIBRATION_A)
@@ -200,13 +201,14 @@ def _light_out_of_fold(
     config: Config, data: Examples, part: npt.NDArray[np.int8]
 ) -> tuple[tuple[lgb.Booster, ...], Floats]:
     """The light rankers that serve, and `[rows, objectives]` scores by rankers that never saw the row's user."""
-    X = data.X[:, [data.names.index(name) for name in data.light_names]]
+    columns = [data.names.index(name) for name in data.light_names]
     holds = part >= CALIBRATION_A
     scores = np.empty(data.labels.shape)
     for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
         settings = _settings(config, "binary", config.ranker.light_trees)
-        models = tuple(_fit(settings, X[learn], y, weight=data.weight[learn]) for y in data.labels[learn].T)
-        scores[cut] = _predicted(_predictors(config, models), X[cut])
+        rows, weight = Rows.where(data.X, learn, columns), data.weight[learn]
+        models = tuple(_fit(settings, rows, y, weight=weight) for y in data.labels[learn].T)
+        scores[cut] = _scored(config, models, Rows.where(data.X, cut, columns))
     return models, scores
 
 
@@ -219,11 +221,11 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     loss = config.ranker.loss
     settings = _settings(config, loss, config.ranker.heavy_trees)
     if loss == "binary":
-        return _fit(settings, data.X[rows], data.labels[rows, objective], weight=data.weight[rows])
+        return _fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], weight=data.weight[rows])
     group = np.asarray(data.group)
     told = np.unique(group[rows & data.labels[:, objective]])
     rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
-    return _fit(settings, data.X[rows], data.labels[rows, objective], group=runs(group[rows]))
+    return _fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], group=runs(group[rows]))
 
 
 def _settings(config: Config, loss: str, trees: int) -> dict[str, Any]:
@@ -245,16 +247,20 @@ def _settings(config: Config, loss: str, trees: int) -> dict[str, Any]:
     }
 
 
-def _fit(settings: dict[str, Any], X: Matrix, label: Bools, **dataset: Any) -> lgb.Booster:
+def _fit(settings: dict[str, Any], rows: Rows, label: Bools, **fields: Any) -> lgb.Booster:
     import lightgbm as lgb
 
-    return lgb.train(settings, lgb.Dataset(X, label.astype(np.float32), params={"verbose": -1}, **dataset))
+    from recsys_tasks.ranking._dataset import dataset
+
+    return lgb.train(settings, dataset(rows, label, **fields))
 
 
-def _predictors(config: Config, models: tuple[lgb.Booster, ...]) -> tuple[Predictor, ...]:
+def _scored(config: Config, models: tuple[lgb.Booster, ...], rows: Rows) -> Floats:
+    """`[rows, objectives]`: what fresh models say of some rows."""
     from recsys_tasks.ranking.compile import predictor
 
-    return tuple(predictor(model, config.resources.threads) for model in models)
+    predictors = tuple(predictor(model, config.resources.threads) for model in models)
+    return rows.map(lambda batch: _predicted(predictors, batch))
 
 
 def _predicted(models: tuple[Predictor, ...], X: Matrix) -> Floats:
