@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos lint format lock bench-quality bench-precompute clean
+.PHONY: help setup demo airflow nights test test-slow chaos lint format lock bench-quality bench-precompute bench-ranker clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (n
 
 bench-precompute: setup .venv-peers/.installed  ## users a second, published, at 10 k, 100 k and 1 M users, beside RecTools
 	@$(BIN)/python -m benchmarks.precompute
+
+bench-ranker: setup  ## rankers on 20 M example rows, features of 1 M users and 20 M events: seconds and peak MB
+	@$(BIN)/python -m benchmarks.ranker
 
 .venv-peers/.installed: benchmarks/requirements-peers.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers

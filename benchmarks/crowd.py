@@ -1,4 +1,4 @@
-"""A simulated crowd for `make bench-precompute`: n users, 100,000 items, every table made by the pipeline's stages.
+"""A simulated crowd for the benchmarks: n users, 100,000 items, every table made by the pipeline's stages.
 
 Users belong to one of 400 tastes, items too; a user's events fall mostly into the own taste, on items of uneven
 popularity. Vectors stand where a tower would put them: near their taste, with noise. Only the tower is not trained.
@@ -90,10 +90,12 @@ class Crowd:
         )
 
 
-def gather(folder: Path, n: int, seed: int = 1) -> Crowd:
+def gather(
+    folder: Path, n: int, seed: int = 1, events_per_user: int = EVENTS_PER_USER, config: Config | None = None
+) -> Crowd:
     """Make a crowd of n users."""
     rng = np.random.default_rng(seed)
-    config, lake = parse_config(SETTINGS), Lake(folder)
+    config, lake = config or parse_config(SETTINGS), Lake(folder)
     centres = rng.normal(size=(TASTES, DIMENSIONS)).astype(np.float32)
     user_taste, item_taste = rng.integers(0, TASTES, n), np.arange(ITEMS) % TASTES
     order = np.argsort(item_taste, kind="stable").reshape(TASTES, -1)
@@ -101,7 +103,7 @@ def gather(folder: Path, n: int, seed: int = 1) -> Crowd:
     parts = {}
     for number in range(DAYS):
         day = AS_OF - timedelta(days=DAYS - number)
-        parts[day] = _day(lake, rng, day, n * EVENTS_PER_USER // DAYS, user_taste, order, born)
+        parts[day] = _day(lake, rng, day, n * events_per_user // DAYS, user_taste, order, born)
     users = {
         "user_key": pa.array(np.arange(n, dtype=np.int32)),
         "user_id": pa.array([f"u{key}" for key in range(n)]),
