@@ -1,4 +1,4 @@
-"""Features as of two cutoffs: one row per user, per item, and per user-item pair with history."""
+"""Features as of two cutoffs: one row per user, item, segment and item, and user-item pair with history."""
 
 from __future__ import annotations
 
@@ -6,40 +6,47 @@ from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 
 from recsys_tasks import schema
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.features.definitions import Family, Feature, Source, catalogue
+from recsys_tasks.features.segments import segments
 from recsys_tasks.features.tables import TableWriter
 from recsys_tasks.features.windows import Tables, median_price, pairs_of, tables_at
+from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.snapshot.dataset import Snapshot
 
 FAMILY_KEYS: dict[Family, tuple[str, ...]] = {
     "user": ("user_key",),
     "item": ("item_key",),
+    "segment": ("segment", "item_key"),
     "pair": ("user_key", "item_key"),
 }
 
 
 def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
-    """Write user, item and pair features as Parquet (keys int32, features float32, sorted by key) and as arrays.
+    """Write every family's features as Parquet (keys int32, features float32, sorted by key) and as arrays.
 
     Counts come from rows before `cutoffs.learned_before`; pairs and recencies from the user's own
     rows before `cutoffs.history_before`. A rerun on the same inputs returns the artifact it finds.
     """
     config, lake, key = snapshot.config, snapshot.lake, str(cutoffs)
     inputs = {"snapshot": snapshot.artifact.content}
-    settings = config_hash(config.features, config.events)
+    settings = config_hash(config.features, config.events, config.users)
     found = lake.find("features", key, lake.fingerprint("features", key, inputs, settings))
     if found is not None:
         return found
     connection = ibis.duckdb.connect(threads=config.resources.threads)
     try:
-        tables = tables_at(config, cutoffs, _events(connection, snapshot, cutoffs), _items(snapshot))
+        of_user = segments(snapshot.users, config.users.segment_by)
+        parts = _events(connection, snapshot, cutoffs), _items(snapshot), _segments(of_user)
+        tables = tables_at(config, cutoffs, *parts)
         with lake.writing("features", key, inputs=inputs, config=settings) as draft:
-            sizes = {"user": snapshot.n_users, "item": snapshot.n_items}
+            sizes = {"user": snapshot.n_users, "item": snapshot.n_items, "segment": int(of_user.max(initial=0)) + 1}
+            of_user.tofile(draft.path / "user_segment.i32")
             for family, keys in FAMILY_KEYS.items():
                 expression = _typed(family_expression(config, family, tables), keys)
                 connection.to_parquet(expression, draft.path / f"{family}.parquet", compression="zstd")
@@ -65,12 +72,16 @@ def _items(snapshot: Snapshot) -> ir.Table:
     return ibis.memtable(snapshot.items[["item_key", "available_from"]])
 
 
+def _segments(of_user: Keys) -> ir.Table:
+    return ibis.memtable({"user_key": np.arange(len(of_user), dtype=np.int32), "segment": of_user})
+
+
 def family_expression(config: Config, family: Family, tables: Tables) -> ir.Table:
     """One expression for all features of a family: key columns, then features by catalogue order."""
     keys = FAMILY_KEYS[family]
     features = [feature for feature in catalogue(config) if feature.family == family]
     joined = _base(family, tables)
-    for source in ("learned", "history", "pairs", "price"):
+    for source in ("learned", "history", "segment", "pairs", "price"):
         chosen = [feature for feature in features if feature.source == source]
         if chosen:
             part = _aggregate(source, chosen, keys, tables)
@@ -85,6 +96,8 @@ def _base(family: Family, tables: Tables) -> ir.Table:
     """The rows of a family, with the columns that its derived features need besides aggregates."""
     if family == "item":
         return tables.items.select("item_key", "age")
+    if family == "segment":
+        return tables.segment.select("segment", "item_key").distinct()
     users = tables.history.group_by("user_key").aggregate(_user_days=tables.history.day.nunique())
     if family == "user":
         return users

@@ -13,20 +13,22 @@ from typing import Literal
 import ibis.expr.types as ir
 
 from recsys_tasks.config import Config
-from recsys_tasks.features.windows import around_last_year, decayed, exact_sum, log_count, within
+from recsys_tasks.features.windows import around_last_year, decayed, exact_sum, exact_total, log_count, within
 
-Family = Literal["user", "item", "pair"]
-Source = Literal["learned", "history", "pairs", "base", "price", "derived"]
+Family = Literal["user", "item", "segment", "pair"]
+Source = Literal["learned", "history", "segment", "pairs", "base", "price", "derived"]
 LONG_HALF_LIFE_DAYS = 180.0
+LIFT_PRIOR = 4.0
+"""Events, as many as expected, that a segment is credited with for each item: few events say little."""
 
 
 @dataclass(frozen=True)
 class Feature:
     """One column of a family's table.
 
-    `source` says what `build` is given: events before cutoffs.learned_before (`learned`) or before
-    cutoffs.history_before (`history`), learned user-item pairs (`pairs`), the family's `base` rows,
-    the median `price`, or the joined columns themselves (`derived`).
+    `source` says what `build` is given: events before cutoffs.learned_before (`learned`), the same with their user's
+    segment (`segment`), events before cutoffs.history_before (`history`), learned user-item pairs (`pairs`), the
+    family's `base` rows, the median `price`, or the joined columns themselves (`derived`).
     """
 
     name: str
@@ -38,7 +40,8 @@ class Feature:
 
 def catalogue(config: Config) -> tuple[Feature, ...]:
     """Every feature of this shop, in column order."""
-    return (*_item_features(config), *_user_features(config), *_pair_features(config))
+    segment = _SEGMENT_FEATURES if config.users.segment_by else ()
+    return (*_item_features(config), *_user_features(config), *segment, *_pair_features(config))
 
 
 def _item_features(config: Config) -> list[Feature]:
@@ -181,6 +184,44 @@ _USER_FEATURES = (
         "history",
         "ln(1 + events of the last 28 days)",
         lambda e: log_count(e.count(where=within(e, 28))),
+    ),
+)
+
+
+def _lift(table: ir.Table) -> ir.Value:
+    item, segment = exact_total(table._month, ["item_key"]), exact_total(table._month, ["segment"])
+    expected = item * segment / exact_total(table._month).nullif(0.0)
+    return ((table._month + LIFT_PRIOR) / (expected.fill_null(0.0) + LIFT_PRIOR)).ln()
+
+
+_SEGMENT_FEATURES = (
+    Feature(
+        "popularity_7d",
+        "segment",
+        "segment",
+        "ln(1 + events of the user's segment in the last 7 days, weighted by kind)",
+        lambda e: log_count(exact_sum(e.weight, where=within(e, 7))),
+    ),
+    Feature(
+        "popularity_28d",
+        "segment",
+        "segment",
+        "ln(1 + events of the user's segment in the last 28 days, weighted by kind)",
+        lambda e: log_count(exact_sum(e.weight, where=within(e, 28))),
+    ),
+    Feature(
+        "_month",
+        "segment",
+        "segment",
+        "weighted events of the segment in the last 28 days",
+        lambda e: exact_sum(e.weight, where=within(e, 28)).fill_null(0.0),
+    ),
+    Feature(
+        "lift",
+        "segment",
+        "derived",
+        "ln of the segment's events of 28 days over those expected if all segments were alike, smoothed",
+        _lift,
     ),
 )
 

@@ -9,7 +9,10 @@ import numpy as np
 from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows
 
-ARRAYS = ("user.f32", "item.f32", "pair.f32", "pair_items.i32", "pair_offsets.npy")
+ARRAYS = (
+    *("user.f32", "user_segment.i32", "pair.f32", "pair_items.i32", "pair_offsets.npy"),  # by user
+    *("item.f32", "segment.f32", "segment_items.i32", "segment_offsets.npy"),  # sums over users
+)
 
 
 def erase_features(artifact: Artifact, subject: Subject) -> list[Cut]:
@@ -23,6 +26,10 @@ def _cut_arrays(artifact: Artifact, key: int, draft: Draft) -> None:
     if key < len(users):
         users[key] = np.nan
         users.tofile(draft.path / "user.f32")
+    segment = np.fromfile(artifact.file("user_segment.i32"), np.int32)
+    if key < len(segment):
+        segment[key] = 0
+        segment.tofile(draft.path / "user_segment.i32")
     offsets = np.load(artifact.file("pair_offsets.npy"))
     if key < len(offsets) - 1:
         start, stop = int(offsets[key]), int(offsets[key + 1])

@@ -1,4 +1,4 @@
-"""Features, written once and opened as memory-mapped arrays: by key for users and items, ragged for pairs.
+"""Features, written once and opened as memory-mapped arrays: by key for users and items, ragged for pairs and segments.
 
 The rows stand beside the arrays as Parquet, as the engine wrote them, for people and other engines.
 """
@@ -27,9 +27,10 @@ Longs = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PairTable:
-    """Features of user-item pairs with history.
+    """Features of user-item pairs with history, or of segments and their items.
 
-    User u's pairs are [offsets[u], offsets[u + 1]) of `items [p] int32` (ascending) and `values [p, fp] float32`.
+    User (or segment) u's pairs are [offsets[u], offsets[u + 1]) of `items [p] int32` (ascending) and `values [p, fp]
+    float32`.
     """
 
     offsets: Longs
@@ -70,6 +71,20 @@ def _fill_pairs(offsets: Longs, items: Keys, values: Floats, users: Keys, wanted
 
 
 @dataclass(frozen=True)
+class SegmentTable:
+    """Features of a user's segment and an item. `of_user [n_users] int32`: segment numbers, 0 for none."""
+
+    of_user: Keys
+    pairs: PairTable
+
+    def fill(self, user_keys: Keys, item_keys: Keys, out: Floats) -> None:
+        """As `PairTable.fill`; a user newer than the table is in segment 0."""
+        known = user_keys < len(self.of_user)
+        segment = np.where(known, self.of_user[np.where(known, user_keys, 0)], 0).astype(np.int32)
+        self.pairs.fill(segment, item_keys, out)
+
+
+@dataclass(frozen=True)
 class FeatureTables:
     """`user`: `[n_users, fu]`, `item`: `[n_items, fi]`, float32 by key, NaN where a key has no row."""
 
@@ -79,24 +94,39 @@ class FeatureTables:
     user_names: tuple[str, ...]
     item_names: tuple[str, ...]
     pair_names: tuple[str, ...]
+    segment: SegmentTable | None = None
+    """None where the shop declares no segments."""
+    segment_names: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, artifact: Artifact) -> FeatureTables:
         """Memory-map a `features` artifact. Raises ArtifactError when a file is missing."""
         names = {family: tuple(json.loads(artifact.file(f"{family}.json").read_text())) for family in _FAMILIES}
         values = {family: _mapped(artifact, f"{family}.f32", np.float32, len(names[family])) for family in _FAMILIES}
-        offsets = np.load(artifact.file("pair_offsets.npy"), mmap_mode="r")
+        pairs = {
+            family: PairTable(
+                np.load(artifact.file(f"{family}_offsets.npy"), mmap_mode="r"),
+                _mapped(artifact, f"{family}_items.i32", np.int32),
+                values[family],
+            )
+            for family in RAGGED
+        }
+        of_user = _mapped(artifact, "user_segment.i32", np.int32)
         return cls(
             user=values["user"],
             item=values["item"],
-            pair=PairTable(offsets, _mapped(artifact, "pair_items.i32", np.int32), values["pair"]),
+            pair=pairs["pair"],
+            segment=SegmentTable(of_user, pairs["segment"]) if names["segment"] else None,
             user_names=names["user"],
             item_names=names["item"],
             pair_names=names["pair"],
+            segment_names=names["segment"],
         )
 
 
-_FAMILIES = ("user", "item", "pair")
+RAGGED: dict[str, str] = {"pair": "user", "segment": "segment"}
+"""Families with a row per item of something, and what that something is."""
+_FAMILIES = ("user", "item", *RAGGED)
 
 
 def _mapped(artifact: Artifact, name: str, kind: Any, width: int | None = None) -> npt.NDArray[Any]:
@@ -112,7 +142,7 @@ BATCH_ROWS = 500_000
 class TableWriter:
     """Turns one family's Parquet rows, which are sorted by key, into arrays beside them, a batch at a time.
 
-    `sizes`: how many user and item keys there are.
+    `sizes`: how many user keys, item keys and segments there are.
     """
 
     def __init__(self, folder: Path, family: str, keys: Sequence[str], sizes: Mapping[str, int]) -> None:
@@ -120,8 +150,8 @@ class TableWriter:
         self.names: tuple[str, ...] = ()
         self._folder, self._family, self._keys, self._sizes = folder, family, keys, sizes
         self._values = (folder / f"{family}.f32").open("wb")
-        self._items = (folder / "pair_items.i32").open("wb") if family == "pair" else None
-        self._counts = np.zeros(sizes["user"], np.int64)
+        self._items = (folder / f"{family}_items.i32").open("wb") if family in RAGGED else None
+        self._counts = np.zeros(sizes[RAGGED.get(family, family)], np.int64)
 
     def __enter__(self) -> Self:
         return self
@@ -163,7 +193,7 @@ class TableWriter:
             self._pad(self._sizes[self._family])
         else:
             self._items.close()
-            np.save(self._folder / "pair_offsets.npy", np.concatenate([[0], np.cumsum(self._counts)]))
+            np.save(self._folder / f"{self._family}_offsets.npy", np.concatenate([[0], np.cumsum(self._counts)]))
         self._values.close()
 
 

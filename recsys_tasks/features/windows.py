@@ -32,19 +32,24 @@ class Tables:
     learned: ir.Table
     history: ir.Table
     items: ir.Table
+    segment: ir.Table
+    """The learned events with their user's `segment` (0: none)."""
 
 
-def tables_at(config: Config, cutoffs: Cutoffs, events: ir.Table, items: ir.Table) -> Tables:
+def tables_at(config: Config, cutoffs: Cutoffs, events: ir.Table, items: ir.Table, segments: ir.Table) -> Tables:
     """The tables as of the cutoffs: no row at or after a cutoff gets past this function.
 
-    `events` has the columns of schema.EVENTS; `items` item_key and available_from (UTC seconds).
+    `events` has the columns of schema.EVENTS; `items` item_key and available_from (UTC seconds); `segments` user_key
+    and segment.
     """
+    learned = _events_before(config, events, cutoffs.learned)
     return Tables(
-        learned=_events_before(config, events, cutoffs.learned),
+        learned=learned,
         history=_events_before(config, events, cutoffs.history),
         items=items.filter(items.available_from < cutoffs.history).mutate(
             age=(cutoffs.history - items.available_from) / float(DAY_SECONDS)
         ),
+        segment=learned.inner_join(segments, "user_key"),
     )
 
 
@@ -65,6 +70,12 @@ def _events_before(config: Config, events: ir.Table, cutoff: int) -> ir.Table:
 def exact_sum(values: ir.Value, where: ir.Value | None = None) -> ir.Value:
     """Sum of float values below 2^32, in steps of 2^-30: the same bytes in any order of addition."""
     return (values * _UNIT).round().cast("int64").sum(where=where).cast("float64") / _UNIT
+
+
+def exact_total(values: ir.Value, by: Sequence[str] = ()) -> ir.Value:
+    """The same sum over all rows of a table that agree in the columns `by`, beside each row."""
+    total = (values * _UNIT).round().cast("int64").sum()
+    return total.over(ibis.window(group_by=list(by) or None)).cast("float64") / _UNIT
 
 
 def decayed(events: ir.Table, half_life_days: float) -> ir.Value:

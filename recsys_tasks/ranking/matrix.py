@@ -160,6 +160,12 @@ def _pair(rows: _Rows, out: Floats) -> None:
     rows.block.inputs.tables.pair.fill(rows.users, rows.items, out)
 
 
+def _segment(rows: _Rows, out: Floats) -> None:
+    table = rows.block.inputs.tables.segment
+    assert table is not None
+    table.fill(rows.users, rows.items, out)
+
+
 def _list_names(inputs: RankingInputs) -> list[str]:
     return [*(f"{s}_rank" for s in SOURCES), *(f"{s}_score" for s in SOURCES), "sources", "fused_rank"]
 
@@ -217,6 +223,7 @@ _GROUPS: Mapping[str, _Group] = {
     "user": _Group(lambda inputs: [f"user_{name}" for name in inputs.tables.user_names], _user),
     "item": _Group(lambda inputs: [f"item_{name}" for name in inputs.tables.item_names], _item),
     "pair": _Group(lambda inputs: [f"pair_{name}" for name in inputs.tables.pair_names], _pair),
+    "segment": _Group(lambda inputs: [f"segment_{name}" for name in inputs.tables.segment_names], _segment),
     "lists": _Group(_list_names, _lists),
     "tower": _Group(lambda inputs: ["tower_rank", "tower_score"], _tower),
     "similar": _Group(lambda inputs: ["similar_to_last", "similar_most", "similar_mean"], _similar),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import config_hash
+from recsys_tasks.features.segments import segments
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval import popularity
@@ -110,7 +111,7 @@ def fit_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> GeneratorTables:
     neighbour_items, neighbour_scores = neighbours(
         [(TOGETHER_SHARE, company), (1.0 - TOGETHER_SHARE, following(learned, snapshot.n_items))], exists
     )
-    segment = popularity.segments(snapshot.users, config.users.segment_by)
+    segment = segments(snapshot.users, config.users.segment_by)
     popular = popularity.popular(learned, segment, cutoffs.learned, exists, quotas.segment_popular + SPARE_PLACES)
     growing = popularity.trending(learned, cutoffs.learned, exists, quotas.trending + SPARE_PLACES)
     new = popularity.fresh(snapshot.items["available_from"].to_numpy(), cutoffs.history)

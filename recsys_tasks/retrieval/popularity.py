@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
@@ -14,20 +13,10 @@ from recsys_tasks.snapshot.dataset import Events
 POPULAR_DAYS = 28
 FRESH_DAYS = 28
 MAX_FRESH = 2000
-MAX_SEGMENTS = 500
 SEGMENT_PRIOR = 200.0
 TREND_PRIOR = 2.0
 Weights = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-
-
-def segments(users: pd.DataFrame, segment_by: str | None) -> npt.NDArray[np.int32]:
-    """Segment number of every user key, `[n_users] int32`: 0 is everyone else, larger segments first."""
-    if segment_by is None:
-        return np.zeros(len(users), np.int32)
-    sizes = users[segment_by].value_counts().reset_index().sort_values(["count", segment_by], ascending=[False, True])
-    names = sizes[segment_by].to_numpy()[:MAX_SEGMENTS]
-    return (pd.Index(names, dtype=object).get_indexer(users[segment_by].astype(object)) + 1).astype(np.int32)
 
 
 def popular(events: Events, segment: npt.NDArray[np.int32], cutoff: int, allowed: Mask, k: int) -> tuple[Keys, Floats]:

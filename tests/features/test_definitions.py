@@ -16,10 +16,12 @@ from recsys_tasks.features.windows import tables_at
 from tests.worlds import make_config
 
 CONFIG = make_config(
-    events={"kinds": [{"name": "view"}, {"name": "purchase"}], "price_column": "p", "quantity_column": "q"}
+    events={"kinds": [{"name": "view"}, {"name": "purchase"}], "price_column": "p", "quantity_column": "q"},
+    users={"attributes": [{"name": "country", "kind": "categorical"}], "segment_by": "country"},
 )
 EVENTS = ibis.table(schema.EVENTS.schema, name="events")
 ITEMS = ibis.table({"item_key": "int32", "available_from": "int64"}, name="items")
+SEGMENTS = ibis.table({"user_key": "int32", "segment": "int32"}, name="segments")
 
 
 class SparkOptions(Options):
@@ -41,7 +43,7 @@ def test_names_are_unique_in_a_family_and_described() -> None:
 @pytest.mark.parametrize("dialect", ["duckdb", "pyspark", "bigquery", "snowflake"])
 @pytest.mark.parametrize("family", list(FAMILY_KEYS))
 def test_every_feature_compiles(dialect: str, family: Family) -> None:
-    tables = tables_at(CONFIG, Cutoffs.at(date(2026, 3, 1)), EVENTS, ITEMS)
+    tables = tables_at(CONFIG, Cutoffs.at(date(2026, 3, 1)), EVENTS, ITEMS, SEGMENTS)
     sql = str(ibis.to_sql(family_expression(CONFIG, family, tables), dialect=dialect))
     names = [f.name for f in catalogue(CONFIG) if f.family == family and not f.name.startswith("_")]
     assert all(name in sql for name in names)
