@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.errors import LeakageError
+from recsys_tasks.features import definitions
 from recsys_tasks.features.build import build_features
 from recsys_tasks.ranking.examples import Examples, Window, build_examples, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
 from recsys_tasks.ranking.matrix import Block, feature_matrix
-from recsys_tasks.ranking.ranker import train_ranker
+from recsys_tasks.ranking.ranker import Ranker, train_ranker
 from recsys_tasks.ranking.recommender import Recommender
 from recsys_tasks.retrieval.embeddings import ARRAYS, Embeddings, open_embeddings
 from recsys_tasks.retrieval.generators import build_generators
@@ -91,3 +94,32 @@ def test_inputs_of_other_cutoffs_are_refused(world):
     late = embedded(world, later.learned_before, cutoffs.history_before)
     with pytest.raises(LeakageError, match="learned no later"):
         open_inputs(world.snapshot, cutoffs, generators, features, late, Exact(late))
+
+
+def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(tmp_path, monkeypatch):
+    """The entry of docs/features.md, and nothing else."""
+    text = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
+    added = eval(text.split("```python")[1].split("```")[0], {"Feature": definitions.Feature})
+    monkeypatch.setattr(definitions, "_ITEM_FEATURES", (*definitions._ITEM_FEATURES, added))
+    world = World(tmp_path)
+    start, end = label_windows(world.timeline)[0]
+    artifact = build_examples(world.snapshot, world.timeline, [Window(opened(world, start), start, end)])
+    ranker = Ranker.open(train_ranker(world.config, world.snapshot.lake, artifact, lineage="abc"))
+    assert "item_weekend_share" in ranker.light_names and "item_weekend_share" in ranker.heavy_names
+
+    data = Examples.open(artifact)
+    trained = pd.Series(data.X[:, data.names.index("item_weekend_share")], data.item)
+    np.testing.assert_allclose(trained, weekend_share(world, start)[data.item], rtol=1e-6)
+    inputs = opened(world, AS_OF)
+    block = Block(inputs, inputs.source.block(np.arange(20, dtype=np.int32)))
+    served = feature_matrix(block, ranker.heavy_names)
+    column = served.X[:, ranker.heavy_names.index("item_weekend_share")]
+    items = block.candidates.items[served.user_row, served.column]
+    np.testing.assert_allclose(column, weekend_share(world, AS_OF)[items], rtol=1e-6)
+    assert np.isfinite(Recommender.of(world.snapshot, inputs, ranker).recommend(block.candidates.users, 5).scores).all()
+
+
+def weekend_share(world: World, before: date) -> np.ndarray:
+    events = world.snapshot.events(before=before)
+    weekend = pd.to_datetime(events.ts, unit="s").weekday >= 5
+    return pd.Series(weekend).groupby(events.item).mean().to_numpy()
