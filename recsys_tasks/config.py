@@ -328,6 +328,8 @@ class RankerConfig(Section):
     """Share of features drawn for each tree."""
     loss: Literal["lambdarank", "binary"] = "lambdarank"
     """Listwise or pointwise objective."""
+    monotone: dict[str, Literal[-1, 1]] = {}
+    """Column of the rankers' input → 1: scores never fall where it grows; -1: they never rise (docs/features.md)."""
     calibration_users: Share = 0.15
     """Share of users held out of the rankers to fit the calibration."""
 

@@ -101,6 +101,8 @@ def _type(annotation: Any) -> str:
         return " or ".join(f"`{a}`" for a in parts)
     if origin in (types.UnionType, Union):
         return " or ".join(_type(a) for a in parts)
+    if origin is dict:
+        return f"map of {_type(parts[0])} to {_type(parts[1])}"
     if origin is tuple:
         return "list of " + " and ".join(dict.fromkeys(_type(a) for a in parts))
     return _type(parts[0])

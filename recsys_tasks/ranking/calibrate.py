@@ -21,8 +21,18 @@ Bools = npt.NDArray[np.bool_]
 
 POSITIVES_PER_KNOT = 20
 """Fewest positives behind a knot: with fewer, the steepest (top) end of the curve is noise."""
+CHART_BINS = 20
 TILT = 1e-5
 """Share of the score that only keeps the raw order where the curve is flat."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A bar of a reliability chart: mean probability said, share that came true, and of how many rows."""
+
+    said: float
+    came_true: float
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,8 @@ class Calibration:
     """Knots of a monotone curve from raw score to P(objective within W days | candidate).
 
     `raw` strictly increases, `probability` never decreases; `centre` and `scale` (raw units) shape the tilt;
-    `error` is the expected calibration error on users that the curve was not fitted on, in [0, 1].
+    `error` is the expected calibration error on users that the curve was not fitted on, in [0, 1]; `chart` is the
+    reliability chart of the same scores, lowest first.
     """
 
     raw: tuple[float, ...]
@@ -38,6 +49,7 @@ class Calibration:
     centre: float
     scale: float
     error: float
+    chart: tuple[Bin, ...] = ()
 
     def apply(self, raw: npt.NDArray[np.floating[Any]]) -> Floats:
         """`[rows]` in [0, 1], strictly increasing with `raw` up to the precision of float64."""
@@ -53,7 +65,8 @@ class Calibration:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
         """What `as_dict` wrote."""
-        return cls(**{**values, "raw": tuple(values["raw"]), "probability": tuple(values["probability"])})
+        chart = tuple(Bin(**bar) for bar in values["chart"])
+        return cls(**{**values, **{name: tuple(values[name]) for name in ("raw", "probability")}, "chart": chart})
 
 
 def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Bools, half: Bools) -> Calibration:
@@ -74,7 +87,20 @@ def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Bools, half: Bo
         centre=float(np.mean(wide)) if len(wide) else 0.0,
         scale=scale if scale > 0 else 1.0,
         error=calibration_error(crossed, outcome),
+        chart=reliability(crossed, outcome),
     )
+
+
+def reliability(said: Floats, outcome: Bools, bins: int = CHART_BINS) -> tuple[Bin, ...]:
+    """Bins of equally many rows (equal scores share one), by what was said; empty without rows."""
+    if len(said) == 0:
+        return ()
+    edges = np.unique(np.quantile(said, np.linspace(0, 1, bins + 1)[1:-1]))
+    bin_of = np.searchsorted(edges, said, side="left")
+    rows = np.bincount(bin_of)
+    used = np.flatnonzero(rows)
+    means = (np.bincount(bin_of, weights=w)[used] / rows[used] for w in (said, outcome.astype(float)))
+    return tuple(Bin(float(p), float(q), int(n)) for p, q, n in zip(*means, rows[used], strict=True))
 
 
 def _knots(raw: Floats, outcome: Bools) -> tuple[Floats, Floats]:

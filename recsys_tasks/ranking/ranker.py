@@ -17,10 +17,19 @@ import numpy.typing as npt
 
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.ranking._fitting import (
+    Floats,
+    fit,
+    gain_shares,
+    predicted,
+    refuse_unknown_constraints,
+    scored,
+    settings_of,
+)
 from recsys_tasks.ranking._groups import runs, surviving
 from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking._release import held_out_ndcg, lacking, named, shares, weights
-from recsys_tasks.ranking._rows import Rows
+from recsys_tasks.ranking._rows import Matrix, Rows
 from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.examples import Examples
 from recsys_tasks.ranking.trees import Compiled, Predictor
@@ -28,12 +37,7 @@ from recsys_tasks.ranking.trees import Compiled, Predictor
 if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that no shard needs
     import lightgbm as lgb
 
-Floats = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-
-TRUNCATION = 30
-"""Places whose order lambdarank cares for: somewhat more than are looked at."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Ranker:
 
     def cut_scores(self, X: Matrix) -> Floats:
         """`[rows]`: what the light ranker cuts by, from a matrix of `light_names`."""
-        return _predicted(self._light, X) @ self._weights
+        return predicted(self._light, X) @ self._weights
 
     def light_scores(self, X: Matrix) -> Floats:
         """`[rows]` in [0, 1]: calibrated, over all candidates, from a matrix of `light_names`."""
@@ -93,7 +97,7 @@ class Ranker:
         return self._calibrated("heavy", self._heavy, X)
 
     def _calibrated(self, stage: str, models: tuple[Predictor, ...], X: Matrix) -> Floats:
-        raw = _predicted(models, X)
+        raw = predicted(models, X)
         curves = self._curves[stage]
         return np.column_stack([curve.apply(raw[:, o]) for o, curve in enumerate(curves)]) @ self._weights
 
@@ -173,6 +177,7 @@ _UNTRAINED = _Trained({}, {}, {})
 
 def _train(config: Config, data: Examples) -> _Trained:
     """Light rankers, the cut, heavy rankers on the survivors, and a curve for each on the held-out users."""
+    refuse_unknown_constraints(config, data.names)
     part = np.asarray(data.part)
     trains, holds = part < CALIBRATION_A, part >= CALIBRATION_A
     models: dict[str, tuple[lgb.Booster, ...]] = {}
@@ -184,7 +189,7 @@ def _train(config: Config, data: Examples) -> _Trained:
         keep = surviving(scores @ weights(config), data.group, data.weight, data.item, config.ranker.light_survivors)
         raw["light"], judged = scores[holds], {"light": holds, "heavy": holds & keep}
     models["heavy"] = tuple(_heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
-    raw["heavy"] = _scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
+    raw["heavy"] = scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
     curves = {
         stage: tuple(
             fit_calibration(raw[stage][:, o], data.labels[rows, o], part[rows] == CALIBRATION_A)
@@ -192,7 +197,7 @@ def _train(config: Config, data: Examples) -> _Trained:
         )
         for stage, rows in judged.items()
     }
-    gains = {stage: [_gain_shares(model) for model in some] for stage, some in models.items()}
+    gains = {stage: [gain_shares(model) for model in some] for stage, some in models.items()}
     facts = {"held_out_ndcg@10": held_out_ndcg(config, data, raw, judged), "importances": named(config, data, gains)}
     return _Trained(models, curves, facts)
 
@@ -205,10 +210,10 @@ def _light_out_of_fold(
     holds = part >= CALIBRATION_A
     scores = np.empty(data.labels.shape)
     for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
-        settings = _settings(config, "binary", config.ranker.light_trees)
+        settings = settings_of(config, "binary", config.ranker.light_trees, data.light_names)
         rows, weight = Rows.where(data.X, learn, columns), data.weight[learn]
-        models = tuple(_fit(settings, rows, y, weight=weight) for y in data.labels[learn].T)
-        scores[cut] = _scored(config, models, Rows.where(data.X, cut, columns))
+        models = tuple(fit(settings, rows, y, weight=weight) for y in data.labels[learn].T)
+        scores[cut] = scored(config, models, Rows.where(data.X, cut, columns))
     return models, scores
 
 
@@ -219,55 +224,10 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     leaves every pair's order unbiased, while a weight on one side of a pair would not.
     """
     loss = config.ranker.loss
-    settings = _settings(config, loss, config.ranker.heavy_trees)
+    settings = settings_of(config, loss, config.ranker.heavy_trees, data.names)
     if loss == "binary":
-        return _fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], weight=data.weight[rows])
+        return fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], weight=data.weight[rows])
     group = np.asarray(data.group)
     told = np.unique(group[rows & data.labels[:, objective]])
     rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
-    return _fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], group=runs(group[rows]))
-
-
-def _settings(config: Config, loss: str, trees: int) -> dict[str, Any]:
-    ranker = config.ranker
-    listwise = {"lambdarank_truncation_level": TRUNCATION} if loss == "lambdarank" else {}
-    return {
-        "objective": loss,
-        "num_iterations": trees,
-        "num_leaves": ranker.leaves,
-        "learning_rate": ranker.learning_rate,
-        "min_data_in_leaf": ranker.min_leaf_rows,
-        "feature_fraction": ranker.feature_share,
-        "num_threads": config.resources.threads,
-        "seed": config.resources.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbose": -1,
-        **listwise,
-    }
-
-
-def _fit(settings: dict[str, Any], rows: Rows, label: Bools, **fields: Any) -> lgb.Booster:
-    import lightgbm as lgb
-
-    from recsys_tasks.ranking._dataset import dataset
-
-    return lgb.train(settings, dataset(rows, label, **fields))
-
-
-def _scored(config: Config, models: tuple[lgb.Booster, ...], rows: Rows) -> Floats:
-    """`[rows, objectives]`: what fresh models say of some rows."""
-    from recsys_tasks.ranking.compile import predictor
-
-    predictors = tuple(predictor(model, config.resources.threads) for model in models)
-    return rows.map(lambda batch: _predicted(predictors, batch))
-
-
-def _predicted(models: tuple[Predictor, ...], X: Matrix) -> Floats:
-    """`[rows, objectives]` scores as the objectives give them, not calibrated."""
-    return np.column_stack([model.predict(X) for model in models])
-
-
-def _gain_shares(model: lgb.Booster) -> list[float]:
-    gain = model.feature_importance("gain")
-    return [round(float(g), 5) for g in gain / max(gain.sum(), 1e-12)]
+    return fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], group=runs(group[rows]))

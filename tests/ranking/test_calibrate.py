@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 
+from recsys_tasks.metrics import calibration_error
 from recsys_tasks.ranking import calibrate
-from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
+from recsys_tasks.ranking.calibrate import Bin, Calibration, fit_calibration, reliability
 
 
 def halves(n: int) -> np.ndarray:
@@ -53,3 +54,23 @@ def test_survives_json_and_rows_without_positives():
     assert again.apply(np.array([0.3]))[0] < 1e-4
     empty = fit_calibration(np.zeros(0), np.zeros(0, bool), np.zeros(0, bool))
     assert empty.apply(np.array([1.0]))[0] < 1e-4
+
+
+def test_the_chart_has_a_bar_for_each_bin_of_rows():
+    said = np.array([0.1, 0.1, 0.3, 0.5])
+    outcome = np.array([False, True, False, True])
+    # The median, .2, divides them: {.1, .1} came true once of two, {.3, .5} once of two.
+    assert reliability(said, outcome, 2) == (Bin(0.1, 0.5, 2), Bin(0.4, 0.5, 2))
+
+
+def test_chart_and_error_are_of_the_same_scores_and_none_was_fitted_where_it_is_judged():
+    rng = np.random.default_rng(2)
+    raw, side = rng.normal(size=4000), halves(4000)
+    outcome = rng.random(4000) < np.where(side, 0.4, 0.1)  # the halves disagree: a curve of one is wrong on the other
+    fit = fit_calibration(raw, outcome, side)
+    assert fit.error > 0.25 and sum(bar.rows for bar in fit.chart) == 4000
+    # Each half is said the other's rate, about .1 and .4, and comes true at its own.
+    low, high = fit.chart[0], fit.chart[-1]
+    assert low.said < 0.2 < 0.3 < low.came_true and high.came_true < 0.2 < 0.3 < high.said
+    seen = calibration_error(fit.apply(raw), outcome)
+    assert seen < 0.05  # judged where it is fitted, it looks fine

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from recsys_tasks.errors import ArtifactError
+from recsys_tasks.errors import ArtifactError, ConfigError
 from recsys_tasks.metrics import calibration_error
 from recsys_tasks.ranking import ranker as module
 from recsys_tasks.ranking._groups import ndcg_at_10, runs, surviving
@@ -69,19 +69,21 @@ def test_scores_are_probabilities_on_held_out_users(trained):
     target = data.labels[rows] @ np.array([0.25, 0.75])
     assert abs(scores.mean() - target.mean()) < 0.01
     assert ranker.facts["calibration_error"]["heavy"][0] < 0.08
+    chart = json.loads(release.file("calibration.json").read_text())["light"][0]["chart"]
+    assert sum(bar["rows"] for bar in chart) == rows.sum()
     assert calibration_error(scores, data.labels[rows, 0]) < 0.08
 
 
 def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained, monkeypatch):
     world, artifact, _ = trained
     data, learned = Examples.open(artifact), []
-    fit = module._fit
+    fit = module.fit
 
     def spy(settings, X, label, **dataset):
         learned.append(len(X))
         return fit(settings, X, label, **dataset)
 
-    monkeypatch.setattr(module, "_fit", spy)
+    monkeypatch.setattr(module, "fit", spy)
     part = np.asarray(data.part)
     _, scores = module._light_out_of_fold(world.config, data, part)
     sizes = [(part == FOLD_A).sum(), (part == FOLD_B).sum(), (part < CALIBRATION_A).sum()]
@@ -97,6 +99,39 @@ def test_other_settings_train_too(tmp_path, change):
     facts = json.loads(release.file("release.json").read_text())
     assert facts["held_out_ndcg@10"]["heavy"] > facts["held_out_ndcg@10"]["fused"] + 0.2
     assert ("light" in facts["models"]) == ("loss" in change)
+
+
+CONSTRAINED = {"tower_score": 1, "item_popularity_7d": -1}
+
+
+@pytest.mark.parametrize("loss", ["lambdarank", "binary"])
+def test_constrained_scores_never_move_against_their_column(tmp_path, loss):
+    def most_against(folder, monotone):
+        """How far any row's score moves the forbidden way, as a constrained column goes over a grid."""
+        world = World(folder, ranker={**RANKER, "loss": loss, "monotone": monotone})
+        examples = build_examples(world.snapshot, world.timeline, world.windows())
+        ranker = Ranker.open(train_ranker(world.config, world.snapshot.lake, examples, lineage="abc"))
+        data, worst = Examples.open(examples), 0.0
+        for name, sign in CONSTRAINED.items():
+            for names, score in ((ranker.heavy_names, ranker.heavy_scores), (ranker.light_names, ranker.light_scores)):
+                X = np.array(data.X[:200, [data.names.index(n) for n in names]])
+                grid = np.quantile(data.X[:, data.names.index(name)], np.linspace(0, 1, 25))
+                scores = []
+                for X[:, names.index(name)] in grid:
+                    scores.append(score(X))
+                worst = max(worst, float((-sign * np.diff(scores, axis=0)).max()))
+        return worst
+
+    assert most_against(tmp_path / "free", {}) > 0.01
+    assert most_against(tmp_path / "held", CONSTRAINED) < 1e-12
+
+
+def test_a_constraint_on_no_column_is_refused(tmp_path):
+    world = World(tmp_path, ranker={**RANKER, "monotone": {"item_popularty": 1}})
+    examples = build_examples(world.snapshot, world.timeline, world.windows())
+    with pytest.raises(ConfigError, match="item_popularty") as refusal:
+        train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+    assert refusal.value.where == "ranker.monotone" and "release.json" in refusal.value.remedy
 
 
 def test_too_little_history_is_a_release_without_a_ranker(tmp_path):

@@ -1,0 +1,87 @@
+"""One LightGBM model: its settings, its training, what it says of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.config import Config
+from recsys_tasks.errors import ConfigError, offenders
+from recsys_tasks.ranking._rows import Matrix, Rows
+from recsys_tasks.ranking.trees import Predictor
+
+if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that no shard needs
+    import lightgbm as lgb
+
+Floats = npt.NDArray[np.float64]
+
+TRUNCATION = 30
+"""Places whose order lambdarank cares for: somewhat more than are looked at."""
+
+
+def settings_of(config: Config, loss: str, trees: int, names: Sequence[str]) -> dict[str, Any]:
+    """LightGBM's parameters of a model over the columns `names`."""
+    ranker = config.ranker
+    settings = {
+        "objective": loss,
+        "num_iterations": trees,
+        "num_leaves": ranker.leaves,
+        "learning_rate": ranker.learning_rate,
+        "min_data_in_leaf": ranker.min_leaf_rows,
+        "feature_fraction": ranker.feature_share,
+        "num_threads": config.resources.threads,
+        "seed": config.resources.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+    if loss == "lambdarank":
+        settings["lambdarank_truncation_level"] = TRUNCATION
+    if ranker.monotone:
+        settings["monotone_constraints"] = [ranker.monotone.get(name, 0) for name in names]
+    return settings
+
+
+def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
+    """Raises ConfigError when `ranker.monotone` names a column that the rankers do not see."""
+    unknown = sorted(set(config.ranker.monotone) - set(names))
+    if unknown:
+        raise ConfigError(
+            expected=f"names of the rankers' {len(names)} columns, such as {', '.join(map(repr, names[:3]))}",
+            found=f"{len(unknown)} that are none: {offenders(unknown)}",
+            where="ranker.monotone",
+            remedy="name columns as docs/features.md does; release.json lists those of a release (heavy_names)",
+        )
+
+
+def fit(settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], **fields: Any) -> lgb.Booster:
+    """Train on some rows. `label [rows]`: truth values, or grades where the settings give gains; `fields`: weight or
+    group, as LightGBM takes them.
+    """
+    import lightgbm as lgb
+
+    from recsys_tasks.ranking._dataset import dataset
+
+    return lgb.train(settings, dataset(rows, label, **fields))
+
+
+def scored(config: Config, models: tuple[lgb.Booster, ...], rows: Rows) -> Floats:
+    """`[rows, objectives]`: what fresh models say of some rows."""
+    from recsys_tasks.ranking.compile import predictor
+
+    predictors = tuple(predictor(model, config.resources.threads) for model in models)
+    return rows.map(lambda batch: predicted(predictors, batch))
+
+
+def predicted(models: tuple[Predictor, ...], X: Matrix) -> Floats:
+    """`[rows, objectives]` scores as the objectives give them, not calibrated."""
+    return np.column_stack([model.predict(X) for model in models])
+
+
+def gain_shares(model: lgb.Booster) -> list[float]:
+    """Each column's share of the model's gain."""
+    gain = model.feature_importance("gain")
+    return [round(float(g), 5) for g in gain / max(gain.sum(), 1e-12)]
