@@ -339,6 +339,10 @@ class RerankConfig(Section):
 
     max_per_category: NonNegativeInt = 0
     """Items of one category among the first k; 0: no cap."""
+    diversity: Share = 0.0
+    """Weight of being unlike the items before (1 - λ of maximal marginal relevance) in the first k; 0: off."""
+    diversity_by: Literal["tower", "content"] = "tower"
+    """What items are alike by: the tower's vectors, or their declared attributes."""
     fresh_slots: NonNegativeInt = 0
     """Places among the first k reserved for fresh items, with logged propensity."""
     promoted_items: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from recsys_tasks.config import AfterDays, Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order
 from recsys_tasks.lake import Artifact
+from recsys_tasks.ranking._diversity import Likeness
 from recsys_tasks.ranking._order import best
 from recsys_tasks.ranking._reasons import explained
 from recsys_tasks.ranking.inputs import Embeddings, RankingInputs, Searcher, open_inputs
@@ -186,10 +187,18 @@ class Recommender:
             first=config.serving.k,
             max_per_category=config.rerank.max_per_category,
             categories=pd.factorize(self.snapshot.items[category], sort=True)[0] if category else None,
+            diversity=config.rerank.diversity,
+            likeness=self._likeness() if config.rerank.diversity else None,
             fresh_slots=config.rerank.fresh_slots,
             salt=(self.inputs.cutoffs.history_before.toordinal(), config.resources.seed),
             promoted=tuple(int(key) for key in dict.fromkeys(keys) if key >= 0 and exists[key]),
         )
+
+    def _likeness(self) -> Likeness | None:
+        inputs = self.inputs
+        if self._config.rerank.diversity_by == "content":
+            return Likeness.of_content(inputs.content) if inputs.content is not None else None
+        return Likeness.of_vectors(inputs.item_place, inputs.embeddings.item_vectors)
 
     def _may_promote(self, users: Keys, eligible: Bools) -> Bools | None:
         if not self._rules.promoted:

@@ -1,4 +1,4 @@
-"""Business rules on scored candidates: who may see what, promotions, category caps, places for fresh items.
+"""Rules on scored candidates: who may see what, promotions, category caps, diversity, places for fresh items.
 
 The rankers' scores are never changed: the rules only leave items out or move them, and every list says at which
 rank the ranker had put each of its items.
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
+from recsys_tasks.ranking._diversity import Likeness, diversified
 from recsys_tasks.ranking._draws import hashed
 from recsys_tasks.ranking._order import in_order
 
@@ -29,13 +30,16 @@ NORMAL, OVER_CAP, OUT = 1, 2, 3
 class Rules:
     """What is asked of the first `first` places of a list.
 
-    `categories [n_items]`: code by item key, -1 unknown (never capped). `salt`: numbers that the draw of fresh items
+    `categories [n_items]`: code by item key, -1 unknown (never capped). `diversity`, `likeness`: see `_diversity`, off
+    where either is missing. `salt`: numbers that the draw of fresh items
     depends on besides user and item: the night and the seed; `promoted`: item keys in the order shown.
     """
 
     first: int
     max_per_category: int = 0
     categories: npt.NDArray[np.int64] | None = None
+    diversity: float = 0.0
+    likeness: Likeness | None = None
     fresh_slots: int = 0
     salt: tuple[int, ...] = ()
     promoted: tuple[int, ...] = ()
@@ -80,6 +84,9 @@ def rerank(
     if rules.max_per_category and rules.categories is not None:
         entries = _capped(entries, rules.categories, rules.max_per_category)
     entries = entries.by(entries.kind)
+    if rules.diversity > 0 and rules.likeness is not None:
+        parts = (entries.items, entries.scores, entries.kind, rules.first, rules.diversity, rules.likeness)
+        entries = entries.take(diversified(*parts))
     propensity = np.ones(entries.items.shape, np.float32)
     if rules.fresh_slots:
         entries, propensity = _explored(entries, fresh, users, rules)
