@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -334,9 +335,28 @@ class RankerConfig(Section):
     """Share of users held out of the rankers to fit the calibration."""
 
 
-class RerankConfig(Section):
-    """What happens after scoring."""
+class ItemRule(Section):
+    """What an item must be like to be shown; an item that breaks it is unavailable tonight."""
 
+    attribute: Name
+    """A declared item attribute."""
+    required: bool = False
+    """A missing value breaks the rule."""
+    minimum: float | None = None
+    """Smallest value of a numeric attribute that is shown, e.g. of a quality score."""
+    maximum: float | None = None
+    """Largest value of a numeric attribute that is shown."""
+    banned: tuple[str, ...] = ()
+    """Values of a categorical, multi-valued or text attribute that are not shown."""
+
+
+class RerankConfig(Section):
+    """What happens after scoring, and what is never shown."""
+
+    item_rules: tuple[ItemRule, ...] = ()
+    """Quality rules on items' attributes; all must hold."""
+    hidden_items: tuple[str, ...] = ()
+    """Item ids that moderators took out; an item that must go at once: recsys.item_availability."""
     max_per_category: NonNegativeInt = 0
     """Items of one category among the first k; 0: no cap."""
     diversity: Share = 0.0
@@ -547,10 +567,26 @@ def _naming_mistakes(config: Config) -> list[str]:
     categorical = {a.name for a in config.users.attributes if a.kind == "categorical"}
     if config.users.segment_by and config.users.segment_by not in categorical:
         mistakes.append(f"users.segment_by: {config.users.segment_by!r} is not a declared categorical attribute")
+    kinds_of = {a.name: a.kind for a in config.items.attributes}
+    for number, rule in enumerate(config.rerank.item_rules):
+        mistakes += [f"rerank.item_rules.{number}: {words}" for words in _rule_mistakes(rule, kinds_of)]
+    if config.rerank.diversity and config.rerank.diversity_by == "content" and not kinds_of:
+        mistakes.append("rerank.diversity_by: content needs items.attributes")
     declared = {a.name for a in config.items.attributes if a.kind == "categorical"}
     if config.items.category and config.items.category not in declared:
         mistakes.append(f"items.category: {config.items.category!r} is not a declared categorical attribute")
     return mistakes
+
+
+def _rule_mistakes(rule: ItemRule, kinds: Mapping[str, str]) -> list[str]:
+    kind = kinds.get(rule.attribute)
+    if kind is None:
+        return [f"{rule.attribute!r} is not a declared item attribute {sorted(kinds)}"]
+    if kind == "numeric" and rule.banned:
+        return [f"{rule.attribute!r} is numeric: give minimum or maximum, not banned"]
+    if kind != "numeric" and (rule.minimum is not None or rule.maximum is not None):
+        return [f"{rule.attribute!r} is {kind}: give banned, not minimum or maximum"]
+    return []
 
 
 # --- reading it --------------------------------------------------------------------------------

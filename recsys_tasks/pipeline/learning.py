@@ -35,6 +35,7 @@ def freeze(night: Night) -> Outcome:
         "set_aside": sum(done.waiting.values()),
         "readmitted": done.readmitted,
         "erased": done.erased,
+        "hidden": done.hidden,
         "users": done.snapshot.n_users,
         "items": done.snapshot.n_items,
     }

@@ -24,6 +24,7 @@ from recsys_tasks.snapshot.dataset import Snapshot, table_hash, write_events_day
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract import ExtractResult, open_extract
 from recsys_tasks.snapshot.rules import REASONS, first_reason, keyed_rows, set_aside
+from recsys_tasks.snapshot.showable import showable
 from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
 
 
@@ -40,6 +41,7 @@ class FreezeResult:
     waiting: Mapping[str, int]  # reason → rows set aside, tonight's and older ones
     readmitted: int  # rows set aside earlier whose fault is gone
     expired: int  # rows set aside for longer than validation.max_quarantine_days, given up
+    hidden: int  # available items that the rules of `rerank` keep out of every list
     erased: int  # rows of erased users that the source still holds, left out for good
 
 
@@ -52,7 +54,11 @@ def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResu
     extracted, base = open_extract(lake, as_of), base_snapshot(config, lake, as_of)
     key = as_of.isoformat()
     inputs = {"extract": str(extracted.artifact.facts["content"]), "base": base.artifact.content if base else ""}
-    settings = config_hash(config.validation, config.users, config.items, config.events)
+    settings = config_hash(
+        *(config.validation, config.users, config.items, config.events),
+        *config.rerank.item_rules,
+        *config.rerank.hidden_items,
+    )
     validation, made = lake.newest("validation", key), lake.newest("snapshot", key)
     if validation and validation.manifest["fingerprint"] != lake.fingerprint("validation", key, inputs, settings):
         validation = None
@@ -135,6 +141,7 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
             remedy="read the validation report and correct the tables",
         )
     entities = build_entities(base, as_of, (users, tonight.users), (items, tonight.items), firsts)
+    item_table, hidden = _without_hidden(config, entities.items)
     quarantine = pa.concat_tables([tonight.waiting, *bad])
     reasons = quarantine["reason"].to_pylist()
     facts = {
@@ -145,6 +152,7 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         "readmitted": tonight.readmitted,
         "expired": tonight.expired,
         "erased": tonight.extracted.erased_rows,
+        "hidden": hidden,
     }
     extras: dict[str, pa.Table | str] = {
         "report.json": json.dumps(facts, indent=1),
@@ -155,8 +163,16 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
     }
     facts |= {"validation": validation.reference}
     return write_snapshot(
-        config, lake, as_of, users=entities.users, items=entities.items, parts=parts, facts=facts, extras=extras
+        config, lake, as_of, users=entities.users, items=item_table, parts=parts, facts=facts, extras=extras
     )
+
+
+def _without_hidden(config: Config, items: pa.Table) -> tuple[pa.Table, int]:
+    """The items with those unavailable that the rules hide, and how many available ones these were."""
+    available = items["available"].to_numpy().astype(bool)
+    shown = available & showable(config, items)
+    place = items.column_names.index("available")
+    return items.set_column(place, "available", pa.array(shown)), int((available & ~shown).sum())
 
 
 def _write_days(
@@ -182,6 +198,8 @@ def _write_days(
 
 def _result(snapshot: Snapshot, validation: Artifact) -> FreezeResult:
     facts = snapshot.artifact.facts
-    counts = {name: facts[name] for name in ("rows", "duplicates", "waiting", "readmitted", "expired", "erased")}
+    counts = {
+        name: facts[name] for name in ("rows", "duplicates", "waiting", "readmitted", "expired", "erased", "hidden")
+    }
     days = tuple(parse_day(day) for day in facts["days"])
     return FreezeResult(snapshot, read_report(validation), validation, days, **counts)

@@ -1,0 +1,44 @@
+"""Which items may be shown at all: the rules on their attributes, and the moderators' list.
+
+An item that may not is unavailable tonight, like one out of stock: no list, fallback, similar item or top-up has it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.config import Config, ItemRule
+
+Bools = npt.NDArray[np.bool_]
+
+
+def showable(config: Config, items: pa.Table) -> Bools:
+    """`[n_items]`: false where a rule of `rerank.item_rules` is broken or the id is in `rerank.hidden_items`."""
+    hidden = pa.array(config.rerank.hidden_items, pa.string())
+    shown: Bools = ~pc.is_in(items["item_id"], value_set=hidden).to_numpy().astype(bool)
+    separators = {a.name: a.separator for a in config.items.attributes if a.kind == "multi"}
+    for rule in config.rerank.item_rules:
+        shown &= _kept(rule, items[rule.attribute], separators.get(rule.attribute))
+    return shown
+
+
+def _kept(rule: ItemRule, values: pa.ChunkedArray, separator: str | None) -> Bools:
+    """`[n]`: a missing value breaks `required` only."""
+    if pa.types.is_floating(values.type):
+        numbers = values.to_pandas().to_numpy(np.float64, na_value=np.nan)
+        known = ~np.isnan(numbers)
+        low = -np.inf if rule.minimum is None else rule.minimum
+        high = np.inf if rule.maximum is None else rule.maximum
+        return np.asarray(np.where(known, (numbers >= low) & (numbers <= high), not rule.required))
+    texts = values.to_pylist()
+    banned = set(rule.banned)
+
+    def keeps(text: str | None) -> bool:
+        if not text:
+            return not rule.required
+        return banned.isdisjoint(text.split(separator) if separator else [text])
+
+    return np.array([keeps(text) for text in texts], bool)
