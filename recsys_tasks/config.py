@@ -91,6 +91,19 @@ class EventKind(Section):
     """How much one such event counts in histories, popularity and training, relative to others."""
 
 
+class Impressions(Section):
+    """Rows that say what a user was shown: no action, so they count nowhere but in the rankers' negatives."""
+
+    event: str
+    """Value of the event column in such rows; not one of `kinds`."""
+    position_column: str
+    """Column with the item's place on the page, from 1."""
+    examination_power: PositiveFloat = 1.0
+    """An item at place p is looked at with probability p^-power; what was acted on weighs the inverse of it."""
+    max_weight: Annotated[float, Field(ge=1.0)] = 10.0
+    """Largest such weight."""
+
+
 class EventsTable(Section):
     """The interactions table."""
 
@@ -108,6 +121,14 @@ class EventsTable(Section):
     """Column with the price paid or shown, in the shop's currency."""
     quantity_column: str | None = None
     """Column with the number of units."""
+    impressions: Impressions | None = None
+    """Logged showings among the rows, if there are any."""
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Values of the event column that are declared, each at its code; that of showings is the last."""
+        shown = (self.impressions.event,) if self.impressions else ()
+        return (*(kind.name for kind in self.kinds), *shown)
 
 
 class Objective(Section):
@@ -558,6 +579,10 @@ def _naming_mistakes(config: Config) -> list[str]:
     kinds = [kind.name for kind in config.events.kinds]
     if len(set(kinds)) < len(kinds):
         mistakes.append("events.kinds: a name is declared twice")
+    if config.events.impressions and config.events.impressions.event in kinds:
+        mistakes.append(f"events.impressions: {config.events.impressions.event!r} is one of events.kinds: name it once")
+    if config.events.impressions and config.events.event_column is None:
+        mistakes.append("events.impressions: needs events.event_column to tell showings from actions")
     for objective in config.objectives:
         mistakes += [
             f"objectives.{objective.name}: event {e!r} is not one of events.kinds {kinds}"

@@ -76,9 +76,15 @@ RAW_EVENTS = Table(
             ("ts", pa.int64()),  # UTC seconds
             ("event", pa.string()),
             ("price", pa.float64()),
-            ("quantity", pa.float64()),
+            ("quantity", pa.float64()),  # of a showing: its place, from 1
         ]
     ),
+)
+
+IMPRESSIONS = Table(
+    "impressions",
+    "one row per showing of an item to a user, sorted by user, time, item",
+    pa.schema([("user_key", pa.int32()), ("item_key", pa.int32()), ("ts", pa.int64()), ("position", pa.float32())]),
 )
 
 

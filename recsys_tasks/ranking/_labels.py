@@ -55,19 +55,20 @@ def user_parts(users: Keys, calibration_share: float, seed: int) -> npt.NDArray[
 
 
 def sampled(
-    candidates: Candidates, positive: Bools, part: npt.NDArray[np.int8], draw: Hashes, negatives: int
+    candidates: Candidates, positive: Bools, shown: Bools, part: npt.NDArray[np.int8], draw: Hashes, negatives: int
 ) -> tuple[Bools, npt.NDArray[np.float32]]:
     """What is kept, `[n, c]`, and how many candidates each kept row stands for.
 
-    All of a calibration user's candidates; of the others every positive and `negatives` drawn from the rest.
+    All of a calibration user's candidates; of the others every positive, all that was `shown` and passed over, and
+    `negatives` drawn from the rest.
     """
     there = candidates.items >= 0
-    negative = there & ~positive
+    negative = there & ~positive & ~shown
     order = np.argsort(np.where(negative, draw, np.uint64(2**64 - 1)), axis=1, kind="stable")
     place = np.empty(order.shape, np.int64)
     np.put_along_axis(place, order, np.arange(order.shape[1])[None, :], axis=1)
     whole = (part >= CALIBRATION_A)[:, None]
-    keep = there & (positive | whole | (place < negatives))
+    keep = there & (positive | shown | whole | (place < negatives))
     available = negative.sum(axis=1, keepdims=True)
     kept = (negative & keep).sum(axis=1, keepdims=True)
     weight = np.where(negative, available / np.maximum(kept, 1), 1.0)

@@ -23,6 +23,7 @@ from recsys_tasks.errors import LeakageError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking._draws import Hashes, hashed
+from recsys_tasks.ranking._exposure import Showings
 from recsys_tasks.ranking._labels import CALIBRATION_A, Truth, sampled, truth_of, user_parts
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.matrix import Block, column_names, feature_matrix, light_names
@@ -39,6 +40,7 @@ _COLUMNS: dict[str, Any] = {
     "group": np.int32,
     "part": np.int8,
     "weight": np.float32,
+    "position": np.int16,
 }
 
 
@@ -56,7 +58,8 @@ class Examples:
     """One row per kept candidate, grouped by window and user.
 
     `X [rows, f] float32`; `labels [rows, objectives] bool`; `user`, `item`, `group` int32 (groups are runs of rows);
-    `part` int8; `weight` float32: candidates that the row stands for (1 unless a sampled negative).
+    `part` int8; `weight` float32: candidates that the row stands for (1 unless a sampled negative); `position` int16:
+    highest place, from 1, at which the item was shown to the user in the window, 0 if it was not.
     """
 
     names: tuple[str, ...]
@@ -68,6 +71,7 @@ class Examples:
     group: Keys
     part: npt.NDArray[np.int8]
     weight: npt.NDArray[np.float32]
+    position: npt.NDArray[np.int16]
     facts: dict[str, Any]
 
     @classmethod
@@ -157,7 +161,8 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
                 "rows": 0,
                 "positives": 0,
             }
-            for block in _blocks(snapshot.config, window, truth, users, part):
+            shown = Showings.of(snapshot, window.label_start, window.label_end)
+            for block in _blocks(snapshot.config, window, truth, shown, users, part):
                 block["group"] += groups
                 groups = int(block["group"].max(initial=groups - 1)) + 1
                 for name, values in block.items():
@@ -214,7 +219,7 @@ def _active(snapshot: Snapshot, window: Window) -> Bools:
 
 
 def _blocks(
-    config: Config, window: Window, truth: Truth, users: Keys, part: npt.NDArray[np.int8]
+    config: Config, window: Window, truth: Truth, shown: Showings, users: Keys, part: npt.NDArray[np.int8]
 ) -> Iterator[dict[str, npt.NDArray[Any]]]:
     """Columns of a few users at a time; groups count from 0 in each block."""
     day, size = window.label_start.toordinal(), config.serving.block_users
@@ -224,9 +229,9 @@ def _blocks(
         parts = part[start : start + size]
         codes = candidates.users.astype(np.int64)[:, None] * truth.n_items + candidates.items
         draw = hashed(codes, config.resources.seed, day)
-        keep, weight = sampled(
-            candidates, np.asarray(labels.any(axis=2)), parts, draw, config.ranker.negatives_per_user
-        )
+        position = shown.positions(codes)
+        positive, negatives = np.asarray(labels.any(axis=2)), config.ranker.negatives_per_user
+        keep, weight = sampled(candidates, positive, position > 0, parts, draw, negatives)
         matrix = feature_matrix(Block(window.inputs, candidates), None, keep)
         at = (matrix.user_row, matrix.column)
         _, group = np.unique(matrix.user_row, return_inverse=True)
@@ -238,4 +243,5 @@ def _blocks(
             "group": group.astype(np.int32),
             "part": parts[matrix.user_row],
             "weight": weight[at],
+            "position": position[at],
         }

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.ranking._exposure import grades, importance
 from recsys_tasks.ranking._fitting import (
     Floats,
     fit,
@@ -211,8 +212,11 @@ def _light_out_of_fold(
     scores = np.empty(data.labels.shape)
     for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
         settings = settings_of(config, "binary", config.ranker.light_trees, data.light_names)
-        rows, weight = Rows.where(data.X, learn, columns), data.weight[learn]
-        models = tuple(fit(settings, rows, y, weight=weight) for y in data.labels[learn].T)
+        rows = Rows.where(data.X, learn, columns)
+        models = tuple(
+            fit(settings, rows, data.labels[learn, o], weight=_weights(config, data, learn, o))
+            for o in range(len(config.objectives))
+        )
         scores[cut] = scored(config, models, Rows.where(data.X, cut, columns))
     return models, scores
 
@@ -226,8 +230,16 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     loss = config.ranker.loss
     settings = settings_of(config, loss, config.ranker.heavy_trees, data.names)
     if loss == "binary":
-        return fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], weight=data.weight[rows])
+        weight = _weights(config, data, rows, objective)
+        return fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], weight=weight)
     group = np.asarray(data.group)
     told = np.unique(group[rows & data.labels[:, objective]])
     rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
-    return fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], group=runs(group[rows]))
+    label, gains = grades(config, np.asarray(data.labels[rows, objective]), data.position[rows])
+    return fit({**settings, **gains}, Rows.where(data.X, rows), label, group=runs(group[rows]))
+
+
+def _weights(config: Config, data: Examples, rows: Bools, objective: int) -> Floats:
+    """Of a pointwise ranker's rows: the candidates that each stands for, times its importance."""
+    label = np.asarray(data.labels[rows, objective])
+    return np.asarray(data.weight[rows] * importance(config, label, data.position[rows]))

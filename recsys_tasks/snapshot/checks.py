@@ -116,7 +116,7 @@ def event_checks(config: Config) -> list[Check]:
         ),
         Check(
             "unknown_event", "events", "in_set", "event", "a declared kind of event",
-            rules.max_unknown_event_share, allowed=tuple(kind.name for kind in table.kinds), example=("event",),
+            rules.max_unknown_event_share, allowed=table.known, example=("event",),
         ),
         _true("unknown_user", "user_known", "a user of the users table", rules.max_unknown_user_share, "user_id"),
         _true("unknown_item", "item_known", "an item of the items table", rules.max_unknown_item_share, "item_id"),

@@ -25,6 +25,8 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
 
+IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the shop logs showings
+
 
 @dataclass(frozen=True)
 class Events:
@@ -138,6 +140,12 @@ class Snapshot:
         tables = [pq.read_table(file) for file in files] or [schema.EVENTS.schema.empty_table()]
         return events_from_table(pa.concat_tables(tables), self.config.event_weights)
 
+    def impressions(self, since: date, before: date) -> pa.Table:
+        """IMPRESSIONS rows of the days in [since, before)."""
+        days = [self.lake.get(reference) for day, reference in self.parts.items() if since <= day < before]
+        files = [day.file(IMPRESSIONS) for day in days if IMPRESSIONS in day.manifest["files"]]
+        return pa.concat_tables([schema.IMPRESSIONS.schema.empty_table(), *map(pq.read_table, files)])
+
     def existing_items(self, cutoff: int) -> Keys:
         """Keys of the items that exist before a second, sorted."""
         keys: Keys = np.flatnonzero(self.items["available_from"].to_numpy() < cutoff).astype(np.int32)
@@ -149,8 +157,10 @@ def open_snapshot(config: Config, lake: Lake, as_of: date) -> Snapshot:
     return Snapshot(config, lake, lake.require("snapshot", as_of.isoformat()))
 
 
-def write_events_day(lake: Lake, day: date, events: pa.Table, source: str) -> Artifact:
-    """Store one day's keyed events; a no-op when the same rows are stored already.
+def write_events_day(
+    lake: Lake, day: date, events: pa.Table, source: str, impressions: pa.Table | None = None
+) -> Artifact:
+    """Store one day's keyed events, and beside them its showings; a no-op when the same rows are stored already.
 
     `source` is the content hash of what the rows were made from. Raises SchemaError.
     """
@@ -162,6 +172,9 @@ def write_events_day(lake: Lake, day: date, events: pa.Table, source: str) -> Ar
         return found
     with lake.writing("events", day.isoformat(), inputs=inputs) as draft:
         pq.write_table(table, draft.path / "events.parquet")
+        if impressions is not None:
+            checked = schema.IMPRESSIONS.check(impressions, f"impressions of {day}")
+            pq.write_table(checked, draft.path / IMPRESSIONS)
         draft.rows = table.num_rows
     assert draft.artifact is not None
     return draft.artifact

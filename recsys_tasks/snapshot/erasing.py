@@ -167,7 +167,8 @@ def _cut_text(artifact: Artifact, name: str, subject: Subject) -> list[Cut]:
 
 def erase_raw_events(artifact: Artifact, subject: Subject) -> list[Cut]:
     """One day's rows as delivered, and the same keyed (`events`)."""
-    return cut_rows(artifact, "events.parquet", subject)
+    names = [name for name in ("events.parquet", "impressions.parquet") if name in artifact.manifest["files"]]
+    return [cut for name in names for cut in cut_rows(artifact, name, subject, counted=name == names[0])]
 
 
 def erase_raw_users(artifact: Artifact, subject: Subject) -> list[Cut]:

@@ -23,7 +23,7 @@ from recsys_tasks.snapshot.checks import ValidationReport
 from recsys_tasks.snapshot.dataset import Snapshot, table_hash, write_events_day, write_snapshot
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract import ExtractResult, open_extract
-from recsys_tasks.snapshot.rules import REASONS, first_reason, keyed_rows, set_aside
+from recsys_tasks.snapshot.rules import REASONS, actions_and_showings, first_reason, keyed_rows, set_aside
 from recsys_tasks.snapshot.showable import showable
 from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
 
@@ -186,8 +186,9 @@ def _write_days(
     for day, part in tonight.raw.items():
         rows = slice(start, start + part.rows)
         events = tonight.events.slice(start, part.rows)
-        keyed = keyed_rows(config, events.filter(pa.array(good[rows])), users, items)
-        written[day] = write_events_day(lake, day, keyed, f"{part.content}:{table_hash(keyed)}")
+        everything = keyed_rows(config, events.filter(pa.array(good[rows])), users, items)
+        keyed, shown = actions_and_showings(config, everything)
+        written[day] = write_events_day(lake, day, keyed, f"{part.content}:{table_hash(everything)}", shown)
         since = tonight.since.get(day, tonight.extracted.as_of.isoformat())
         bad.append(set_aside(events, reasons[rows], day.isoformat(), since))
         np.minimum.at(first, keyed["item_key"].to_numpy(), keyed["ts"].to_numpy())

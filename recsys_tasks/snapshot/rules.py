@@ -52,13 +52,13 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
     """
     user, item = events["user_id"], events["item_id"]
     no_user, no_item = _absent(user), _absent(item)
-    declared = config.events.kinds
+    declared = config.events.known
     return {
         "missing_user": no_user,
         "missing_item": no_item,
         "missing_time": _flags(pc.is_null(events["ts"])),
         "overlong_id": _overlong(user) | _overlong(item),
-        "unknown_event": ~_flags(pc.is_in(events["event"], value_set=pa.array([k.name for k in declared]))),
+        "unknown_event": ~_flags(pc.is_in(events["event"], value_set=pa.array(declared))),
         "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~no_user,
         "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~no_item,
         "bad_price": bad_number(events["price"]),
@@ -94,8 +94,8 @@ def first_reason(flags: Mapping[str, Flags]) -> npt.NDArray[np.int8]:
 
 
 def keyed_rows(config: Config, events: pa.Table, users: IdMap, items: IdMap) -> pa.Table:
-    """EVENTS rows of good RAW_EVENTS rows, sorted by user, time, item."""
-    kinds = pa.array([kind.name for kind in config.events.kinds])
+    """EVENTS rows of good RAW_EVENTS rows, sorted by user, time, item; showings among them (`actions_and_showings`)."""
+    kinds = pa.array(config.events.known)
     table = pa.table(
         {
             "user_key": _keys(events["user_id"], users),
@@ -108,6 +108,17 @@ def keyed_rows(config: Config, events: pa.Table, users: IdMap, items: IdMap) -> 
         schema=schema.EVENTS.schema,
     )
     return table.sort_by([(name, "ascending") for name in ("user_key", "ts", "item_key", "event", "price", "quantity")])
+
+
+def actions_and_showings(config: Config, keyed: pa.Table) -> tuple[pa.Table, pa.Table | None]:
+    """EVENTS rows without the showings, and these as IMPRESSIONS rows; None where the shop logs none."""
+    if config.events.impressions is None:
+        return keyed, None
+    shown = pc.equal(keyed["event"], len(config.events.kinds))
+    showings = keyed.filter(shown)
+    columns = {name: showings[name] for name in ("user_key", "item_key", "ts")}
+    table = pa.table({**columns, "position": showings["quantity"]}, schema=schema.IMPRESSIONS.schema)
+    return keyed.filter(pc.invert(shown)), table
 
 
 def set_aside(events: pa.Table, reasons: npt.NDArray[np.int8], day: str, since: str) -> pa.Table:

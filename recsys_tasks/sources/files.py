@@ -115,6 +115,7 @@ class Files:
             _Column("event", table.event_column, as_text),
             _Column("price", table.price_column, as_number),
             _Column("quantity", table.quantity_column, as_number),
+            *([_Column("position", table.impressions.position_column, as_number)] if table.impressions else []),
         ]
 
     def _read(self, root: Path, columns: Sequence[_Column]) -> pa.Table:
@@ -180,6 +181,9 @@ class Files:
                 made[column.name] = pa.repeat(pa.scalar(self.config.events.kinds[0].name), table.num_rows)
             else:
                 made[column.name] = pa.nulls(table.num_rows, types.get(column.name, pa.float64()))
+        if "position" in made and self.config.events.impressions is not None:
+            shown = pc.equal(made["event"], self.config.events.impressions.event)
+            made["quantity"] = pc.if_else(pc.fill_null(shown, False), made.pop("position"), made["quantity"])
         return pa.table(made)
 
 

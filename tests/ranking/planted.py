@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from recsys_tasks.clock import Timeline, start_of
+from recsys_tasks import schema
+from recsys_tasks.clock import Timeline, day_of, start_of
 from recsys_tasks.config import Config
 from recsys_tasks.ranking.examples import Window, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs
-from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.dataset import Snapshot, write_events_day
 from tests.ranking import fakes
 from tests.worlds import make_config, make_snapshot
 
@@ -78,6 +81,17 @@ class World:
             ["events"],
         )
         return fakes.inputs(source, tables, fakes.embeddings(self.items, noisy), day)
+
+    def log(self, shown: pd.DataFrame) -> None:
+        """Store showings (user, item, ts, position) of one day beside its events."""
+        day = day_of(int(shown.ts.iloc[0]))
+        events = pq.read_table(self.snapshot.lake.get(self.snapshot.parts[day]).file("events.parquet"))
+        table = pa.table(
+            {"user_key": shown.user, "item_key": shown.item, "ts": shown.ts, "position": shown.position.astype(float)},
+            schema=schema.IMPRESSIONS.schema,
+        )
+        artifact = write_events_day(self.snapshot.lake, day, events, "with showings", table)
+        self.snapshot.__dict__["parts"] = {**self.snapshot.parts, day: artifact.reference}
 
     def windows(self) -> list[Window]:
         return [Window(self.inputs(start), start, end) for start, end in label_windows(self.timeline)]

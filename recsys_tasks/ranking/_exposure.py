@@ -1,0 +1,73 @@
+"""Logged showings: what users saw and passed over, and the weights that undo the place it was seen at.
+
+An item low on a page is acted on less because fewer people look there. What was acted on therefore weighs the inverse
+of the chance that its place was looked at, and the expected training loss is that of a page read to its end
+(Joachims et al. 2017, "Unbiased learning-to-rank with biased feedback"). Listwise, the inverse is the
+row's gain, so that both sides of a pair feel it (Agarwal et al. 2019, "A general framework for counterfactual LTR").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.clock import start_of
+from recsys_tasks.config import Config
+from recsys_tasks.snapshot.dataset import Snapshot
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Showings:
+    """Distinct pairs shown, as sorted codes user * n_items + item, and the highest place each was shown at."""
+
+    codes: Longs
+    position: Positions
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, since: date, before: date) -> Self:
+        """What was shown in the half-open days [since, before); a place that is unknown is no showing."""
+        if snapshot.config.events.impressions is None:
+            return cls(np.empty(0, np.int64), np.empty(0, np.int16))
+        table = snapshot.impressions(since, before)
+        column = {name: table[name].to_numpy() for name in table.column_names}
+        good = (column["ts"] >= start_of(since)) & (column["ts"] < start_of(before)) & (column["position"] >= 1)
+        codes = column["user_key"][good].astype(np.int64) * snapshot.n_items + column["item_key"][good]
+        place = np.minimum(column["position"][good], np.iinfo(np.int16).max).astype(np.int16)
+        order = np.lexsort((place, codes))
+        codes, first = np.unique(codes[order], return_index=True)
+        return cls(codes, place[order][first])
+
+    def positions(self, codes: Longs) -> Positions:
+        """The places of some pairs, 0 where not shown."""
+        if not len(self.codes):
+            return np.zeros(codes.shape, np.int16)
+        at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        return np.where(self.codes[at] == codes, self.position[at], 0).astype(np.int16)
+
+
+def importance(config: Config, label: Bools, position: Positions) -> Floats:
+    """`[rows]`: 1 / P(looked at) of what was acted on where it was shown, at most `max_weight`; 1 elsewhere."""
+    shown = config.events.impressions
+    if shown is None:
+        return np.ones(len(label))
+    inverse = np.maximum(position, 1).astype(np.float64) ** shown.examination_power
+    return np.where(label, np.minimum(inverse, shown.max_weight), 1.0)
+
+
+def grades(config: Config, label: Bools, position: Positions) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    """Labels of a listwise ranker, and the settings that give each its gain: 0, or the importance."""
+    if config.events.impressions is None:
+        return label, {}
+    weight = importance(config, label, position)
+    gains = np.unique(weight[label])
+    grade = np.where(label, np.searchsorted(gains, weight) + 1, 0)
+    return grade, {"label_gain": [0.0, *gains.tolist()]}
