@@ -63,11 +63,23 @@ def importance(config: Config, label: Bools, position: Positions) -> Floats:
     return np.where(label, np.minimum(inverse, shown.max_weight), 1.0)
 
 
-def grades(config: Config, label: Bools, position: Positions) -> tuple[npt.NDArray[Any], dict[str, Any]]:
-    """Labels of a listwise ranker, and the settings that give each its gain: 0, or the importance."""
+def listwise(
+    config: Config, label: Bools, position: Positions, group: Longs
+) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    """`[rows]` labels of a listwise ranker, and what else it is trained with: `settings` of gains, and `weight`.
+
+    Gains are 0, or the importance. LightGBM divides each list's lambdas by its ideal gain, which would undo them, so
+    every row of a list (both sides of all its pairs alike) weighs that ideal gain.
+    """
     if config.events.impressions is None:
         return label, {}
-    weight = importance(config, label, position)
-    gains = np.unique(weight[label])
-    grade = np.where(label, np.searchsorted(gains, weight) + 1, 0)
-    return grade, {"label_gain": [0.0, *gains.tolist()]}
+    gain = np.where(label, importance(config, label, position), 0.0)
+    gains = np.unique(gain[label])
+    starts = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
+    lengths = np.diff(np.append(starts, len(group)))
+    place = np.arange(len(group)) - np.repeat(starts, lengths)
+    best_first = np.lexsort((-gain, np.repeat(np.arange(len(starts)), lengths)))
+    ideal = np.add.reduceat(gain[best_first] / np.log2(place + 2.0), starts)
+    weight = np.repeat(ideal / ideal.mean(), lengths)
+    grade = np.where(label, np.searchsorted(gains, gain) + 1, 0)
+    return grade, {"settings": {"label_gain": [0.0, *gains.tolist()]}, "weight": weight}

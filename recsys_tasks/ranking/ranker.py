@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.ranking._exposure import grades, importance
+from recsys_tasks.ranking._exposure import importance, listwise
 from recsys_tasks.ranking._fitting import (
     Floats,
     fit,
@@ -235,8 +235,9 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     group = np.asarray(data.group)
     told = np.unique(group[rows & data.labels[:, objective]])
     rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
-    label, gains = grades(config, np.asarray(data.labels[rows, objective]), data.position[rows])
-    return fit({**settings, **gains}, Rows.where(data.X, rows), label, group=runs(group[rows]))
+    label, further = listwise(config, np.asarray(data.labels[rows, objective]), data.position[rows], group[rows])
+    settings |= further.pop("settings", {})
+    return fit(settings, Rows.where(data.X, rows), label, group=runs(group[rows]), **further)
 
 
 def _weights(config: Config, data: Examples, rows: Bools, objective: int) -> Floats:

@@ -10,7 +10,7 @@ import pytest
 
 from recsys_tasks.clock import start_of
 from recsys_tasks.errors import ConfigError
-from recsys_tasks.ranking._exposure import Showings, grades, importance
+from recsys_tasks.ranking._exposure import Showings, importance, listwise
 from recsys_tasks.ranking._fitting import scored
 from recsys_tasks.ranking._labels import CALIBRATION_A
 from recsys_tasks.ranking._rows import Rows
@@ -62,8 +62,10 @@ def test_weights_and_gains_by_hand():
     label = np.array([True, True, True, False, True])
     position = np.array([1, 4, 9, 9, 0], np.int16)
     assert importance(config, label, position).tolist() == [1, 4, 5, 1, 1]  # 1/9 is looked at too seldom to be trusted
-    grade, settings = grades(config, label, position)
-    assert grade.tolist() == [1, 2, 3, 0, 1] and settings == {"label_gain": [0.0, 1.0, 4.0, 5.0]}
+    # Two lists: gains 1, 4 and 5, 0, 1. Ideal: 4 + 1/log2(3) = 4.631 and 5 + 1/log2(3) = 5.631, mean over lists 5.131.
+    grade, further = listwise(config, label, position, np.array([0, 0, 1, 1, 1]))
+    assert grade.tolist() == [1, 2, 3, 0, 1] and further["settings"] == {"label_gain": [0.0, 1.0, 4.0, 5.0]}
+    np.testing.assert_allclose(further["weight"], np.array([4.631, 4.631, 5.631, 5.631, 5.631]) / 5.131, rtol=1e-3)
     power = make_config(events={"impressions": {**SHOWN, "examination_power": 0.5}})
     assert importance(power, label, position).tolist() == [1, 2, 3, 1, 1]
     assert importance(make_config(), label, position).tolist() == [1] * 5
