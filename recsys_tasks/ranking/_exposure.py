@@ -64,7 +64,7 @@ def importance(config: Config, label: Bools, position: Positions) -> Floats:
 
 
 def listwise(
-    config: Config, label: Bools, position: Positions, group: Longs
+    config: Config, label: Bools, position: Positions, group: npt.NDArray[np.signedinteger[Any]]
 ) -> tuple[npt.NDArray[Any], dict[str, Any]]:
     """`[rows]` labels of a listwise ranker, and what else it is trained with: `settings` of gains, and `weight`.
 
