@@ -25,8 +25,7 @@ _FACTS, _EVIDENCE = "facts.json", "evidence.json"
 def keep(lake: Lake, as_of: date, facts: dict[str, Any], evidence: dict[str, Any], evidence_from: str) -> Artifact:
     """Write a night's page; a no-op when it was made of the same facts and evidence."""
     key = as_of.isoformat()
-    timeless = {name: value for name, value in facts.items() if name != "written_at"}
-    inputs = {"facts": _hash(timeless), "evidence": evidence_from}
+    inputs = {"facts": _hash(_timeless(facts)), "evidence": evidence_from}
     found = lake.find(KIND, key, lake.fingerprint(KIND, key, inputs, ""))
     if found is not None:
         return found
@@ -70,6 +69,12 @@ def _write(draft: Draft, facts: dict[str, Any], evidence: Mapping[str, Any]) -> 
     (draft.path / _FACTS).write_text(json.dumps(facts, indent=1))
     (draft.path / _EVIDENCE).write_text(json.dumps(evidence, indent=1))
     (draft.path / PAGE).write_text(render(view(Known(facts, dict(evidence)))))
+
+
+def _timeless(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what differs from run to run though nothing new was found: durations, and whether work was reused."""
+    stages = [{"stage": stage["stage"], "artifact": stage.get("artifact")} for stage in facts.get("stages") or ()]
+    return {**facts, "stages": stages, "written_at": None}
 
 
 def _hash(values: Mapping[str, Any]) -> str:
