@@ -7,4 +7,4 @@ from recsys_airflow import PUBLICATION, after, dag_arguments, stage
 from recsys_alerts import deliver_alerts
 
 with DAG("monitor_recommendations", doc_md=__doc__, **dag_arguments(after(PUBLICATION), "monitoring")):
-    stage("monitor")() >> task(deliver_alerts)()
+    stage("monitor")() >> task(deliver_alerts)() >> stage("report")()

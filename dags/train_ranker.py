@@ -12,3 +12,4 @@ with DAG("train_ranker", doc_md=__doc__, **dag_arguments(after(INDEX), "ranking"
     judged = stage("judge", emits=RELEASE)()
     stage("build_examples")() >> stage("train_ranker")() >> judged
     promotion(judged)
+    judged >> stage("report")()

@@ -54,6 +54,7 @@ _MINUTES = {
     "precompute_shard": 180,
     "publish": 60,
     "monitor": 60,
+    "report": 60,
 }
 
 

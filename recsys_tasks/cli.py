@@ -179,6 +179,22 @@ def releases(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20
         console.print("; ".join(standing), highlight=False)
 
 
+@app.command()
+def report(
+    as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD.")],
+    again: Annotated[bool, typer.Option("--again", help="Write it anew from what is known now.")] = False,
+) -> None:
+    """Print where a night's run report is; it is written when there is none yet."""
+    from recsys_tasks.pipeline import Night, local_environment, run_on
+    from recsys_tasks.pipeline.reporting import report_path
+
+    with _shown_errors(), local_environment() as environment:
+        night = Night.open(load_config(environment.config_path), environment, parse_day(as_of), datetime.now(UTC))  # noqa: TID251
+        if again:
+            run_on(night, "report")
+        typer.echo(report_path(night))
+
+
 # --- steering ----------------------------------------------------------------------------------
 
 

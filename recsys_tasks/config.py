@@ -498,6 +498,15 @@ class MonitoringConfig(Section):
     """Share of first-k places that may change between two nights of one release."""
 
 
+class ReportConfig(Section):
+    """The night's run report."""
+
+    sample_users: NonNegativeInt = 4
+    """Users whose lists are shown with reasons; 0: none, and no user id is in the report."""
+    size_curve: bool = False
+    """Train the light ranker again on shares of its users, to show whether more data would still help."""
+
+
 class AlertsConfig(Section):
     """Where alerts go; every alert is also a row of recsys.alerts."""
 
@@ -584,6 +593,8 @@ class Config(Section):
     """The published lists."""
     monitoring: MonitoringConfig = MonitoringConfig()
     """Alarms."""
+    report: ReportConfig = ReportConfig()
+    """The run report."""
     alerts: AlertsConfig = AlertsConfig()
     """Alert channels."""
     schedule: ScheduleConfig = ScheduleConfig()

@@ -20,7 +20,18 @@ from recsys_tasks.lake import Lake
 _FOR_EVER = frozenset({"ids", "raw_events", "events", "decision"})
 # Kinds whose key ends with the night, or the history cutoff, that they are of.
 _BY_NIGHT = frozenset(
-    {"raw_users", "raw_items", "extract", "snapshot", "validation", "index", "features", "generators", "examples"}
+    {
+        "raw_users",
+        "raw_items",
+        "extract",
+        "snapshot",
+        "validation",
+        "index",
+        "features",
+        "generators",
+        "examples",
+        "report",
+    }
 )
 
 

@@ -34,10 +34,12 @@ STAGES = (
     "build_examples",
     "train_ranker",
     "judge",
+    "report",  # here, so that a night whose publication fails has its page
     "prepare_publication",
     "precompute_shard",
     "publish",
     "monitor",
+    "report",  # again, now that readers' side is known
 )
 """In the data's order; `precompute_shard` runs once a shard. Besides, `promote` runs after a person agreed."""
 
@@ -108,6 +110,10 @@ def _call(night: Night, name: str, shard: int | None) -> Outcome:
         from recsys_tasks.pipeline.watching import monitor
 
         return monitor(night)
+    if name == "report":
+        from recsys_tasks.pipeline.reporting import report
+
+        return report(night)
     return _publish(night, name, shard)
 
 

@@ -20,6 +20,7 @@ from recsys_tasks.errors import ArtifactError, offenders
 from recsys_tasks.features.erasing import ARRAYS as FEATURE_ARRAYS
 from recsys_tasks.features.erasing import erase_features
 from recsys_tasks.lake import MANIFEST, Artifact, Draft, Lake
+from recsys_tasks.monitoring.run_report.store import erase_report
 from recsys_tasks.ranking.erasing import erase_examples
 from recsys_tasks.retrieval.erasing import erase_embeddings, erase_generators
 from recsys_tasks.serving.erasing import erase_lists, erase_plan
@@ -38,6 +39,7 @@ from recsys_tasks.snapshot.erasing import (
 )
 
 ERASERS: Mapping[str, Eraser] = {
+    "report": erase_report,
     "lists": erase_lists,
     "plan": erase_plan,
     "raw_events": erase_raw_events,

@@ -24,9 +24,9 @@ TASKS_OF = {
     "validate_data": ["extract", "freeze"],
     "train_two_tower": ["train_two_tower"],
     "build_index": ["embed", "build_index"],
-    "train_ranker": ["build_examples", "train_ranker", "judge"],
+    "train_ranker": ["build_examples", "train_ranker", "judge", "report"],
     "precompute_recommendations": ["prepare_publication", "precompute_shard", "publish"],
-    "monitor_recommendations": ["monitor", "deliver_alerts"],
+    "monitor_recommendations": ["monitor", "deliver_alerts", "report"],
     "watch_freshness": ["look"],
     "maintain_storage": ["sweep"],
 }

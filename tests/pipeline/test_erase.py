@@ -302,7 +302,8 @@ def test_an_erasure_killed_anywhere_ends_well_when_run_again(world: World) -> No
 def test_a_rerun_of_the_night_reuses_everything_and_brings_nobody_back(world: World) -> None:
     night = Night.open(world.first.config, world.environment, FIRST_NIGHT)
     again = {result.stage: result for result in run_all(night)}
-    assert [name for name, result in again.items() if result.artifact != world.results[name].artifact] == []
+    changed = [name for name, result in again.items() if result.artifact != world.results[name].artifact]
+    assert changed == ["report"]  # it counts users and rows, and there are fewer now
     assert again["precompute_shard.0"].figures["loaded"] == 0 and again["train_two_tower"].reused
     assert others(answers(world.first)) == others(world.before, ODD, PLAIN, HURT)
 

@@ -148,6 +148,22 @@ def test_a_nights_vectors_are_exported_with_a_map(
     assert (to / "map.png").exists()
 
 
+def test_each_night_has_a_report_with_nothing_left_out(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+    first, second, _, one, two = nights
+    for night, results in ((first, one), (second, two)):
+        kept = night.lake.require("report", night.as_of.isoformat())
+        assert results["report"].figures["without"] == "sizes"  # the size curve is off in these settings
+        html = kept.file("report.html").read_text()
+        assert "readers see tonight" in html and f"night {night.as_of}" in html
+        shown = json.loads(kept.file("evidence.json").read_text())
+        assert len(shown["lists"]["found"]) == 4 and all(sample["items"] for sample in shown["lists"]["found"])
+        assert shown["lists"]["found"][0]["items"][0]["why"]
+    # After the judge, and again after monitoring, of which only the later one knows the publication.
+    versions = second.lake.versions("report", SECOND_NIGHT.isoformat())
+    pages = [json.loads(version.file("facts.json").read_text())["publications"] for version in versions]
+    assert [bool(publications) for publications in pages] == [False, True]
+
+
 def test_an_unknown_user_gets_the_fallback(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
     _, second, *_ = nights
     found = rows(second, "SELECT * FROM recsys.recommend('nobody', 10)")

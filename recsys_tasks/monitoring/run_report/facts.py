@@ -1,0 +1,135 @@
+"""What the stages wrote about a night, as plain values: from the lake, the database and the spool of alerts.
+
+Nothing is required: a night that stopped early, or whose artifacts retention removed, has fewer facts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.monitoring.spool import spool_of
+
+Facts = Mapping[str, Any]
+
+_STAGES = (
+    "SELECT stage, seconds, rows, figures, artifact FROM recsys.stage_runs"
+    " WHERE as_of = :day AND stage NOT LIKE 'report%' ORDER BY id"
+)
+_TOWERS = (
+    "SELECT DISTINCT ON (learned_before) lineage, learned_before, ledger FROM recsys.tower_version_rows"
+    " WHERE lineage = :lineage AND learned_before <= :day ORDER BY learned_before DESC, recorded_at DESC LIMIT 60"
+)
+_LINEAGE = (
+    "SELECT lineage FROM recsys.tower_version_rows WHERE learned_before <= :day"
+    " ORDER BY learned_before DESC, recorded_at DESC LIMIT 1"
+)
+_METRICS = "SELECT scope, name, value FROM recsys.metrics WHERE as_of = :day ORDER BY scope, name"
+_REALISED = (
+    "SELECT as_of, name, value FROM recsys.metrics WHERE scope = 'realised' AND as_of < :day ORDER BY as_of DESC"
+    " LIMIT 400"
+)
+_ALERTS = (
+    "SELECT incident, raised_at, as_of, dag, task, kind, severity, message, reader_state, remedy, runbook"
+    " FROM recsys.alerts WHERE as_of = :day ORDER BY id"
+)
+_PUBLICATIONS = (
+    "SELECT publication_id, as_of, status, current, release, tower_version, rows, published_at, note"
+    " FROM recsys.publications WHERE as_of = :day ORDER BY publication_id"
+)
+_STATUS = "SELECT publication_id, as_of, release, rows, published_at, on_hold, hold_who, hold_why FROM recsys.status"
+
+
+def collect(lake: Lake, engine: Engine, home: Path, project: str, as_of: date) -> dict[str, Any]:
+    """Everything that was written about a night, ready for JSON."""
+    night = as_of.isoformat()
+    decision = _json(lake.newest("decision", night), "decision.json")
+    release = lake.newest("release", decision["challenger"]) if decision else _release_of(lake, night)
+    facts = {
+        "project": project,
+        "as_of": night,
+        **_data(lake, night),
+        "index": _facts(lake.newest("index", night)),
+        "decision": decision,
+        "figures": _json(lake.newest("decision", night), "figures.json"),
+        "release": _json(release, "release.json"),
+        **_tables(engine, home, as_of),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(facts, default=str))
+    return plain
+
+
+def _data(lake: Lake, night: str) -> dict[str, Any]:
+    extract, snapshot = lake.newest("extract", night), lake.newest("snapshot", night)
+    parts = _json(snapshot, "parts.json") or {}
+    rows = [[day, _rows(lake, reference)] for day, reference in sorted(parts.items())[-90:]]
+    return {
+        "extract": {**extract.facts, "rows": extract.rows} if extract else None,
+        "validation": _json(lake.newest("validation", night), "report.json"),
+        "snapshot": {k: v for k, v in snapshot.facts.items() if k != "days"} if snapshot else None,
+        "new_days": list(snapshot.facts.get("days", ())) if snapshot else [],
+        "rows_by_day": [pair for pair in rows if pair[1] is not None],
+    }
+
+
+def _rows(lake: Lake, reference: str) -> int | None:
+    kind, key, _ = reference.split("/")
+    return next((a.rows for a in lake.versions(kind, key) if a.reference == reference), None)
+
+
+def _release_of(lake: Lake, night: str) -> Artifact | None:
+    """The release trained on this night, where the judge did not run."""
+    stem = f"r{night.replace('-', '')}-"
+    keys = [key for key in lake.keys("release") if key.startswith(stem)]
+    return lake.newest("release", keys[-1]) if keys else None
+
+
+def _json(artifact: Artifact | None, name: str) -> Any:
+    if artifact is None or name not in artifact.manifest["files"]:
+        return None
+    return json.loads(artifact.file(name).read_text())
+
+
+def _facts(artifact: Artifact | None) -> dict[str, Any] | None:
+    return {**artifact.facts, "rows": artifact.rows} if artifact else None
+
+
+# --- the database --------------------------------------------------------------------------------
+
+
+def _tables(engine: Engine, home: Path, day: date) -> dict[str, Any]:
+    with engine.connect() as connection:
+
+        def rows(query: str, **values: Any) -> list[dict[str, Any]]:
+            return [dict(row) for row in connection.execute(text(query), {"day": day, **values}).mappings()]
+
+        stages = {row["stage"]: row for row in rows(_STAGES)}
+        lineage = next((row["lineage"] for row in rows(_LINEAGE)), None)
+        metrics: dict[str, dict[str, float | None]] = defaultdict(dict)
+        for row in rows(_METRICS):
+            metrics[row["scope"]][row["name"]] = row["value"]
+        return {
+            "stages": list(stages.values()),
+            "lineage": lineage,
+            "towers": rows(_TOWERS, lineage=lineage)[::-1],
+            "metrics": dict(metrics),
+            "realised": rows(_REALISED),
+            "alerts": _alerts(rows(_ALERTS), home, day),
+            "publications": rows(_PUBLICATIONS),
+            "status": next(iter(rows(_STATUS)), None),
+        }
+
+
+def _alerts(kept: list[dict[str, Any]], home: Path, day: date) -> list[dict[str, Any]]:
+    """Alerts of the night: those in the table, and those that still wait in the spool."""
+    known = {alert["incident"] for alert in kept}
+    waiting = [asdict(alert) for alert, _ in spool_of(home).all() if alert.as_of == day.isoformat()]
+    return kept + [alert for alert in waiting if alert["incident"] not in known]

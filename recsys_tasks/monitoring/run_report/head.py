@@ -1,0 +1,170 @@
+"""The head of the page: is something wrong, and what do readers see?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recsys_tasks.monitoring.run_report.blocks import (
+    Block,
+    Card,
+    Cell,
+    Known,
+    Note,
+    Section,
+    Table,
+    Tone,
+    cells,
+    number,
+    plural,
+)
+
+_VERDICT: dict[str, tuple[str, Tone]] = {
+    "promote": ("promoted", "good"),
+    "reject": ("not promoted", "plain"),
+    "hold": ("held for a person", "warn"),
+    "refuse": ("refused", "bad"),
+}
+_WORST: tuple[Tone, ...] = ("bad", "warn", "good", "plain")
+SLICE = "slice:"
+
+
+def cards(known: Known) -> tuple[Card, ...]:
+    """Data, release, readers, alarms: one answer each."""
+    return (_data(known), _release(known), _readers(known), _alarms(known))
+
+
+def headline(found: tuple[Card, ...]) -> tuple[str, Tone]:
+    """The cards in one line, and the worst of their tones."""
+    data, release, readers, alarms = found
+    words = [f"Data {data.value.lower()}", f"release {release.value.lower()}", readers.value, alarms.value]
+    tone = next(tone for tone in _WORST if any(card.tone == tone for card in found))
+    return "; ".join(words).replace("; Readers", "; readers").replace("; No", "; no") + ".", tone
+
+
+def _data(known: Known) -> Card:
+    report, snapshot = known.facts.get("validation"), known.facts.get("snapshot")
+    if report is None:
+        return Card("Data", "Not checked", "the checks of this night did not run", "warn")
+    failed = [c for c in report["checks"] if c["blocking"] and not c["passed"]]
+    warned = [c for c in report["checks"] if not c["blocking"] and not c["passed"]]
+    rows, days = report["rows"], plural(len(report["days"]), "day")
+    if failed:
+        names = ", ".join(f"{c['suite']}.{c['name']}" for c in failed[:3])
+        return Card("Data", "Refused", f"{plural(len(failed), 'blocking check')} failed: {names}", "bad")
+    note = f"{rows:,} rows of {days} new or changed, {plural(len(report['checks']), 'check')} passed"
+    if warned:
+        note = f"{rows:,} rows of {days}; {plural(len(warned), 'warning')}"
+    if snapshot is None:
+        return Card("Data", "Checked, not frozen", note, "warn")
+    return Card("Data", "Passed with warnings" if warned else "Passed", note, "warn" if warned else "good")
+
+
+def _release(known: Known) -> Card:
+    decision, release = known.facts.get("decision"), known.facts.get("release")
+    if decision is None:
+        serving = (known.facts.get("status") or {}).get("release")
+        note = f"{serving} serves" if serving else "no release serves yet"
+        made = f"{release['release_id']} was trained, but" if release else "no ranker was judged tonight;"
+        return Card("Release", "Not judged", f"{made} {note}", "warn" if release else "plain")
+    value, tone = _VERDICT.get(decision["verdict"], (decision["verdict"], "warn"))
+    failed = [rule for rule in decision["rules"] if not rule["passed"] and rule.get("leads_to")]
+    stays = f"{decision['champion']} stays" if decision["champion"] else "no champion yet"
+    note = "every rule passed" if not failed else f"{stays}; failed: {', '.join(_named(rule) for rule in failed[:3])}"
+    if decision["verdict"] == "promote":
+        note = f"{decision['challenger']} replaces {decision['champion'] or 'nothing: it is the first'}"
+    return Card("Release", value.capitalize(), note, tone)
+
+
+def _named(rule: dict[str, Any]) -> str:
+    return str(rule["name"]).removeprefix(SLICE).replace("_", " ")
+
+
+def _readers(known: Known) -> Card:
+    status, night = known.facts.get("status") or {}, known.facts["as_of"]
+    if not status.get("as_of"):
+        return Card("Readers", "Readers have no lists yet", "nothing was ever published", "warn")
+    note = f"{number(status.get('rows'))} users, release {status.get('release') or 'none (retrieval order)'}"
+    if status.get("on_hold"):
+        note = f"on hold by {status.get('hold_who')}: {status.get('hold_why')}"
+    if status["as_of"] == night:
+        return Card("Readers", "Readers see tonight's lists", note, "warn" if status.get("on_hold") else "good")
+    if status["as_of"] > night:
+        return Card("Readers", f"Readers see the later lists of {status['as_of']}", note, "plain")
+    waits = _why_not(known)
+    return Card("Readers", f"Readers still see the lists of {status['as_of']}", f"{waits}; {note}", "warn")
+
+
+def _why_not(known: Known) -> str:
+    tonight = known.facts.get("publications") or []
+    if not tonight:
+        return "tonight's lists are not made yet, or the night stopped before them"
+    newest = tonight[-1]
+    return f"tonight's publication is {newest['status']}" + (f" ({newest['note']})" if newest.get("note") else "")
+
+
+def _alarms(known: Known) -> Card:
+    alerts = known.facts.get("alerts") or []
+    if not alerts:
+        return Card("Alarms", "No alarm", "nothing went past its bound so far", "good")
+    critical = any(alert["severity"] == "critical" for alert in alerts)
+    kinds = ", ".join(dict.fromkeys(str(alert["kind"]) for alert in alerts))
+    return Card("Alarms", plural(len(alerts), "alarm"), kinds, "bad" if critical else "warn")
+
+
+# --- alarms and verdict --------------------------------------------------------------------------
+
+
+def alarms(known: Known) -> Section | None:
+    """Every alarm of the night with what to do; None without one."""
+    alerts = known.facts.get("alerts") or []
+    failed = [c for c in (known.facts.get("validation") or {}).get("checks", ()) if c["blocking"] and not c["passed"]]
+    if not alerts and not failed:
+        return None
+    rows = [
+        cells(
+            Cell(alert["severity"], "bad" if alert["severity"] == "critical" else "warn"),
+            alert["message"],
+            alert["reader_state"],
+            alert["remedy"],
+            alert.get("runbook") or "",
+        )
+        for alert in alerts
+    ]
+    blocks: list[Block] = [
+        Note(f"{c['suite']}.{c['name']}: {c['observed']} (allowed: {c['bound']})", "bad") for c in failed
+    ]
+    if rows:
+        blocks.append(Table(("severity", "what broke", "readers", "what to do", "runbook"), tuple(rows)))
+    return Section("alarms", "Alarms", "What needs a person.", tuple(blocks))
+
+
+def verdict(known: Known) -> Section:
+    """The decision in words, and every rule; guarded groups that passed are in their own section."""
+    decision = known.facts.get("decision")
+    if decision is None:
+        release = known.facts.get("release")
+        why = "The judge did not run" + (f"; {release['release_id']} waits for it." if release else " for this night.")
+        return Section("verdict", "Verdict", why, (Note("No decision is kept for this night.", "warn"),))
+    rules = sorted(decision["rules"], key=lambda rule: (rule["passed"], not rule.get("leads_to")))
+    shown = [rule for rule in rules if not rule["passed"] or not rule["name"].startswith(SLICE)]
+    groups = len(rules) - len(shown)
+    table = Table(
+        ("rule", "bound", "value", "passed", "leads to", "in words"),
+        tuple(rule_row(rule) for rule in shown),
+        numbers=frozenset({1, 2}),
+    )
+    blocks: list[Block] = [Note(decision["paragraph"], _VERDICT.get(decision["verdict"], ("", "warn"))[1]), table]
+    if groups:
+        blocks.append(Note(f"{plural(groups, 'guarded group')} of users passed; each is listed under Slices."))
+    says = f"{decision['challenger']} against {decision['champion'] or 'no champion'}: {decision['verdict']}."
+    return Section("verdict", "Verdict", says, tuple(blocks))
+
+
+def rule_row(rule: dict[str, Any]) -> tuple[Cell, ...]:
+    """A rule's row: one that leads to nothing is evidence for another."""
+    leads = rule.get("leads_to")
+    tone: Tone = "good" if rule["passed"] else ("bad" if leads else "plain")
+    outcome = Cell("yes" if rule["passed"] else "no", tone)
+    return cells(
+        rule["name"].removeprefix(SLICE), rule["bound"], rule["value"], outcome, leads or "evidence only", rule["words"]
+    )

@@ -1,0 +1,29 @@
+"""From what is known of a night to its page, in the order of an on-call engineer's questions."""
+
+from __future__ import annotations
+
+from recsys_tasks.monitoring.run_report import head, models, night, quality
+from recsys_tasks.monitoring.run_report.blocks import Known, Page
+
+
+def view(known: Known) -> Page:
+    """Verdict first, then what needs a person, then the evidence."""
+    found = head.cards(known)
+    headline, tone = head.headline(found)
+    alarms = head.alarms(known)
+    parts = (
+        head.verdict,
+        quality.metrics,
+        quality.slices,
+        quality.balance,
+        models.generators,
+        models.rankers,
+        models.tower,
+        night.data,
+        night.lists,
+        night.published,
+        night.stages,
+    )
+    sections = (*([alarms] if alarms else []), *(part(known) for part in parts))
+    title = f"{known.facts.get('project', 'shop')}, night {known.facts['as_of']}"
+    return Page(title, headline, tone, found, sections, foot=str(known.facts.get("written_at") or ""))

@@ -1,0 +1,40 @@
+"""Why the heavy ranker scored as it did: SHAP values, which LightGBM computes exactly for its own trees.
+
+Lundberg et al., "From local explanations to global understanding with explainable AI for trees" (2020). A row's
+contributions and the base value sum to its raw score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+Floats = npt.NDArray[np.float64]
+
+
+def contributions(
+    models: Sequence[lgb.Booster], shares: Iterable[float], X: npt.NDArray[np.float32], threads: int
+) -> Floats:
+    """`[rows, f]`: each column's contribution to the objectives' raw scores, mixed by `shares`, without the base."""
+    mixed = np.zeros(X.shape)
+    for model, share in zip(models, shares, strict=True):
+        mixed += share * np.asarray(model.predict(X, pred_contrib=True, num_threads=threads))[:, :-1]
+    return mixed
+
+
+def strongest(names: Sequence[str], row: Floats, n: int) -> list[tuple[str, float]]:
+    """The n columns that moved one score most, `row [f]`, the strongest first; columns that moved nothing are not."""
+    order = np.argsort(-np.abs(row), kind="stable")[:n]
+    return [(names[at], float(row[at])) for at in order if row[at] != 0]
+
+
+def mean_strength(names: Sequence[str], values: Floats) -> Mapping[str, float]:
+    """Column → mean absolute contribution over rows, `values [rows, f]`, the strongest first."""
+    mean = np.abs(values).mean(axis=0) if len(values) else np.zeros(len(names))
+    return {names[at]: float(mean[at]) for at in np.argsort(-mean, kind="stable")}
