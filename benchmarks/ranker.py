@@ -29,7 +29,7 @@ from recsys_tasks.ranking.ranker import train_ranker
 from recsys_tasks.snapshot.dataset import open_snapshot
 
 ROWS, USERS, EVENTS_PER_USER = 20_000_000, 1_000_000, 20
-ROWS_A_USER = 290
+ROWS_A_USER = 285
 """Example rows that two windows make of one user of the crowd, on average."""
 MEMORY_MB, FEATURE_SECONDS = 8_000, 300
 """What is asked of the reference machine."""
