@@ -334,6 +334,15 @@ class GeneratorsConfig(Section):
     """Candidates kept a user after the union, by reciprocal-rank fusion."""
 
 
+class SearchConfig(Section):
+    """A search for better hyper-parameters of the heavy ranker; the best are kept in release.json."""
+
+    trials: NonNegativeInt = 0
+    """Settings tried, each by a training on half of the users; 0: off."""
+    seconds: PositiveFloat = 600.0
+    """No trial begins after this long, so a search that it ends early may differ from night to night."""
+
+
 class RankerConfig(Section):
     """The LightGBM rankers."""
 
@@ -363,6 +372,8 @@ class RankerConfig(Section):
     """Listwise or pointwise objective."""
     monotone: dict[str, Literal[-1, 1]] = {}
     """Column of the rankers' input → 1: scores never fall where it grows; -1: they never rise (docs/features.md)."""
+    search: SearchConfig = SearchConfig()
+    """Search for hyper-parameters, on label windows only."""
     calibration_users: Share = 0.15
     """Share of users held out of the rankers to fit the calibration."""
 

@@ -33,6 +33,7 @@ from recsys_tasks.ranking._release import held_out_ndcg, lacking, named, shares,
 from recsys_tasks.ranking._rows import Matrix, Rows
 from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.examples import Examples
+from recsys_tasks.ranking.search import searched
 from recsys_tasks.ranking.trees import Compiled, Predictor
 
 if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that no shard needs
@@ -189,6 +190,7 @@ def _train(config: Config, data: Examples) -> _Trained:
         models["light"], scores = _light_out_of_fold(config, data, part)
         keep = surviving(scores @ weights(config), data.group, data.weight, data.item, config.ranker.light_survivors)
         raw["light"], judged = scores[holds], {"light": holds, "heavy": holds & keep}
+    config, search = searched(config, data, keep, _heavy)
     models["heavy"] = tuple(_heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
     raw["heavy"] = scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
     curves = {
@@ -200,7 +202,7 @@ def _train(config: Config, data: Examples) -> _Trained:
     }
     gains = {stage: [gain_shares(model) for model in some] for stage, some in models.items()}
     facts = {"held_out_ndcg@10": held_out_ndcg(config, data, raw, judged), "importances": named(config, data, gains)}
-    return _Trained(models, curves, facts)
+    return _Trained(models, curves, facts | search)
 
 
 def _light_out_of_fold(

@@ -8,6 +8,7 @@ import pytest
 from recsys_tasks.errors import ArtifactError, ConfigError
 from recsys_tasks.metrics import calibration_error
 from recsys_tasks.ranking import ranker as module
+from recsys_tasks.ranking import search
 from recsys_tasks.ranking._groups import ndcg_at_10, runs, surviving
 from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking.examples import Examples, build_examples
@@ -132,6 +133,31 @@ def test_a_constraint_on_no_column_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="item_popularty") as refusal:
         train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
     assert refusal.value.where == "ranker.monotone" and "release.json" in refusal.value.remedy
+
+
+def test_a_search_is_recorded_and_never_worse_than_the_settings(tmp_path, monkeypatch):
+    seen = []
+    value = search._value
+
+    def spy(config, data, learn, judge, heavy):
+        seen.append((learn, judge, data))
+        return value(config, data, learn, judge, heavy)
+
+    monkeypatch.setattr(search, "_value", spy)
+    poor = {**RANKER, "learning_rate": 0.0001, "heavy_trees": 10, "search": {"trials": 6}}
+    world = World(tmp_path, ranker=poor)
+    examples = build_examples(world.snapshot, world.timeline, world.windows())
+    release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+    found = json.loads(release.file("release.json").read_text())["search"]
+    assert found["trials"] == len(seen) == 6
+    assert found["ndcg@10"] > found["ndcg@10 as set"]
+    assert (
+        f"[learning_rate: {found['best']['learning_rate']:.3g}]"[:18] in release.file("heavy.purchase.txt").read_text()
+    )
+    for learn, judge, data in seen:  # other users, a later window, and nobody whom the calibration needs
+        window = np.repeat(np.arange(3), [w["rows"] for w in data.facts["windows"]])  # newest first
+        assert set(data.part[learn]) == {FOLD_A} and set(data.part[judge]) == {FOLD_B}
+        assert set(window[judge]) == {0} and set(window[learn]) == {1, 2}
 
 
 def test_too_little_history_is_a_release_without_a_ranker(tmp_path):

@@ -63,6 +63,27 @@ def test_without_a_release_the_fused_order_is_served(world, inputs):
     np.testing.assert_allclose(lists.scores[0], [1, 1 / 2, 1 / 3])
 
 
+def test_with_the_ranker_off_a_release_says_so_and_the_fused_order_is_served(tmp_path):
+    world = World(tmp_path, ranker={**RANKER, "mode": "none"})
+    examples = build_examples(world.snapshot, world.timeline, world.windows()[:1])
+    ranker = Ranker.open(train_ranker(world.config, world.snapshot.lake, examples, lineage="abc"))
+    assert ranker.mode == "retrieval" and ranker.facts["reason"] == "ranker.mode is none"
+    inputs = world.inputs(AS_OF)
+    recommender = Recommender.of(world.snapshot, inputs, ranker)
+    assert recommender.rung == "retrieval"
+    np.testing.assert_array_equal(recommender.recommend(EVERYONE, 3).items, inputs.source.items[:, :3])
+
+
+def test_diversity_makes_lists_less_alike(world, inputs, ranker):
+    def alike(diversity):
+        rerank = world.config.rerank.model_copy(update={"diversity": diversity})
+        snapshot = replace(world.snapshot, config=world.config.model_copy(update={"rerank": rerank}))
+        shown = world.items[Recommender.of(snapshot, inputs, ranker).recommend(EVERYONE, 5).items]
+        return np.einsum("nkd,nld->n", shown, shown).mean() / 25  # mean cosine within the first five
+
+    assert alike(0.6) < alike(0.0) - 0.1
+
+
 def test_lists_do_not_depend_on_the_block_or_on_who_else_is_asked(world, inputs, ranker):
     recommender = Recommender.of(world.snapshot, inputs, ranker)
     whole = recommender.recommend(EVERYONE, 8)
