@@ -1,8 +1,9 @@
-"""RecTools' own models: `python peer_rectools.py TRAIN USERS OUT CUTOFF FORBID WINDOW_DAYS`, arguments as of peers.py.
+"""RecTools' own models: `python peer_rectools.py TRAIN USERS OUT CUTOFF FORBID WINDOW_DAYS SECONDS`, as peers.py.
 
 `rectools-two-stage`: CandidateRankingModel as its tutorial builds it, item-kNN and ALS into a LightGBM classifier by
-their ranks and scores, labels from the last WINDOW_DAYS before the cutoff. `sasrec`: SASRecModel with the sampled
-softmax that its authors' benchmark (eSASRec, RecSys 2025) found best; it needs torch and is left out without it.
+their ranks and scores, labels from the last WINDOW_DAYS before the cutoff. `sasrec`: SASRecModel with the softmax over
+the whole catalogue, its default, trained for at most SECONDS (it says how many epochs those were; on a CPU its
+sampled softmax is slower); it needs torch and is left out without it.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from rectools.models.base import ModelBase
 from rectools.models.ranking import CandidateGenerator, CandidateRankingModel, Reranker
 
 DEPTH, SEED, CANDIDATES = 100, 0, 150
-SASREC_EPOCHS, SESSION = 20, 50
+SASREC_EPOCHS, SHORT_SESSION, LONG_SESSION = 20, 20, 50
 
 
 def main() -> None:
     warnings.filterwarnings("ignore")
-    train_path, users_path, out_path, _, forbid, window_days = sys.argv[1:]
+    train_path, users_path, out_path, _, forbid, window_days, seconds = sys.argv[1:]
     events = pd.read_parquet(train_path)
     judged = pd.read_parquet(users_path).user_id
     rows = pd.DataFrame({
@@ -42,7 +43,7 @@ def main() -> None:
     })  # fmt: skip
     modes = {"without": True} if forbid == "1" else {"with": False, "without": True}
     out = []
-    for name, fitted in _systems(rows, window_days, forbid == "1"):
+    for name, fitted in _systems(rows, int(window_days), forbid == "1", int(seconds)):
         started = time.perf_counter()
         model, dataset = fitted()
         known = judged[judged.isin(dataset.user_id_map.external_ids)].to_numpy()
@@ -57,13 +58,13 @@ def main() -> None:
 
 
 def _systems(
-    rows: pd.DataFrame, window_days: str, forbid: bool
+    rows: pd.DataFrame, window_days: int, forbid: bool, seconds: int
 ) -> Iterator[tuple[str, Callable[[], tuple[ModelBase, Dataset]]]]:
-    yield "rectools-two-stage", lambda: two_stage(rows, int(window_days), forbid)
+    yield "rectools-two-stage", lambda: two_stage(rows, window_days, forbid)
     if importlib.util.find_spec("torch") is None:
         print("  peer sasrec: left out, `make peers-torch` installs what it needs", flush=True)
         return
-    yield "sasrec", lambda: sasrec(rows)
+    yield "sasrec", lambda: sasrec(rows, seconds)
 
 
 def two_stage(rows: pd.DataFrame, window_days: int, forbid: bool) -> tuple[ModelBase, Dataset]:
@@ -81,9 +82,9 @@ def two_stage(rows: pd.DataFrame, window_days: int, forbid: bool) -> tuple[Model
     return model.fit(dataset), dataset
 
 
-def sasrec(rows: pd.DataFrame) -> tuple[ModelBase, Dataset]:
+def sasrec(rows: pd.DataFrame, seconds: int) -> tuple[ModelBase, Dataset]:
     import torch
-    from pytorch_lightning import seed_everything
+    from pytorch_lightning import Trainer, seed_everything
     from rectools.models import SASRecModel
 
     torch.set_num_threads(2)
@@ -91,11 +92,23 @@ def sasrec(rows: pd.DataFrame) -> tuple[ModelBase, Dataset]:
     # One event a user and item, the newest: a basket that is bought again should not fill the session.
     rows = rows.sort_values(Columns.Datetime, kind="stable").drop_duplicates(Columns.UserItem, keep="last")
     dataset = Dataset.construct(rows)
+    # Sessions are padded to one length, and the padding is computed too: as long as nearly all histories, no longer.
+    lengths = rows.groupby(Columns.User).size().quantile(0.95)
+
+    def trainer() -> Trainer:
+        return Trainer(
+            max_epochs=SASREC_EPOCHS, max_time={"seconds": seconds}, accelerator="cpu", logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        )  # fmt: skip
+
     model = SASRecModel(
-        n_blocks=2, n_heads=2, n_factors=64, dropout_rate=0.3, session_max_len=SESSION, loss="sampled_softmax",
-        n_negatives=100, lr=0.002, batch_size=128, epochs=SASREC_EPOCHS, deterministic=True, recommend_n_threads=2,
+        n_blocks=2, n_heads=2, n_factors=64, dropout_rate=0.3, loss="softmax", lr=0.002,
+        session_max_len=int(np.clip(lengths, SHORT_SESSION, LONG_SESSION)), batch_size=128, get_trainer_func=trainer,
+        recommend_n_threads=2,
     )  # fmt: skip
-    return model.fit(dataset), dataset
+    model.fit(dataset)
+    print(f"  peer sasrec: {model.fit_trainer.current_epoch} of {SASREC_EPOCHS} epochs", flush=True)
+    return model, dataset
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ from recsys_tasks.release.registry import prepare
 
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
 
+SASREC_SECONDS = 480
+"""Training of the SASRec peer on one data set, divided among its windows."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,8 +104,8 @@ def run_peers(
         past[["user_id", "item_id", "timestamp"]].to_parquet(train)
         pd.DataFrame({"user_id": list(window.truth)}).to_parquet(users)
         arguments = [train, users, out, str(start_of(window.cutoff)), str(int(dataset.forbid_known))]
-        frames = []
-        for script, more in (("peers.py", []), ("peer_rectools.py", [str(dataset.window_days)])):
+        frames, seconds = [], SASREC_SECONDS // len(dataset.cutoffs)
+        for script, more in (("peers.py", []), ("peer_rectools.py", [str(dataset.window_days), str(seconds)])):
             subprocess.run(
                 [PEERS_PYTHON, Path(__file__).with_name(script), *arguments, *more],
                 check=True,
