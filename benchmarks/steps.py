@@ -122,7 +122,7 @@ _STEPS = (
     (candidates_module.CandidateSource, "block", "other generators"),
     (candidates_module, "fuse_block", "fusion"),
     (recommender_module, "feature_matrix", "columns"),
-    (ranker_module, "_predicted", "trees"),
+    (ranker_module, "predicted", "trees"),
     (recommender_module, "best", "light cut"),
     (recommender_module, "explained", "reasons"),
 )
