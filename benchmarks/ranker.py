@@ -132,7 +132,7 @@ def _train(folder: Path, users: int) -> None:
 
 def _config() -> Config:
     """The crowd's settings, with everyone sampled."""
-    return parse_config({**SETTINGS, "ranker": {**SETTINGS["ranker"], "max_users_per_window": 10_000_000}})  # type: ignore[dict-item]
+    return parse_config({**SETTINGS, "ranker": {**SETTINGS["ranker"], "max_users": 10_000_000}})  # type: ignore[dict-item]
 
 
 STEPS: dict[str, Callable[[Path, int], None]] = {
