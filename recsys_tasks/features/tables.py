@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -81,7 +82,37 @@ class SegmentTable:
         """As `PairTable.fill`; a user newer than the table is in segment 0."""
         known = user_keys < len(self.of_user)
         segment = np.where(known, self.of_user[np.where(known, user_keys, 0)], 0).astype(np.int32)
-        self.pairs.fill(segment, item_keys, out)
+        if self._places is None:
+            self.pairs.fill(segment, item_keys, out)
+        else:
+            _fill_placed(self._places, self.pairs.values, segment, item_keys, out)
+
+    @cached_property
+    def _places(self) -> npt.NDArray[np.int32] | None:
+        """`[segments, m]`: row of each pair's values, -1 for none; None where that would be too large to keep.
+
+        Nearly every item has a row in every segment, so a search among them would take as many steps as an item key
+        has bits, for each candidate.
+        """
+        offsets, items = self.pairs.offsets, self.pairs.items
+        width = int(items.max(initial=-1)) + 1
+        if (len(offsets) - 1) * width > MAX_PLACES:
+            return None
+        places: npt.NDArray[np.int32] = np.full((len(offsets) - 1, width), -1, np.int32)
+        places[np.repeat(np.arange(len(places)), np.diff(offsets)), items] = np.arange(len(items))
+        return places
+
+
+MAX_PLACES = 20_000_000
+"""Segments times items (80 MB)."""
+
+
+@kernel
+def _fill_placed(places: npt.NDArray[np.int32], values: Floats, segments: Keys, wanted: Keys, out: Floats) -> None:
+    for row in range(len(segments)):
+        at = places[segments[row], wanted[row]] if wanted[row] < places.shape[1] else -1
+        for column in range(out.shape[1]):
+            out[row, column] = values[at, column] if at >= 0 else np.nan
 
 
 @dataclass(frozen=True)
