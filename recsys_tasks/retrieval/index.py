@@ -29,7 +29,7 @@ from recsys_tasks.snapshot.dataset import Snapshot
 __all__ = ["ExactSearcher", "ScannSearcher", "Searcher", "build_index", "neighbour_recall", "open_index"]
 
 KIND = "index"
-BUILDS = ((1.0, 2), (2.0, 2), (4.0, 1))
+BUILDS = ((2.0, 2), (4.0, 2), (4.0, 1))
 """Trees built in turn until one reaches the floor: leaves over the root of the items, dimensions a code stands for."""
 
 

@@ -125,7 +125,7 @@ def test_small_catalogues_are_searched_exactly(snapshot: Snapshot) -> None:
 def test_the_artifact_says_what_was_measured(large: Artifact) -> None:
     facts = large.facts
     assert facts["kind"] == "scann" and not facts["below_floor"]
-    assert facts["leaves"] == 173  # sqrt(30 000)
+    assert facts["leaves"] == 346  # 2 × sqrt(30 000)
     # The reported depth, and the 250 neighbours that the tower's generator asks for.
     assert facts["depths"] == [100, 250]
     assert 0.98 <= facts["worst_recall"] <= facts["recall"] <= 1.0
@@ -157,18 +157,18 @@ def test_finer_indexes_are_built_before_exact_serves(snapshot: Snapshot) -> None
     facts = artifact.facts
     assert facts["kind"] == "exact" and facts["below_floor"] is True and facts["recall"] == 1.0
     assert facts["best_recall"] < 1.0 and "below 1.0" in facts["why"]
-    # sqrt(2 500) = 50 leaves, then twice and four times as many, the last with a code for each dimension.
-    assert list(dict.fromkeys((t["leaves"], t["block"]) for t in facts["tried"])) == [(50, 2), (100, 2), (200, 1)]
+    # Twice sqrt(2 500) = 50 leaves, then four times as many, then these with a code for each dimension.
+    assert list(dict.fromkeys((t["leaves"], t["block"]) for t in facts["tried"])) == [(100, 2), (200, 2), (200, 1)]
     assert not (artifact.path / "scann").exists()
-    # A floor between the first two builds' best serves the second.
-    best = {
-        leaves: max(t["worst_recall"] for t in facts["tried"] if t["leaves"] == leaves) for leaves in (50, 100, 200)
-    }
-    assert best[50] < best[200]
-    middle = few.model_copy(update={"recall_floor": (best[50] + best[200]) / 2})
+    # A floor that the first build misses and the last one reaches is served by a later one.
+    best = [
+        max(t["worst_recall"] for t in facts["tried"] if (t["leaves"], t["block"]) == b) for b in ((100, 2), (200, 1))
+    ]
+    assert best[0] < best[1]
+    middle = few.model_copy(update={"recall_floor": sum(best) / 2})
     between = Snapshot(snapshot.config.model_copy(update={"index": middle}), snapshot.lake, snapshot.artifact)
     rebuilt = build_index(between, _store(snapshot.lake, noise, noise[:40], "noise"), "between")
-    assert rebuilt.facts["kind"] == "scann" and rebuilt.facts["leaves"] > 50
+    assert rebuilt.facts["kind"] == "scann" and rebuilt.facts["leaves"] == 200
 
 
 def test_nobody_to_measure_by(snapshot: Snapshot) -> None:
