@@ -60,6 +60,10 @@ class Effort:
     leaves: int
     reorder: float
 
+    def reordered(self, k: int) -> int:
+        """Neighbours re-scored where k are wanted."""
+        return max(round(self.reorder * k), REORDER_AT_LEAST)
+
 
 def build_tree(vectors: Vectors, k: int, tree: Tree, threads: int) -> Any:
     """A tree of leaves with anisotropic codes (Guo et al. 2020) over `vectors [m, d]`, by inner product.
@@ -105,7 +109,7 @@ class ScannSearcher:
         return _padded(keys, near, k)
 
     def _near(self, queries: Vectors, k: int) -> tuple[Any, Any]:
-        reordered = min(max(round(self._effort.reorder * k), REORDER_AT_LEAST), len(self._keys))
+        reordered = min(self._effort.reordered(k), len(self._keys))
         if self._threads == 1:
             return self._searcher.search_batched(queries, k, reordered, self._effort.leaves)
         share = min(THREAD_ROWS, -(-len(queries) // self._threads))

@@ -18,6 +18,8 @@ LEAF_SHARES = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5)
 """Shares of a tree's leaves tried in turn."""
 REORDERS = (1.2, 1.6, 2.5, 4.0, 8.0)
 """Neighbours re-scored exactly, a wanted one, tried in turn once enough leaves are opened."""
+CODES_A_SCORE = 100
+"""Codes that are compared, one after another, in the time of scoring one item exactly, at a random place."""
 
 
 @dataclass(frozen=True)
@@ -82,27 +84,36 @@ def samples(embeddings: Embeddings, count: int, depths: Sequence[int], seed: int
 
 def tune(
     searcher: Any, tree: Tree, keys: Keys, halves: tuple[Sample, Sample], floor: float, threads: int
-) -> list[Tried]:
-    """What was tried, in order; the last one reaches the floor, or nothing did.
+) -> tuple[list[Tried], Tried | None]:
+    """All that was tried, in order, and of what reaches the floor the cheapest; None when nothing did.
 
-    Leaves are added until the most reordering reaches the floor, then reordering is cut to the least that does.
+    Leaves are added while they alone cost less than the cheapest so far; for each number of them that is enough with
+    the most reordering, the least reordering that is enough is looked for.
     """
-
-    def attempt(effort: Effort) -> Tried:
-        candidate = ScannSearcher(keys, searcher, effort, threads)
-        return Tried(tree, effort, halves[0].recalls(candidate), halves[1].recalls(candidate))
-
+    deepest = max(halves[0].truth)
     tried: list[Tried] = []
-    for opened in dict.fromkeys(max(1, round(tree.leaves * share)) for share in LEAF_SHARES):
-        tried.append(attempt(Effort(opened, REORDERS[-1])))
+    good: list[Tried] = []
+
+    def attempt(opened: int, reorder: float) -> bool:
+        effort = Effort(opened, reorder)
+        candidate = ScannSearcher(keys, searcher, effort, threads)
+        tried.append(Tried(tree, effort, halves[0].recalls(candidate), halves[1].recalls(candidate)))
         if tried[-1].worst >= floor:
-            enough = tried[-1]
-            for reorder in REORDERS[:-1]:
-                tried.append(attempt(Effort(opened, reorder)))
-                if tried[-1].worst >= floor:
-                    return tried
-            return [*tried, enough]
-    return tried
+            good.append(tried[-1])
+        return tried[-1].worst >= floor
+
+    for opened in dict.fromkeys(max(1, round(tree.leaves * share)) for share in LEAF_SHARES):
+        least = min((cost(way, len(keys), deepest) for way in good), default=np.inf)
+        if opened / tree.leaves * len(keys) >= least:
+            break
+        if attempt(opened, REORDERS[-1]):
+            any(attempt(opened, reorder) for reorder in REORDERS[:-1])  # up to the first that is enough
+    return tried, min(good, key=lambda way: cost(way, len(keys), deepest), default=None)
+
+
+def cost(way: Tried, m: int, k: int) -> float:
+    """What a query costs, in codes compared: those of the opened leaves, and the neighbours scored again."""
+    return way.effort.leaves / way.tree.leaves * m + CODES_A_SCORE * way.effort.reordered(k)
 
 
 def neighbour_recall(truth: Keys, found: Keys) -> float:

@@ -119,9 +119,10 @@ def _first_good(
     for more, block in BUILDS:
         tree = Tree(max(2, round(more * np.sqrt(m))), block)
         searcher = build_tree(embeddings.item_vectors, config.index.recall_k, tree, threads)
-        tried += tune(searcher, tree, embeddings.item_keys, halves, config.index.recall_floor, threads)
-        if tried[-1].worst >= config.index.recall_floor:
+        ways, best = tune(searcher, tree, embeddings.item_keys, halves, config.index.recall_floor, threads)
+        tried += ways
+        if best is not None:
             (folder / "scann").mkdir()
             searcher.serialize(str(folder / "scann"), relative_path=True)
-            return tried[-1], tried
+            return best, tried
     return None, tried
