@@ -14,8 +14,8 @@ from recsys_tasks.retrieval._scann import Effort, ScannSearcher, Tree
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.tower_inputs import Vectors
 
-LEAF_SHARES = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5)
-"""Shares of a tree's leaves tried in turn."""
+LEAF_SHARES = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
+"""Shares of a tree's leaves tried in turn. All of them still compare codes alone, several times as fast as vectors."""
 REORDERS = (1.2, 1.6, 2.5, 4.0, 8.0)
 """Neighbours re-scored exactly, a wanted one, tried in turn once enough leaves are opened."""
 CODES_A_SCORE = 100

@@ -14,6 +14,7 @@ from recsys_tasks.config import Environment
 from recsys_tasks.monitoring.spool import spool_of
 from recsys_tasks.pipeline.learning import tell_of_recall
 from recsys_tasks.pipeline.night import Night
+from recsys_tasks.retrieval import _tuning
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index import build_index
 from tests.worlds import make_config, make_snapshot
@@ -49,7 +50,10 @@ def noise(night: Night, items: int) -> Embeddings:
     return open_embeddings(draft.artifact)
 
 
-def test_on_call_hears_once_that_exact_search_serves(night: Night, tmp_path: Path) -> None:
+def test_on_call_hears_once_that_exact_search_serves(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_tuning, "LEAF_SHARES", (0.1, 0.5))  # all leaves would find everything among so few items
     events = pd.DataFrame({"user_id": ["u"], "item_id": ["i"], "ts": [0]})
     snapshot = make_snapshot(tmp_path / "lake", night.config, AS_OF, events)
     small = build_index(snapshot, noise(night, 1500), "small")

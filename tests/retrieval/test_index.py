@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.retrieval import _exact
+from recsys_tasks.retrieval import _exact, _tuning
 from recsys_tasks.retrieval._scann import without_tensorflow
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index import ExactSearcher, Searcher, build_index, depths, neighbour_recall, open_index
@@ -155,7 +155,8 @@ def test_items_that_users_may_not_repeat_are_searched_for_deeper() -> None:
     assert depths(make_config(generators={"two_tower": 0})) == (100,)
 
 
-def test_finer_indexes_are_built_before_exact_serves(snapshot: Snapshot) -> None:
+def test_finer_indexes_are_built_before_exact_serves(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_tuning, "LEAF_SHARES", (0.1, 0.5))  # all leaves would find everything among so few items
     few = snapshot.config.index.model_copy(update={"exact_below": 2000, "recall_floor": 1.0, "sample_users": 20})
     other = Snapshot(snapshot.config.model_copy(update={"index": few}), snapshot.lake, snapshot.artifact)
     noise = _unit(np.random.default_rng(0).normal(size=(2500, D)))  # no clusters: half the leaves miss something
