@@ -130,7 +130,7 @@ def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
         " [o.name for o in d.get_task('judge').outlets]]))"
     )
     tasks, seconds, default, outlets = _in_airflow(code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml"))
-    assert tasks == ["build_examples", "train_ranker", "judge", "anything_to_approve", "approve", "promote"]
+    assert tasks == ["build_examples", "train_ranker", "judge", "anything_to_approve", "report", "approve", "promote"]
     assert (seconds, default, outlets) == (3 * 3600, ["Reject"], ["release"])
 
 
