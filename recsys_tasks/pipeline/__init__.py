@@ -127,7 +127,7 @@ def _publish(night: Night, name: str, shard: int | None) -> Outcome:
     if name == "publish":
         return publishing.publish_lists(night)
     raise ConfigError(
-        expected=f"promote or one of {', '.join(STAGES)}, with a shard for precompute_shard",
+        expected=f"promote or one of {', '.join(dict.fromkeys(STAGES))}, with a shard for precompute_shard",
         found=f"{name!r}, shard {shard}",
         where="run_stage",
         remedy="correct the task's arguments",
