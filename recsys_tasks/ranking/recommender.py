@@ -17,7 +17,7 @@ import pandas as pd
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import AfterDays, Config
 from recsys_tasks.ids import Keys
-from recsys_tasks.kernels import in_order
+from recsys_tasks.kernels import in_order, keep_freed_memory
 from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking._diversity import Likeness
 from recsys_tasks.ranking._order import best
@@ -91,6 +91,7 @@ class Recommender:
     @classmethod
     def of(cls, snapshot: Snapshot, inputs: RankingInputs, ranker: Ranker | None, best: Rung = "heavy") -> Self:
         """The same from opened parts."""
+        keep_freed_memory()
         offered = {"heavy": ranker is not None and ranker.has_heavy, "light": ranker is not None and ranker.has_light}
         rungs: tuple[Rung, ...] = ("heavy", "light", "retrieval")
         rung = next(r for r in rungs[rungs.index(best) :] if offered.get(r, True))
