@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
 from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sorted, rising
 
+Places = npt.NDArray[np.integer[Any]]
 _HALF = np.uint64(32)
 _SIGN = np.uint32(0x8000_0000)
 
@@ -35,6 +39,16 @@ def scores_in(cells: Cells) -> Floats:
     """The score that each cell stands for: the inverse of `rising`."""
     code = ~(cells >> _HALF).astype(np.uint32)
     return np.where(code & _SIGN, code & ~_SIGN, ~code).astype(np.uint32).view(np.float32)
+
+
+@kernel
+def named(rows: Places, scores: Floats, known: Keys, keys: Keys, near: Floats) -> None:
+    """Keys `known[rows]` and scores of what was found; -1 and -inf where a score is no number, and behind all."""
+    for row in range(len(keys)):
+        for at in range(keys.shape[1]):
+            keys[row, at], near[row, at] = -1, -np.inf
+            if at < scores.shape[1] and np.isfinite(scores[row, at]):
+                keys[row, at], near[row, at] = known[rows[row, at]], scores[row, at]
 
 
 @kernel

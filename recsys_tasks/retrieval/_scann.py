@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recsys_tasks.ids import Keys
-from recsys_tasks.retrieval._nearest import ties_by_key
+from recsys_tasks.retrieval._nearest import named, ties_by_key
 from recsys_tasks.retrieval.tower_inputs import Vectors
 
 REORDER_AT_LEAST = 300
@@ -97,16 +97,15 @@ class ScannSearcher:
 
     def search(self, vectors: Vectors, k: int) -> tuple[Keys, Vectors]:
         """See `index.Searcher`."""
+        keys, near = np.empty((len(vectors), k), np.int32), np.empty((len(vectors), k), np.float32)
         kept = min(k, len(self._keys))
-        if not len(vectors) or not kept:
-            return _padded(np.zeros((len(vectors), 0), np.int32), np.zeros((len(vectors), 0), np.float32), k)
-        rows, scores = self._near(np.ascontiguousarray(vectors, np.float32), kept)
-        # ScaNN marks places it could not fill with NaN.
-        found = np.isfinite(scores)
-        keys = np.where(found, self._keys[np.where(found, rows, 0)], -1).astype(np.int32)
-        near = np.where(found, scores, -np.inf).astype(np.float32)
+        if len(vectors) and kept:
+            rows, scores = self._near(np.ascontiguousarray(vectors, np.float32), kept)
+        else:
+            rows, scores = np.zeros((len(vectors), 0), np.int32), np.zeros((len(vectors), 0), np.float32)
+        named(rows, scores, self._keys, keys, near)
         ties_by_key(keys, near)
-        return _padded(keys, near, k)
+        return keys, near
 
     def _near(self, queries: Vectors, k: int) -> tuple[Any, Any]:
         reordered = min(self._effort.reordered(k), len(self._keys))
@@ -114,8 +113,3 @@ class ScannSearcher:
             return self._searcher.search_batched(queries, k, reordered, self._effort.leaves)
         share = min(THREAD_ROWS, -(-len(queries) // self._threads))
         return self._searcher.search_batched_parallel(queries, k, reordered, self._effort.leaves, share)
-
-
-def _padded(keys: Keys, scores: Vectors, k: int) -> tuple[Keys, Vectors]:
-    room = ((0, 0), (0, k - keys.shape[1]))
-    return np.pad(keys, room, constant_values=-1), np.pad(scores, room, constant_values=-np.inf)
