@@ -102,14 +102,12 @@ def _predict(
     out: Floats,
 ) -> None:
     block = np.zeros((len(features), BLOCK_ROWS), np.float32)
+    near = np.empty((BLOCK_ROWS, rows.shape[1]), np.float32)
     bits = np.empty(BLOCK_ROWS, np.uint32)
     sums = np.empty(BLOCK_ROWS, np.float64)
     for start in range(0, len(rows), BLOCK_ROWS):
         here = min(BLOCK_ROWS, len(rows) - start)
-        for r in range(here):
-            for column in range(len(features)):
-                x = rows[start + r, features[column]]
-                block[column, r] = unknown[column] if np.isnan(x) else x
+        _turn(rows[start : start + here], features, unknown, near, block)
         sums[:] = 0
         for t in range(len(tree_nodes) - 1):
             bits[:] = ALL
@@ -125,3 +123,16 @@ def _predict(
             for r in range(BLOCK_ROWS):
                 sums[r] += row[bits[r]]
         out[start : start + here] = sums[:here]
+
+
+@kernel
+def _turn(rows: Matrix, features: npt.NDArray[np.int32], unknown: Matrix, near: Matrix, block: Matrix) -> None:
+    """Some rows as columns of the model. They are copied first, to `near`: memory is read fastest from end to end."""
+    for r in range(len(rows)):
+        for f in range(rows.shape[1]):
+            near[r, f] = rows[r, f]
+    for column in range(len(features)):
+        feature, otherwise, values = features[column], unknown[column], block[column]
+        for r in range(len(rows)):
+            x = near[r, feature]
+            values[r] = otherwise if np.isnan(x) else x
