@@ -45,19 +45,17 @@ def copied(known: Floats, rows: Longs, runs: Longs, out: Floats) -> None:
 def lists(row: Longs, column: Longs, ranks: Ranks, scores: Floats, absent: int, out: Floats) -> None:
     """Each generator's rank and standardised score, how many named the item, and its fused rank."""
     width = ranks.shape[2]
+    most, unnamed = np.float32(absent - 1), np.float32(absent)
     for r in range(len(row)):
-        named = 0
-        for g in range(width):
-            rank = ranks[row[r], column[r], g]
-            if rank < 0:
-                out[r, g] = absent
-                out[r, width + g] = np.nan
-            else:
-                named += 1
-                out[r, g] = min(rank, absent - 1)
-                out[r, width + g] = scores[row[r], column[r], g]
+        u, c, named = row[r], column[r], 0
+        for g in range(width):  # without branches: who named what cannot be foretold
+            rank, score = np.float32(ranks[u, c, g]), scores[u, c, g]
+            there = rank >= 0
+            named += there
+            out[r, g] = min(rank, most) if there else unnamed
+            out[r, width + g] = score if there else np.float32(np.nan)
         out[r, 2 * width] = named
-        out[r, 2 * width + 1] = column[r]
+        out[r, 2 * width + 1] = c
 
 
 @kernel
