@@ -15,6 +15,8 @@ from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, rising
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
+_LINE = 16
+"""float32 numbers in a line of the processor's cache."""
 Ranks = npt.NDArray[np.int16]
 Places = npt.NDArray[np.int32]
 
@@ -118,15 +120,42 @@ def pick(row: Longs, column: Longs, first: Floats, second: Floats, out: Floats) 
 def to_history(row: Longs, items: Keys, history: Keys, place: Places, vectors: Floats, out: Floats) -> None:
     """Dot with the last item of `history [n, L]` (newest first, -1 pads), largest and mean dot over it."""
     past = np.empty((history.shape[1], vectors.shape[1]), np.float32)
-    kept = np.empty(history.shape[1], np.int32)
-    at, known, last = -1, 0, False
-    for r in range(len(row)):
-        if row[r] != at:
-            at = row[r]
-            known = read_history(history[at], place, vectors, past, kept)
-            last = known > 0 and kept[0] == history[at, 0]
+    kept, seen = np.empty(history.shape[1], np.int32), np.empty(1, np.float32)
+    start = 0
+    while start < len(row):
+        user, stop = row[start], start
+        while stop < len(row) and row[stop] == user:
+            stop += 1
+        known = read_history(history[user], place, vectors, past, kept)
+        if known == 0:
+            out[start:stop] = np.nan
+        else:
+            seen[0] = touched(items[start:stop], place, vectors)
+            last = kept[0] == history[user, 0]
+            _to_past(items[start:stop], place, vectors, past[:known], last, out[start:stop])
+        start = stop
+
+
+@kernel
+def touched(items: Keys, place: Places, vectors: Floats) -> np.float32:
+    """Read something of every line of memory of the items' vectors: many are fetched at once where nothing else is done.
+
+    What is returned is of no use but to whoever would leave the reading out.
+    """
+    total = np.float32(0.0)
+    for r in range(len(items)):
+        at = max(place[items[r]], 0)
+        for d in range(0, vectors.shape[1], _LINE):
+            total += vectors[at, d]
+    return total
+
+
+@kernel
+def _to_past(items: Keys, place: Places, vectors: Floats, past: Floats, last: bool, out: Floats) -> None:
+    known = len(past)
+    for r in range(len(items)):
         mine = place[items[r]]
-        if mine < 0 or known == 0:
+        if mine < 0:
             out[r, 0] = out[r, 1] = out[r, 2] = np.nan
             continue
         most, total, first = np.float32(-np.inf), np.float32(0.0), np.float32(0.0)
