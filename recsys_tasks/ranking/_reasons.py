@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import dot, kernel
-from recsys_tasks.ranking._columns import read_history
+from recsys_tasks.ranking._columns import read_history, touched
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.schema import REASONS, SOURCES
 
@@ -66,9 +66,10 @@ def _explain(
     length, depth = history.shape[1], vectors.shape[1]
     past, kept = np.empty((length, depth), np.float32), np.empty(length, np.int32)
     owner = np.full(len(place), -1, np.int64)  # the user whose history holds the item
+    because, seen = np.empty(items.shape[1], np.int32), np.empty(1, np.float32)
     for u in range(len(items)):
         _mark(history[u], u, owner)
-        known = -1  # the history's vectors are read for the first item that needs them
+        count = 0
         for k in range(items.shape[1]):
             item = items[u, k]
             if item < 0:
@@ -82,14 +83,26 @@ def _explain(
             elif (sources[u, k] >> _OWN) & 1 == 1 or owner[item] == u:
                 code = _AGAIN
             elif code == _BECAUSE:
-                if known < 0:
-                    known = read_history(history[u], place, vectors, past, kept)
-                mine = place[item]
-                if mine >= 0 and known > 0:
-                    anchors[u, k] = kept[_nearest(vectors, mine, past, known)]
-                else:
-                    code = _FOR_YOU
+                because[count] = k
+                count += 1
             codes[u, k] = code
+        if count > 0:
+            known = read_history(history[u], place, vectors, past, kept)
+            seen[0] = touched(items[u][because[:count]], place, vectors)
+            _anchor(items[u], because[:count], place, vectors, past[:known], kept, codes[u], anchors[u])
+
+
+@kernel
+def _anchor(
+    items: Keys, because: Words, place: Words, vectors: Floats, past: Floats, kept: Words, codes: Codes, anchors: Words
+) -> None:
+    """The nearest history item of each item that is there because of one; `for_you` where there is none."""
+    for k in because:
+        mine = place[items[k]]
+        if mine >= 0 and len(past) > 0:
+            anchors[k] = kept[_nearest(vectors, mine, past, len(past))]
+        else:
+            codes[k] = _FOR_YOU
 
 
 @kernel
