@@ -17,6 +17,8 @@ from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sort
 
 Flags = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int32]
+_LINE = 16
+"""Numbers of four bytes in a line of the processor's cache."""
 Places = npt.NDArray[np.signedinteger[Any]]
 
 
@@ -69,9 +71,10 @@ def covisited(
 
     `sums [n_items]`: all 0; `cells [n, w]` come empty.
     """
-    widest = 0
+    widest, seen = 0, np.empty(1, np.float32)
     for row in range(len(offsets) - 1):
         start, stop, count = offsets[row], offsets[row + 1], 0
+        seen[0] = _touched(own[start : min(stop, start + newest)], neighbours, strengths)
         for at in range(start, min(stop, start + newest)):
             weight = decay[min(steps[at], len(decay) - 1)]
             count = _add(neighbours[own[at]], strengths[own[at]], weight, sums, touched, count)
@@ -87,6 +90,16 @@ def covisited(
                 sums[item] = 0
         widest = max(widest, kept)
     return widest
+
+
+@kernel
+def _touched(items: Keys, neighbours: Keys, strengths: Floats) -> np.float32:
+    """Read something of every line of memory of the items' rows: many are fetched at once where nothing else is done."""
+    total = np.float32(0.0)
+    for item in items:
+        for column in range(0, neighbours.shape[1], _LINE):
+            total += np.float32(neighbours[item, column]) + strengths[item, column]
+    return total
 
 
 @kernel
