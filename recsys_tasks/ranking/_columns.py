@@ -26,8 +26,9 @@ def by_key(table: Floats, keys: Keys, out: Floats) -> None:
     """`table[keys]`; NaN for keys that are newer than the table."""
     for r in range(len(keys)):
         if keys[r] < len(table):
-            for f in range(out.shape[1]):
-                out[r, f] = table[keys[r], f]
+            known, values = table[keys[r]], out[r]
+            for f in range(len(values)):
+                values[f] = known[f]
         else:
             for f in range(out.shape[1]):
                 out[r, f] = np.nan
