@@ -139,9 +139,9 @@ def to_history(row: Longs, items: Keys, history: Keys, place: Places, vectors: F
 
 @kernel
 def touched(items: Keys, place: Places, vectors: Floats) -> np.float32:
-    """Read something of every line of memory of the items' vectors: many are fetched at once where nothing else is done.
+    """Read something of every line of memory of the items' vectors: many come at once where nothing else is done.
 
-    What is returned is of no use but to whoever would leave the reading out.
+    What is returned only keeps the reading from being left out.
     """
     total = np.float32(0.0)
     for r in range(len(items)):

@@ -88,7 +88,8 @@ def _explain(
             codes[u, k] = code
         if count > 0:
             known = read_history(history[u], place, vectors, past, kept)
-            seen[0] = touched(items[u][because[:count]], place, vectors)
+            if known > 0:
+                seen[0] = touched(items[u][because[:count]], place, vectors)
             _anchor(items[u], because[:count], place, vectors, past[:known], kept, codes[u], anchors[u])
 
 

@@ -94,7 +94,10 @@ def covisited(
 
 @kernel
 def _touched(items: Keys, neighbours: Keys, strengths: Floats) -> np.float32:
-    """Read something of every line of memory of the items' rows: many are fetched at once where nothing else is done."""
+    """Read something of every line of memory of the items' rows: many come at once where nothing else is done.
+
+    What is returned only keeps the reading from being left out.
+    """
     total = np.float32(0.0)
     for item in items:
         for column in range(0, neighbours.shape[1], _LINE):
