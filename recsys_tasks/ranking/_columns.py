@@ -54,7 +54,7 @@ def lists(row: Longs, column: Longs, ranks: Ranks, scores: Floats, absent: int, 
         for g in range(width):  # without branches: who named what cannot be foretold
             rank, score = np.float32(ranks[u, c, g]), scores[u, c, g]
             there = rank >= 0
-            named += there
+            named += 1 if there else 0
             out[r, g] = min(rank, most) if there else unnamed
             out[r, width + g] = score if there else np.float32(np.nan)
         out[r, 2 * width] = named
