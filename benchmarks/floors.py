@@ -20,6 +20,7 @@ from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.ranker import Ranker
 from recsys_tasks.ranking.trees import Compiled, Predictor
 from recsys_tasks.retrieval.candidates import Candidates
+from recsys_tasks.schema import SOURCES
 
 CONFIG = parse_config(SETTINGS)
 
@@ -33,7 +34,7 @@ def floors_of(inputs: RankingInputs, ranker: Ranker, users: np.ndarray) -> dict[
         "columns": _columns_alone(inputs, ranker, users, candidates, survivors),
         "trees": _trees_alone(ranker, len(users), candidates.items.shape[1], survivors),
         "light cut": _sort_alone((len(users), candidates.items.shape[1]), np.float32),
-        "reasons": _reasons_alone(inputs, users, candidates.items),
+        "reasons": _reasons_alone(inputs, users, candidates),
         "rules and the rest": _rules_alone(len(users), survivors),
         "rows": _bytes_alone(len(users)),
     }
@@ -207,16 +208,20 @@ def _compare(
                 sums[r] += row[bits[r] & 31]
 
 
-def _reasons_alone(inputs: RankingInputs, users: np.ndarray, items: np.ndarray) -> Callable[[], object]:
-    """Comparing each shown item with the history, and the products that find the nearest of it."""
+def _reasons_alone(inputs: RankingInputs, users: np.ndarray, candidates: Candidates) -> Callable[[], object]:
+    """Comparing each shown item with the history, and the products that find the nearest of it, for those items that
+    co-visitation put highest: no other needs one."""
     newest = inputs.source.newest_items(users)
-    shown = np.maximum(items[:, : CONFIG.serving.k + CONFIG.serving.spares], 0)
+    width = CONFIG.serving.k + CONFIG.serving.spares
+    shown, ranks = np.maximum(candidates.items[:, :width], 0), candidates.ranks[:, :width]
+    strongest = np.where(ranks >= 0, ranks, np.iinfo(np.int16).max).argmin(axis=2)
+    because = shown[:, : round((strongest == SOURCES.index("covisitation")).sum(axis=1).mean())]
     own, vectors = np.zeros(shown.shape, bool), np.asarray(inputs.embeddings.item_vectors)
     known = int(np.median((newest >= 0).sum(axis=1)))
 
     def work() -> object:
         past = vectors.take(np.maximum(newest[:, :known], 0), axis=0)
-        return _among(shown, newest, own), np.matmul(vectors.take(shown, axis=0), past.transpose(0, 2, 1)).argmax(2)
+        return _among(shown, newest, own), np.matmul(vectors.take(because, axis=0), past.transpose(0, 2, 1)).argmax(2)
 
     return work
 
