@@ -38,10 +38,11 @@ def by_key(table: Floats, keys: Keys, out: Floats) -> None:
 def copied(known: Floats, rows: Longs, runs: Longs, out: Floats) -> None:
     """`known[rows]`: of each run (from, to, width), columns [from, from + width) as columns [to, to + width)."""
     for r in range(len(rows)):
-        source = rows[r]
+        source, target = known[rows[r]], out[r]
         for at in range(len(runs)):
-            for c in range(runs[at, 2]):
-                out[r, runs[at, 1] + c] = known[source, runs[at, 0] + c]
+            first, to, width = runs[at]
+            for c in range(width):
+                target[to + c] = source[first + c]
 
 
 @kernel
