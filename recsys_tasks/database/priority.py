@@ -9,7 +9,8 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -40,6 +41,16 @@ def background_transaction(engine: Engine) -> Iterator[Connection]:
         finally:
             if lowered and not connection.closed:
                 connection.invalidate()  # only a privileged process could raise it again
+
+
+def lower_session(process: int) -> None:
+    """Let all processes of a session of this machine yield to other sessions, the database server's among them.
+
+    Where the system groups processes by session (sched_autogroup, Linux), niceness orders them within one session only,
+    and this alone orders the sessions. Elsewhere it does nothing. https://man7.org/linux/man-pages/man7/sched.7.html
+    """
+    with suppress(OSError):
+        Path(f"/proc/{process}/autogroup").write_text(str(NICENESS))
 
 
 def _lower(connection: Connection) -> bool:
