@@ -39,14 +39,20 @@ SELECT count(*) AS rows,
                         OR ({", ".join(f"coalesce(array_lower(l.{a}, 1), 1)" for a in _ARRAYS)}) <>
                            ({", ".join("1" for _ in _ARRAYS)})) AS ragged,
        count(*) FILTER (WHERE l.rung NOT BETWEEN 0 AND :last_rung) AS wrong_rung,
+       count(*) FILTER (WHERE recsys.distinct_entries(l.items) < cardinality(l.items)) AS twice,
        count(*) FILTER (WHERE {_SCORES} IS NOT TRUE) AS lists_with_wrong_scores,
        count(*) FILTER (WHERE {_PROPENSITIES} IS NOT TRUE) AS lists_with_wrong_propensities,
        count(*) FILTER (WHERE {_CODES} IS NOT TRUE) AS lists_with_wrong_codes
 FROM {{rows}} AS l
 """
 
-# Only where the loads' own counts do not hold: it costs as much as all other questions of the scan, twice.
-_TWICE = "SELECT count(*) FROM {rows} AS l WHERE recsys.distinct_entries(l.items) < cardinality(l.items)"
+# The same of rows that are as loaded: the loads asked it of the arrays that they sent, and found no fault.
+_AS_LOADED = """
+SELECT coalesce(sum(s.rows), 0)::bigint AS rows, 0 AS wrong_length, 0 AS ragged, 0 AS wrong_rung, 0 AS twice,
+       0 AS lists_with_wrong_scores, 0 AS lists_with_wrong_propensities, 0 AS lists_with_wrong_codes
+FROM recsys.shard_loads AS s
+WHERE s.publication_id = :publication
+"""
 
 # By itself: what a join or a sort cannot keep in memory goes to disk, here keys and not whole lists.
 _USERS = """
@@ -126,30 +132,19 @@ def run_checks(connection: Connection, publication: Publication, limits: CheckLi
     # What is checked is what is sealed: until this transaction ends no row comes in, by whatever way.
     connection.execute(sa.text(f"LOCK TABLE {quoted('recsys', publication.partition)} IN SHARE MODE"))
     codes = {"last_reason": len(schema.REASONS) - 1, "last_set": 2 ** len(schema.SOURCES) - 1}
-    row = _ask(connection, publication, _ROWS, last_rung=len(schema.RUNGS) - 1, **codes)
+    # Entries are counted and looked at while they are loaded; a row that is not as loaded, and SQL does both.
+    as_loaded = connection.scalar(sa.text("SELECT recsys.is_as_loaded(:id)"), {"id": publication.id})
+    rows, count = (_AS_LOADED, "add_up_entries") if as_loaded else (_ROWS, "count_entries")
+    row = _ask(connection, publication, rows, last_rung=len(schema.RUNGS) - 1, **codes)
     users = _ask(connection, publication, _USERS)
-    twice = _count_entries(connection, publication)
+    connection.execute(sa.text(f"SELECT recsys.{count}(:id)"), {"id": publication.id})
     at_fault = row.lists_with_wrong_scores + row.lists_with_wrong_propensities + row.lists_with_wrong_codes
     wrong = _ask(connection, publication, _WRONG, **codes) if at_fault else None
     return [
-        *_row_checks(row, users, twice, publication, current),
+        *_row_checks(row, users, publication, current),
         *_entry_checks(connection, publication, limits, current, wrong),
         *_list_checks(connection, publication, limits, current),
     ]
-
-
-def _count_entries(connection: Connection, publication: Publication) -> int:
-    """Count the entries by item; returns how many lists name an item twice.
-
-    The loads counted both. That holds while the rows are theirs: any other row or any loss, and SQL counts anew.
-    """
-    values = {"id": publication.id}
-    repeated = connection.scalar(sa.text("SELECT recsys.repeated_as_loaded(:id)"), values)
-    if repeated is not None:
-        connection.execute(sa.text("SELECT recsys.add_up_entries(:id)"), values)
-        return int(repeated)
-    connection.execute(sa.text("SELECT recsys.count_entries(:id)"), values)
-    return int(_ask(connection, publication, _TWICE)[0])
 
 
 def _ask(connection: Connection, publication: Publication, question: str, **values: object) -> Any:
@@ -164,9 +159,7 @@ def _none(name: str, found: int, detail: str, block: bool = True) -> CheckResult
     return CheckResult(name, found == 0, "block" if block else "warn", float(found), 0.0, detail)
 
 
-def _row_checks(
-    row: Any, users: Any, twice: int, publication: Publication, current: Publication | None
-) -> Iterator[CheckResult]:
+def _row_checks(row: Any, users: Any, publication: Publication, current: Publication | None) -> Iterator[CheckResult]:
     expected = publication.expected_rows
     complete = row.rows == expected and expected > 0
     yield CheckResult("rows", complete, "block", row.rows, expected, "one row for each active user, at least one")
@@ -175,7 +168,7 @@ def _row_checks(
     yield _none("list_length", row.wrong_length, "lists above k + spares, or below k without a short_reason")
     yield _none("parallel_arrays", row.ragged, "lists whose arrays differ in length")
     yield _none("rungs", row.wrong_rung, "rows with an unknown rung")
-    yield _none("repeated_items", twice, "lists that name an item twice")
+    yield _none("repeated_items", row.twice, "lists that name an item twice")
     before = (current.rows or 0) if current is not None else 0
     ratio = row.rows / before if before else 1.0
     yield CheckResult(

@@ -46,7 +46,7 @@ def load_lists(
     """
     values = {"id": publication.id, "shard": shard}
     parts: Iterable[pa.Table | pa.RecordBatch] = (lists,) if isinstance(lists, pa.Table) else lists
-    evidence = Evidence(publication.k)
+    evidence = Evidence(publication.k, publication.spares)
     with background_transaction(engine) as connection:
         _lock(connection, publication, shard)
         if not _is_building(connection, publication):
@@ -71,9 +71,8 @@ def _forget(connection: Connection, publication: Publication, values: dict[str, 
 
 def _note(connection: Connection, values: dict[str, int], evidence: Evidence, fixed: dict[str, pa.Scalar]) -> None:
     """That the shard is here, and what its lists hold."""
-    counted = {"repeated": evidence.repeated_lists if evidence.known else None}
-    connection.execute(_NOTE_SHARD, {**values, **counted})
-    if evidence.known:
+    connection.execute(_NOTE_SHARD, {**values, "clean": evidence.clean})
+    if evidence.clean:
         copy_batches(connection, "shard_entries", _with([evidence.by_item()], fixed))
 
 
@@ -95,8 +94,8 @@ def _settle(engine: Engine, publication: Publication, first_page: int) -> None:
 _FORGET_SHARD = sa.text("DELETE FROM recsys.shard_loads WHERE publication_id = :id AND shard = :shard")
 _FORGET_ENTRIES = sa.text("DELETE FROM recsys.shard_entries WHERE publication_id = :id AND shard = :shard")
 _NOTE_SHARD = sa.text("""
-INSERT INTO recsys.shard_loads (publication_id, shard, rows, repeated_lists, loaded_by)
-VALUES (:id, :shard, :rows, :repeated, pg_current_xact_id()::xid)
+INSERT INTO recsys.shard_loads (publication_id, shard, rows, clean, loaded_by)
+VALUES (:id, :shard, :rows, :clean, pg_current_xact_id()::xid)
 """)
 
 

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -15,7 +14,7 @@ from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.evidence import LARGEST_KEY, Evidence
 from recsys_tasks.serving.load import load_lists
 from recsys_tasks.serving.publish import finish, read_checks
-from tests.serving.nights import LIMITS, PLAIN, night, stock, table
+from tests.serving.nights import LIMITS, PLAIN, SPARES, K, night, stock, table
 from tests.serving.test_checks import FAULTS
 
 # Lists of PLAIN, k = 3: item 3 is in three lists, of which the spare of user 0's is none, and begins user 3's.
@@ -32,14 +31,14 @@ def exposure(engine: Engine, publication: int) -> dict[int, tuple[int, int]]:
     return {key: (lists, firsts) for _, key, lists, firsts in rows}
 
 
-def as_loaded(engine: Engine, publication: int) -> int | None:
-    return asked(engine, "SELECT recsys.repeated_as_loaded(:id)", id=publication)[0][0]
+def as_loaded(engine: Engine, publication: int) -> bool:
+    return asked(engine, "SELECT recsys.is_as_loaded(:id)", id=publication)[0][0]
 
 
 def test_counts_by_hand_and_as_sql_counts_them(writer: Engine) -> None:
     stock(writer)
     publication = night(writer, 0, until=3)
-    assert as_loaded(writer, publication.id) == 0
+    assert as_loaded(writer, publication.id)
     for function in ("add_up_entries", "count_entries"):
         asked(writer, f"SELECT recsys.{function}(:id)", id=publication.id)
         assert exposure(writer, publication.id) == COUNTS, function
@@ -62,7 +61,7 @@ def test_any_row_that_is_not_of_a_load_is_counted_anew(writer: Engine, change: s
     stock(writer)
     publication = night(writer, 0, until=3)
     asked(writer, change.format(id=publication.id) + " RETURNING 1")
-    assert as_loaded(writer, publication.id) is None
+    assert not as_loaded(writer, publication.id)
 
 
 def test_a_list_changed_after_its_load_is_found_out(writer: Engine) -> None:
@@ -82,16 +81,23 @@ def test_a_shard_loaded_again_is_counted_once(writer: Engine) -> None:
     stock(writer)
     publication = night(writer, 0, until=1, rows=table(PLAIN))
     load_lists(writer, publication, table({0: [7, 7, 7]}), 0)
-    assert as_loaded(writer, publication.id) == 1
+    assert not as_loaded(writer, publication.id)
     load_lists(writer, publication, table(PLAIN), 0)
-    assert as_loaded(writer, publication.id) == 0
+    assert as_loaded(writer, publication.id)
     finish(writer, publication, LIMITS)
     assert exposure(writer, publication.id) == {**COUNTS, 7: (0, 0)}
 
 
+IN_A_LIST = ("list_length", "repeated_items", "scores", "propensities", "codes", "rungs", "parallel_arrays")
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_counting_anew_finds_the_same_faults(writer: Engine, fault: str) -> None:
+def test_the_loads_see_every_fault_of_a_list_and_sql_finds_the_same(writer: Engine, fault: str) -> None:
     rows, of, expected = FAULTS[fault]
+    evidence = Evidence(K, SPARES)
+    for _ in evidence.watch(rows.to_batches()):
+        pass
+    assert evidence.clean == (not set(expected) & set(IN_A_LIST))
     stock(writer)
     publication = night(writer, 0, rows=rows, until=1, **of)
     load_lists(writer, publication, rows, 0)
@@ -101,39 +107,25 @@ def test_counting_anew_finds_the_same_faults(writer: Engine, fault: str) -> None
     assert [check.name for check in read_checks(writer, publication.id) if check.blocks] == expected
 
 
-def batches(*parts: list[list[int | None] | None]) -> list[pa.RecordBatch]:
-    return [pa.record_batch({"items": pa.array(part, pa.list_(pa.int32()))}) for part in parts]
-
-
-def test_lists_of_any_length_in_any_batches() -> None:
-    evidence = Evidence(k=2)
-    sent = batches([[5, 1, 1], []], [[1, 5]], [[9], [0, 0]])
+@pytest.mark.parametrize("key", [-1, LARGEST_KEY, None])
+def test_a_key_that_cannot_be_counted_is_left_to_sql(key: int | None) -> None:
+    evidence = Evidence(K, SPARES)
+    sent = table({0: [1, 2, 3]}, items=[[1, 2, key]]).to_batches()
     assert list(evidence.watch(sent)) == sent
-    # [5 1|1] [] [1 5] [9] [0 0]: the spare repeats item 1, the last list item 0.
-    assert evidence.known and evidence.repeated_lists == 2
-    assert evidence.by_item().to_pydict() == {
-        "item_key": [0, 1, 5, 9],
-        "lists": [2, 2, 2, 1],
-        "first_places": [1, 1, 1, 1],
-    }
+    assert not evidence.clean
 
 
-@pytest.mark.parametrize("odd", [[-1], [LARGEST_KEY], [None], None])
-def test_what_cannot_be_counted_is_left_to_sql(odd: list[int | None] | None) -> None:
-    evidence = Evidence(k=2)
-    assert len(list(evidence.watch(batches([[1, 2]], [odd], [[3]])))) == 3
-    assert not evidence.known
-
-
-def test_random_lists_against_plain_counting() -> None:
+def test_random_lists_in_any_batches_against_plain_counting() -> None:
     random = np.random.default_rng(0)
-    lists = [random.integers(0, 40, random.integers(0, 12)).tolist() for _ in range(300)]
-    evidence = Evidence(k=5)
-    for _ in evidence.watch(batches(lists[:1], lists[1:120], lists[120:])):
+    lists = {n: random.permutation(40)[: random.integers(0, 5)].tolist() for n in range(300)}
+    rows = table(lists)
+    evidence = Evidence(K, SPARES)
+    for _ in evidence.watch(rows.to_batches(max_chunksize=70)):
         pass
     counted = {row["item_key"]: (row["lists"], row["first_places"]) for row in evidence.by_item().to_pylist()}
-    named = {item for entries in lists for item in entries}
+    named = {item for entries in lists.values() for item in entries}
+    assert evidence.clean
     assert counted == {
-        item: (sum(e[:5].count(item) for e in lists), sum(e[:1] == [item] for e in lists)) for item in named
+        item: (sum(item in e[:K] for e in lists.values()), sum(e[:1] == [item] for e in lists.values()))
+        for item in named
     }
-    assert evidence.repeated_lists == sum(len(set(entries)) < len(entries) for entries in lists)

@@ -1,5 +1,5 @@
 -- What a load counted of the lists that it sent, and the transaction that it was: every row carries that number too.
-ALTER TABLE recsys.shard_loads ADD COLUMN repeated_lists bigint, ADD COLUMN loaded_by xid;
+ALTER TABLE recsys.shard_loads ADD COLUMN clean boolean, ADD COLUMN loaded_by xid;
 
 CREATE TABLE recsys.shard_entries (
   publication_id bigint   NOT NULL,
@@ -11,28 +11,24 @@ CREATE TABLE recsys.shard_entries (
 CREATE INDEX shard_entries_publication ON recsys.shard_entries (publication_id, shard);
 GRANT SELECT, INSERT, DELETE ON recsys.shard_entries TO recsys_writer;
 
--- Lists that name an item twice, if every row is one that a load counted and none of those is missing; else NULL. A row
--- that came, went or changed by another way has another transaction's number, or is not there to be counted.
-CREATE FUNCTION recsys.repeated_as_loaded(publication bigint) RETURNS bigint
+-- Whether every row is one that a load sent, none of those is missing, and no load found a fault. A row that came, went
+-- or changed by another way has another transaction's number, or is not there to be counted.
+CREATE FUNCTION recsys.is_as_loaded(publication bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   same boolean;
 BEGIN
-  EXECUTE format('SELECT bool_and(l.rows IS NOT DISTINCT FROM s.rows) FROM '
+  EXECUTE format('SELECT bool_and(coalesce(s.clean, false) AND l.rows IS NOT DISTINCT FROM s.rows) FROM '
                  '(SELECT x.shard, x.xmin::text AS loaded_by, count(*) AS rows FROM recsys.%I AS x GROUP BY 1, 2) AS l '
                  'FULL JOIN (SELECT * FROM recsys.shard_loads AS n WHERE n.publication_id = $1 AND n.rows > 0) AS s '
                  'ON s.shard = l.shard AND s.loaded_by::text = l.loaded_by', 'list_rows_' || publication)
     INTO same USING publication;
-  IF same THEN
-    RETURN (SELECT CASE WHEN count(*) = count(s.repeated_lists) THEN sum(s.repeated_lists)::bigint END
-            FROM recsys.shard_loads AS s WHERE s.publication_id = publication);
-  END IF;
-  RETURN NULL;
+  RETURN coalesce(same, false);
 END $$;
-REVOKE EXECUTE ON FUNCTION recsys.repeated_as_loaded FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION recsys.repeated_as_loaded TO recsys_writer;
-COMMENT ON FUNCTION recsys.repeated_as_loaded IS
-  'Lists of a loaded publication that name an item twice, as its loads counted them; NULL where rows are not theirs.';
+REVOKE EXECUTE ON FUNCTION recsys.is_as_loaded FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION recsys.is_as_loaded TO recsys_writer;
+COMMENT ON FUNCTION recsys.is_as_loaded IS
+  'Whether a publication''s rows are the very ones that its loads sent, and no load found a fault in them.';
 COMMENT ON TABLE recsys.shard_entries IS
   'How many lists of a shard name an item within k, and begin with it; gone once the publication is sealed.';
 

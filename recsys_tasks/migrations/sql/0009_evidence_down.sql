@@ -1,4 +1,4 @@
-DROP FUNCTION recsys.add_up_entries, recsys.repeated_as_loaded;
+DROP FUNCTION recsys.add_up_entries, recsys.is_as_loaded;
 CREATE OR REPLACE FUNCTION recsys.seal_partition(publication bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE name text := 'list_rows_' || publication;
@@ -26,4 +26,4 @@ BEGIN
 END $$;
 
 DROP TABLE recsys.shard_entries;
-ALTER TABLE recsys.shard_loads DROP COLUMN repeated_lists, DROP COLUMN loaded_by;
+ALTER TABLE recsys.shard_loads DROP COLUMN clean, DROP COLUMN loaded_by;
