@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from benchmarks.readers import latencies
 from benchmarks.steps import measured_steps
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import parse_config
-from recsys_tasks.database import EmbeddedServer, create_engine, migrate
+from recsys_tasks.database import EmbeddedServer, create_engine, lower_session, migrate
 from recsys_tasks.lake import Lake
 from recsys_tasks.pipeline import SHARD_NICENESS
 from recsys_tasks.ranking.ranker import Ranker
@@ -125,8 +125,11 @@ class Night:
         return result
 
 
-def _night(crowd: Path, release: tuple[Path, str], urls: dict[str, str], run: int) -> Night:
-    """What prepare_publication, the shards and publish_lists do, timed."""
+def _night(crowd: Path, release: tuple[Path, str], urls: dict[str, str], run: int, watched: bool = True) -> Night:
+    """What prepare_publication, the shards and publish_lists do, timed.
+
+    `watched`: their memory is measured; the system walks the pages of every process for that, which readers notice.
+    """
     snapshot, cutoffs = open_snapshot(CONFIG, Lake(crowd), AS_OF), Cutoffs.at(AS_OF)
     engine = create_engine(urls["recsys"])
     users = active_users(snapshot, CONFIG, cutoffs)
@@ -141,7 +144,7 @@ def _night(crowd: Path, release: tuple[Path, str], urls: dict[str, str], run: in
     night.timed("dimensions", lambda: load_dimensions(engine, snapshot))
     night.timed("fallbacks", lambda: load_fallbacks(engine, publication, fallback_lists(snapshot, CONFIG, cutoffs)))
     np.save(crowd / "users.npy", users)
-    with _watched(night, urls["home"]):
+    with _watched(night, urls["home"]) if watched else nullcontext():
         night.timed("shards", lambda: _shards(crowd, release, urls["recsys"], publication, run))
         ready = night.timed("checks and seal", lambda: finish(engine, publication, CheckLimits.of(CONFIG)))
     assert isinstance(ready, Publication)
@@ -166,6 +169,8 @@ def _shard(job: tuple[Path, tuple[Path, str], str, int, int, int]) -> int:
     """One shard, computed and loaded, as one task of the DAG does it."""
     crowd, release, url, publication_id, run, shard = job
     os.nice(SHARD_NICENESS)
+    os.setsid()  # as the launcher starts Airflow, whose tasks share a session
+    lower_session(os.getpid())
     inputs, engine = reopen(crowd), create_engine(url)
     snapshot = open_snapshot(CONFIG, Lake(crowd), AS_OF)
     recommender = Recommender.of(snapshot, inputs, Ranker.open(Lake(release[0]).require("release", release[1]), 1))
@@ -275,7 +280,7 @@ def _row_of_steps(size: int, steps: list[tuple[str, float, float]]) -> Iterator[
 
 def _readers(crowd: Path, release: tuple[Path, str], urls: dict[str, str], size: int) -> Iterator[report.Row]:
     """recommend() at 500 a second, before, during and after another publication of everyone's lists."""
-    found = latencies(urls, size, lambda: _night(crowd, release, urls, 90))
+    found = latencies(urls, size, lambda: _night(crowd, release, urls, 90, watched=False))
     for phase, (median, tail, answers) in found.items():
         print(f"  readers {phase}: p50 {median:.2f} ms, p99 {tail:.2f} ms ({answers} answers)", flush=True)
         yield _row(size, "nightshelf", f"recommend p50 {phase}", median, "ms")

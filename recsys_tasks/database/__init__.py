@@ -9,10 +9,12 @@ from recsys_tasks.database.embedded import EmbeddedServer, database_url, is_runn
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
 from recsys_tasks.database.locks import gave_up_waiting, lock_key, take_lock, waiting_for_rows
 from recsys_tasks.database.migrate import current_revision, downgrade, migrate
+from recsys_tasks.database.priority import background_transaction, lower_session
 
 __all__ = [
     "ArrowSession",
     "EmbeddedServer",
+    "background_transaction",
     "copy_arrow",
     "create_engine",
     "current_revision",
@@ -23,6 +25,7 @@ __all__ = [
     "libpq_uri",
     "load_arrow",
     "lock_key",
+    "lower_session",
     "migrate",
     "owner_url",
     "quoted",

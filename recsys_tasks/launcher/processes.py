@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from recsys_tasks.database import lower_session
+
 _CHILD_SECONDS = 6.0
 _REST_SECONDS = 2.0
 
@@ -31,6 +33,7 @@ class Fleet:
             self._children[name] = subprocess.Popen(
                 command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        lower_session(self._children[name].pid)  # the database that runs beside them serves readers
 
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run one command to its end. Raises RuntimeError with the end of its log when it fails."""

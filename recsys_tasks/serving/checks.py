@@ -29,7 +29,7 @@ _CODES = (
 )
 _ARRAYS = ("items", "scores", "sources", "reasons", "reason_items", "ranks_before", "propensities")
 
-# One scan, in all workers. Arrays that do not start at 1 would escape the readers' `items[1:k]`.
+# One scan. Arrays that do not start at 1 would escape the readers' `items[1:k]`.
 _ROWS = f"""
 SELECT count(*) AS rows,
        count(*) FILTER (WHERE cardinality(l.items) > :k + :spares
@@ -44,6 +44,14 @@ SELECT count(*) AS rows,
        count(*) FILTER (WHERE {_PROPENSITIES} IS NOT TRUE) AS lists_with_wrong_propensities,
        count(*) FILTER (WHERE {_CODES} IS NOT TRUE) AS lists_with_wrong_codes
 FROM {{rows}} AS l
+"""
+
+# The same of rows that are as loaded: the loads asked it of the arrays that they sent, and found no fault.
+_AS_LOADED = """
+SELECT coalesce(sum(s.rows), 0)::bigint AS rows, 0 AS wrong_length, 0 AS ragged, 0 AS wrong_rung, 0 AS twice,
+       0 AS lists_with_wrong_scores, 0 AS lists_with_wrong_propensities, 0 AS lists_with_wrong_codes
+FROM recsys.shard_loads AS s
+WHERE s.publication_id = :publication
 """
 
 # By itself: what a join or a sort cannot keep in memory goes to disk, here keys and not whole lists.
@@ -124,9 +132,12 @@ def run_checks(connection: Connection, publication: Publication, limits: CheckLi
     # What is checked is what is sealed: until this transaction ends no row comes in, by whatever way.
     connection.execute(sa.text(f"LOCK TABLE {quoted('recsys', publication.partition)} IN SHARE MODE"))
     codes = {"last_reason": len(schema.REASONS) - 1, "last_set": 2 ** len(schema.SOURCES) - 1}
-    row = _ask(connection, publication, _ROWS, last_rung=len(schema.RUNGS) - 1, **codes)
+    # Entries are counted and looked at while they are loaded; a row that is not as loaded, and SQL does both.
+    as_loaded = connection.scalar(sa.text("SELECT recsys.is_as_loaded(:id)"), {"id": publication.id})
+    rows, count = (_AS_LOADED, "add_up_entries") if as_loaded else (_ROWS, "count_entries")
+    row = _ask(connection, publication, rows, last_rung=len(schema.RUNGS) - 1, **codes)
     users = _ask(connection, publication, _USERS)
-    connection.execute(sa.text("SELECT recsys.count_entries(:id)"), {"id": publication.id})
+    connection.execute(sa.text(f"SELECT recsys.{count}(:id)"), {"id": publication.id})
     at_fault = row.lists_with_wrong_scores + row.lists_with_wrong_propensities + row.lists_with_wrong_codes
     wrong = _ask(connection, publication, _WRONG, **codes) if at_fault else None
     return [

@@ -15,11 +15,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from recsys_tasks import schema
-from recsys_tasks.database import quoted, take_lock, transaction, waiting_for_rows
+from recsys_tasks.database import background_transaction, quoted, take_lock, transaction, waiting_for_rows
 from recsys_tasks.database.binary import copy_batches
 from recsys_tasks.errors import SchemaError, ServingError, offenders
 from recsys_tasks.ids import Keys
 from recsys_tasks.serving.dimensions import load_dimensions
+from recsys_tasks.serving.evidence import Evidence
 from recsys_tasks.serving.publication import Publication
 
 __all__ = ["load_dimensions", "load_fallbacks", "load_forbidden", "load_lists", "load_similar"]
@@ -45,22 +46,34 @@ def load_lists(
     """
     values = {"id": publication.id, "shard": shard}
     parts: Iterable[pa.Table | pa.RecordBatch] = (lists,) if isinstance(lists, pa.Table) else lists
-    with transaction(engine) as connection:
+    evidence = Evidence(publication.k, publication.spares)
+    with background_transaction(engine) as connection:
         _lock(connection, publication, shard)
         if not _is_building(connection, publication):
             return 0
-        # Only a shard that was here before: searching the partition costs more the more shards are in it.
-        if connection.execute(_FORGET_SHARD, values).rowcount:
-            connection.execute(
-                sa.text(f"DELETE FROM {quoted('recsys', publication.partition)} WHERE shard = :shard"), values
-            )
+        _forget(connection, publication, values)
         first_page = connection.scalar(_PAGES, {"table": f"recsys.{publication.partition}"}) or 0
         fixed = {"shard": pa.scalar(shard, pa.int16()), "publication_id": pa.scalar(publication.id, pa.int64())}
         checked = _checked(parts, f"shard {shard} of publication {publication.id}")
-        rows = copy_batches(connection, publication.partition, _with(checked, fixed))
-        connection.execute(_NOTE_SHARD, {**values, "rows": rows})
+        rows = copy_batches(connection, publication.partition, _with(evidence.watch(checked), fixed))
+        _note(connection, {**values, "rows": rows}, evidence, fixed)
     _settle(engine, publication, first_page)
     return rows
+
+
+def _forget(connection: Connection, publication: Publication, values: dict[str, int]) -> None:
+    """What a shard that was here before left; else nothing is searched: the more shards, the longer that takes."""
+    if connection.execute(_FORGET_SHARD, values).rowcount:
+        table = quoted("recsys", publication.partition)
+        connection.execute(sa.text(f"DELETE FROM {table} WHERE shard = :shard"), values)
+        connection.execute(_FORGET_ENTRIES, values)
+
+
+def _note(connection: Connection, values: dict[str, int], evidence: Evidence, fixed: dict[str, pa.Scalar]) -> None:
+    """That the shard is here, and what its lists hold."""
+    connection.execute(_NOTE_SHARD, {**values, "clean": evidence.clean})
+    if evidence.clean:
+        copy_batches(connection, "shard_entries", _with([evidence.by_item()], fixed))
 
 
 _PAGES = sa.text("SELECT pg_relation_size(CAST(:table AS regclass)) / CAST(current_setting('block_size') AS int)")
@@ -73,13 +86,17 @@ def _settle(engine: Engine, publication: Publication, first_page: int) -> None:
     it: left to the checks, a large publication would be logged twice.
     """
     # Given up and dropped meanwhile: the next step says so.
-    with suppress(sa.exc.ProgrammingError), transaction(engine) as connection:
+    with suppress(sa.exc.ProgrammingError), background_transaction(engine) as connection:
         table = quoted("recsys", publication.partition)
         connection.execute(sa.text(f"SELECT count(*) FROM {table} WHERE ctid >= '({int(first_page)},0)'"))
 
 
 _FORGET_SHARD = sa.text("DELETE FROM recsys.shard_loads WHERE publication_id = :id AND shard = :shard")
-_NOTE_SHARD = sa.text("INSERT INTO recsys.shard_loads (publication_id, shard, rows) VALUES (:id, :shard, :rows)")
+_FORGET_ENTRIES = sa.text("DELETE FROM recsys.shard_entries WHERE publication_id = :id AND shard = :shard")
+_NOTE_SHARD = sa.text("""
+INSERT INTO recsys.shard_loads (publication_id, shard, rows, clean, loaded_by)
+VALUES (:id, :shard, :rows, :clean, pg_current_xact_id()::xid)
+""")
 
 
 def _checked(parts: Iterable[pa.Table | pa.RecordBatch], where: str) -> Iterator[pa.RecordBatch]:

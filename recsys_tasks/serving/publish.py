@@ -15,7 +15,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from recsys_tasks.database import take_lock, transaction, waiting_for_rows
+from recsys_tasks.database import background_transaction, take_lock, transaction, waiting_for_rows
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.checks import run_checks
 from recsys_tasks.serving.pointer import Hold, move_pointer, pointer_lock, read_fence, read_hold
@@ -98,7 +98,7 @@ def finish(engine: Engine, publication: Publication, limits: CheckLimits) -> Pub
     A no-op when it is complete already. Raises ServingError when a blocking check fails: the publication
     is `failed` with every result kept in `checks`, and readers keep what they see.
     """
-    with transaction(engine) as connection:
+    with background_transaction(engine) as connection:
         current = require_publication(connection, publication.id, lock=True)
         if current.status != "building":
             if current.status == "failed":

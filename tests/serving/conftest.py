@@ -29,7 +29,7 @@ BEGIN
   TRUNCATE recsys.users, recsys.items, recsys.item_availability, recsys.publication, recsys.fallback_rows,
     recsys.similar_rows, recsys.forbidden_rows, recsys.current_publication, recsys.hold, recsys.tower_version_rows,
     recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.item_exposure_rows, recsys.list_count_rows,
-    recsys.shard_loads;
+    recsys.shard_loads, recsys.shard_entries;
 END $$
 """
 
