@@ -81,7 +81,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
             yield from _figures(size, runs)
             if size == max(arguments.sizes):
                 checks = runs[-1].seconds["checks and seal"]
-                steps = measured_steps(crowd, release, urls, runs[-1].publication, checks, PROCESSES)
+                steps = measured_steps(crowd, release, urls, runs[-1].publication, checks)
                 yield from _row_of_steps(size, steps)
                 if not arguments.skip_readers:
                     yield from _readers(crowd, release, urls, size)

@@ -44,11 +44,11 @@ Steps = list[tuple[str, float, float]]
 
 
 def measured_steps(
-    crowd: Path, release: tuple[Path, str], urls: dict[str, str], publication: int, checks: float, cores: int
+    crowd: Path, release: tuple[Path, str], urls: dict[str, str], publication: int, checks: float
 ) -> Steps:
     """(step, µs a user and core, floor in µs) for some users of a crowd.
 
-    `publication`: of the whole crowd; its checks and seal took `checks` seconds on all cores.
+    `publication`: of the whole crowd; its checks and seal took `checks` seconds, in one process.
     """
     inputs = reopen(crowd)
     snapshot = open_snapshot(CONFIG, Lake(crowd), AS_OF)
@@ -62,7 +62,7 @@ def measured_steps(
     times["load"], floors["load"] = (s * 1e6 / len(users) for s in _loading(urls, publication, recommender, blocks))
     everyone = len(np.load(crowd / "users.npy"))
     times["checks and seal"], floors["checks and seal"] = (
-        seconds * cores * 1e6 / everyone for seconds in (checks, _counted(urls, publication))
+        seconds * 1e6 / everyone for seconds in (checks, _read_and_sorted(urls, publication))
     )
     return [(name, times[name], floors.get(name, 0.0)) for name in times]
 
@@ -150,18 +150,18 @@ def _loading(
     return loaded, copied
 
 
-def _counted(urls: dict[str, str], publication: int) -> float:
-    """Seconds in which the server counts every entry of a publication once, by its plainest query."""
+def _read_and_sorted(urls: dict[str, str], publication: int) -> float:
+    """Seconds in which the server reads every row of a publication once and sorts the keys, as their index needs it."""
     engine = create_engine(urls["recsys_owner"])
-    count = f"SELECT unnest(items) AS item, count(*) FROM recsys.list_rows_{publication} GROUP BY 1"
     with engine.connect() as connection:
-        connection.execute(sa.text("SET jit = off"))
-        connection.execute(sa.text("SET work_mem = '64MB'"))
+        for setting in ("jit = off", "work_mem = '64MB'", "max_parallel_workers_per_gather = 0"):
+            connection.execute(sa.text(f"SET {setting}"))
+        keys = f"SELECT user_key FROM recsys.list_rows_{publication} ORDER BY user_key OFFSET 0"
         started = time.perf_counter()
-        connection.execute(sa.text(f"SELECT count(*) FROM ({count}) AS counted"))
-        counted = time.perf_counter() - started
+        connection.execute(sa.text(f"SELECT count(*) FROM ({keys}) AS k"))
+        taken = time.perf_counter() - started
     engine.dispose()
-    return counted
+    return taken
 
 
 def _copied(engine: sa.engine.Engine, like: str, publication: int, lists: list[pa.Table]) -> float:
