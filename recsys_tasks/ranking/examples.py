@@ -76,20 +76,37 @@ class Examples:
     weight: npt.NDArray[np.float32]
     position: npt.NDArray[np.int16]
     facts: dict[str, Any]
+    worth: npt.NDArray[np.float32] | None = None
+    """`[rows, objectives]`: how much of a watched item (ranking.watched), else the label; None: no objective asks."""
 
     @classmethod
     def open(cls, artifact: Artifact) -> Self:
         """Memory-map an `examples` artifact."""
         facts = json.loads(artifact.file("examples.json").read_text())
         rows, names, objectives = artifact.rows, tuple(facts["names"]), facts["objectives"]
+        shape = (rows, len(objectives))
         return cls(
             names=names,
             light_names=tuple(facts["light_names"]),
             X=_mapped(artifact, "X", np.float32, (rows, len(names))),
-            labels=_mapped(artifact, "labels", np.bool_, (rows, len(objectives))),
+            labels=_mapped(artifact, "labels", np.bool_, shape),
+            worth=_mapped(artifact, "worth", np.float32, shape) if facts["counts_from"] else None,
             **{name: _mapped(artifact, name, dtype, (rows,)) for name, dtype in _COLUMNS.items()},
             facts=facts,
         )
+
+    def outcome(self, rows: Any, objective: int) -> Bools | npt.NDArray[np.float64]:
+        """`[rows]` in [0, 1]: what came true of an objective, which is what its score is to say."""
+        if self.worth is None:
+            return np.asarray(self.labels[rows, objective])
+        return self.worth[rows, objective].astype(np.float64)
+
+    def hits(self, rows: Any) -> Bools:
+        """`[rows]`: whether some objective was fulfilled, as the measures count it."""
+        if self.worth is None:
+            return np.asarray(self.labels[rows].any(axis=1))
+        enough = np.array(self.facts["counts_from"], np.float32)
+        return np.asarray((self.labels[rows] & (self.worth[rows] >= enough)).any(axis=1))
 
 
 def _mapped(artifact: Artifact, name: str, dtype: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -137,6 +154,7 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
             "label_cutoffs": [w.label_start.isoformat() for w in windows],
             "label_end": max((w.label_end.isoformat() for w in windows), default=None),
             "objectives": [objective.name for objective in config.objectives],
+            "counts_from": _counts_from(config),
             "names": list(column_names(windows[0].inputs)) if windows else [],
             "light_names": list(light_names(windows[0].inputs)) if windows else [],
             "windows": _write(snapshot, windows, draft.path),
@@ -146,6 +164,12 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
         draft.facts = {"windows": facts["windows"]}
     assert draft.artifact is not None
     return draft.artifact
+
+
+def _counts_from(config: Config) -> list[float] | None:
+    """Each objective's worth from which it counts as fulfilled; None where none asks how much was watched."""
+    asked = [objective.watch.counts_from if objective.watch else 0.0 for objective in config.objectives]
+    return asked if any(objective.watch for objective in config.objectives) else None
 
 
 def _refuse_leaks(window: Window, timeline: Timeline) -> None:
@@ -167,7 +191,8 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
     summaries: list[dict[str, Any]] = []
     calibrates = sorted((window.label_start for window in windows), reverse=True)[:CALIBRATION_WINDOWS]
     groups, places = 0, snapshot.config.ranker.max_users
-    handles = {name: (folder / f"{name}.bin").open("wb") for name in ("X", "labels", *_COLUMNS)}
+    names = ("X", "labels", *(["worth"] if _counts_from(snapshot.config) else []), *_COLUMNS)
+    handles = {name: (folder / f"{name}.bin").open("wb") for name in names}
     try:
         for window in windows:
             truth = truth_of(snapshot, window.label_start, window.label_end)
@@ -252,10 +277,12 @@ def _blocks(
         keep, weight = sampled(candidates, positive, position > 0, parts, draw, negatives)
         matrix = feature_matrix(Block(window.inputs, candidates), None, keep)
         at = (matrix.user_row, matrix.column)
+        worth = truth.worth(labels, codes)
         _, group = np.unique(matrix.user_row, return_inverse=True)
         yield {
             "X": matrix.X,
             "labels": labels[at],
+            **({} if worth is None else {"worth": worth[at]}),
             "user": candidates.users[matrix.user_row],
             "item": candidates.items[at],
             "group": group.astype(np.int32),

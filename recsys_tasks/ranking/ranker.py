@@ -22,6 +22,7 @@ from recsys_tasks.ranking._fitting import (
     Floats,
     fit,
     gain_shares,
+    pointwise,
     predicted,
     refuse_unknown_constraints,
     scored,
@@ -195,7 +196,7 @@ def _train(config: Config, data: Examples) -> _Trained:
     raw["heavy"] = scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
     curves = {
         stage: tuple(
-            fit_calibration(raw[stage][:, o], data.labels[rows, o], part[rows] == CALIBRATION_A)
+            fit_calibration(raw[stage][:, o], data.outcome(rows, o), part[rows] == CALIBRATION_A)
             for o in range(len(config.objectives))
         )
         for stage, rows in judged.items()
@@ -213,14 +214,16 @@ def _light_out_of_fold(
     holds = part >= CALIBRATION_A
     scores = np.empty(data.labels.shape)
     for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
-        settings = settings_of(config, "binary", config.ranker.light_trees, data.light_names)
         rows = Rows.where(data.X, learn, columns)
-        models = tuple(
-            fit(settings, rows, data.labels[learn, o], weight=_weights(config, data, learn, o))
-            for o in range(len(config.objectives))
-        )
+        models = tuple(_light(config, data, rows, learn, o) for o in range(len(config.objectives)))
         scores[cut] = scored(config, models, Rows.where(data.X, cut, columns))
     return models, scores
+
+
+def _light(config: Config, data: Examples, rows: Rows, learn: Bools, objective: int) -> lgb.Booster:
+    """One objective's light ranker on these rows, which are `learn` without the heavy ranker's columns."""
+    settings = settings_of(config, pointwise(config, objective), config.ranker.light_trees, data.light_names)
+    return fit(settings, rows, data.outcome(learn, objective), weight=_weights(config, data, learn, objective))
 
 
 def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.Booster:
@@ -229,15 +232,18 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even draw of negatives
     leaves every pair's order unbiased, while a weight on one side of a pair would not.
     """
-    loss = config.ranker.loss
+    listwise_loss = config.ranker.loss == "lambdarank"
+    loss = config.ranker.loss if listwise_loss else pointwise(config, objective)
     settings = settings_of(config, loss, config.ranker.heavy_trees, data.names)
-    if loss == "binary":
+    if not listwise_loss:
         weight = _weights(config, data, rows, objective)
-        return fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], weight=weight)
+        return fit(settings, Rows.where(data.X, rows), data.outcome(rows, objective), weight=weight)
     group = np.asarray(data.group)
     told = np.unique(group[rows & data.labels[:, objective]])
     rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
-    label, further = listwise(config, np.asarray(data.labels[rows, objective]), data.position[rows], group[rows])
+    worth = data.outcome(rows, objective) if config.objectives[objective].watch else None
+    acted = np.asarray(data.labels[rows, objective])
+    label, further = listwise(config, acted, data.position[rows], group[rows], worth)
     settings |= further.pop("settings", {})
     return fit(settings, Rows.where(data.X, rows), label, group=runs(group[rows]), **further)
 
