@@ -360,7 +360,7 @@ class RankerConfig(Section):
     """The LightGBM rankers."""
 
     mode: Literal["light_and_heavy", "heavy", "none"] = "light_and_heavy"
-    """none: the retrieval order is served."""
+    """heavy: the heavy ranker sees every candidate; none: the retrieval order is served, whatever is champion."""
     windows: PositiveInt = 5
     """Most label windows before the gate window; older ones than `max_users` needs are left out."""
     max_users: PositiveInt = 20_000
