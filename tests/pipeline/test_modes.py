@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 
 from recsys_tasks.config import parse_config
-from recsys_tasks.pipeline import Night, StageResult, run_all
+from recsys_tasks.pipeline import Night, run_all
 from recsys_tasks.sources.shop import Shop
-from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, SETTINGS, running_shop
+from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, SETTINGS, Results, rows, running_shop
 
-Results = Mapping[str, StageResult]
 Nights = tuple[Night, Results, Night, Results]
 
 pytestmark = pytest.mark.slow  # three nights: a minute
@@ -40,11 +38,6 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
         shop.simulate_day(FIRST_NIGHT, {})
         heavy = of_mode(first, "heavy", SECOND_NIGHT)
         yield none, without, heavy, {result.stage: result for result in run_all(heavy)}
-
-
-def rows(night: Night, query: str, **values: object) -> pd.DataFrame:
-    with night.engine.connect() as connection:
-        return pd.read_sql_query(sa.text(query), connection, params=values)
 
 
 def published(night: Night) -> pd.DataFrame:
