@@ -215,15 +215,10 @@ def _light_out_of_fold(
     scores = np.empty(data.labels.shape)
     for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
         rows = Rows.where(data.X, learn, columns)
-        models = tuple(_light(config, data, rows, learn, o) for o in range(len(config.objectives)))
+        trees = config.ranker.light_trees
+        models = tuple(_each_row(config, data, rows, o, trees) for o in range(len(config.objectives)))
         scores[cut] = scored(config, models, Rows.where(data.X, cut, columns))
     return models, scores
-
-
-def _light(config: Config, data: Examples, rows: Rows, learn: Bools, objective: int) -> lgb.Booster:
-    """One objective's light ranker on these rows, which are `learn` without the heavy ranker's columns."""
-    settings = settings_of(config, pointwise(config, objective), config.ranker.light_trees, data.light_names)
-    return fit(settings, rows, data.outcome(learn, objective), weight=_weights(config, data, learn, objective))
 
 
 def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.Booster:
@@ -232,12 +227,10 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even draw of negatives
     leaves every pair's order unbiased, while a weight on one side of a pair would not.
     """
-    listwise_loss = config.ranker.loss == "lambdarank"
-    loss = config.ranker.loss if listwise_loss else pointwise(config, objective)
-    settings = settings_of(config, loss, config.ranker.heavy_trees, data.names)
-    if not listwise_loss:
-        weight = _weights(config, data, rows, objective)
-        return fit(settings, Rows.where(data.X, rows), data.outcome(rows, objective), weight=weight)
+    trees = config.ranker.heavy_trees
+    if config.ranker.loss == "binary":
+        return _each_row(config, data, Rows.where(data.X, rows), objective, trees)
+    settings = settings_of(config, config.ranker.loss, trees, data.names)
     group = np.asarray(data.group)
     told = np.unique(group[rows & data.labels[:, objective]])
     rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
@@ -248,7 +241,10 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     return fit(settings, Rows.where(data.X, rows), label, group=runs(group[rows]), **further)
 
 
-def _weights(config: Config, data: Examples, rows: Bools, objective: int) -> Floats:
-    """Of a pointwise ranker's rows: the candidates that each stands for, times its importance."""
-    label = np.asarray(data.labels[rows, objective])
-    return np.asarray(data.weight[rows] * importance(config, label, data.position[rows]))
+def _each_row(config: Config, data: Examples, rows: Rows, objective: int, trees: int) -> lgb.Booster:
+    """One objective's pointwise ranker; a row weighs the candidates that it stands for, times its importance."""
+    at = rows.rows
+    weight = data.weight[at] * importance(config, data.labels[at, objective], data.position[at])
+    names = data.names if rows.columns is None else data.light_names
+    settings = settings_of(config, pointwise(config, objective), trees, names)
+    return fit(settings, rows, data.outcome(at, objective), weight=weight)
