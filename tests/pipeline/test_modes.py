@@ -18,8 +18,6 @@ from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, SETTINGS, Resu
 
 Nights = tuple[Night, Results, Night, Results]
 
-pytestmark = pytest.mark.slow  # three nights: a minute
-
 
 def of_mode(night: Night, mode: str, as_of: date) -> Night:
     settings: dict[str, Any] = {**SETTINGS, "ranker": {**SETTINGS["ranker"], "mode": mode}}
