@@ -120,7 +120,7 @@ class EventsTable(Section):
     price_column: str | None = None
     """Column with the price paid or shown, in the shop's currency."""
     quantity_column: str | None = None
-    """Column with the number of units."""
+    """Column with the number of units; of a view, how much was watched, in the unit of the item's length."""
     impressions: Impressions | None = None
     """Logged showings among the rows, if there are any."""
 
@@ -129,6 +129,17 @@ class EventsTable(Section):
         """Values of the event column that are declared, each at its code; that of showings is the last."""
         shown = (self.impressions.event,) if self.impressions else ()
         return (*(kind.name for kind in self.kinds), *shown)
+
+
+class Watch(Section):
+    """Not whether but how much: the share of an item's length, ranked among items about as long, from 0 to 1."""
+
+    length: Name
+    """A declared numeric attribute of items: their length, in the unit of `events.quantity_column`."""
+    bands: PositiveInt = 10
+    """Bands of length within which shares are compared; each holds equally many of the window's views."""
+    counts_from: Share = 0.5
+    """Rank from which an item counts as found in the gate and all other measures."""
 
 
 class Objective(Section):
@@ -140,6 +151,8 @@ class Objective(Section):
     """Kinds of event that fulfil it."""
     weight: PositiveFloat = 1.0
     """Share in the final score, relative to the other objectives."""
+    watch: Watch | None = None
+    """Set for what is watched, heard or read: the ranker then predicts how much of it."""
 
 
 class AfterDays(Section):
@@ -347,7 +360,7 @@ class RankerConfig(Section):
     """The LightGBM rankers."""
 
     mode: Literal["light_and_heavy", "heavy", "none"] = "light_and_heavy"
-    """none: the retrieval order is served."""
+    """heavy: the heavy ranker sees every candidate; none: the retrieval order is served, whatever is champion."""
     windows: PositiveInt = 5
     """Most label windows before the gate window; older ones than `max_users` needs are left out."""
     max_users: PositiveInt = 20_000
@@ -642,6 +655,7 @@ def _naming_mistakes(config: Config) -> list[str]:
             for e in objective.events
             if e not in kinds
         ]
+        mistakes += [f"objectives.{objective.name}.watch: {words}" for words in _watch_mistakes(config, objective)]
     categorical = {a.name for a in config.users.attributes if a.kind == "categorical"}
     if config.users.segment_by and config.users.segment_by not in categorical:
         mistakes.append(f"users.segment_by: {config.users.segment_by!r} is not a declared categorical attribute")
@@ -654,6 +668,18 @@ def _naming_mistakes(config: Config) -> list[str]:
     if config.items.category and config.items.category not in declared:
         mistakes.append(f"items.category: {config.items.category!r} is not a declared categorical attribute")
     return mistakes
+
+
+def _watch_mistakes(config: Config, objective: Objective) -> list[str]:
+    if objective.watch is None:
+        return []
+    numeric = sorted(a.name for a in config.items.attributes if a.kind == "numeric")
+    length, words = objective.watch.length, []
+    if length not in numeric:
+        words.append(f"length {length!r} is not a declared numeric item attribute {numeric}")
+    if config.events.quantity_column is None:
+        words.append("needs events.quantity_column, which says how much was watched")
+    return words
 
 
 def _rule_mistakes(rule: ItemRule, kinds: Mapping[str, str]) -> list[str]:

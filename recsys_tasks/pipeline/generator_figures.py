@@ -8,6 +8,7 @@ from recsys_tasks.clock import start_of
 from recsys_tasks.pipeline.inputs import open_inputs
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.records import record_metrics
+from recsys_tasks.ranking.watched import fulfilling
 from recsys_tasks.release.evaluate import Truth, truth_between
 from recsys_tasks.release.generator_recall import generator_recall
 
@@ -30,10 +31,9 @@ def _some_truth(night: Night) -> Truth:
     """What users known before E did in [E, as_of), of a sample when many did something."""
     start, end = night.gate.history, start_of(night.as_of)
     events = night.snapshot.events(before=night.as_of)
-    codes = sorted({code for o in night.config.objectives for code in night.config.objective_codes(o)})
-    window = events.between(start, end).of_kinds(codes)
+    window = fulfilling(night.snapshot, events.between(start, end))
     users = np.intersect1d(events.before(start).user, window.user).astype(np.int32)
     if len(users) > MAX_USERS:
         rng = np.random.default_rng([night.config.resources.seed, night.as_of.toordinal(), 2])
         users = np.sort(rng.choice(users, MAX_USERS, replace=False))
-    return truth_between(events, codes, start, end, users)
+    return truth_between(window, None, start, end, users)

@@ -18,6 +18,7 @@ from recsys_tasks.pipeline.learning import release_facts
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.ranking.matrix import Block, column_names, feature_matrix
 from recsys_tasks.ranking.recommender import Recommender
+from recsys_tasks.ranking.watched import Watched, fulfilling
 from recsys_tasks.release.canaries import Canaries, column_aucs, future_first, overlap, shuffled_truth
 from recsys_tasks.release.evaluate import Catalogue, Evaluation, Scored, Truth, evaluate, item_sets, truth_between
 from recsys_tasks.release.slices import activity_slices, attribute_slices
@@ -42,6 +43,7 @@ class Judged:
     truth: Truth
     known: Truth
     by_objective: tuple[Truth, ...]
+    watched: tuple[Watched | None, ...]
     catalogue: Catalogue
     slices: Mapping[str, npt.NDArray[np.bool_]]
     fallback: Lists
@@ -53,8 +55,9 @@ def judged_users(night: Night) -> Judged:
     start, end = cutoffs.history, start_of(night.as_of)
     events = snapshot.events(before=night.as_of)
     past = events.before(start)
-    codes = sorted({code for o in config.objectives for code in config.objective_codes(o)})
-    users = np.union1d(past.user, events.between(start, end).of_kinds(codes).user).astype(np.int32)
+    window = events.between(start, end)
+    wanted = fulfilling(snapshot, window)
+    users = np.union1d(past.user, wanted.user).astype(np.int32)
     if len(users) > MAX_JUDGED_USERS:
         rng = np.random.default_rng([config.resources.seed, night.as_of.toordinal()])
         users = np.sort(rng.choice(users, MAX_JUDGED_USERS, replace=False))
@@ -65,11 +68,12 @@ def judged_users(night: Night) -> Judged:
     return Judged(
         users=users,
         active=np.isin(users, active_users(snapshot, config, cutoffs)),
-        truth=truth_between(events, codes, start, end, users),
+        truth=truth_between(wanted, None, start, end, users),
         known=truth_between(events, None, 0, start, users),
         by_objective=tuple(
-            truth_between(events, config.objective_codes(o), start, end, users) for o in config.objectives
+            truth_between(window, config.objective_codes(o), start, end, users) for o in config.objectives
         ),
+        watched=tuple(Watched.of(snapshot, o, window) for o in config.objectives),
         catalogue=Catalogue(
             np.bincount(past.before(cutoffs.learned).item, minlength=snapshot.n_items),
             pd.factorize(snapshot.items[category], sort=True)[0].astype(np.int64) if category else None,
@@ -177,9 +181,14 @@ def _evaluated(judged: Judged, system: str, lists: Lists, scored: Scored | None)
 
 
 def _came_true(night: Night, judged: Judged, lists: Lists) -> npt.NDArray[np.float64]:
-    """`[n, k]`: the weighted share of objectives that came true of each place, which is what a score means."""
+    """`[n, k]`: the weighted share of objectives that came true of each place, which is what a score means.
+
+    Of a watch objective, so much came true as the item is worth.
+    """
     weights = np.array([o.weight for o in night.config.objectives])
     came_true = np.zeros(lists.shape)
-    for weight, truth in zip(weights / weights.sum(), judged.by_objective, strict=True):
-        came_true += weight * metrics.hit_matrix(lists, truth.offsets, truth.items)
+    codes = judged.users.astype(np.int64)[:, None] * night.snapshot.n_items + lists
+    for weight, truth, watched in zip(weights / weights.sum(), judged.by_objective, judged.watched, strict=True):
+        hits = metrics.hit_matrix(lists, truth.offsets, truth.items)
+        came_true += weight * (hits if watched is None else hits * watched.at(codes))
     return came_true

@@ -212,9 +212,11 @@ def _running(night: Night, challenger: Artifact, champion: str | None) -> Runnin
     survivors = night.config.ranker.light_survivors
     index = night.lake.newest("index", night.as_of.isoformat())
     theirs = night.lake.get(night.registry.source(champion)) if champion else None
+    facts = release_facts(challenger)
     return Running(
         index_recall=float(index.facts["recall"]) if index is not None and "recall" in index.facts else None,
         index_floor=night.config.index.recall_floor,
         cost=nodes_a_user(challenger, candidates, survivors),
         champion_cost=nodes_a_user(theirs, candidates, survivors) if theirs else None,
+        unranked=str(facts["reason"]) if facts["mode"] == "retrieval" else None,
     )

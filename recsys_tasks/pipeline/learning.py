@@ -157,8 +157,10 @@ def tower_before(night: Night, lineage: str) -> bool:
 def serving_release(night: Night) -> Artifact | None:
     """The champion; the release before it where the champion's files are gone, which the gate's verdict says.
 
-    None while no release ever passed the gate, or none is left: retrieval order serves then.
+    None while no release ever passed the gate, or none is left, or the settings want none: retrieval order serves then.
     """
+    if night.config.ranker.mode == "none":
+        return None
     return _release_behind(night, "champion") or _release_behind(night, "previous")
 
 

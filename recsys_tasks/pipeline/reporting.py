@@ -25,6 +25,7 @@ from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.learning_curves import HeldOut
+from recsys_tasks.ranking.watched import fulfilling
 from recsys_tasks.release.evaluate import truth_between
 from recsys_tasks.serving.precompute import active_users
 
@@ -122,14 +123,12 @@ def _lists(night: Night, tonight: _Tonight) -> list[dict[str, Any]]:
             expected="report.sample_users above 0", found="0", where="the settings", remedy="raise it to see lists"
         )
     start, end = night.gate.history, start_of(night.as_of)
-    codes = sorted({code for o in night.config.objectives for code in night.config.objective_codes(o)})
-    events = night.snapshot.events(since=night.timeline.gate_cutoff, before=night.as_of)
-    users = np.intersect1d(active_users(night.snapshot, night.config, night.gate), events.of_kinds(codes).user)
+    window = night.snapshot.events(since=night.timeline.gate_cutoff, before=night.as_of)
+    wanted = fulfilling(night.snapshot, window)
+    users = np.intersect1d(active_users(night.snapshot, night.config, night.gate), wanted.user)
     earlier = _earlier_events(tonight.inputs, users.astype(np.int32))
     chosen = evidence.choose(users.astype(np.int32), earlier, night.config.report.sample_users)
-    samples = evidence.Samples(
-        truth_between(events, codes, start, end, chosen), _earlier_events(tonight.inputs, chosen)
-    )
+    samples = evidence.Samples(truth_between(wanted, None, start, end, chosen), _earlier_events(tonight.inputs, chosen))
     recommender = open_recommender(night, tonight.inputs, tonight.release)
     return evidence.sample_lists(recommender, tonight.held_out if tonight.has_ranker else None, samples)
 

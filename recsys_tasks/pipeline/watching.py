@@ -20,6 +20,7 @@ from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.publishing import read_plan
 from recsys_tasks.pipeline.records import record_metrics
+from recsys_tasks.ranking.watched import fulfilling
 from recsys_tasks.serving.precompute import list_batches
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.serving.retire import drop_old
@@ -80,7 +81,7 @@ def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[di
     except RecsysError:
         return {}, []  # retention removed the lists, or that night never finished
     codes = tuple(sorted({c for o in night.config.objectives for c in night.config.objective_codes(o)}))
-    events = night.snapshot.events(since=before.as_of, before=night.as_of)
+    events = fulfilling(night.snapshot, night.snapshot.events(since=before.as_of, before=night.as_of))
     start, end = start_of(before.as_of), start_of(night.as_of)
     realised = feedback.realised(old_users, old_lists, events, codes, start, end)
     record_metrics(night.engine, before.as_of, "realised", realised)

@@ -25,6 +25,10 @@ Longs = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.int16]
 
 
+WORTH_STEPS = 20
+"""Listwise, what a row is worth is told apart by this many steps: each is a gain of its own."""
+
+
 @dataclass(frozen=True)
 class Showings:
     """Distinct pairs shown, as sorted codes user * n_items + item, and the highest place each was shown at."""
@@ -64,16 +68,21 @@ def importance(config: Config, label: Bools, position: Positions) -> Floats:
 
 
 def listwise(
-    config: Config, label: Bools, position: Positions, group: npt.NDArray[np.signedinteger[Any]]
+    config: Config,
+    label: Bools,
+    position: Positions,
+    group: npt.NDArray[np.signedinteger[Any]],
+    worth: npt.NDArray[Any] | None = None,
 ) -> tuple[npt.NDArray[Any], dict[str, Any]]:
     """`[rows]` labels of a listwise ranker, and what else it is trained with: `settings` of gains, and `weight`.
 
-    Gains are 0, or the importance. LightGBM divides each list's lambdas by its ideal gain, which would undo them, so
-    every row of a list (both sides of all its pairs alike) weighs that ideal gain.
+    Gains are 0, or the importance times what the row is worth, in steps. LightGBM divides each list's lambdas by its
+    ideal gain, which would undo them, so every row of a list (both sides of all its pairs alike) weighs the ideal gain.
     """
-    if config.events.impressions is None:
+    if config.events.impressions is None and worth is None:
         return label, {}
-    gain = np.where(label, importance(config, label, position), 0.0)
+    steps = 1.0 if worth is None else np.maximum(np.rint(worth * WORTH_STEPS), 1.0) / WORTH_STEPS
+    gain = np.where(label, importance(config, label, position) * steps, 0.0)
     gains = np.unique(gain[label])
     starts = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
     lengths = np.diff(np.append(starts, len(group)))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that
 
 Floats = npt.NDArray[np.float64]
 
+POINTWISE = ("binary", "cross_entropy")
+"""LightGBM's losses of an outcome that came true or not, and of one that did by a share."""
+
 TRUNCATION = 30
 """Places whose order lambdarank cares for: somewhat more than are looked at."""
 
@@ -43,6 +46,11 @@ def settings_of(config: Config, loss: str, trees: int, names: Sequence[str]) -> 
     if ranker.monotone:
         settings["monotone_constraints"] = [ranker.monotone.get(name, 0) for name in names]
     return settings
+
+
+def pointwise(config: Config, objective: int) -> str:
+    """The loss of a ranker that learns each row by itself."""
+    return POINTWISE[config.objectives[objective].watch is not None]
 
 
 def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:

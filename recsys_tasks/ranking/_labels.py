@@ -12,6 +12,7 @@ from recsys_tasks.clock import start_of
 from recsys_tasks.ids import Keys
 from recsys_tasks.ranking._draws import Hashes, hashed, shares
 from recsys_tasks.ranking.inputs import Candidates
+from recsys_tasks.ranking.watched import Watched
 from recsys_tasks.snapshot.dataset import Snapshot
 
 Bools = npt.NDArray[np.bool_]
@@ -28,12 +29,21 @@ class Truth:
     codes: list[npt.NDArray[np.int64]]
     user: npt.NDArray[np.int64]
     """User of each distinct pair, whatever the objective."""
+    watched: list[Watched | None]
+    """How much of each pair, of the objectives that ask it."""
 
     def labels(self, users: Keys, items: npt.NDArray[np.int32]) -> Bools:
         """`[n, c, objectives]`."""
         wanted = users.astype(np.int64)[:, None] * self.n_items + items
         hits = [np.isin(wanted, codes) & (items >= 0) for codes in self.codes]
         return np.stack(hits, axis=2)
+
+    def worth(self, labels: Bools, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
+        """`[n, c, objectives]` of pairs `codes [n, c]`: the labels, or how much; None where no objective asks it."""
+        if all(found is None for found in self.watched):
+            return None
+        asked = [labels[:, :, o] if found is None else found.at(codes) for o, found in enumerate(self.watched)]
+        return np.stack(asked, axis=2).astype(np.float32) * labels
 
 
 def truth_of(snapshot: Snapshot, since: date, before: date) -> Truth:
@@ -43,7 +53,8 @@ def truth_of(snapshot: Snapshot, since: date, before: date) -> Truth:
     for objective in snapshot.config.objectives:
         chosen = events.of_kinds(snapshot.config.objective_codes(objective))
         codes.append(np.unique(chosen.user.astype(np.int64) * snapshot.n_items + chosen.item))
-    return Truth(snapshot.n_items, codes, np.unique(np.concatenate(codes)) // snapshot.n_items)
+    watched = [Watched.of(snapshot, objective, events) for objective in snapshot.config.objectives]
+    return Truth(snapshot.n_items, codes, np.unique(np.concatenate(codes)) // snapshot.n_items, watched)
 
 
 def user_parts(users: Keys, calibration_share: float, seed: int) -> npt.NDArray[np.int8]:

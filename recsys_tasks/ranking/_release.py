@@ -56,7 +56,7 @@ def held_out_ndcg(
     for stage, values in raw.items():
         scores[stage] = np.full(int(holds.sum()), -np.inf)
         scores[stage][judged[stage][holds]] = values @ weights(config)
-    labels = np.asarray(data.labels[holds].any(axis=1))
+    labels = data.hits(holds)
     return {stage: ndcg_at_10(s, labels, data.group[holds], data.item[holds]) for stage, s in scores.items()}
 
 

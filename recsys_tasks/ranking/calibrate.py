@@ -18,6 +18,7 @@ from recsys_tasks.metrics import calibration_error
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Outcome = Bools | Floats
 
 POSITIVES_PER_KNOT = 20
 """Fewest positives behind a knot: with fewer, the steepest (top) end of the curve is noise."""
@@ -69,11 +70,12 @@ class Calibration:
         return cls(**{**values, **{name: tuple(values[name]) for name in ("raw", "probability")}, "chart": chart})
 
 
-def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Bools, half: Bools) -> Calibration:
+def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Outcome, half: Bools) -> Calibration:
     """Fit the curve on all rows; measure its error across halves of the users.
 
-    `raw`, `outcome`, `half` are `[rows]`, of users held out of the ranker with all their candidates; `half` is the
-    same for all rows of a user. The error is that of a curve fitted on one half and judged on the other, both ways.
+    `raw`, `outcome` (what came true, in [0, 1]) and `half` are `[rows]`, of users held out of the ranker with all
+    their candidates; `half` is the same for all rows of a user. The error is that of a curve fitted on one half and
+    judged on the other, both ways.
     """
     wide = raw.astype(np.float64)
     crossed = np.zeros(len(wide))
@@ -91,7 +93,7 @@ def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Bools, half: Bo
     )
 
 
-def reliability(said: Floats, outcome: Bools, bins: int = CHART_BINS) -> tuple[Bin, ...]:
+def reliability(said: Floats, outcome: Outcome, bins: int = CHART_BINS) -> tuple[Bin, ...]:
     """Bins of equally many rows (equal scores share one), by what was said; empty without rows."""
     if len(said) == 0:
         return ()
@@ -103,20 +105,20 @@ def reliability(said: Floats, outcome: Bools, bins: int = CHART_BINS) -> tuple[B
     return tuple(Bin(float(p), float(q), int(n)) for p, q, n in zip(*means, rows[used], strict=True))
 
 
-def _knots(raw: Floats, outcome: Bools) -> tuple[Floats, Floats]:
+def _knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
     """Raw scores `[knots]` and probabilities `[knots]`; (0, 0) where there are no rows."""
     if len(raw) == 0:
         return np.zeros(1), np.zeros(1)
     order = np.argsort(-raw, kind="stable")
     # Bins from the top, each with enough positives; equal raw scores stay in one bin.
     run = np.concatenate([[0], np.cumsum(np.diff(raw[order]) != 0)])
-    positives = outcome[order].astype(np.int64)
-    bin_of = (np.cumsum(positives) - positives) // POSITIVES_PER_KNOT
+    positives = outcome[order].astype(np.float64)
+    bin_of = ((np.cumsum(positives) - positives) // POSITIVES_PER_KNOT).astype(np.int64)
     bin_of = bin_of[np.searchsorted(run, run, side="left")]
     bin_of = np.minimum(bin_of, max(0, int(outcome.sum()) // POSITIVES_PER_KNOT - 1))
     rows = np.bincount(bin_of).astype(np.float64)
     centre = np.bincount(bin_of, weights=raw[order])
-    hits = np.bincount(bin_of, weights=positives.astype(np.float64))
+    hits = np.bincount(bin_of, weights=positives)
     used = np.flatnonzero(rows)[::-1]
     fit: Any = isotonic_regression(hits[used] / rows[used], weights=rows[used])
     blocks: npt.NDArray[np.int64] = fit.blocks[:-1]

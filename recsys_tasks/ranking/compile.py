@@ -82,6 +82,8 @@ def _sigmoid(objective: str) -> float | None:
     name = objective.split(" ")[0]
     if name in ("lambdarank", "regression", ""):
         return 0.0 if "sqrt" not in objective else None
+    if name == "cross_entropy":
+        return 1.0
     found = re.search(r"sigmoid:([0-9.e+-]+)", objective)
     return float(found.group(1)) if name == "binary" and found else None
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,14 @@ from recsys_tasks.errors import LeakageError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking._draws import Hashes, hashed
+from recsys_tasks.ranking._example_rows import COLUMNS, Examples
 from recsys_tasks.ranking._exposure import Showings
 from recsys_tasks.ranking._labels import CALIBRATION_A, Truth, sampled, truth_of, user_parts
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.matrix import Block, column_names, feature_matrix, light_names
 from recsys_tasks.snapshot.dataset import Snapshot
+
+__all__ = ["Examples", "Window", "build_examples", "label_windows", "windows_needed"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -37,15 +40,6 @@ CALIBRATION_WINDOWS = 2
 CALIBRATION_SHARES = 2 * CALIBRATION_WINDOWS
 """Whole lists are long: each of those windows calibrates on a quarter of the held-out share of `max_users`."""
 
-_COLUMNS: dict[str, Any] = {
-    "user": np.int32,
-    "item": np.int32,
-    "group": np.int32,
-    "part": np.int8,
-    "weight": np.float32,
-    "position": np.int16,
-}
-
 
 @dataclass(frozen=True)
 class Window:
@@ -54,47 +48,6 @@ class Window:
     inputs: RankingInputs
     label_start: date
     label_end: date
-
-
-@dataclass(frozen=True)
-class Examples:
-    """One row per kept candidate, grouped by window and user.
-
-    `X [rows, f] float32`; `labels [rows, objectives] bool`; `user`, `item`, `group` int32 (groups are runs of rows);
-    `part` int8; `weight` float32: candidates that the row stands for (1 unless a sampled negative); `position` int16:
-    highest place, from 1, at which the item was shown to the user in the window, 0 if it was not.
-    """
-
-    names: tuple[str, ...]
-    light_names: tuple[str, ...]
-    X: npt.NDArray[np.float32]
-    labels: Bools
-    user: Keys
-    item: Keys
-    group: Keys
-    part: npt.NDArray[np.int8]
-    weight: npt.NDArray[np.float32]
-    position: npt.NDArray[np.int16]
-    facts: dict[str, Any]
-
-    @classmethod
-    def open(cls, artifact: Artifact) -> Self:
-        """Memory-map an `examples` artifact."""
-        facts = json.loads(artifact.file("examples.json").read_text())
-        rows, names, objectives = artifact.rows, tuple(facts["names"]), facts["objectives"]
-        return cls(
-            names=names,
-            light_names=tuple(facts["light_names"]),
-            X=_mapped(artifact, "X", np.float32, (rows, len(names))),
-            labels=_mapped(artifact, "labels", np.bool_, (rows, len(objectives))),
-            **{name: _mapped(artifact, name, dtype, (rows,)) for name, dtype in _COLUMNS.items()},
-            facts=facts,
-        )
-
-
-def _mapped(artifact: Artifact, name: str, dtype: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    path = artifact.file(f"{name}.bin")
-    return np.memmap(path, dtype, "r", shape=shape) if shape[0] else np.zeros(shape, dtype)
 
 
 def label_windows(timeline: Timeline) -> list[tuple[date, date]]:
@@ -137,6 +90,7 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
             "label_cutoffs": [w.label_start.isoformat() for w in windows],
             "label_end": max((w.label_end.isoformat() for w in windows), default=None),
             "objectives": [objective.name for objective in config.objectives],
+            "counts_from": _counts_from(config),
             "names": list(column_names(windows[0].inputs)) if windows else [],
             "light_names": list(light_names(windows[0].inputs)) if windows else [],
             "windows": _write(snapshot, windows, draft.path),
@@ -146,6 +100,12 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
         draft.facts = {"windows": facts["windows"]}
     assert draft.artifact is not None
     return draft.artifact
+
+
+def _counts_from(config: Config) -> list[float] | None:
+    """Each objective's worth from which it counts as fulfilled; None where none asks how much was watched."""
+    asked = [objective.watch.counts_from if objective.watch else 0.0 for objective in config.objectives]
+    return asked if any(objective.watch for objective in config.objectives) else None
 
 
 def _refuse_leaks(window: Window, timeline: Timeline) -> None:
@@ -167,7 +127,8 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
     summaries: list[dict[str, Any]] = []
     calibrates = sorted((window.label_start for window in windows), reverse=True)[:CALIBRATION_WINDOWS]
     groups, places = 0, snapshot.config.ranker.max_users
-    handles = {name: (folder / f"{name}.bin").open("wb") for name in ("X", "labels", *_COLUMNS)}
+    names = ("X", "labels", *(["worth"] if _counts_from(snapshot.config) else []), *COLUMNS)
+    handles = {name: (folder / f"{name}.bin").open("wb") for name in names}
     try:
         for window in windows:
             truth = truth_of(snapshot, window.label_start, window.label_end)
@@ -252,10 +213,12 @@ def _blocks(
         keep, weight = sampled(candidates, positive, position > 0, parts, draw, negatives)
         matrix = feature_matrix(Block(window.inputs, candidates), None, keep)
         at = (matrix.user_row, matrix.column)
+        worth = truth.worth(labels, codes)
         _, group = np.unique(matrix.user_row, return_inverse=True)
         yield {
             "X": matrix.X,
             "labels": labels[at],
+            **({} if worth is None else {"worth": worth[at]}),
             "user": candidates.users[matrix.user_row],
             "item": candidates.items[at],
             "group": group.astype(np.int32),

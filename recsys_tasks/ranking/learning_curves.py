@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.lake import Artifact
+from recsys_tasks.ranking._fitting import POINTWISE
 from recsys_tasks.ranking._groups import ndcg_at_10, runs, surviving
 from recsys_tasks.ranking._labels import CALIBRATION_A
 from recsys_tasks.ranking.examples import Examples
@@ -63,7 +64,7 @@ class HeldOut:
     def ndcg(self, scores: Floats) -> float:
         """NDCG@10 of the held-out users when their candidates are ordered by `scores [held-out rows]`."""
         data, rows = self.data, self.rows
-        return ndcg_at_10(scores, np.asarray(data.labels[rows].any(axis=1)), data.group[rows], data.item[rows])
+        return ndcg_at_10(scores, data.hits(rows), data.group[rows], data.item[rows])
 
     # --- the curves --------------------------------------------------------------------------------
 
@@ -128,7 +129,7 @@ class HeldOut:
 
         settings = {**like.params, "num_threads": self.threads, "verbose": -1}
         trees = int(settings.pop("num_iterations", like.num_trees()))
-        label = self.data.labels[rows, objective].astype(np.float32)
+        label = self.data.outcome(rows, objective).astype(np.float32)
         fields: dict[str, Any] = {"weight": self.data.weight[rows]}
         if settings["objective"] == "lambdarank":
             fields = {"group": runs(self.data.group[rows])}
@@ -137,6 +138,6 @@ class HeldOut:
 
 
 def _as_scores(models: Sequence[lgb.Booster], margins: Floats) -> Floats:
-    """Margins as the models give them: a probability for a model of binary outcomes."""
-    binary = np.array([model.params["objective"] == "binary" for model in models])
+    """Margins as the models give them: a probability for a pointwise model."""
+    binary = np.array([model.params["objective"] in POINTWISE for model in models])
     return np.where(binary, 1.0 / (1.0 + np.exp(-margins)), margins)

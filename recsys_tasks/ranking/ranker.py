@@ -22,6 +22,7 @@ from recsys_tasks.ranking._fitting import (
     Floats,
     fit,
     gain_shares,
+    pointwise,
     predicted,
     refuse_unknown_constraints,
     scored,
@@ -195,7 +196,7 @@ def _train(config: Config, data: Examples) -> _Trained:
     raw["heavy"] = scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
     curves = {
         stage: tuple(
-            fit_calibration(raw[stage][:, o], data.labels[rows, o], part[rows] == CALIBRATION_A)
+            fit_calibration(raw[stage][:, o], data.outcome(rows, o), part[rows] == CALIBRATION_A)
             for o in range(len(config.objectives))
         )
         for stage, rows in judged.items()
@@ -213,12 +214,9 @@ def _light_out_of_fold(
     holds = part >= CALIBRATION_A
     scores = np.empty(data.labels.shape)
     for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
-        settings = settings_of(config, "binary", config.ranker.light_trees, data.light_names)
         rows = Rows.where(data.X, learn, columns)
-        models = tuple(
-            fit(settings, rows, data.labels[learn, o], weight=_weights(config, data, learn, o))
-            for o in range(len(config.objectives))
-        )
+        trees = config.ranker.light_trees
+        models = tuple(_each_row(config, data, rows, o, trees) for o in range(len(config.objectives)))
         scores[cut] = scored(config, models, Rows.where(data.X, cut, columns))
     return models, scores
 
@@ -229,20 +227,24 @@ def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.B
     Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even draw of negatives
     leaves every pair's order unbiased, while a weight on one side of a pair would not.
     """
-    loss = config.ranker.loss
-    settings = settings_of(config, loss, config.ranker.heavy_trees, data.names)
-    if loss == "binary":
-        weight = _weights(config, data, rows, objective)
-        return fit(settings, Rows.where(data.X, rows), data.labels[rows, objective], weight=weight)
+    trees = config.ranker.heavy_trees
+    if config.ranker.loss == "binary":
+        return _each_row(config, data, Rows.where(data.X, rows), objective, trees)
+    settings = settings_of(config, config.ranker.loss, trees, data.names)
     group = np.asarray(data.group)
     told = np.unique(group[rows & data.labels[:, objective]])
     rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
-    label, further = listwise(config, np.asarray(data.labels[rows, objective]), data.position[rows], group[rows])
+    worth = data.outcome(rows, objective) if config.objectives[objective].watch else None
+    acted = np.asarray(data.labels[rows, objective])
+    label, further = listwise(config, acted, data.position[rows], group[rows], worth)
     settings |= further.pop("settings", {})
     return fit(settings, Rows.where(data.X, rows), label, group=runs(group[rows]), **further)
 
 
-def _weights(config: Config, data: Examples, rows: Bools, objective: int) -> Floats:
-    """Of a pointwise ranker's rows: the candidates that each stands for, times its importance."""
-    label = np.asarray(data.labels[rows, objective])
-    return np.asarray(data.weight[rows] * importance(config, label, data.position[rows]))
+def _each_row(config: Config, data: Examples, rows: Rows, objective: int, trees: int) -> lgb.Booster:
+    """One objective's pointwise ranker; a row weighs the candidates that it stands for, times its importance."""
+    at = rows.rows
+    weight = data.weight[at] * importance(config, data.labels[at, objective], data.position[at])
+    names = data.names if rows.columns is None else data.light_names
+    settings = settings_of(config, pointwise(config, objective), trees, names)
+    return fit(settings, rows, data.outcome(at, objective), weight=weight)

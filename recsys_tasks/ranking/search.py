@@ -48,7 +48,7 @@ def searched(config: Config, data: Examples, keep: Bools, heavy: Heavy) -> tuple
         return config, {}
     part, newest = np.asarray(data.part), np.arange(len(data.part)) < data.facts["windows"][0]["rows"]
     learn, judge = keep & ~newest & (part == FOLD_A), keep & newest & (part == FOLD_B)
-    if not (data.labels[learn].any(axis=0).all() and data.labels[judge].any()):
+    if not (data.labels[learn].any(axis=0).all() and data.hits(judge).any()):
         return config, {"search": {"trials": 0, "reason": "needs two label windows with positives"}}
     import optuna
 
@@ -84,4 +84,4 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
 def _value(config: Config, data: Examples, learn: Bools, judge: Bools, heavy: Heavy) -> float:
     models = tuple(heavy(config, data, learn, o) for o in range(len(config.objectives)))
     score = scored(config, models, Rows.where(data.X, judge)) @ weights(config)
-    return ndcg_at_10(score, np.asarray(data.labels[judge].any(axis=1)), data.group[judge], data.item[judge])
+    return ndcg_at_10(score, data.hits(judge), data.group[judge], data.item[judge])

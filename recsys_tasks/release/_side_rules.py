@@ -17,13 +17,14 @@ class Running:
     """What running the challenger means; None: not known.
 
     `index_recall` of tonight's index against exact search, and the floor it must reach; `cost` and `champion_cost`
-    are tree nodes a user.
+    are tree nodes a user. `unranked` says why the challenger has no ranker; None: it has one.
     """
 
     index_recall: float | None = None
     index_floor: float = 0.0
     cost: int | None = None
     champion_cost: int | None = None
+    unranked: str | None = None
 
 
 def side_rules(
@@ -33,7 +34,8 @@ def side_rules(
     if champion is not None:
         yield _coverage(challenger, champion, rules)
         yield _popularity_bias(challenger, champion, rules)
-    yield _calibration(challenger, rules)
+    # Without a ranker a score only falls with the place: it claims no chance that could be held against it.
+    yield _calibration(challenger, rules) if running.unranked is None else _unranked(running.unranked)
     if running.index_recall is not None:
         fine = running.index_recall >= running.index_floor
         words = (
@@ -70,6 +72,11 @@ def _calibration(challenger: Evaluation, rules: GateConfig) -> RuleResult:
         return RuleResult("calibration", rules.max_calibration_error, None, True, words)
     words = f"its scores are off by {error:.3f} on average (at most {rules.max_calibration_error:.3f})"
     return RuleResult("calibration", rules.max_calibration_error, error, error <= rules.max_calibration_error, words)
+
+
+def _unranked(reason: str) -> RuleResult:
+    words = f"it has no ranker ({reason}), so there is nothing to promote: the order of retrieval needs no release"
+    return RuleResult("has_ranker", None, None, False, words)
 
 
 def _cost(ours: int, theirs: int | None, rules: GateConfig) -> RuleResult:

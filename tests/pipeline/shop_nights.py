@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
+import sqlalchemy as sa
 import yaml
 
 from recsys_tasks.config import Config, load_config
-from recsys_tasks.pipeline import Night, local_environment
+from recsys_tasks.pipeline import Night, StageResult, local_environment
 from recsys_tasks.pipeline.night import mlflow_url
 from recsys_tasks.release.registry import prepare
 
 FIRST_NIGHT = date(2026, 2, 16)
 SECOND_NIGHT = date(2026, 2, 17)
+
+Results = Mapping[str, StageResult]
 
 SETTINGS = yaml.safe_load(
     """
@@ -56,3 +60,9 @@ def running_shop(folder: Path) -> Iterator[tuple[Config, Night, Night]]:
     with local_environment(folder / "home") as environment:
         prepare(mlflow_url(environment))
         yield config, Night.open(config, environment, FIRST_NIGHT), Night.open(config, environment, SECOND_NIGHT)
+
+
+def rows(night: Night, query: str, **values: object) -> pd.DataFrame:
+    """What the owner's database answers."""
+    with night.engine.connect() as connection:
+        return pd.read_sql_query(sa.text(query), connection, params=values)

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 from mlflow.tracking import MlflowClient
 
 from recsys_tasks.errors import ArtifactError, ValidationFailed
-from recsys_tasks.pipeline import Night, StageResult, run_all, run_on
+from recsys_tasks.pipeline import Night, run_all, run_on
 from recsys_tasks.pipeline.exporting import export_embeddings
 from recsys_tasks.pipeline.night import mlflow_url
 from recsys_tasks.schema import SOURCES
 from recsys_tasks.sources.shop import Shop
-from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, running_shop
-
-Results = Mapping[str, StageResult]
-
-
-@pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Night, Night, Shop, Results, Results]]:
-    with running_shop(tmp_path_factory.mktemp("nights")) as (config, first, second):
-        assert config.source.kind == "shop"
-        shop = Shop(config.source, first.environment.home)
-        shop.simulate(FIRST_NIGHT)
-        one = {result.stage: result for result in run_all(first)}
-        shown = rows(first, "SELECT user_id, item_id FROM recsys.recommendations ORDER BY user_id, rank")
-        shop.simulate_day(FIRST_NIGHT, shown.groupby("user_id").item_id.agg(list).to_dict())
-        two = {result.stage: result for result in run_all(second)}
-        yield first, second, shop, one, two
-
-
-def rows(night: Night, query: str, **values: object) -> pd.DataFrame:
-    with night.engine.connect() as connection:
-        return pd.read_sql_query(sa.text(query), connection, params=values)
+from tests.pipeline.shop_nights import FIRST_NIGHT, SECOND_NIGHT, Results, rows
 
 
 def lists(night: Night) -> pd.DataFrame:

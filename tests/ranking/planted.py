@@ -40,7 +40,7 @@ class World:
         self.config: Config = make_config(**{"ranker": RANKER, "resources": {"threads": 1}, **config})
         rng = np.random.default_rng(3)
         self.users, self.items = unit(rng.normal(size=(USERS, 6))), unit(rng.normal(size=(ITEMS, 6)))
-        chance = 0.6 / (1 + np.exp(-14 * (self.users @ self.items.T - 0.6)))
+        chance = self.chances()
         kinds = [kind.name for kind in self.config.events.kinds]
         rows = []
         for week in range(WEEKS):
@@ -50,6 +50,7 @@ class World:
             rows.append(pd.DataFrame({"user_id": user, "item_id": item, "ts": ts}))
         events = pd.concat(rows).sort_values(["ts", "user_id", "item_id"])
         events["event"] = np.array(kinds)[np.arange(len(events)) % len(kinds)]
+        events = self.acted(events)
         named = {"user": [f"u{u:04d}" for u in range(USERS)], "item": [f"i{i:04d}" for i in range(ITEMS)]}
         for entity, names in named.items():
             events[f"{entity}_id"] = np.array(names)[events[f"{entity}_id"]]
@@ -58,10 +59,23 @@ class World:
             self.config,
             AS_OF,
             events,
-            items=pd.DataFrame({"item_id": named["item"], "available_from": 0, "available": True}),
+            items=pd.DataFrame({"item_id": named["item"], "available_from": 0, "available": True, **self.of_items}),
             users=pd.DataFrame({"user_id": named["user"]}),
         )
         self.timeline = Timeline.for_night(AS_OF, 7, 3, self.snapshot.first_day, 7)
+
+    def chances(self) -> np.ndarray:
+        """`[USERS, ITEMS]`: the chance that a user acts on an item in a week."""
+        return 0.6 / (1 + np.exp(-14 * (self.users @ self.items.T - 0.6)))
+
+    def acted(self, events: pd.DataFrame) -> pd.DataFrame:
+        """What else is known of each event; `user_id` and `item_id` are numbers."""
+        return events
+
+    @property
+    def of_items(self) -> dict[str, np.ndarray]:
+        """Attributes `[ITEMS]` of the items, which the rankers see too."""
+        return {}
 
     def inputs(self, day: date) -> RankingInputs:
         known = self.snapshot.events(before=day)
@@ -76,7 +90,10 @@ class World:
         noisy = unit(self.users + rng.normal(size=self.users.shape) * 0.1)
         tables = fakes.tables(
             {"events": np.bincount(known.user, minlength=USERS).tolist()},
-            {"popularity_7d": np.bincount(known.item, minlength=ITEMS).tolist()},
+            {
+                "popularity_7d": np.bincount(known.item, minlength=ITEMS).tolist(),
+                **{name: values.tolist() for name, values in self.of_items.items()},
+            },
             {},
             ["events"],
         )

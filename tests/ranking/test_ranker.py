@@ -92,6 +92,21 @@ def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained, monkeyp
     assert np.isfinite(scores).all()
 
 
+def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive(trained, monkeypatch):
+    world, artifact, _ = trained
+    data, seen = Examples.open(artifact), []
+    monkeypatch.setattr(module, "fit", lambda settings, rows, label, **fields: seen.append((rows.rows, label, fields)))
+    part = np.asarray(data.part)
+    module._heavy(world.config, data, (part < CALIBRATION_A) & (data.X[:, 0] > np.median(data.X[:, 0])), 1)
+    ((rows, label, fields),) = seen
+    lists = np.split(rows, np.cumsum(fields["group"])[:-1])
+    assert sum(map(len, lists)) == len(rows) == len(label) > 1000
+    for rows_of_list in lists:
+        assert len(np.unique(data.group[rows_of_list])) == 1 == len(np.unique(data.user[rows_of_list]))
+        assert data.labels[rows_of_list, 1].any()
+    assert len({int(data.group[rows_of_list[0]]) for rows_of_list in lists}) == len(lists)  # no list in two pieces
+
+
 @pytest.mark.parametrize("change", [{"loss": "binary"}, {"mode": "heavy"}])
 def test_other_settings_train_too(tmp_path, change):
     world = World(tmp_path, ranker={**RANKER, **change})

@@ -34,7 +34,7 @@ def rows(rng: np.random.Generator, n: int, unknown: float) -> np.ndarray:
     return X.astype(np.float32)
 
 
-@pytest.mark.parametrize("objective", ["binary", "lambdarank", "regression"])
+@pytest.mark.parametrize("objective", ["binary", "cross_entropy", "lambdarank", "regression"])
 @pytest.mark.parametrize("leaves", [2, 7, 31, 32])
 def test_scores_are_lightgbms(objective: str, leaves: int) -> None:
     model = trained(leaves, objective=objective, num_leaves=leaves)

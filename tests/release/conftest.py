@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from recsys_tasks.database import EmbeddedServer, create_engine, migrate
+from recsys_tasks.database import create_engine, migrate
 from recsys_tasks.release.registry import Registry, prepare
+from tests.conftest import quick_server
 
 
 @pytest.fixture(scope="session")
 def release_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    server = EmbeddedServer.start(tmp_path_factory.mktemp("home"))
+    server = quick_server(tmp_path_factory.mktemp("home"))
     urls = dict(server.urls())
     migrate(urls["recsys_owner"])
     prepare(urls["mlflow"])

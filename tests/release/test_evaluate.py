@@ -9,6 +9,7 @@ import pytest
 
 from recsys_tasks.config import Attribute
 from recsys_tasks.errors import DataError
+from recsys_tasks.metrics import PER_USER
 from recsys_tasks.release.evaluate import (
     Catalogue,
     Scored,
@@ -165,3 +166,28 @@ def test_slice_means_count_users_with_a_truth() -> None:
     lists = np.array([[1], [1], [1]], np.int32)
     found = evaluate("r", lists, truth_of([[1], [2], []]), catalogue=CATALOGUE, slices={"all": np.ones(3, bool)}, k=1)
     assert found.slice_means("ndcg@1") == {"all": (2, 0.5)}
+
+
+def test_no_measure_is_always_the_same() -> None:
+    """Lists that know the future, chance, and best sellers for all: each measure tells some of them apart."""
+    rng, users, items = np.random.default_rng(11), 80, 50
+    truth = truth_of([sorted(rng.choice(items, 4, replace=False).tolist()) for _ in range(users)])
+    known = truth_of([sorted(rng.choice(items, 3, replace=False).tolist()) for _ in range(users)])
+    chance = np.stack([rng.permutation(items)[:10] for _ in range(users)]).astype(np.int32)
+    knows = np.full((users, 10), -1, np.int32)
+    knows[:, :4] = truth.items.reshape(users, 4)  # and nothing else
+    same = np.tile(np.arange(10, dtype=np.int32), (users, 1))
+    catalogue = Catalogue(np.arange(items, 0, -1), np.arange(items) % 17)
+    found = {}
+    for name, lists in {"knows": knows, "chance": chance, "same": same}.items():
+        scored = Scored(rng.random(lists.shape).astype(np.float32))
+        found[name] = evaluate(name, lists, truth, catalogue=catalogue, known=known, scored=scored)
+    names = set(found["chance"].summary) - {"users"}
+    assert names == set(found["knows"].summary) - {"users"} and len(names) > 20
+    values = {name: [found[system].summary[name] for system in found] for name in sorted(names)}
+    assert {name for name, three in values.items() if len({round(value, 6) for value in three}) == 1} == set()
+    # A measure of each user's list takes its lowest and its highest value, and is neither for all.
+    for name in PER_USER:
+        best, usual = found["knows"].per_user[f"{name}@10"], found["chance"].per_user[f"{name}@10"]
+        assert usual.min() == 0.0 and 0.0 < usual.mean() < 1.0
+        assert best.max() == pytest.approx(0.4 if name == "precision" else 1.0)  # four of ten places

@@ -177,6 +177,8 @@ def test_popularity_bias_index_and_cost_are_bounds() -> None:
     assert judge(measured("r2", r2, summary={"popularity_share@10": 0.29}), champion).promotes
     blind = judge(measured("r2", r2), running=Running(index_recall=0.9, index_floor=0.95))
     assert blind.verdict == "reject" and failed(blind) == {"index_recall"}
+    bare = judge(measured("r2", r2, summary={"calibration_error": 0.3}), running=Running(unranked="too little history"))
+    assert bare.verdict == "reject" and failed(bare) == {"has_ranker"} and "too little history" in bare.paragraph
     dear = judge(measured("r2", r2), running=Running(1.0, 0.95, cost=2_100_000, champion_cost=1_000_000))
     assert dear.verdict == "reject" and failed(dear) == {"cost"} and "ratio 2.10, at most 2.00" in dear.paragraph
     assert judge(measured("r2", r2), running=Running(1.0, 0.95, cost=2_000_000, champion_cost=1_000_000)).promotes
