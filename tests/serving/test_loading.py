@@ -61,7 +61,8 @@ def test_a_shard_that_fails_half_way_leaves_what_was_there(writer: Engine) -> No
 
     def twice() -> Iterator[pa.Table]:
         yield table({0: [7, 6, 5]})
-        yield table({1: [7, 6, 5], 0: [1, 2, 3]})
+        yield table({user: [7, 6, 5] for user in range(1, 1100)})  # more than go together in one command
+        yield table({0: [1, 2, 3]})
 
     def killed() -> Iterator[pa.Table]:
         yield table({0: [7, 6, 5]})
