@@ -45,6 +45,27 @@ def _ordered(scores: Scores, items: Keys, limit: int) -> Longs:
     return order
 
 
+def packed(scores: Scores, items: Keys) -> Cells:
+    """`[n, w]` cells of the candidates alone, at the front of their rows; w is what the longest row needs."""
+    narrow = np.ascontiguousarray(scores, np.float32)
+    cells = np.empty(narrow.shape, np.uint64)
+    return cells[:, : _pack_front(narrow, narrow.view(np.uint32), items, cells)]
+
+
+@kernel
+def _pack_front(scores: Floats, bits: Bits, items: Keys, cells: Cells) -> int:
+    widest = 0
+    for row in range(len(scores)):
+        width = 0
+        for c in range(scores.shape[1]):
+            if items[row, c] >= 0 and scores[row, c] > -np.inf:
+                cells[row, width] = (np.uint64(~rising(bits[row, c])) << np.uint64(32)) | np.uint64(items[row, c])
+                width += 1
+        cells[row, width:] = NOTHING
+        widest = max(widest, width)
+    return widest
+
+
 def _cells(scores: Scores, items: Keys) -> Cells:
     """`[n, c]` cells that sort as the entries do."""
     narrow = np.ascontiguousarray(scores, np.float32)

@@ -16,6 +16,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.ranking._diversity import Likeness, diversified
 from recsys_tasks.ranking._draws import hashed
 from recsys_tasks.ranking._order import in_order
+from recsys_tasks.ranking._plain import best_allowed
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -43,6 +44,11 @@ class Rules:
     fresh_slots: int = 0
     salt: tuple[int, ...] = ()
     promoted: tuple[int, ...] = ()
+
+    @property
+    def move_anything(self) -> bool:
+        """Whether a list may differ from the order of its scores."""
+        return bool(self.promoted or self.max_per_category or self.diversity > 0 or self.fresh_slots)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,8 @@ def rerank(
     `items`, `scores`, `allowed`, `fresh`: `[n, c]`; a score of -inf is no candidate. `allowed` is the last word on
     eligibility and repeats; `fresh` marks candidates for the fresh places. `may_promote [n, promoted]`.
     """
+    if not rules.move_anything:
+        return _plain(items, scores, allowed, k)
     entries = _ordered(items, scores, allowed)
     if len(rules.promoted):
         entries = _with_promoted(entries, rules.promoted, may_promote)
@@ -91,6 +99,12 @@ def rerank(
     if rules.fresh_slots:
         entries, propensity = _explored(entries, fresh, users, rules)
     return _cut(entries, propensity, k)
+
+
+def _plain(items: Items, scores: Floats, allowed: Bools, k: int) -> Reranked:
+    """What the rules make of a block when none is set, without the entries that they would be applied to."""
+    shown, of, column, ranks, propensities = best_allowed(items, scores, allowed, k)
+    return Reranked(shown, of, column, ranks, np.zeros(shown.shape, bool), propensities)
 
 
 @dataclass(frozen=True)

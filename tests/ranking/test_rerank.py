@@ -107,3 +107,21 @@ def test_lists_never_repeat_an_item_nor_show_a_forbidden_one(seed):
         permitted = set(items[u][allowed[u]]) - {5, 6} | set(np.array([5, 6])[may[u]])
         assert set(shown) <= permitted
         assert len(shown) == min(12, len(permitted - {-1}))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_without_rules_lists_are_those_of_rules_that_move_nothing(seed, k):
+    random = np.random.default_rng(seed)
+    items = np.stack([random.permutation(60)[:30] for _ in range(50)]).astype(np.int32)
+    items[random.random(items.shape) < 0.2] = -1
+    scores = np.where(random.random(items.shape) < 0.3, -np.inf, random.integers(0, 8, items.shape) / 8)
+    allowed = random.random(items.shape) < 0.8
+    users = np.arange(50, dtype=np.int32)
+    nothing = Rules(first=5, max_per_category=1_000, categories=np.zeros(60, np.int64))
+    plain = rerank(users, items, scores, allowed, allowed, k, Rules(first=5))
+    ruled = rerank(users, items, scores, allowed, allowed, k, nothing)
+    assert nothing.move_anything and (plain.items >= 0).any()
+    for name in Reranked.__dataclass_fields__:
+        here, there = getattr(plain, name), getattr(ruled, name)
+        assert here.dtype == there.dtype and np.array_equal(here, there), name
