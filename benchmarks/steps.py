@@ -136,7 +136,8 @@ def _loading(
     size = CONFIG.serving.k + CONFIG.serving.spares
     serving = CONFIG.serving
     made = [precompute.lists_table(recommender.recommend(block, size), serving.k, serving.spares) for block in blocks]
-    lists = [_of_others(table, copy * USERS) for copy in range(COPIES) for table in made]  # as many as a shard has
+    keys = 1 + max(int(block.max()) for block in blocks)
+    lists = [_of_others(table, copy * keys) for copy in range(COPIES) for table in made]  # as many as a shard has
     engine, owner = create_engine(urls["recsys"]), create_engine(urls["recsys_owner"])
     spec = PublicationSpec(
         AS_OF.replace(year=AS_OF.year + 1), Cutoffs.at(AS_OF), f"steps-{time.time_ns()}", None, None, USERS, serving.k,
