@@ -15,7 +15,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 from threadpoolctl import threadpool_limits
 
@@ -37,6 +36,7 @@ from recsys_tasks.serving.load import load_lists
 from recsys_tasks.serving.publication import PublicationSpec
 from recsys_tasks.serving.publish import create_publication
 from recsys_tasks.snapshot.dataset import open_snapshot
+from recsys_tasks.table_files import PLAIN
 
 USERS, REPEATS = 8192, 5
 COPIES = 16
@@ -105,8 +105,8 @@ def _timed(recommender: Recommender, blocks: list[np.ndarray]) -> dict[str, floa
                 stack.enter_context(patch.object(owner, attribute, watch.wrap(name, getattr(owner, attribute))))
             rank = watch.wrap("rules and the rest", recommender.recommend)
             rows = watch.wrap("rows", precompute.lists_table)
-            path, kind = Path(folder) / "lists.parquet", precompute.schema.LISTS.schema
-            with pq.ParquetWriter(path, kind, **precompute._PLAIN) as file:
+            path, kind = Path(folder) / "lists", precompute.schema.LISTS.schema
+            with pa.ipc.new_file(path, kind, options=PLAIN) as file:
                 write = watch.wrap("rows", file.write_table)
                 for block in blocks:
                     write(rows(rank(block, size, eligible=eligible), CONFIG.serving.k, CONFIG.serving.spares))

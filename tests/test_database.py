@@ -67,7 +67,10 @@ def test_a_server_lives_through_stop_kill_and_a_reused_process_number(tmp_path: 
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")  # its number went to another program
     (home / "postgres" / ".s.PGSQL.5432.lock").write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     assert not is_running(home)
+    settings = home / "postgres" / "postgresql.conf"
+    settings.write_text(settings.read_text().partition("# Nightshelf")[0])  # as of a version with other settings
     again = EmbeddedServer.start(home)
+    assert ask(made["recsys_owner"], "SHOW bgwriter_delay") == "10ms"
     assert again.urls() == made and ask(made["recsys_owner"], "SELECT n FROM kept") == 7
 
     again.stop()

@@ -49,6 +49,12 @@ unix_socket_permissions = 0700
 password_encryption = 'scram-sha-256'
 timezone = 'UTC'
 max_wal_size = '2GB'
+# A reader that needs a page in memory must not wait until another's is written, and the log before it.
+bgwriter_delay = '10ms'
+bgwriter_lru_maxpages = 1000
+bgwriter_lru_multiplier = 10
+wal_writer_delay = '10ms'
+wal_writer_flush_after = '256kB'
 """
 
 
@@ -192,13 +198,16 @@ def is_running(home: Path) -> bool:
 
 
 def _initialise(server: PostgresServer) -> None:
-    """Create the data folder with our settings before the server first runs, so that it is never open."""
-    if (server.pgdata / "PG_VERSION").exists():
-        return
-    with server._lock:
-        server.ensure_pgdata_inited()
-    with (server.pgdata / "postgresql.conf").open("a") as handle:
-        handle.write(_SETTINGS)
+    """Create the data folder before the server first runs, so that it is never open, and see that it has our settings:
+    a folder of an earlier version may lack some. Of a setting that is there twice the last one counts.
+    """
+    if not (server.pgdata / "PG_VERSION").exists():
+        with server._lock:
+            server.ensure_pgdata_inited()
+    settings = server.pgdata / "postgresql.conf"
+    if _SETTINGS not in settings.read_text():
+        with settings.open("a") as handle:
+            handle.write(_SETTINGS)
 
 
 def _start(server: PostgresServer) -> None:

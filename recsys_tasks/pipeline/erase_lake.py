@@ -14,7 +14,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recsys_tasks.errors import ArtifactError, offenders
 from recsys_tasks.features.erasing import ARRAYS as FEATURE_ARRAYS
@@ -37,6 +36,7 @@ from recsys_tasks.snapshot.erasing import (
     erase_validation,
     rows_of,
 )
+from recsys_tasks.table_files import TABLES, column_names, read_columns
 
 ERASERS: Mapping[str, Eraser] = {
     "report": erase_report,
@@ -69,7 +69,7 @@ _ARRAYS = {
     "embeddings": ("user_keys.npy", "user_vectors.npy", "item_keys.npy", "item_vectors.npy"),
     "examples": ("*.bin",),
 }
-_READABLE = (".parquet", *TEXTS)
+_READABLE = (*TABLES, *TEXTS)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def search_lake(lake: Lake, subject: Subject) -> tuple[list[str], int, int]:
 
 
 def _names(path: Path, subject: Subject) -> bool:
-    if path.suffix == ".parquet":
+    if path.suffix in TABLES:
         return _in_table(path, subject)
     # Where nothing is by user, a short id that turns up is a tag or a layer of that name.
     impersonal = bool(IMPERSONAL & set(path.parts[-5:-1]))
@@ -189,8 +189,8 @@ def _is_input(manifest: str, subject: Subject) -> bool:
 
 def _in_table(path: Path, subject: Subject) -> bool:
     """A user table by key keeps the row of the key, with an empty id."""
-    names = pq.read_schema(path).names
+    names = column_names(path)
     if "user_key" in names and "user_id" in names:
-        column = pq.read_table(path, columns=["user_id"])["user_id"]
+        column = read_columns(path, ["user_id"])["user_id"]
         return bool(pc.any(pc.equal(column, subject.user_id)).as_py())
     return bool(rows_of(path, subject).any())

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.serving.precompute import lists_file
 from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows
+from recsys_tasks.table_files import read_columns
 
 
 def erase_lists(artifact: Artifact, subject: Subject) -> list[Cut]:
     """The user's list. The hash of the shard's users is an input: it is made anew, so that a rerun finds the shard."""
-    users = pq.read_table(artifact.file("lists.parquet"), columns=["user_key"])["user_key"].to_numpy()
+    file = lists_file(artifact)
+    users = read_columns(file, ["user_key"])["user_key"].to_numpy()
     if subject.key not in users:
         return []
 
@@ -22,7 +24,7 @@ def erase_lists(artifact: Artifact, subject: Subject) -> list[Cut]:
             if value == _hash(users):
                 draft.inputs[name] = _hash(users[users != subject.key])
 
-    return [*cut_rows(artifact, "lists.parquet", subject), Cut(0, apply)]
+    return [*cut_rows(artifact, file.name, subject), Cut(0, apply)]
 
 
 def erase_plan(artifact: Artifact, subject: Subject) -> list[Cut]:

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recsys_tasks.errors import hashed_user
 from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.snapshot.dataset import table_hash
+from recsys_tasks.table_files import column_names, count_rows, read_columns, write_like
 
 STAND_IN = "(erased)"
 DISTINCT_BYTES = 6
@@ -89,24 +89,24 @@ Eraser = Callable[[Artifact, Subject], list[Cut]]
 
 
 def rows_of(path: Path, subject: Subject) -> npt.NDArray[np.bool_]:
-    """`[rows] bool`: rows of a Parquet file that belong to the user, by `user_key`, `user_id` or the map's `id`."""
-    names = pq.read_schema(path).names
+    """`[rows] bool`: rows of a table's file that belong to the user, by `user_key`, `user_id` or the map's `id`."""
+    names = column_names(path)
     masks = []
     for name, value in (("user_key", subject.key), ("user_id", subject.user_id), ("id", subject.user_id)):
         if name in names:
-            column = pq.read_table(path, columns=[name])[name]
+            column = read_columns(path, [name])[name]
             masks.append(pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), False).to_numpy())
-    return np.logical_or.reduce(masks) if masks else np.zeros(pq.read_metadata(path).num_rows, bool)
+    return np.logical_or.reduce(masks) if masks else np.zeros(count_rows(path), bool)
 
 
 def cut_rows(artifact: Artifact, name: str, subject: Subject, *, counted: bool = True) -> list[Cut]:
-    """The user's rows of a Parquet file go; `counted`: they are part of the artifact's `rows`."""
+    """The user's rows of a table's file go; `counted`: they are part of the artifact's `rows`."""
     path = artifact.file(name)
     mask = rows_of(path, subject)
 
     def apply(draft: Draft) -> None:
-        kept = pq.read_table(path).filter(pa.array(~mask))
-        pq.write_table(kept, draft.path / name, compression=_compression(path))
+        kept = read_columns(path).filter(pa.array(~mask))
+        write_like(path, kept, draft.path / name)
         draft.rows -= int(mask.sum()) if counted else 0
         if counted and "content" in draft.facts:  # by which an extract knows the same rows again
             draft.facts["content"] = table_hash(kept)
@@ -122,25 +122,20 @@ def cut_values(artifact: Artifact, name: str, subject: Subject, key: str | None)
     path = artifact.file(name)
     mask = rows_of(path, subject)
     if key is not None and mask.any():
-        ids = pq.read_table(path, columns=["user_id"])["user_id"].to_numpy()
+        ids = read_columns(path, ["user_id"])["user_id"].to_numpy()
         mask &= ids != ""
     if not mask.any():
         return []
 
     def apply(draft: Draft) -> None:
-        table = pq.read_table(path)
+        table = read_columns(path)
         for place, field in enumerate(table.schema):
             if field.name != key:
                 value = pa.scalar("" if field.name in ("id", "user_id") else None, field.type)
                 table = table.set_column(place, field, pc.if_else(pa.array(mask), value, table[field.name]))
-        pq.write_table(table, draft.path / name, compression=_compression(path))
+        write_like(path, table, draft.path / name)
 
     return [Cut(int(mask.sum()), apply)]
-
-
-def _compression(path: Path) -> str:
-    found = pq.read_metadata(path)
-    return str(found.row_group(0).column(0).compression) if found.num_row_groups else "SNAPPY"
 
 
 # --- texts ---------------------------------------------------------------------------------------

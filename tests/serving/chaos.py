@@ -460,8 +460,8 @@ def half_made(arena: Arena) -> list[str]:
     lake = arena.world.lake
     for key in lake.keys("lists"):
         for artifact in lake.versions("lists", key):
-            facts = artifact.manifest["files"]["lists.parquet"]
-            if hash_file(artifact.file("lists.parquet")) != facts["sha256"]:
+            facts = artifact.manifest["files"]["lists.arrow"]
+            if hash_file(artifact.file("lists.arrow")) != facts["sha256"]:
                 left.append(f"torn {artifact.reference}")
     return left
 

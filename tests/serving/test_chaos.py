@@ -209,7 +209,7 @@ def _strike_shard(arena: Arena, night: Night, moment: str, dice: random.Random) 
     process = chaos.start(chaos.first_shard, arena.world, replace(night, pause=0.03))
     token = chaos.create_publication(arena.engine, night.spec, night.now).token
     folder = arena.world.home / "lake" / "lists" / f"{token}.0"
-    pattern = "*/lists.parquet" if moment == "writing" else "*"
+    pattern = "*/lists.arrow" if moment == "writing" else "*"
     while not any(not (found / MANIFEST).exists() for found in folder.glob(pattern)):
         assert process.is_alive(), "the shard ended before it could be killed"
         time.sleep(0.001)
