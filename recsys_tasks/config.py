@@ -382,7 +382,7 @@ class RankerConfig(Section):
     feature_share: Share = 0.7
     """Share of features drawn for each tree."""
     loss: Literal["lambdarank", "binary"] = "lambdarank"
-    """Listwise or pointwise objective."""
+    """Listwise or pointwise objective; the light ranker is pointwise too where several objectives are mixed."""
     monotone: dict[str, Literal[-1, 1]] = {}
     """Column of the rankers' input → 1: scores never fall where it grows; -1: they never rise (docs/features.md)."""
     search: SearchConfig = SearchConfig()

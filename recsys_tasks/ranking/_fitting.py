@@ -53,6 +53,16 @@ def pointwise(config: Config, objective: int) -> str:
     return POINTWISE[config.objectives[objective].watch is not None]
 
 
+def light_loss(config: Config, objective: int) -> str:
+    """The loss of a light ranker: listwise like the heavy one's where it has one plain outcome to learn.
+
+    Several objectives are mixed before they are calibrated, which only probabilities can be; and how much was
+    watched, or where on a page it was, is for the heavy ranker to weigh.
+    """
+    plain = len(config.objectives) == 1 and config.objectives[0].watch is None and config.events.impressions is None
+    return config.ranker.loss if plain and config.ranker.loss not in POINTWISE else pointwise(config, objective)
+
+
 def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
     """Raises ConfigError when `ranker.monotone` names a column that the rankers do not see."""
     unknown = sorted(set(config.ranker.monotone) - set(names))

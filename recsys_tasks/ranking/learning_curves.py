@@ -128,11 +128,13 @@ class HeldOut:
         import lightgbm as lgb
 
         settings = {**like.params, "num_threads": self.threads, "verbose": -1}
+        whole_lists = settings["objective"] not in POINTWISE
+        if whole_lists:  # one without a positive teaches nothing
+            group = self.data.group[rows]
+            rows = rows[np.isin(group, np.unique(group[self.data.labels[rows, objective]]))]
         trees = int(settings.pop("num_iterations", like.num_trees()))
         label = self.data.outcome(rows, objective).astype(np.float32)
-        fields: dict[str, Any] = {"weight": self.data.weight[rows]}
-        if settings["objective"] == "lambdarank":
-            fields = {"group": runs(self.data.group[rows])}
+        fields = {"group": runs(self.data.group[rows])} if whole_lists else {"weight": self.data.weight[rows]}
         data = lgb.Dataset(self.matrix("light", rows), label, params={"verbose": -1}, **fields)
         return lgb.train(settings, data, num_boost_round=trees)
 

@@ -1,8 +1,8 @@
 """The rankers: a light one cuts the candidates, a heavy one orders the survivors, each score a probability.
 
 The heavy ranker learns from survivors of a light ranker that never saw their user's labels: two light rankers are
-trained on half of the users each and cut the other half; a third, on both halves, cuts for serving. Calibration
-uses users that none of them saw. With too little history the release has no ranker, and says so.
+trained on half of the users each and cut the other half; a third, on both halves, cuts for serving (_stages).
+Calibration uses users that none of them saw. With too little history the release has no ranker, and says so.
 """
 
 from __future__ import annotations
@@ -13,25 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.ranking._exposure import importance, listwise
-from recsys_tasks.ranking._fitting import (
-    Floats,
-    fit,
-    gain_shares,
-    pointwise,
-    predicted,
-    refuse_unknown_constraints,
-    scored,
-    settings_of,
-)
-from recsys_tasks.ranking._groups import runs, surviving
-from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
+from recsys_tasks.ranking._fitting import Floats, gain_shares, predicted, refuse_unknown_constraints, scored
+from recsys_tasks.ranking._groups import surviving
+from recsys_tasks.ranking._labels import CALIBRATION_A
 from recsys_tasks.ranking._release import held_out_ndcg, lacking, named, shares, weights
 from recsys_tasks.ranking._rows import Matrix, Rows
+from recsys_tasks.ranking._stages import heavy, light_out_of_fold
 from recsys_tasks.ranking.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.examples import Examples
 from recsys_tasks.ranking.search import searched
@@ -39,8 +29,6 @@ from recsys_tasks.ranking.trees import Compiled, Predictor
 
 if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that no shard needs
     import lightgbm as lgb
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -188,11 +176,11 @@ def _train(config: Config, data: Examples) -> _Trained:
     judged = {"heavy": holds}
     keep = np.ones(len(part), bool)
     if config.ranker.mode == "light_and_heavy":
-        models["light"], scores = _light_out_of_fold(config, data, part)
+        models["light"], scores = light_out_of_fold(config, data, part)
         keep = surviving(scores @ weights(config), data.group, data.weight, data.item, config.ranker.light_survivors)
         raw["light"], judged = scores[holds], {"light": holds, "heavy": holds & keep}
-    config, search = searched(config, data, keep, _heavy)
-    models["heavy"] = tuple(_heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
+    config, search = searched(config, data, keep, heavy)
+    models["heavy"] = tuple(heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
     raw["heavy"] = scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
     curves = {
         stage: tuple(
@@ -204,47 +192,3 @@ def _train(config: Config, data: Examples) -> _Trained:
     gains = {stage: [gain_shares(model) for model in some] for stage, some in models.items()}
     facts = {"held_out_ndcg@10": held_out_ndcg(config, data, raw, judged), "importances": named(config, data, gains)}
     return _Trained(models, curves, facts | search)
-
-
-def _light_out_of_fold(
-    config: Config, data: Examples, part: npt.NDArray[np.int8]
-) -> tuple[tuple[lgb.Booster, ...], Floats]:
-    """The light rankers that serve, and `[rows, objectives]` scores by rankers that never saw the row's user."""
-    columns = [data.names.index(name) for name in data.light_names]
-    holds = part >= CALIBRATION_A
-    scores = np.empty(data.labels.shape)
-    for learn, cut in ((part == FOLD_A, part == FOLD_B), (part == FOLD_B, part == FOLD_A), (~holds, holds)):
-        rows = Rows.where(data.X, learn, columns)
-        trees = config.ranker.light_trees
-        models = tuple(_each_row(config, data, rows, o, trees) for o in range(len(config.objectives)))
-        scores[cut] = scored(config, models, Rows.where(data.X, cut, columns))
-    return models, scores
-
-
-def _heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.Booster:
-    """One objective's heavy ranker on these rows.
-
-    Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even draw of negatives
-    leaves every pair's order unbiased, while a weight on one side of a pair would not.
-    """
-    trees = config.ranker.heavy_trees
-    if config.ranker.loss == "binary":
-        return _each_row(config, data, Rows.where(data.X, rows), objective, trees)
-    settings = settings_of(config, config.ranker.loss, trees, data.names)
-    group = np.asarray(data.group)
-    told = np.unique(group[rows & data.labels[:, objective]])
-    rows = rows & np.isin(group, told)  # a list without a positive has no pair to learn from
-    worth = data.outcome(rows, objective) if config.objectives[objective].watch else None
-    acted = np.asarray(data.labels[rows, objective])
-    label, further = listwise(config, acted, data.position[rows], group[rows], worth)
-    settings |= further.pop("settings", {})
-    return fit(settings, Rows.where(data.X, rows), label, group=runs(group[rows]), **further)
-
-
-def _each_row(config: Config, data: Examples, rows: Rows, objective: int, trees: int) -> lgb.Booster:
-    """One objective's pointwise ranker; a row weighs the candidates that it stands for, times its importance."""
-    at = rows.rows
-    weight = data.weight[at] * importance(config, data.labels[at, objective], data.position[at])
-    names = data.names if rows.columns is None else data.light_names
-    settings = settings_of(config, pointwise(config, objective), trees, names)
-    return fit(settings, rows, data.outcome(at, objective), weight=weight)

@@ -14,8 +14,8 @@ from recsys_tasks.ranking._exposure import Showings, importance, listwise
 from recsys_tasks.ranking._fitting import scored
 from recsys_tasks.ranking._labels import CALIBRATION_A
 from recsys_tasks.ranking._rows import Rows
+from recsys_tasks.ranking._stages import heavy
 from recsys_tasks.ranking.examples import Examples, build_examples
-from recsys_tasks.ranking.ranker import _heavy
 from tests.ranking.planted import CANDIDATES, RANKER, World
 from tests.snapshot.shops import LiteralShop
 from tests.worlds import make_config
@@ -105,7 +105,7 @@ def test_weights_recover_the_order_that_the_page_hides(pages, loss):
     def order(events):
         settings = {"loss": loss, "heavy_trees": 30, "leaves": 7, "min_leaf_rows": 20, "learning_rate": 0.1}
         config = make_config(events=events, ranker=settings, resources={"threads": 1})
-        model = _heavy(config, pages, np.ones(len(pages.X), bool), 0)
+        model = heavy(config, pages, np.ones(len(pages.X), bool), 0)
         every = np.arange(PLACES, dtype=np.float32)[:, None]
         score = scored(config, (model,), Rows(every, np.arange(PLACES)))[:, 0]
         return np.argsort(-score).tolist()

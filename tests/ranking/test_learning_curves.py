@@ -20,10 +20,13 @@ OBJECTIVES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def held_out(tmp_path_factory):
-    kinds = {"kinds": [{"name": "view"}, {"name": "buy"}]}
-    world = World(tmp_path_factory.mktemp("lake"), events=kinds, objectives=OBJECTIVES)
+SEVERAL = {"events": {"kinds": [{"name": "view"}, {"name": "buy"}]}, "objectives": OBJECTIVES}
+
+
+@pytest.fixture(scope="module", params=[SEVERAL, {}], ids=["pointwise", "listwise"])
+def held_out(request, tmp_path_factory):
+    """Of a light ranker that learns each row by itself, and of one that learns whole lists."""
+    world = World(tmp_path_factory.mktemp("lake"), **request.param)
     examples = build_examples(world.snapshot, world.timeline, world.windows())
     release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
     survivors, resources = world.config.ranker.light_survivors, world.config.resources

@@ -7,13 +7,15 @@ import pytest
 
 from recsys_tasks.errors import ArtifactError, ConfigError
 from recsys_tasks.metrics import calibration_error
-from recsys_tasks.ranking import ranker as module
+from recsys_tasks.ranking import _stages as module
 from recsys_tasks.ranking import search
+from recsys_tasks.ranking._fitting import light_loss
 from recsys_tasks.ranking._groups import ndcg_at_10, runs, surviving
 from recsys_tasks.ranking._labels import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking.examples import Examples, build_examples
 from recsys_tasks.ranking.ranker import Ranker, train_ranker
 from tests.ranking.planted import RANKER, World
+from tests.worlds import make_config
 
 KINDS = {"kinds": [{"name": "view"}, {"name": "buy"}]}
 OBJECTIVES = [
@@ -86,7 +88,7 @@ def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained, monkeyp
 
     monkeypatch.setattr(module, "fit", spy)
     part = np.asarray(data.part)
-    _, scores = module._light_out_of_fold(world.config, data, part)
+    _, scores = module.light_out_of_fold(world.config, data, part)
     sizes = [(part == FOLD_A).sum(), (part == FOLD_B).sum(), (part < CALIBRATION_A).sum()]
     assert learned == [size for size in sizes for _ in OBJECTIVES]
     assert np.isfinite(scores).all()
@@ -97,7 +99,7 @@ def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive
     data, seen = Examples.open(artifact), []
     monkeypatch.setattr(module, "fit", lambda settings, rows, label, **fields: seen.append((rows.rows, label, fields)))
     part = np.asarray(data.part)
-    module._heavy(world.config, data, (part < CALIBRATION_A) & (data.X[:, 0] > np.median(data.X[:, 0])), 1)
+    module.heavy(world.config, data, (part < CALIBRATION_A) & (data.X[:, 0] > np.median(data.X[:, 0])), 1)
     ((rows, label, fields),) = seen
     lists = np.split(rows, np.cumsum(fields["group"])[:-1])
     assert sum(map(len, lists)) == len(rows) == len(label) > 1000
@@ -105,6 +107,41 @@ def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive
         assert len(np.unique(data.group[rows_of_list])) == 1 == len(np.unique(data.user[rows_of_list]))
         assert data.labels[rows_of_list, 1].any()
     assert len({int(data.group[rows_of_list[0]]) for rows_of_list in lists}) == len(lists)  # no list in two pieces
+
+
+@pytest.mark.parametrize(
+    ("change", "loss"),
+    [
+        ({}, "lambdarank"),
+        ({"ranker": {"loss": "binary"}}, "binary"),
+        ({"events": KINDS, "objectives": OBJECTIVES}, "binary"),  # mixed before they are calibrated
+        ({"events": {"impressions": {"event": "shown", "position_column": "position"}}}, "binary"),
+    ],
+)
+def test_the_light_ranker_is_listwise_where_there_is_one_plain_outcome(change, loss):
+    assert light_loss(make_config(**change), 0) == loss
+
+
+def test_a_listwise_light_ranker_learns_from_lists_with_a_positive_of_one_fold(tmp_path, monkeypatch):
+    world = World(tmp_path)
+    data = Examples.open(build_examples(world.snapshot, world.timeline, world.windows()))
+    learned, fit = [], module.fit
+
+    def spy(settings, rows, label, **fields):
+        learned.append((settings["objective"], settings["num_iterations"], rows, fields["group"]))
+        return fit(settings, rows, label, **fields)
+
+    monkeypatch.setattr(module, "fit", spy)
+    part = np.asarray(data.part)
+    module.light_out_of_fold(world.config, data, part)
+    told = np.isin(data.group, np.unique(data.group[data.labels[:, 0]]))
+    assert not told.all()
+    for (objective, trees, rows, sizes), fold in zip(
+        learned, (part == FOLD_A, part == FOLD_B, part < CALIBRATION_A), strict=True
+    ):
+        assert (objective, trees, len(rows.columns)) == ("lambdarank", RANKER["light_trees"], len(data.light_names))
+        np.testing.assert_array_equal(rows.rows, np.flatnonzero(fold & told))
+        np.testing.assert_array_equal(sizes, runs(data.group[rows.rows]))
 
 
 @pytest.mark.parametrize("change", [{"loss": "binary"}, {"mode": "heavy"}])
