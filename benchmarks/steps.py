@@ -36,7 +36,7 @@ from recsys_tasks.serving.load import load_lists
 from recsys_tasks.serving.publication import PublicationSpec
 from recsys_tasks.serving.publish import create_publication
 from recsys_tasks.snapshot.dataset import open_snapshot
-from recsys_tasks.table_files import PLAIN
+from recsys_tasks.table_files import writing
 
 USERS, REPEATS = 8192, 5
 COPIES = 16
@@ -106,7 +106,7 @@ def _timed(recommender: Recommender, blocks: list[np.ndarray]) -> dict[str, floa
             rank = watch.wrap("rules and the rest", recommender.recommend)
             rows = watch.wrap("rows", precompute.lists_table)
             path, kind = Path(folder) / "lists", precompute.schema.LISTS.schema
-            with pa.ipc.new_file(path, kind, options=PLAIN) as file:
+            with writing(path, kind) as file:
                 write = watch.wrap("rows", file.write_table)
                 for block in blocks:
                     write(rows(rank(block, size, eligible=eligible), CONFIG.serving.k, CONFIG.serving.spares))

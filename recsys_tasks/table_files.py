@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +13,13 @@ import pyarrow.parquet as pq
 
 TABLES = (".parquet", ".arrow")
 PLAIN = ipc.IpcWriteOptions(compression="lz4", use_threads=False)
-"""How .arrow files are written."""
+
+
+@contextmanager
+def writing(path: Path, schema: pa.Schema) -> Iterator[ipc.RecordBatchFileWriter]:
+    """Write an .arrow file. It is closed whatever happens: the writer alone would keep it open when a disk is full."""
+    with pa.OSFile(str(path), "wb") as file, ipc.new_file(file, schema, options=PLAIN) as writer:
+        yield writer
 
 
 def column_names(path: Path) -> list[str]:
@@ -32,7 +40,7 @@ def count_rows(path: Path) -> int:
 def write_like(original: Path, table: pa.Table, path: Path) -> None:
     """Write a table in the format and with the compression of another."""
     if original.suffix == ".arrow":
-        with ipc.new_file(path, table.schema, options=PLAIN) as writer:
+        with writing(path, table.schema) as writer:
             writer.write_table(table)
         return
     found = pq.read_metadata(original)

@@ -24,7 +24,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.table_files import PLAIN, read_columns
+from recsys_tasks.table_files import read_columns, writing
 
 BUCKETS = 256
 RELEASE_EVERY = 2
@@ -179,7 +179,7 @@ def precompute_shard(
         return lists_table(ranked, serving.k, serving.spares)
 
     with lake.writing("lists", key, inputs=facts, config=config) as draft:
-        with ipc.new_file(draft.path / LISTS_FILE, schema.LISTS.schema, options=PLAIN) as writer:
+        with writing(draft.path / LISTS_FILE, schema.LISTS.schema) as writer:
             for table in in_order(work, blocks(own, serving.block_users), threads):
                 writer.write_table(table)
         draft.rows = len(own)
