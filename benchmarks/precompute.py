@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -24,12 +23,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import psutil
 import sqlalchemy as sa
 
 from benchmarks import report
 from benchmarks.cookbook import best_of
 from benchmarks.crowd import AS_OF, ITEMS, SETTINGS, reopen
+from benchmarks.memory import watched_memory
 from benchmarks.peer_two_stage import PEERS_PYTHON, export
 from benchmarks.queries import queries
 from benchmarks.readers import latencies
@@ -144,7 +143,7 @@ def _night(crowd: Path, release: tuple[Path, str], urls: dict[str, str], run: in
     night.timed("dimensions", lambda: load_dimensions(engine, snapshot))
     night.timed("fallbacks", lambda: load_fallbacks(engine, publication, fallback_lists(snapshot, CONFIG, cutoffs)))
     np.save(crowd / "users.npy", users)
-    with _watched(night, urls["home"]) if watched else nullcontext():
+    with watched_memory(night, urls["home"]) if watched else nullcontext():
         night.timed("shards", lambda: _shards(crowd, release, urls["recsys"], publication, run))
         ready = night.timed("checks and seal", lambda: finish(engine, publication, CheckLimits.of(CONFIG)))
     assert isinstance(ready, Publication)
@@ -199,47 +198,6 @@ def served(home: Path) -> Iterator[dict[str, str]]:
     finally:
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
-
-
-@contextmanager
-def _watched(night: Night, home: str) -> Iterator[None]:
-    """Sample the memory of this process's children and of the server while something runs."""
-    ended = threading.Event()
-    pid = int((Path(home) / "postgres" / "postmaster.pid").read_text().split()[0])
-
-    def watch() -> None:
-        while not ended.wait(0.25):
-            children = psutil.Process().children(recursive=True)
-            shards = [child for child in children if "postgres" not in _name(child)]
-            night.shards_mb = max(night.shards_mb, _proportional(shards))
-            server = psutil.Process(pid)
-            night.server_mb = max(night.server_mb, _proportional([server, *server.children(recursive=True)]))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def _name(process: psutil.Process) -> str:
-    try:
-        return process.name()
-    except psutil.Error:
-        return ""
-
-
-def _proportional(processes: list[psutil.Process]) -> float:
-    """Memory of some processes in MB; what several share counts once."""
-    total = 0
-    for process in processes:
-        try:
-            total += process.memory_full_info().pss
-        except psutil.Error:
-            continue
-    return total / 1e6
 
 
 # --- figures ---------------------------------------------------------------------------------------

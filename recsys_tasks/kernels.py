@@ -24,6 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+CACHE_LINE = 16
+"""Numbers of four bytes in a line of the processor's cache."""
 _PACKAGE = Path(__file__).parent
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _KEPT_BYTES, _LARGEST_KEPT = 128 << 20, 32 << 20

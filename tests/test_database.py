@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,9 +69,11 @@ def test_a_server_lives_through_stop_kill_and_a_reused_process_number(tmp_path: 
     (home / "postgres" / ".s.PGSQL.5432.lock").write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     assert not is_running(home)
     settings = home / "postgres" / "postgresql.conf"
-    settings.write_text(settings.read_text().partition("# Nightshelf")[0])  # as of a version with other settings
+    older = re.sub(r"(?m)^bgwriter_delay.*$", "", settings.read_text())  # as of a version that did not set it
+    settings.write_text(older.replace("wal_writer_delay = '10ms'", "wal_writer_delay = '50ms'"))  # and by hand
     again = EmbeddedServer.start(home)
-    assert ask(made["recsys_owner"], "SHOW bgwriter_delay") == "10ms"
+    found = [ask(made["recsys_owner"], f"SHOW {name}") for name in ("bgwriter_delay", "wal_writer_delay")]
+    assert found == ["10ms", "50ms"]
     assert again.urls() == made and ask(made["recsys_owner"], "SELECT n FROM kept") == 7
 
     again.stop()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import secrets
 import subprocess
 import tempfile
@@ -198,16 +199,24 @@ def is_running(home: Path) -> bool:
 
 
 def _initialise(server: PostgresServer) -> None:
-    """Create the data folder before the server first runs, so that it is never open, and see that it has our settings:
-    a folder of an earlier version may lack some. Of a setting that is there twice the last one counts.
-    """
-    if not (server.pgdata / "PG_VERSION").exists():
+    """Create the data folder before the server first runs, so that it is never open, with our settings."""
+    settings = server.pgdata / "postgresql.conf"
+    if (server.pgdata / "PG_VERSION").exists():
+        added = _unset(settings.read_text())
+    else:
         with server._lock:
             server.ensure_pgdata_inited()
-    settings = server.pgdata / "postgresql.conf"
-    if _SETTINGS not in settings.read_text():
+        added = _SETTINGS
+    if added:
         with settings.open("a") as handle:
-            handle.write(_SETTINGS)
+            handle.write(added)
+
+
+def _unset(settings: str) -> str:
+    """Those of our settings that a file does not set: an earlier version's lacks some; what a person changed stays."""
+    ours = [line for line in _SETTINGS.splitlines() if "=" in line]
+    lacking = [line for line in ours if not re.search(rf"(?m)^\s*{line.split()[0]}\b", settings)]
+    return "".join(f"{line}\n" for line in ["", "# Nightshelf", *lacking]) if lacking else ""
 
 
 def _start(server: PostgresServer) -> None:

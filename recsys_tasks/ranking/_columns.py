@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
-from recsys_tasks.kernels import dot, kernel
+from recsys_tasks.kernels import CACHE_LINE, dot, kernel
 from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, rising
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
-_LINE = 16
-"""float32 numbers in a line of the processor's cache."""
 Ranks = npt.NDArray[np.int16]
 Places = npt.NDArray[np.int32]
 
@@ -147,7 +145,7 @@ def touched(items: Keys, place: Places, vectors: Floats) -> np.float32:
     total = np.float32(0.0)
     for r in range(len(items)):
         at = max(place[items[r]], 0)
-        for d in range(0, vectors.shape[1], _LINE):
+        for d in range(0, vectors.shape[1], CACHE_LINE):
             total += vectors[at, d]
     return total
 

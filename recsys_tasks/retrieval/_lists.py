@@ -12,13 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
-from recsys_tasks.kernels import kernel
+from recsys_tasks.kernels import CACHE_LINE, kernel
 from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sorted, packed, unpack
 
 Flags = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int32]
-_LINE = 16
-"""Numbers of four bytes in a line of the processor's cache."""
 Places = npt.NDArray[np.signedinteger[Any]]
 
 
@@ -100,7 +98,7 @@ def _touched(items: Keys, neighbours: Keys, strengths: Floats) -> np.float32:
     """
     total = np.float32(0.0)
     for item in items:
-        for column in range(0, neighbours.shape[1], _LINE):
+        for column in range(0, neighbours.shape[1], CACHE_LINE):
             total += np.float32(neighbours[item, column]) + strengths[item, column]
     return total
 

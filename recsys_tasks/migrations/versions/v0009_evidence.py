@@ -9,7 +9,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add what a load notes, and let count_entries use it."""
+    """Add what a load notes, whether rows are still as loaded, and the sum of the loads' counts."""
     run_file("0009_evidence")
 
 
