@@ -60,10 +60,20 @@ def _lower(connection: Connection) -> bool:
         backend = psutil.Process(int(raw.info.backend_pid))
         if backend.ppid() != _listener(raw.pgconn.socket):
             return False
+        _as_ordinary(backend.pid)
         os.setpriority(os.PRIO_PROCESS, backend.pid, NICENESS)
     except (OSError, psutil.Error):
         return False
     return True
+
+
+def _as_ordinary(process: int) -> None:
+    """Take a process out of the real-time class, which its server may have been put into for its readers' sake.
+
+    Niceness means nothing there. https://man7.org/linux/man-pages/man7/sched.7.html
+    """
+    if hasattr(os, "sched_setscheduler"):  # not on macOS
+        os.sched_setscheduler(process, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _listener(descriptor: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+import psutil
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -45,3 +46,21 @@ def test_a_process_of_another_server_is_left_alone(
     monkeypatch.setattr("recsys_tasks.database.priority._listener", lambda descriptor: 1)
     with background_transaction(writer) as connection:
         assert os.getpriority(os.PRIO_PROCESS, backend(connection)) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_a_background_session_leaves_the_real_time_class_of_its_server(writer: Engine) -> None:
+    with transaction(writer) as connection:
+        server = psutil.Process(backend(connection)).ppid()
+    writer.dispose()  # so that the next sessions are new processes, of the server's class
+    try:
+        os.sched_setscheduler(server, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        pytest.skip("this system user may not put a process into the real-time class")
+    try:
+        with transaction(writer) as connection:
+            assert os.sched_getscheduler(backend(connection)) == os.SCHED_FIFO
+        with background_transaction(writer) as connection:
+            assert os.sched_getscheduler(backend(connection)) == os.SCHED_OTHER
+    finally:
+        os.sched_setscheduler(server, os.SCHED_OTHER, os.sched_param(0))
+        writer.dispose()
