@@ -30,8 +30,8 @@ def latencies(urls: dict[str, str], users: int, publication: Callable[[], object
     """p50 and p99 in ms, and the number of answers, before, during and after a publication.
 
     "beside counting": while two processes of the lowest priority only count, which is the least that work on every core
-    can cost readers whose turn comes by the system's fair shares. "during, first in line": a publication again, with the
-    server and the caller in the system's real-time class, as `chrt -f 1` starts them; left out where that is not allowed.
+    can cost readers whose turn comes by the system's fair shares. "during, first in line": a publication again, the
+    server and the caller in the system's real-time class, as `chrt -f 1` starts them; left out where not allowed.
     """
     found = {"before": _during(urls, users, lambda: time.sleep(QUIET_SECONDS))}
     with _counting():
