@@ -236,7 +236,7 @@ class ValidationConfig(Section):
 class FeaturesConfig(Section):
     """Windows of the features."""
 
-    popularity_days: tuple[PositiveInt, ...] = (7, 28, 90)
+    popularity_days: tuple[PositiveInt, ...] = (1, 3, 7, 28, 90)
     """Popularity is counted over each of these windows, in days."""
     history_half_life_days: PositiveFloat = 60.0
     """A user's own events lose half their weight in this time."""
