@@ -96,7 +96,8 @@ def nightshelf(dataset: Dataset, window: Window, environment: Environment) -> tu
 
 def published_rows(night: Night) -> pd.DataFrame:
     """user_id, item_id, rank and score, best first, as `recsys.recommendations` shows them."""
-    query = "SELECT user_id, item_id, rank, score FROM recsys.recommendations WHERE as_of = :night ORDER BY user_id, rank"
+    query = """SELECT user_id, item_id, rank, score FROM recsys.recommendations WHERE as_of = :night
+               ORDER BY user_id, rank"""
     with night.engine.connect() as connection:
         return pd.read_sql_query(sa.text(query), connection, params={"night": night.as_of})
 
