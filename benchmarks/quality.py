@@ -24,6 +24,7 @@ from benchmarks.stage_lists import stage_lists
 from benchmarks.verdicts import Verdict, judge, judge_both, stage_gains
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Environment, load_config
+from recsys_tasks.metrics import calibration_error
 from recsys_tasks.pipeline import Night, local_environment, run_all
 from recsys_tasks.pipeline.night import mlflow_url
 from recsys_tasks.release.registry import prepare
@@ -76,22 +77,36 @@ def nightshelf(dataset: Dataset, window: Window, environment: Environment) -> tu
     night = Night.open(load_config(dataset.config), environment, window.cutoff)
     for result in run_all(night):
         print("  " + result.summary(), flush=True)
-    lists: dict[str, Lists] = {**stage_lists(night, window), "nightshelf": published_lists(night)}
+    rows = published_rows(night)
+    published = rows.groupby("user_id").item_id.agg(list).to_dict()
+    lists: dict[str, Lists] = {**stage_lists(night, window), "nightshelf": published}
     candidates, name, size = lists["nightshelf/candidates"], "nightshelf/candidates", len(window.truth)
     recalls = [
         report.Row(dataset.name, dataset.protocol, str(window.cutoff), name, f"recall@{k}", k, size, found)
         for k in (100, 300)
         for found in [pair_recall(candidates, window, k)]
     ]
-    return lists, recalls
+    errors = [
+        report.Row(dataset.name, dataset.protocol, str(window.cutoff), "nightshelf", f"calibration@{k}", k, size, error)
+        for k in (10, 100)
+        for error in [score_error(rows[rows["rank"] <= k], window)]
+    ]
+    return lists, recalls + errors
 
 
-def published_lists(night: Night) -> Lists:
-    """User → item ids, best first, as `recsys.recommendations` shows them."""
-    query = "SELECT user_id, item_id FROM recsys.recommendations WHERE as_of = :night ORDER BY user_id, rank"
+def published_rows(night: Night) -> pd.DataFrame:
+    """user_id, item_id, rank and score, best first, as `recsys.recommendations` shows them."""
+    query = """SELECT user_id, item_id, rank, score FROM recsys.recommendations WHERE as_of = :night
+               ORDER BY user_id, rank"""
     with night.engine.connect() as connection:
-        frame = pd.read_sql_query(sa.text(query), connection, params={"night": night.as_of})
-    return frame.groupby("user_id").item_id.agg(list).to_dict()
+        return pd.read_sql_query(sa.text(query), connection, params={"night": night.as_of})
+
+
+def score_error(rows: pd.DataFrame, window: Window) -> float:
+    """Expected calibration error of published scores: of all who have a list, also those who did nothing."""
+    done = pd.MultiIndex.from_tuples([(user, item) for user, items in window.truth.items() for item in items])
+    came_true = pd.MultiIndex.from_frame(rows[["user_id", "item_id"]]).isin(done)
+    return calibration_error(rows.score.to_numpy(float), came_true)
 
 
 def run_peers(
