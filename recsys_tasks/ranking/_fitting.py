@@ -21,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 POINTWISE = ("binary", "cross_entropy")
 """LightGBM's losses of an outcome that came true or not, and of one that did by a share."""
 
-TRUNCATION = 30
-"""Places whose order lambdarank cares for: somewhat more than are looked at."""
+TRUNCATION = 100
+"""Places whose order lambdarank cares for: a list's length, more than are looked at first."""
 
 
 def settings_of(config: Config, loss: str, trees: int, names: Sequence[str]) -> dict[str, Any]:
