@@ -53,6 +53,8 @@ def _cache_folder() -> Path:
 
 
 numba.config.CACHE_DIR = str(_cache_folder())
+Numbers = npt.NDArray[np.float32]
+_ONE, _TWO, _THREE, _FOUR, _EIGHT = map(np.uintp, (1, 2, 3, 4, 8))
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -75,6 +77,50 @@ def dot(a: npt.NDArray[np.float32], i: int, b: npt.NDArray[np.float32], j: int) 
     for at in range(a.shape[1]):
         total += a[i, at] * b[j, at]
     return total
+
+
+@kernel
+def cell(row: int | np.integer[Any], width: int, column: int) -> np.uintp:
+    """Place of a cell of a matrix whose rows stand one after another, as `move` takes it."""
+    return np.uintp(row) * np.uintp(width) + np.uintp(column)
+
+
+@kernel
+def move(source: Numbers, first: np.uintp, target: Numbers, to: np.uintp, width: int) -> None:
+    """Copy `width` numbers, four or eight at once, the last of them twice where they do not come out even.
+
+    A plain loop that short is mostly spent on finding out how to run it. Both are flat, and their places unsigned,
+    which needs no test for counting from the end.
+    """
+    wide = np.uintp(width)
+    if wide >= _EIGHT:
+        done = np.uintp(0)
+        while done + _EIGHT < wide:
+            _move_eight(source, first + done, target, to + done)
+            done += _EIGHT
+        _move_eight(source, first + wide - _EIGHT, target, to + wide - _EIGHT)
+    elif wide >= _FOUR:
+        _move_four(source, first, target, to)
+        _move_four(source, first + wide - _FOUR, target, to + wide - _FOUR)
+    else:
+        for at in range(width):
+            target[to + np.uintp(at)] = source[first + np.uintp(at)]
+
+
+@kernel
+def _move_eight(source: Numbers, first: np.uintp, target: Numbers, to: np.uintp) -> None:
+    a, b, c, d = source[first], source[first + _ONE], source[first + _TWO], source[first + _THREE]
+    near, there = first + _FOUR, to + _FOUR
+    e, f, g, h = source[near], source[near + _ONE], source[near + _TWO], source[near + _THREE]
+    target[to], target[to + _ONE], target[to + _TWO], target[to + _THREE] = a, b, c, d
+    target[there], target[there + _ONE], target[there + _TWO], target[there + _THREE] = e, f, g, h
+
+
+@kernel
+def _move_four(source: Numbers, first: np.uintp, target: Numbers, to: np.uintp) -> None:
+    a, b = source[first], source[first + _ONE]
+    c, d = source[first + _TWO], source[first + _THREE]
+    target[to], target[to + _ONE], target[to + _TWO], target[to + _THREE] = a, b, c, d
 
 
 def in_order(work: Callable[[T], R], parts: Iterable[T], threads: int) -> Iterator[R]:

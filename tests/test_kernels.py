@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from recsys_tasks import kernels
-from recsys_tasks.kernels import dot, forget_pages, in_order
+from recsys_tasks.kernels import cell, dot, forget_pages, in_order, move
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -57,6 +57,16 @@ def test_the_first_exception_ends_it() -> None:
 def test_dot_of_two_rows() -> None:
     a = np.arange(6, dtype=np.float32).reshape(2, 3)
     assert dot(a, 1, a, 0) == 3 * 0 + 4 * 1 + 5 * 2
+
+
+@pytest.mark.parametrize("width", [0, 1, 3, 4, 7, 8, 9, 16, 21])  # below, at and between four, eight and their double
+def test_moved_numbers_and_nothing_else(width: int) -> None:
+    rows = np.arange(60, dtype=np.float32).reshape(2, 30)
+    target = np.full(90, -1, np.float32)
+    # From row 1, column 2 (number 32) to row 2, column 5 of rows of 30 (place 65).
+    move(rows.ravel(), cell(1, 30, 2), target, cell(2, 30, 5), width)
+    assert target[65 : 65 + width].tolist() == list(range(32, 32 + width))
+    assert (np.delete(target, slice(65, 65 + width)) == -1).all()
 
 
 def test_forgotten_pages_are_read_again(tmp_path: Path) -> None:

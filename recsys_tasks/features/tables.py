@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 
 from recsys_tasks.features._pairs import fill_pairs
 from recsys_tasks.ids import Keys
-from recsys_tasks.kernels import kernel
 from recsys_tasks.lake import Artifact
 
 Floats = npt.NDArray[np.float32]
@@ -47,7 +46,7 @@ class PairTable:
 
     def fill(self, user_keys: Keys, item_keys: Keys, out: Floats) -> None:
         """The same, into `out`."""
-        fill_pairs(self.offsets, self.items, self.values, user_keys, item_keys, out)
+        fill_pairs(self.offsets, self.items, np.ascontiguousarray(self.values), user_keys, item_keys, out)
 
 
 @dataclass(frozen=True)
@@ -57,17 +56,17 @@ class SegmentTable:
     of_user: Keys
     pairs: PairTable
 
-    def fill(self, user_keys: Keys, item_keys: Keys, out: Floats) -> None:
-        """As `PairTable.fill`; a user newer than the table is in segment 0."""
+    def segments(self, user_keys: Keys) -> Keys:
+        """Segments of users; one newer than the table is in segment 0."""
         known = user_keys < len(self.of_user)
-        segment = np.where(known, self.of_user[np.where(known, user_keys, 0)], 0).astype(np.int32)
-        if self._places is None:
-            self.pairs.fill(segment, item_keys, out)
-        else:
-            _fill_placed(self._places, self.pairs.values, segment, item_keys, out)
+        return np.where(known, self.of_user[np.where(known, user_keys, 0)], 0).astype(np.int32)
+
+    def fill(self, user_keys: Keys, item_keys: Keys, out: Floats) -> None:
+        """As `PairTable.fill`, by search: where there are no `places`."""
+        self.pairs.fill(self.segments(user_keys), item_keys, out)
 
     @cached_property
-    def _places(self) -> npt.NDArray[np.int32] | None:
+    def places(self) -> npt.NDArray[np.int32] | None:
         """`[segments, m]`: row of each pair's values, -1 for none; None where that would be too large to keep.
 
         Nearly every item has a row in every segment, so a search among them would take as many steps as an item key
@@ -84,14 +83,6 @@ class SegmentTable:
 
 MAX_PLACES = 20_000_000
 """Segments times items (80 MB)."""
-
-
-@kernel
-def _fill_placed(places: npt.NDArray[np.int32], values: Floats, segments: Keys, wanted: Keys, out: Floats) -> None:
-    for row in range(len(segments)):
-        at = places[segments[row], wanted[row]] if wanted[row] < places.shape[1] else -1
-        for column in range(out.shape[1]):
-            out[row, column] = values[at, column] if at >= 0 else np.nan
 
 
 @dataclass(frozen=True)

@@ -14,50 +14,7 @@ from recsys_tasks.kernels import CACHE_LINE, dot, kernel
 from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, rising
 
 Floats = npt.NDArray[np.float32]
-Longs = npt.NDArray[np.int64]
-Ranks = npt.NDArray[np.int16]
 Places = npt.NDArray[np.int32]
-
-
-@kernel
-def by_key(table: Floats, keys: Keys, out: Floats) -> None:
-    """`table[keys]`; NaN for keys that are newer than the table."""
-    for r in range(len(keys)):
-        if keys[r] < len(table):
-            known, values = table[keys[r]], out[r]
-            for f in range(len(values)):
-                values[f] = known[f]
-        else:
-            for f in range(out.shape[1]):
-                out[r, f] = np.nan
-
-
-@kernel
-def copied(known: Floats, rows: Longs, runs: Longs, out: Floats) -> None:
-    """`known[rows]`: of each run (from, to, width), columns [from, from + width) as columns [to, to + width)."""
-    for r in range(len(rows)):
-        source, target = known[rows[r]], out[r]
-        for at in range(len(runs)):
-            first, to, width = runs[at]
-            for c in range(width):
-                target[to + c] = source[first + c]
-
-
-@kernel
-def lists(row: Longs, column: Longs, ranks: Ranks, scores: Floats, absent: int, out: Floats) -> None:
-    """Each generator's rank and standardised score, how many named the item, and its fused rank."""
-    width = ranks.shape[2]
-    most, unnamed = np.float32(absent - 1), np.float32(absent)
-    for r in range(len(row)):
-        u, c, named = row[r], column[r], 0
-        for g in range(width):  # without branches: who named what cannot be foretold
-            rank, score = np.float32(ranks[u, c, g]), scores[u, c, g]
-            there = rank >= 0
-            named += 1 if there else 0
-            out[r, g] = min(rank, most) if there else unnamed
-            out[r, width + g] = score if there else np.float32(np.nan)
-        out[r, 2 * width] = named
-        out[r, 2 * width + 1] = c
 
 
 @kernel
@@ -109,15 +66,7 @@ def _stand(scores: Floats, cells: Cells, absent: int, ranks: Floats, standard: F
 
 
 @kernel
-def pick(row: Longs, column: Longs, first: Floats, second: Floats, out: Floats) -> None:
-    """The rows' cells of two `[n, c]` arrays."""
-    for r in range(len(row)):
-        out[r, 0] = first[row[r], column[r]]
-        out[r, 1] = second[row[r], column[r]]
-
-
-@kernel
-def to_history(row: Longs, items: Keys, history: Keys, place: Places, vectors: Floats, out: Floats) -> None:
+def to_history(row: Keys, items: Keys, history: Keys, place: Places, vectors: Floats, out: Floats) -> None:
     """Dot with the last item of `history [n, L]` (newest first, -1 pads), largest and mean dot over it."""
     past = np.empty((history.shape[1], vectors.shape[1]), np.float32)
     kept, seen = np.empty(history.shape[1], np.int32), np.empty(1, np.float32)
@@ -183,7 +132,7 @@ def read_history(history: Keys, place: Places, vectors: Floats, past: Floats, ke
 
 @kernel
 def content_to_history(
-    row: Longs,
+    row: Keys,
     items: Keys,
     history: Keys,
     values: Floats,

@@ -15,6 +15,7 @@ from recsys_tasks.kernels import kernel
 from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, Floats, rising, sorted_rows
 
 Longs = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.floating[Any]]
 
 
@@ -64,6 +65,13 @@ def _pack_front(scores: Floats, bits: Bits, items: Keys, cells: Cells) -> int:
         cells[row, width:] = NOTHING
         widest = max(widest, width)
     return widest
+
+
+@kernel
+def scatter(row: Keys, column: Keys, values: Doubles, out: Doubles) -> None:
+    """`out[row, column] = values`."""
+    for r in range(len(row)):
+        out[row[r], column[r]] = values[r]
 
 
 def _cells(scores: Scores, items: Keys) -> Cells:

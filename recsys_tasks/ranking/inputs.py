@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,33 @@ class RankingInputs:
         place[known] = np.arange(len(known))
         return place
 
+    @cached_property
+    def lookups(self) -> tuple[npt.NDArray[Any], ...]:
+        """What is looked up by key, as a kernel takes it: items, users, the pairs' offsets, items and values, the
+        segments' places and values, and which of the items' and of the users' columns is the price.
+
+        All read-only and no longer mapped files to Python, which takes a kernel longer to find out than to look up.
+        """
+        tables = self.tables
+        pair, segment = tables.pair, tables.segment
+        places = None if segment is None else segment.places
+        nowhere, nothing = np.empty((0, 0), np.int32), np.empty((0, 0), np.float32)
+        names = (tables.item_names, tables.user_names)
+        prices = np.array([some.index("price") if "price" in some else -1 for some in names])
+        return tuple(
+            _read_only(values)
+            for values in (
+                tables.item,
+                tables.user,
+                pair.offsets,
+                pair.items,
+                pair.values,
+                nowhere if places is None else places,
+                nothing if segment is None else segment.pairs.values,
+                prices,
+            )
+        )
+
     def user_vectors(self, users: Keys) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """`[n, d]` vectors, and `[n]` whether the user has one (else the row means nothing)."""
         known = self.embeddings.user_keys
@@ -95,6 +122,13 @@ class RankingInputs:
         forget_pages(self.tables.user, pair.offsets, pair.items, pair.values)
         forget_pages(self.embeddings.user_keys, self.embeddings.user_vectors)
         self.source.release()
+
+
+def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same memory where it is in order: kernels are compiled for one kind of array."""
+    plain = np.ascontiguousarray(values).view()
+    plain.flags.writeable = False
+    return plain
 
 
 def open_inputs(

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.errors import ArtifactError, offenders
+from recsys_tasks.ids import Keys
 from recsys_tasks.ranking import _columns
+from recsys_tasks.ranking._lookups import LOOKUPS, chosen, look_up
 from recsys_tasks.ranking.inputs import Candidates, RankingInputs
 from recsys_tasks.schema import SOURCES
 
@@ -32,8 +34,8 @@ class FeatureMatrix:
 
     names: tuple[str, ...]
     X: Floats
-    user_row: Ints
-    column: Ints
+    user_row: Keys
+    column: Keys
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,19 @@ class Block:
 
 
 class _Rows:
-    """The rows that a matrix is made of."""
+    """The rows that a matrix is made of: which candidate of the block each is, its key, and its number among all."""
 
-    def __init__(self, block: Block, row: Ints, column: Ints) -> None:
-        self.block, self.row, self.column = block, row, column
-        self.users = block.candidates.users[row]
-        self.items = block.candidates.items[row, column]
+    def __init__(self, block: Block, keep: Bools) -> None:
+        self.block, (n, c) = block, keep.shape
+        row, column, items, number = (np.empty(n * c + 1, np.int32) for _ in range(4))
+        self.bounds: Ints = np.empty(n + 1, np.int64)
+        count = chosen(block.candidates.items, keep, row, column, items, number, self.bounds)
+        self.row, self.column, self.items, self.number = row[:count], column[:count], items[:count], number[:count]
+
+    @property
+    def users(self) -> Keys:
+        """`[rows]`: user keys."""
+        return self.block.candidates.users[self.row]
 
 
 def feature_matrix(
@@ -83,45 +92,79 @@ def feature_matrix(
     Raises ArtifactError when a name is not in the catalogue.
     """
     wanted = tuple(names) if names is not None else column_names(block.inputs)
-    row, column = np.nonzero(block.there if keep is None else block.there & keep)
-    rows = _Rows(block, row, column)
+    rows = _Rows(block, block.there if keep is None else keep)
     place = {name: at for at, name in enumerate(wanted)}
-    X = np.empty((len(row), len(wanted)), np.float32)
-    found: set[str] = set()
-    if known is not None:
-        shared = [(at, place[name]) for at, name in enumerate(known.names) if name in place]
-        kept = np.flatnonzero(np.ones(len(known.X), bool) if keep is None else keep[block.there])
-        _columns.copied(known.X, kept, _runs(shared), X)
-        found.update(name for name in known.names if name in place)
-    for group in _GROUPS.values():
-        offered = [(at, name) for at, name in enumerate(group.names(block.inputs)) if name in place]
-        if not found.issuperset(name for _, name in offered):
-            _fill(group, rows, [place[name] for _, name in offered], [at for at, _ in offered], X)
-            found.update(name for _, name in offered)
-    _all_found(wanted, found, block.inputs)
-    return FeatureMatrix(wanted, X, row, column)
-
-
-def _runs(pairs: Sequence[tuple[int, int]]) -> Ints:
-    """Neighbouring (from, to) columns as (from, to, width), `[runs, 3]`."""
-    runs: list[list[int]] = []
-    for source, target in pairs:
-        if runs and (source, target) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]):
-            runs[-1][2] += 1
+    X = np.empty((len(rows.row), len(wanted)), np.float32)
+    found = set() if known is None else {name for name in known.names if name in place}
+    first: dict[str, int] = {}
+    for key, group in _GROUPS.items():
+        names_of = group.names(block.inputs)
+        width, offered = len(names_of), [(at, name) for at, name in enumerate(names_of) if name in place]
+        if found.issuperset(name for _, name in offered):
+            continue
+        picked, target = [at for at, _ in offered], [place[name] for _, name in offered]
+        if picked != list(range(width)) or target != list(range(target[0], target[0] + width)):
+            X[:, target] = _apart(key, rows, width)[:, picked]
+        elif (fill := _filler(key, block.inputs)) is not None:
+            fill(rows, X[:, target[0] : target[0] + width])
         else:
+            first[key] = target[0]
+        found.update(name for _, name in offered)
+    _all_found(wanted, found, block.inputs)
+    _look_up(rows, first, X, None if known is None else (known.X, _runs(known.names, place)))
+    return FeatureMatrix(wanted, X, rows.row, rows.column)
+
+
+def _apart(key: str, rows: _Rows, width: int) -> Floats:
+    """All columns of a group, of which the matrix has some, or in another order."""
+    values = np.empty((len(rows.row), width), np.float32)
+    fill = _filler(key, rows.block.inputs)
+    if fill is not None:
+        fill(rows, values)
+    else:
+        _look_up(rows, {key: 0}, values)
+    return values
+
+
+def _filler(key: str, inputs: RankingInputs) -> Callable[[_Rows, Floats], None] | None:
+    """What fills a group; None for those that are looked up together."""
+    segment = inputs.tables.segment
+    return None if key == "segment" and segment is not None and segment.places is not None else _GROUPS[key].fill
+
+
+def _look_up(rows: _Rows, first: Mapping[str, int], X: Floats, known: tuple[Floats, Ints] | None = None) -> None:
+    """Fill the groups that begin at columns `first`, and copy runs of columns of a known matrix."""
+    block, inputs = rows.block, rows.block.inputs
+    candidates, segment = block.candidates, block.inputs.tables.segment
+    n, c, g = candidates.ranks.shape
+    lists = (candidates.ranks.reshape(n, c * g), candidates.scores.reshape(n, c * g), g, ABSENT_RANK)
+    none = np.empty((0, 0), np.float32)
+    source, runs = known or (none, np.empty((0, 3), np.int64))
+    look_up(
+        np.array([first.get(key, -1) for key in LOOKUPS]),
+        rows.bounds,
+        rows.column,
+        rows.items,
+        (source, rows.number, runs),
+        lists,
+        block.tower_standing if "tower" in first else (none, none),
+        (candidates.users, np.zeros(n, np.int32) if segment is None else segment.segments(candidates.users)),
+        inputs.lookups,
+        _context(inputs),
+        X,
+    )
+
+
+def _runs(names: Sequence[str], place: Mapping[str, int]) -> Ints:
+    """Columns of a known matrix that have a place too, as runs (from, to, width) of neighbours, `[runs, 3]`."""
+    runs: list[list[int]] = []
+    for source, name in enumerate(names):
+        target = place.get(name, -1)
+        if target >= 0 and runs and (source, target) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]):
+            runs[-1][2] += 1
+        elif target >= 0:
             runs.append([source, target, 1])
     return np.array(runs, np.int64).reshape(-1, 3)
-
-
-def _fill(group: _Group, rows: _Rows, target: list[int], chosen: list[int], X: Floats) -> None:
-    """Columns `chosen` of a group become columns `target` of X, in place where they stand together."""
-    width = len(group.names(rows.block.inputs))
-    if chosen == list(range(width)) and target == list(range(target[0], target[0] + width)):
-        group.fill(rows, X[:, target[0] : target[0] + width])
-        return
-    values = np.empty((len(X), width), np.float32)
-    group.fill(rows, values)
-    X[:, target] = values[:, chosen]
 
 
 def column_names(inputs: RankingInputs) -> tuple[str, ...]:
@@ -148,35 +191,14 @@ def _all_found(wanted: Sequence[str], found: set[str], inputs: RankingInputs) ->
 # --- the column groups ---------------------------------------------------------------------------
 
 
-def _user(rows: _Rows, out: Floats) -> None:
-    _columns.by_key(rows.block.inputs.tables.user, rows.users, out)
-
-
-def _item(rows: _Rows, out: Floats) -> None:
-    _columns.by_key(rows.block.inputs.tables.item, rows.items, out)
-
-
-def _pair(rows: _Rows, out: Floats) -> None:
-    rows.block.inputs.tables.pair.fill(rows.users, rows.items, out)
-
-
 def _segment(rows: _Rows, out: Floats) -> None:
     table = rows.block.inputs.tables.segment
     assert table is not None
     table.fill(rows.users, rows.items, out)
 
 
-def _list_names(inputs: RankingInputs) -> list[str]:
+def _list_names(_: RankingInputs) -> list[str]:
     return [*(f"{s}_rank" for s in SOURCES), *(f"{s}_score" for s in SOURCES), "sources", "fused_rank"]
-
-
-def _lists(rows: _Rows, out: Floats) -> None:
-    candidates = rows.block.candidates
-    _columns.lists(rows.row, rows.column, candidates.ranks, candidates.scores, ABSENT_RANK, out)
-
-
-def _tower(rows: _Rows, out: Floats) -> None:
-    _columns.pick(rows.row, rows.column, *rows.block.tower_standing, out)
 
 
 def _similar(rows: _Rows, out: Floats) -> None:
@@ -200,34 +222,27 @@ def _price_names(inputs: RankingInputs) -> list[str]:
     return ["relative_price"] if both else []
 
 
-def _price(rows: _Rows, out: Floats) -> None:
-    tables = rows.block.inputs.tables
-    item = tables.item[:, tables.item_names.index("price")][rows.items]
-    user = tables.user[:, tables.user_names.index("price")][rows.users]
-    out[:, 0] = item / (user + np.float32(0.01))
-
-
-def _context(rows: _Rows, out: Floats) -> None:
-    day = rows.block.inputs.cutoffs.history_before
+def _context(inputs: RankingInputs) -> Floats:
+    day = inputs.cutoffs.history_before
     angle = 2 * np.pi * day.timetuple().tm_yday / 365.25
-    out[:] = (day.weekday(), np.sin(angle), np.cos(angle))
+    return np.array((day.weekday(), np.sin(angle), np.cos(angle)), np.float32)
 
 
 @dataclass(frozen=True)
 class _Group:
     names: Callable[[RankingInputs], Sequence[str]]
-    fill: Callable[[_Rows, Floats], None]
+    fill: Callable[[_Rows, Floats], None] | None = None
 
 
 _GROUPS: Mapping[str, _Group] = {
-    "user": _Group(lambda inputs: [f"user_{name}" for name in inputs.tables.user_names], _user),
-    "item": _Group(lambda inputs: [f"item_{name}" for name in inputs.tables.item_names], _item),
-    "pair": _Group(lambda inputs: [f"pair_{name}" for name in inputs.tables.pair_names], _pair),
+    "user": _Group(lambda inputs: [f"user_{name}" for name in inputs.tables.user_names]),
+    "item": _Group(lambda inputs: [f"item_{name}" for name in inputs.tables.item_names]),
+    "pair": _Group(lambda inputs: [f"pair_{name}" for name in inputs.tables.pair_names]),
     "segment": _Group(lambda inputs: [f"segment_{name}" for name in inputs.tables.segment_names], _segment),
-    "lists": _Group(_list_names, _lists),
-    "tower": _Group(lambda inputs: ["tower_rank", "tower_score"], _tower),
+    "lists": _Group(_list_names),
+    "tower": _Group(lambda inputs: ["tower_rank", "tower_score"]),
     "similar": _Group(lambda inputs: ["similar_to_last", "similar_most", "similar_mean"], _similar),
     "content": _Group(lambda inputs: ["content_to_last", "content_to_history"], _content),
-    "price": _Group(_price_names, _price),
-    "context": _Group(lambda inputs: ["weekday", "year_sin", "year_cos"], _context),
+    "price": _Group(_price_names),
+    "context": _Group(lambda inputs: ["weekday", "year_sin", "year_cos"]),
 }

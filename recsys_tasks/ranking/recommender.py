@@ -20,7 +20,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order, keep_freed_memory
 from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking._diversity import Likeness
-from recsys_tasks.ranking._order import best
+from recsys_tasks.ranking._order import best, scatter
 from recsys_tasks.ranking._reasons import explained
 from recsys_tasks.ranking.inputs import Embeddings, RankingInputs, Searcher, open_inputs
 from recsys_tasks.ranking.matrix import Block, FeatureMatrix, feature_matrix
@@ -106,6 +106,8 @@ class Recommender:
         parts = [users[at : at + size] for at in range(0, max(len(users), 1), size)]
         threads = self._config.resources.threads if len(parts) > 1 else 1
         blocks = list(in_order(lambda part: self._block(part, k, eligible), parts, threads))
+        if len(blocks) == 1:
+            return blocks[0]
         return RankedLists(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(RankedLists)))
 
     def release(self) -> None:
@@ -126,8 +128,8 @@ class Recommender:
             users,
             candidates.items,
             self.scores(block),
-            open_items[candidates.items] & self._unrepeated(users, candidates.items),
-            candidates.ranks[:, :, SOURCES.index("fresh")] >= 0,
+            self._allowed(users, candidates.items, open_items),
+            self._fresh(block),
             k,
             self._rules,
             self._may_promote(users, open_items),
@@ -160,7 +162,7 @@ class Recommender:
         else:
             matrix = self._survivors(block, self.ranker)
             scores = self.ranker.heavy_scores(matrix.X)
-        out[matrix.user_row, matrix.column] = scores
+        scatter(matrix.user_row, matrix.column, scores, out)
         return out
 
     def _survivors(self, block: Block, ranker: Ranker) -> FeatureMatrix:
@@ -169,7 +171,7 @@ class Recommender:
             return feature_matrix(block, ranker.heavy_names)
         light = feature_matrix(block, ranker.light_names)
         scores: Floats = np.full(block.there.shape, -np.inf)
-        scores[block.there] = ranker.cut_scores(light.X)
+        scatter(light.user_row, light.column, ranker.cut_scores(light.X), scores)
         keep = best(scores, block.candidates.items, self._config.ranker.light_survivors)
         return feature_matrix(block, ranker.heavy_names, keep, light)
 
@@ -201,17 +203,28 @@ class Recommender:
             return Likeness.of_content(inputs.content) if inputs.content is not None else None
         return Likeness.of_vectors(inputs.item_place, inputs.embeddings.item_vectors)
 
+    def _fresh(self, block: Block) -> Bools:
+        """`[n, c]`: candidates for the fresh places; not looked up where there are no such places."""
+        if not self._rules.fresh_slots:
+            return np.broadcast_to(False, block.there.shape)
+        return np.asarray(block.candidates.ranks[:, :, SOURCES.index("fresh")] >= 0)
+
     def _may_promote(self, users: Keys, eligible: Bools) -> Bools | None:
         if not self._rules.promoted:
             return None
         items = np.broadcast_to(np.array(self._rules.promoted, np.int32), (len(users), len(self._rules.promoted)))
-        return np.asarray(eligible[items] & self._unrepeated(users, items))
+        return self._allowed(users, items, eligible)
+
+    def _allowed(self, users: Keys, items: npt.NDArray[np.int32], eligible: Bools) -> Bools:
+        """`[n, c]`: what is open and each user may see (again)."""
+        open_items = np.asarray(eligible[items])
+        if self._config.repeat_consumption == "allow":
+            return open_items
+        return np.asarray(open_items & self._unrepeated(users, items))
 
     def _unrepeated(self, users: Keys, items: npt.NDArray[np.int32]) -> Bools:
         """`[n, c]`: what the repeat policy lets each user see (again)."""
         policy, tables = self._config.repeat_consumption, self.inputs.tables
-        if policy == "allow":
-            return np.ones(items.shape, bool)
         pairs = tables.pair.gather(np.repeat(users, items.shape[1]), items.ravel())
         days = pairs[:, tables.pair_names.index("since_last")].reshape(items.shape)
         return np.asarray(np.isnan(days) | (days >= policy.after_days if isinstance(policy, AfterDays) else False))

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks import metrics
-from recsys_tasks.metrics import Bools, Floats, Ints, Lists
+from recsys_tasks.ids import Keys
+from recsys_tasks.metrics import Bools, Floats, Lists
 from recsys_tasks.release.evaluate import Evaluation, Truth, item_sets
 
 
@@ -53,7 +54,7 @@ def overlap(lists: Lists, others: Lists) -> float:
     return float(same.sum() / there.sum()) if there.any() else float("nan")
 
 
-def column_aucs(X: npt.NDArray[np.float32], names: Sequence[str], labels: Bools, group: Ints) -> dict[str, float]:
+def column_aucs(X: npt.NDArray[np.float32], names: Sequence[str], labels: Bools, group: Keys) -> dict[str, float]:
     """How well each column alone orders the rows of each user, up or down, in [0.5, 1]; NaN where no pair tells.
 
     `X [rows, f]`, NaN counting as lowest; `labels [rows]`; `group [rows]` is the user. The share of pairs of a
@@ -68,7 +69,7 @@ def column_aucs(X: npt.NDArray[np.float32], names: Sequence[str], labels: Bools,
     return {name: max(share, 1 - share) for name, share in found.items()}
 
 
-def _ordered_pairs(values: Floats, labels: Bools, group: Ints, true: Floats) -> float:
+def _ordered_pairs(values: Floats, labels: Bools, group: Keys, true: Floats) -> float:
     """Mann and Whitney's U, summed over groups."""
     order = np.lexsort((values, group))
     v, g = values[order], group[order]

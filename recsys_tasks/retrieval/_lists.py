@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import CACHE_LINE, kernel
-from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sorted, packed, unpack
+from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, Floats, Longs, first_sorted, packed, unpack
 
 Flags = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int32]
@@ -30,11 +30,11 @@ def allowed(
     own: Keys,
     barred: Flags,
     exists: Flags,
-    marked: Longs,
+    marked: Keys,
     items: Keys,
     scores: Floats,
 ) -> None:
-    """The first items of list `which[l]` of `named` that row `rows[l]` may see. `marked [n_items]`: -1 everywhere."""
+    """The first items of list `which[l]` of `named` that row `rows[l]` may see. `marked`: as in `fresh_items`."""
     for place in range(len(rows)):
         row, found = rows[place], 0
         for at in range(offsets[row], offsets[row + 1]):
@@ -67,9 +67,9 @@ def covisited(
 ) -> int:
     """What goes with the user's `newest` items, each weighing `decay[its step]`, as cells; returns how wide they are.
 
-    `sums [n_items]`: all 0; `cells [n, w]` come empty.
+    `sums [n_items]`: all 0; `cells [n, w]` may hold anything.
     """
-    widest, seen = 0, np.empty(1, np.float32)
+    counts, seen = np.empty(len(offsets) - 1, np.int64), np.empty(1, np.float32)
     for row in range(len(offsets) - 1):
         start, stop, count = offsets[row], offsets[row + 1], 0
         seen[0] = _touched(own[start : min(stop, start + newest)], neighbours, strengths)
@@ -82,11 +82,21 @@ def covisited(
         kept = 0
         for at in range(count):
             item = touched[at]
-            if sums[item] > 0:  # not barred, and not here before
-                cells[row, kept] = packed(sum_bits[item], item)
-                kept += 1
-                sums[item] = 0
-        widest = max(widest, kept)
+            cells[row, kept] = packed(sum_bits[item], item)
+            kept += 1 if sums[item] > 0 else 0  # not barred, and not here before
+            sums[item] = 0
+        counts[row] = kept
+    return _ended(cells, counts)
+
+
+@kernel
+def _ended(cells: Cells, counts: Longs) -> int:
+    """Let each row of cells end behind its first few, as far as the longest of them; returns how long that is."""
+    widest = 0
+    for row in range(len(counts)):
+        widest = max(widest, counts[row])
+    for row in range(len(counts)):
+        cells[row, counts[row] : widest] = NOTHING
     return widest
 
 
@@ -148,21 +158,24 @@ def fresh_items(
     newest: int,
     fresh: Keys,
     newness: Floats,
-    exists: Flags,
+    words: tuple[Floats, Places, Places],
     content: Floats,
     columns: Places,
     starts: Places,
     profile: Floats,
-    marked: Longs,
+    marked: Keys,
     alike: Floats,
     alike_bits: Bits,
+    limit: int,
     cells: Cells,
-) -> None:
+) -> int:
     """New items by the cosine of their content with that of the user's `newest` items, plus `newness`, as cells.
 
-    `cells [n, f]` come empty. `content`, `columns`, `starts`: rows of unit length as CSR; `profile [v]`: all 0;
-    `marked [n_items]`: all -1.
+    All that may be among the best `limit` of them are there; returns how wide they are. `cells [n, f]` may hold
+    anything. `content`, `columns`, `starts`: rows of unit length as CSR, `words`: those of the new items; `profile
+    [v]`: all 0; `marked [n_items]`: -1 everywhere, or as a kernel of the same rows left it.
     """
+    counts = np.empty(len(offsets) - 1, np.int64)
     for row in range(len(offsets) - 1):
         start, stop = offsets[row], offsets[row + 1]
         last = min(stop, start + newest)
@@ -172,19 +185,24 @@ def fresh_items(
         for at in range(start, last):
             squares += decay[min(steps[at], len(decay) - 1)] * _along(own[at], content, columns, starts, profile)
         scale = np.float32(1.0) / np.sqrt(squares) if squares > 0 else np.float32(0.0)
+        any_barred = False
         for at in range(start, stop):
             if barred[at]:
-                marked[own[at]] = row
-        count = 0
+                marked[own[at]], any_barred = row, True
+        count, least = 0, np.float32(np.inf)  # of the first `limit`: whatever is below it has so many before it
         for at in range(len(fresh)):
             item = fresh[at]
-            if exists[item] and marked[item] != row:
-                alike[at] = _along(item, content, columns, starts, profile) * scale + newness[at]
-                if alike[at] > 0:
-                    cells[row, count] = packed(alike_bits[at], item)
-                    count += 1
+            if any_barred and marked[item] == row:
+                continue
+            alike[at] = _along(at, *words, profile) * scale + newness[at]
+            if alike[at] > 0 and (count < limit or alike[at] >= least):
+                cells[row, count] = packed(alike_bits[at], item)
+                count += 1
+                least = min(least, alike[at]) if count <= limit else least
+        counts[row] = count
         for at in range(start, last):
             _scale_into(own[at], np.float32(0.0), content, columns, starts, profile)
+    return _ended(cells, counts)
 
 
 @kernel
@@ -200,7 +218,7 @@ def _scale_into(
 
 
 @kernel
-def _along(item: np.int32, content: Floats, columns: Places, starts: Places, profile: Floats) -> np.float32:
+def _along(item: int | np.int32, content: Floats, columns: Places, starts: Places, profile: Floats) -> np.float32:
     """Dot of an item's content with the profile."""
     total = np.float32(0.0)
     for place in range(starts[item], starts[item + 1]):

@@ -23,7 +23,7 @@ from recsys_tasks.retrieval._lists import Places, allowed, covisited, fresh_item
 from recsys_tasks.retrieval.fusion import Ranks, fuse_block
 from recsys_tasks.retrieval.generators import SPARE_PLACES, GeneratorTables, open_generators
 from recsys_tasks.retrieval.histories import STEP_DECAY, Histories
-from recsys_tasks.retrieval.select import NOTHING, Cells, Floats, Longs, member, sorted_rows, unpack_rows
+from recsys_tasks.retrieval.select import Cells, Floats, Longs, member, sorted_rows, unpack_rows
 from recsys_tasks.snapshot.dataset import Snapshot
 
 WEIGHTS = {
@@ -143,17 +143,18 @@ class _Block:
         return np.full(len(self.history.items), policy == "forbid")
 
     def cells(self, width: int) -> Cells:
-        """A row of empty cells for each user."""
-        return np.full((len(self.users), width), NOTHING, np.uint64)
+        """A row of cells for each user."""
+        return np.empty((len(self.users), width), np.uint64)
 
     @cached_property
     def longest(self) -> int:
         """Entries of the longest history."""
         return int(np.diff(self.history.offsets).max(initial=0))
 
-    def marked(self) -> Longs:
-        """`[n_items]`: no item is marked yet."""
-        return np.full(self.n_items, -1, np.int64)
+    @cached_property
+    def marked(self) -> Keys:
+        """`[n_items]`: the last row that an item was barred for, -1 for none."""
+        return np.full(self.n_items, -1, np.int32)
 
     def two_tower(self, items: Keys, scores: Floats) -> None:
         embeddings, searcher = self.source.embeddings, self.source.searcher
@@ -174,7 +175,7 @@ class _Block:
         parts = (tables.neighbour_items, tables.neighbour_scores, sums, sums.view(np.uint32))
         visited = min(self.longest, self.newest) * tables.neighbour_items.shape[1]
         taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
-        cells = self.cells(min(visited, self.n_items))
+        cells = self.cells(visited)
         width = covisited(*taste, *parts, np.empty(visited, np.int32), cells)
         unpack_rows(sorted_rows(cells[:, :width], items.shape[1]), items, scores.view(np.uint32))
 
@@ -195,21 +196,22 @@ class _Block:
 
     def fresh(self, items: Keys, scores: Floats) -> None:
         history, tables, content = self.history, self.tables, self.tables.content.items
-        alike: Floats = np.empty(len(tables.fresh_items), np.float32)
+        fresh, newness, new_words = tables.existing_fresh
+        alike: Floats = np.empty(len(fresh), np.float32)
         profile: Floats = np.zeros(content.shape[1], np.float32)
         taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
-        new = (tables.fresh_items, NEWNESS_WEIGHT * tables.fresh_newness, tables.exists)
+        new = (fresh, NEWNESS_WEIGHT * newness, new_words)
         words: tuple[Floats, Places, Places] = (content.data, content.indices, content.indptr)
-        cells = self.cells(len(alike))
-        fresh_items(*taste, *new, *words, profile, self.marked(), alike, alike.view(np.uint32), cells)
-        unpack_rows(sorted_rows(cells, items.shape[1]), items, scores.view(np.uint32))
+        cells, bits = self.cells(len(alike)), alike.view(np.uint32)
+        width = fresh_items(*taste, *new, *words, profile, self.marked, alike, bits, items.shape[1], cells)
+        unpack_rows(sorted_rows(cells[:, :width], items.shape[1]), items, scores.view(np.uint32))
 
     def _allowed(
         self, named: Keys, named_scores: Floats, which: Longs, rows: Longs | None, items: Keys, scores: Floats
     ) -> None:
         """The first of each list that exist and are not barred for the row."""
         rows = np.arange(len(self.users)) if rows is None else rows
-        mine = (self.history.offsets, self.history.items, self.barred, self.tables.exists, self.marked())
+        mine = (self.history.offsets, self.history.items, self.barred, self.tables.exists, self.marked)
         allowed(named, named_scores, which, rows, *mine, items, scores)
 
 

@@ -7,7 +7,9 @@ What is counted across users (co-occurrence, popularity, growth) knows rows befo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +70,14 @@ class GeneratorTables:
     def n_items(self) -> int:
         """Item keys run from 0 to n_items - 1."""
         return len(self.exists)
+
+    @cached_property
+    def existing_fresh(self) -> tuple[Keys, Floats, tuple[Floats, npt.NDArray[Any], npt.NDArray[Any]]]:
+        """Fresh items that exist, their newness, and their content as CSR: few enough to stay at hand."""
+        there = self.exists[self.fresh_items]
+        items = np.asarray(self.fresh_items)[there]
+        words = self.content.items[items]
+        return items, np.asarray(self.fresh_newness)[there], (words.data, words.indices, words.indptr)
 
     def save(self, folder: Path) -> None:
         """Write one .npy a table."""

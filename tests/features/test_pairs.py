@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys_tasks.features._pairs import _SIEVE
+from recsys_tasks.features._pairs import SIEVE
 from recsys_tasks.features.tables import PairTable
 
 
 def test_items_that_share_a_mark_are_told_apart() -> None:
     # 5, TWIN and THIRD have the same low bits. User 0 has 5, 7 and TWIN, user 1 has 7 and THIRD.
-    twin, third = 5 + _SIEVE, 5 + 2 * _SIEVE
+    twin, third = 5 + SIEVE, 5 + 2 * SIEVE
     table = PairTable(
         np.array([0, 3, 5], np.int64),
         np.array([5, 7, twin, 7, third], np.int32),
