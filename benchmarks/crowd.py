@@ -43,10 +43,13 @@ SETTINGS = {
     "events": {"price_column": "price"},
     "objectives": [{"name": "purchase", "events": ["purchase"]}],
     "min_history_days": 7,
+    "features": {"popularity_days": [7, 28, 90]},
     "ranker": {"windows": 2, "heavy_trees": 100, "leaves": 31, "light_survivors": 120, "light_trees": 20},
     "serving": {"k": 100, "spares": 10, "shards": 4},
 }
-"""300 candidates cut to 120, 100 trees of 31 leaves on those, lists of 100 and ten spares; all else as it comes."""
+"""300 candidates cut to 120, 100 trees of 31 leaves on those, lists of 100 and ten spares; all else as it comes.
+
+The windows of popularity are those of earlier measurements, which the figures are compared with."""
 
 
 @dataclass(frozen=True)
