@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from statistics import median
 
 from benchmarks import report
 from benchmarks.protocols import DATASETS, Window, read_events
 from benchmarks.retrieval_curves import CURVES, Point
-from benchmarks.retrieval_world import World
+from benchmarks.retrieval_world import Score, World
 
 OURS, STOCK = "nightshelf/two-tower", "tfrs-stock"
 JUDGED = ("amazon-beauty", "movietweetings")
 SEEDS = (1, 2, 3)
+KEPT = report.OUT / "retrieval" / "quality"
 NEARLY = 0.99
 """Stock's recall rises ever more slowly: it is also timed to this share of its best."""
 
@@ -43,8 +46,13 @@ def curves(dataset: str, seed: int) -> dict[str, list[Point]]:
 
 
 def points_of(name: str, dataset: str, seed: int) -> list[Point]:
-    """One system's curve, in this process."""
-    return list(CURVES[name](World.open(DATASETS[dataset], seed)))
+    """One system's curve, in this process, or as it was measured before."""
+    path = KEPT / f"{dataset}-{seed}-{name.replace('/', '-')}.json"
+    if not path.exists():
+        points = list(CURVES[name](World.open(DATASETS[dataset], seed)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps([asdict(point) for point in points], indent=1))
+    return [Point(p["system"], p["seconds"], Score(**p["score"])) for p in json.loads(path.read_text())]
 
 
 def rows_of(name: str, runs: Sequence[dict[str, list[Point]]]) -> list[report.Row]:
