@@ -36,8 +36,10 @@ class Tower:
         self._item_values = tf.constant(item_values)
         self._user_values = tf.constant(user_values)
         self._cosine = config.metric == "cosine"
-        # TFRS divides scores by the temperature and sums the loss over the batch.
-        self._task = tfrs.tasks.Retrieval(temperature=1.0 / config.logit_scale if self._cosine else None)
+        # TFRS sums the loss over the batch. It would divide every score by a temperature: to scale the queries is
+        # the same and cheaper.
+        self._scale = config.logit_scale if self._cosine else 1.0
+        self._task = tfrs.tasks.Retrieval(loss=_OwnCandidate(reduction=tf.keras.losses.Reduction.SUM))
         keys, reals = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
         pairs = tf.TensorSpec([None, None], tf.bool)
         rate = tf.TensorSpec([], tf.float32)
@@ -145,7 +147,7 @@ class Tower:
 
     def _loss(self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any) -> Any:
         total = self._task(
-            self._scaled(queries),
+            self._scale * self._scaled(queries),
             self._scaled(candidates),
             sample_weight=weight,
             candidate_sampling_probability=probability,
@@ -176,6 +178,14 @@ class Tower:
             change, first, second = _adam(gradient, self._var[f"{name}/m"], self._var[f"{name}/v"], rate)
             for suffix, value in (("", dense[name] - change), ("/m", first), ("/v", second)):
                 self._var[name + suffix].assign(value)
+
+
+class _OwnCandidate(tf.keras.losses.Loss):
+    """Cross-entropy of each query's own candidate, the one on the diagonal, without a matrix of labels."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """`[n]` losses from `y_pred [n, n]`."""
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(tf.shape(y_pred)[0]), y_pred)
 
 
 def _adam(gradient: Any, first: Any, second: Any, rate: Any) -> tuple[Any, Any, Any]:
