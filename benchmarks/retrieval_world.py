@@ -25,6 +25,8 @@ from recsys_tasks.sources.base import open_source
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 BLOCK = 1024
+NOWHERE = 1 << 40
+"""Place of an item that a system does not know, beyond every list's end."""
 
 THREADS = len(os.sched_getaffinity(0))
 """As many as there are cores to run on: pinned to one, every system has one."""
@@ -88,7 +90,7 @@ class World:
         """
         known = _pairs(self, self.window.known) if self.dataset.forbid_known else (np.empty(0, np.int64),) * 2
         rows, columns = _pairs(self, self.window.truth)
-        places = np.full(len(rows), self.snapshot.n_items)
+        places = np.full(len(rows), NOWHERE)
         for start in range(0, len(users), BLOCK):
             scores = np.nan_to_num(users[start : start + BLOCK] @ items.T, nan=-np.inf)
             theirs = (known[0] >= start) & (known[0] < start + BLOCK)
