@@ -54,7 +54,9 @@ def ours(world: World) -> Iterator[Point]:
             tower.train(batch)
             if step % pause == 0:
                 seconds = clock.stop()
-                yield Point("nightshelf/two-tower", seconds, _judged(world, run, tower.arrays()))
+                score = _judged(world, run, tower.arrays())
+                print(f"  nightshelf/two-tower: {seconds:.0f} s, recall@100 {score.recall_100:.4f}", flush=True)
+                yield Point("nightshelf/two-tower", seconds, score)
                 clock.go_on()
 
 
