@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ from recsys_tasks.clock import start_of
 
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
 
-JUDGED_AN_EPOCH = 2
-"""Points of our curve in each pass."""
+FIRST_POINT = 0.5
+"""Passes after which our curve is first judged; then after twice as many each time, and at the end."""
 
 STOCK_EPOCHS, STOCK_PATIENCE = 100, 5
 """Stock TFRS trains until its recall has not risen for so many passes: far longer than its tutorial's three."""
@@ -48,16 +49,17 @@ def ours(world: World) -> Iterator[Point]:
     run = Run.open(world.snapshot, world.cutoffs.learned_before, EMPTY, EMPTY)
     examples = newest(run.examples, run.events, settings.examples_per_user, settings.max_examples)
     tower = run.tower(start_arrays(settings, run.rows, resources.seed))
-    pause = max(len(examples) // settings.batch_size // JUDGED_AN_EPOCH, 1)
-    for batches in run._epochs(examples, settings.epochs):
-        for step, batch in enumerate(batches, 1):
-            tower.train(batch)
-            if step % pause == 0:
-                seconds = clock.stop()
-                score = _judged(world, run, tower.arrays())
-                print(f"  nightshelf/two-tower: {seconds:.0f} s, recall@100 {score.recall_100:.4f}", flush=True)
-                yield Point("nightshelf/two-tower", seconds, score)
-                clock.go_on()
+    steps = len(examples) // min(settings.batch_size, len(examples))
+    last, judged = steps * settings.epochs, max(int(FIRST_POINT * steps), 1)
+    for step, batch in enumerate(chain.from_iterable(run._epochs(examples, settings.epochs)), 1):
+        tower.train(batch)
+        if step in (judged, last):
+            judged *= 2
+            seconds = clock.stop()
+            score = _judged(world, run, tower.arrays())
+            print(f"  nightshelf/two-tower: {seconds:.0f} s, recall@100 {score.recall_100:.4f}", flush=True)
+            yield Point("nightshelf/two-tower", seconds, score)
+            clock.go_on()
 
 
 def _judged(world: World, run: object, arrays: dict[str, np.ndarray]) -> Score:
