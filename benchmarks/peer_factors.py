@@ -30,11 +30,11 @@ def main() -> None:
     ):
         started = time.process_time()
         model.fit(matrix, show_progress=False)
-        factors = {"user_vectors": model.user_factors, "item_vectors": model.item_factors}
         seconds = time.process_time() - started
-        np.savez(
-            Path(out) / f"{name}.npz", users=users.astype(str), items=items.astype(str), seconds=seconds, **factors
-        )
+        vectors = {"user_vectors": model.user_factors, "item_vectors": model.item_factors}
+        # As plain text: an array of objects could only be read back as a pickle.
+        ids = {"users": np.array(users.tolist()), "items": np.array(items.tolist())}
+        np.savez(Path(out) / f"{name}.npz", seconds=seconds, **ids, **vectors)
 
 
 def bpr(threads: int) -> BayesianPersonalizedRanking:
