@@ -19,7 +19,7 @@ from recsys_tasks.clock import start_of
 
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
 
-FIRST_POINT = 0.5
+FIRST_POINT = 0.125
 """Passes after which our curve is first judged; then after twice as many each time, and at the end."""
 
 STOCK_EPOCHS, STOCK_PATIENCE = 100, 5
