@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-index bench-precompute bench-gate bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ lock: $(BIN)/uv  ## compile requirements.in into requirements.txt
 
 bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (needs RECSYS_TEST_DATA)
 	@$(BIN)/python -m benchmarks.quality
+
+bench-retrieval: setup .venv-peers/.installed  ## the two-tower beside its peers: recall by seconds, speed (PARTS=index: the index, an hour)
+	@$(BIN)/python -m benchmarks.retrieval $(PARTS)
 
 bench-index: setup .venv-peers/.installed  ## the index beside exact search, faiss and hnswlib, on a million vectors (an hour)
 	@$(BIN)/python -m benchmarks.index

@@ -77,11 +77,22 @@ def item_knn(world: World) -> np.ndarray:
 
 
 def als(world: World) -> np.ndarray:
-    weights = world.slow.copy()
-    weights.data = np.log1p(weights.data * 3)
-    model = AlternatingLeastSquares(factors=96, alpha=2, regularization=0.1, iterations=12, random_state=0)
-    model.fit(weights, show_progress=False)
+    model = als_model()
+    model.fit(confidence(world.slow), show_progress=False)
     return np.asarray(model.user_factors[world.rows]) @ np.asarray(model.item_factors).T
+
+
+def als_model(threads: int = 0) -> AlternatingLeastSquares:
+    return AlternatingLeastSquares(
+        factors=96, alpha=2, regularization=0.1, iterations=12, random_state=0, num_threads=threads
+    )
+
+
+def confidence(decayed: sp.csr_matrix) -> sp.csr_matrix:
+    """What ALS takes the decayed counts for."""
+    weights = decayed.copy()
+    weights.data = np.log1p(weights.data * 3)
+    return weights
 
 
 def ease(world: World) -> np.ndarray:

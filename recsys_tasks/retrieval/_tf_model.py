@@ -20,6 +20,8 @@ from recsys_tasks.retrieval.tower_inputs import Table, Vectors
 from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, Batch
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+MOMENTS = ("", "/m", "/v")
+"""A parameter's own name, and its moments'."""
 BLOCK = 8192
 
 
@@ -30,14 +32,17 @@ class Tower:
         self._config = config
         self._seed = seed
         names = [*TABLES, *DENSE]
-        names += [f"{name}/{moment}" for name in names for moment in "mv"]
+        names = [name + moment for moment in MOMENTS for name in names]
         self._var = {name: tf.Variable(arrays[name], name=name.replace("/", "_")) for name in names}
+        self._scratch = {name: [_rows_in_work(arrays[name].shape[1]) for _ in MOMENTS] for name in TABLES}
         self._step = tf.Variable(int(arrays["step"]), dtype=tf.int64)
         self._item_values = tf.constant(item_values)
         self._user_values = tf.constant(user_values)
         self._cosine = config.metric == "cosine"
-        # TFRS divides scores by the temperature and sums the loss over the batch.
-        self._task = tfrs.tasks.Retrieval(temperature=1.0 / config.logit_scale if self._cosine else None)
+        # TFRS sums the loss over the batch. It would divide every score by a temperature: to scale the queries is
+        # the same and cheaper.
+        self._scale = config.logit_scale if self._cosine else 1.0
+        self._task = tfrs.tasks.Retrieval(loss=_OwnCandidate(reduction=tf.keras.losses.Reduction.SUM))
         keys, reals = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
         pairs = tf.TensorSpec([None, None], tf.bool)
         rate = tf.TensorSpec([], tf.float32)
@@ -140,12 +145,12 @@ class Tower:
             candidates = self._dropped(tf.gather(inputs, places[tf.size(item) :]), self._config.item_dropout, 1)
             loss = self._loss(queries, candidates, weight, probability, allowed)
         gradients = tape.gradient(loss, [rows, dense], unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        self._apply(touched, rows, gradients[0], dense, gradients[1], rate)
+        self._apply(touched, rows, gradients[0], gradients[1], rate)
         return loss
 
     def _loss(self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any) -> Any:
         total = self._task(
-            self._scaled(queries),
+            self._scale * self._scaled(queries),
             self._scaled(candidates),
             sample_weight=weight,
             candidate_sampling_probability=probability,
@@ -161,26 +166,47 @@ class Tower:
         seed = tf.stack([tf.constant(self._seed * 2 + stream, tf.int64), self._step])
         return tf.nn.experimental.stateless_dropout(vectors, rate, seed=seed, rng_alg="philox")
 
-    def _apply(self, touched: Any, rows: Any, row_gradients: Any, dense: Any, dense_gradients: Any, size: Any) -> None:
+    def _apply(self, touched: Any, rows: Any, row_gradients: Any, dense_gradients: Any, size: Any) -> None:
         """Adam on the rows of this batch only: a step costs what it touches, whatever the catalogue's size."""
         self._step.assign_add(1)
-        step = tf.cast(self._step, tf.float32)
-        rate = size * tf.sqrt(1.0 - tf.pow(BETA_2, step)) / (1.0 - tf.pow(BETA_1, step))
         for name, ids in touched.items():
-            first = tf.gather(self._var[f"{name}/m"], ids)
-            second = tf.gather(self._var[f"{name}/v"], ids)
-            change, first, second = _adam(row_gradients[name], first, second, rate)
-            for suffix, value in (("", rows[name] - change), ("/m", first), ("/v", second)):
-                self._var[name + suffix].scatter_update(tf.IndexedSlices(value, ids))
+            own, scratch = [self._var[name + moment] for moment in MOMENTS], self._scratch[name]
+            scratch[0].assign(rows[name])
+            for table, taken in zip(own[1:], scratch[1:], strict=True):
+                taken.assign(tf.gather(table, ids))
+            self._adam(scratch, row_gradients[name], size)
+            for table, taken in zip(own, scratch, strict=True):
+                table.scatter_update(tf.IndexedSlices(taken.read_value(), ids))
         for name, gradient in dense_gradients.items():
-            change, first, second = _adam(gradient, self._var[f"{name}/m"], self._var[f"{name}/v"], rate)
-            for suffix, value in (("", dense[name] - change), ("/m", first), ("/v", second)):
-                self._var[name + suffix].assign(value)
+            self._adam([self._var[name + moment] for moment in MOMENTS], gradient, size)
+
+    def _adam(self, variables: Any, gradient: Any, size: Any) -> None:
+        """Kingma and Ba 2015 on a parameter and its two moments, in one pass over memory."""
+        step = tf.cast(self._step, tf.float32)
+        var, m, v = (variable.handle for variable in variables)
+        tf.raw_ops.ResourceApplyAdam(
+            var=var,
+            m=m,
+            v=v,
+            beta1_power=tf.pow(BETA_1, step),
+            beta2_power=tf.pow(BETA_2, step),
+            lr=size,
+            beta1=BETA_1,
+            beta2=BETA_2,
+            epsilon=EPSILON,
+            grad=tf.convert_to_tensor(gradient),
+        )
 
 
-def _adam(gradient: Any, first: Any, second: Any, rate: Any) -> tuple[Any, Any, Any]:
-    """Kingma and Ba 2015, with the bias corrections folded into `rate`."""
-    gradient = tf.convert_to_tensor(gradient)
-    first = BETA_1 * first + (1.0 - BETA_1) * gradient
-    second = BETA_2 * second + (1.0 - BETA_2) * tf.square(gradient)
-    return rate * first / (tf.sqrt(second) + EPSILON), first, second
+class _OwnCandidate(tf.keras.losses.Loss):
+    """Cross-entropy of each query's own candidate, the one on the diagonal, without a matrix of labels."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """`[n]` losses from `y_pred [n, n]`."""
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(tf.shape(y_pred)[0]), y_pred)
+
+
+def _rows_in_work(dimensions: int) -> Any:
+    """A variable for the rows that a step takes out of a table: Adam in one pass is an operation on variables."""
+    empty = tf.zeros([0, dimensions])
+    return tf.Variable(empty, shape=[None, dimensions], trainable=False)

@@ -49,9 +49,9 @@ def _write(
     settings: str,
 ) -> Artifact:
     prepare(snapshot.config.resources)
-    model = _model(snapshot, tower)
+    model = model_of(snapshot, TowerState.load(tower.artifact))
     item_keys = snapshot.existing_items(cutoffs.history)
-    user_keys, user_vectors = _users(snapshot, model, cutoffs, users)
+    user_keys, user_vectors = users_of(snapshot, model, cutoffs, users)
     with snapshot.lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
         np.save(draft.path / "item_keys.npy", item_keys)
         np.save(draft.path / "item_vectors.npy", model.item_vectors()[item_keys])
@@ -63,8 +63,8 @@ def _write(
     return draft.artifact
 
 
-def _model(snapshot: Snapshot, tower: TowerVersion) -> Tower:
-    state = TowerState.load(tower.artifact)
+def model_of(snapshot: Snapshot, state: TowerState) -> Tower:
+    """The model over a version's arrays; items that it never saw get their vector from their content."""
     item_values, user_values = entity_values(snapshot, state.items, state.users)
     m, known = snapshot.n_items, state.known_of(snapshot.n_items)
     arrays = dict(state.arrays)
@@ -74,7 +74,8 @@ def _model(snapshot: Snapshot, tower: TowerVersion) -> Tower:
     return Tower(snapshot.config.two_tower, arrays, item_values, user_values, snapshot.config.resources.seed)
 
 
-def _users(snapshot: Snapshot, model: Tower, cutoffs: Cutoffs, users: Keys | None) -> tuple[Keys, Vectors]:
+def users_of(snapshot: Snapshot, model: Tower, cutoffs: Cutoffs, users: Keys | None) -> tuple[Keys, Vectors]:
+    """Keys and vectors of the users (all, or of these) with an event before `cutoffs.history_before`."""
     events = snapshot.events(before=cutoffs.history_before)
     events = events.before(cutoffs.history)
     keys = np.unique(events.user)

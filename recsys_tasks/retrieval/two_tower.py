@@ -33,13 +33,14 @@ from recsys_tasks.retrieval.tower_versions import (
     version_key,
     versions_of,
 )
-from recsys_tasks.retrieval.tower_weights import start_arrays
+from recsys_tasks.retrieval.tower_weights import Arrays, start_arrays
 from recsys_tasks.retrieval.warm_start import warm_train
 from recsys_tasks.snapshot.dataset import Snapshot
 
 __all__ = [
     "TowerVersion",
     "advance_chain",
+    "cold_state",
     "current_lineage",
     "lineage_hash",
     "open_tower",
@@ -132,18 +133,14 @@ def _cold_train(snapshot: Snapshot, learned_before: date) -> tuple[TowerState, d
         )
     tower = run.tower(start_arrays(settings, run.rows, seed))
     losses = run.fit(tower, examples, settings.epochs)
-    arrays = tower.arrays()
-    untouched = ~(arrays["item/v"] != 0).any(axis=1)
-    arrays["item"][untouched] = 0.0
-    last_seen = run.last_seen(snapshot, np.full(len(untouched), -1, np.int32))
-    state = TowerState(arrays, run.items, run.users, last_seen, Archive.empty(settings.dimensions))
+    state = cold_state(snapshot, run, tower.arrays())
     ledger = {
         "start": "cold",
         "examples": len(examples),
         "replayed": 0,
         "loss": losses,
         "kept": 0,
-        "new": int((~untouched).sum()),
+        "new": int(state.known.sum()),
         "archived": 0,
         "returned": 0,
         "drift": 0.0,
@@ -153,3 +150,11 @@ def _cold_train(snapshot: Snapshot, learned_before: date) -> tuple[TowerState, d
         "refresh_ok": True,
     }
     return state, ledger
+
+
+def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
+    """The state that a training without a parent leaves: ids that no example touched have no vector."""
+    untouched = ~(arrays["item/v"] != 0).any(axis=1)
+    arrays["item"][untouched] = 0.0
+    last_seen = run.last_seen(snapshot, np.full(len(untouched), -1, np.int32))
+    return TowerState(arrays, run.items, run.users, last_seen, Archive.empty(run.config.two_tower.dimensions))
