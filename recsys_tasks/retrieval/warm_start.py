@@ -21,7 +21,7 @@ from recsys_tasks.retrieval._tf_training import Run
 from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, sample_recent
 from recsys_tasks.retrieval.tower_inputs import Vectors, content_means
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion
-from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, grown, start_rows
+from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, forget_untouched, grown, start_rows
 from recsys_tasks.snapshot.dataset import Snapshot
 
 HELD_BACK_SHARE = 0.05
@@ -129,8 +129,7 @@ def _with_new_ids(
 
 def _finished(carried: TowerState, arrays: Arrays) -> TowerState:
     """After training: ids that no example touched give their borrowed vector back."""
-    untouched = ~(arrays["item/v"] != 0).any(axis=1)
-    arrays["item"][untouched] = 0.0
+    forget_untouched(arrays)
     return replace(carried, arrays=arrays)
 
 
