@@ -18,7 +18,7 @@ import numpy.typing as npt
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.retrieval._tf_training import Run
-from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, sample_recent
+from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, renewed, sample_recent
 from recsys_tasks.retrieval.tower_inputs import Vectors, content_means
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion
 from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, forget_untouched, grown, start_rows
@@ -38,7 +38,8 @@ def warm_train(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -
     fresh, held, replayed = split_examples(run, parent.learned_before)
     tower = run.tower(carried.arrays)
     before = run.recall(tower, held)
-    losses = run.fit(tower, fresh.append(replayed), settings.warm_start.epochs) if len(fresh) else []
+    warm = settings.warm_start
+    losses = run.fit(tower, fresh.append(replayed), warm.epochs, warm.learning_rate) if len(fresh) else []
     after = run.recall(tower, held)
     state = _finished(carried, tower.arrays())
     kept = old.known_of(len(state.last_seen)) & state.known
@@ -83,11 +84,14 @@ def split_examples(run: Run, since: date) -> tuple[Examples, Examples, Examples]
     fresh = newest(run.examples.take(ts >= start_of(since)), run.events, settings.examples_per_user, 1 << 62)
     held = held_back_users(run.events.user[fresh.target], HELD_BACK_SHARE, run.learned // DAY_SECONDS)
     fresh, held_back = fresh.take(~held), fresh.take(held)
+    # What a cold training would read: else the replay belongs to the few users who have most events.
+    old = newest(run.examples.take(ts < start_of(since)), run.events, settings.examples_per_user, settings.max_examples)
     count = max(round(warm.replay_ratio * len(fresh)), warm.min_examples - len(fresh))
     rng = np.random.default_rng([run.config.resources.seed, run.learned, 1])
-    old = run.examples.take(ts < start_of(since))
     half_life = warm.replay_half_life_days * DAY_SECONDS
-    return fresh, held_back, sample_recent(old, run.events, count, run.learned, half_life, rng)
+    replayed = sample_recent(old, run.events, count, run.learned, half_life, rng)
+    # What is said of an item is what was seen last: else the years before outvote a night that changed its buyers.
+    return fresh, held_back, renewed(replayed, old, run.events, warm.replay_events_per_item)
 
 
 def _decayed(arrays: Arrays, settings: TwoTowerConfig, days: int) -> Arrays:

@@ -95,6 +95,15 @@ def test_replay_fills_up_to_the_minimum(run: Run) -> None:
     assert len(fresh) + len(replayed) == 500
 
 
+def test_the_replay_is_of_what_a_cold_training_reads(run: Run) -> None:
+    warm = run.config.two_tower.warm_start.model_copy(update={"min_examples": 5000})
+    tower = run.config.two_tower.model_copy(update={"warm_start": warm, "examples_per_user": 3})
+    _, _, replayed = split_examples(replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD)
+    # Ten days of one event a user, of which nine have a history: the newest three of each.
+    assert len(replayed) == 3 * USERS
+    assert run.events.ts[replayed.target].min() >= start_of(OLD) - 3 * DAY_SECONDS
+
+
 def test_ledger(child: TowerVersion, parent: TowerVersion) -> None:
     ledger = child.ledger
     assert (child.lineage, ledger["start"], ledger["parent"]) == (parent.lineage, "warm", parent.artifact.key)
