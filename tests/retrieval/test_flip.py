@@ -63,8 +63,9 @@ def planted(folder: Path, config: Config, days: int) -> Snapshot:
 def neighbours(snapshot: Snapshot, version: TowerVersion, k: int) -> list[int]:
     """Numbers of the moved item's k nearest items; keys are numbers, for ids are keyed in their order."""
     found = embed(snapshot, version, Cutoffs.at(version.learned_before), np.zeros(1, np.int32))
-    nearness = np.asarray(found.item_vectors) @ np.asarray(found.item_vectors)[MOVED]
-    return [int(i) for i in np.argsort(-nearness) if i != MOVED][:k]
+    vectors, keys = np.asarray(found.item_vectors), np.asarray(found.item_keys)
+    order = np.argsort(-(vectors @ vectors[np.flatnonzero(keys == MOVED)[0]]))
+    return [int(key) for key in keys[order] if key != MOVED][:k]
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.retrieval._tf_training import Run
 from recsys_tasks.retrieval.tower_versions import TowerState
 from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
-from recsys_tasks.retrieval.warm_start import carry_over, split_examples
+from recsys_tasks.retrieval.warm_start import carry_over, finished, split_examples, with_usual_moments
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import PER_GROUP, USERS, group_config, group_snapshot
 
@@ -77,6 +77,24 @@ def test_new_ids_start_among_their_neighbours(snapshot: Snapshot, parent: TowerV
     assert 0 < np.abs(carried.arrays["item"][41]).max() < 0.5  # no neighbour: small and random
     assert carried.items.tokens == (*old.items.tokens, "kind=k9")
     assert np.array_equal(carried.arrays["value"][: old.items.rows], old.arrays["value"])
+
+
+def test_new_rows_step_no_further_than_the_others(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+    carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
+    second = with_usual_moments(carried.arrays)["item/v"]
+    np.testing.assert_array_equal(second[:40], carried.arrays["item/v"][:40])
+    assert not carried.arrays["item/v"][40:].any()
+    np.testing.assert_allclose(second[40:], np.tile(carried.arrays["item/v"][:40].mean(0), (2, 1)), rtol=1e-5)
+
+
+def test_a_row_that_no_example_touched_stays_unknown(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+    carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
+    arrays = {name: value.copy() for name, value in with_usual_moments(carried.arrays).items()}
+    arrays["item/m"][41] = 0.1  # training has touched "odd", and not "new"
+    state = finished(carried, arrays)
+    assert state.known.tolist() == [True] * 40 + [False, True]
+    assert not state.arrays["item"][40].any()
+    assert not state.arrays["item/v"][40].any()
 
 
 def test_only_new_rows_and_a_replay_sample_are_trained_on(run: Run) -> None:
