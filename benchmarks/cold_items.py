@@ -3,15 +3,15 @@
 `python -m benchmarks.cold_items`. A twentieth of the items, another draw for each of three seeds, loses all its
 events; a tower is trained on the rest, and the held-out items are ranked among themselves for every user who took
 one of them in the four windows that follow. Beside it: chance, the newest first, and the popularity of the items
-that share their attribute values. Where there are few held-out items, a hundred are many of them: so a second
-recall counts the first fifth of them.
+that share their categories, or any attribute value. Where there are few held-out items, a hundred are many of them:
+so a second recall counts the first fifth of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -39,6 +39,7 @@ from recsys_tasks.snapshot.dataset import Snapshot, write_events_day, write_snap
 SHARE, SEEDS, WINDOWS = 0.05, (1, 2, 3), 4
 K = 100
 POPULAR_DAYS = 28
+CATEGORIES = ("categorical", "multi")
 NAMES = ("online-retail-ii", "movietweetings")
 Floats = npt.NDArray[np.float64]
 
@@ -125,15 +126,21 @@ def recall(scores: Floats, pairs: npt.NDArray[np.bool_], k: int) -> Floats:
     return found
 
 
-def popularity_of_content(snapshot: Snapshot, held: Keys, cutoff: date) -> Floats:
-    """Of each held-out item, the mean over its attribute values of the recent events an item with that value had."""
+def popularity_of_content(snapshot: Snapshot, held: Keys, cutoff: date, kinds: Collection[str]) -> Floats:
+    """Of each held-out item, the mean over its attribute values of the recent events an item with that value had.
+
+    Attributes of these `kinds` count; all of them where there is none.
+    """
+    config = snapshot.config
+    chosen = tuple(a for a in config.items.attributes if a.kind in kinds) or config.items.attributes
+    config = config.model_copy(update={"items": config.items.model_copy(update={"attributes": chosen})})
     recent = snapshot.events(since=cutoff - timedelta(days=POPULAR_DAYS), before=cutoff)
     count = np.bincount(recent.item, minlength=snapshot.n_items).astype(float)
     learned = np.zeros(snapshot.n_items, np.bool_)
     learned[np.unique(snapshot.events(before=cutoff).item)] = True
     everything = np.zeros(snapshot.n_items, np.bool_)
     everything[snapshot.existing_items(start_of(cutoff))] = True
-    values = (content_space(snapshot.config, snapshot.items, everything).items > 0).astype(float)
+    values = (content_space(config, snapshot.items, everything).items > 0).astype(float)
     popular = (values[learned].T @ count[learned]) / np.maximum(np.asarray(values[learned].sum(axis=0)).ravel(), 1.0)
     mean: Floats = (values[held] @ popular) / np.maximum(np.asarray(values[held].sum(axis=1)).ravel(), 1.0)
     return mean
@@ -146,14 +153,17 @@ def _windows(
     depths = (K, len(held) // 5)
     of: dict[str, list[Floats]] = {}
     shares, users = [], 0
-    popular = popularity_of_content(learned, held, tower.learned_before)
+    popular = {
+        f"{name}-popularity": popularity_of_content(learned, held, tower.learned_before, kinds)
+        for name, kinds in (("category", CATEGORIES), ("content", ()))
+    }
     newest = learned.items["available_from"].to_numpy(float)[held]
     for start in [tower.learned_before + timedelta(days=days * n) for n in range(WINDOWS)]:
         wanted = Wanted.of(learned, whole, held, start, days)
         made = embed(learned, tower, Cutoffs(tower.learned_before, start))
         vectors = np.asarray(made.user_vectors)[made.user_rows(wanted.users)]
         items = np.asarray(made.item_vectors)
-        everyone = {"newest-first": newest, "content-popularity": popular}
+        everyone = {"newest-first": newest, **popular}
         scores = {"nightshelf/two-tower": vectors @ items[made.item_rows(held)].T}
         scores |= {system: np.tile(score, (len(wanted.users), 1)) for system, score in everyone.items()}
         for system, given in scores.items():
