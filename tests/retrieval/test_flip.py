@@ -70,6 +70,7 @@ def neighbours(snapshot: Snapshot, version: TowerVersion, k: int) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_an_item_follows_its_buyers_after_two_hundred_nights(tmp_path: Path) -> None:
     days = FLIP + WITHIN
     snapshot = planted(tmp_path, CONFIG, days)
