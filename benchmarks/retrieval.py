@@ -25,10 +25,12 @@ PARTS = {
     "quality": "benchmarks.retrieval_quality",
     "speed": "benchmarks.step_speed",
     "index": "benchmarks.retrieval_index",
+    "warm": "benchmarks.warm_nights",
+    "cold-items": "benchmarks.cold_items",
 }
 """Module of each part, by the name it has on the command line."""
 
-LONG = ("index",)
+LONG = ("index", "warm", "cold-items")
 """Parts of an hour, that run only when they are asked for."""
 
 

@@ -249,10 +249,15 @@ class WarmStartConfig(Section):
 
     epochs: PositiveInt = 2
     """Passes over the new days plus the replay sample."""
-    replay_ratio: Annotated[float, Field(ge=0.0)] = 3.0
+    learning_rate: PositiveFloat = 0.003
+    """Adam step size at their start; it falls to `two_tower.final_rate`."""
+    replay_ratio: Annotated[float, Field(ge=0.0)] = 10.0
     """Replayed old examples for each new one, drawn with recency weights."""
-    replay_half_life_days: PositiveFloat = 60.0
+    replay_half_life_days: PositiveFloat = 30.0
     """Age at which an old example is half as likely to be replayed."""
+    replay_events_per_item: PositiveInt = 500
+    """An old example older than its item's newest events, so many, is replaced by one of them: an item that sells much
+    follows its buyers in days, a rare one keeps what little is known of it."""
     min_examples: PositiveInt = 2048
     """Replay fills up to at least this many examples."""
     accumulator_half_life_days: PositiveFloat = 30.0

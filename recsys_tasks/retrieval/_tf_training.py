@@ -92,10 +92,10 @@ class Run:
         """The model over these arrays."""
         return Tower(self.config.two_tower, arrays, self.item_values, self.user_values, self.config.resources.seed)
 
-    def fit(self, tower: Tower, examples: Examples, epochs: int) -> list[float]:
-        """Train on the examples; the mean loss of each epoch."""
+    def fit(self, tower: Tower, examples: Examples, epochs: int, rate: float | None = None) -> list[float]:
+        """Train on the examples, with steps that fall from `rate` (a cold training's); each epoch's mean loss."""
         losses = []
-        for steps in self._epochs(examples, epochs):
+        for steps in self._epochs(examples, epochs, rate):
             losses.append(float(np.mean([tower.train(batch).numpy() for batch in steps])))
         return losses
 
@@ -115,8 +115,9 @@ class Run:
             hits.append(((scores > own[:, None]).sum(1) < RECALL_K) & (target >= 0))
         return float(np.concatenate(hits).mean()) if hits else 0.0
 
-    def _epochs(self, examples: Examples, epochs: int) -> Iterator[Iterator[Batch]]:
+    def _epochs(self, examples: Examples, epochs: int, rate: float | None = None) -> Iterator[Iterator[Batch]]:
         settings = self.config.two_tower
+        first = settings.learning_rate if rate is None else rate
         target = self.events.item[examples.target]
         # Items appear in a batch as often as they are targets, so that is their sampling probability.
         # TFRS clips it to [1e-6, 1]; only ratios matter inside a softmax, so scale it away from there.
@@ -126,12 +127,12 @@ class Run:
         rng = np.random.default_rng([self.config.resources.seed, self.learned])
         size = min(settings.batch_size, len(examples))
         starts = range(0, len(examples) - size + 1, size)
-        rates = np.linspace(settings.learning_rate, settings.final_rate, epochs * len(starts), dtype=np.float32)
+        rates = np.linspace(first, min(settings.final_rate, first), epochs * len(starts), dtype=np.float32)
         for sizes in rates.reshape(epochs, -1):
             order = rng.permutation(len(examples))
             yield (
-                self._batch(examples.take(order[a : a + size]), settings, relative, positives, rate)
-                for a, rate in zip(starts, sizes, strict=True)
+                self._batch(examples.take(order[a : a + size]), settings, relative, positives, step)
+                for a, step in zip(starts, sizes, strict=True)
             )
 
     def _batch(

@@ -106,6 +106,22 @@ def newest(examples: Examples, events: Events, per_user: int, total: int) -> Exa
     return examples
 
 
+def renewed(drawn: Examples, examples: Examples, events: Events, per_item: int) -> Examples:
+    """A draw from `examples`, each outdated one replaced by one of its item's newest `per_item` examples.
+
+    `examples` are in the order of the events. Every item keeps its share of the draw; only what is said of it is
+    what was seen last.
+    """
+    item = events.item[examples.target]
+    order = np.lexsort((events.ts[examples.target], item))
+    ends = np.searchsorted(item[order], item[order], side="right")
+    place, age = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    age[order] = ends - 1 - np.arange(len(order))
+    number = np.searchsorted(examples.target, drawn.target)
+    return examples.take(order[place[number] + age[number] - age[number] % per_item])
+
+
 def sample_recent(
     examples: Examples, events: Events, count: int, at: int, half_life_seconds: float, rng: np.random.Generator
 ) -> Examples:

@@ -21,7 +21,7 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.retrieval.tower_inputs import Vectors, Vocabulary
-from recsys_tasks.retrieval.tower_weights import Arrays
+from recsys_tasks.retrieval.tower_weights import Arrays, touched
 
 KIND = "tower"
 
@@ -59,8 +59,7 @@ class TowerState:
     @property
     def known(self) -> npt.NDArray[np.bool_]:
         """Items with an id vector of their own: those whose second moments training has touched."""
-        touched: npt.NDArray[np.bool_] = (self.arrays["item/v"] != 0).any(axis=1)
-        return touched
+        return touched(self.arrays, "item")
 
     def known_of(self, m: int) -> npt.NDArray[np.bool_]:
         """`known`, for `m` items of which the last may be new."""

@@ -71,3 +71,18 @@ def grown(arrays: Arrays, rows: dict[str, int], dimensions: int, seed: int) -> A
         for moment in "mv":
             result[f"{name}/{moment}"] = np.concatenate([arrays[f"{name}/{moment}"], np.zeros_like(fresh)])
     return result
+
+
+def touched(arrays: Arrays, name: str) -> npt.NDArray[np.bool_]:
+    """Rows of a table that training has moved: those with a second moment."""
+    moved: npt.NDArray[np.bool_] = (arrays[f"{name}/v"] != 0).any(axis=1)
+    return moved
+
+
+def forget_untouched(arrays: Arrays) -> None:
+    """Zero, in place, the rows that no example touched: their random start says nothing about an id or a value.
+
+    An item without interactions is placed by the values it shares with others, not by the noise of its own.
+    """
+    for name in TABLES:
+        arrays[name][~touched(arrays, name)] = 0.0

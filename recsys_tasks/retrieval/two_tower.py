@@ -33,7 +33,7 @@ from recsys_tasks.retrieval.tower_versions import (
     version_key,
     versions_of,
 )
-from recsys_tasks.retrieval.tower_weights import Arrays, start_arrays
+from recsys_tasks.retrieval.tower_weights import Arrays, forget_untouched, start_arrays
 from recsys_tasks.retrieval.warm_start import warm_train
 from recsys_tasks.snapshot.dataset import Snapshot
 
@@ -153,8 +153,7 @@ def _cold_train(snapshot: Snapshot, learned_before: date) -> tuple[TowerState, d
 
 
 def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
-    """The state that a training without a parent leaves: ids that no example touched have no vector."""
-    untouched = ~(arrays["item/v"] != 0).any(axis=1)
-    arrays["item"][untouched] = 0.0
-    last_seen = run.last_seen(snapshot, np.full(len(untouched), -1, np.int32))
+    """The state that a training without a parent leaves: ids and values that no example touched have no vector."""
+    forget_untouched(arrays)
+    last_seen = run.last_seen(snapshot, np.full(len(arrays["item"]), -1, np.int32))
     return TowerState(arrays, run.items, run.users, last_seen, Archive.empty(run.config.two_tower.dimensions))

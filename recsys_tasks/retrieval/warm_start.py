@@ -18,10 +18,10 @@ import numpy.typing as npt
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.retrieval._tf_training import Run
-from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, sample_recent
+from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, renewed, sample_recent
 from recsys_tasks.retrieval.tower_inputs import Vectors, content_means
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion
-from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, grown, start_rows
+from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, forget_untouched, grown, start_rows, touched
 from recsys_tasks.snapshot.dataset import Snapshot
 
 HELD_BACK_SHARE = 0.05
@@ -36,11 +36,12 @@ def warm_train(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -
     run = Run.open(snapshot, learned_before, old.items, old.users)
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
     fresh, held, replayed = split_examples(run, parent.learned_before)
-    tower = run.tower(carried.arrays)
+    tower = run.tower(with_usual_moments(carried.arrays))
     before = run.recall(tower, held)
-    losses = run.fit(tower, fresh.append(replayed), settings.warm_start.epochs) if len(fresh) else []
+    warm = settings.warm_start
+    losses = run.fit(tower, fresh.append(replayed), warm.epochs, warm.learning_rate) if len(fresh) else []
     after = run.recall(tower, held)
-    state = _finished(carried, tower.arrays())
+    state = finished(carried, tower.arrays())
     kept = old.known_of(len(state.last_seen)) & state.known
     ledger = {
         "start": "warm",
@@ -83,11 +84,14 @@ def split_examples(run: Run, since: date) -> tuple[Examples, Examples, Examples]
     fresh = newest(run.examples.take(ts >= start_of(since)), run.events, settings.examples_per_user, 1 << 62)
     held = held_back_users(run.events.user[fresh.target], HELD_BACK_SHARE, run.learned // DAY_SECONDS)
     fresh, held_back = fresh.take(~held), fresh.take(held)
+    # What a cold training would read: else the replay belongs to the few users who have most events.
+    old = newest(run.examples.take(ts < start_of(since)), run.events, settings.examples_per_user, settings.max_examples)
     count = max(round(warm.replay_ratio * len(fresh)), warm.min_examples - len(fresh))
     rng = np.random.default_rng([run.config.resources.seed, run.learned, 1])
-    old = run.examples.take(ts < start_of(since))
     half_life = warm.replay_half_life_days * DAY_SECONDS
-    return fresh, held_back, sample_recent(old, run.events, count, run.learned, half_life, rng)
+    replayed = sample_recent(old, run.events, count, run.learned, half_life, rng)
+    # What is said of an item is what was seen last: else the years before outvote a night that changed its buyers.
+    return fresh, held_back, renewed(replayed, old, run.events, warm.replay_events_per_item)
 
 
 def _decayed(arrays: Arrays, settings: TwoTowerConfig, days: int) -> Arrays:
@@ -95,6 +99,21 @@ def _decayed(arrays: Arrays, settings: TwoTowerConfig, days: int) -> Arrays:
     share = np.float32(0.5 ** (days / settings.warm_start.accumulator_half_life_days))
     moments = {f"{name}/{moment}" for name in (*TABLES, *DENSE) for moment in "mv"}
     return {name: value * share if name in moments else value.copy() for name, value in arrays.items()}
+
+
+def with_usual_moments(arrays: Arrays) -> Arrays:
+    """Rows that were never touched get the mean second moment of their table's other rows.
+
+    Adam corrects a moment that began at zero by the number of all steps: a row that begins at step 100,000 would move
+    six times as far as the others, on what its first few examples say.
+    """
+    found = dict(arrays)
+    for name in TABLES:
+        known = touched(arrays, name)
+        if known.any():
+            second = arrays[f"{name}/v"]
+            found[f"{name}/v"] = np.where(known[:, None], second, second[known].mean(axis=0, dtype=np.float32))
+    return found
 
 
 def _exchange(
@@ -127,10 +146,13 @@ def _with_new_ids(
     return table
 
 
-def _finished(carried: TowerState, arrays: Arrays) -> TowerState:
-    """After training: ids that no example touched give their borrowed vector back."""
-    untouched = ~(arrays["item/v"] != 0).any(axis=1)
-    arrays["item"][untouched] = 0.0
+def finished(carried: TowerState, arrays: Arrays) -> TowerState:
+    """After training: rows that no example touched give back their borrowed vectors and moments."""
+    for name in TABLES:
+        new = ~touched(carried.arrays, name)
+        still = new & ~(arrays[f"{name}/m"] != 0).any(axis=1)
+        arrays[f"{name}/v"][still] = 0.0
+    forget_untouched(arrays)
     return replace(carried, arrays=arrays)
 
 

@@ -9,6 +9,7 @@ from recsys_tasks.retrieval.tower_examples import (
     make_examples,
     moment_numbers,
     newest,
+    renewed,
     sample_recent,
 )
 from recsys_tasks.snapshot.dataset import Events
@@ -64,6 +65,23 @@ def test_newest_limits_each_user_and_all() -> None:
     kept = newest(examples, events, per_user=2, total=99)
     assert events.ts[kept.target].tolist() == [3, 4, 11, 12]
     assert events.ts[newest(examples, events, 2, 3).target].tolist() == [4, 11, 12]
+
+
+def test_what_is_outdated_is_replaced_by_what_its_item_saw_last() -> None:
+    events = _events([(0, 1, 9), (0, 2, 5), (0, 6, 5), (1, 1, 9), (1, 4, 5), (1, 5, 7)])
+    examples = make_examples(events)
+    found = [(int(events.ts[t]), int(events.item[t])) for t in examples.target]
+    assert found == [(2, 5), (6, 5), (4, 5), (5, 7)]
+
+    def times(drawn: list[int], per_item: int) -> list[int]:
+        renewed_ones = renewed(examples.take(np.array(drawn)), examples, events, per_item)
+        return events.ts[renewed_ones.target].tolist()
+
+    # Item 5 was taken at 2, 4 and 6: of age 2, 1 and 0. With two kept, age 2 becomes age 0, and the others stay.
+    assert times([0, 2, 3], 2) == [6, 4, 5]
+    # With one kept, all of them become the newest; item 7 has no other.
+    assert times([0, 1, 2, 3], 1) == [6, 6, 6, 5]
+    assert times([0, 1, 2, 3], 3) == [2, 6, 4, 5]
 
 
 def test_replay_prefers_recent_examples() -> None:

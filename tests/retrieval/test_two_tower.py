@@ -11,7 +11,7 @@ from recsys_tasks.errors import LeakageError, NotEnoughData
 from recsys_tasks.retrieval._tf_model import Tower
 from recsys_tasks.retrieval.tower_examples import FlatHistories
 from recsys_tasks.retrieval.tower_versions import TowerState, lineages_of, versions_of
-from recsys_tasks.retrieval.tower_weights import Arrays, Batch, start_arrays
+from recsys_tasks.retrieval.tower_weights import Arrays, Batch, forget_untouched, start_arrays
 from recsys_tasks.retrieval.two_tower import (
     advance_chain,
     current_lineage,
@@ -59,6 +59,17 @@ def _vectors(arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
     users = pooled + np.maximum(hidden, 0) @ arrays["w2"] + arrays["b2"]
     items = inputs[[1, 2]]
     return tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in (users, items))  # type: ignore[return-value]
+
+
+def test_untouched_rows_lose_their_random_start() -> None:
+    arrays = start_arrays(group_config().two_tower, {"item": 3, "value": 2, "user_value": 1}, 1)
+    arrays["item/v"][1, 3] = 0.5  # the one row that training has moved
+    before = arrays["item"].copy()
+    forget_untouched(arrays)
+    np.testing.assert_array_equal(arrays["item"][1], before[1])
+    assert not arrays["item"][[0, 2]].any()
+    assert not arrays["value"].any()
+    assert arrays["w1"].any()  # no table of ids or values
 
 
 class TestModel:

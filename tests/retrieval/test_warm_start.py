@@ -12,7 +12,7 @@ from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.retrieval._tf_training import Run
 from recsys_tasks.retrieval.tower_versions import TowerState
 from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
-from recsys_tasks.retrieval.warm_start import carry_over, split_examples
+from recsys_tasks.retrieval.warm_start import carry_over, finished, split_examples, with_usual_moments
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import PER_GROUP, USERS, group_config, group_snapshot
 
@@ -79,6 +79,24 @@ def test_new_ids_start_among_their_neighbours(snapshot: Snapshot, parent: TowerV
     assert np.array_equal(carried.arrays["value"][: old.items.rows], old.arrays["value"])
 
 
+def test_new_rows_step_no_further_than_the_others(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+    carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
+    second = with_usual_moments(carried.arrays)["item/v"]
+    np.testing.assert_array_equal(second[:40], carried.arrays["item/v"][:40])
+    assert not carried.arrays["item/v"][40:].any()
+    np.testing.assert_allclose(second[40:], np.tile(carried.arrays["item/v"][:40].mean(0), (2, 1)), rtol=1e-5)
+
+
+def test_a_row_that_no_example_touched_stays_unknown(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+    carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
+    arrays = {name: value.copy() for name, value in with_usual_moments(carried.arrays).items()}
+    arrays["item/m"][41] = 0.1  # training has touched "odd", and not "new"
+    state = finished(carried, arrays)
+    assert state.known.tolist() == [True] * 40 + [False, True]
+    assert not state.arrays["item"][40].any()
+    assert not state.arrays["item/v"][40].any()
+
+
 def test_only_new_rows_and_a_replay_sample_are_trained_on(run: Run) -> None:
     fresh, held, replayed = split_examples(run, OLD)
     # Two days of one event a user, and four late rows.
@@ -93,6 +111,15 @@ def test_replay_fills_up_to_the_minimum(run: Run) -> None:
     tower = run.config.two_tower.model_copy(update={"warm_start": warm})
     fresh, _, replayed = split_examples(replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD)
     assert len(fresh) + len(replayed) == 500
+
+
+def test_the_replay_is_of_what_a_cold_training_reads(run: Run) -> None:
+    warm = run.config.two_tower.warm_start.model_copy(update={"min_examples": 5000})
+    tower = run.config.two_tower.model_copy(update={"warm_start": warm, "examples_per_user": 3})
+    _, _, replayed = split_examples(replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD)
+    # Ten days of one event a user, of which nine have a history: the newest three of each.
+    assert len(replayed) == 3 * USERS
+    assert run.events.ts[replayed.target].min() >= start_of(OLD) - 3 * DAY_SECONDS
 
 
 def test_ledger(child: TowerVersion, parent: TowerVersion) -> None:

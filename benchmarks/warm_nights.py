@@ -1,0 +1,170 @@
+"""Thirty nights of the warm chain, beside a cold tower at the same cutoff and last night's version untrained.
+
+`python -m benchmarks.warm_nights`. Every version is judged on the window that follows its night, with
+tonight's histories, by exact search: on all users, on those who were there that day, and on items first seen in
+the last 28 days. Seconds are of this process's CPU on one thread, of training and embedding, loading and export
+included: a shared machine stretches the clock's. Cold towers are trained every COLD_EVERY nights, to save an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import report
+from benchmarks.nights import SLICES, Truth, freeze_nights, judge, nearest
+from benchmarks.protocols import EXAMPLES
+from recsys_tasks.clock import Cutoffs
+from recsys_tasks.config import DEFAULT_CONFIG, Config, ShopSource, load_config
+from recsys_tasks.release.bootstrap import Bootstrap, paired_bootstrap
+from recsys_tasks.retrieval.embed import embed
+from recsys_tasks.retrieval.embeddings import Embeddings
+from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
+from recsys_tasks.snapshot.dataset import Snapshot
+
+NIGHTS, COLD_EVERY = 30, 3
+SAMPLES, LEVEL = 2000, 0.95
+FIRST = {"online-retail-ii": date(2011, 10, 7), "shop": date(2026, 5, 1)}
+"""First night of each; Online Retail's last window ends where the test windows begin."""
+SHOP_USERS, SHOP_ITEMS = 10_000, 3_000
+METRICS = ("recall@100", "ndcg@10")
+Judged = dict[tuple[str, str], npt.NDArray[np.float64]]  # (system, slice) → users' figures of one night
+
+
+@dataclass
+class Chain:
+    """What the nights have shown so far."""
+
+    judged: dict[date, Judged] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {"warm": [], "cold": []})
+
+
+def settings_of(dataset: str) -> Config:
+    """The data set's own settings, one thread; the simulated shop somewhat larger than the demo's."""
+    config = load_config(DEFAULT_CONFIG if dataset == "shop" else EXAMPLES / f"{dataset}.yaml")
+    changes: dict[str, object] = {"resources": config.resources.model_copy(update={"threads": 1})}
+    if isinstance(config.source, ShopSource):
+        changes["source"] = config.source.model_copy(update={"users": SHOP_USERS, "items": SHOP_ITEMS})
+    return config.model_copy(update=changes)
+
+
+def measure() -> list[report.Row]:
+    """Both data sets."""
+    return [row for dataset in FIRST for row in measure_one(dataset, NIGHTS, COLD_EVERY)]
+
+
+def measure_one(dataset: str, count: int, cold_every: int) -> list[report.Row]:
+    """Freeze the nights, walk along the chain, and say what it showed."""
+    config, home = settings_of(dataset), report.OUT / f"home-warm-{dataset}"
+    shutil.rmtree(home, ignore_errors=True)
+    nights = [FIRST[dataset] + timedelta(days=n) for n in range(count)]
+    days = config.label_window_days
+    later = nights[-1] + timedelta(days=days)
+    snapshots = freeze_nights(config, home, [nights[0] - timedelta(days=1), *nights, later])
+    chain = Chain()
+    version = train_two_tower(snapshots[nights[0] - timedelta(days=1)], nights[0] - timedelta(days=1))
+    for n, night in enumerate(nights):
+        truth = Truth.of(night, snapshots[later], days)
+        version = _one_night(chain, snapshots[night], version, truth, cold=n % cold_every == 0)
+        print(f"{dataset} {night}: {_line(chain, night)}", flush=True)
+    shutil.rmtree(home)
+    return list(_rows(dataset, chain))
+
+
+def _one_night(chain: Chain, snapshot: Snapshot, before: TowerVersion, truth: Truth, cold: bool) -> TowerVersion:
+    """Train tonight's version, judge it beside the others, and hand it on."""
+    found: dict[str, Embeddings] = {}
+    found["untrained"] = embed(snapshot, before, Cutoffs(before.learned_before, snapshot.as_of))
+    found["warm"], version = _timed(chain.seconds["warm"], snapshot, before)
+    if cold:
+        found["cold"], _ = _timed(chain.seconds["cold"], snapshot, None)
+    chain.judged[snapshot.as_of] = {
+        (system, name): judge(nearest(embeddings, truth.slice(name)), truth.slice(name))
+        for system, embeddings in found.items()
+        for name in SLICES
+    }
+    return version
+
+
+def _timed(seconds: list[float], snapshot: Snapshot, parent: TowerVersion | None) -> tuple[Embeddings, TowerVersion]:
+    started = time.process_time()
+    version = train_two_tower(snapshot, snapshot.as_of, parent)
+    embeddings = embed(snapshot, version, Cutoffs.at(snapshot.as_of))
+    seconds.append(time.process_time() - started)
+    return embeddings, version
+
+
+def _line(chain: Chain, night: date) -> str:
+    """One night's recall of each system on each slice."""
+    judged = chain.judged[night]
+    parts = []
+    for name in SLICES:
+        figures = [f"{s} {rows[:, 1].mean():.4f}" for (s, of), rows in judged.items() if of == name and len(rows)]
+        parts.append(f"{name}: {', '.join(figures)}")
+    return f"{' | '.join(parts)} | {chain.seconds['warm'][-1]:.1f} of {chain.seconds['cold'][-1]:.1f} s"
+
+
+def compare(chain: Chain, system: str, other: str, name: str, column: int, by: str) -> Bootstrap:
+    """Relative gain of a system over another, over the nights that have both.
+
+    What is drawn anew is users, each with all their nights (windows of neighbouring nights overlap), or nights.
+    """
+    ours, theirs, groups = [], [], []
+    for number, judged in enumerate(chain.judged.values()):
+        if (other, name) not in judged:
+            continue
+        rows, base = judged[system, name], judged[other, name]
+        ours.append(rows[:, column])
+        theirs.append(base[:, column])
+        groups.append(rows[:, 0].astype(int) if by == "users" else np.full(len(rows), number))
+    _, group = np.unique(np.concatenate(groups), return_inverse=True)
+    sums = [np.bincount(group, weights=np.concatenate(values)) for values in (ours, theirs)]
+    return paired_bootstrap(*sums, SAMPLES, 1)
+
+
+def _rows(dataset: str, chain: Chain) -> Iterator[report.Row]:
+    """Means over nights, gains with their intervals, and the share of cold's seconds."""
+    nights = len(chain.judged)
+    for name in SLICES:
+        what = (dataset, f"warm-start {name}", "mean")
+        for column, metric in enumerate(METRICS, 1):
+            k = int(metric.split("@")[1])
+            for system in ("untrained", "warm", "cold"):
+                rows = [judged[system, name] for judged in chain.judged.values() if (system, name) in judged]
+                value = float(np.concatenate(rows)[:, column].mean())
+                yield report.Row(*what, f"nightshelf/{system}", metric, k, nights, value, runs=len(rows))
+            for other in ("untrained", "cold"):
+                for by in ("users", "nights"):
+                    found = compare(chain, "warm", other, name, column, by)
+                    low, high = found.interval(LEVEL)
+                    gains = {"gain": found.relative, f"low over {by}": low, f"high over {by}": high}
+                    for label, value in gains.items():
+                        metric_name = f"{metric} {label}"
+                        yield report.Row(*what, f"warm over {other}", metric_name, k, nights, value, "relative")
+    warm, cold = (float(np.mean(chain.seconds[system])) for system in ("warm", "cold"))
+    what = (dataset, "warm-start seconds", "mean")
+    for system, seconds in (("warm", warm), ("cold", cold)):
+        yield report.Row(*what, f"nightshelf/{system}", "seconds", 0, nights, seconds, "CPU s")
+    yield report.Row(*what, "warm over cold", "seconds", 0, nights, warm / cold, "share")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("datasets", nargs="*", default=list(FIRST))
+    parser.add_argument("--nights", type=int, default=NIGHTS)
+    parser.add_argument("--cold-every", type=int, default=COLD_EVERY)
+    arguments = parser.parse_args()
+    for dataset in arguments.datasets:
+        for row in measure_one(dataset, arguments.nights, arguments.cold_every):
+            print(f"{row.protocol:30} {row.system:22} {row.metric:30} {row.value:9.4f} {row.unit}")
+
+
+if __name__ == "__main__":
+    main()
