@@ -256,8 +256,7 @@ class WarmStartConfig(Section):
     replay_half_life_days: PositiveFloat = 30.0
     """Age at which an old example is half as likely to be replayed."""
     replay_events_per_item: PositiveInt = 500
-    """An old example older than its item's newest events, so many, is replaced by one of them: an item that sells much
-    follows its buyers in days, a rare one keeps what little is known of it."""
+    """An old example gives way to a newer one of its item, where the item has this many events since."""
     min_examples: PositiveInt = 2048
     """Replay fills up to at least this many examples."""
     accumulator_half_life_days: PositiveFloat = 30.0
