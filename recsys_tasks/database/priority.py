@@ -72,7 +72,9 @@ def _as_ordinary(process: int) -> None:
 
     Niceness means nothing there. https://man7.org/linux/man-pages/man7/sched.7.html
     """
-    if hasattr(os, "sched_setscheduler"):  # not on macOS
+    if not hasattr(os, "sched_setscheduler"):  # macOS
+        return
+    if os.sched_getscheduler(process) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_FIFO, os.SCHED_RR):
         os.sched_setscheduler(process, os.SCHED_OTHER, os.sched_param(0))
 
 

@@ -64,3 +64,17 @@ def test_a_background_session_leaves_the_real_time_class_of_its_server(writer: E
     finally:
         os.sched_setscheduler(server, os.SCHED_OTHER, os.sched_param(0))
         writer.dispose()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may bring a process back from the idle class")
+def test_a_background_session_stays_in_the_idle_class_of_its_server(writer: Engine) -> None:
+    with transaction(writer) as connection:
+        server = psutil.Process(backend(connection)).ppid()
+    writer.dispose()  # so that the next session is a new process, of the server's class
+    os.sched_setscheduler(server, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        with background_transaction(writer) as connection:
+            assert os.sched_getscheduler(backend(connection)) == os.SCHED_IDLE
+    finally:
+        os.sched_setscheduler(server, os.SCHED_OTHER, os.sched_param(0))
+        writer.dispose()
