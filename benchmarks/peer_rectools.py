@@ -2,8 +2,8 @@
 
 `rectools-two-stage`: CandidateRankingModel as its tutorial builds it, item-kNN and ALS into a LightGBM classifier by
 their ranks and scores, labels from the last WINDOW_DAYS before the cutoff. `sasrec`: SASRecModel with the softmax over
-the whole catalogue, its default, trained for at most SECONDS (it says how many epochs those were; on a CPU its
-sampled softmax is slower); it needs torch and is left out without it.
+the whole catalogue, its default, trained until both threads have worked SECONDS, however busy the machine is (it says
+how many epochs those were; on a CPU its sampled softmax is slower); it needs torch and is left out without it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from rectools.models.base import ModelBase
 from rectools.models.ranking import CandidateGenerator, CandidateRankingModel, Reranker
 
 DEPTH, SEED, CANDIDATES = 100, 0, 150
+THREADS = 2
 SASREC_EPOCHS, SHORT_SESSION, LONG_SESSION = 20, 20, 50
 
 
@@ -85,9 +86,10 @@ def two_stage(rows: pd.DataFrame, window_days: int, forbid: bool) -> tuple[Model
 def sasrec(rows: pd.DataFrame, seconds: int) -> tuple[ModelBase, Dataset]:
     import torch
     from pytorch_lightning import Trainer, seed_everything
+    from pytorch_lightning.callbacks import LambdaCallback
     from rectools.models import SASRecModel
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(THREADS)
     seed_everything(SEED, verbose=False)
     # One event a user and item, the newest: a basket that is bought again should not fill the session.
     rows = rows.sort_values(Columns.Datetime, kind="stable").drop_duplicates(Columns.UserItem, keep="last")
@@ -95,16 +97,21 @@ def sasrec(rows: pd.DataFrame, seconds: int) -> tuple[ModelBase, Dataset]:
     # Sessions are padded to one length, and the padding is computed too: as long as nearly all histories, no longer.
     lengths = rows.groupby(Columns.User).size().quantile(0.95)
 
+    end = time.process_time() + THREADS * seconds
+
+    def stop_in_time(trainer: Trainer, *_: object) -> None:
+        trainer.should_stop = time.process_time() > end
+
     def trainer() -> Trainer:
         return Trainer(
-            max_epochs=SASREC_EPOCHS, max_time={"seconds": seconds}, accelerator="cpu", logger=False,
-            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+            max_epochs=SASREC_EPOCHS, callbacks=[LambdaCallback(on_train_batch_end=stop_in_time)], accelerator="cpu",
+            logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         )  # fmt: skip
 
     model = SASRecModel(
         n_blocks=2, n_heads=2, n_factors=64, dropout_rate=0.3, loss="softmax", lr=0.002,
         session_max_len=int(np.clip(lengths, SHORT_SESSION, LONG_SESSION)), batch_size=128, get_trainer_func=trainer,
-        recommend_n_threads=2,
+        recommend_n_threads=THREADS,
     )  # fmt: skip
     model.fit(dataset)
     print(f"  peer sasrec: {model.fit_trainer.current_epoch} of {SASREC_EPOCHS} epochs", flush=True)

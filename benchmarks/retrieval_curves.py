@@ -39,7 +39,7 @@ def ours(world: World) -> Iterator[Point]:
     """The steps of a cold training as `train_two_tower` takes them; judged as `embed` makes vectors of a version."""
     from recsys_tasks.retrieval._tf_runtime import prepare
     from recsys_tasks.retrieval._tf_training import Run
-    from recsys_tasks.retrieval.tower_examples import newest
+    from recsys_tasks.retrieval.tower_examples import Draws, newest
     from recsys_tasks.retrieval.tower_inputs import EMPTY
     from recsys_tasks.retrieval.tower_weights import start_arrays
 
@@ -47,9 +47,10 @@ def ours(world: World) -> Iterator[Point]:
     prepare(resources)
     clock = Clock()
     run = Run.open(world.snapshot, world.cutoffs.learned_before, EMPTY, EMPTY)
-    examples = newest(run.examples, run.events, settings.examples_per_user, settings.max_examples)
+    examples = newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
     tower = run.tower(start_arrays(settings, run.rows, resources.seed))
-    steps = len(examples) // min(settings.batch_size, len(examples))
+    size = Draws(run.events.user[examples.target], settings.examples_per_user).size
+    steps = size // min(settings.batch_size, size)
     last, judged = steps * settings.epochs, max(int(FIRST_POINT * steps), 1)
     for step, batch in enumerate(chain.from_iterable(run._epochs(examples, settings.epochs)), 1):
         tower.train(batch)

@@ -276,7 +276,7 @@ class TwoTowerConfig(Section):
 
     dimensions: PositiveInt = 128
     """Size of every embedding and of both towers' outputs."""
-    history_length: PositiveInt = 50
+    history_length: PositiveInt = 100
     """Newest events of the user that enter the user tower."""
     max_item_values: PositiveInt = 16
     """Attribute values kept for an item (all attributes together)."""
@@ -306,8 +306,10 @@ class TwoTowerConfig(Section):
     """Passes over the examples of a cold training."""
     max_examples: PositiveInt = 4_000_000
     """A cold training uses at most this many examples, the newest."""
+    newest_per_user: PositiveInt = 150
+    """Newest target events of one user that a cold training draws from."""
     examples_per_user: PositiveInt = 50
-    """Newest target events used of one user in a cold training."""
+    """Of them, those that one epoch uses: others in each, so that a wholesaler is known without outvoting all."""
     warm_start: WarmStartConfig = WarmStartConfig()
     """The warm chain."""
 

@@ -14,7 +14,15 @@ from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import Config, TwoTowerConfig
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval._tf_model import Tower
-from recsys_tasks.retrieval.tower_examples import Examples, Positives, make_examples, moment_numbers
+from recsys_tasks.retrieval.tower_examples import (
+    Draws,
+    Examples,
+    Rows,
+    TrueNegatives,
+    make_examples,
+    moment_numbers,
+    probably_since,
+)
 from recsys_tasks.retrieval.tower_inputs import Table, ValueSettings, Vectors, Vocabulary, extend_vocabulary, value_rows
 from recsys_tasks.retrieval.tower_weights import Arrays, Batch
 from recsys_tasks.snapshot.dataset import Events, Snapshot
@@ -52,6 +60,7 @@ class Run:
     item_values: Table
     user_values: Table
     existing: Keys
+    available: Rows  # [m] second from which each item could be chosen
 
     @classmethod
     def open(cls, snapshot: Snapshot, learned_before: date, items: Vocabulary, users: Vocabulary) -> Run:
@@ -63,7 +72,9 @@ class Run:
         items = extend_vocabulary(items, snapshot.items.iloc[existing], config.items.attributes, settings)
         users = extend_vocabulary(users, snapshot.users, declared, settings)
         item_values, user_values = entity_values(snapshot, items, users)
-        return cls(config, learned, events.before(learned), items, users, item_values, user_values, existing)
+        values, past = (item_values, user_values), events.before(learned)
+        available = probably_since(past, learned, snapshot.items["available_from"].to_numpy(np.int64))
+        return cls(config, learned, past, items, users, *values, existing, available)
 
     @property
     def rows(self) -> dict[str, int]:
@@ -119,26 +130,28 @@ class Run:
         settings = self.config.two_tower
         first = settings.learning_rate if rate is None else rate
         target = self.events.item[examples.target]
+        draws = Draws(self.events.user[examples.target], settings.examples_per_user)
         # Items appear in a batch as often as they are targets, so that is their sampling probability.
         # TFRS clips it to [1e-6, 1]; only ratios matter inside a softmax, so scale it away from there.
-        count = np.bincount(target, minlength=len(self.item_values)).astype(np.float32) + 1.0
+        count = np.bincount(target, draws.chance, len(self.item_values)).astype(np.float32) + 1.0
         relative = count / count.max()
-        positives = Positives(self.events, len(self.user_values), len(self.item_values))
+        negatives = TrueNegatives(self.events, len(self.user_values), len(self.item_values), self.available)
         rng = np.random.default_rng([self.config.resources.seed, self.learned])
-        size = min(settings.batch_size, len(examples))
-        starts = range(0, len(examples) - size + 1, size)
+        size = min(settings.batch_size, draws.size)
+        starts = range(0, draws.size - size + 1, size)
         rates = np.linspace(first, min(settings.final_rate, first), epochs * len(starts), dtype=np.float32)
         for sizes in rates.reshape(epochs, -1):
-            order = rng.permutation(len(examples))
+            order = draws.draw(rng)
             yield (
-                self._batch(examples.take(order[a : a + size]), settings, relative, positives, step)
+                self._batch(examples.take(order[a : a + size]), settings, relative, negatives, step)
                 for a, step in zip(starts, sizes, strict=True)
             )
 
     def _batch(
-        self, chosen: Examples, settings: TwoTowerConfig, relative: Vectors, positives: Positives, rate: np.float32
+        self, chosen: Examples, settings: TwoTowerConfig, relative: Vectors, negatives: TrueNegatives, rate: np.float32
     ) -> Batch:
         history = chosen.histories.gather(self.events.item, self.moments, settings.history_length)
         user, target = self.events.user[chosen.target], self.events.item[chosen.target]
-        weight, allowed = self.events.weight[chosen.target], positives.allowed(user, target)
+        weight = self.events.weight[chosen.target]
+        allowed = negatives.allowed(user, target, self.events.ts[chosen.target])
         return Batch(history, user, target, weight, relative[target], allowed, rate)

@@ -106,6 +106,28 @@ def newest(examples: Examples, events: Events, per_user: int, total: int) -> Exa
     return examples
 
 
+class Draws:
+    """What an epoch reads of n examples: `per_user` of each user's, others in each epoch, or all they have.
+
+    `chance [n] float64`: how likely an epoch reads each. `size`: examples of every epoch.
+    """
+
+    def __init__(self, user: Keys, per_user: int) -> None:
+        count = np.bincount(user)
+        self.chance = np.minimum(1.0, per_user / count[user])
+        self.size = int(np.minimum(count, per_user).sum())
+        self._per_user = per_user
+        self._all, self._some = np.flatnonzero(self.chance == 1.0), np.flatnonzero(self.chance < 1.0)
+        self._user = user[self._some]
+
+    def draw(self, rng: np.random.Generator) -> Rows:
+        """Numbers of the examples of one epoch, `[size]`, in random order."""
+        order = np.lexsort((rng.random(len(self._user)), self._user))
+        user = self._user[order]
+        place = np.arange(len(user)) - np.searchsorted(user, user)
+        return rng.permutation(np.concatenate([self._all, self._some[order[place < self._per_user]]]))
+
+
 def renewed(drawn: Examples, examples: Examples, events: Events, per_item: int) -> Examples:
     """A draw from `examples`, each outdated one replaced by one of its item's newest `per_item` examples.
 
@@ -146,17 +168,33 @@ def held_back_users(user: Keys, share: float, salt: int) -> npt.NDArray[np.bool_
     return chosen
 
 
-class Positives:
-    """Which items each user ever had: candidates of a batch that are no true negatives."""
+def probably_since(events: Events, until: int, known: Rows) -> Rows:
+    """`[m]` seconds from which items could probably be chosen; `known [m]`: from when on they surely could.
 
-    def __init__(self, events: Events, n_users: int, n_items: int) -> None:
+    Of an item that nobody declared, the first event is known. It comes late: the n events of an item divide the time
+    until now into as many gaps, and one more lies before the first of them.
+    """
+    count = np.bincount(events.item, minlength=len(known))
+    first = np.full(len(known), until)
+    np.minimum.at(first, events.item, events.ts)
+    return np.minimum(known, first - (until - first) // np.maximum(count, 1))
+
+
+class TrueNegatives:
+    """Which candidates of a batch say what a user did not choose: items never theirs, there to be chosen.
+
+    An item that did not exist yet was not passed over: counted as if it had been, the new would be learned as rare.
+    """
+
+    def __init__(self, events: Events, n_users: int, n_items: int, available: Rows) -> None:
         pairs = np.unique(events.user.astype(np.int64) * n_items + events.item)
         shape = (n_users, n_items)
         self._had = sp.csr_matrix((np.ones(len(pairs), np.bool_), np.divmod(pairs, n_items)), shape=shape)
         self._place = np.full(n_items, -1, np.int64)
+        self._available = available
 
-    def allowed(self, users: Keys, candidates: Keys) -> npt.NDArray[np.bool_]:
-        """`[n, n]`: may candidate j be a negative of user i? The diagonal, its positive, is always true."""
+    def allowed(self, users: Keys, candidates: Keys, seconds: Rows) -> npt.NDArray[np.bool_]:
+        """`[n, n]`: may candidate j be a negative of user i at second i? The diagonal, its positive, is always true."""
         distinct, inverse = np.unique(candidates, return_inverse=True)
         self._place[distinct] = np.arange(len(distinct))
         people, person = np.unique(users, return_inverse=True)
@@ -166,6 +204,7 @@ class Positives:
         mask = np.ones((len(people), len(distinct)), np.bool_)
         mask[row[column >= 0], column[column >= 0]] = False
         self._place[distinct] = -1
-        allowed: npt.NDArray[np.bool_] = mask.take(inverse, axis=1).take(person, axis=0)
+        there = self._available[candidates] <= seconds[:, None]
+        allowed: npt.NDArray[np.bool_] = mask.take(inverse, axis=1).take(person, axis=0) & there
         np.fill_diagonal(allowed, True)
         return allowed

@@ -123,7 +123,7 @@ def _much_is_new(snapshot: Snapshot, learned_before: date, parent: TowerVersion)
 def _cold_train(snapshot: Snapshot, learned_before: date) -> tuple[TowerState, dict[str, Any]]:
     settings, seed = snapshot.config.two_tower, snapshot.config.resources.seed
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
-    examples = newest(run.examples, run.events, settings.examples_per_user, settings.max_examples)
+    examples = newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
     if not len(examples):
         raise NotEnoughData(
             expected="a user with events at two different times",

@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 
 from recsys_tasks.retrieval.tower_examples import (
-    Positives,
+    Draws,
+    TrueNegatives,
     held_back_users,
     last_histories,
     make_examples,
     moment_numbers,
     newest,
+    probably_since,
     renewed,
     sample_recent,
 )
@@ -102,11 +104,45 @@ def test_held_back_share_is_about_right_and_differs_by_salt() -> None:
 
 
 def test_negatives_leave_out_everything_the_user_had() -> None:
-    positives = Positives(WORLD, n_users=2, n_items=9)
+    negatives = TrueNegatives(WORLD, n_users=2, n_items=9, available=np.zeros(9, np.int64))
     users, candidates = np.array([0, 1, 0], np.int32), np.array([6, 8, 5], np.int32)
     # User 0 had 5, 6, 7, so only item 8 is a negative; user 1 had 8. The diagonal is the positive itself.
-    assert positives.allowed(users, candidates).tolist() == [
+    assert negatives.allowed(users, candidates, np.array([2, 9, 3])).tolist() == [
         [True, True, False],
         [True, True, True],
         [False, True, True],
     ]
+
+
+def test_negatives_leave_out_what_was_not_there_yet() -> None:
+    available = np.array([0, 0, 0, 0, 0, 0, 0, 0, 9])
+    negatives = TrueNegatives(WORLD, n_users=2, n_items=9, available=available)
+    users, candidates = np.array([0, 1, 0], np.int32), np.array([6, 8, 4], np.int32)
+    # Item 8 exists from second 9: at 2 it could not be chosen, at 9 and at 10 it could. Items 6 and 4 always could;
+    # user 0 had 6.
+    assert negatives.allowed(users, candidates, np.array([2, 9, 10])).tolist() == [
+        [True, False, True],
+        [True, True, True],
+        [False, True, True],
+    ]
+
+
+def test_an_item_that_nobody_declared_was_there_a_gap_before_its_first_event() -> None:
+    # Until second 12. Item 0 at 6, 8 and 10: first 6, (12 - 6) / 3 = 2 before it. Item 1 at 11 only: 1 / 1 before it.
+    # Item 2 never: not before now. Item 3 at 9, but declared at 3; item 4 at 9, declared at 9: 9 - 3.
+    events = _events([(0, 6, 0), (0, 8, 0), (1, 10, 0), (1, 11, 1), (2, 9, 3), (2, 9, 4)])
+    known = np.array([6, 11, 99, 3, 9])
+    assert probably_since(events, 12, known).tolist() == [4, 10, 12, 3, 6]
+
+
+def test_an_epoch_reads_no_more_than_its_share_of_a_user() -> None:
+    # Users 0, 1, 2 have 1, 4, 2 examples; at most 2 of each: 1 + 2 + 2 = 5, and one of user 1's is read every second
+    # epoch.
+    draws = Draws(np.array([0, 1, 1, 1, 1, 2, 2], np.int32), per_user=2)
+    assert draws.size == 5
+    assert draws.chance.tolist() == [1.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0]
+    rng = np.random.default_rng(1)
+    epochs = [draws.draw(rng).tolist() for _ in range(200)]
+    assert all(len(set(epoch)) == 5 and {0, 5, 6} < set(epoch) for epoch in epochs)
+    # 100 of 200 epochs each, deviation 7.
+    assert all(70 < sum(n in epoch for epoch in epochs) < 130 for n in (1, 2, 3, 4))
