@@ -249,7 +249,7 @@ class WarmStartConfig(Section):
 
     epochs: PositiveInt = 2
     """Passes over the new days plus the replay sample."""
-    learning_rate: PositiveFloat = 0.003
+    learning_rate: PositiveFloat = 0.001
     """Adam step size at their start; it falls to `two_tower.final_rate`."""
     replay_ratio: Annotated[float, Field(ge=0.0)] = 10.0
     """Replayed old examples for each new one, drawn with recency weights."""
@@ -257,6 +257,10 @@ class WarmStartConfig(Section):
     """Age at which an old example is half as likely to be replayed."""
     replay_events_per_item: PositiveInt = 500
     """An old example gives way to a newer one of its item, where the item has this many events since."""
+    young_item_days: NonNegativeInt = 28
+    """An item is young for this long; 0: no item is."""
+    young_replay_share: Share = 0.7
+    """Share of young items' examples that every night replays besides, up to as many as the other replay."""
     min_examples: PositiveInt = 2048
     """Replay fills up to at least this many examples."""
     accumulator_half_life_days: PositiveFloat = 30.0
@@ -337,13 +341,13 @@ class EmbeddingsConfig(Section):
 class GeneratorsConfig(Section):
     """Candidates asked of each generator, a user; 0 switches one off."""
 
-    two_tower: NonNegativeInt = 250
+    two_tower: NonNegativeInt = 400
     """Nearest items to the user's vector."""
-    covisitation: NonNegativeInt = 300
+    covisitation: NonNegativeInt = 400
     """Items that follow or accompany the user's last items."""
     own_history: NonNegativeInt = 400
     """The user's own items, decayed; needs repeat_consumption allow or after_days."""
-    segment_popular: NonNegativeInt = 60
+    segment_popular: NonNegativeInt = 150
     """Popular in the user's segment."""
     trending: NonNegativeInt = 20
     """Largest growth over the last week."""

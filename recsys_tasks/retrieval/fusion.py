@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +12,29 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel, sums
 from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, Floats, Longs, packed, sorted_rows
 
-RANK_OFFSET = 30.0
-"""Cormack, Clarke and Büttcher (2009) use 60; a smaller offset trusts the first ranks more."""
 Ranks = npt.NDArray[np.int16]
 Doubles = npt.NDArray[np.float64]
 Slots = npt.NDArray[np.int32]
 
 
-def fuse(lists: Sequence[tuple[Keys, Floats]], weights: Sequence[float], c: int) -> tuple[Keys, Ranks, Floats]:
-    """Union of g lists a user, cut to the c best by the sum of weight / (30 + rank).
+@dataclass(frozen=True)
+class Vote:
+    """What a generator's list says: its first item counts `weight`, the one at rank `half` half of that.
+
+    weight / (1 + rank / half): reciprocal-rank fusion (Cormack, Clarke and Büttcher 2009) with a weight and an offset
+    for each list, because a tower's long list keeps its worth longer than the twenty that grew most.
+    """
+
+    weight: float
+    half: float
+
+    def worth(self, places: int) -> Doubles:
+        """Of each rank."""
+        return self.weight / (1.0 + np.arange(places) / self.half)
+
+
+def fuse(lists: Sequence[tuple[Keys, Floats]], votes: Sequence[Vote], c: int) -> tuple[Keys, Ranks, Floats]:
+    """Union of g lists a user, cut to the c best by the sum of their votes.
 
     `lists`: per generator `[n, q_g]` items (best first, -1 pads, no duplicates in a row) and scores.
     Returns items `[n, c] int32`, ranks `[n, c, g] int16` and standardised scores `[n, c, g] float32`
@@ -28,18 +43,18 @@ def fuse(lists: Sequence[tuple[Keys, Floats]], weights: Sequence[float], c: int)
     items = np.concatenate([items for items, _ in lists], axis=1)
     scores = np.concatenate([scores for _, scores in lists], axis=1)
     bounds = np.concatenate([[0], np.cumsum([items.shape[1] for items, _ in lists])]).astype(np.int64)
-    return fuse_block(items, scores, bounds, np.asarray(weights, np.float64), c, int(items.max(initial=-1)) + 1)
+    return fuse_block(items, scores, bounds, votes, c, int(items.max(initial=-1)) + 1)
 
 
 def fuse_block(
-    items: Keys, scores: Floats, bounds: Longs, weights: Doubles, c: int, n_items: int
+    items: Keys, scores: Floats, bounds: Longs, votes: Sequence[Vote], c: int, n_items: int
 ) -> tuple[Keys, Ranks, Floats]:
     """The same for lists that stand side by side: generator g's are columns [bounds[g], bounds[g + 1])."""
-    n, width, g = len(items), items.shape[1], len(weights)
+    n, width, g = len(items), items.shape[1], len(votes)
     best: Keys = np.full((n, c), -1, np.int32)
     ranks: Ranks = np.full((n, c, g), -1, np.int16)
     standard: Floats = np.zeros((n, c, g), np.float32)
-    worth = np.concatenate([w / (RANK_OFFSET + np.arange(q)) for w, q in zip(weights, np.diff(bounds), strict=True)])
+    worth = np.concatenate([vote.worth(places) for vote, places in zip(votes, np.diff(bounds), strict=True)])
     slot = np.full(n_items, -1, np.int32)
     total: Floats = np.empty(width, np.float32)
     cells = np.empty((n, width), np.uint64)

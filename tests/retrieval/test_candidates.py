@@ -14,7 +14,7 @@ import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
 from recsys_tasks.retrieval.candidates import Candidates, CandidateSource, open_candidate_source, recall
-from recsys_tasks.retrieval.fusion import fuse
+from recsys_tasks.retrieval.fusion import Vote, fuse
 from recsys_tasks.retrieval.generators import build_generators
 from recsys_tasks.schema import SOURCES
 from tests.worlds import make_config, make_snapshot
@@ -79,8 +79,8 @@ def names(block: Candidates, row: int, generator: int) -> list[int]:
 def test_fusion_adds_votes_and_remembers_ranks() -> None:
     first = (np.array([[4, 7, -1]], np.int32), np.array([[3.0, 1.0, 0.0]], np.float32))
     second = (np.array([[7, 9]], np.int32), np.array([[5.0, 5.0]], np.float32))
-    items, ranks, scores = fuse([first, second], [1.0, 0.5], 4)
-    # 7: 1/31 + .5/30; 4: 1/30; 9: .5/31
+    items, ranks, scores = fuse([first, second], [Vote(1.0, 2.0), Vote(0.5, 4.0)], 4)
+    # 7: 1 / (1 + 1/2) + .5 = 1.17; 4: 1; 9: .5 / (1 + 1/4) = .4
     assert items.tolist() == [[7, 4, 9, -1]]
     assert ranks[0].tolist() == [[1, 0], [0, -1], [-1, 1], [-1, -1]]
     np.testing.assert_allclose(scores[0], [[-1, 0], [1, 0], [0, 0], [0, 0]])  # mean 2, deviation 1; equal scores: 0

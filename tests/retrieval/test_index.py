@@ -127,8 +127,8 @@ def test_the_artifact_says_what_was_measured(large: Artifact) -> None:
     facts = large.facts
     assert facts["kind"] == "scann" and not facts["below_floor"]
     assert facts["leaves"] == 346  # 2 × sqrt(30 000)
-    # The reported depth, and the 250 neighbours that the tower's generator asks for.
-    assert facts["depths"] == [100, 250]
+    # The reported depth, and the 400 neighbours that the tower's generator asks for.
+    assert facts["depths"] == [100, 400]
     assert 0.98 <= facts["worst_recall"] <= facts["recall"] <= 1.0
     assert 0.9 < facts["recall_of_items"] <= 1.0
     assert facts["seconds"] > 0 and "seconds" not in json.loads(large.file("recall.json").read_text())
