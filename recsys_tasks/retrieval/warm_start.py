@@ -78,20 +78,37 @@ def carry_over(old: TowerState, run: Run, snapshot: Snapshot, days: int) -> tupl
 
 
 def split_examples(run: Run, since: date) -> tuple[Examples, Examples, Examples]:
-    """New examples to train on, new examples held back, and a recency-weighted replay of old ones."""
+    """New examples to train on, new examples held back, and a replay of old ones: of late, and of young items."""
     settings, warm = run.config.two_tower, run.config.two_tower.warm_start
-    ts = run.events.ts[run.examples.target]
-    fresh = newest(run.examples.take(ts >= start_of(since)), run.events, settings.examples_per_user, 1 << 62)
+    is_new = run.events.ts[run.examples.target] >= start_of(since)
+    fresh, past = run.examples.take(is_new), run.examples.take(~is_new)
+    fresh = newest(fresh, run.events, settings.examples_per_user, 1 << 62)
     held = held_back_users(run.events.user[fresh.target], HELD_BACK_SHARE, run.learned // DAY_SECONDS)
     fresh, held_back = fresh.take(~held), fresh.take(held)
     # What a cold training would read: else the replay belongs to the few users who have most events.
-    old = newest(run.examples.take(ts < start_of(since)), run.events, settings.examples_per_user, settings.max_examples)
+    old = newest(past, run.events, settings.examples_per_user, settings.max_examples)
     count = max(round(warm.replay_ratio * len(fresh)), warm.min_examples - len(fresh))
     rng = np.random.default_rng([run.config.resources.seed, run.learned, 1])
     half_life = warm.replay_half_life_days * DAY_SECONDS
     replayed = sample_recent(old, run.events, count, run.learned, half_life, rng)
     # What is said of an item is what was seen last: else the years before outvote a night that changed its buyers.
-    return fresh, held_back, renewed(replayed, old, run.events, warm.replay_events_per_item)
+    replayed = renewed(replayed, old, run.events, warm.replay_events_per_item)
+    young = newest(past, run.events, settings.newest_per_user, settings.max_examples)
+    return fresh, held_back, replayed.append(_of_young_items(run, young, replayed, count, rng))
+
+
+def _of_young_items(run: Run, old: Examples, replayed: Examples, most: int, rng: np.random.Generator) -> Examples:
+    """A share of what is known of young items, again every night, without what is `replayed` already.
+
+    A cold training passes over an example a dozen times. Of an item that came since, a night would see the few that
+    are new, twice, and hardly ever again: it would stay where its content put it.
+    """
+    warm = run.config.two_tower.warm_start
+    since = run.learned - warm.young_item_days * DAY_SECONDS
+    young = run.available[run.events.item[old.target]] >= since
+    young &= (rng.random(len(young)) < warm.young_replay_share) & ~np.isin(old.target, replayed.target)
+    chosen = np.flatnonzero(young)
+    return old.take(np.sort(rng.choice(chosen, most, replace=False)) if len(chosen) > most else chosen)
 
 
 def _decayed(arrays: Arrays, settings: TwoTowerConfig, days: int) -> Arrays:

@@ -122,6 +122,26 @@ def test_the_replay_is_of_what_a_cold_training_reads(run: Run) -> None:
     assert run.events.ts[replayed.target].min() >= start_of(OLD) - 3 * DAY_SECONDS
 
 
+def test_young_items_are_replayed_every_night(run: Run) -> None:
+    # "new" and "odd" came a day before NEW. Of the next day, everything that is known of them is old: four rows.
+    def replayed(**settings: float) -> tuple[list[int], list[int]]:
+        changed = run.config.two_tower.warm_start.model_copy(
+            update={"replay_ratio": 0.0, "min_examples": 1, **settings}
+        )
+        tower = run.config.two_tower.model_copy(update={"warm_start": changed})
+        config = run.config.model_copy(update={"two_tower": tower})
+        _, _, found = split_examples(replace(run, config=config), NEW)
+        return run.events.item[found.target].tolist(), found.target.tolist()
+
+    items, rows = replayed(min_examples=60, young_item_days=5, young_replay_share=1.0)
+    assert [items.count(key) for key in (40, 41)] == [3, 1]
+    assert len(set(rows)) == len(rows)  # none twice, whichever of them the other replay drew
+    assert 60 <= len(rows) <= 64
+    # Never more than the other replay, and none where no item is young.
+    assert len(replayed(min_examples=2, young_item_days=5, young_replay_share=1.0)[0]) <= 4
+    assert len(replayed(min_examples=60, young_item_days=0)[0]) == 60
+
+
 def test_ledger(child: TowerVersion, parent: TowerVersion) -> None:
     ledger = child.ledger
     assert (child.lineage, ledger["start"], ledger["parent"]) == (parent.lineage, "warm", parent.artifact.key)

@@ -20,7 +20,8 @@ START = 20_000 * DAY_SECONDS  # 2024-10-04
 def group_config(**tower: Any) -> Config:
     settings = {"dimensions": 16, "epochs": 12, "batch_size": 64, "learning_rate": 0.01, "history_length": 6, **tower}
     # Two days of fourteen are much of a small world; here a warm start is what is wanted all the same.
-    settings["warm_start"] = {"max_new_share": 1.0, **tower.get("warm_start", {})}
+    # All its items are young.
+    settings["warm_start"] = {"max_new_share": 1.0, "young_item_days": 0, **tower.get("warm_start", {})}
     return make_config(
         items={"attributes": [{"name": "kind", "kind": "categorical"}]},
         users={"attributes": [{"name": "town", "kind": "categorical"}]},
