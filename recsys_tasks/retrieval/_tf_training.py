@@ -21,7 +21,7 @@ from recsys_tasks.retrieval.tower_examples import (
     TrueNegatives,
     make_examples,
     moment_numbers,
-    probably_since,
+    surely_absent_before,
 )
 from recsys_tasks.retrieval.tower_inputs import Table, ValueSettings, Vectors, Vocabulary, extend_vocabulary, value_rows
 from recsys_tasks.retrieval.tower_weights import Arrays, Batch
@@ -60,7 +60,7 @@ class Run:
     item_values: Table
     user_values: Table
     existing: Keys
-    available: Rows  # [m] second from which each item could be chosen
+    available: Rows  # [m] second before which each item could not be chosen
 
     @classmethod
     def open(cls, snapshot: Snapshot, learned_before: date, items: Vocabulary, users: Vocabulary) -> Run:
@@ -73,7 +73,7 @@ class Run:
         users = extend_vocabulary(users, snapshot.users, declared, settings)
         item_values, user_values = entity_values(snapshot, items, users)
         values, past = (item_values, user_values), events.before(learned)
-        available = probably_since(past, learned, snapshot.items["available_from"].to_numpy(np.int64))
+        available = surely_absent_before(past, snapshot.items["available_from"].to_numpy(np.int64))
         return cls(config, learned, past, items, users, *values, existing, available)
 
     @property

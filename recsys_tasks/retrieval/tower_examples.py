@@ -17,6 +17,8 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.snapshot.dataset import Events
 
 Rows = npt.NDArray[np.int64]
+GAPS = 3
+"""Gaps between an item's events, after which a silence before the first means that it was not there."""
 _HASH = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -168,16 +170,21 @@ def held_back_users(user: Keys, share: float, salt: int) -> npt.NDArray[np.bool_
     return chosen
 
 
-def probably_since(events: Events, until: int, known: Rows) -> Rows:
-    """`[m]` seconds from which items could probably be chosen; `known [m]`: from when on they surely could.
+def surely_absent_before(events: Events, known: Rows) -> Rows:
+    """`[m]` seconds before which an item very probably could not be chosen; `known [m]`: from when on it could.
 
-    Of an item that nobody declared, the first event is known. It comes late: the n events of an item divide the time
-    until now into as many gaps, and one more lies before the first of them.
+    Of an item that nobody declared, the first event is known, and it comes late. Were the item's n events spread evenly
+    over all events since it came, that gap would pass three of theirs once in twenty times (e⁻³). Counted in events
+    of all items, not in time: a shop's volume changes.
     """
+    ts = np.sort(events.ts)
     count = np.bincount(events.item, minlength=len(known))
-    first = np.full(len(known), until)
+    first = np.full(len(known), np.iinfo(np.int64).max)
     np.minimum.at(first, events.item, events.ts)
-    return np.minimum(known, first - (until - first) // np.maximum(count, 1))
+    place = np.searchsorted(ts, first)
+    earlier = place - GAPS * (len(ts) - place) // np.maximum(count, 1)
+    since = ts[np.clip(earlier, 0, len(ts) - 1)] if len(ts) else first
+    return np.where(count > 0, np.where(earlier < 0, 0, np.minimum(known, since)), known)
 
 
 class TrueNegatives:

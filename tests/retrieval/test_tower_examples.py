@@ -10,9 +10,9 @@ from recsys_tasks.retrieval.tower_examples import (
     make_examples,
     moment_numbers,
     newest,
-    probably_since,
     renewed,
     sample_recent,
+    surely_absent_before,
 )
 from recsys_tasks.snapshot.dataset import Events
 
@@ -127,12 +127,16 @@ def test_negatives_leave_out_what_was_not_there_yet() -> None:
     ]
 
 
-def test_an_item_that_nobody_declared_was_there_a_gap_before_its_first_event() -> None:
-    # Until second 12. Item 0 at 6, 8 and 10: first 6, (12 - 6) / 3 = 2 before it. Item 1 at 11 only: 1 / 1 before it.
-    # Item 2 never: not before now. Item 3 at 9, but declared at 3; item 4 at 9, declared at 9: 9 - 3.
-    events = _events([(0, 6, 0), (0, 8, 0), (1, 10, 0), (1, 11, 1), (2, 9, 3), (2, 9, 4)])
-    known = np.array([6, 11, 99, 3, 9])
-    assert probably_since(events, 12, known).tolist() == [4, 10, 12, 3, 6]
+def test_an_item_that_nobody_declared_was_absent_three_gaps_before_its_first_event() -> None:
+    # Item 9 at seconds 0 to 5, item 0 at 10 to 15, item 1 at 15. Of the 13 events, item 0's first is number 6: its 6 of
+    # the 7 from there make gaps of 7/6 events; three are 3.5, so it was not there before event 2.5 (rounded: 3), at
+    # second 3. Item 1: number 11 of 13, one gap of 2: event 5, second 5. Item 9 was there before the first event.
+    events = _events([(0, t, 9) for t in range(6)] + [(1, t, 0) for t in range(10, 16)] + [(2, 15, 1)])
+    known = np.array([10, 15, 99, *[0] * 6, 0])
+    assert surely_absent_before(events, known)[[0, 1, 2, 9]].tolist() == [3, 5, 99, 0]
+    # Who declares an item earlier knows better.
+    known[0] = 2
+    assert surely_absent_before(events, known)[0] == 2
 
 
 def test_an_epoch_reads_no_more_than_its_share_of_a_user() -> None:
