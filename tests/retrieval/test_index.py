@@ -135,10 +135,10 @@ def test_the_artifact_says_what_was_measured(large: Artifact) -> None:
 
 
 def test_the_cheapest_effort_that_is_good_enough_is_chosen(large: Artifact) -> None:
-    """Cost in codes: share of leaves × 30 000 items, and 100 for each of reorder × 250 (at least 300) scored again."""
+    """Cost in codes: share of leaves × 30 000 items, and 100 for each of reorder × 400 (at least 300) scored again."""
 
     def cost(way: Mapping[str, float]) -> float:
-        return way["leaves_to_search"] / 346 * M + 100 * max(round(way["reorder"] * 250), 300)
+        return way["leaves_to_search"] / 346 * M + 100 * max(round(way["reorder"] * 400), 300)
 
     facts = large.facts
     good = [t for t in facts["tried"] if t["worst_recall"] >= 0.98]
@@ -150,8 +150,8 @@ def test_the_cheapest_effort_that_is_good_enough_is_chosen(large: Artifact) -> N
 
 
 def test_items_that_users_may_not_repeat_are_searched_for_deeper() -> None:
-    assert depths(make_config()) == (100, 250)
-    assert depths(make_config(repeat_consumption="forbid")) == (100, 450)  # 200 spare places
+    assert depths(make_config()) == (100, 400)
+    assert depths(make_config(repeat_consumption="forbid")) == (100, 600)  # 200 spare places
     assert depths(make_config(generators={"two_tower": 0})) == (100,)
 
 
