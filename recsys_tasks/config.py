@@ -278,8 +278,11 @@ class WarmStartConfig(Section):
 class TwoTowerConfig(Section):
     """The retrieval model."""
 
-    dimensions: PositiveInt = 128
-    """Size of every embedding and of both towers' outputs."""
+    dimensions: PositiveInt = 256
+    """Size of every embedding and of both towers' outputs, of all members together."""
+    members: PositiveInt = 2
+    """Towers trained side by side on the same batches, each with its share of the dimensions; their scores' mean
+    serves."""
     history_length: PositiveInt = 100
     """Newest events of the user that enter the user tower."""
     max_item_values: PositiveInt = 16
@@ -316,6 +319,15 @@ class TwoTowerConfig(Section):
     """Of them, those that one epoch uses: others in each, so that a wholesaler is known without outvoting all."""
     warm_start: WarmStartConfig = WarmStartConfig()
     """The warm chain."""
+
+    @model_validator(mode="after")
+    def _shares_are_even(self) -> Self:
+        if self.dimensions % self.members:
+            raise ValueError(
+                f"{self.dimensions} dimensions cannot be shared evenly by {self.members} members: "
+                f"make dimensions a multiple of {self.members}"
+            )
+        return self
 
 
 class IndexConfig(Section):
@@ -385,6 +397,8 @@ class RankerConfig(Section):
     """Trees of the heavy ranker."""
     leaves: PositiveInt = 31
     """Leaves of a tree."""
+    extra_trees: bool = True
+    """Draw one threshold a feature and node of the heavy ranker instead of searching for the best."""
     learning_rate: PositiveFloat = 0.05
     """Shrinkage of each tree."""
     min_leaf_rows: PositiveInt = 50

@@ -27,6 +27,8 @@ def test_every_mistake_is_named_at_once() -> None:
 def test_names_must_agree() -> None:
     with pytest.raises(ConfigError, match=r"event 'buy' is not one of events\.kinds"):
         make_config(objectives=[{"name": "purchase", "events": ["buy"]}])
+    with pytest.raises(ConfigError, match="64 dimensions cannot be shared evenly by 3 members"):
+        make_config(two_tower={"dimensions": 64, "members": 3})
     with pytest.raises(ConfigError, match="segment_by"):
         make_config(users={"segment_by": "country"})
 

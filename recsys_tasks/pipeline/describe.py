@@ -35,7 +35,8 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     yield f"candidates   {asked}; at most {config.generators.max_candidates}"
     schedule, tower, ranker = config.schedule, config.two_tower, config.ranker
     every = f"every {schedule.train_two_tower_every_days} night(s)"
-    yield f"two-tower    {tower.dimensions} dimensions, last {tower.history_length} events, {every}"
+    size = f"{tower.members} × {tower.dimensions // tower.members} dimensions"
+    yield f"two-tower    {size}, last {tower.history_length} events, {every}"
     every = f"every {schedule.train_ranker_every_days} night(s)"
     yield f"ranker       {ranker.mode}, {ranker.windows} label windows, {every}"
     yield f"lists        {config.serving.k} items and {config.serving.spares} spares in {config.serving.shards} shards"

@@ -40,18 +40,28 @@ def _light(config: Config, data: Examples, rows: Rows, objective: int) -> lgb.Bo
 
 
 def heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.Booster:
-    """One objective's heavy ranker on these rows."""
+    """One objective's heavy ranker on these rows.
+
+    Its examples are weeks, few of them, and its columns tell items and weeks apart: a tree that searches for the
+    best threshold learns which items sold in which week. One threshold drawn a feature and node (Geurts, Ernst and
+    Wehenkel 2006, "Extremely randomized trees") leaves it less to learn by heart.
+    """
     loss = pointwise(config, objective) if config.ranker.loss == "binary" else config.ranker.loss
-    return _fitted(config, data, Rows.where(data.X, rows), objective, loss, config.ranker.heavy_trees)
+    chosen = Rows.where(data.X, rows)
+    return _fitted(
+        config, data, chosen, objective, loss, config.ranker.heavy_trees, extra_trees=config.ranker.extra_trees
+    )
 
 
-def _fitted(config: Config, data: Examples, rows: Rows, objective: int, loss: str, trees: int) -> lgb.Booster:
+def _fitted(
+    config: Config, data: Examples, rows: Rows, objective: int, loss: str, trees: int, **further: bool
+) -> lgb.Booster:
     """One objective's ranker on some rows.
 
     Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even draw of negatives
     leaves every pair's order unbiased, while a weight on one side of a pair would not.
     """
-    settings = settings_of(config, loss, trees, data.names if rows.columns is None else data.light_names)
+    settings = settings_of(config, loss, trees, data.names if rows.columns is None else data.light_names) | further
     return (_each_row if loss in POINTWISE else _whole_lists)(config, data, rows, objective, settings)
 
 

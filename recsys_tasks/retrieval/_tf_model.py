@@ -4,6 +4,12 @@ An item's input is its id vector plus the mean of its value vectors; the item to
 unit length (metric cosine). The user tower pools the inputs of the newest history items with a
 learned decay by moment (the items of one basket weigh the same), and adds an MLP of [pooled, mean of
 the last moment, mean user value vector] to it.
+
+There are several such towers in one model, its members, trained side by side on the same batches: each has its own
+start, decay, MLP and softmax and its own part of every row, and none sees another's loss. Their vectors are laid
+end to end and scaled so that a product of joined vectors is the mean of the members' products: an ensemble
+(Lakshminarayanan, Pritzel and Blundell 2017, "Simple and scalable predictive uncertainty estimation using deep
+ensembles") that is searched as one vector.
 """
 
 from __future__ import annotations
@@ -38,6 +44,7 @@ class Tower:
         self._step = tf.Variable(int(arrays["step"]), dtype=tf.int64)
         self._item_values = tf.constant(item_values)
         self._user_values = tf.constant(user_values)
+        self._members = config.members
         self._cosine = config.metric == "cosine"
         # TFRS sums the loss over the batch. It would divide every score by a temperature: to scale the queries is
         # the same and cheaper.
@@ -63,14 +70,14 @@ class Tower:
     def item_vectors(self) -> Vectors:
         """Item tower of every key, `[m, d] float32`."""
         m = self._item_values.shape[0]
-        blocks = [self._items_of(tf.range(a, min(a + BLOCK, m))).numpy() for a in range(0, m, BLOCK)]
+        blocks = [self._joined(self._items_of(tf.range(a, min(a + BLOCK, m)))).numpy() for a in range(0, m, BLOCK)]
         vectors: Vectors = np.concatenate(blocks) if blocks else np.zeros((0, self._config.dimensions), np.float32)
         return vectors
 
     def user_vectors(self, history: FlatHistories, users: Keys) -> Vectors:
         """User tower, `[n, d] float32`, of n histories and their users' keys."""
         # Not compiled: a few large blocks are faster than tracing them.
-        found: Vectors = self._users_of(history.item, history.row, history.age, users).numpy()
+        found: Vectors = self._joined(self._users_of(history.item, history.row, history.age, users)).numpy()
         return found
 
     # --- towers -------------------------------------------------------------------------------
@@ -90,11 +97,19 @@ class Tower:
         means = self._mean_values(tf.gather(self._var["value"], distinct), places, values)
         return tf.gather(self._var["item"], items) + means
 
+    def _by_member(self, rows: Any) -> Any:
+        """`[n, d]` rows as `[n, members, d / members]`."""
+        return tf.reshape(rows, [-1, self._members, self._config.dimensions // self._members])
+
+    def _joined(self, vectors: Any) -> Any:
+        """`[n, d]` of `[n, members, d / members]`: their product is the mean of the members' products."""
+        return tf.reshape(vectors, [-1, self._config.dimensions]) / self._members**0.5
+
     def _scaled(self, vectors: Any) -> Any:
-        return tf.nn.l2_normalize(vectors, 1) if self._cosine else vectors
+        return tf.nn.l2_normalize(vectors, -1) if self._cosine else vectors
 
     def _items_of(self, items: Any) -> Any:
-        return self._scaled(self._input_of(items))
+        return self._scaled(self._by_member(self._input_of(items)))
 
     def _users_of(self, item: Any, row: Any, age: Any, users: Any) -> Any:
         distinct, places = tf.unique(item)
@@ -105,14 +120,15 @@ class Tower:
         return self._scaled(self._user_tower(seen, row, age, means, self._var))
 
     def _user_tower(self, seen: Any, row: Any, age: Any, about: Any, dense: Any) -> Any:
-        """`[n, d]` from history inputs `[r, d]` laid end to end and mean user values `[n, d]`."""
-        newest = tf.cast(tf.equal(age, 0), tf.float32)[:, None]
+        """`[n, members, k]` from history inputs `[r, d]` laid end to end and mean user values `[n, d]`."""
+        seen = self._by_member(seen)
+        newest = tf.cast(tf.equal(age, 0), tf.float32)[:, None, None]
         last = tf.math.segment_sum(seen * newest, row) / tf.math.segment_sum(newest, row)
-        weight = tf.exp(tf.gather(dense["decay"], age))[:, None]
+        weight = tf.exp(tf.gather(dense["decay"], age))[:, :, None]
         pooled = tf.math.segment_sum(seen * weight, row) / tf.math.segment_sum(weight, row)
-        hidden = tf.concat([pooled, last, about], 1)
+        hidden = tf.transpose(tf.concat([pooled, last, self._by_member(about)], 2), [1, 0, 2])
         hidden = tf.nn.relu(tf.matmul(hidden, dense["w1"]) + dense["b1"])
-        return pooled + tf.matmul(hidden, dense["w2"]) + dense["b2"]
+        return pooled + tf.transpose(tf.matmul(hidden, dense["w2"]) + dense["b2"], [1, 0, 2])
 
     # --- training -----------------------------------------------------------------------------
 
@@ -149,16 +165,23 @@ class Tower:
         return loss
 
     def _loss(self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any) -> Any:
-        total = self._task(
-            self._scale * self._scaled(queries),
-            self._scaled(candidates),
-            sample_weight=weight,
-            candidate_sampling_probability=probability,
-            score_mask=allowed,
-            compute_metrics=False,
-            compute_batch_metrics=False,
+        """Mean over the members of each one's own softmax."""
+        queries, candidates = self._scale * self._scaled(queries), self._scaled(self._by_member(candidates))
+        total = tf.add_n(
+            [
+                self._task(
+                    queries[:, member],
+                    candidates[:, member],
+                    sample_weight=weight,
+                    candidate_sampling_probability=probability,
+                    score_mask=allowed,
+                    compute_metrics=False,
+                    compute_batch_metrics=False,
+                )
+                for member in range(self._members)
+            ]
         )
-        return total / tf.reduce_sum(weight)
+        return total / (self._members * tf.reduce_sum(weight))
 
     def _dropped(self, vectors: Any, rate: float, stream: int) -> Any:
         if rate == 0.0:
@@ -174,7 +197,10 @@ class Tower:
             scratch[0].assign(rows[name])
             for table, taken in zip(own[1:], scratch[1:], strict=True):
                 taken.assign(tf.gather(table, ids))
-            self._adam(scratch, row_gradients[name], size)
+            gradient = row_gradients[name]
+            if name != "item":  # Row 0 pads. Where a batch has no value at all, TensorFlow leaves its gradient unset.
+                gradient = tf.where((ids > 0)[:, None], gradient, 0.0)
+            self._adam(scratch, gradient, size)
             for table, taken in zip(own, scratch, strict=True):
                 table.scatter_update(tf.IndexedSlices(taken.read_value(), ids))
         for name, gradient in dense_gradients.items():

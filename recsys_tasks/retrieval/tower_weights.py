@@ -16,9 +16,9 @@ from recsys_tasks.retrieval.tower_inputs import Vectors
 Arrays = dict[str, npt.NDArray[Any]]
 
 TABLES = ("item", "value", "user_value")
-"""Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors."""
+"""Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors, the members' end to end."""
 DENSE = ("decay", "w1", "b1", "w2", "b2")
-"""Decay `[l]` (log weight by how many later moments, newest first) and the user tower's MLP."""
+"""Decay `[l, members]` (log weight by how many later moments, newest first) and each member's user MLP."""
 START_SCALE = 0.05
 
 
@@ -44,15 +44,16 @@ def start_rows(name: str, rows: int, dimensions: int, seed: int) -> Vectors:
 
 def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arrays:
     """Random tables, Glorot-uniform MLP, no decay, zero moments."""
-    d, rng = config.dimensions, np.random.default_rng([seed, len(TABLES)])
+    d, members, rng = config.dimensions, config.members, np.random.default_rng([seed, len(TABLES)])
     arrays: Arrays = {name: start_rows(name, rows[name], d, seed) for name in TABLES}
     for name in ("value", "user_value"):
         arrays[name][0] = 0.0
-    arrays["decay"] = np.zeros(config.history_length, np.float32)
-    for layer, (inputs, outputs) in (("1", (3 * d, 2 * d)), ("2", (2 * d, d))):
+    arrays["decay"] = np.zeros((config.history_length, members), np.float32)
+    k = d // members
+    for layer, (inputs, outputs) in (("1", (3 * k, 2 * k)), ("2", (2 * k, k))):
         limit = np.sqrt(6.0 / (inputs + outputs))
-        arrays[f"w{layer}"] = rng.uniform(-limit, limit, (inputs, outputs)).astype(np.float32)
-        arrays[f"b{layer}"] = np.zeros(outputs, np.float32)
+        arrays[f"w{layer}"] = rng.uniform(-limit, limit, (members, inputs, outputs)).astype(np.float32)
+        arrays[f"b{layer}"] = np.zeros((members, 1, outputs), np.float32)
     for name in (*TABLES, *DENSE):
         for moment in "mv":
             arrays[f"{name}/{moment}"] = np.zeros_like(arrays[name])

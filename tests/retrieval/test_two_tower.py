@@ -33,6 +33,8 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 
 RATE = np.float32(0.002)
+MEMBERS = 2
+ALL = [[True, True], [True, True]]
 
 
 def _tower(**settings: float | str) -> tuple[Tower, Arrays]:
@@ -51,14 +53,28 @@ def _batch(allowed: list[list[bool]]) -> Batch:
     return Batch(history, *keys, one, np.array([1.0, 0.5], np.float32), np.array(allowed), RATE)
 
 
-def _vectors(arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
-    """The model's formulas once more, in numpy: user vectors of `_batch`, item vectors of its targets."""
+def _vectors(arrays: Arrays, member: int) -> tuple[np.ndarray, np.ndarray]:
+    """The model's formulas once more, in numpy: one member's user vectors of `_batch`, item vectors of its targets."""
     inputs = arrays["item"] + np.stack([arrays["value"][1], arrays["value"][1], 0 * arrays["value"][1]])
+    inputs = np.split(inputs, MEMBERS, axis=1)[member]
     pooled = np.stack([inputs[0], (inputs[1] + inputs[2]) / 2])  # no decay at the start
-    hidden = np.concatenate([pooled, inputs[[0, 2]], np.zeros_like(pooled)], 1) @ arrays["w1"] + arrays["b1"]
-    users = pooled + np.maximum(hidden, 0) @ arrays["w2"] + arrays["b2"]
+    w1, b1, w2, b2 = (arrays[name][member] for name in ("w1", "b1", "w2", "b2"))
+    hidden = np.concatenate([pooled, inputs[[0, 2]], np.zeros_like(pooled)], 1) @ w1 + b1
+    users = pooled + np.maximum(hidden, 0) @ w2 + b2
     items = inputs[[1, 2]]
     return tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in (users, items))  # type: ignore[return-value]
+
+
+def _joined(arrays: Arrays, side: int) -> np.ndarray:
+    """Both members' vectors of users (side 0) or items (side 1), end to end, of length one together."""
+    return np.concatenate([_vectors(arrays, member)[side] for member in range(MEMBERS)], 1) / np.sqrt(MEMBERS)
+
+
+def _of_member(arrays: Arrays, member: int) -> Arrays:
+    """The arrays of one member as those of a model by itself."""
+    cut = {name: np.split(arrays[name], MEMBERS, 1)[member] for name in arrays if arrays[name].ndim == 2}
+    layers = {name: arrays[name][member : member + 1] for name in arrays if arrays[name].ndim == 3}
+    return {"step": arrays["step"]} | cut | layers
 
 
 def test_untouched_rows_lose_their_random_start() -> None:
@@ -73,12 +89,34 @@ def test_untouched_rows_lose_their_random_start() -> None:
 
 
 class TestModel:
-    def test_loss_is_the_corrected_softmax(self) -> None:
+    def test_loss_is_the_mean_of_the_members_corrected_softmaxes(self) -> None:
         tower, arrays = _tower()
-        users, items = _vectors(arrays)
-        logits = 14.0 * users @ items.T - np.log([1.0, 0.5])
-        expected = np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits))
-        assert float(tower.train(_batch([[True, True], [True, True]]))) == pytest.approx(expected, rel=1e-4)
+        losses = []
+        for member in range(MEMBERS):
+            users, items = _vectors(arrays, member)
+            logits = 14.0 * users @ items.T - np.log([1.0, 0.5])
+            losses.append(np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits)))
+        assert float(tower.train(_batch(ALL))) == pytest.approx(np.mean(losses), rel=1e-4)
+
+    def test_members_learn_as_if_alone(self) -> None:
+        both, arrays = _tower()
+        config = both._config.model_copy(update={"members": 1, "dimensions": both._config.dimensions // MEMBERS})
+        values = np.array([[1], [1], [0]], np.int32)
+        alone = [
+            Tower(config, _of_member(arrays, member), values, np.zeros((2, 1), np.int32), 1)
+            for member in range(MEMBERS)
+        ]
+        for _ in range(5):
+            for tower in (both, *alone):
+                tower.train(_batch(ALL))
+        joined = both.arrays()
+        for member, tower in enumerate(alone):
+            mine = tower.arrays()
+            for name, array in _of_member(joined, member).items():
+                if "/" not in name:
+                    # Five steps move a parameter by up to five rates; a member's moves are its own.
+                    np.testing.assert_allclose(array, mine[name], atol=RATE / 2, err_msg=name)
+            assert np.abs(mine["item"] - _of_member(arrays, member)["item"]).max() > 3 * RATE
 
     def test_masked_candidates_are_no_negatives(self) -> None:
         tower, _ = _tower()
@@ -87,25 +125,35 @@ class TestModel:
 
     def test_vectors_are_unit_and_follow_the_formulas(self) -> None:
         tower, arrays = _tower()
-        users, items = _vectors(arrays)
-        batch = _batch([[True, True], [True, True]])
+        users, items = _joined(arrays, 0), _joined(arrays, 1)
+        np.testing.assert_allclose(np.linalg.norm(users, axis=1), 1.0, atol=1e-6)
+        batch = _batch(ALL)
         np.testing.assert_allclose(tower.user_vectors(batch.history, batch.user), users, atol=1e-5)
         np.testing.assert_allclose(tower.item_vectors()[[1, 2]], items, atol=1e-5)
 
     def test_metric_dot_leaves_lengths_alone(self) -> None:
         tower, arrays = _tower(metric="dot")
-        np.testing.assert_allclose(tower.item_vectors()[2], arrays["item"][2], atol=1e-6)
+        np.testing.assert_allclose(tower.item_vectors()[2], arrays["item"][2] / np.sqrt(MEMBERS), atol=1e-6)
 
     def test_a_step_moves_touched_rows_by_the_rate_and_no_others(self) -> None:
         config = group_config(dropout=0.0, item_dropout=0.0).two_tower
         arrays = start_arrays(config, {"item": 9, "value": 2, "user_value": 1}, 1)
         tower = Tower(config, arrays, np.zeros((9, 1), np.int32), np.zeros((2, 1), np.int32), 1)
-        tower.train(_batch([[True, True], [True, True]]))
+        tower.train(_batch(ALL))
         moved = np.abs(tower.arrays()["item"] - arrays["item"])
         # Adam's first step has the size of the learning rate, whatever the gradient.
         np.testing.assert_allclose(moved[:3], RATE, rtol=0.02)
         assert (moved[3:] == 0).all()
         assert (tower.arrays()["item/v"][3:] == 0).all()
+
+    def test_a_step_without_values_leaves_the_padding_rows_alone(self) -> None:
+        config = group_config(dropout=0.0, item_dropout=0.0).two_tower
+        arrays = start_arrays(config, {"item": 3, "value": 2, "user_value": 1}, 1)
+        tower = Tower(config, arrays, np.zeros((3, 1), np.int32), np.zeros((2, 1), np.int32), 1)
+        tower.train(_batch(ALL))
+        for name in ("value", "user_value"):
+            for moment in ("", "/m", "/v"):
+                assert not tower.arrays()[name + moment][0].any(), name + moment
 
 
 class TestTraining:
@@ -194,4 +242,5 @@ class TestChain:
 
     def test_another_shape_is_another_lineage(self) -> None:
         assert lineage_hash(group_config()) != lineage_hash(group_config(dimensions=8))
+        assert lineage_hash(group_config()) != lineage_hash(group_config(members=1))
         assert lineage_hash(group_config()) != lineage_hash(make_config())

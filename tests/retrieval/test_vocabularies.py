@@ -25,7 +25,7 @@ from recsys_tasks.snapshot.dataset import Events
 from tests.retrieval.tower_world import group_config
 
 KEEP_DAYS = 3
-CONFIG = group_config(dimensions=3, warm_start={"archive_after_days": KEEP_DAYS})
+CONFIG = group_config(dimensions=4, warm_start={"archive_after_days": KEEP_DAYS})
 
 
 @st.composite
@@ -72,7 +72,8 @@ def _where(state: TowerState, key: int) -> tuple[np.ndarray, np.ndarray]:
 @settings(max_examples=60, deadline=None)
 def test_no_id_takes_anothers_vector(nights: list[tuple[list[str], int]]) -> None:
     rows = {"item": 0, "value": 1, "user_value": 1}
-    state = TowerState(start_arrays(CONFIG.two_tower, rows, 1), EMPTY, EMPTY, np.empty(0, np.int32), Archive.empty(3))
+    archive = Archive.empty(CONFIG.two_tower.dimensions)
+    state = TowerState(start_arrays(CONFIG.two_tower, rows, 1), EMPTY, EMPTY, np.empty(0, np.int32), archive)
     mark_of: dict[str, np.ndarray] = {}
     day, gap = 20_000, 1
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +96,7 @@ def test_no_id_takes_anothers_vector(nights: list[tuple[list[str], int]]) -> Non
             assert not state.arrays["item/v"][keys].any()
             for name in fresh:
                 number = len(mark_of) + 1
-                mark_of[name] = np.array([number, number**2, 1 + number], np.float32)
+                mark_of[name] = np.array([number, number**2, 1 + number, 2 + number], np.float32)
             if fresh:
                 _marked(state, keys, np.stack([mark_of[name] for name in fresh]))
             gap = days
