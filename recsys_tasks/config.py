@@ -398,7 +398,8 @@ class RankerConfig(Section):
     leaves: PositiveInt = 31
     """Leaves of a tree."""
     extra_trees: bool = True
-    """Draw one threshold a feature and node of the heavy ranker instead of searching for the best."""
+    """Draw one threshold a feature and node of the heavy ranker instead of searching for the best, in seven of eight
+    trees."""
     learning_rate: PositiveFloat = 0.05
     """Shrinkage of each tree."""
     min_leaf_rows: PositiveInt = 50

@@ -24,6 +24,9 @@ POINTWISE = ("binary", "cross_entropy")
 TRUNCATION = 100
 """Places whose order lambdarank cares for: a list's length, more than are looked at first."""
 
+SEARCHING = 8
+"""One tree in so many searches for its thresholds where the others draw them."""
+
 
 def settings_of(config: Config, loss: str, trees: int, names: Sequence[str]) -> dict[str, Any]:
     """LightGBM's parameters of a model over the columns `names`."""
@@ -78,12 +81,17 @@ def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
 def fit(settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], **fields: Any) -> lgb.Booster:
     """Train on some rows. `label [rows]`: truth values, or grades where the settings give gains; `fields`: weight or
     group, as LightGBM takes them.
+
+    Where thresholds are drawn, LightGBM never draws a column's last one, so that a column of two positive values would
+    not be used at all: every SEARCHING-th tree searches for its thresholds.
     """
     import lightgbm as lgb
 
     from recsys_tasks.ranking._dataset import dataset
 
-    return lgb.train(settings, dataset(rows, label, **fields))
+    drawn = settings.get("extra_trees", False)
+    searching = lgb.reset_parameter(extra_trees=lambda tree: tree % SEARCHING != SEARCHING - 1)
+    return lgb.train(settings, dataset(rows, label, **fields), callbacks=[searching] if drawn else None)
 
 
 def scored(config: Config, models: tuple[lgb.Booster, ...], rows: Rows) -> Floats:

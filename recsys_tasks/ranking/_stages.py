@@ -47,21 +47,20 @@ def heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.Bo
     Wehenkel 2006, "Extremely randomized trees") leaves it less to learn by heart.
     """
     loss = pointwise(config, objective) if config.ranker.loss == "binary" else config.ranker.loss
-    chosen = Rows.where(data.X, rows)
-    return _fitted(
-        config, data, chosen, objective, loss, config.ranker.heavy_trees, extra_trees=config.ranker.extra_trees
-    )
+    trees = config.ranker.heavy_trees
+    return _fitted(config, data, Rows.where(data.X, rows), objective, loss, trees, drawn=config.ranker.extra_trees)
 
 
 def _fitted(
-    config: Config, data: Examples, rows: Rows, objective: int, loss: str, trees: int, **further: bool
+    config: Config, data: Examples, rows: Rows, objective: int, loss: str, trees: int, drawn: bool = False
 ) -> lgb.Booster:
     """One objective's ranker on some rows.
 
     Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even draw of negatives
     leaves every pair's order unbiased, while a weight on one side of a pair would not.
     """
-    settings = settings_of(config, loss, trees, data.names if rows.columns is None else data.light_names) | further
+    settings = settings_of(config, loss, trees, data.names if rows.columns is None else data.light_names)
+    settings["extra_trees"] = drawn
     return (_each_row if loss in POINTWISE else _whole_lists)(config, data, rows, objective, settings)
 
 

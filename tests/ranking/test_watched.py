@@ -139,12 +139,14 @@ class Learned:
     def __init__(self, folder: Path, loss: str, length: str = "length", bands: int = 2) -> None:
         objective = {"name": "watched", "events": ["watch"], "watch": {"length": length, "bands": bands}}
         attributes = [{"name": name, "kind": "numeric"} for name in ("length", "one")]
+        mode = "light_and_heavy" if loss == "lambdarank" else "heavy"
         self.world = Cinema(
             folder,
             events=WATCHES["events"],
             items={"attributes": attributes},
             objectives=[objective],
-            ranker={**RANKER, "mode": "light_and_heavy" if loss == "lambdarank" else "heavy", "loss": loss},
+            # LightGBM never draws the one threshold between two lengths: enough trees that some search for it.
+            ranker={**RANKER, "heavy_trees": 100, "mode": mode, "loss": loss},
         )
         artifact = build_examples(self.world.snapshot, self.world.timeline, self.world.windows())
         self.release = train_ranker(self.world.config, self.world.snapshot.lake, artifact, lineage="abc")
