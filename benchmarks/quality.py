@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from benchmarks import report
 from benchmarks.protocols import DATASETS, Dataset, Lists, Window, pair_recall, read_events
-from benchmarks.stage_lists import stage_lists
+from benchmarks.stage_lists import known_and_popular, stage_lists
 from benchmarks.verdicts import Verdict, judge, judge_both, stage_gains
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Environment, load_config
@@ -80,9 +80,14 @@ def nightshelf(dataset: Dataset, window: Window, environment: Environment) -> tu
     rows = published_rows(night)
     published = rows.groupby("user_id").item_id.agg(list).to_dict()
     lists: dict[str, Lists] = {**stage_lists(night, window), "nightshelf": published}
-    candidates, name, size = lists["nightshelf/candidates"], "nightshelf/candidates", len(window.truth)
+    named = {
+        "nightshelf/candidates": lists["nightshelf/candidates"],
+        "popularity + own history": known_and_popular(night, window),
+    }
+    size = len(window.truth)
     recalls = [
         report.Row(dataset.name, dataset.protocol, str(window.cutoff), name, f"recall@{k}", k, size, found)
+        for name, candidates in named.items()
         for k in (100, 300)
         for found in [pair_recall(candidates, window, k)]
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from recsys_tasks.ranking._order import in_order
 from recsys_tasks.ranking.matrix import Block
 from recsys_tasks.ranking.ranker import Ranker
 from recsys_tasks.ranking.recommender import Recommender
+from recsys_tasks.retrieval.candidates import open_candidate_source
 from recsys_tasks.retrieval.embeddings import Embeddings
+from recsys_tasks.retrieval.generators import build_generators
 from recsys_tasks.retrieval.index import ExactSearcher
 
 STAGES = (
@@ -60,6 +63,21 @@ def stage_lists(night: Night, window: Window) -> StageLists:
             for user, row in zip(users, items, strict=True):
                 lists[f"nightshelf/{name}"][user_ids[user]] = list(item_ids[row[row >= 0]])
     return lists
+
+
+def known_and_popular(night: Night, window: Window) -> dict[str, list[str]]:
+    """User → the candidates that popularity and the user's own history would name alone, as many as all generators."""
+    size = night.config.generators.max_candidates
+    quotas = {"two_tower": 0, "covisitation": 0, "fresh": 0, "own_history": size, "segment_popular": size}
+    generators = night.config.generators.model_copy(update=quotas)
+    snapshot = replace(night.snapshot, config=night.config.model_copy(update={"generators": generators}))
+    source = open_candidate_source(snapshot, night.tonight, build_generators(snapshot, night.tonight), None, None)
+    user_ids, item_ids = (snapshot.users["user_id"].to_numpy(), snapshot.items["item_id"].to_numpy())
+    return {
+        user_ids[user]: list(item_ids[row[row >= 0]])
+        for users in _blocks(window, user_ids)
+        for user, row in zip(users, source.block(users).items, strict=True)
+    }
 
 
 def _blocks(window: Window, user_ids: np.ndarray) -> Iterator[Keys]:
