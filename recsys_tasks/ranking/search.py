@@ -53,7 +53,7 @@ def searched(config: Config, data: Examples, keep: Bools, heavy: Heavy) -> tuple
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(config.resources.seed))
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.resources.seed))
     study.enqueue_trial({name: getattr(config.ranker, name) for name in RANGES})
     study.optimize(lambda t: _value(_drawn(config, t), data, learn, judge, heavy), budget.trials, budget.seconds)
     found = {

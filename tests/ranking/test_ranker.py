@@ -210,6 +210,9 @@ def test_a_search_is_recorded_and_never_worse_than_the_settings(tmp_path, monkey
         window = np.repeat(np.arange(3), [w["rows"] for w in data.facts["windows"]])  # newest first
         assert set(data.part[learn]) == {FOLD_A} and set(data.part[judge]) == {FOLD_B}
         assert set(window[judge]) == {0} and set(window[learn]) == {1, 2}
+    world.snapshot.lake.remove(release)
+    again = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+    assert json.loads(again.file("release.json").read_text())["search"] == found  # the same trials, not only as many
 
 
 def test_too_little_history_is_a_release_without_a_ranker(tmp_path):
