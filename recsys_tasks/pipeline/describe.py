@@ -76,7 +76,8 @@ def _section(model: type[BaseModel], path: str, lines: list[str], seen: list[typ
     ]
     nested: list[tuple[type[BaseModel], str]] = []
     for name, field in model.model_fields.items():
-        lines.append(f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {field.description or ''} |")
+        meaning = " ".join((field.description or "").split())  # a row of a table is one line
+        lines.append(f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {meaning} |")
         place = name if path == "the top level" else f"{path}.{name}"
         nested += [(inner, place) for inner in _models(field.annotation) if inner not in seen]
     lines.append("")
