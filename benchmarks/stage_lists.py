@@ -66,7 +66,7 @@ def stage_lists(night: Night, window: Window) -> StageLists:
 
 
 def known_and_popular(night: Night, window: Window) -> dict[str, list[str]]:
-    """User → the candidates that popularity and the user's own history would name alone, as many as all generators."""
+    """User → candidates of popularity, trends among it, and own history alone, as many as of all generators."""
     size = night.config.generators.max_candidates
     quotas = {"two_tower": 0, "covisitation": 0, "fresh": 0, "own_history": size, "segment_popular": size}
     generators = night.config.generators.model_copy(update=quotas)

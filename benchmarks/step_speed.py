@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.retrieval_world import THREADS
-from recsys_tasks.config import Config, parse_config
+from recsys_tasks.config import Config, TwoTowerConfig, parse_config
 from recsys_tasks.snapshot.dataset import Events
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -28,7 +28,7 @@ STEPS, STOCK_STEPS = 100, 10
 
 OURS = "nightshelf/two-tower"
 SYSTEMS = (OURS, "tfrs-stock-adam-32", "tfrs-stock-adam-128")
-"""Stock TFRS with vectors of its tutorial's size, and of ours."""
+"""Stock TFRS with vectors of its tutorial's size, and of one of our members'."""
 
 Rates = dict[str, list[float]]
 
@@ -113,7 +113,7 @@ def ours(items: int) -> Rates:
         loss.numpy()
 
     train(WARM_STEPS)
-    return {OURS: _timed(train, STEPS), **_products(config.two_tower.dimensions)}
+    return {OURS: _timed(train, STEPS), **_products(config.two_tower)}
 
 
 def _config() -> Config:
@@ -128,12 +128,13 @@ def _config() -> Config:
     )
 
 
-def _products(d: int) -> Rates:
-    """The floor: scores of a batch and their two gradients; and with the products of the user tower's two layers."""
+def _products(settings: TwoTowerConfig) -> Rates:
+    """The floor: every member's scores of a batch and their two gradients; and with the user towers' two layers."""
     from recsys_tasks.retrieval._tf_runtime import tf
 
-    softmax = [(BATCH, d, BATCH)]
-    layers = [(BATCH, 3 * d, 2 * d), (BATCH, 2 * d, d)]
+    k = settings.dimensions // settings.members
+    softmax = [(BATCH, k, BATCH)] * settings.members
+    layers = [(BATCH, 3 * k, 2 * k), (BATCH, 2 * k, k)] * settings.members
 
     def product_of(shapes: list[tuple[int, int, int]]) -> Callable[[], None]:
         sides = [tuple(tf.random.normal(s) for s in ((n, k), (k, m), (n, m))) for n, k, m in shapes]

@@ -38,7 +38,7 @@ SETTINGS = {
 
 
 def trained(folder: Path, m: int, seed: int = 1) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Item vectors `[m, 64]` and vectors of up to 20,000 users."""
+    """Item vectors `[m, d]` and vectors of up to 20,000 users."""
     snapshot = _shop(folder, m, seed)
     started = time.perf_counter()
     tower = train_two_tower(snapshot, AS_OF)
