@@ -16,6 +16,9 @@ from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, rising
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int32]
 
+FADE = np.float32(0.9)
+"""What an item of the history weighs beside the one that came after it."""
+
 
 @kernel
 def dots(users: Floats, known: npt.NDArray[np.bool_], items: Keys, place: Places, vectors: Floats, out: Floats) -> None:
@@ -128,6 +131,47 @@ def read_history(history: Keys, place: Places, vectors: Floats, past: Floats, ke
             kept[known] = history[h]
             known += 1
     return known
+
+
+@kernel
+def beside_history(
+    row: Keys, items: Keys, history: Keys, others: Keys, strengths: Floats, place: Places, out: Floats
+) -> None:
+    """How strongly each candidate stands beside the user's newest items in everybody's sequences.
+
+    `others`, `strengths [m, t]`: what comes after (or before) each item there, -1 pads; `place [n_items]`: all -1, and
+    so again at the end. Filled are the strength beside the last item, the largest, and the sum, which fades.
+    """
+    out[:] = 0
+    start = 0
+    while start < len(row):
+        user, stop = row[start], start
+        while stop < len(row) and row[stop] == user:
+            place[items[stop]] = stop
+            stop += 1
+        weight = np.float32(1.0)
+        for h in range(history.shape[1]):
+            past = history[user, h]
+            if past < 0:
+                break
+            if past < len(others):
+                _beside(others[past], strengths[past], h == 0, weight, place, out)
+            weight *= FADE
+        for r in range(start, stop):
+            place[items[r]] = -1
+        start = stop
+
+
+@kernel
+def _beside(others: Keys, strengths: Floats, last: bool, weight: np.float32, place: Places, out: Floats) -> None:
+    for t in range(len(others)):
+        if others[t] < 0:
+            break
+        r = place[others[t]]
+        if r >= 0:
+            out[r, 0] = strengths[t] if last else out[r, 0]
+            out[r, 1] = max(out[r, 1], strengths[t])
+            out[r, 2] += weight * strengths[t]
 
 
 @kernel

@@ -58,6 +58,16 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class Sequences:
+    """What comes after and before each item in everybody's sequences, best first, `[n_items, t]` each, -1 pads."""
+
+    after: Keys
+    after_strength: npt.NDArray[np.float32]
+    before: Keys
+    before_strength: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class RankingInputs:
     """Everything that is known at one pair of cutoffs.
 
@@ -71,6 +81,7 @@ class RankingInputs:
     embeddings: Vectors
     content: sparse.csr_matrix | None
     hash: str
+    sequences: Sequences | None = None
 
     @cached_property
     def item_place(self) -> npt.NDArray[np.int32]:
@@ -162,4 +173,10 @@ def open_inputs(
         embeddings=embeddings,
         content=content if content.nnz else None,
         hash=config_hash(str(cutoffs), *(artifact.content for artifact in artifacts)),
+        sequences=Sequences(
+            *(
+                _read_only(getattr(source.tables, name))
+                for name in ("after_items", "after_scores", "before_items", "before_scores")
+            )
+        ),
     )

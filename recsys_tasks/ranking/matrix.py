@@ -174,7 +174,7 @@ def column_names(inputs: RankingInputs) -> tuple[str, ...]:
 
 def light_names(inputs: RankingInputs) -> tuple[str, ...]:
     """Columns that cost a lookup: what the light ranker sees."""
-    return tuple(name for key in ("lists", "item", "pair", "tower") for name in _GROUPS[key].names(inputs))
+    return tuple(name for key in ("lists", "item", "pair", "tower", "sequence") for name in _GROUPS[key].names(inputs))
 
 
 def _all_found(wanted: Sequence[str], found: set[str], inputs: RankingInputs) -> None:
@@ -205,6 +205,18 @@ def _similar(rows: _Rows, out: Floats) -> None:
     inputs = rows.block.inputs
     vectors = inputs.embeddings.item_vectors
     _columns.to_history(rows.row, rows.items, rows.block.history, inputs.item_place, vectors, out)
+
+
+def _sequence(rows: _Rows, out: Floats) -> None:
+    sequences = rows.block.inputs.sequences
+    if sequences is None:
+        out[:] = np.nan
+        return
+    size = max(len(sequences.after), int(rows.items.max(initial=-1)) + 1)
+    place = np.full(size, -1, np.int32)
+    at = (rows.row, rows.items, rows.block.history)
+    _columns.beside_history(*at, sequences.after, sequences.after_strength, place, out[:, :3])
+    _columns.beside_history(*at, sequences.before, sequences.before_strength, place, out[:, 3:])
 
 
 def _content(rows: _Rows, out: Floats) -> None:
@@ -242,6 +254,9 @@ _GROUPS: Mapping[str, _Group] = {
     "lists": _Group(_list_names),
     "tower": _Group(lambda inputs: ["tower_rank", "tower_score"]),
     "similar": _Group(lambda inputs: ["similar_to_last", "similar_most", "similar_mean"], _similar),
+    "sequence": _Group(
+        lambda inputs: [f"{way}_{of}" for way in ("follows", "precedes") for of in ("last", "most", "sum")], _sequence
+    ),
     "content": _Group(lambda inputs: ["content_to_last", "content_to_history"], _content),
     "price": _Group(_price_names),
     "context": _Group(lambda inputs: ["weekday", "year_sin", "year_cos"]),

@@ -44,6 +44,10 @@ class Pairs:
         block.data[block.indices == own] = 0.0
         return block
 
+    def turned(self) -> Pairs:
+        """Pair (j, i) as strong as (i, j) was."""
+        return Pairs(sp.csr_matrix(self.right.T), sp.csr_matrix(self.left.T))
+
     def mean_row_sum(self) -> float:
         """Sum of all pairs over the number of items that occur."""
         whole = float((self.left @ np.asarray(self.right.sum(axis=1)).ravel()).sum())
@@ -67,11 +71,11 @@ def together(histories: Histories, n_items: int, cutoff: int) -> Pairs:
     return _normalised(held, held, np.asarray(held.sum(axis=0)).ravel())
 
 
-def following(events: Events, n_items: int) -> Pairs:
+def following(events: Events, n_items: int, backward: float = BACKWARD) -> Pairs:
     """Items near each other in users' sequences: pair (i, j) is j's weight after i.
 
     A moment (one timestamp, e.g. a basket) is one step; items d steps apart count 1/d forward and
-    .6/d backward, up to five steps; mates of one moment count as one step. Long baskets share their
+    `backward`/d backward, up to five steps; mates of one moment count as one step. Long baskets share their
     weight: each entry is divided by the root of its basket's size.
     """
     steps = step_numbers(events)
@@ -87,7 +91,7 @@ def following(events: Events, n_items: int) -> Pairs:
     near = sp.identity(n_steps, dtype=np.float32, format="csr")
     for distance in range(1, min(WINDOW_STEPS, n_steps - 1) + 1):
         same = (owner[distance:] == owner[:-distance]).astype(np.float32) / distance
-        near = near + sp.diags([same, BACKWARD * same], [distance, -distance], dtype=np.float32)
+        near = near + sp.diags([same, backward * same], [distance, -distance], dtype=np.float32)
     return _normalised(moments, sp.csr_matrix(near @ moments), np.bincount(events.item, minlength=n_items))
 
 

@@ -33,6 +33,10 @@ SPARE_PLACES = 200
 _TABLES = (
     "neighbour_items",
     "neighbour_scores",
+    "after_items",
+    "after_scores",
+    "before_items",
+    "before_scores",
     "segment",
     "popular_items",
     "popular_scores",
@@ -48,7 +52,8 @@ _TABLES = (
 class GeneratorTables:
     """A `generators` artifact, memory-mapped; all tables are indexed by key.
 
-    `neighbour_*`: `[m, t]` co-visited items, best first; `segment [n_users] int32`; `popular_*`:
+    `neighbour_*`: `[m, t]` co-visited items, best first; `after_*`, `before_*`: what comes after and before them in
+    sequences, for the rankers; `segment [n_users] int32`; `popular_*`:
     `[segments, p]`; `trending_*`: `[1, p]`; `fresh_*`: `[f]`, newest first; `exists [m] bool`: items
     before history_before. Padding is -1 with score 0.
     """
@@ -57,6 +62,10 @@ class GeneratorTables:
     content: ContentSpace
     neighbour_items: Keys
     neighbour_scores: Floats
+    after_items: Keys
+    after_scores: Floats
+    before_items: Keys
+    before_scores: Floats
     segment: npt.NDArray[np.int32]
     popular_items: Keys
     popular_scores: Floats
@@ -121,6 +130,9 @@ def fit_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> GeneratorTables:
     neighbour_items, neighbour_scores = neighbours(
         [(TOGETHER_SHARE, company), (1.0 - TOGETHER_SHARE, following(learned, snapshot.n_items))], exists
     )
+    onward = following(learned, snapshot.n_items, backward=0.0)
+    after_items, after_scores = neighbours([(1.0, onward)], exists)
+    before_items, before_scores = neighbours([(1.0, onward.turned())], exists)
     segment = segments(snapshot.users, config.users.segment_by)
     popular = popularity.popular(learned, segment, cutoffs.learned, exists, quotas.segment_popular + SPARE_PLACES)
     growing = popularity.trending(learned, cutoffs.learned, exists, quotas.trending + SPARE_PLACES)
@@ -130,6 +142,10 @@ def fit_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> GeneratorTables:
         content=content_space(config, snapshot.items, exists),
         neighbour_items=neighbour_items,
         neighbour_scores=neighbour_scores,
+        after_items=after_items,
+        after_scores=after_scores,
+        before_items=before_items,
+        before_scores=before_scores,
         segment=segment,
         popular_items=popular[0],
         popular_scores=popular[1],

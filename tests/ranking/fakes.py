@@ -9,7 +9,7 @@ import numpy as np
 
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.features.tables import FeatureTables, PairTable
-from recsys_tasks.ranking.inputs import RankingInputs
+from recsys_tasks.ranking.inputs import RankingInputs, Sequences
 from recsys_tasks.schema import SOURCES
 
 
@@ -75,6 +75,11 @@ def tables(user: dict[str, list], item: dict[str, list], pairs: dict[tuple[int, 
 
 
 def inputs(
-    source: FakeSource, features: FeatureTables, vectors: FakeEmbeddings, day: date, content: object = None
+    source: FakeSource,
+    features: FeatureTables,
+    vectors: FakeEmbeddings,
+    day: date,
+    content: object = None,
+    sequences: Sequences | None = None,
 ) -> RankingInputs:
-    return RankingInputs(Cutoffs.at(day), source, features, vectors, content, "fake")
+    return RankingInputs(Cutoffs.at(day), source, features, vectors, content, "fake", sequences)

@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.errors import ArtifactError
+from recsys_tasks.ranking.inputs import Sequences
 from recsys_tasks.ranking.matrix import ABSENT_RANK, Block, column_names, feature_matrix, light_names
 from tests.ranking import fakes
 
@@ -26,7 +27,14 @@ def world():
         {(0, 1): [7.0], (0, 0): [3.0]},
         ["events"],
     )
-    return fakes.inputs(source, tables, vectors, date(2026, 3, 10), content)
+    # Item 2 comes after items 1 and 0, item 0 after item 1; so before item 2 come 1 and 0, and before item 0 comes 1.
+    sequences = Sequences(
+        np.array([[2, -1], [2, 0], [-1, -1]], np.int32),
+        np.array([[0.2, 0], [0.5, 0.25], [0, 0]], np.float32),
+        np.array([[1, -1], [-1, -1], [1, 0]], np.int32),
+        np.array([[0.25, 0], [0, 0], [0.5, 0.2]], np.float32),
+    )
+    return fakes.inputs(source, tables, vectors, date(2026, 3, 10), content, sequences)
 
 
 def test_values_by_hand(world):
@@ -52,6 +60,14 @@ def test_values_by_hand(world):
         "similar_mean": [0.7, 0.5, 0.5, nan, nan],
         "content_to_last": [0.8, 1, 0, 0, 0],
         "content_to_history": [0.7, 0.5, 0.5, 0, 0],
+        # After items 1 (last) and 0: item 2 .5 and .2, item 1 nothing, item 0 .25 and nothing.
+        "follows_last": [0.5, 0, 0.25, 0, 0],
+        "follows_most": [0.5, 0, 0.25, 0, 0],
+        "follows_sum": [0.5 + 0.9 * 0.2, 0, 0.25, 0, 0],
+        # Before item 1 (last) nothing, before item 0 item 1.
+        "precedes_last": [0] * 5,
+        "precedes_most": [0, 0.25, 0, 0, 0],
+        "precedes_sum": [0, 0.9 * 0.25, 0, 0, 0],
         "relative_price": [8 / 2.01, 3 / 2.01, 2 / 2.01, 2 / 4.01, 8 / 4.01],
         "weekday": [1] * 5,  # 10 March 2026 is a Tuesday
     }

@@ -105,6 +105,21 @@ def test_items_follow_each_other_forward_and_backward(events: Events) -> None:
     assert pairs[C].sum() == 0
 
 
+def test_what_comes_after_is_told_from_what_comes_before(events: Events) -> None:
+    # a → b: u's first a one step before b, and v's basket; b → a: u's last a one step after b, and v's basket.
+    # a → a, two steps apart, is no pair.
+    onward = following(events, 4, backward=0.0)
+    popularity = np.sqrt((3 + 5) * (2 + 5))
+    assert onward.rows(0, 4).toarray()[A, B] == pytest.approx((1 + 0.5) / popularity)
+    assert onward.rows(0, 4).toarray()[B, A] == pytest.approx((1 + 0.5) / popularity)
+    past = events.before(NOW - 6 * DAY_SECONDS)  # u: a, then b
+    onward = following(past, 4, backward=0.0)
+    assert onward.rows(0, 4).toarray()[A, B] == pytest.approx(1 / 6)  # each once: 1 / sqrt((1 + 5) (1 + 5))
+    assert onward.rows(0, 4).toarray()[B, A] == 0
+    assert onward.turned().rows(0, 4).toarray()[B, A] == pytest.approx(1 / 6)
+    assert onward.turned().rows(0, 4).toarray()[A, B] == 0
+
+
 def test_items_of_one_user_go_together_less_when_old_or_among_many(events: Events) -> None:
     history = histories_of(events, 3, NOW, 60.0)
     pairs = together(history, 4, NOW).rows(0, 4).toarray()
