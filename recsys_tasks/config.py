@@ -359,7 +359,7 @@ class GeneratorsConfig(Section):
     """Items that follow or accompany the user's last items."""
     own_history: NonNegativeInt = 400
     """The user's own items, decayed; needs repeat_consumption allow or after_days."""
-    segment_popular: NonNegativeInt = 150
+    segment_popular: NonNegativeInt = 350
     """Popular in the user's segment."""
     trending: NonNegativeInt = 20
     """Largest growth over the last week."""

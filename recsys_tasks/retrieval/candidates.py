@@ -29,7 +29,7 @@ from recsys_tasks.snapshot.dataset import Snapshot
 VOTES = {
     "two_tower": Vote(1.0, 120.0),
     "covisitation": Vote(0.6, 70.0),
-    "own_history": Vote(1.5, 80.0),
+    "own_history": Vote(0.75, 80.0, sure=1.5, half_score=0.6),
     "segment_popular": Vote(0.4, 140.0),
     "trending": Vote(0.3, 30.0),
     "fresh": Vote(0.15, 100.0),

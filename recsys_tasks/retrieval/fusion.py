@@ -23,10 +23,15 @@ class Vote:
 
     weight / (1 + rank / half): reciprocal-rank fusion (Cormack, Clarke and Büttcher 2009) with a weight and an offset
     for each list, because a tower's long list keeps its worth longer than the twenty that grew most.
+
+    Where a score means the same for everyone, it may vote too: `sure * score / (score + half_score)`. What a user
+    bought once, a year ago, is first among the own items of one who bought nothing else.
     """
 
     weight: float
     half: float
+    sure: float = 0.0
+    half_score: float = 1.0
 
     def worth(self, places: int) -> Doubles:
         """Of each rank."""
@@ -55,10 +60,11 @@ def fuse_block(
     ranks: Ranks = np.full((n, c, g), -1, np.int16)
     standard: Floats = np.zeros((n, c, g), np.float32)
     worth = np.concatenate([vote.worth(places) for vote, places in zip(votes, np.diff(bounds), strict=True)])
+    sure = np.array([(vote.sure, vote.half_score) for vote in votes], np.float64).reshape(g, 2)
     slot = np.full(n_items, -1, np.int32)
     total: Floats = np.empty(width, np.float32)
     cells = np.empty((n, width), np.uint64)
-    union = _vote(items, bounds, worth, slot, np.empty(width), total, total.view(np.uint32), cells)
+    union = _vote(items, scores, bounds, worth, sure, slot, np.empty(width), total, total.view(np.uint32), cells)
     _say(items, scores, bounds, sorted_rows(cells[:, :union], c), slot, best, ranks, standard)
     return best, ranks, standard
 
@@ -66,8 +72,10 @@ def fuse_block(
 @kernel
 def _vote(
     items: Keys,
+    scores: Floats,
     bounds: Longs,
     worth: Doubles,
+    sure: Doubles,
     slot: Slots,
     votes: Doubles,
     total: Floats,
@@ -77,7 +85,7 @@ def _vote(
     """Each row's union as `cells [n, w]`, most votes first when sorted; returns how wide the widest is.
 
     `slot [n_items]`: an item's place in the row's union, -1 elsewhere, and so again at the end. `worth`: what a place
-    in each list is worth, list after list.
+    in each list is worth, list after list; `sure [g, 2]`: what a score adds at most, and the score of half of that.
     """
     widest = 0
     for row in range(len(items)):
@@ -94,6 +102,9 @@ def _vote(
                     cells[row, union] = np.uint64(item)
                     union += 1
                 votes[place] += worth[at]
+                if sure[g, 0] > 0:
+                    score = np.float64(scores[row, at])
+                    votes[place] += sure[g, 0] * score / (score + sure[g, 1])
         for place in range(union):
             total[place] = votes[place]
             item = np.int32(cells[row, place])

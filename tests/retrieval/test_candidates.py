@@ -86,6 +86,16 @@ def test_fusion_adds_votes_and_remembers_ranks() -> None:
     np.testing.assert_allclose(scores[0], [[-1, 0], [1, 0], [0, 0], [0, 0]])  # mean 2, deviation 1; equal scores: 0
 
 
+def test_a_score_votes_where_it_means_the_same_for_everyone() -> None:
+    once_long_ago = (np.array([[4]], np.int32), np.array([[0.01]], np.float32))
+    often = (np.array([[5]], np.int32), np.array([[4.0]], np.float32))
+    others = (np.array([[7]], np.int32), np.array([[1.0]], np.float32))
+    votes = [Vote(0.5, 80.0, sure=1.5, half_score=0.5), Vote(1.0, 80.0)]
+    # Item 4: .5 + 1.5 * .01 / .51 = .53; item 5: .5 + 1.5 * 4 / 4.5 = 1.83; item 7: 1.
+    assert fuse([once_long_ago, others], votes, 2)[0].tolist() == [[7, 4]]
+    assert fuse([often, others], votes, 2)[0].tolist() == [[5, 7]]
+
+
 def test_the_withheld_item_comes_first_when_repeats_are_forbidden(tmp_path: Path) -> None:
     block = source(tmp_path, repeat_consumption="forbid").block(USERS)
     for user in range(GROUPS * PER_GROUP):
