@@ -175,6 +175,8 @@ def test_planted_future_rows_change_nothing(tmp_path: Path, snapshot: Snapshot) 
     theirs = fit_generators(shop(tmp_path / "2", pd.concat([ROWS, future]), items), Cutoffs.at(CUTOFF))
     for name in ("neighbour_items", "neighbour_scores", "popular_items", "popular_scores", "trending_scores"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    for name in ("after_items", "after_scores", "before_items", "before_scores"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
     np.testing.assert_array_equal(ours.histories.items, theirs.histories.items)
 
 
@@ -182,3 +184,6 @@ def test_counts_end_at_learned_before(snapshot: Snapshot) -> None:
     tables = fit_generators(snapshot, Cutoffs(CUTOFF - timedelta(days=7), CUTOFF))
     assert tables.popular_items[0, :3].tolist() == [A, B, -1]  # c came three days before the cutoff
     assert tables.histories.newest(1)[2].tolist() == [C]  # and is w's own history all the same
+    # By then u had a, then b; u's second a and v's basket, which would turn the pair round, came later.
+    assert tables.after_items[[A, B], 0].tolist() == [B, -1]
+    assert tables.before_items[[A, B], 0].tolist() == [-1, A]
