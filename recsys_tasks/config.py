@@ -290,7 +290,7 @@ class TwoTowerConfig(Section):
     numeric_buckets: PositiveInt = 16
     """Quantile buckets of a numeric attribute."""
     text_buckets: PositiveInt = 20_000
-    """Hash buckets of the words of text attributes."""
+    """Hash buckets of the words of text attributes, and of each two neighbouring words."""
     use_user_attributes: bool = True
     """Feed declared user attributes into the user tower."""
     user_history: Literal["pooled"] = "pooled"

@@ -13,7 +13,15 @@ from typing import Literal
 import ibis.expr.types as ir
 
 from recsys_tasks.config import Config
-from recsys_tasks.features.windows import around_last_year, decayed, exact_sum, exact_total, log_count, within
+from recsys_tasks.features.windows import (
+    YEAR_DAYS,
+    around_last_year,
+    decayed,
+    exact_sum,
+    exact_total,
+    log_count,
+    within,
+)
 
 Family = Literal["user", "item", "segment", "pair"]
 Source = Literal["learned", "history", "segment", "pairs", "base", "price", "derived"]
@@ -262,6 +270,20 @@ _PAIR_FEATURES = (
     Feature("since_first", "pair", "history", "days since the first event", lambda e: e.age.max()),
     Feature(
         "gap", "pair", "history", "mean days between days with it", lambda e: _span(e) / (e.day.nunique() - 1).nullif(0)
+    ),
+    Feature(
+        "season",
+        "pair",
+        "history",
+        "events, weighted, in the two weeks that began a year before the cutoff",
+        lambda e: exact_sum(e.weight, where=around_last_year(e)).fill_null(0.0),
+    ),
+    Feature(
+        "season_long",
+        "pair",
+        "history",
+        "events, weighted, from two months before to two months after the day a year before the cutoff",
+        lambda e: exact_sum(e.weight, where=(e.age > YEAR_DAYS - 60.0) & (e.age <= YEAR_DAYS + 60.0)).fill_null(0.0),
     ),
     Feature(
         "rate",

@@ -53,7 +53,7 @@ def content_space(config: Config, items: pd.DataFrame, known: npt.NDArray[np.boo
     counts.data[:] = 1.0  # a word twice in a title counts once
     frequency = np.bincount(counts.indices, minlength=shape[1])
     idf = np.maximum(np.log(max(int(known.sum()), 1) / (1.0 + frequency)), 0.0) + 1e-3
-    return ContentSpace(_unit_rows(counts @ sp.diags(idf)))
+    return ContentSpace(unit_rows(counts @ sp.diags(idf)))
 
 
 def _tokens(attribute: Attribute, column: pd.Series[str]) -> pd.Series[str]:
@@ -72,7 +72,7 @@ def _tokens(attribute: Attribute, column: pd.Series[str]) -> pd.Series[str]:
     return column[column != ""]
 
 
-def _unit_rows(matrix: sp.spmatrix) -> sp.csr_matrix:
+def unit_rows(matrix: sp.spmatrix) -> sp.csr_matrix:
     """The rows divided by their Euclidean length, as float32 CSR."""
     rows = sp.csr_matrix(matrix)
     length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,18 @@ import pandas as pd
 import scipy.sparse as sp
 
 from recsys_tasks.config import Attribute
+from recsys_tasks.retrieval.content import unit_rows
+from recsys_tasks.retrieval.select import top_ragged
 
 Table = npt.NDArray[np.int32]
 Vectors = npt.NDArray[np.float32]
+
+NEIGHBOURS, SHARPNESS = 20, 2
+"""Known items that an item without an id vector takes its from, each by this power of their likeness."""
+COMMON = 10_000
+"""A value of more known items than this says too little to look for neighbours by."""
+CONTENT_BLOCK = 256
+"""Items whose likeness to all others is held at once."""
 
 
 @dataclass(frozen=True)
@@ -90,22 +100,44 @@ def value_rows(
 def content_means(
     values: Table, vectors: Vectors, known: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]
 ) -> Vectors:
-    """Id vectors for items without one: the mean over known items that share values, `[m, d]`.
+    """Id vectors for items without one: the mean over the known items most like them in values, `[m, d]`.
 
-    A shared value counts by its rarity (log m / items with it). Rows not `wanted`, and items that
-    share nothing, are zero: then the content alone places the item.
+    A shared value counts by its rarity (log m / items with it). An item whose values are all common has thousands of
+    items like it: then each value speaks by the mean of its known items. Rows not `wanted`, and items that share
+    nothing, are zero: then the content alone places the item.
     """
     m, width = values.shape
     rows = np.repeat(np.arange(m), width)
     has = sp.csr_matrix((np.ones(m * width, np.float32), (rows, values.ravel())))[:, 1:]
     uses = np.asarray(has[known].sum(axis=0)).ravel()
-    totals = has[known].T @ vectors[known]
-    means = (totals / np.maximum(uses, 1.0)[:, None]).astype(np.float32)
     rarity = np.where(uses > 0, np.log((1.0 + m) / np.maximum(uses, 1.0)), 0.0).astype(np.float32)
-    weighted = has[wanted].multiply(rarity[None, :]).tocsr()
     result: Vectors = np.zeros_like(vectors)
-    result[wanted] = (weighted @ means) / np.maximum(np.asarray(weighted.sum(axis=1)), 1e-9)
+    result[wanted] = _means_of_values(has, uses, rarity, vectors, known, wanted)
+    told = unit_rows(has @ sp.diags(np.where(uses <= COMMON, rarity, np.float32(0.0))))
+    seen = sp.csr_matrix(sp.diags(known.astype(np.float32)) @ told).T.tocsr()
+    whom = np.flatnonzero(wanted)
+    for block in np.array_split(whom, len(whom) // CONTENT_BLOCK + 1):
+        alike = sp.csr_matrix(told[block] @ seen)
+        near, likeness = top_ragged(alike.indptr.astype(np.int64), alike.indices, alike.data, NEIGHBOURS)
+        weight = likeness**SHARPNESS
+        total = weight.sum(axis=1)
+        mean = np.einsum("nk,nkd->nd", weight, vectors[near]) / np.maximum(total, 1e-9)[:, None]
+        result[block] = np.where(total[:, None] > 0, mean, result[block])
     return result
+
+
+def _means_of_values(
+    has: sp.csr_matrix,
+    uses: npt.NDArray[np.float32],
+    rarity: npt.NDArray[np.float32],
+    vectors: Vectors,
+    known: npt.NDArray[np.bool_],
+    wanted: npt.NDArray[np.bool_],
+) -> Vectors:
+    """Of each wanted item, the mean over its values by rarity, each the mean of the known items with it, `[n, d]`."""
+    means = ((has[known].T @ vectors[known]) / np.maximum(uses, 1.0)[:, None]).astype(np.float32)
+    weighted = has[wanted].multiply(rarity[None, :]).tocsr()
+    return np.asarray((weighted @ means) / np.maximum(np.asarray(weighted.sum(axis=1)), 1e-9), np.float32)
 
 
 def _quantile_edges(values: npt.NDArray[np.float64], buckets: int) -> tuple[float, ...]:
@@ -122,8 +154,12 @@ def _tokens(
     edges: Mapping[str, tuple[float, ...]],
     settings: ValueSettings,
 ) -> pd.DataFrame:
-    """One row per (entity = row number of frame, token), entities ascending, attributes as declared."""
+    """One row per (entity = row number of frame, token), entities ascending, attributes as declared.
+
+    Pairs of neighbouring words come after all else, so that it is they who give way where values are too many.
+    """
     parts = [_attribute_tokens(frame, a, edges, settings) for a in attributes]
+    parts += [_named(_words(frame, a).map(_pairs), a, settings) for a in attributes if a.kind == "text"]
     if not parts:
         return pd.DataFrame({"entity": np.empty(0, np.int64), "token": np.empty(0, object)})
     return pd.concat(parts, ignore_index=True).sort_values("entity", kind="stable", ignore_index=True)
@@ -132,6 +168,8 @@ def _tokens(
 def _attribute_tokens(
     frame: pd.DataFrame, attribute: Attribute, edges: Mapping[str, tuple[float, ...]], settings: ValueSettings
 ) -> pd.DataFrame:
+    if attribute.kind == "text":
+        return _named(_words(frame, attribute), attribute, settings)
     column = frame[attribute.name].reset_index(drop=True)
     column = column[column.notna()]
     if attribute.kind == "numeric":
@@ -139,11 +177,24 @@ def _attribute_tokens(
         token = pd.Series([f"{attribute.name}[{b}]" for b in range(settings.numeric_buckets + 1)])[bucket]
         return pd.DataFrame({"entity": column.index.to_numpy(), "token": token.to_numpy(object)})
     text = column.astype(str)
-    if attribute.kind == "multi":
-        text = text.str.split(attribute.separator, regex=False).explode()
-    elif attribute.kind == "text":
-        text = text.str.lower().str.findall(r"\w+").explode().dropna()
-    text = text.str.strip()
+    return _named(
+        text.str.split(attribute.separator, regex=False) if attribute.kind == "multi" else text, attribute, settings
+    )
+
+
+def _words(frame: pd.DataFrame, attribute: Attribute) -> pd.Series[Any]:
+    """Each text's words, in lower case."""
+    column = frame[attribute.name].reset_index(drop=True)
+    return column[column.notna()].astype(str).str.lower().str.findall(r"\w+")
+
+
+def _pairs(words: list[str]) -> list[str]:
+    return [f"{first} {second}" for first, second in pairwise(words)]
+
+
+def _named(values: pd.Series[Any], attribute: Attribute, settings: ValueSettings) -> pd.DataFrame:
+    """Tokens of one value, or of a list of values, an entity."""
+    text = values.explode().dropna().str.strip()
     text = text[text != ""]
     names = {value: _token(attribute, value, settings) for value in text.unique()}
     return pd.DataFrame({"entity": text.index.to_numpy(), "token": text.map(names).to_numpy(object)})

@@ -149,6 +149,10 @@ def test_the_season_is_the_coming_fortnight_of_last_year(tmp_path: Path) -> None
     )
     tables = build(tmp_path, pd.concat([ROWS, old]))
     jam = dict(zip(tables.item_names, tables.item[JAM], strict=True))
+    rows = tables.pair.gather(np.array([BOB, BOB], np.int32), np.array([JAM, TEA], np.int32))
+    bob_jam, bob_tea = (dict(zip(tables.pair_names, row, strict=True)) for row in rows)
+    assert (bob_jam["season"], bob_jam["season_long"]) == (2.0, 3.0)  # the same ages; all within two months of a year
+    assert (bob_tea["season"], bob_tea["season_long"]) == (0.0, 0.0)
     assert jam["season"] == pytest.approx(np.log1p(2))  # ages 365 and 352; 366 is before the fortnight
     assert jam["season_share"] == pytest.approx(2 / (8 + 1))
 

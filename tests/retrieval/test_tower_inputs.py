@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from recsys_tasks.config import Attribute
+from recsys_tasks.retrieval import tower_inputs
 from recsys_tasks.retrieval.tower_inputs import (
     EMPTY,
     ValueSettings,
@@ -43,12 +45,29 @@ def test_numeric_values_fall_into_quantile_buckets() -> None:
     assert value_rows(vocabulary, FRAME, [PRICE], SETTINGS).tolist() == [[1], [2], [0]]
 
 
-def test_words_are_lower_case_without_signs() -> None:
+def test_words_are_lower_case_without_signs_and_followed_by_pairs_of_neighbours() -> None:
     vocabulary = extend_vocabulary(EMPTY, FRAME, [TITLE], SETTINGS)
     rows = value_rows(vocabulary, FRAME, [TITLE], SETTINGS)
-    assert len(vocabulary.tokens) == 2  # red, nail
-    assert rows[0, 0] == rows[1, 0] > 0
-    assert rows[2].tolist() == [0, 0]
+    assert len(vocabulary.tokens) == 3  # red, nail, "red nail"
+    assert (rows[0] > 0).all()
+    assert rows[1].tolist() == [rows[0, 0], 0, 0]
+    assert rows[2].tolist() == [0, 0, 0]
+
+
+def test_pairs_of_words_give_way_to_words() -> None:
+    frame = pd.DataFrame({"title_words": ["red nail polish set", "set nail"]})
+    vocabulary = extend_vocabulary(EMPTY, frame, [TITLE], SETTINGS)
+    rows = value_rows(vocabulary, frame, [TITLE], SETTINGS)  # four values at most
+    assert set(rows[1, :2]) < set(rows[0])  # its words are among the first title's four values; "set nail" is not
+    assert rows[1, 2] not in rows[0]
+
+
+def test_pairs_of_words_give_way_to_every_other_attribute() -> None:
+    frame = pd.DataFrame({"title_words": ["red nail polish"], "brand": ["OPI"]})
+    vocabulary = extend_vocabulary(EMPTY, frame, [TITLE, BRAND], SETTINGS)
+    assert len(vocabulary.tokens) == 6
+    brand = vocabulary.tokens.index("brand=OPI") + 1
+    assert value_rows(vocabulary, frame, [TITLE, BRAND], SETTINGS)[0, 3] == brand  # the fourth and last
 
 
 def test_extending_keeps_rows_and_edges() -> None:
@@ -76,12 +95,34 @@ def test_no_attributes_give_one_empty_column() -> None:
     assert value_rows(EMPTY, FRAME, [], SETTINGS).tolist() == [[0], [0], [0]]
 
 
-def test_a_new_item_starts_between_its_content_neighbours() -> None:
+def test_a_new_item_starts_among_the_items_most_like_it() -> None:
     values = np.array([[1, 0], [1, 0], [2, 0], [1, 2], [0, 0]], np.int32)
     vectors = np.array([[1, 0], [3, 0], [0, 4], [0, 0], [0, 0]], np.float32)
     known = np.array([True, True, True, False, False])
     found = content_means(values, vectors, known, ~known)
-    # Value 1: mean (2, 0), 2 of m = 5 items, rarity log(6/2); value 2: mean (0, 4), rarity log(6/1).
-    a, b = np.log(3.0), np.log(6.0)
-    np.testing.assert_allclose(found[3], [2 * a / (a + b), 4 * b / (a + b)], rtol=1e-5)
+    # Value 1: 2 of m = 5 items, rarity log(6/2); value 2: rarity log(6/1). Item 3 is like items 0 and 1 by
+    # a/sqrt(a^2 + b^2) and like item 2 by b/sqrt(a^2 + b^2); each counts by its square.
+    a, b = np.log(3.0) ** 2, np.log(6.0) ** 2
+    np.testing.assert_allclose(found[3], [(1 * a + 3 * a) / (2 * a + b), 4 * b / (2 * a + b)], rtol=1e-5)
     assert found[[0, 1, 2, 4]].tolist() == [[0, 0]] * 4
+
+
+def test_an_item_of_common_values_starts_at_their_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tower_inputs, "COMMON", 1)
+    values = np.array([[1, 0], [1, 2], [2, 0], [1, 2], [1, 0]], np.int32)
+    vectors = np.array([[1, 0], [3, 0], [0, 4], [0, 0], [0, 0]], np.float32)
+    known = np.array([True, True, True, False, False])
+    # Values 1 and 2 have two items each, more than one: means (2, 0) and (1.5, 2), equally rare.
+    found = content_means(values, vectors, known, ~known)
+    np.testing.assert_allclose(found[3:], [[1.75, 1.0], [2.0, 0.0]], rtol=1e-5)
+
+
+def test_what_an_item_is_like_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    values = rng.integers(0, 30, (200, 3)).astype(np.int32)
+    vectors = rng.normal(size=(200, 4)).astype(np.float32)
+    known = rng.random(200) < 0.7
+    whole = content_means(values, vectors, known, ~known)
+    monkeypatch.setattr(tower_inputs, "CONTENT_BLOCK", 7)
+    np.testing.assert_array_equal(content_means(values, vectors, known, ~known), whole)
+    assert (whole[~known] != 0).any(axis=1).mean() > 0.9
