@@ -13,9 +13,10 @@ from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval._tf_model import Tower
 from recsys_tasks.retrieval._tf_runtime import prepare
 from recsys_tasks.retrieval._tf_training import entity_values
+from recsys_tasks.retrieval.content_means import content_means
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.tower_examples import last_histories, moment_numbers
-from recsys_tasks.retrieval.tower_inputs import Vectors, content_means
+from recsys_tasks.retrieval.tower_inputs import Vectors
 from recsys_tasks.retrieval.tower_versions import TowerState, TowerVersion
 from recsys_tasks.snapshot.dataset import Snapshot
 

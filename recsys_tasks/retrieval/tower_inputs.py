@@ -15,21 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
 
 from recsys_tasks.config import Attribute
-from recsys_tasks.retrieval.content import unit_rows
-from recsys_tasks.retrieval.select import top_ragged
 
 Table = npt.NDArray[np.int32]
 Vectors = npt.NDArray[np.float32]
-
-NEIGHBOURS, SHARPNESS = 20, 2
-"""Known items that an item without an id vector takes its from, each by this power of their likeness."""
-COMMON = 10_000
-"""A value of more known items than this says too little to look for neighbours by."""
-CONTENT_BLOCK = 256
-"""Items whose likeness to all others is held at once."""
 
 
 @dataclass(frozen=True)
@@ -95,49 +85,6 @@ def value_rows(
     table: Table = np.zeros((len(frame), int(place[kept].max(initial=0)) + 1), np.int32)
     table[found["entity"].to_numpy()[kept], place[kept]] = found["row"].to_numpy()[kept]
     return table
-
-
-def content_means(
-    values: Table, vectors: Vectors, known: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]
-) -> Vectors:
-    """Id vectors for items without one: the mean over the known items most like them in values, `[m, d]`.
-
-    A shared value counts by its rarity (log m / items with it). An item whose values are all common has thousands of
-    items like it: then each value speaks by the mean of its known items. Rows not `wanted`, and items that share
-    nothing, are zero: then the content alone places the item.
-    """
-    m, width = values.shape
-    rows = np.repeat(np.arange(m), width)
-    has = sp.csr_matrix((np.ones(m * width, np.float32), (rows, values.ravel())))[:, 1:]
-    uses = np.asarray(has[known].sum(axis=0)).ravel()
-    rarity = np.where(uses > 0, np.log((1.0 + m) / np.maximum(uses, 1.0)), 0.0).astype(np.float32)
-    result: Vectors = np.zeros_like(vectors)
-    result[wanted] = _means_of_values(has, uses, rarity, vectors, known, wanted)
-    told = unit_rows(has @ sp.diags(np.where(uses <= COMMON, rarity, np.float32(0.0))))
-    seen = sp.csr_matrix(sp.diags(known.astype(np.float32)) @ told).T.tocsr()
-    whom = np.flatnonzero(wanted)
-    for block in np.array_split(whom, len(whom) // CONTENT_BLOCK + 1):
-        alike = sp.csr_matrix(told[block] @ seen)
-        near, likeness = top_ragged(alike.indptr.astype(np.int64), alike.indices, alike.data, NEIGHBOURS)
-        weight = likeness**SHARPNESS
-        total = weight.sum(axis=1)
-        mean = np.einsum("nk,nkd->nd", weight, vectors[near]) / np.maximum(total, 1e-9)[:, None]
-        result[block] = np.where(total[:, None] > 0, mean, result[block])
-    return result
-
-
-def _means_of_values(
-    has: sp.csr_matrix,
-    uses: npt.NDArray[np.float32],
-    rarity: npt.NDArray[np.float32],
-    vectors: Vectors,
-    known: npt.NDArray[np.bool_],
-    wanted: npt.NDArray[np.bool_],
-) -> Vectors:
-    """Of each wanted item, the mean over its values by rarity, each the mean of the known items with it, `[n, d]`."""
-    means = ((has[known].T @ vectors[known]) / np.maximum(uses, 1.0)[:, None]).astype(np.float32)
-    weighted = has[wanted].multiply(rarity[None, :]).tocsr()
-    return np.asarray((weighted @ means) / np.maximum(np.asarray(weighted.sum(axis=1)), 1e-9), np.float32)
 
 
 def _quantile_edges(values: npt.NDArray[np.float64], buckets: int) -> tuple[float, ...]:

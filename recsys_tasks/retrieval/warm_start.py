@@ -18,8 +18,9 @@ import numpy.typing as npt
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.retrieval._tf_training import Run
+from recsys_tasks.retrieval.content_means import content_means
 from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, renewed, sample_recent
-from recsys_tasks.retrieval.tower_inputs import Vectors, content_means
+from recsys_tasks.retrieval.tower_inputs import Vectors
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion
 from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, forget_untouched, grown, start_rows, touched
 from recsys_tasks.snapshot.dataset import Snapshot
