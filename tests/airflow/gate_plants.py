@@ -44,14 +44,18 @@ def _column(data: Examples, name: str) -> Any:
 guesses = _labels(lambda data: np.random.default_rng(5).permutation(data.labels))
 """Labels dealt out at random: a champion that anything beats."""
 
-fails_one_band = _labels(
-    # the column is ln(1 + events)
-    lambda data: (
-        data.labels
-        ^ ((_column(data, "user_events") >= np.log(5.5)) & (_column(data, "user_events") < np.log(20.5)))[:, None]
-    )
-)
+
+def _in_band(data: Examples) -> Any:
+    """`[n, 1]`: rows of users with 5 to 19 events; the column is ln(1 + events)."""
+    events = _column(data, "user_events")
+    return ((events >= np.log(5.5)) & (events < np.log(20.5)))[:, None]
+
+
+fails_one_band = _labels(lambda data: data.labels ^ _in_band(data))
 """Right for most users, upside down for those with 5 to 19 events."""
+
+fails_other_bands = _labels(lambda data: data.labels ^ ~_in_band(data))
+"""Right for users with 5 to 19 events, upside down for all others."""
 
 popularity = _labels(lambda data: np.tile(_column(data, "segment_popular_rank")[:, None] < 10, data.labels.shape[1]))
 """Taught to show what is popular in the segment, whatever users did."""
