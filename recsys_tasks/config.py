@@ -394,7 +394,9 @@ class RankerConfig(Section):
     light_trees: PositiveInt = 60
     """Trees of the light ranker."""
     heavy_trees: PositiveInt = 200
-    """Trees of the heavy ranker."""
+    """Trees of each member of the heavy ranker."""
+    heavy_members: PositiveInt = 2
+    """Heavy rankers of an objective, each with its own draws of features and thresholds; their mean orders."""
     leaves: PositiveInt = 31
     """Leaves of a tree."""
     extra_trees: bool = True

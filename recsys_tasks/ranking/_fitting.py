@@ -78,9 +78,11 @@ def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
         )
 
 
-def fit(settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], **fields: Any) -> lgb.Booster:
-    """Train on some rows. `label [rows]`: truth values, or grades where the settings give gains; `fields`: weight or
-    group, as LightGBM takes them.
+def fit(settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], members: int = 1, **fields: Any) -> lgb.Booster:
+    """Train on some rows: the mean of so many `members`, each with its own draws of features and thresholds.
+
+    `label [rows]`: truth values, or grades where the settings give gains; `fields`: weight or group, as LightGBM takes
+    them.
 
     Where thresholds are drawn, LightGBM never draws a column's last one, so that a column of two positive values would
     not be used at all: every SEARCHING-th tree searches for its thresholds.
@@ -88,10 +90,22 @@ def fit(settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], **fields:
     import lightgbm as lgb
 
     from recsys_tasks.ranking._dataset import dataset
+    from recsys_tasks.ranking._ensemble import averaged
 
-    drawn = settings.get("extra_trees", False)
     searching = lgb.reset_parameter(extra_trees=lambda tree: tree % SEARCHING != SEARCHING - 1)
-    return lgb.train(settings, dataset(rows, label, **fields), callbacks=[searching] if drawn else None)
+    callbacks = [searching] if settings.get("extra_trees", False) else None
+    table = dataset(rows, label, **fields)
+    return averaged([lgb.train(settings | draws, table, callbacks=callbacks) for draws in _draws(settings, members)])
+
+
+def _draws(settings: dict[str, Any], members: int) -> list[dict[str, int]]:
+    """Each member's seeds of its own. One alone draws as its settings' seed says."""
+    if members == 1:
+        return [{}]
+    seeds = np.random.SeedSequence(settings["seed"]).generate_state(2 * members) >> 1  # they are int32 there
+    return [
+        {"extra_seed": int(extra), "feature_fraction_seed": int(share)} for extra, share in seeds.reshape(members, 2)
+    ]
 
 
 def scored(config: Config, models: tuple[lgb.Booster, ...], rows: Rows) -> Floats:

@@ -44,35 +44,47 @@ def heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.Bo
 
     Its examples are weeks, few of them, and its columns tell items and weeks apart: a tree that searches for the
     best threshold learns which items sold in which week. One threshold drawn a feature and node (Geurts, Ernst and
-    Wehenkel 2006, "Extremely randomized trees") leaves it less to learn by heart.
+    Wehenkel 2006, "Extremely randomized trees") leaves it less to learn by heart, and `heavy_members` such models
+    together less than one.
     """
     loss = pointwise(config, objective) if config.ranker.loss == "binary" else config.ranker.loss
-    trees = config.ranker.heavy_trees
-    return _fitted(config, data, Rows.where(data.X, rows), objective, loss, trees, drawn=config.ranker.extra_trees)
+    ranker = config.ranker
+    further = {"extra_trees": ranker.extra_trees}
+    chosen = Rows.where(data.X, rows)
+    return _fitted(config, data, chosen, objective, loss, ranker.heavy_trees, ranker.heavy_members, **further)
 
 
 def _fitted(
-    config: Config, data: Examples, rows: Rows, objective: int, loss: str, trees: int, drawn: bool = False
+    config: Config,
+    data: Examples,
+    rows: Rows,
+    objective: int,
+    loss: str,
+    trees: int,
+    members: int = 1,
+    **further: object,
 ) -> lgb.Booster:
-    """One objective's ranker on some rows.
+    """One objective's ranker on some rows; `further`: LightGBM's settings of it alone.
 
     Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even draw of negatives
     leaves every pair's order unbiased, while a weight on one side of a pair would not.
     """
-    settings = settings_of(config, loss, trees, data.names if rows.columns is None else data.light_names)
-    settings["extra_trees"] = drawn
-    return (_each_row if loss in POINTWISE else _whole_lists)(config, data, rows, objective, settings)
+    names = data.names if rows.columns is None else data.light_names
+    settings = settings_of(config, loss, trees, names) | further
+    return (_each_row if loss in POINTWISE else _whole_lists)(config, data, rows, objective, settings, members)
 
 
-def _each_row(config: Config, data: Examples, rows: Rows, objective: int, settings: dict[str, object]) -> lgb.Booster:
+def _each_row(
+    config: Config, data: Examples, rows: Rows, objective: int, settings: dict[str, object], members: int
+) -> lgb.Booster:
     """A row weighs the candidates that it stands for, times its importance."""
     at = rows.rows
     weight = data.weight[at] * importance(config, data.labels[at, objective], data.position[at])
-    return fit(settings, rows, data.outcome(at, objective), weight=weight)
+    return fit(settings, rows, data.outcome(at, objective), members=members, weight=weight)
 
 
 def _whole_lists(
-    config: Config, data: Examples, rows: Rows, objective: int, settings: dict[str, object]
+    config: Config, data: Examples, rows: Rows, objective: int, settings: dict[str, object], members: int
 ) -> lgb.Booster:
     """A list without a positive has no pair to learn from, and is left out."""
     group = np.asarray(data.group)[rows.rows]
@@ -82,4 +94,4 @@ def _whole_lists(
     acted = np.asarray(data.labels[at, objective])
     label, further = listwise(config, acted, data.position[at], data.group[at], worth)
     settings = settings | further.pop("settings", {})
-    return fit(settings, Rows(data.X, at, rows.columns), label, group=runs(data.group[at]), **further)
+    return fit(settings, Rows(data.X, at, rows.columns), label, members=members, group=runs(data.group[at]), **further)

@@ -27,6 +27,7 @@ RANKER = {
     "light_survivors": 20,
     "light_trees": 20,
     "heavy_trees": 30,
+    "heavy_members": 2,
     "leaves": 7,
     "min_leaf_rows": 20,
     "calibration_users": 0.3,

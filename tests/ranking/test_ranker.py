@@ -94,6 +94,17 @@ def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained, monkeyp
     assert np.isfinite(scores).all()
 
 
+def test_the_members_of_a_heavy_ranker_draw_for_themselves(trained):
+    world, artifact, _ = trained
+    data = Examples.open(artifact)
+    rows = np.asarray(data.part) < CALIBRATION_A
+    model = module.heavy(world.config, data, rows, 0)
+    trees = [tree["tree_structure"] for tree in model.dump_model()["tree_info"]]
+    assert len(trees) == RANKER["heavy_trees"] * RANKER["heavy_members"]
+    assert trees[0] != trees[1]  # the first of each: same rows and labels
+    assert module.heavy(world.config, data, rows, 0).model_to_string() == model.model_to_string()
+
+
 def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive(trained, monkeypatch):
     world, artifact, _ = trained
     data, seen = Examples.open(artifact), []
