@@ -19,8 +19,7 @@ __all__ = ["prepare", "tf", "tfrs"]
 def prepare(resources: ResourcesConfig) -> None:
     """Threads, seed and reproducible operations; call it before anything is computed.
 
-    Threads can be set once in a process: later calls keep what the first one set. Graphs run as they were traced:
-    Grappler's passes over a training step take a second of every night, and the step is no faster for them.
+    Threads can be set once in a process: later calls keep what the first one set.
     """
     try:
         tf.config.threading.set_intra_op_parallelism_threads(resources.threads)
@@ -29,4 +28,3 @@ def prepare(resources: ResourcesConfig) -> None:
         pass  # TensorFlow already runs in this process
     tf.random.set_seed(resources.seed)
     tf.config.experimental.enable_op_determinism()
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
