@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.clock import DAY_SECONDS, start_of
-from recsys_tasks.config import Config, TwoTowerConfig
+from recsys_tasks.config import Attribute, Config, TwoTowerConfig
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval._tf_model import Tower
 from recsys_tasks.retrieval.tower_examples import (
@@ -41,11 +41,15 @@ def value_settings(config: Config) -> ValueSettings:
 def entity_values(snapshot: Snapshot, items: Vocabulary, users: Vocabulary) -> tuple[Table, Table]:
     """Value rows of every item key and of every user key."""
     config, settings = snapshot.config, value_settings(snapshot.config)
-    declared = config.users.attributes if config.two_tower.use_user_attributes else ()
     return (
         value_rows(items, snapshot.items, config.items.attributes, settings),
-        value_rows(users, snapshot.users, declared, settings),
+        value_rows(users, snapshot.users, user_attributes(config), settings),
     )
+
+
+def user_attributes(config: Config) -> Sequence[Attribute]:
+    """What the user tower reads of users."""
+    return config.users.attributes if config.two_tower.use_user_attributes else ()
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,10 @@ class Run:
         """A run over everything before a day; `items` and `users` are the vocabularies to extend."""
         learned, events = start_of(learned_before), snapshot.events(before=learned_before)
         config, settings = snapshot.config, value_settings(snapshot.config)
-        declared = config.users.attributes if config.two_tower.use_user_attributes else ()
         existing = snapshot.existing_items(learned)
-        items = extend_vocabulary(items, snapshot.items.iloc[existing], config.items.attributes, settings)
-        users = extend_vocabulary(users, snapshot.users, declared, settings)
-        item_values, user_values = entity_values(snapshot, items, users)
+        items, item_values = extend_vocabulary(items, snapshot.items, existing, config.items.attributes, settings)
+        everyone = np.arange(snapshot.n_users, dtype=np.int32)
+        users, user_values = extend_vocabulary(users, snapshot.users, everyone, user_attributes(config), settings)
         values, past = (item_values, user_values), events.before(learned)
         available = surely_absent_before(past, snapshot.items["available_from"].to_numpy(np.int64))
         return cls(config, learned, past, items, users, *values, existing, available)

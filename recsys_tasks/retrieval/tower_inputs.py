@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from recsys_tasks.config import Attribute
+from recsys_tasks.ids import Keys
 
 Table = npt.NDArray[np.int32]
 Vectors = npt.NDArray[np.float32]
@@ -57,16 +60,22 @@ class ValueSettings:
 
 
 def extend_vocabulary(
-    known: Vocabulary, frame: pd.DataFrame, attributes: Sequence[Attribute], settings: ValueSettings
-) -> Vocabulary:
-    """The vocabulary with the values of `frame` added at the end, sorted; known edges never move."""
+    known: Vocabulary, frame: pd.DataFrame, existing: Keys, attributes: Sequence[Attribute], settings: ValueSettings
+) -> tuple[Vocabulary, Table]:
+    """The vocabulary with the values of the rows `existing` added at the end, sorted; known edges never move.
+
+    Besides, what `value_rows` says of all rows of `frame` by the new vocabulary: texts are taken apart once.
+    """
     edges = dict(known.edges)
     for attribute in attributes:
         if attribute.kind == "numeric" and attribute.name not in edges:
-            edges[attribute.name] = _quantile_edges(frame[attribute.name].to_numpy(float), settings.numeric_buckets)
-    tokens = _tokens(frame, attributes, edges, settings)["token"]
-    fresh = sorted(set(tokens.unique()) - set(known.tokens))
-    return Vocabulary((*known.tokens, *fresh), edges)
+            values = frame[attribute.name].to_numpy(float)[existing]
+            edges[attribute.name] = _quantile_edges(values, settings.numeric_buckets)
+    tokens = _tokens(frame, attributes, edges, settings)
+    seen = tokens["token"][np.isin(tokens["entity"].to_numpy(np.int64), existing)]
+    fresh = sorted(set(seen.unique()) - set(known.tokens))
+    vocabulary = Vocabulary((*known.tokens, *fresh), edges)
+    return vocabulary, _rows(vocabulary, tokens, len(frame), settings)
 
 
 def value_rows(
@@ -76,13 +85,16 @@ def value_rows(
 
     v is the largest number of values of one entity, at most `settings.max_values` and at least 1.
     """
-    found = _tokens(frame, attributes, vocabulary.edges, settings)
+    return _rows(vocabulary, _tokens(frame, attributes, vocabulary.edges, settings), len(frame), settings)
+
+
+def _rows(vocabulary: Vocabulary, tokens: pd.DataFrame, entities: int, settings: ValueSettings) -> Table:
     index = pd.Index(list(vocabulary.tokens), dtype=object)
-    found["row"] = index.get_indexer(pd.Index(found["token"])) + 1
+    found = tokens.assign(row=index.get_indexer(pd.Index(tokens["token"])) + 1)
     found = found[found["row"] > 0].drop_duplicates(["entity", "row"])
     place = found.groupby("entity").cumcount().to_numpy()
     kept = place < settings.max_values
-    table: Table = np.zeros((len(frame), int(place[kept].max(initial=0)) + 1), np.int32)
+    table: Table = np.zeros((entities, int(place[kept].max(initial=0)) + 1), np.int32)
     table[found["entity"].to_numpy()[kept], place[kept]] = found["row"].to_numpy()[kept]
     return table
 
@@ -124,9 +136,14 @@ def _attribute_tokens(
         token = pd.Series([f"{attribute.name}[{b}]" for b in range(settings.numeric_buckets + 1)])[bucket]
         return pd.DataFrame({"entity": column.index.to_numpy(), "token": token.to_numpy(object)})
     text = column.astype(str)
-    return _named(
-        text.str.split(attribute.separator, regex=False) if attribute.kind == "multi" else text, attribute, settings
-    )
+    return _named(_parted(text, attribute.separator) if attribute.kind == "multi" else text, attribute, settings)
+
+
+def _parted(text: pd.Series[Any], separator: str) -> pd.Series[Any]:
+    """A row of each part of each text. Arrow's lists are two arrays: Python's are an object each, and slow to make."""
+    parts = pc.split_pattern(pa.array(text.to_numpy(object), pa.string()), separator)
+    index = text.index[pc.list_parent_indices(parts).to_numpy()]
+    return pd.Series(pc.list_flatten(parts).to_numpy(zero_copy_only=False), index, dtype=object)
 
 
 def _words(frame: pd.DataFrame, attribute: Attribute) -> pd.Series[Any]:

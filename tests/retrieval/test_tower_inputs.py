@@ -27,24 +27,23 @@ FRAME = pd.DataFrame(
         "title_words": ["Red Nail", "red!", ""],
     }
 )
+ALL = np.arange(3, dtype=np.int32)
 
 
 def test_tokens_are_sorted_and_rows_start_at_one() -> None:
-    vocabulary = extend_vocabulary(EMPTY, FRAME, [BRAND, TAGS], SETTINGS)
+    vocabulary, rows = extend_vocabulary(EMPTY, FRAME, ALL, [BRAND, TAGS], SETTINGS)
     assert vocabulary.tokens == ("brand=Essie", "brand=OPI", "tags=a", "tags=b")
-    rows = value_rows(vocabulary, FRAME, [BRAND, TAGS], SETTINGS)
     assert rows.tolist() == [[2, 3, 4], [4, 0, 0], [1, 0, 0]]
 
 
 def test_numeric_values_fall_into_quantile_buckets() -> None:
-    vocabulary = extend_vocabulary(EMPTY, FRAME, [PRICE], SETTINGS)
+    vocabulary, rows = extend_vocabulary(EMPTY, FRAME, ALL, [PRICE], SETTINGS)
     assert vocabulary.edges == {"price": (2.0,)}  # the median of 1 and 3; missing values have no token
-    assert value_rows(vocabulary, FRAME, [PRICE], SETTINGS).tolist() == [[1], [2], [0]]
+    assert rows.tolist() == [[1], [2], [0]]
 
 
 def test_words_are_lower_case_without_signs_and_followed_by_pairs_of_neighbours() -> None:
-    vocabulary = extend_vocabulary(EMPTY, FRAME, [TITLE], SETTINGS)
-    rows = value_rows(vocabulary, FRAME, [TITLE], SETTINGS)
+    vocabulary, rows = extend_vocabulary(EMPTY, FRAME, ALL, [TITLE], SETTINGS)
     assert len(vocabulary.tokens) == 3  # red, nail, "red nail"
     assert (rows[0] > 0).all()
     assert rows[1].tolist() == [rows[0, 0], 0, 0]
@@ -53,30 +52,39 @@ def test_words_are_lower_case_without_signs_and_followed_by_pairs_of_neighbours(
 
 def test_pairs_of_words_give_way_to_words() -> None:
     frame = pd.DataFrame({"title_words": ["red nail polish set", "set nail"]})
-    vocabulary = extend_vocabulary(EMPTY, frame, [TITLE], SETTINGS)
-    rows = value_rows(vocabulary, frame, [TITLE], SETTINGS)  # four values at most
+    _, rows = extend_vocabulary(EMPTY, frame, ALL[:2], [TITLE], SETTINGS)  # four values at most
     assert set(rows[1, :2]) < set(rows[0])  # its words are among the first title's four values; "set nail" is not
     assert rows[1, 2] not in rows[0]
 
 
 def test_pairs_of_words_give_way_to_every_other_attribute() -> None:
     frame = pd.DataFrame({"title_words": ["red nail polish"], "brand": ["OPI"]})
-    vocabulary = extend_vocabulary(EMPTY, frame, [TITLE, BRAND], SETTINGS)
+    vocabulary, rows = extend_vocabulary(EMPTY, frame, ALL[:1], [TITLE, BRAND], SETTINGS)
     assert len(vocabulary.tokens) == 6
     brand = vocabulary.tokens.index("brand=OPI") + 1
-    assert value_rows(vocabulary, frame, [TITLE, BRAND], SETTINGS)[0, 3] == brand  # the fourth and last
+    assert rows[0, 3] == brand  # the fourth and last
 
 
 def test_extending_keeps_rows_and_edges() -> None:
-    old = extend_vocabulary(EMPTY, FRAME, [BRAND, PRICE], SETTINGS)
+    old, _ = extend_vocabulary(EMPTY, FRAME, ALL, [BRAND, PRICE], SETTINGS)
     later = pd.DataFrame({"brand": ["Aaa"], "price": [100.0]})
-    new = extend_vocabulary(old, later, [BRAND, PRICE], SETTINGS)
+    new, rows = extend_vocabulary(old, later, ALL[:1], [BRAND, PRICE], SETTINGS)
     assert new.tokens == (*old.tokens, "brand=Aaa")
     assert new.edges == old.edges
+    assert rows.tolist() == value_rows(new, later, [BRAND, PRICE], SETTINGS).tolist() == [[5, 4]]
+    # brand=Essie 1, brand=OPI 2, price[0] 3, price[1] 4 were there; brand=Aaa is 5
+
+
+def test_what_does_not_exist_yet_adds_nothing_to_the_vocabulary() -> None:
+    vocabulary, rows = extend_vocabulary(EMPTY, FRAME, ALL[1:], [BRAND, PRICE], SETTINGS)
+    # Without the first item there is no brand=OPI, and 3.0 is the only price: an edge, which 1.0 lies below.
+    assert vocabulary.tokens == ("brand=Essie", "price[1]")
+    assert vocabulary.edges == {"price": (3.0,)}
+    assert rows.tolist() == [[0], [2], [1]]
 
 
 def test_unknown_values_are_left_out_and_values_are_capped() -> None:
-    vocabulary = extend_vocabulary(EMPTY, FRAME, [TAGS], SETTINGS)
+    vocabulary, _ = extend_vocabulary(EMPTY, FRAME, ALL, [TAGS], SETTINGS)
     later = pd.DataFrame({"tags": ["zzz|b|a|b", "zzz"]})
     assert value_rows(vocabulary, later, [TAGS], SETTINGS).tolist() == [[2, 1], [0, 0]]
     one = ValueSettings(2, 1000, max_values=1)
@@ -84,7 +92,7 @@ def test_unknown_values_are_left_out_and_values_are_capped() -> None:
 
 
 def test_vocabulary_survives_json() -> None:
-    vocabulary = extend_vocabulary(EMPTY, FRAME, [BRAND, PRICE], SETTINGS)
+    vocabulary, _ = extend_vocabulary(EMPTY, FRAME, ALL, [BRAND, PRICE], SETTINGS)
     assert Vocabulary.from_json(json.loads(json.dumps(vocabulary.to_json()))) == vocabulary
 
 
