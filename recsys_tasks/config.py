@@ -24,6 +24,7 @@ DEFAULT_CONFIG = PROJECT_ROOT / "include" / "recsys.yaml"
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
+NonNegativeFloat = Annotated[float, Field(ge=0.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
@@ -247,11 +248,11 @@ class FeaturesConfig(Section):
 class WarmStartConfig(Section):
     """How tonight's tower starts from yesterday's."""
 
-    epochs: PositiveInt = 2
+    epochs: PositiveInt = 1
     """Passes over the new days plus the replay sample."""
     learning_rate: PositiveFloat = 0.001
     """Adam step size at their start; it falls to `two_tower.final_rate`."""
-    replay_ratio: Annotated[float, Field(ge=0.0)] = 10.0
+    replay_ratio: NonNegativeFloat = 20.0
     """Replayed old examples for each new one, drawn with recency weights."""
     replay_half_life_days: PositiveFloat = 30.0
     """Age at which an old example is half as likely to be replayed."""
@@ -259,8 +260,9 @@ class WarmStartConfig(Section):
     """An old example gives way to a newer one of its item, where the item has this many events since."""
     young_item_days: NonNegativeInt = 28
     """An item is young for this long; 0: no item is."""
-    young_replay_share: Share = 0.7
-    """Share of young items' examples that every night replays besides, up to as many as the other replay."""
+    young_replays: NonNegativeFloat = 1.5
+    """Times that every night replays each example of a young item, up to as many as the other replay; 1.5: half of
+    them once, half of them twice."""
     min_examples: PositiveInt = 2048
     """Replay fills up to at least this many examples."""
     accumulator_half_life_days: PositiveFloat = 30.0
@@ -457,7 +459,7 @@ class GateConfig(Section):
 
     metric: Literal["ndcg@10"] = "ndcg@10"
     """What is compared, on the gate window."""
-    margin: Annotated[float, Field(ge=0.0)] = 0.0
+    margin: NonNegativeFloat = 0.0
     """Smallest relative gain that counts as better."""
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.975
     """One-sided confidence of the paired bootstrap; 1 - confidence of equally good challengers are taken for better."""

@@ -99,16 +99,17 @@ def split_examples(run: Run, since: date) -> tuple[Examples, Examples, Examples]
 
 
 def _of_young_items(run: Run, old: Examples, replayed: Examples, most: int, rng: np.random.Generator) -> Examples:
-    """A share of what is known of young items, again every night, without what is `replayed` already.
+    """Examples of young items, each as often as a night shall see it, less where it is among the `replayed`.
 
     A cold training passes over an example a dozen times. Of an item that came since, a night would see the few that
-    are new, twice, and hardly ever again: it would stay where its content put it.
+    are new, once, and hardly ever again: it would stay where its content put it.
     """
     warm = run.config.two_tower.warm_start
     since = run.learned - warm.young_item_days * DAY_SECONDS
-    young = run.available[run.events.item[old.target]] >= since
-    young &= (rng.random(len(young)) < warm.young_replay_share) & ~np.isin(old.target, replayed.target)
-    chosen = np.flatnonzero(young)
+    young = np.flatnonzero(run.available[run.events.item[old.target]] >= since)
+    times = np.floor(warm.young_replays + rng.random(len(young))).astype(np.int64)
+    times -= np.isin(old.target[young], replayed.target)
+    chosen = np.repeat(young, np.maximum(times, 0))
     return old.take(np.sort(rng.choice(chosen, most, replace=False)) if len(chosen) > most else chosen)
 
 

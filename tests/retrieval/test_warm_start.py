@@ -133,12 +133,18 @@ def test_young_items_are_replayed_every_night(run: Run) -> None:
         _, _, found = split_examples(replace(run, config=config), NEW)
         return run.events.item[found.target].tolist(), found.target.tolist()
 
-    items, rows = replayed(min_examples=60, young_item_days=5, young_replay_share=1.0)
+    items, rows = replayed(min_examples=60, young_item_days=5, young_replays=1.0)
     assert [items.count(key) for key in (40, 41)] == [3, 1]
     assert len(set(rows)) == len(rows)  # none twice, whichever of them the other replay drew
     assert 60 <= len(rows) <= 64
+    items, _ = replayed(min_examples=60, young_item_days=5, young_replays=2.0)
+    assert [items.count(key) for key in (40, 41)] == [6, 2]  # what the other replay drew counts as one of two
+    assert max(items.count(key) for key in range(40)) < 6
+    # Each of the four once, and about half of them once more.
+    items, _ = replayed(min_examples=60, young_item_days=5, young_replays=1.5)
+    assert 4 <= items.count(40) + items.count(41) <= 8
     # Never more than the other replay, and none where no item is young.
-    assert len(replayed(min_examples=2, young_item_days=5, young_replay_share=1.0)[0]) <= 4
+    assert len(replayed(min_examples=2, young_item_days=5, young_replays=2.0)[0]) <= 4
     assert len(replayed(min_examples=60, young_item_days=0)[0]) == 60
 
 
