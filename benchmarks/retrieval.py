@@ -31,7 +31,7 @@ PARTS = {
 """Module of each part, by the name it has on the command line."""
 
 LONG = ("index", "warm", "cold-items")
-"""Parts of an hour, that run only when they are asked for."""
+"""Parts of an hour or of some, that run only when they are asked for."""
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 `python -m benchmarks.warm_nights`. Every version is judged on the window that follows its night, with
 tonight's histories, by exact search: on all users, on those who were there that day, and on items first seen in
 the last 28 days. Seconds are of this process's CPU on one thread, of training and embedding, loading and export
-included: a shared machine stretches the clock's. Cold towers are trained every COLD_EVERY nights, to save an hour.
+included: a shared machine stretches the clock's. Cold towers are trained every COLD_EVERY nights, to save hours.
 """
 
 from __future__ import annotations
