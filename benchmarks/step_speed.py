@@ -109,8 +109,7 @@ def ours(items: int) -> Rates:
 
     def train(steps: int = STEPS) -> None:
         for _ in range(steps):
-            loss = tower.train(next(batches))
-        loss.numpy()
+            tower.train(next(batches))
 
     train(WARM_STEPS)
     return {OURS: _timed(train, STEPS), **_products(config.two_tower)}

@@ -110,7 +110,7 @@ class Run:
         """Train on the examples, with steps that fall from `rate` (a cold training's); each epoch's mean loss."""
         losses = []
         for steps in self._epochs(examples, epochs, rate):
-            losses.append(float(np.mean([tower.train(batch).numpy() for batch in steps])))
+            losses.append(float(np.mean([tower.train(batch) for batch in steps])))
         return losses
 
     def recall(self, tower: Tower, examples: Examples) -> float:

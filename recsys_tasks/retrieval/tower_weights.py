@@ -17,8 +17,13 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 TABLES = ("item", "value", "user_value")
 """Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors, the members' end to end."""
-DENSE = ("decay", "w1", "b1", "w2", "b2")
+LAYERS = ("w1", "b1", "w2", "b2")
+DENSE = ("decay", *LAYERS)
 """Decay `[l, members]` (log weight by how many later moments, newest first) and each member's user MLP."""
+ROWS = (*TABLES, "decay")
+"""Parameters that kernels read and move; TensorFlow has the others, `LAYERS`."""
+MOMENTS = ("", "/m", "/v")
+"""A parameter's own name, and its moments'."""
 START_SCALE = 0.05
 
 
