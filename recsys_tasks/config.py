@@ -275,6 +275,10 @@ class WarmStartConfig(Section):
     """Where more than this share of all events is newer than the version before, a version is trained cold."""
     cold_every_nights: PositiveInt = 90
     """A lineage older than this many nights is replaced by a cold one."""
+    control_every_nights: NonNegativeInt = 30
+    """So often a cold tower is trained beside the warm one, to find out what the chain has lost; 0: never."""
+    control_floor: Share = 0.9
+    """A chain that surely finds less than this share of what its cold control does is replaced by a cold one."""
 
 
 class TwoTowerConfig(Section):

@@ -129,6 +129,7 @@ _RUNBOOKS = {
     "TransientError": "outside-world-failed.md",
     "Killed": "task-killed.md",
     "refresh": "tower-refresh.md",
+    "control": "tower-control.md",
     "stale": "lists-stale.md",
     "drift": "drift.md",
     "index_recall": "index-recall.md",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.errors import ArtifactError
@@ -13,7 +12,7 @@ from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.ranker import Ranker
 from recsys_tasks.ranking.recommender import Recommender
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
-from recsys_tasks.retrieval.tower_versions import TowerVersion, current_lineage, tower_at
+from recsys_tasks.retrieval.tower_versions import TowerVersion, current_lineage, serving_at
 
 
 def serving_tower(night: Night, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
@@ -21,9 +20,7 @@ def serving_tower(night: Night, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
 
     Raises ArtifactError when the lineage has none that old.
     """
-    version = tower_at(night.lake, lineage, cutoffs.learned_before)
-    while version is not None and not version.ledger.get("refresh_ok", True):
-        version = tower_at(night.lake, lineage, version.learned_before - timedelta(days=1))
+    version = serving_at(night.lake, lineage, cutoffs.learned_before)
     if version is None:
         raise ArtifactError(
             expected=f"a version of tower lineage {lineage} that learned before {cutoffs.learned_before}",

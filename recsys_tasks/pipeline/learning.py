@@ -49,20 +49,27 @@ def freeze(night: Night) -> Outcome:
 
 
 def train_two_tower(night: Night) -> Outcome:
-    """Advance the warm chain to every cutoff that tonight needs; record each version's ledger."""
-    from recsys_tasks.retrieval.two_tower import advance_chain, tower_at
+    """Advance the warm chain to every cutoff that tonight needs, and the champion's, where that is another one."""
+    from recsys_tasks.retrieval.two_tower import advance_chain, keep_up, tower_at
 
-    wanted = sorted({c.learned_before for c in needed_cutoffs(night)})
-    if not _tower_due(night):
-        wanted.remove(night.tonight.learned_before)
+    wanted, tonight = sorted({c.learned_before for c in needed_cutoffs(night)}), night.tonight.learned_before
+    due = _tower_due(night)
+    if not due:
+        wanted.remove(tonight)
     versions = advance_chain(night.snapshot, wanted, night.as_of)
-    _write_ledger(night, versions)
-    newest = tower_at(night.lake, versions[-1].lineage, night.tonight.learned_before) or versions[-1]
-    _tell_of_refresh(night, newest)
+    newest = tower_at(night.lake, versions[-1].lineage, tonight) or versions[-1]
+    # After a change of settings the champion serves until a challenger of the new ones beats it: on fresh vectors.
+    champions = [name for name in champion_lineage(night) if due and name != newest.lineage]
+    served = [version for name in champions if (version := keep_up(night.snapshot, name, tonight, control=False))]
+    _write_ledger(night, [*versions, *served])
+    for version in (newest, *served):
+        _tell_of_refresh(night, version)
+    _tell_of_control(night, newest)
     ledger = newest.ledger
-    names = ("start", "kept", "new", "archived", "examples", "drift", "recall_before", "recall_after", "refresh_ok")
-    figures = {"lineage": newest.lineage, **{name: ledger.get(name) for name in names}}
-    return Outcome(newest.artifact, newest.artifact.rows, figures)
+    names = ("start", "why", "kept", "new", "archived", "examples", "drift", "recall_before", "recall_after",
+             "recall_cold", "refresh_ok")  # fmt: skip
+    figures = {name: ledger[name] for name in names if ledger.get(name) is not None}
+    return Outcome(newest.artifact, newest.artifact.rows, {"lineage": newest.lineage, **figures})
 
 
 def _write_ledger(night: Night, versions: Sequence[TowerVersion]) -> None:
@@ -86,6 +93,19 @@ def _tell_of_refresh(night: Night, newest: TowerVersion) -> None:
     floor = night.config.two_tower.warm_start.refresh_floor * before
     words = f"tower {newest.artifact.key} finds less of the new day than the version before, which serves instead"
     raise_alarm(night, Alarm("refresh", "held-back recall@100", floor, after, words), "look at recsys.tower_versions")
+
+
+def _tell_of_control(night: Night, newest: TowerVersion) -> None:
+    """On-call hears when tonight's cold control found surely more than the warm chain: the next night starts anew."""
+    if newest.ledger.get("control_ok", True) or newest.ledger.get("recall_cold") is None:
+        return
+    from recsys_tasks.monitoring.alarm import Alarm
+    from recsys_tasks.pipeline.alarming import raise_alarm
+
+    floor = night.config.two_tower.warm_start.control_floor * float(newest.ledger["recall_cold"])
+    words = f"tower {newest.artifact.key} finds surely less than a cold one; the next night starts a new lineage"
+    alarm = Alarm("control", "held-back recall@100", floor, float(newest.ledger["recall_after"]), words)
+    raise_alarm(night, alarm, "look at recall_cold in recsys.tower_versions")
 
 
 def _tower_due(night: Night) -> bool:

@@ -73,6 +73,8 @@ def _json(values: Mapping[str, object]) -> str:
     def plain(value: object) -> object:
         if isinstance(value, float):
             return _finite(value)
+        if isinstance(value, list):
+            return [plain(part) for part in value]
         return value
 
     return json.dumps({name: plain(value) for name, value in values.items()}, default=str)

@@ -113,8 +113,11 @@ class Run:
             losses.append(float(np.mean([tower.train(batch) for batch in steps])))
         return losses
 
-    def recall(self, tower: Tower, examples: Examples) -> float:
-        """Share of the examples whose target is among the user's nearest 100 existing items."""
+    def hits(self, tower: Tower, examples: Examples) -> npt.NDArray[np.bool_]:
+        """Of the first 4,000 examples, those whose target is among the user's nearest 100 existing items.
+
+        Items as near as the target stand before it: a tower that tells nothing apart finds nothing.
+        """
         chosen = examples.take(np.arange(len(examples))[:RECALL_ROWS])
         items = tower.item_vectors()[self.existing]
         place = np.full(len(self.item_values), -1)
@@ -126,8 +129,9 @@ class Run:
             scores = tower.user_vectors(history, self.events.user[block.target]) @ items.T
             target = place[self.events.item[block.target]]
             own = scores[np.arange(len(target)), target]
-            hits.append(((scores > own[:, None]).sum(1) < RECALL_K) & (target >= 0))
-        return float(np.concatenate(hits).mean()) if hits else 0.0
+            others = (scores >= own[:, None]).sum(1) - 1
+            hits.append((others < RECALL_K) & (target >= 0) & np.isfinite(own))
+        return np.concatenate(hits) if hits else np.zeros(0, np.bool_)
 
     def _epochs(self, examples: Examples, epochs: int, rate: float | None = None) -> Iterator[Iterator[Batch]]:
         settings = self.config.two_tower

@@ -17,7 +17,7 @@ from recsys_tasks.retrieval.content_means import content_means
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.tower_examples import last_histories, moment_numbers
 from recsys_tasks.retrieval.tower_inputs import Vectors
-from recsys_tasks.retrieval.tower_versions import TowerState, TowerVersion
+from recsys_tasks.retrieval.tower_versions import TowerState, TowerVersion, snapshot_for
 from recsys_tasks.snapshot.dataset import Snapshot
 
 KIND = "embeddings"
@@ -27,6 +27,7 @@ USER_BLOCK = 4096
 def embed(snapshot: Snapshot, tower: TowerVersion, cutoffs: Cutoffs, users: Keys | None = None) -> Embeddings:
     """Vectors of the items that exist and of the users with an event before `cutoffs.history_before`.
 
+    They are made under the settings that the version was trained under, also after the settings file has changed.
     `users` limits the users. Items that the version never saw get theirs from their content.
     Raises LeakageError when the version learned from rows at or after `cutoffs.learned_before`.
     """
@@ -50,6 +51,7 @@ def _write(
     settings: str,
 ) -> Artifact:
     prepare(snapshot.config.resources)
+    snapshot = snapshot_for(snapshot, tower.artifact)
     model = model_of(snapshot, TowerState.load(tower.artifact))
     item_keys = snapshot.existing_items(cutoffs.history)
     user_keys, user_vectors = users_of(snapshot, model, cutoffs, users)

@@ -1,6 +1,6 @@
 """Versions and lineages of the two-tower, as they lie in the lake. Needs no TensorFlow.
 
-A lineage is one warm chain under one hash of what shapes the model; a version is named
+A lineage is one warm chain under one hash of its `TowerSettings`; a version is named
 `<lineage>.<learned_before>` and a lineage `<hash>-<yyyymmdd of its cold start>`.
 """
 
@@ -9,21 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.clock import parse_day
-from recsys_tasks.config import Config, config_hash
+from recsys_tasks.clock import Cutoffs, parse_day
+from recsys_tasks.config import Config
+from recsys_tasks.errors import DataError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.retrieval.tower_inputs import Vectors, Vocabulary
+from recsys_tasks.retrieval.tower_settings import TowerSettings
 from recsys_tasks.retrieval.tower_weights import Arrays, touched
+from recsys_tasks.snapshot.dataset import Snapshot
 
 KIND = "tower"
+SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,24 @@ class TowerState:
         return np.pad(known, (0, m - len(known)))
 
     def save(self, folder: Path) -> None:
-        """Write weights.npz, archive.npz and vocabulary.json."""
+        """Write weights.npz, archive.npz and vocabulary.json. Raises DataError when a number is not finite."""
+        self._check_finite()
         stored: dict[str, Any] = {**self.arrays, "last_seen": self.last_seen}
         np.savez(folder / "weights.npz", **stored)
         np.savez(folder / "archive.npz", **vars(self.archive))
         vocabulary = {"items": self.items.to_json(), "users": self.users.to_json()}
         (folder / "vocabulary.json").write_text(json.dumps(vocabulary, sort_keys=True))
+
+    def _check_finite(self) -> None:
+        broken = [name for name, array in self.arrays.items() if not np.isfinite(array).all()]
+        if broken:
+            raise DataError(
+                expected="finite parameters after training",
+                found=f"NaN or infinite numbers in {', '.join(broken)}: the training diverged",
+                where="two-tower",
+                remedy="lower two_tower.learning_rate or warm_start.learning_rate, and look for extreme weights of "
+                "event kinds",
+            )
 
     @classmethod
     def load(cls, artifact: Artifact) -> TowerState:
@@ -98,10 +114,23 @@ class TowerVersion:
 
 
 def lineage_hash(config: Config) -> str:
-    """What a version's arrays depend on: the model's settings, declared attributes, kinds of event."""
-    kinds = [kind.model_dump_json() for kind in config.events.kinds]
-    attributes = [a.model_dump_json() for a in (*config.items.attributes, *config.users.attributes)]
-    return config_hash(config.two_tower, *attributes, len(config.items.attributes), *kinds)[:8]
+    """Names the settings that a lineage has."""
+    return TowerSettings.of(config).hash
+
+
+def settings_of(artifact: Artifact) -> TowerSettings | None:
+    """What a version was made under; None of one from before versions kept it."""
+    if SETTINGS not in artifact.manifest["files"]:
+        return None
+    return TowerSettings.model_validate_json(artifact.file(SETTINGS).read_text())
+
+
+def snapshot_for(snapshot: Snapshot, artifact: Artifact) -> Snapshot:
+    """The snapshot as a version reads it: under the settings that it was made under, whatever tonight's are."""
+    settings = settings_of(artifact)
+    if settings is None or settings == TowerSettings.of(snapshot.config):
+        return snapshot
+    return snapshot.under(settings.put_into(snapshot.config))
 
 
 def version_key(lineage: str, learned_before: date) -> str:
@@ -132,6 +161,14 @@ def tower_at(lake: Lake, lineage: str, cutoff: date) -> TowerVersion | None:
     return open_tower(lake, lineage, days[-1]) if days else None
 
 
+def serving_at(lake: Lake, lineage: str, cutoff: date) -> TowerVersion | None:
+    """The newest version of a lineage that learned nothing from `cutoff` on and passed its refresh floor, or None."""
+    version = tower_at(lake, lineage, cutoff)
+    while version is not None and not version.ledger.get("refresh_ok", True):
+        version = tower_at(lake, lineage, version.learned_before - timedelta(days=1))
+    return version
+
+
 def lineage_start(lineage: str) -> date:
     """Day of a lineage's cold training."""
     return datetime.strptime(lineage.split("-")[1], "%Y%m%d").date()  # noqa: DTZ007 (a date has no zone)
@@ -141,17 +178,49 @@ def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
     """Lineages of this config that have served no longer than `cold_every_nights`, the most advanced first.
 
     A lineage is trained cold as far back as its first night's oldest label window, and serves from that night on.
-    Of equally advanced ones, the one that reaches further back comes first.
+    Of equally advanced ones, the one that reaches further back comes first. One that had lost to its cold control by
+    the night before is left out.
     """
-    prefix, back = f"{lineage_hash(config)}-", config.label_window_days * (config.ranker.windows + 1)
-    oldest = config.two_tower.warm_start.cold_every_nights + back + config.learning_lag_days
+    fresh = [name for name in _lineages(lake, f"{lineage_hash(config)}-", as_of) if not _too_old(name, config, as_of)]
+    return [name for name in fresh if not _lost(lake, name, config, as_of)]
+
+
+def why_cold(lake: Lake, config: Config, cutoff: date, as_of: date) -> str:
+    """Why a lineage starts cold at a cutoff, in words for the ledger: what keeps the newest one from going on."""
+    known = _lineages(lake, "", as_of)
+    if not known:
+        return "the first version"
+    ours = [name for name in known if name.startswith(f"{lineage_hash(config)}-")]
+    if not ours:
+        made = settings_of(open_tower(lake, known[0], versions_of(lake, known[0])[-1]).artifact)
+        changes = made.changes_to(TowerSettings.of(config)) if made else ""
+        return f"settings have changed: {changes or 'those of the lineage before are not kept'}"
+    if _lost(lake, ours[0], config, as_of):
+        return f"{ours[0]} finds surely less than its cold control"
+    if _too_old(ours[0], config, as_of):
+        return f"{ours[0]} has served {config.two_tower.warm_start.cold_every_nights} nights"
+    return f"{ours[0]} has no version as old as {cutoff}, up to which tonight learns too"
+
+
+def _too_old(lineage: str, config: Config, as_of: date) -> bool:
+    back = config.label_window_days * (config.ranker.windows + 1) + config.learning_lag_days
+    return (as_of - lineage_start(lineage)).days > config.two_tower.warm_start.cold_every_nights + back
+
+
+def _lost(lake: Lake, lineage: str, config: Config, as_of: date) -> bool:
+    """From the night after a lost control on: the night of the control itself goes on with what it has."""
+    before = tower_at(lake, lineage, Cutoffs.at(as_of, config.learning_lag_days).learned_before - timedelta(days=1))
+    return before is not None and not before.ledger.get("control_ok", True)
+
+
+def _lineages(lake: Lake, prefix: str, as_of: date) -> list[str]:
+    """Names that begin so, the most advanced first; of equally advanced ones, the one that reaches further back."""
     newest: dict[str, date] = {}
     for key in lake.keys(KIND):
         lineage, day = key.split(".")
         if key.startswith(prefix) and parse_day(day) <= as_of:
             newest[lineage] = max(newest.get(lineage, date.min), parse_day(day))
-    fresh = [name for name in newest if (as_of - lineage_start(name)).days <= oldest]
-    return sorted(fresh, key=lambda name: (-newest[name].toordinal(), lineage_start(name)))
+    return sorted(newest, key=lambda name: (-newest[name].toordinal(), lineage_start(name)))
 
 
 def current_lineage(lake: Lake, config: Config, as_of: date) -> str | None:

@@ -3,7 +3,8 @@
 The ledger of a warm version: counts of kept, new, archived and returned ids; `drift`, the mean
 cosine distance that kept id vectors moved; `recall_before` and `recall_after`, recall@100 on rows
 held back from the new days, of the previous version and of this one; `refresh_ok`, whether the
-latter is at least `refresh_floor` of the former.
+latter is at least `refresh_floor` of the former; `recall_cold`, every `control_every_nights`, that of
+a cold tower; `control_ok`, whether no such control so far has found surely more than the chain did.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.retrieval._tf_training import Run
+from recsys_tasks.retrieval.cold_start import control_hits
 from recsys_tasks.retrieval.content_means import content_means
 from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, renewed, sample_recent
 from recsys_tasks.retrieval.tower_inputs import Vectors
@@ -30,18 +32,21 @@ MIN_HELD_BACK_ROWS = 50
 """Fewer held-back rows than this judge nothing."""
 
 
-def warm_train(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -> tuple[TowerState, dict[str, Any]]:
-    """Train on the days since the parent plus a replay sample."""
+def warm_train(
+    snapshot: Snapshot, learned_before: date, parent: TowerVersion, control: bool
+) -> tuple[TowerState, dict[str, Any]]:
+    """Train on the days since the parent plus a replay sample; `control` trains a cold tower to compare with."""
     settings = snapshot.config.two_tower
     old = TowerState.load(parent.artifact)
     run = Run.open(snapshot, learned_before, old.items, old.users)
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
     fresh, held, replayed = split_examples(run, parent.learned_before)
     tower = run.tower(with_usual_moments(carried.arrays))
-    before = run.recall(tower, held)
+    before = run.hits(tower, held)
     warm = settings.warm_start
     losses = run.fit(tower, fresh.append(replayed), warm.epochs, warm.learning_rate) if len(fresh) else []
-    after = run.recall(tower, held)
+    after = run.hits(tower, held)
+    cold = control_hits(snapshot, learned_before, held) if control and len(held) >= MIN_HELD_BACK_ROWS else None
     state = finished(carried, tower.arrays())
     kept = old.known_of(len(state.last_seen)) & state.known
     ledger = {
@@ -54,11 +59,28 @@ def warm_train(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -
         **moved,
         "drift": _drift(carried.arrays["item"][kept], state.arrays["item"][kept]),
         "held_back_rows": len(held),
-        "recall_before": before,
-        "recall_after": after,
-        "refresh_ok": len(held) < MIN_HELD_BACK_ROWS or after >= settings.warm_start.refresh_floor * before,
+        "recall_before": _share(before),
+        "recall_after": _share(after),
+        "recall_cold": None if cold is None else _share(cold),
+        "refresh_ok": len(held) < MIN_HELD_BACK_ROWS or bool(after.sum() >= warm.refresh_floor * before.sum()),
+        "control_ok": parent.ledger.get("control_ok", True)
+        and (cold is None or not surely_less(after, cold, warm.control_floor)),
     }
     return state, ledger
+
+
+def surely_less(warm: npt.NDArray[np.bool_], cold: npt.NDArray[np.bool_], floor: float) -> bool:
+    """Whether `warm` hits less than `floor` of what `cold` does, and chance does not explain it.
+
+    The examples that only one of them finds would be as many of either, give or take their root: McNemar 1947, "Note
+    on the sampling error of the difference between correlated proportions or percentages".
+    """
+    lost, gained = int((cold & ~warm).sum()), int((warm & ~cold).sum())
+    return bool(warm.sum() < floor * cold.sum() and lost - gained > 2 * np.sqrt(lost + gained))
+
+
+def _share(hits: npt.NDArray[np.bool_]) -> float:
+    return float(hits.mean()) if len(hits) else 0.0
 
 
 def carry_over(old: TowerState, run: Run, snapshot: Snapshot, days: int) -> tuple[TowerState, dict[str, int]]:

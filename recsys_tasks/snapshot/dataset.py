@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -104,6 +104,15 @@ class Snapshot:
         """Items by key (row number = item_key): id, title, available_from, available, attributes."""
         table = pq.read_table(self.artifact.file("items.parquet"))
         return schema.items(self.config).check(table, str(self.artifact.path)).to_pandas()
+
+    def under(self, config: Config) -> Snapshot:
+        """The same rows for other declared attributes: one that the rows lack is missing everywhere."""
+        other = replace(self, config=config)
+        for name, attributes in (("users", config.users.attributes), ("items", config.items.attributes)):
+            frame = getattr(self, name)
+            lacking = {a.name: np.nan if a.kind == "numeric" else None for a in attributes if a.name not in frame}
+            vars(other)[name] = frame.assign(**lacking)
+        return other
 
     @cached_property
     def parts(self) -> Mapping[date, str]:

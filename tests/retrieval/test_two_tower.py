@@ -2,24 +2,33 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_tasks.errors import LeakageError, NotEnoughData
+from recsys_tasks.clock import Cutoffs
+from recsys_tasks.config import UsersTable
+from recsys_tasks.errors import DataError, LeakageError, NotEnoughData
+from recsys_tasks.retrieval import _tf_training, warm_start
 from recsys_tasks.retrieval._tf_model import Tower
+from recsys_tasks.retrieval._tf_training import Run
+from recsys_tasks.retrieval.embed import embed
 from recsys_tasks.retrieval.tower_examples import FlatHistories
-from recsys_tasks.retrieval.tower_versions import TowerState, lineages_of, versions_of
+from recsys_tasks.retrieval.tower_inputs import EMPTY
+from recsys_tasks.retrieval.tower_versions import TowerState, lineages_of, serving_at, versions_of, why_cold
 from recsys_tasks.retrieval.tower_weights import Arrays, Batch, forget_untouched, start_arrays
 from recsys_tasks.retrieval.two_tower import (
     advance_chain,
     current_lineage,
+    keep_up,
     lineage_hash,
     open_tower,
     tower_at,
     train_two_tower,
 )
+from recsys_tasks.retrieval.warm_start import surely_less
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import group_config, group_snapshot
 from tests.worlds import make_config, make_snapshot
@@ -183,6 +192,21 @@ class TestTraining:
             contents.append(state.arrays)
         assert all(np.array_equal(contents[0][name], contents[1][name]) for name in contents[0])
 
+    def test_a_tower_that_tells_nothing_apart_finds_nothing(self, snapshot: Snapshot) -> None:
+        run = Run.open(snapshot, DAY_10, EMPTY, EMPTY)
+        arrays = start_arrays(snapshot.config.two_tower, run.rows, 1)
+        assert run.hits(run.tower(arrays), run.examples).all()  # 40 items: the nearest hundred are all of them
+        for broken in (0.0, np.nan):
+            flat = {name: np.full_like(array, broken) for name, array in arrays.items() if name != "step"}
+            with patch.object(_tf_training, "RECALL_K", 39):
+                assert not run.hits(run.tower({**flat, "step": arrays["step"]}), run.examples).any()
+
+    def test_a_diverged_training_leaves_no_version(self, tmp_path: Path) -> None:
+        snapshot = group_snapshot(tmp_path, group_config(metric="dot", learning_rate=1e30), "2024-10-18", 14)
+        with pytest.raises(DataError, match="the training diverged"), np.errstate(all="ignore"):
+            train_two_tower(snapshot, DAY_10)
+        assert snapshot.lake.keys("tower") == []
+
     def test_too_little_history(self, tmp_path: Path) -> None:
         events = pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"], "ts": [5, 9]})
         with pytest.raises(NotEnoughData, match="none with an earlier one"):
@@ -192,6 +216,16 @@ class TestTraining:
         parent = train_two_tower(snapshot, DAY_10)
         with pytest.raises(LeakageError, match="learned before 2024-10-14"):
             train_two_tower(snapshot, DAY_10, parent)
+
+
+def test_less_than_the_control_is_sure_only_beyond_chance() -> None:
+    warm, cold = np.zeros(100, bool), np.zeros(100, bool)
+    warm[:20], cold[:20] = True, True
+    cold[20:24] = True  # 20 against 24 is less than nine tenths, but 4 to 0 are within 2 · √4
+    assert not surely_less(warm, cold, 0.9)
+    cold[24:26] = True  # 6 to 0 are more than 2 · √6 = 4.9
+    assert surely_less(warm, cold, 0.9)
+    assert not surely_less(warm, cold, 0.75)  # 20 of 26 is .77
 
 
 class TestChain:
@@ -239,6 +273,59 @@ class TestChain:
             first, second = advance_chain(snapshot, [DAY_12, DAY_14], DAY_14)
             assert (second.lineage, second.ledger["start"]) == (first.lineage, start)
             assert second.ledger["parent"] == first.artifact.key
+
+    def test_a_version_below_its_floor_is_no_start_for_the_next(self, tmp_path: Path) -> None:
+        snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
+        first, failed = advance_chain(snapshot, [DAY_10, DAY_12], DAY_14)
+        ledger = failed.artifact.file("ledger.json")
+        ledger.write_text(ledger.read_text().replace('"refresh_ok": true', '"refresh_ok": false'))
+        assert serving_at(snapshot.lake, first.lineage, DAY_14) == first
+        last = advance_chain(snapshot, [DAY_10, DAY_14], DAY_14)[-1]
+        assert last.ledger["parent"] == first.artifact.key
+        # Of 76 users that are not held back, four days' events, not the two since the version that failed.
+        assert last.ledger["examples"] > 1.5 * failed.ledger["examples"]
+
+    def test_warm_nights_and_validation_may_be_set_anew_within_a_lineage(self) -> None:
+        config = group_config()
+        assert lineage_hash(config) == lineage_hash(group_config(warm_start={"refresh_floor": 0.5}))
+        (kind,) = config.items.attributes
+        stricter = config.items.model_copy(update={"attributes": (kind.model_copy(update={"required": True}),)})
+        assert lineage_hash(config) == lineage_hash(config.model_copy(update={"items": stricter}))
+
+    def test_a_changed_model_starts_a_lineage_that_says_why_and_the_old_one_goes_on(self, tmp_path: Path) -> None:
+        before = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-16", 12)
+        old = advance_chain(before, [DAY_10], DAY_12)[0]
+        assert old.ledger["why"] == "the first version"
+        changed = group_config(epochs=1, dimensions=8).model_copy(update={"users": UsersTable()})
+        snapshot = group_snapshot(tmp_path, changed, "2024-10-18", 14)
+        new = advance_chain(snapshot, [DAY_10], DAY_14)[0]
+        assert new.ledger["why"] == "settings have changed: dimensions 16 → 8; user attributes - town"
+        kept_up = keep_up(snapshot, old.lineage, DAY_14)
+        assert (
+            kept_up is not None and kept_up.ledger["start"] == "warm" and kept_up.ledger["parent"] == old.artifact.key
+        )
+        for version, dimensions in ((new, 8), (old, 16), (kept_up, 16)):
+            made = embed(snapshot, version, Cutoffs.at(DAY_14))
+            assert made.item_vectors.shape == (40, dimensions) and made.user_vectors.shape == (80, dimensions)
+
+    def test_a_cold_control_is_kept_and_ends_a_lineage_that_lost(self, tmp_path: Path) -> None:
+        config = group_config(epochs=2, warm_start={"control_every_nights": 3, "control_floor": 1.0})
+        with patch.object(warm_start, "MIN_HELD_BACK_ROWS", 1):
+            chain = [advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_10], DAY_10)[0]]
+            for day in (DAY_12, DAY_14):
+                snapshot = group_snapshot(tmp_path, config, day.isoformat(), (day - date(2024, 10, 4)).days)
+                chain += advance_chain(snapshot, [day], day)
+        # Ages 0, 2 and 4 nights: the first multiple of three lies before the last.
+        assert [v.ledger["recall_cold"] is not None for v in chain] == [False, False, True]
+        assert all(v.ledger["control_ok"] for v in chain)
+        ledger = chain[-1].artifact.file("ledger.json")
+        ledger.write_text(ledger.read_text().replace('"control_ok": true', '"control_ok": false'))
+        lineage = chain[0].lineage
+        # The night of the control goes on with what it has; the next one starts anew.
+        assert lineages_of(snapshot.lake, config, DAY_14) == [lineage]
+        assert lineages_of(snapshot.lake, config, date(2024, 10, 19)) == []
+        why = why_cold(snapshot.lake, config, DAY_10, date(2024, 10, 19))
+        assert why == f"{lineage} finds surely less than its cold control"
 
     def test_another_shape_is_another_lineage(self) -> None:
         assert lineage_hash(group_config()) != lineage_hash(group_config(dimensions=8))

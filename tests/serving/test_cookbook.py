@@ -88,10 +88,11 @@ def _fill_retrieval(writer: Engine) -> None:
     """Two versions of a tower, what two generators found, and vectors of four directions."""
     ledger = {"start": "cold", "parent": None, "kept": 0, "new": 8, "archived": 0, "returned": 0, "drift": 0.0}
     ledger |= {"examples": 90, "replayed": 0, "seconds": 9.5, "recall_before": None, "recall_after": None}
-    ledger |= {"held_back_rows": 0, "refresh_ok": True, "loss": [3.0, 2.0]}
+    ledger |= {"held_back_rows": 0, "refresh_ok": True, "loss": [3.0, 2.0], "why": "the first version"}
     record_tower(writer, "h-20260301", date(2026, 3, 1), "tower/h-20260301.2026-03-01/1", ledger)
     warm = {"start": "warm", "parent": "h-20260301.2026-03-01", "kept": 8, "new": 1, "drift": 0.01234, "loss": [1.5]}
     warm |= {"examples": 10, "replayed": 30, "seconds": 1.0, "recall_before": 0.5, "recall_after": 0.75}
+    warm |= {"why": None, "recall_cold": 0.625}
     for _ in range(2):  # written down again by a rerun, once
         record_tower(writer, "h-20260301", date(2026, 3, 2), "tower/h-20260301.2026-03-02/1", {**ledger, **warm})
     for generator, found in (("union", (0.5, 0.5)), ("two_tower", (0.25, 0.125)), ("fresh", (0.5, 0.25))):
@@ -133,8 +134,8 @@ COLUMNS = {
     "Which release was live": "release live_from live_until event who why",
     "What happened to releases": "at event release who why",
     "What does each generator": "as_of generator recall found_by_it_alone",
-    "Did the tower get": "learned_before lineage start kept new archived returned drift examples replayed seconds "
-    "recall_before recall_after gain refresh_ok",
+    "Did the tower get": "learned_before lineage start why kept new archived returned drift examples replayed seconds "
+    "recall_before recall_after gain recall_cold refresh_ok",
     "Which users are like": "rank similar_user_id similarity",
     "Which items are nearest": "item_id title similarity",
     "Who rolled back": "moved_at moved_by why from_as_of to_as_of",
@@ -236,6 +237,8 @@ def test_the_retrieval_queries_give_what_was_learned(two_nights: Engine) -> None
     towers = ask(two_nights, "Did the tower get")
     columns = (
         "start",
+        "why",
+        "recall_cold",
         "kept",
         "new",
         "drift",
@@ -247,8 +250,8 @@ def test_the_retrieval_queries_give_what_was_learned(two_nights: Engine) -> None
         "refresh_ok",
     )
     assert plain(towers, *columns) == [
-        ("warm", 8, 1, Decimal("0.0123"), 10, 30, 1.0, 0.5, 0.25, True),
-        ("cold", 0, 8, 0, 90, 0, 9.5, None, None, True),
+        ("warm", None, 0.625, 8, 1, Decimal("0.0123"), 10, 30, 1.0, 0.5, 0.25, True),
+        ("cold", "the first version", None, 0, 8, 0, 90, 0, 9.5, None, None, True),
     ]
     with two_nights.connect() as connection:
         losses = connection.scalars(sa.text("SELECT loss FROM recsys.tower_versions ORDER BY learned_before"))
