@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection, text
 
-from recsys_tasks.clock import parse_day
+from recsys_tasks.clock import typed_day
 from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.errors import RecsysError
+
+if TYPE_CHECKING:
+    from recsys_tasks.pipeline import Night
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Every user's ranked list, rebuilt every night.")
 config_app = typer.Typer(no_args_is_help=True, help="The settings file.")
@@ -47,6 +50,17 @@ def _database() -> Iterator[Connection]:
         with engine.begin() as connection:
             yield connection
         engine.dispose()
+
+
+@contextmanager
+def _night(as_of: str) -> Iterator[Night]:
+    """The night that was typed, with its services; they are not started for a date that is none."""
+    from recsys_tasks.pipeline import Night, local_environment
+
+    with _shown_errors():
+        day = typed_day(as_of, "--as-of")
+        with local_environment() as environment:
+            yield Night.open(load_config(environment.config_path), environment, day, datetime.now(UTC))  # noqa: TID251
 
 
 def _print(title: str, rows: list[Any], *, empty: str) -> None:
@@ -115,10 +129,9 @@ def run(
     as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD: what is known before 00:00 UTC of it.")],
 ) -> None:
     """Run every stage of one night in this process, without Airflow."""
-    from recsys_tasks.pipeline import STAGES, Night, local_environment, run_all
+    from recsys_tasks.pipeline import STAGES, run_all
 
-    with _shown_errors(), local_environment() as environment:
-        night = Night.open(load_config(environment.config_path), environment, parse_day(as_of), datetime.now(UTC))  # noqa: TID251
+    with _night(as_of) as night:
         watched = sys.stderr.isatty()
         with console.status("starting") as status:
             for result in run_all(night, before=lambda name: status.update(f"{name} …") if watched else None):
@@ -185,11 +198,10 @@ def report(
     again: Annotated[bool, typer.Option("--again", help="Write it anew from what is known now.")] = False,
 ) -> None:
     """Print where a night's run report is; it is written when there is none yet."""
-    from recsys_tasks.pipeline import Night, local_environment, run_on
+    from recsys_tasks.pipeline import run_on
     from recsys_tasks.pipeline.reporting import report_path
 
-    with _shown_errors(), local_environment() as environment:
-        night = Night.open(load_config(environment.config_path), environment, parse_day(as_of), datetime.now(UTC))  # noqa: TID251
+    with _night(as_of) as night:
         if again:
             run_on(night, "report")
         typer.echo(report_path(night))
@@ -285,8 +297,9 @@ def export_embeddings(
 
     environment = read_environment()
     with _shown_errors(), console.status("reading") as status:
+        day = typed_day(as_of, "--as-of")
         config = load_config(environment.config_path)
-        done = export(config, environment, parse_day(as_of), to, before=lambda step: status.update(f"{step} …"))
+        done = export(config, environment, day, to, before=lambda step: status.update(f"{step} …"))
     console.print(
         f"{done.items:,} items and {done.users:,} users, {done.dimensions} dimensions each, of tower {done.tower}; "
         f"{done.mapped:,} items on the map: {done.folder}",
