@@ -145,7 +145,7 @@ def run(
 @app.command()
 def recommend(
     user: Annotated[str, typer.Argument(help="User id; an unknown one gets the fallback list.")],
-    k: Annotated[int | None, typer.Option(help="Items; default: the publication's k.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, max=1000, help="Items; default: the publication's k.")] = None,
 ) -> None:
     """What an application gets for a user now."""
     query = (
@@ -157,7 +157,7 @@ def recommend(
 
 
 @app.command()
-def publications(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20) -> None:
+def publications(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20) -> None:
     """Publications, newest first, and which one readers see."""
     query = (
         "SELECT publication_id, as_of, status, current, release, tower_version, rows, created_at, published_at, note "
@@ -174,7 +174,7 @@ def publications(limit: Annotated[int, typer.Option(help="Newest ones shown.")] 
 
 
 @app.command()
-def releases(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20) -> None:
+def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20) -> None:
     """Releases, newest first: aliases, and the last thing that happened to each, who did it and why."""
     from recsys_tasks.release.audit import ReleaseEvent, aliases
 
