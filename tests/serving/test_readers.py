@@ -209,7 +209,7 @@ def test_a_reader_sees_the_views_and_two_functions_and_nothing_else(
         assert [tuple(row) for row in connection.execute(sa.text(rights))] == [(view, "v") for view in VIEWS]
         functions = (
             "SELECT proname FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace "
-            "AND has_function_privilege(oid, 'EXECUTE')"
+            "AND has_function_privilege(oid, 'EXECUTE') ORDER BY proname"
         )
         assert list(connection.scalars(sa.text(functions))) == ["recommend", "similar_users"]
     for statement in (
