@@ -8,21 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Connection, text
 
-from recsys_tasks.clock import parse_day
+from recsys_tasks.clock import typed_day
 from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.errors import RecsysError
+
+if TYPE_CHECKING:
+    from recsys_tasks.pipeline import Night
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Every user's ranked list, rebuilt every night.")
 config_app = typer.Typer(no_args_is_help=True, help="The settings file.")
 app.add_typer(config_app, name="config")
-console = Console()
+WHOLE = 100_000
+"""Columns of an output that is no screen: nothing is cut or wrapped for the program that reads it."""
+console = Console(width=None if sys.stdout.isatty() else WHOLE)
 
 Who = Annotated[str, typer.Option(help="Who decided it.", default_factory=getpass.getuser)]
 
@@ -49,13 +55,29 @@ def _database() -> Iterator[Connection]:
         engine.dispose()
 
 
+@contextmanager
+def _night(as_of: str) -> Iterator[Night]:
+    """The night that was typed, with its services; they are not started for a date that is none."""
+    from recsys_tasks.pipeline import Night, local_environment
+
+    with _shown_errors():
+        day = typed_day(as_of, "--as-of")
+        with local_environment() as environment:
+            yield Night.open(load_config(environment.config_path), environment, day, datetime.now(UTC))  # noqa: TID251
+
+
+def _say(line: str) -> None:
+    """A line as it is: what users and shops write is no markup."""
+    console.print(Text(line), soft_wrap=True)
+
+
 def _print(title: str, rows: list[Any], *, empty: str) -> None:
     if not rows:
-        console.print(empty)
+        _say(empty)
         return
-    table = Table(*rows[0]._fields, title=title, title_justify="left", header_style="bold")
+    table = Table(*rows[0]._fields, title=Text(title), title_justify="left", header_style="bold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
     console.print(table)
 
 
@@ -73,7 +95,7 @@ def config_check(
     with _shown_errors():
         config = load_config(path or environment.config_path)
     for line in describe(config, environment):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        _say(line)
 
 
 @config_app.command("docs")
@@ -91,7 +113,8 @@ def doctor() -> None:
 
     findings = list(examine(read_environment()))
     for finding in findings:
-        console.print(("[green]ok  [/] " if finding.passed else "[red]FAIL[/] ") + finding.words, highlight=False)
+        mark = ("ok  ", "green") if finding.passed else ("FAIL", "red")
+        console.print(Text.assemble(mark, " ", finding.words), soft_wrap=True)
     if not all(finding.passed for finding in findings):
         raise typer.Exit(1)
 
@@ -104,7 +127,7 @@ def migrate() -> None:
 
     with _shown_errors(), local_environment() as environment:
         database.migrate(database.owner_url(environment))
-        console.print(f"schema revision {database.current_revision(database.owner_url(environment))}")
+        _say(f"schema revision {database.current_revision(database.owner_url(environment))}")
 
 
 # --- running -----------------------------------------------------------------------------------
@@ -115,15 +138,14 @@ def run(
     as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD: what is known before 00:00 UTC of it.")],
 ) -> None:
     """Run every stage of one night in this process, without Airflow."""
-    from recsys_tasks.pipeline import STAGES, Night, local_environment, run_all
+    from recsys_tasks.pipeline import STAGES, run_all
 
-    with _shown_errors(), local_environment() as environment:
-        night = Night.open(load_config(environment.config_path), environment, parse_day(as_of), datetime.now(UTC))  # noqa: TID251
+    with _night(as_of) as night:
         watched = sys.stderr.isatty()
         with console.status("starting") as status:
             for result in run_all(night, before=lambda name: status.update(f"{name} …") if watched else None):
-                console.print(result.summary(), highlight=False, markup=False, soft_wrap=True)
-        console.print(f"done: {len(STAGES)} stages")
+                _say(result.summary())
+        _say(f"done: {len(STAGES)} stages")
 
 
 # --- looking -----------------------------------------------------------------------------------
@@ -132,7 +154,7 @@ def run(
 @app.command()
 def recommend(
     user: Annotated[str, typer.Argument(help="User id; an unknown one gets the fallback list.")],
-    k: Annotated[int | None, typer.Option(help="Items; default: the publication's k.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, max=1000, help="Items; default: the publication's k.")] = None,
 ) -> None:
     """What an application gets for a user now."""
     query = (
@@ -144,7 +166,7 @@ def recommend(
 
 
 @app.command()
-def publications(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20) -> None:
+def publications(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20) -> None:
     """Publications, newest first, and which one readers see."""
     query = (
         "SELECT publication_id, as_of, status, current, release, tower_version, rows, created_at, published_at, note "
@@ -155,13 +177,11 @@ def publications(limit: Annotated[int, typer.Option(help="Newest ones shown.")] 
         hold = connection.execute(text("SELECT who, why, since FROM recsys.hold")).one_or_none()
     _print("publications", list(rows), empty="no publication yet: run a night first")
     if hold:
-        console.print(
-            f"on hold since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.who}: {hold.why} (`recsys resume` ends it)"
-        )
+        _say(f"on hold since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.who}: {hold.why} (`recsys resume` ends it)")
 
 
 @app.command()
-def releases(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20) -> None:
+def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20) -> None:
     """Releases, newest first: aliases, and the last thing that happened to each, who did it and why."""
     from recsys_tasks.release.audit import ReleaseEvent, aliases
 
@@ -176,7 +196,7 @@ def releases(limit: Annotated[int, typer.Option(help="Newest ones shown.")] = 20
     _print("releases", list(rows), empty="no release yet: run a night first")
     standing = [f"{alias} {release}" for alias, release in aliases(events).items() if release]
     if standing:
-        console.print("; ".join(standing), highlight=False)
+        _say("; ".join(standing))
 
 
 @app.command()
@@ -185,11 +205,10 @@ def report(
     again: Annotated[bool, typer.Option("--again", help="Write it anew from what is known now.")] = False,
 ) -> None:
     """Print where a night's run report is; it is written when there is none yet."""
-    from recsys_tasks.pipeline import Night, local_environment, run_on
+    from recsys_tasks.pipeline import run_on
     from recsys_tasks.pipeline.reporting import report_path
 
-    with _shown_errors(), local_environment() as environment:
-        night = Night.open(load_config(environment.config_path), environment, parse_day(as_of), datetime.now(UTC))  # noqa: TID251
+    with _night(as_of) as night:
         if again:
             run_on(night, "report")
         typer.echo(report_path(night))
@@ -212,9 +231,9 @@ def rollback(
 
     with _shown_errors():
         if release:
-            console.print(roll_back_release(who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
+            _say(roll_back_release(who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
             return
-        console.print(roll_back(to, who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
+        _say(roll_back(to, who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
 
 
 @app.command()
@@ -227,7 +246,7 @@ def promote(
     from recsys_tasks.pipeline.steer import promote as make_champion
 
     with _shown_errors():
-        console.print(make_champion(release, who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
+        _say(make_champion(release, who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
 
 
 @app.command()
@@ -236,7 +255,7 @@ def resume(who: Who) -> None:
     from recsys_tasks.pipeline.steer import resume as end_hold
 
     with _shown_errors():
-        console.print(end_hold(who=who, now=datetime.now(UTC)))  # noqa: TID251
+        _say(end_hold(who=who, now=datetime.now(UTC)))  # noqa: TID251
 
 
 @app.command("erase-user")
@@ -264,12 +283,12 @@ def erase_user(
             give_up_unfinished=give_up_unfinished,
             before=lambda step: status.update(f"{step} …"),
         )
-    table = Table("place", "rows", title=done.words, title_justify="left", header_style="bold")
+    table = Table("place", "rows", title=Text(done.words), title_justify="left", header_style="bold")
     for place in done.places:
         table.add_row(place.name, f"{place.rows:,}")
-    console.print(table if done.places else done.words)
+    console.print(table if done.places else Text(done.words))
     if done.proof:
-        console.print(done.proof)
+        _say(done.proof)
 
 
 # --- use elsewhere -----------------------------------------------------------------------------
@@ -285,13 +304,12 @@ def export_embeddings(
 
     environment = read_environment()
     with _shown_errors(), console.status("reading") as status:
+        day = typed_day(as_of, "--as-of")
         config = load_config(environment.config_path)
-        done = export(config, environment, parse_day(as_of), to, before=lambda step: status.update(f"{step} …"))
-    console.print(
+        done = export(config, environment, day, to, before=lambda step: status.update(f"{step} …"))
+    _say(
         f"{done.items:,} items and {done.users:,} users, {done.dimensions} dimensions each, of tower {done.tower}; "
-        f"{done.mapped:,} items on the map: {done.folder}",
-        highlight=False,
-        soft_wrap=True,
+        f"{done.mapped:,} items on the map: {done.folder}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from recsys_tasks.errors import LeakageError
+from recsys_tasks.errors import ConfigError, LeakageError
 
 DAY_SECONDS = 86_400
 
@@ -21,8 +21,21 @@ def day_of(seconds: int) -> date:
 
 
 def parse_day(text: str) -> date:
-    """`YYYY-MM-DD` to a date. Raises ValueError on anything else."""
+    """`YYYY-MM-DD`, or another form of ISO 8601, to a date. Raises ValueError on anything else."""
     return date.fromisoformat(text)
+
+
+def typed_day(text: str, where: str) -> date:
+    """`parse_day` of what a person typed. Raises ConfigError that says how a date is written."""
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        raise ConfigError(
+            expected="a date that exists, as YYYY-MM-DD",
+            found=f"{text!r} ({error})",
+            where=where,
+            remedy="write it with four digits of the year and two each of month and day, such as 2026-02-13",
+        ) from error
 
 
 @dataclass(frozen=True, order=True)

@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from recsys_tasks.errors import ConfigError
 
@@ -192,6 +193,12 @@ class ShopSource(Section):
     """First simulated day, YYYY-MM-DD."""
     sessions_per_user_day: PositiveFloat = 0.12
     """Mean sessions a user a day, before seasons and weekends."""
+
+    @field_validator("first_day")
+    @classmethod
+    def _is_a_date(cls, text: str) -> str:
+        date.fromisoformat(text)
+        return text
 
 
 Source = Annotated[FilesSource | ShopSource, Field(discriminator="kind")]

@@ -50,6 +50,25 @@ def test_a_machine_that_runs_the_tests_passes_the_doctor(home: Path) -> None:
     assert "schema revision" in text
 
 
+@pytest.mark.parametrize("day", ["2026-2-13", "2026-02-30", "yesterday", ""])
+@pytest.mark.parametrize("command", [("run",), ("report",), ("export-embeddings", "--to", "x")], ids=lambda c: c[0])
+def test_a_date_that_is_none_is_refused_in_four_parts(home: Path, command: tuple[str, ...], day: str) -> None:
+    code, text = call(home, *command, "--as-of", day)
+    assert code == 1 and "expected: a date that exists, as YYYY-MM-DD" in text and f"found: {day!r}" in text
+    assert "where: --as-of" in text and "todo:" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("recommend", "7", "--k", k) for k in ("-1", "0", "1001")]
+    + [(command, "--limit", n) for command in ("publications", "releases") for n in ("-1", "0")],
+    ids=" ".join,
+)
+def test_a_count_out_of_range_is_refused(home: Path, words: tuple[str, ...]) -> None:
+    code, text = call(home, *words)
+    assert code == 2 and f"Invalid value for '{words[-2]}'" in text
+
+
 def test_an_empty_home_answers_kindly(home: Path) -> None:
     assert "run a night first" in call(home, "publications")[1]
     assert "run a night first" in call(home, "recommend", "someone")[1]

@@ -33,6 +33,12 @@ def test_names_must_agree() -> None:
         make_config(users={"segment_by": "country"})
 
 
+def test_the_shops_first_day_is_a_date() -> None:
+    with pytest.raises(ConfigError, match=r"source\.shop\.first_day: .*isoformat.*'2026-1-5'"):
+        make_config(source={"kind": "shop", "first_day": "2026-1-5"})
+    assert make_config(source={"kind": "shop", "first_day": "2026-01-05"}).source.kind == "shop"
+
+
 def test_codes_and_weights_follow_the_declared_order() -> None:
     kinds = [{"name": "view"}, {"name": "purchase", "weight": 5}]
     config = make_config(events={"kinds": kinds})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recsys_tasks.clock import parse_day
+from recsys_tasks.clock import typed_day
 from recsys_tasks.config import read_environment
 from recsys_tasks.errors import RecsysError
 from recsys_tasks.launcher.demo import NightFailed, run_demo
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     airflow = verbs.add_parser("airflow", help="Airflow with its UI on 127.0.0.1 until Ctrl-C")
     airflow.add_argument("--port", type=int, default=_UI_PORT, help="port of the UI; another one when it is taken")
     nights = verbs.add_parser("nights", help="these nights through the scheduler, headless, then stop")
-    nights.add_argument("as_of", nargs="+", type=parse_day, help="YYYY-MM-DD, in the order to run")
+    nights.add_argument("as_of", nargs="+", help="YYYY-MM-DD, in the order to run")
     chosen = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     began = time.perf_counter()
@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.verb == "demo":
             show(console, run_demo(say, chosen.home))
         elif chosen.verb == "nights":
-            return 0 if run_nights(read_environment(), chosen.as_of, say) else 1
+            days = [typed_day(day, "the nights to run") for day in chosen.as_of]
+            return 0 if run_nights(read_environment(), days, say) else 1
         else:
             _serve(console, chosen.port)
     except KeyboardInterrupt:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -15,14 +13,13 @@ import pandas as pd
 
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, Environment
-from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import Lake
+from recsys_tasks.pipeline.export_folder import ABOUT, draft_of, place_for
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.export import Named, write_parquet, write_projector
 from recsys_tasks.retrieval.tower_versions import current_lineage, tower_at
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
 
-ABOUT = "export.json"
 MAP_ITEMS = 3_000
 """Items on the map, at most: t-SNE takes seconds for them, and no more are told apart."""
 
@@ -48,24 +45,16 @@ def export_embeddings(
 ) -> Exported:
     """Write a night's item and user vectors, projector files and the map; `before` hears each step.
 
-    The vectors are those of the night's lists. An earlier export in the folder is replaced as a whole; anything else
-    in it is refused. Needs no database and no TensorFlow. Raises ArtifactError when the night has no vectors.
+    The vectors are those of the night's lists. An earlier export in the folder is replaced once the new one is whole;
+    a folder with other files and no export is refused. Needs no database and no TensorFlow. Raises ArtifactError when
+    the night has no vectors, or the folder cannot be written.
     """
+    folder = place_for(folder)
     lake = Lake(environment.lake, cache=environment.home / "lake-cache")
     snapshot = open_snapshot(config, lake, as_of)
     tower, embeddings = _vectors(lake, config, as_of)
-    _check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    draft.chmod(0o755)
-    try:
+    with draft_of(folder) as draft:
         done = _write(snapshot, embeddings, tower, draft, before)
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
     return Exported(folder, len(embeddings.item_keys), len(embeddings.user_keys), *done)
 
 
@@ -80,16 +69,6 @@ def _vectors(lake: Lake, config: Config, as_of: date) -> tuple[str, Embeddings]:
         version = tower_at(lake, lineage, cutoffs.learned_before) if lineage else None
         tower = version.artifact.key if version else "none"
     return tower, open_embeddings(lake.require("embeddings", f"{tower}@{cutoffs.history_before}"))
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / ABOUT).exists())):
-        raise ArtifactError(
-            expected="a folder that is new, empty, or holds an earlier export",
-            found="other files",
-            where=str(folder),
-            remedy="name another folder with --to",
-        )
 
 
 def _write(

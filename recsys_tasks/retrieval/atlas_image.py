@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -22,7 +23,10 @@ INK, PAPER = "#1d2129", "#ffffff"
 
 
 def write_image(path: Path, atlas: Atlas, title: str, note: str) -> None:
-    """A PNG of 2400 × 2000 pixels: points by cluster, each cluster's name in its densest place."""
+    """A PNG of 2400 × 2000 pixels: points by cluster, each cluster's name in its densest place.
+
+    Letters that matplotlib's own font lacks (Chinese, Japanese, Korean …) are boxes; the page has the reader's fonts.
+    """
     with matplotlib.rc_context({"font.family": "sans-serif", "font.size": 11}):
         figure = Figure(figsize=(12, 10), dpi=200, facecolor=PAPER)
         axes = figure.add_axes((0.02, 0.03, 0.96, 0.88))
@@ -35,13 +39,17 @@ def write_image(path: Path, atlas: Atlas, title: str, note: str) -> None:
             _label(axes, atlas.clusters[number].name, at, COLOURS[number % len(COLOURS)])
         axes.set_aspect("equal")
         axes.set_axis_off()
-        figure.text(0.03, 0.955, title, size=19, weight="bold", color=INK)
-        figure.text(0.03, 0.925, note, size=11, color="#5b6270")
-        figure.savefig(path)
+        figure.text(0.03, 0.955, title, size=19, weight="bold", color=INK, parse_math=False)
+        figure.text(0.03, 0.925, note, size=11, color="#5b6270", parse_math=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # one a letter
+            figure.savefig(path)
 
 
 def _label(axes: Axes, name: str, at: npt.NDArray[np.float64], colour: str) -> None:
-    text = axes.text(float(at[0]), float(at[1]), name, ha="center", va="center", size=12, weight="bold", color=colour)
+    x, y = at.tolist()
+    # Two dollars in a name are prices, not the ends of a formula.
+    text = axes.text(x, y, name, ha="center", va="center", size=12, weight="bold", color=colour, parse_math=False)
     text.set_path_effects([effects.withStroke(linewidth=4, foreground=PAPER)])
 
 

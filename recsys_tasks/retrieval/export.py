@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,19 +50,27 @@ def write_parquet(path: Path, named: Named) -> None:
 
 
 def write_projector(folder: Path, entities: Sequence[Named], seed: int) -> None:
-    """`<kind>/vectors.tsv`, `<kind>/metadata.tsv` with a header, and `projector_config.pbtxt` that names them."""
+    """`<kind>/vectors.tsv`, `<kind>/metadata.tsv` and `projector_config.pbtxt`, which names them."""
     lines = []
     for entity in entities:
         some = entity.sample(PROJECTOR_ROWS, seed)
         place = folder / some.kind
         place.mkdir(parents=True)
         np.savetxt(place / "vectors.tsv", some.vectors, fmt="%.6g", delimiter="\t")
-        columns = {"id": some.ids, **some.about}
-        rows = ["\t".join(columns), *("\t".join(map(_cell, row)) for row in zip(*columns.values(), strict=True))]
-        (place / "metadata.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        (place / "metadata.tsv").write_text("\n".join(_metadata(some)) + "\n", encoding="utf-8")
         lines += ["embeddings {", f'  tensor_name: "{some.kind}"', f'  tensor_path: "{some.kind}/vectors.tsv"']
         lines += [f'  metadata_path: "{some.kind}/metadata.tsv"', "}"]
     (folder / "projector_config.pbtxt").write_text("\n".join(lines) + "\n")
+
+
+def _metadata(named: Named) -> Iterator[str]:
+    """A line a point, the id first; below a header where there is more than ids."""
+    # The name of no attribute has a space.
+    about = {"attribute id" if name == "id" else name: values for name, values in named.about.items()}
+    if about:  # the projector takes a first line without a tab for the first point's
+        yield "\t".join(("id", *about))
+    for row in zip(named.ids, *about.values(), strict=True):
+        yield "\t".join(map(_cell, row))
 
 
 def _cell(value: object) -> str:

@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from recsys_tasks.errors import ArtifactError, ValidationFailed
 from recsys_tasks.pipeline import Night, run_all, run_on
+from recsys_tasks.pipeline.export_folder import FILES
 from recsys_tasks.pipeline.exporting import export_embeddings
 from recsys_tasks.pipeline.night import mlflow_url
 from recsys_tasks.schema import SOURCES
@@ -104,12 +105,14 @@ def test_vectors_are_published_where_the_settings_ask_for_it(
 
 
 def test_a_nights_vectors_are_exported_with_a_map(
-    nights: tuple[Night, Night, Shop, Results, Results], tmp_path: Path
+    nights: tuple[Night, Night, Shop, Results, Results], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, second, *_ = nights
     to = tmp_path / "out" / "vectors"
-    for _ in range(2):  # an earlier export is replaced
-        done = export_embeddings(second.config, second.environment, SECOND_NIGHT, to)
+    first = export_embeddings(second.config, second.environment, SECOND_NIGHT, to)
+    monkeypatch.chdir(to)
+    done = export_embeddings(second.config, second.environment, SECOND_NIGHT, Path())  # an earlier export is replaced
+    assert done == first and done.folder == to
     items = pd.read_parquet(to / "items.parquet").set_index("id")["vector"]
     served = rows(second, "SELECT item_id, vector::real[] AS vector FROM recsys.item_vectors")
     assert done.items == len(items) == len(served) and done.dimensions == 16
@@ -119,6 +122,7 @@ def test_a_nights_vectors_are_exported_with_a_map(
     assert json.loads((to / "export.json").read_text())["tower"] == done.tower
     assert (to / "map.png").stat().st_size > 50_000 and "mixed" in (to / "map.html").read_text()
     assert len((to / "projector/items/metadata.tsv").read_text().splitlines()) == done.items + 1
+    assert {str(path.relative_to(to)) for path in to.rglob("*") if path.is_file()} == set(FILES)
     assert [path.name for path in to.parent.iterdir()] == ["vectors"]
     (to / "export.json").unlink()
     with pytest.raises(ArtifactError, match="name another folder"):

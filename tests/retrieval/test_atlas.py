@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,12 @@ def test_the_image_shows_every_cluster_in_its_colour(atlas: Atlas, tmp_path: Pat
     assert len(np.unique(pixels[::7], axis=0)) > 50
     for number, at in enumerate(centres(atlas)):
         assert at.tolist() in atlas.positions[atlas.of == number].tolist()
+
+
+@pytest.mark.parametrize("name", ["$0_$5", "$10 (20% off) $8", "A$AP #1 Ke$ha", "日本語"])
+def test_whatever_a_cluster_is_called_it_is_drawn_without_a_word(name: str, tmp_path: Path) -> None:
+    items = Named("items", np.arange(4).astype(object), np.eye(4), {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_image(tmp_path / "map.png", draw_atlas(items, [[name]] * 4, seed=1), f"title {name}", f"note {name}")
+    assert (tmp_path / "map.png").exists()

@@ -49,6 +49,17 @@ def test_the_projector_gets_one_line_a_point_in_both_files(tmp_path: Path) -> No
         assert f'tensor_path: "{kind}/vectors.tsv"' in config and f'metadata_path: "{kind}/metadata.tsv"' in config
 
 
+def test_ids_alone_have_no_header_for_the_projector_would_take_it_for_a_point(tmp_path: Path) -> None:
+    write_projector(tmp_path / "p", (Named("users", np.array(["u", "v w"], object), VECTORS[:2], {}),), seed=1)
+    assert (tmp_path / "p/users/metadata.tsv").read_text() == "u\nv w\n"
+
+
+def test_an_attribute_called_id_stands_beside_the_ids(tmp_path: Path) -> None:
+    items = Named("items", np.array(["a", "b"], object), VECTORS[:2], {"title": ["A", "B"], "id": ["S1", "S2"]})
+    write_projector(tmp_path / "p", (items,), seed=1)
+    assert (tmp_path / "p/items/metadata.tsv").read_text() == "id\ttitle\tattribute id\na\tA\tS1\nb\tB\tS2\n"
+
+
 def test_a_sample_keeps_rows_together() -> None:
     ids = np.array([f"i{n}" for n in range(100)], object)
     whole = Named("items", ids, np.arange(100, dtype=np.float32)[:, None], {"n": list(range(100))})

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from typer.testing import CliRunner
 
 from recsys_tasks import schema
+from recsys_tasks.cli import app
 from recsys_tasks.database import create_engine, downgrade, migrate
 from recsys_tasks.errors import ServingError
 from tests.serving.nights import PLAIN, night, publish_night, recommend, shown, stock, table
@@ -53,6 +55,26 @@ def sell_out(urls: Mapping[str, str], *items: str, available: bool = False) -> N
 
 def test_recommend_without_any_publication_is_empty(reader: Engine) -> None:
     assert recommend(reader, "u0") == []
+
+
+def test_the_command_shows_what_readers_get_whole_and_as_it_is_written(
+    empty: Mapping[str, str], writer: Engine
+) -> None:
+    """Titles that rich would take for its markup or its emoji, or cut at 80 columns: nobody's screen is there."""
+    titles = ["[red]Tea[/] pot", "closed [/b] mark", "I :heart: lamps", "a title of many words " * 12 + "and its end"]
+    stock(writer)
+    with writer.begin() as connection:
+        for key, title in enumerate(titles):
+            values = {"key": key, "title": title}
+            connection.execute(sa.text("UPDATE recsys.items SET title = :title WHERE item_key = :key"), values)
+    publish_night(writer, 0, release="r20260301-abcdef")
+    result = CliRunner().invoke(app, ["recommend", "u0", "--k", "4"], env={"RECSYS_DATABASE_URL": empty["recsys"]})
+    assert result.exit_code == 0, result.output
+    columns = result.output.splitlines()[2].replace("┃", " ").split()
+    assert columns == ["rank", "item_id", "title", "score", "reason", "reason_item_id", "rung", "release", "as_of"]
+    rows = [[cell.strip() for cell in line.split("│")] for line in result.output.splitlines() if line.startswith("│")]
+    assert [row[3] for row in rows] == titles
+    assert {(row[8], row[9]) for row in rows} == {("r20260301-abcdef", "2026-03-01")}
 
 
 def test_recommend_gives_the_list_then_spares_then_segment_then_everyone(
@@ -187,7 +209,7 @@ def test_a_reader_sees_the_views_and_two_functions_and_nothing_else(
         assert [tuple(row) for row in connection.execute(sa.text(rights))] == [(view, "v") for view in VIEWS]
         functions = (
             "SELECT proname FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace "
-            "AND has_function_privilege(oid, 'EXECUTE')"
+            "AND has_function_privilege(oid, 'EXECUTE') ORDER BY proname"
         )
         assert list(connection.scalars(sa.text(functions))) == ["recommend", "similar_users"]
     for statement in (
