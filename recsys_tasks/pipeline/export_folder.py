@@ -26,7 +26,7 @@ _DRAFT, _EARLIER = ".export-draft-", ".export-earlier-"
 def place_for(folder: Path) -> Path:
     """The folder itself, without links and dots. Raises ArtifactError unless it is new, empty, or holds an export."""
     with _explained(folder):
-        folder = folder.resolve()
+        folder = _resolved(folder)
         if folder.exists() and not folder.is_dir():
             raise _refused(folder, "a file")
         found = [path.name for path in folder.iterdir()] if folder.exists() else []
@@ -70,6 +70,13 @@ def _refused(folder: Path, found: str) -> ArtifactError:
     )
 
 
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except RuntimeError as error:  # how Python 3.11 says that links go in a circle
+        raise OSError(str(error)) from error
+
+
 def _is_whole(about: Path) -> bool:
     try:
         said = json.loads(about.read_text(encoding="utf-8"))
@@ -107,7 +114,7 @@ def _tidy(folder: Path) -> None:
 def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError) as error:  # the latter: links that go in a circle
+    except OSError as error:
         raise ArtifactError(
             expected="a folder that can be written, on a disk with room",
             found=str(error),
