@@ -244,3 +244,12 @@ def test_exact_search_over_many_tiles_agrees_with_a_plain_sort(
         assert keys[:, :kept].tolist() == (order * 2).tolist()  # keys are twice the rows
         assert (found[:, :kept] == np.take_along_axis(scores, order, axis=1)).all()
         assert (keys[:, kept:] == -1).all() and (found[:, kept:] == -np.inf).all()
+
+
+def test_a_broken_vector_finds_nothing_and_its_neighbours_all(snapshot: Snapshot) -> None:
+    made = _store(snapshot.lake, np.eye(2, dtype=np.float32), np.ones((1, 2), np.float32), "broken")
+    queries = np.array([[np.nan, 1.0], [0.5, 1.0], [np.inf, 1.0]], np.float32)
+    for k in (1, 2, 3):
+        keys, scores = ExactSearcher(made).search(queries, k)
+        assert keys.tolist() == [[-1] * k, [2, 0, -1][:k], [-1] * k]
+        assert np.isneginf(scores[[0, 2]]).all()
