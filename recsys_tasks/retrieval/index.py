@@ -19,7 +19,7 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval._exact import ExactSearcher
-from recsys_tasks.retrieval._scann import Effort, ScannSearcher, Tree, build_tree, load_tree
+from recsys_tasks.retrieval._scann import LEAST_ITEMS, Effort, ScannSearcher, Tree, build_tree, load_tree
 from recsys_tasks.retrieval._tuning import Sample, Tried, item_sample, neighbour_recall, samples, tune
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.generators import SPARE_PLACES
@@ -86,8 +86,9 @@ def _build(config: Config, embeddings: Embeddings, folder: Path) -> dict[str, An
     index, m = config.index, len(embeddings.item_keys)
     exact = {"kind": "exact", "items": m, "recall": 1.0, "recall_k": index.recall_k, "below_floor": False}
     exact |= {"recall_floor": index.recall_floor, "depths": list(depths(config))}
-    if m < index.exact_below:
-        return {**exact, "why": f"fewer than {index.exact_below} items"}
+    least = max(index.exact_below, LEAST_ITEMS)
+    if m < least:
+        return {**exact, "why": f"fewer than {least} items"}
     halves = samples(embeddings, index.sample_users, depths(config), config.resources.seed)
     if halves is None:
         return {**exact, "why": "no users to measure an index by"}

@@ -253,3 +253,16 @@ def test_a_broken_vector_finds_nothing_and_its_neighbours_all(snapshot: Snapshot
         keys, scores = ExactSearcher(made).search(queries, k)
         assert keys.tolist() == [[-1] * k, [2, 0, -1][:k], [-1] * k]
         assert np.isneginf(scores[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 10, 15, 16, 17])
+def test_too_few_items_for_codes_are_searched_exactly(snapshot: Snapshot, m: int) -> None:
+    settings = snapshot.config.index.model_copy(update={"exact_below": 1, "sample_users": 20})
+    ours = Snapshot(snapshot.config.model_copy(update={"index": settings}), snapshot.lake, snapshot.artifact)
+    noise = _unit(np.random.default_rng(m).normal(size=(m + 5, D)))
+    made = _store(snapshot.lake, noise[:m], noise[m:], f"few{m}")
+    artifact = build_index(ours, made, f"few{m}")
+    assert artifact.facts["kind"] == ("exact" if m < 16 else "scann")
+    assert m >= 16 or artifact.facts["why"] == "fewer than 16 items"
+    keys, _ = open_index(artifact, made).search(noise[m:], m)
+    assert (np.sort(keys, axis=1) == 2 * np.arange(m)).all()
