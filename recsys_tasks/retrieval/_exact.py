@@ -20,7 +20,8 @@ class ExactSearcher:
     """Every item is compared: float32 matrix products, tile by tile, and the best so far of each query."""
 
     def __init__(self, embeddings: Embeddings) -> None:
-        self._keys, self._vectors = embeddings.item_keys, embeddings.item_vectors
+        findable = embeddings.findable()
+        self._keys, self._vectors = findable.item_keys, findable.item_vectors
 
     def search(self, vectors: Vectors, k: int) -> tuple[Keys, Vectors]:
         """See `index.Searcher`."""

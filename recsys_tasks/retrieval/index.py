@@ -45,7 +45,7 @@ class Searcher(Protocol):
 
 
 def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str) -> Artifact:
-    """Build and measure the index over all embedded items.
+    """Build and measure the index over the embedded items that may be found, see `Embeddings.findable`.
 
     `facts["kind"]` says what serves, `why` in words why, `recall` how well, and `below_floor` is True when an index
     was wanted and none reached `index.recall_floor`: then exact search serves, and somebody should know.
@@ -58,21 +58,23 @@ def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str) -> Artifac
         return found
     with lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
         started = perf_counter()
-        facts = _build(config, embeddings, draft.path)
+        findable = embeddings.findable()
+        facts = _build(config, findable, draft.path)
+        np.save(draft.path / "item_keys.npy", findable.item_keys)
         (draft.path / "recall.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
         # Durations differ from run to run: they are facts of the manifest, not content.
-        draft.rows, draft.facts = len(embeddings.item_keys), {**facts, "seconds": round(perf_counter() - started, 2)}
+        draft.rows, draft.facts = len(findable.item_keys), {**facts, "seconds": round(perf_counter() - started, 2)}
     assert draft.artifact is not None
     return draft.artifact
 
 
 def open_index(artifact: Artifact, embeddings: Embeddings, threads: int = 1) -> Searcher:
     """The searcher of an `index` artifact, over the embeddings it was built from."""
-    facts = json.loads(artifact.file("recall.json").read_text())
+    facts, keys = json.loads(artifact.file("recall.json").read_text()), np.load(artifact.file("item_keys.npy"))
     if facts["kind"] == "exact":
-        return ExactSearcher(embeddings)
+        return ExactSearcher(embeddings.only(keys))
     effort = Effort(facts["leaves_to_search"], facts["reorder"])
-    return ScannSearcher(embeddings.item_keys, load_tree(artifact.path / "scann"), effort, threads)
+    return ScannSearcher(keys, load_tree(artifact.path / "scann"), effort, threads)
 
 
 def depths(config: Config) -> tuple[int, ...]:

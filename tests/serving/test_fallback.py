@@ -104,6 +104,23 @@ def test_similar_items_are_the_nearest_by_cosine() -> None:
     assert rows[0]["scores"] == pytest.approx([1.0, 0.70710678], abs=1e-6)
 
 
+@pytest.mark.parametrize("exact_up_to", [2, 200])
+def test_an_item_that_nobody_knows_is_like_no_other(exact_up_to: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Index:
+        def search(self, vectors: npt.NDArray[np.float32], k: int) -> tuple[Keys, npt.NDArray[np.float32]]:
+            scores = vectors @ known.T
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            return np.array([0, 2, 3], np.int32)[order], np.take_along_axis(scores, order, axis=1)
+
+    monkeypatch.setattr("recsys_tasks.serving.similar.EXACT_UP_TO", exact_up_to)
+    vectors = np.array([[1, 0], [0, 0], [0, 2], [-3, 0]], np.float32)
+    known = vectors[[0, 2, 3]] / np.array([[1], [2], [3]], np.float32)
+    rows = similar_items(np.arange(4, dtype=np.int32), vectors, np.ones(4, bool), 3, Index()).to_pylist()
+    # cos(0, 2) = 0, cos(0, 3) = -1, cos(2, 3) = 0; item 1 would have had 0 with each
+    assert {row["item_key"]: row["items"] for row in rows} == {0: [2, 3], 2: [0, 3], 3: [2, 0]}
+    assert rows[0]["scores"] == [0.0, -1.0]
+
+
 def test_similar_items_agree_with_a_plain_sort_over_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recsys_tasks.serving.similar.BLOCK_FLOATS", 1000)
     vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
