@@ -67,7 +67,7 @@ def test_lists_of_a_night_hold_only_what_exists_and_is_available(tmp_path: Path)
         ("u2", "a", CUTOFF - 2 * DAY_SECONDS),
         ("u2", "b", CUTOFF - DAY_SECONDS),
         ("u2", "gone", CUTOFF - DAY_SECONDS),
-        ("u3", "b", CUTOFF + 5),  # after the cutoff
+        ("u3", "b", CUTOFF + 5),  # not before the cutoff
     ]
     items = pd.DataFrame(
         {
@@ -78,12 +78,26 @@ def test_lists_of_a_night_hold_only_what_exists_and_is_available(tmp_path: Path)
     )
     users = pd.DataFrame({"user_id": ["u1", "u2", "u3"], "country": ["nl", "be", None]})
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
-    snapshot = make_snapshot(tmp_path, CONFIG, "2026-04-01", frame, items, users)
+    snapshot = make_snapshot(tmp_path, CONFIG, AS_OF, frame, items, users)
     table = fallback_lists(snapshot, CONFIG, Cutoffs.at(AS_OF))
     found = {row["segment"]: snapshot.items["item_id"][row["items"]].tolist() for row in table.to_pylist()}
     # be: b is a day newer than a; everyone: two users for a; then the older favourite
     assert found == {"": ["a", "b", "old"], "be": ["b", "a"], "nl": ["a"]}
     assert table["scores"][0].as_py()[0] == 1.0 and table["scores"][0].as_py()[-1] == 0.0
+
+
+@pytest.mark.parametrize(("known", "everyone"), [(True, ["b"]), (False, ["a", "b"])])
+def test_lists_of_a_past_cutoff_know_nothing_of_tonight(tmp_path: Path, known: bool, everyone: list[str]) -> None:
+    """On the cutoff's night a was sold out and b on offer; tonight it is the other way round."""
+    config = make_config(serving={"k": 2, "spares": 0})
+    rows = [("u", "a", CUTOFF - 2), ("v", "a", CUTOFF - 2), ("u", "b", CUTOFF - 1)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
+    items = pd.DataFrame({"item_id": ["a", "b"], "available_from": 0})
+    if known:
+        make_snapshot(tmp_path, config, AS_OF, frame, items.assign(available=[False, True]))
+    tonight = make_snapshot(tmp_path, config, "2026-04-07", frame, items.assign(available=[True, False]))
+    table = fallback_lists(tonight, config, Cutoffs.at(AS_OF))
+    assert tonight.items["item_id"][table["items"][0].as_py()].tolist() == everyone
 
 
 def test_a_shop_without_segments_has_one_list(tmp_path: Path) -> None:
