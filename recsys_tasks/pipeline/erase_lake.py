@@ -65,7 +65,7 @@ _ARRAYS = {
     "generators": (
         *("history_*", "segment.npy"),  # by user
         *("content_*", "neighbour_*", "after_*", "before_*", "popular_*", "trending_*", "fresh_*"),  # by item
-        "exists.npy",  # by item
+        *("eligible.npy", "exists.npy"),  # by item; the latter in older artifacts
     ),
     "embeddings": ("user_keys.npy", "user_vectors.npy", "item_keys.npy", "item_vectors.npy"),
     "examples": ("*.bin",),

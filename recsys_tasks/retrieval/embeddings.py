@@ -25,13 +25,15 @@ class Embeddings:
     user_vectors: Vectors  # [n, d]
     artifact: Artifact
 
-    def findable(self) -> Embeddings:
-        """The same with only the items that a search may find: those that somebody knows.
+    def findable(self, eligible: npt.NDArray[np.bool_] | None = None) -> Embeddings:
+        """The same with only the items that a search may find: `eligible [n_items]` by key (None: all), and known.
 
         Nobody knows an item whose vector is zero, yet it would stand before all that a user likes less than nothing.
         """
         squares = np.einsum("md,md->m", self.item_vectors, self.item_vectors)
         found = np.isfinite(squares) & (squares > 0)
+        if eligible is not None:
+            found &= eligible[self.item_keys]
         return self if found.all() else self._with_items(np.flatnonzero(found))
 
     def only(self, keys: Keys) -> Embeddings:

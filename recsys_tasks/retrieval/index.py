@@ -25,6 +25,7 @@ from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.generators import SPARE_PLACES
 from recsys_tasks.retrieval.tower_inputs import Vectors
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.eligible import Bools, hash_of
 
 __all__ = ["ExactSearcher", "ScannSearcher", "Searcher", "build_index", "neighbour_recall", "open_index"]
 
@@ -44,21 +45,21 @@ class Searcher(Protocol):
         ...
 
 
-def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str) -> Artifact:
+def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str, eligible: Bools | None = None) -> Artifact:
     """Build and measure the index over the embedded items that may be found, see `Embeddings.findable`.
 
     `facts["kind"]` says what serves, `why` in words why, `recall` how well, and `below_floor` is True when an index
     was wanted and none reached `index.recall_floor`: then exact search serves, and somebody should know.
     """
     config, lake = snapshot.config, snapshot.lake
-    inputs = {"embeddings": embeddings.artifact.content}
+    inputs = {"embeddings": embeddings.artifact.content, "eligible": "" if eligible is None else hash_of(eligible)}
     settings = config_hash(config.index, config.resources, *depths(config))
     found = lake.find(KIND, key, lake.fingerprint(KIND, key, inputs, settings))
     if found is not None:
         return found
     with lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
         started = perf_counter()
-        findable = embeddings.findable()
+        findable = embeddings.findable(eligible)
         facts = _build(config, findable, draft.path)
         np.save(draft.path / "item_keys.npy", findable.item_keys)
         (draft.path / "recall.json").write_text(json.dumps(facts, indent=1, sort_keys=True))

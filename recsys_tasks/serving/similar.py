@@ -45,7 +45,8 @@ def similar_items(
     `item_keys: [m] int32`, `vectors: [m, d] float32` row by row; `eligible: [n_items] bool` by item key: only
     such items are named as neighbours. An item is never its own neighbour. Ties: the smaller item key. An item whose
     vector is zero, which nobody knows, has no row and is nobody's neighbour.
-    Above EXACT_UP_TO items a `searcher` over the same vectors answers: near, not exact, and rows may be short.
+    Above EXACT_UP_TO items a `searcher` over the same vectors, or the eligible ones, answers: near, not exact, and
+    rows may be short.
     `threads` select among the similarities; None takes every core.
     """
     item_keys, unit = _directions(item_keys, vectors)
