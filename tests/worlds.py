@@ -16,7 +16,7 @@ from recsys_tasks.clock import day_of, parse_day
 from recsys_tasks.config import Config, parse_config
 from recsys_tasks.ids import extend_ids
 from recsys_tasks.lake import Lake
-from recsys_tasks.snapshot.dataset import Snapshot, write_events_day, write_snapshot
+from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, write_events_day, write_snapshot
 
 
 def make_config(**changes: Any) -> Config:
@@ -69,6 +69,7 @@ def make_snapshot(
         users=_table(schema.users(config), _entity(user_map.ids, "user", users)),
         items=_table(schema.items(config), item_frame),
         parts=parts,
+        facts={ITEMS_AS_OF: as_of.isoformat()},
     )
 
 

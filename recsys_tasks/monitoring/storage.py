@@ -101,7 +101,7 @@ def snapshot_parts(lake: Lake, in_use: InUse) -> dict[str, str]:
     """Day artifacts of the snapshots that stay, for `InUse.references`: a late row may have replaced some since."""
     parts: dict[str, str] = {}
     for key in lake.keys("snapshot"):
-        if _is_recent(_day(key), in_use):
+        if _by_night("snapshot", key, in_use):
             listed = json.loads(lake.require("snapshot", key).file("parts.json").read_text())
             parts |= dict.fromkeys(listed.values(), f"part of the snapshot of {key}")
     return parts
@@ -149,25 +149,28 @@ def _why_keep(kind: str, key: str, in_use: InUse, oldest_towers: Mapping[str, da
     if kind in _FOR_EVER:
         return "the record is kept"
     if kind in _BY_NIGHT:
-        return _by_night(key.split("_")[-1], in_use)
+        return _by_night(kind, key.split("_")[-1], in_use)
     if kind == "lists":
         return in_use.publications.get(key.split(".")[0])
     if kind == "release":
         return in_use.releases.get(key) or _recent_release(key, in_use)
     if kind == "embeddings":
-        return _by_night(key.split("@")[-1], in_use) if key.split(".")[0] in in_use.lineages else None
+        return _by_night(kind, key.split("@")[-1], in_use) if key.split(".")[0] in in_use.lineages else None
     if kind == "tower":
         return _tower(key, in_use, oldest_towers)
     return "unknown to the retention rules"
 
 
-def _by_night(night: str, in_use: InUse) -> str | None:
-    return f"one of the last {in_use.nights} nights" if _is_recent(_day(night), in_use) else None
+def _by_night(kind: str, night: str, in_use: InUse) -> str | None:
+    """Snapshots stay as long as a gate looks back: nothing else knows what was on offer at its cutoffs."""
+    nights = max(in_use.nights, in_use.gate_days) if kind == "snapshot" else in_use.nights
+    return f"one of the last {nights} nights" if _is_recent(_day(night), in_use.as_of, nights) else None
 
 
 def _recent_release(key: str, in_use: InUse) -> str | None:
     made = _day(key[1:9])  # r20260310-ab12cd
-    return f"a challenger of the last {in_use.nights} nights" if _is_recent(made, in_use) else None
+    recent = _is_recent(made, in_use.as_of, in_use.nights)
+    return f"a challenger of the last {in_use.nights} nights" if recent else None
 
 
 def _tower(key: str, in_use: InUse, oldest: Mapping[str, date]) -> str | None:
@@ -205,6 +208,6 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _is_recent(day: date | None, in_use: InUse) -> bool:
+def _is_recent(day: date | None, as_of: date, nights: int) -> bool:
     """A name without a date is not judged by its age: it stays."""
-    return day is None or day > in_use.as_of - timedelta(days=in_use.nights)
+    return day is None or day > as_of - timedelta(days=nights)

@@ -64,7 +64,8 @@ _ARRAYS = {
     "features": FEATURE_ARRAYS,
     "generators": (
         *("history_*", "segment.npy"),  # by user
-        *("content_*", "neighbour_*", "popular_*", "trending_*", "fresh_*", "exists.npy"),  # by item
+        *("content_*", "neighbour_*", "after_*", "before_*", "popular_*", "trending_*", "fresh_*"),  # by item
+        *("eligible.npy", "exists.npy"),  # by item; the latter in older artifacts
     ),
     "embeddings": ("user_keys.npy", "user_vectors.npy", "item_keys.npy", "item_vectors.npy"),
     "examples": ("*.bin",),

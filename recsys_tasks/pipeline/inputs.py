@@ -13,6 +13,7 @@ from recsys_tasks.ranking.ranker import Ranker
 from recsys_tasks.ranking.recommender import Recommender
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.tower_versions import TowerVersion, current_lineage, serving_at
+from recsys_tasks.snapshot.eligible import eligible_items
 
 
 def serving_tower(night: Night, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
@@ -69,10 +70,13 @@ def tables_at(night: Night, cutoffs: Cutoffs) -> Tables:
 def open_inputs(night: Night, lineage: str, cutoffs: Cutoffs, index: Artifact | None = None) -> RankingInputs:
     """Everything known at these cutoffs; `index` None searches exactly (past cutoffs)."""
     from recsys_tasks.ranking.inputs import open_inputs as open_at
-    from recsys_tasks.retrieval.index import ExactSearcher, open_index
+    from recsys_tasks.retrieval.index import ExactSearcher, Searcher, open_index
 
     tables, embeddings = tables_at(night, cutoffs), embeddings_at(night, lineage, cutoffs)
-    searcher = ExactSearcher(embeddings) if index is None else open_index(index, embeddings)
+    if index is None:
+        searcher: Searcher = ExactSearcher(embeddings.findable(eligible_items(night.snapshot, cutoffs.history_before)))
+    else:
+        searcher = open_index(index, embeddings)
     return open_at(night.snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher)
 
 

@@ -201,11 +201,13 @@ def release_facts(release: Artifact) -> dict[str, object]:
 
 
 def build_index(night: Night) -> Outcome:
-    """The nearest-neighbour index over tonight's item vectors, with its measured recall."""
+    """The nearest-neighbour index over the vectors of tonight's eligible items, with its measured recall."""
     from recsys_tasks.retrieval.index import build_index as build
+    from recsys_tasks.snapshot.eligible import eligible_items
 
-    served = served_lineage(night)
-    built = build(night.snapshot, embeddings_at(night, served, night.tonight), night.as_of.isoformat())
+    embeddings = embeddings_at(night, served_lineage(night), night.tonight)
+    eligible = eligible_items(night.snapshot, night.as_of)
+    built = build(night.snapshot, embeddings, night.as_of.isoformat(), eligible)
     tell_of_recall(night, built)
     return Outcome(built, built.rows, {k: v for k, v in built.facts.items() if isinstance(v, str | int | float | bool)})
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ServingError
@@ -26,6 +25,7 @@ from recsys_tasks.serving.publication import CheckLimits, Publication, Publicati
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.serving.vectors import VectorSet, publish_vectors, require_pgvector
+from recsys_tasks.snapshot.eligible import eligible_items
 
 PLAN = "plan"
 
@@ -117,7 +117,7 @@ def _load_common(night: Night, publication: Publication, embeddings: Embeddings,
 
     load_dimensions(night.engine, night.snapshot)
     load_fallbacks(night.engine, publication, fallback_lists(night.snapshot, night.config, night.tonight))
-    eligible = eligible_items(night)
+    eligible = eligible_items(night.snapshot, night.as_of)
     if night.config.serving.similar_items:
         # The index finds the largest inner products; only between unit vectors are these the nearest by cosine.
         unit = night.config.two_tower.metric == "cosine"
@@ -136,15 +136,6 @@ def _load_common(night: Night, publication: Publication, embeddings: Embeddings,
         events = night.snapshot.events(before=night.as_of)
         pairs = np.unique(np.stack([events.user, events.item], axis=1), axis=0)
         load_forbidden(night.engine, publication, pa.table({"user_key": pairs[:, 0], "item_key": pairs[:, 1]}))
-
-
-def eligible_items(night: Night) -> npt.NDArray[np.bool_]:
-    """`[n_items]`: exists at tonight's cutoff and is available now."""
-    items = night.snapshot.items
-    eligible: npt.NDArray[np.bool_] = items["available"].to_numpy(bool) & (
-        items["available_from"].to_numpy() < night.tonight.history
-    )
-    return eligible
 
 
 def _write_plan(night: Night, plan: Plan, users: Keys) -> Artifact:
@@ -185,7 +176,7 @@ def precompute_one(night: Night, shard: int) -> Outcome:
         token=plan.token,
         shard=shard,
         serving=night.config.serving,
-        eligible=eligible_items(night),
+        eligible=eligible_items(night.snapshot, night.as_of),
         inputs=plan.contents,
         settings=_settings(night),
         threads=max(1, night.config.resources.threads // night.shards_at_once),

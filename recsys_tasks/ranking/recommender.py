@@ -28,6 +28,7 @@ from recsys_tasks.ranking.ranker import Ranker
 from recsys_tasks.ranking.rerank import Rules, rerank
 from recsys_tasks.schema import RUNGS, SOURCES
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.eligible import eligible_items
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -185,7 +186,7 @@ class Recommender:
     def _rules(self) -> Rules:
         config, category = self._config, self._config.items.category
         keys = pd.Index(self.snapshot.items["item_id"]).get_indexer(list(config.rerank.promoted_items))
-        exists = self.snapshot.items["available_from"].to_numpy() < self.inputs.cutoffs.history
+        eligible = eligible_items(self.snapshot, self.inputs.cutoffs.history_before)
         return Rules(
             first=config.serving.k,
             max_per_category=config.rerank.max_per_category,
@@ -194,7 +195,7 @@ class Recommender:
             likeness=self._likeness() if config.rerank.diversity else None,
             fresh_slots=config.rerank.fresh_slots,
             salt=(self.inputs.cutoffs.history_before.toordinal(), config.resources.seed),
-            promoted=tuple(int(key) for key in dict.fromkeys(keys) if key >= 0 and exists[key]),
+            promoted=tuple(int(key) for key in dict.fromkeys(keys) if key >= 0 and eligible[key]),
         )
 
     def _likeness(self) -> Likeness | None:

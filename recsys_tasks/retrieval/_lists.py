@@ -1,7 +1,8 @@
 """Each generator's lists of a block of users, filled user by user into rows that the caller made.
 
 Throughout: row r's history is [offsets[r], offsets[r + 1]) of `own` (item keys, newest first) and `barred` (what
-tonight's list must not repeat); `items [n, q]` comes filled with -1, `scores [n, q]` with 0; `exists [n_items]`.
+tonight's list must not repeat); `items [n, q]` comes filled with -1, `scores [n, q]` with 0; `eligible [n_items]`: what
+may be named.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def allowed(
     offsets: Longs,
     own: Keys,
     barred: Flags,
-    exists: Flags,
+    eligible: Flags,
     marked: Keys,
     items: Keys,
     scores: Floats,
@@ -44,7 +45,7 @@ def allowed(
             item = named[which[place], column]
             if found == items.shape[1]:
                 break
-            if item >= 0 and exists[item] and marked[item] != row:
+            if item >= 0 and eligible[item] and marked[item] != row:
                 items[row, found] = item
                 scores[row, found] = named_scores[which[place], column]
                 found += 1
@@ -133,7 +134,7 @@ def own_items(
     barred: Flags,
     weights: Floats,
     weight_bits: Bits,
-    exists: Flags,
+    eligible: Flags,
     cells: Cells,
     items: Keys,
     bits: Bits,
@@ -142,7 +143,7 @@ def own_items(
     for row in range(len(offsets) - 1):
         count = 0
         for at in range(offsets[row], offsets[row + 1]):
-            if not barred[at] and exists[own[at]]:
+            if not barred[at] and eligible[own[at]]:
                 cells[count] = packed(weight_bits[at], own[at])
                 count += 1
         unpack(cells, first_sorted(cells, count, items.shape[1]), items[row], bits[row])

@@ -17,6 +17,8 @@ from recsys_tasks.retrieval.tower_inputs import Vectors
 
 REORDER_AT_LEAST = 300
 """Neighbours re-scored exactly however few are wanted."""
+LEAST_ITEMS = 16
+"""A code has four bits: as many centres, and each wants an item of its own to start from."""
 TRAINING_ROWS = 200_000
 """Vectors that the tree and the codebooks are trained on, at most."""
 THREAD_ROWS = 256

@@ -182,7 +182,7 @@ class _Block:
     def own_history(self, items: Keys, scores: Floats) -> None:
         history = self.history
         weights: Floats = np.maximum(history.weights, SMALLEST)
-        mine = (history.offsets, history.items, self.barred, weights, weights.view(np.uint32), self.tables.exists)
+        mine = (history.offsets, history.items, self.barred, weights, weights.view(np.uint32), self.tables.eligible)
         own_items(*mine, np.empty(self.longest, np.uint64), items, scores.view(np.uint32))
 
     def segment_popular(self, items: Keys, scores: Floats) -> None:
@@ -196,7 +196,7 @@ class _Block:
 
     def fresh(self, items: Keys, scores: Floats) -> None:
         history, tables, content = self.history, self.tables, self.tables.content.items
-        fresh, newness, new_words = tables.existing_fresh
+        fresh, newness, new_words = tables.fresh_with_content
         alike: Floats = np.empty(len(fresh), np.float32)
         profile: Floats = np.zeros(content.shape[1], np.float32)
         taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
@@ -209,9 +209,9 @@ class _Block:
     def _allowed(
         self, named: Keys, named_scores: Floats, which: Longs, rows: Longs | None, items: Keys, scores: Floats
     ) -> None:
-        """The first of each list that exist and are not barred for the row."""
+        """The first of each list that are eligible and not barred for the row."""
         rows = np.arange(len(self.users)) if rows is None else rows
-        mine = (self.history.offsets, self.history.items, self.barred, self.tables.exists, self.marked)
+        mine = (self.history.offsets, self.history.items, self.barred, self.tables.eligible, self.marked)
         allowed(named, named_scores, which, rows, *mine, items, scores)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
@@ -22,6 +24,24 @@ class Embeddings:
     user_keys: Keys  # [n]
     user_vectors: Vectors  # [n, d]
     artifact: Artifact
+
+    def findable(self, eligible: npt.NDArray[np.bool_] | None = None) -> Embeddings:
+        """The same with only the items that a search may find: `eligible [n_items]` by key (None: all), and known.
+
+        Nobody knows an item whose vector is zero, yet it would stand before all that a user likes less than nothing.
+        """
+        squares = np.einsum("md,md->m", self.item_vectors, self.item_vectors)
+        found = np.isfinite(squares) & (squares > 0)
+        if eligible is not None:
+            found &= eligible[self.item_keys]
+        return self if found.all() else self._with_items(np.flatnonzero(found))
+
+    def only(self, keys: Keys) -> Embeddings:
+        """The same with only these items, which have vectors; sorted keys."""
+        return self if np.array_equal(keys, self.item_keys) else self._with_items(self.item_rows(keys))
+
+    def _with_items(self, rows: npt.NDArray[np.integer[Any]]) -> Embeddings:
+        return replace(self, item_keys=np.asarray(self.item_keys[rows]), item_vectors=self.item_vectors[rows])
 
     def item_rows(self, keys: Keys) -> Keys:
         """Row of each item key, -1 where it has none."""

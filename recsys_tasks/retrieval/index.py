@@ -19,12 +19,13 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval._exact import ExactSearcher
-from recsys_tasks.retrieval._scann import Effort, ScannSearcher, Tree, build_tree, load_tree
+from recsys_tasks.retrieval._scann import LEAST_ITEMS, Effort, ScannSearcher, Tree, build_tree, load_tree
 from recsys_tasks.retrieval._tuning import Sample, Tried, item_sample, neighbour_recall, samples, tune
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.generators import SPARE_PLACES
 from recsys_tasks.retrieval.tower_inputs import Vectors
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.eligible import Bools, hash_of
 
 __all__ = ["ExactSearcher", "ScannSearcher", "Searcher", "build_index", "neighbour_recall", "open_index"]
 
@@ -44,35 +45,37 @@ class Searcher(Protocol):
         ...
 
 
-def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str) -> Artifact:
-    """Build and measure the index over all embedded items.
+def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str, eligible: Bools | None = None) -> Artifact:
+    """Build and measure the index over the embedded items that may be found, see `Embeddings.findable`.
 
     `facts["kind"]` says what serves, `why` in words why, `recall` how well, and `below_floor` is True when an index
     was wanted and none reached `index.recall_floor`: then exact search serves, and somebody should know.
     """
     config, lake = snapshot.config, snapshot.lake
-    inputs = {"embeddings": embeddings.artifact.content}
+    inputs = {"embeddings": embeddings.artifact.content, "eligible": "" if eligible is None else hash_of(eligible)}
     settings = config_hash(config.index, config.resources, *depths(config))
     found = lake.find(KIND, key, lake.fingerprint(KIND, key, inputs, settings))
     if found is not None:
         return found
     with lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
         started = perf_counter()
-        facts = _build(config, embeddings, draft.path)
+        findable = embeddings.findable(eligible)
+        facts = _build(config, findable, draft.path)
+        np.save(draft.path / "item_keys.npy", findable.item_keys)
         (draft.path / "recall.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
         # Durations differ from run to run: they are facts of the manifest, not content.
-        draft.rows, draft.facts = len(embeddings.item_keys), {**facts, "seconds": round(perf_counter() - started, 2)}
+        draft.rows, draft.facts = len(findable.item_keys), {**facts, "seconds": round(perf_counter() - started, 2)}
     assert draft.artifact is not None
     return draft.artifact
 
 
 def open_index(artifact: Artifact, embeddings: Embeddings, threads: int = 1) -> Searcher:
     """The searcher of an `index` artifact, over the embeddings it was built from."""
-    facts = json.loads(artifact.file("recall.json").read_text())
+    facts, keys = json.loads(artifact.file("recall.json").read_text()), np.load(artifact.file("item_keys.npy"))
     if facts["kind"] == "exact":
-        return ExactSearcher(embeddings)
+        return ExactSearcher(embeddings.only(keys))
     effort = Effort(facts["leaves_to_search"], facts["reorder"])
-    return ScannSearcher(embeddings.item_keys, load_tree(artifact.path / "scann"), effort, threads)
+    return ScannSearcher(keys, load_tree(artifact.path / "scann"), effort, threads)
 
 
 def depths(config: Config) -> tuple[int, ...]:
@@ -86,8 +89,9 @@ def _build(config: Config, embeddings: Embeddings, folder: Path) -> dict[str, An
     index, m = config.index, len(embeddings.item_keys)
     exact = {"kind": "exact", "items": m, "recall": 1.0, "recall_k": index.recall_k, "below_floor": False}
     exact |= {"recall_floor": index.recall_floor, "depths": list(depths(config))}
-    if m < index.exact_below:
-        return {**exact, "why": f"fewer than {index.exact_below} items"}
+    least = max(index.exact_below, LEAST_ITEMS)
+    if m < least:
+        return {**exact, "why": f"fewer than {least} items"}
     halves = samples(embeddings, index.sample_users, depths(config), config.resources.seed)
     if halves is None:
         return {**exact, "why": "no users to measure an index by"}

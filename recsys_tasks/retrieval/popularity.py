@@ -60,10 +60,11 @@ def trending(events: Events, cutoff: int, allowed: Mask, k: int) -> tuple[Keys, 
     return top_dense(np.arange(n_items, dtype=np.int32)[None], growth[None].astype(np.float32), k)
 
 
-def fresh(available_from: Longs, cutoff: int) -> tuple[Keys, Floats]:
-    """Items of the last 28 days before the cutoff, newest first: `[f] int32`, newness in (0, 1]."""
+def fresh(available_from: Longs, cutoff: int, allowed: Mask) -> tuple[Keys, Floats]:
+    """Allowed items of the last 28 days before the cutoff, newest first: `[f] int32`, newness in (0, 1]."""
     age = (cutoff - available_from) / DAY_SECONDS
-    newness = np.where((age > 0) & (age <= FRESH_DAYS), 1.0 - age / (FRESH_DAYS + 1), 0.0).astype(np.float32)
+    new = allowed & (age > 0) & (age <= FRESH_DAYS)
+    newness = np.where(new, 1.0 - age / (FRESH_DAYS + 1), 0.0).astype(np.float32)
     items, scores = top_dense(np.arange(len(age), dtype=np.int32)[None], newness[None], min(MAX_FRESH, len(age)))
     there = items[0] >= 0
     return items[0][there], scores[0][there]

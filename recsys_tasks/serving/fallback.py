@@ -13,6 +13,7 @@ from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.config import Config
 from recsys_tasks.serving.load import FALLBACK_SCHEMA
 from recsys_tasks.snapshot.dataset import Events, Snapshot
+from recsys_tasks.snapshot.eligible import eligible_items
 
 WINDOW_DAYS = 28
 HALF_LIFE_DAYS = 14.0
@@ -22,11 +23,10 @@ EVERYONE = ""
 def fallback_lists(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> pa.Table:
     """Rows for `load_fallbacks`: one a segment with any event, and '' for everyone.
 
-    Items exist before the history cutoff and are available; k + spares of them, by `popularity`. Everyone's
+    Only items eligible as of the history cutoff; k + spares of them, by `popularity`. Everyone's
     list is filled up with older favourites and then with what is left, newest first, so that it is never short.
     """
-    items = snapshot.items
-    eligible = items["available"].to_numpy(bool) & (items["available_from"].to_numpy() < cutoffs.history)
+    eligible = eligible_items(snapshot, cutoffs.history_before)
     since = cutoffs.history_before - timedelta(days=WINDOW_DAYS)
     recent = snapshot.events(since=since, before=cutoffs.history_before)
     size = config.serving.k + config.serving.spares

@@ -43,11 +43,13 @@ def similar_items(
     """Rows for `load_similar`: the `size` nearest eligible items of every item, by cosine, best first.
 
     `item_keys: [m] int32`, `vectors: [m, d] float32` row by row; `eligible: [n_items] bool` by item key: only
-    such items are named as neighbours. An item is never its own neighbour. Ties: the smaller item key.
-    Above EXACT_UP_TO items a `searcher` over the same vectors answers: near, not exact, and rows may be short.
+    such items are named as neighbours. An item is never its own neighbour. Ties: the smaller item key. An item whose
+    vector is zero, which nobody knows, has no row and is nobody's neighbour.
+    Above EXACT_UP_TO items a `searcher` over the same vectors, or the eligible ones, answers: near, not exact, and
+    rows may be short.
     `threads` select among the similarities; None takes every core.
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12).astype(np.float32)
+    item_keys, unit = _directions(item_keys, vectors)
     if searcher is not None and len(item_keys) > EXACT_UP_TO:
         return _by_index(item_keys, unit, eligible, size, searcher)
     keep = eligible[item_keys]
@@ -67,6 +69,14 @@ def similar_items(
     keys, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     arrays = [pa.array(item_keys, pa.int32()), fixed_lists(keys, pa.int32()), fixed_lists(scores, pa.float32())]
     return pa.Table.from_arrays(arrays, schema=SIMILAR_SCHEMA)
+
+
+def _directions(item_keys: Keys, vectors: Floats) -> tuple[Keys, Floats]:
+    """The items whose vectors point anywhere, and these at length one."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Floats = vectors / np.maximum(lengths, 1e-12).astype(np.float32)
+    known = np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)
+    return (item_keys, unit) if known.all() else (item_keys[known], unit[known])
 
 
 def _in_parts(

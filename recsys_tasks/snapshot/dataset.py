@@ -26,6 +26,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
 
 IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the shop logs showings
+ITEMS_AS_OF = "items_as_of"  # fact of a snapshot: UTC day whose state its items table gives, where that is known
 
 
 @dataclass(frozen=True)

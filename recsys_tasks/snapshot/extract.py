@@ -23,7 +23,7 @@ from recsys_tasks.clock import DAY_SECONDS, day_of, parse_day
 from recsys_tasks.config import Config, FilesSource, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_version
-from recsys_tasks.snapshot.dataset import table_hash
+from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
 from recsys_tasks.snapshot.erased import read_erased
 from recsys_tasks.sources.base import Source, has_users_table
 
@@ -74,10 +74,11 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
     if not known and not any(artifact.rows for artifact in written.values()):
         raise _no_rows(as_of)
     parts = known | {day: artifact.reference for day, artifact in written.items()}
+    items_of = {ITEMS_AS_OF: day.isoformat()} if (day := source.items_as_of(now)) else {}
     facts: dict[str, Any] = {
         "parts": {day.isoformat(): parts[day] for day in sorted(parts)},
         "users": _write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
-        "items": _write_table(lake, "raw_items", as_of, "items.parquet", source.read_items()).reference,
+        "items": _write_table(lake, "raw_items", as_of, "items.parquet", source.read_items(), **items_of).reference,
         "undated_rows": undated.num_rows,
         "future_rows": future,
     }
@@ -185,7 +186,7 @@ def _write_part(lake: Lake, day: date, rows: pa.Table | None) -> Artifact:
     return _write_table(lake, "raw_events", day, "events.parquet", table)
 
 
-def _write_table(lake: Lake, kind: str, day: date, name: str, table: pa.Table) -> Artifact:
+def _write_table(lake: Lake, kind: str, day: date, name: str, table: pa.Table, **facts: str) -> Artifact:
     """Store a table, or return the version that holds the very same rows, whatever code wrote it."""
     content = table_hash(table)
     for artifact in reversed(lake.versions(kind, day.isoformat())):
@@ -193,7 +194,7 @@ def _write_table(lake: Lake, kind: str, day: date, name: str, table: pa.Table) -
             return artifact
     with lake.writing(kind, day.isoformat(), inputs={"rows": content}) as draft:
         pq.write_table(table, draft.path / name)
-        draft.rows, draft.facts = table.num_rows, {"content": content}
+        draft.rows, draft.facts = table.num_rows, {"content": content, **facts}
     assert draft.artifact is not None
     return draft.artifact
 

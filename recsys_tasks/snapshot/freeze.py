@@ -20,7 +20,7 @@ from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.ids import IdMap, Keys, extend_ids
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.snapshot.checks import ValidationReport
-from recsys_tasks.snapshot.dataset import Snapshot, table_hash, write_events_day, write_snapshot
+from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, table_hash, write_events_day, write_snapshot
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract import ExtractResult, open_extract
 from recsys_tasks.snapshot.rules import REASONS, actions_and_showings, first_reason, keyed_rows, set_aside
@@ -162,6 +162,7 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         RAW_PARTS: json.dumps({day.isoformat(): ref for day, ref in sorted(tonight.extracted.parts.items())}, indent=1),
     }
     facts |= {"validation": validation.reference}
+    facts |= {ITEMS_AS_OF: lake.get(tonight.extracted.items).facts.get(ITEMS_AS_OF)}
     return write_snapshot(
         config, lake, as_of, users=entities.users, items=item_table, parts=parts, facts=facts, extras=extras
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -43,6 +43,10 @@ class Source(Protocol):
 
     def read_items(self) -> pa.Table:
         """schema.raw_items rows, duplicates and missing ids included."""
+        ...
+
+    def items_as_of(self, now: datetime) -> date | None:
+        """UTC day whose state `read_items` gives at this moment; None where it may be that of a later day."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,10 @@ class Files:
             *_attribute_columns(further),
         ]
         return schema.raw_items(self.config).check(self._read(self.items, columns), str(self.items))
+
+    def items_as_of(self, now: datetime) -> date | None:
+        """Today; under a simulated clock the files may tell of any later day."""
+        return None if self.config.clock == "simulated" else now.astimezone(UTC).date()
 
     def _event_columns(self) -> list[_Column]:
         table = self.config.events

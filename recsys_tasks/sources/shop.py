@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -186,6 +186,11 @@ class ShopFiles(Files):
         if self.config.clock == "simulated" and last is not None:
             seconds = max(seconds, start_of(last + timedelta(days=1)))
         return super().count_after(seconds)
+
+    def items_as_of(self, now: datetime) -> date | None:
+        """The morning after the newest simulated day, whatever the clock says."""
+        last = self.shop.last_day
+        return None if last is None else last + timedelta(days=1)
 
 
 def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:

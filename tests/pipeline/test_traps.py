@@ -12,6 +12,7 @@ from recsys_tasks.clock import parse_day
 from recsys_tasks.pipeline import Night, run_on
 from recsys_tasks.pipeline.inputs import open_inputs
 from recsys_tasks.pipeline.judged import judged_users
+from recsys_tasks.pipeline.publishing import read_plan
 from recsys_tasks.sources.shop import Shop
 from tests.pipeline.shop_nights import FIRST_NIGHT, Results, rows
 
@@ -32,6 +33,18 @@ def test_the_gate_judges_all_that_came_later_and_no_random_part_of_the_rows(nigh
     assert parse_day(facts["label_end"]) <= begin and all(parse_day(day) < begin for day in facts["label_cutoffs"])
     cutoffs = open_inputs(first, str(facts["lineage"]), first.gate).cutoffs
     assert cutoffs.learned_before <= cutoffs.history_before == begin
+
+
+def test_no_place_among_tonights_candidates_is_lost_to_what_is_out_of_stock(nights: Nights) -> None:
+    for shared in nights[:2]:
+        night = Night.open(shared.config, shared.environment, shared.as_of)  # another test may have run it again
+        items, plan = night.snapshot.items, read_plan(night)
+        on_offer = items["available"].to_numpy() & (items["available_from"].to_numpy() < night.tonight.history)
+        index = night.lake.get(plan.index)
+        assert 0 < index.rows <= on_offer.sum() < len(items)
+        source = open_inputs(night, plan.lineage, night.tonight, index).source
+        named = source.block(np.arange(night.snapshot.n_users, dtype=np.int32)).items
+        assert on_offer[named[named >= 0]].all()
 
 
 def lists(night: Night) -> pd.DataFrame:

@@ -70,6 +70,19 @@ def source(folder: Path, tower: bool = False, late: int = 0, **changes: Any) -> 
 USERS = np.arange(GROUPS * PER_GROUP, dtype=np.int32)
 
 
+def sold_out(folder: Path, as_of: date, **changes: Any) -> CandidateSource:
+    """The shop with vectors as of the cutoff, asked on a night on which only the last group is left."""
+    rows = checkerboard()
+    items = pd.DataFrame({"item_id": sorted(rows.item_id.unique())})
+    items["available_from"] = NOW - 20 * DAY_SECONDS
+    items["available"] = items.index >= (GROUPS - 1) * PER_GROUP
+    snapshot, cutoffs = make_snapshot(folder, make_config(**changes), as_of, rows, items), Cutoffs.at(CUTOFF)
+    groups = np.repeat(np.eye(GROUPS, dtype=np.float32), PER_GROUP, axis=0)
+    keys = np.arange(GROUPS * PER_GROUP, dtype=np.int32)
+    vectors = Vectors(keys, groups, keys, groups)
+    return open_candidate_source(snapshot, cutoffs, build_generators(snapshot, cutoffs), vectors, vectors)
+
+
 def names(block: Candidates, row: int, generator: int) -> list[int]:
     """Items that a generator named for a row, by its rank."""
     there = np.flatnonzero(block.ranks[row, :, generator] >= 0)
@@ -115,6 +128,19 @@ def test_repeats_after_some_days(tmp_path: Path) -> None:
 def test_own_items_come_by_decayed_count_when_repeats_are_allowed(tmp_path: Path) -> None:
     block = source(tmp_path).block(USERS[:1])
     assert names(block, 0, OWN) == [1, 2, 3, 4, 5, 6, 7, 8, 9]  # newest first
+
+
+@pytest.mark.parametrize("policy", ["allow", "forbid"])
+def test_places_are_not_lost_to_what_is_not_on_offer(tmp_path: Path, policy: str) -> None:
+    few = {"two_tower": 60, "segment_popular": 10, "max_candidates": 10}
+    block = sold_out(tmp_path, CUTOFF, repeat_consumption=policy, generators=few).block(USERS[:50])
+    assert (np.sort(block.items, axis=1) == np.arange(50, 60)).all()  # the ten that are left fill all ten places
+
+
+def test_a_past_window_may_name_what_is_no_longer_on_offer(tmp_path: Path) -> None:
+    block = sold_out(tmp_path, CUTOFF + timedelta(days=7)).block(USERS[:1])
+    assert names(block, 0, OWN) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert set(names(block, 0, TOWER)) == set(names(block, 0, POPULAR)) == set(range(60))
 
 
 @pytest.mark.parametrize("policy", ["allow", "forbid"])

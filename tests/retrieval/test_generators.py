@@ -45,6 +45,7 @@ ROWS = pd.DataFrame(
 )
 USERS = pd.DataFrame({"user_id": ["u", "v", "w"], "country": ["UK", "UK", None]})
 A, B, C, D = range(4)
+ALL = np.ones(4, bool)
 
 
 def shop(folder: Path, rows: pd.DataFrame = ROWS, items: pd.DataFrame = ITEMS) -> Snapshot:
@@ -145,7 +146,8 @@ def test_trending_is_growth_beyond_chance(events: Events) -> None:
 
 def test_fresh_items_are_the_newest_that_exist() -> None:
     available = NOW - np.array([29, 20, 1, -1]) * DAY_SECONDS
-    assert fresh(available, NOW)[0].tolist() == [2, 1]
+    assert fresh(available, NOW, np.ones(4, bool))[0].tolist() == [2, 1]
+    assert fresh(available, NOW, np.array([True, True, False, True]))[0].tolist() == [1]
 
 
 def test_content_similarity_is_the_cosine_of_shared_values(snapshot: Snapshot) -> None:
@@ -165,14 +167,14 @@ def test_stored_tables_open_as_they_were_and_twice_the_same(tmp_path: Path) -> N
         assert hash_file(ours.file(name)) == hash_file(theirs.file(name)), name
     opened = open_generators(ours)
     assert B in opened.neighbour_items[A]
-    assert opened.exists.tolist() == [True, True, True, True]
+    assert opened.eligible.tolist() == [True, True, True, True]
 
 
 def test_planted_future_rows_change_nothing(tmp_path: Path, snapshot: Snapshot) -> None:
     future = pd.DataFrame([("u", "c", -1), ("v", "c", -2), ("w", "a", 0)], columns=ROWS.columns)
     items = ITEMS.assign(available_from=NOW - 50 * DAY_SECONDS)
-    ours = fit_generators(shop(tmp_path / "1", items=items), Cutoffs.at(CUTOFF))
-    theirs = fit_generators(shop(tmp_path / "2", pd.concat([ROWS, future]), items), Cutoffs.at(CUTOFF))
+    ours = fit_generators(shop(tmp_path / "1", items=items), Cutoffs.at(CUTOFF), ALL)
+    theirs = fit_generators(shop(tmp_path / "2", pd.concat([ROWS, future]), items), Cutoffs.at(CUTOFF), ALL)
     for name in ("neighbour_items", "neighbour_scores", "popular_items", "popular_scores", "trending_scores"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
     for name in ("after_items", "after_scores", "before_items", "before_scores"):
@@ -181,9 +183,55 @@ def test_planted_future_rows_change_nothing(tmp_path: Path, snapshot: Snapshot) 
 
 
 def test_counts_end_at_learned_before(snapshot: Snapshot) -> None:
-    tables = fit_generators(snapshot, Cutoffs(CUTOFF - timedelta(days=7), CUTOFF))
+    tables = fit_generators(snapshot, Cutoffs(CUTOFF - timedelta(days=7), CUTOFF), ALL)
     assert tables.popular_items[0, :3].tolist() == [A, B, -1]  # c came three days before the cutoff
     assert tables.histories.newest(1)[2].tolist() == [C]  # and is w's own history all the same
     # By then u had a, then b; u's second a and v's basket, which would turn the pair round, came later.
     assert tables.after_items[[A, B], 0].tolist() == [B, -1]
     assert tables.before_items[[A, B], 0].tolist() == [-1, A]
+
+
+def test_no_table_names_an_item_that_is_not_eligible(tmp_path: Path) -> None:
+    """a, the most popular, is gone: it takes no place of b and c, and still says what goes with it."""
+    items = ITEMS.assign(available_from=NOW - 20 * DAY_SECONDS)
+    tables = fit_generators(shop(tmp_path, items=items), Cutoffs.at(CUTOFF), np.array([False, True, True, True]))
+    assert tables.popular_items[0, :3].tolist() == [B, C, -1]
+    np.testing.assert_allclose(tables.popular_scores[0, :2], [2 / 3, 1 / 3])  # of the events of what is left
+    assert tables.trending_items[0, :3].tolist() == [C, B, -1]
+    assert tables.fresh_items.tolist() == [B, C, D]
+    for name in ("neighbour_items", "after_items", "before_items"):
+        named = getattr(tables, name)
+        assert named[A, 0] == B and A not in named
+    assert tables.histories.newest(2)[0].tolist() == [A, B]  # u had it all the same
+    assert tables.content.items[A].nnz > 0
+
+
+def delisted(folder: Path, *gone: str) -> Snapshot:
+    """The shop, nine days after the cutoff, without some of its items."""
+    return shop(folder, items=ITEMS.assign(available=~ITEMS["item_id"].isin(gone)))
+
+
+def test_what_is_delisted_later_changes_nothing_at_a_past_cutoff(tmp_path: Path) -> None:
+    ours = build_generators(delisted(tmp_path / "1"), Cutoffs.at(CUTOFF))
+    theirs = build_generators(delisted(tmp_path / "2", "a", "b"), Cutoffs.at(CUTOFF))
+    for name in ours.manifest["files"]:
+        assert hash_file(ours.file(name)) == hash_file(theirs.file(name)), name
+
+
+def test_a_night_and_a_cutoff_whose_night_is_known_name_what_was_on_offer(tmp_path: Path) -> None:
+    rows = ROWS.assign(ts=NOW - ROWS.age * DAY_SECONDS)
+    make_snapshot(tmp_path, CONFIG, CUTOFF, rows, ITEMS.assign(available=[True, False, True, True]), USERS)
+    snapshot = delisted(tmp_path, "a")
+    then = open_generators(build_generators(snapshot, Cutoffs.at(CUTOFF)))
+    now = open_generators(build_generators(snapshot, Cutoffs.at(snapshot.as_of)))
+    assert then.popular_items[0, :3].tolist() == [A, C, -1]  # b was sold out that night
+    assert now.popular_items[0, :3].tolist() == [B, C, -1]
+
+
+def test_tables_are_made_again_when_more_is_known_of_a_past_night(tmp_path: Path) -> None:
+    snapshot = delisted(tmp_path)
+    before = build_generators(snapshot, Cutoffs.at(CUTOFF))
+    rows = ROWS.assign(ts=NOW - ROWS.age * DAY_SECONDS)
+    make_snapshot(tmp_path, CONFIG, CUTOFF, rows, ITEMS.assign(available=[True, False, True, True]), USERS)
+    after = build_generators(snapshot, Cutoffs.at(CUTOFF))
+    assert after.version != before.version and build_generators(snapshot, Cutoffs.at(CUTOFF)).version == after.version

@@ -67,7 +67,7 @@ def test_lists_of_a_night_hold_only_what_exists_and_is_available(tmp_path: Path)
         ("u2", "a", CUTOFF - 2 * DAY_SECONDS),
         ("u2", "b", CUTOFF - DAY_SECONDS),
         ("u2", "gone", CUTOFF - DAY_SECONDS),
-        ("u3", "b", CUTOFF + 5),  # after the cutoff
+        ("u3", "b", CUTOFF + 5),  # not before the cutoff
     ]
     items = pd.DataFrame(
         {
@@ -78,12 +78,26 @@ def test_lists_of_a_night_hold_only_what_exists_and_is_available(tmp_path: Path)
     )
     users = pd.DataFrame({"user_id": ["u1", "u2", "u3"], "country": ["nl", "be", None]})
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
-    snapshot = make_snapshot(tmp_path, CONFIG, "2026-04-01", frame, items, users)
+    snapshot = make_snapshot(tmp_path, CONFIG, AS_OF, frame, items, users)
     table = fallback_lists(snapshot, CONFIG, Cutoffs.at(AS_OF))
     found = {row["segment"]: snapshot.items["item_id"][row["items"]].tolist() for row in table.to_pylist()}
     # be: b is a day newer than a; everyone: two users for a; then the older favourite
     assert found == {"": ["a", "b", "old"], "be": ["b", "a"], "nl": ["a"]}
     assert table["scores"][0].as_py()[0] == 1.0 and table["scores"][0].as_py()[-1] == 0.0
+
+
+@pytest.mark.parametrize(("known", "everyone"), [(True, ["b"]), (False, ["a", "b"])])
+def test_lists_of_a_past_cutoff_know_nothing_of_tonight(tmp_path: Path, known: bool, everyone: list[str]) -> None:
+    """On the cutoff's night a was sold out and b on offer; tonight it is the other way round."""
+    config = make_config(serving={"k": 2, "spares": 0})
+    rows = [("u", "a", CUTOFF - 2), ("v", "a", CUTOFF - 2), ("u", "b", CUTOFF - 1)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
+    items = pd.DataFrame({"item_id": ["a", "b"], "available_from": 0})
+    if known:
+        make_snapshot(tmp_path, config, AS_OF, frame, items.assign(available=[False, True]))
+    tonight = make_snapshot(tmp_path, config, "2026-04-07", frame, items.assign(available=[True, False]))
+    table = fallback_lists(tonight, config, Cutoffs.at(AS_OF))
+    assert tonight.items["item_id"][table["items"][0].as_py()].tolist() == everyone
 
 
 def test_a_shop_without_segments_has_one_list(tmp_path: Path) -> None:
@@ -102,6 +116,23 @@ def test_similar_items_are_the_nearest_by_cosine() -> None:
     # cos(0, 2) = 1, cos(0, 5) = cos(2, 5) = cos(3, 5) = 1/√2, cos(3, 0) = cos(3, 2) = 0; a tie goes to the smaller key
     assert [row["items"] for row in rows] == [[2, 5], [0, 5], [5, 0], [0, 2]]
     assert rows[0]["scores"] == pytest.approx([1.0, 0.70710678], abs=1e-6)
+
+
+@pytest.mark.parametrize("exact_up_to", [2, 200])
+def test_an_item_that_nobody_knows_is_like_no_other(exact_up_to: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Index:
+        def search(self, vectors: npt.NDArray[np.float32], k: int) -> tuple[Keys, npt.NDArray[np.float32]]:
+            scores = vectors @ known.T
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            return np.array([0, 2, 3], np.int32)[order], np.take_along_axis(scores, order, axis=1)
+
+    monkeypatch.setattr("recsys_tasks.serving.similar.EXACT_UP_TO", exact_up_to)
+    vectors = np.array([[1, 0], [0, 0], [0, 2], [-3, 0]], np.float32)
+    known = vectors[[0, 2, 3]] / np.array([[1], [2], [3]], np.float32)
+    rows = similar_items(np.arange(4, dtype=np.int32), vectors, np.ones(4, bool), 3, Index()).to_pylist()
+    # cos(0, 2) = 0, cos(0, 3) = -1, cos(2, 3) = 0; item 1 would have had 0 with each
+    assert {row["item_key"]: row["items"] for row in rows} == {0: [2, 3], 2: [0, 3], 3: [2, 0]}
+    assert rows[0]["scores"] == [0.0, -1.0]
 
 
 def test_similar_items_agree_with_a_plain_sort_over_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

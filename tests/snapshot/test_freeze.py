@@ -10,23 +10,10 @@ import pytest
 
 from recsys_tasks.clock import start_of
 from recsys_tasks.errors import ValidationFailed, hashed_user
-from recsys_tasks.snapshot import validate as validation
-from recsys_tasks.snapshot.checks import ValidationReport
 from recsys_tasks.snapshot.dataset import open_snapshot
 from recsys_tasks.snapshot.entities import NEVER
 from recsys_tasks.snapshot.freeze import freeze
 from tests.snapshot.shops import LiteralShop, second
-
-
-@pytest.fixture
-def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks that pass without Great Expectations (a second each): these tests are about what follows them."""
-
-    def passed(config: object, night: validation.Night, now: object, docs: object) -> ValidationReport:
-        return ValidationReport(night.as_of, night.days, night.events.num_rows, ())
-
-    monkeypatch.setattr(validation, "validate", passed)
-
 
 # nothing blocks: these tests look at what happens to bad rows
 LENIENT = {

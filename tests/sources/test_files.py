@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,14 @@ def test_windows_are_half_open_and_rows_without_a_time_always_come(tmp_path: Pat
     ]
     assert source.count_after(1767657599) == 2
     assert source.read_users()["user_id"].to_pylist() == ["u"]
+
+
+@pytest.mark.parametrize(("clock", "day"), [("wall", date(2026, 1, 6)), ("simulated", None)])
+def test_items_are_of_the_day_they_are_read_on(tmp_path: Path, clock: str, day: date | None) -> None:
+    """Under a simulated clock a table as it was left at the end is read for every night."""
+    source = open_source(config_for(tmp_path, clock=clock), tmp_path)
+    late_in_new_york = datetime(2026, 1, 5, 20, tzinfo=timezone(timedelta(hours=-5)))  # 01:00 UTC of the 6th
+    assert source.items_as_of(late_in_new_york) == day
 
 
 def test_a_folder_may_mix_csv_and_parquet_of_different_types(tmp_path: Path) -> None:

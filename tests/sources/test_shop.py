@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,8 @@ def test_the_source_simulates_a_missing_history_and_reads_it(tmp_path: Path) -> 
     # launches are announced three days ahead: the newest day is the 11th
     assert items["available_from"].max() <= start_of(date(2026, 1, 14))
     assert source.count_after(start_of(date(2026, 1, 8))) == 0  # later days of the history are no rows from the future
+    # Stock of the morning after the newest day, also when an older night is run again.
+    assert source.items_as_of(datetime(2026, 1, 8, 1, tzinfo=UTC)) == date(2026, 1, 12)
 
 
 def test_taste_beats_popularity(home: Path) -> None:

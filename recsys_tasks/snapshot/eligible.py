@@ -1,0 +1,53 @@
+"""Which items may be named as of a day: those that exist by then and are on offer, as far as was known by then."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from recsys_tasks.clock import parse_day, start_of
+from recsys_tasks.lake import Artifact
+from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot
+
+Bools = npt.NDArray[np.bool_]
+
+
+def eligible_items(snapshot: Snapshot, day: date) -> Bools:
+    """`[n_items]`: exists before the start of `day`, and was on offer that night.
+
+    Of the snapshot's own night its items say so; of an earlier one those of the snapshot that was frozen then. Where
+    the lake has none, or its items may be of a later day, nobody knows, and whatever existed is eligible: what is
+    delisted tonight may have been on offer then.
+    """
+    eligible: Bools = snapshot.items["available_from"].to_numpy() < start_of(day)
+    if day >= snapshot.as_of:
+        return eligible & snapshot.items["available"].to_numpy(bool)
+    night = _frozen_by(snapshot, day)
+    return eligible if night is None else eligible & _on_offer(night, snapshot.n_items)
+
+
+def hash_of(eligible: Bools) -> str:
+    """What stands for `eligible [n_items]` among an artifact's inputs."""
+    return hashlib.sha256(eligible.tobytes()).hexdigest()[:16]
+
+
+def _frozen_by(snapshot: Snapshot, day: date) -> Artifact | None:
+    """The newest snapshot of a past night that knows no more than was known that day."""
+    versions = reversed(snapshot.lake.versions("snapshot", day.isoformat()))
+    return next((night for night in versions if _of_then(night, day)), None)
+
+
+def _of_then(night: Artifact, day: date) -> bool:
+    """A night can be made up for later, from a table that says what is on offer by then."""
+    known = night.facts.get(ITEMS_AS_OF)
+    return known is not None and parse_day(known) <= day
+
+
+def _on_offer(night: Artifact, n_items: int) -> Bools:
+    """`[n_items]` by key; what the night had not heard of was not on offer."""
+    then = pq.read_table(night.file("items.parquet"), columns=["available"])["available"].to_numpy()[:n_items]
+    return np.pad(then.astype(bool), (0, n_items - len(then)))
