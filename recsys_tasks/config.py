@@ -44,8 +44,9 @@ class Attribute(Section):
 
     name: Name
     """Column name, also used in feature and metric names."""
-    kind: Literal["categorical", "multi", "numeric", "text"]
-    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words."""
+    kind: Literal["categorical", "multi", "numeric", "text", "vector"]
+    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words; vector: numbers made
+    elsewhere from an image, a text or a sound, of items only."""
     separator: str = "|"
     """Joins the values of a `multi` attribute."""
     required: bool = False
@@ -54,6 +55,17 @@ class Attribute(Section):
     """Smallest allowed value of a numeric attribute, in its own unit."""
     maximum: float | None = None
     """Largest allowed value of a numeric attribute, in its own unit."""
+    # Left out of hashes where unset: a shop without vectors keeps its snapshots and its towers' lineage.
+    dimensions: PositiveInt | None = Field(default=None, exclude_if=lambda dimensions: dimensions is None)
+    """Numbers of a `vector` attribute, which must say so; no other may."""
+
+    @model_validator(mode="after")
+    def _vectors_alone_have_dimensions(self) -> Self:
+        if self.kind == "vector" and self.dimensions is None:
+            raise ValueError(f"{self.name!r} is a vector: say how many numbers it has, e.g. dimensions: 512")
+        if self.kind != "vector" and self.dimensions is not None:
+            raise ValueError(f"{self.name!r} is {self.kind}: only a vector has dimensions, leave them out")
+        return self
 
 
 class UsersTable(Section):
@@ -82,6 +94,16 @@ class ItemsTable(Section):
     """Boolean column: false keeps the item out of tonight's lists (out of stock, hidden)."""
     attributes: tuple[Attribute, ...] = ()
     """Declared attributes."""
+
+    @property
+    def vector_attributes(self) -> tuple[Attribute, ...]:
+        """Attributes that are supplied vectors."""
+        return tuple(a for a in self.attributes if a.kind == "vector")
+
+    @property
+    def value_attributes(self) -> tuple[Attribute, ...]:
+        """All others: what can be counted, compared and shown."""
+        return tuple(a for a in self.attributes if a.kind != "vector")
 
 
 class EventKind(Section):
@@ -682,6 +704,7 @@ def _naming_mistakes(config: Config) -> list[str]:
     for table, attributes in (("users", config.users.attributes), ("items", config.items.attributes)):
         names = [a.name for a in attributes]
         mistakes += [f"{table}.attributes: {n!r} is declared twice" for n in sorted(set(names)) if names.count(n) > 1]
+    mistakes += _vector_mistakes(config)
     kinds = [kind.name for kind in config.events.kinds]
     if len(set(kinds)) < len(kinds):
         mistakes.append("events.kinds: a name is declared twice")
@@ -702,11 +725,22 @@ def _naming_mistakes(config: Config) -> list[str]:
     kinds_of = {a.name: a.kind for a in config.items.attributes}
     for number, rule in enumerate(config.rerank.item_rules):
         mistakes += [f"rerank.item_rules.{number}: {words}" for words in _rule_mistakes(rule, kinds_of)]
-    if config.rerank.diversity and config.rerank.diversity_by == "content" and not kinds_of:
-        mistakes.append("rerank.diversity_by: content needs items.attributes")
+    if config.rerank.diversity and config.rerank.diversity_by == "content" and not config.items.value_attributes:
+        mistakes.append("rerank.diversity_by: content needs items.attributes other than vectors")
     declared = {a.name for a in config.items.attributes if a.kind == "categorical"}
     if config.items.category and config.items.category not in declared:
         mistakes.append(f"items.category: {config.items.category!r} is not a declared categorical attribute")
+    return mistakes
+
+
+def _vector_mistakes(config: Config) -> list[str]:
+    mistakes = [
+        f"users.attributes: {a.name!r} is a vector, which only items may have: leave it out, or declare another kind"
+        for a in config.users.attributes
+        if a.kind == "vector"
+    ]
+    if any(a.name == "title" for a in config.items.vector_attributes):
+        mistakes.append("items.attributes: 'title' is text that people read: give the vector's column another name")
     return mistakes
 
 
@@ -726,6 +760,8 @@ def _rule_mistakes(rule: ItemRule, kinds: Mapping[str, str]) -> list[str]:
     kind = kinds.get(rule.attribute)
     if kind is None:
         return [f"{rule.attribute!r} is not a declared item attribute {sorted(kinds)}"]
+    if kind == "vector" and (rule.banned or rule.minimum is not None or rule.maximum is not None):
+        return [f"{rule.attribute!r} is a vector: it can only be required"]
     if kind == "numeric" and rule.banned:
         return [f"{rule.attribute!r} is numeric: give minimum or maximum, not banned"]
     if kind != "numeric" and (rule.minimum is not None or rule.maximum is not None):

@@ -89,8 +89,24 @@ IMPRESSIONS = Table(
 
 
 def attribute_fields(attributes: Sequence[Attribute]) -> list[tuple[str, pa.DataType]]:
-    """Declared attributes as columns: numeric is float64, all others are text."""
-    return [(a.name, pa.float64() if a.kind == "numeric" else pa.string()) for a in attributes]
+    """Declared attributes as columns: numeric is float64, a vector so many float32, all others are text."""
+    return [(a.name, _column_type(a)) for a in attributes]
+
+
+def _column_type(attribute: Attribute) -> pa.DataType:
+    if attribute.dimensions is not None:
+        return vector_type(attribute.dimensions)
+    return pa.float64() if attribute.kind == "numeric" else pa.string()
+
+
+def vector_type(dimensions: int) -> pa.DataType:
+    """A supplied vector: 4 bytes a number, null where the item has none."""
+    return pa.list_(pa.float32(), dimensions)
+
+
+def delivered_vector_type(dimensions: int) -> pa.DataType:
+    """A vector as the shop delivered it: null where it is missing or of no use, and in words why it is of none."""
+    return pa.struct([("numbers", vector_type(dimensions)), ("fault", pa.string())])
 
 
 def _further(fields: list[tuple[str, pa.DataType]]) -> list[tuple[str, pa.DataType]]:
@@ -105,13 +121,14 @@ def raw_users(config: Config) -> Table:
 
 
 def raw_items(config: Config) -> Table:
-    """Items as the shop delivered them; `available_from` in UTC seconds or null."""
+    """Items as the shop delivered them; `available_from` in UTC seconds or null, vectors with their faults."""
+    delivered = {a.name: delivered_vector_type(a.dimensions) for a in config.items.vector_attributes if a.dimensions}
     fields = [
         ("item_id", pa.string()),
         ("title", pa.string()),
         ("available_from", pa.int64()),
         ("available", pa.bool_()),
-        *_further(attribute_fields(config.items.attributes)),
+        *((name, delivered.get(name, kind)) for name, kind in _further(attribute_fields(config.items.attributes))),
     ]
     return Table("raw_items", "one row per item", pa.schema(fields))
 
@@ -122,15 +139,16 @@ def users(config: Config) -> Table:
     return Table("users", "one row per user", pa.schema(fields), ("user_key",))
 
 
-def items(config: Config) -> Table:
-    """Items of a snapshot, sorted by key. `available_from`: UTC seconds from which it exists."""
+def items(config: Config, *, vectors: bool = True) -> Table:
+    """Items of a snapshot, sorted by key, or all of them but the `vectors`; `available_from` in UTC seconds."""
+    attributes = config.items.attributes if vectors else config.items.value_attributes
     fields = [
         ("item_key", pa.int32()),
         ("item_id", pa.string()),
         ("title", pa.string()),
         ("available_from", pa.int64()),
         ("available", pa.bool_()),
-        *_further(attribute_fields(config.items.attributes)),
+        *_further(attribute_fields(attributes)),
     ]
     return Table("items", "one row per item", pa.schema(fields), ("item_key",))
 

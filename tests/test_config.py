@@ -39,6 +39,40 @@ def test_the_shops_first_day_is_a_date() -> None:
     assert make_config(source={"kind": "shop", "first_day": "2026-01-05"}).source.kind == "shop"
 
 
+IMAGE = {"name": "image", "kind": "vector", "dimensions": 512}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"items": {"attributes": [{"name": "image", "kind": "vector"}]}}, "say how many numbers it has"),
+        ({"items": {"attributes": [{**IMAGE, "kind": "text"}]}}, "'image' is text: only a vector has dimensions"),
+        ({"items": {"attributes": [{**IMAGE, "dimensions": 0}]}}, "dimensions: Input should be greater than"),
+        ({"users": {"attributes": [IMAGE]}}, "'image' is a vector, which only items may have"),
+        ({"items": {"attributes": [{**IMAGE, "name": "title"}]}}, "'title' is text that people read"),
+        ({"items": {"attributes": [IMAGE], "category": "image"}}, "not a declared categorical attribute"),
+        (
+            {"items": {"attributes": [IMAGE]}, "rerank": {"item_rules": [{"attribute": "image", "minimum": 0}]}},
+            "'image' is a vector: it can only be required",
+        ),
+        (
+            {"items": {"attributes": [IMAGE]}, "rerank": {"diversity": 0.5, "diversity_by": "content"}},
+            "content needs items.attributes other than vectors",
+        ),
+    ],
+)
+def test_a_vector_is_declared_with_its_size_and_of_items_only(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_config(**changes)
+    assert words in caught.value.found
+
+
+def test_a_size_that_is_unset_changes_no_hash() -> None:
+    """Snapshots and lineages of a shop without vectors are those of the time before there were any."""
+    brand = make_config(items={"attributes": [{"name": "brand", "kind": "text"}]}).items.attributes[0]
+    assert "dimensions" not in brand.model_dump() and "dimensions" not in brand.model_dump_json()
+
+
 def test_codes_and_weights_follow_the_declared_order() -> None:
     kinds = [{"name": "view"}, {"name": "purchase", "weight": 5}]
     config = make_config(events={"kinds": kinds})

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from recsys_tasks.config import Config, Environment, FilesSource
+from recsys_tasks.config import Attribute, Config, Environment, FilesSource
 
 
 def describe(config: Config, environment: Environment) -> Iterator[str]:
@@ -22,7 +22,7 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     kinds = ", ".join(f"{kind.name} ×{kind.weight:g}" for kind in config.events.kinds)
     yield f"events       {kinds}"
     for name, table in (("users", config.users), ("items", config.items)):
-        attributes = ", ".join(f"{a.name} ({a.kind})" for a in table.attributes)
+        attributes = ", ".join(f"{a.name} ({_kind(a)})" for a in table.attributes)
         yield f"{name:<12} {attributes or 'no attributes'}"
     goals = ", ".join(f"{o.name} = {' or '.join(o.events)} (weight {o.weight:g})" for o in config.objectives)
     yield f"objectives   {goals}; within {config.label_window_days} days"
@@ -41,6 +41,10 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     yield f"ranker       {ranker.mode}, {ranker.windows} label windows, {every}"
     yield f"lists        {config.serving.k} items and {config.serving.spares} spares in {config.serving.shards} shards"
     yield f"schedule     nightly {config.schedule.nightly!r}, freshness {config.schedule.watch_freshness!r} (UTC)"
+
+
+def _kind(attribute: Attribute) -> str:
+    return f"{attribute.kind} of {attribute.dimensions}" if attribute.dimensions else attribute.kind
 
 
 def _source(config: Config) -> str:

@@ -106,7 +106,7 @@ def _items(snapshot: Snapshot, made: Embeddings) -> Named:
         "items",
         rows["item_id"].to_numpy(object),
         made.item_vectors,
-        about_items(rows, snapshot.config.items.attributes),
+        about_items(rows, snapshot.config.items.value_attributes),
     )
 
 
@@ -128,7 +128,7 @@ def _write_map(snapshot: Snapshot, made: Embeddings, items: Named, folder: Path)
     shown: pd.DataFrame = snapshot.items.iloc[made.item_keys[rows]]
     about = {name: [values[row] for row in rows.tolist()] for name, values in items.about.items()}
     some = Named("items", items.ids[rows], np.asarray(made.item_vectors[rows], np.float64), about)
-    atlas = draw_atlas(some, traits_of(shown, snapshot.config.items.attributes), snapshot.config.resources.seed)
+    atlas = draw_atlas(some, traits_of(shown, snapshot.config.items.value_attributes), snapshot.config.resources.seed)
     title = f"{snapshot.config.project}: items as the tower of {snapshot.as_of} sees them"
     of_all = "" if len(rows) == len(items.ids) else f" of {len(items.ids):,}"
     note = f"{len(rows):,}{of_all} items; near ones are taken by alike users; a cluster's name is what sets it apart"

@@ -42,7 +42,7 @@ def entity_values(snapshot: Snapshot, items: Vocabulary, users: Vocabulary) -> t
     """Value rows of every item key and of every user key."""
     config, settings = snapshot.config, value_settings(snapshot.config)
     return (
-        value_rows(items, snapshot.items, config.items.attributes, settings),
+        value_rows(items, snapshot.items, config.items.value_attributes, settings),
         value_rows(users, snapshot.users, user_attributes(config), settings),
     )
 
@@ -72,7 +72,7 @@ class Run:
         learned, events = start_of(learned_before), snapshot.events(before=learned_before)
         config, settings = snapshot.config, value_settings(snapshot.config)
         existing = snapshot.existing_items(learned)
-        items, item_values = extend_vocabulary(items, snapshot.items, existing, config.items.attributes, settings)
+        items, item_values = extend_vocabulary(items, snapshot.items, existing, config.items.value_attributes, settings)
         everyone = np.arange(snapshot.n_users, dtype=np.int32)
         users, user_values = extend_vocabulary(users, snapshot.users, everyone, user_attributes(config), settings)
         values, past = (item_values, user_values), events.before(learned)

@@ -43,7 +43,7 @@ class ContentSpace:
 def content_space(config: Config, items: pd.DataFrame, known: npt.NDArray[np.bool_]) -> ContentSpace:
     """Content of items by key; rows where `known` is false are empty and count for nothing."""
     rows, values = [np.empty(0, np.int64)], [np.empty(0, object)]
-    for attribute in config.items.attributes:
+    for attribute in config.items.value_attributes:
         tokens = _tokens(attribute, items.loc[known, attribute.name])
         rows.append(tokens.index.to_numpy(np.int64))
         values.append((attribute.name + "=" + tokens.astype(str)).to_numpy(object))

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy.engine import Engine
 
+from recsys_tasks import schema
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Attribute
 from recsys_tasks.database import ArrowSession, load_arrow
@@ -60,7 +61,7 @@ def load_dimensions(engine: Engine, snapshot: Snapshot) -> None:
     config, current = snapshot.config, current_publication(engine)
     newest = current is None or snapshot.as_of >= current.as_of
     users = _Dimension("users", config.users.attributes, config.users.segment_by)
-    items = _Dimension("items", config.items.attributes, config.items.category)
+    items = _Dimension("items", config.items.value_attributes, config.items.category)
     with load_arrow(engine.url) as session:
         session.lock("dimensions")
         for dimension in (users, items):
@@ -96,9 +97,10 @@ def _merge(session: ArrowSession, snapshot: Snapshot, dimension: _Dimension, new
 
 
 def _chunks(snapshot: Snapshot, name: str) -> Iterator[pd.DataFrame]:
-    """The snapshot's table in key order, some rows at a time."""
+    """The snapshot's table in key order, some rows at a time, without items' vectors."""
+    contract = schema.users(snapshot.config) if name == "users" else schema.items(snapshot.config, vectors=False)
     with pq.ParquetFile(snapshot.artifact.file(f"{name}.parquet")) as file:
-        for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK):
+        for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=contract.schema.names):
             yield batch.to_pandas()
 
 

@@ -192,4 +192,22 @@ def _attribute_checks(config: Config, suite: Suite, key: str, attribute: Attribu
                 rules.max_bad_value_share, allowed=(True,), example=(key, name),
             )
         )  # fmt: skip
+    if attribute.kind == "vector":
+        checks += _vector_checks(config, suite, key, attribute)
     return checks
+
+
+def _vector_checks(config: Config, suite: Suite, key: str, attribute: Attribute) -> list[Check]:
+    """A vector of no use counts as missing either way; a few that cannot be read say that the export is broken."""
+    name = attribute.name
+    return [
+        Check(
+            f"{name}_readable", suite, "in_set", f"{name}_readable",
+            f"{name}: a list of {attribute.dimensions} numbers",
+            config.validation.max_bad_value_share, allowed=(True,), example=(key, f"{name}_fault"),
+        ),
+        Check(
+            f"{name}_finite", suite, "in_set", f"{name}_finite", f"{name}: no number that is NaN or infinite",
+            blocking=False, allowed=(True,), example=(key,),
+        ),
+    ]  # fmt: skip

@@ -21,12 +21,15 @@ import pyarrow.parquet as pq
 
 from recsys_tasks import schema
 from recsys_tasks.clock import parse_day, start_of
-from recsys_tasks.config import Config, config_hash
+from recsys_tasks.config import Attribute, Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.schema import vector_type
 
 IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the shop logs showings
 ITEMS_AS_OF = "items_as_of"  # fact of a snapshot: UTC day whose state its items table gives, where that is known
+VECTOR_BLOCK = 8192
+"""Rows of supplied vectors that are taken out of a file at once."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +105,36 @@ class Snapshot:
 
     @cached_property
     def items(self) -> pd.DataFrame:
-        """Items by key (row number = item_key): id, title, available_from, available, attributes."""
-        table = pq.read_table(self.artifact.file("items.parquet"))
-        return schema.items(self.config).check(table, str(self.artifact.path)).to_pandas()
+        """Items by key (row number = item_key): id, title, available_from, available, attributes but for vectors."""
+        contract = schema.items(self.config, vectors=False)
+        table = pq.read_table(self.artifact.file("items.parquet"), columns=contract.schema.names)
+        return contract.check(table, str(self.artifact.path)).to_pandas()
+
+    def item_vectors(self, attribute: Attribute) -> npt.NDArray[np.float32]:
+        """Supplied vectors by item key, `[m, dimensions] float32`; NaN where an item has none.
+
+        So it is everywhere, if the snapshot has none of that name and size: see `under`.
+        """
+        dimensions, start = attribute.dimensions or 0, 0
+        vectors = np.full((self.n_items, dimensions), np.nan, np.float32)
+        with pq.ParquetFile(self.artifact.file("items.parquet")) as file:
+            names = file.schema_arrow.names
+            if attribute.name not in names or file.schema_arrow.field(attribute.name).type != vector_type(dimensions):
+                return vectors
+            for batch in file.iter_batches(VECTOR_BLOCK, columns=[attribute.name]):
+                column = batch.column(0)
+                rows = start + np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+                vectors[rows] = column.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), dimensions)
+                start += batch.num_rows
+        return vectors
 
     def under(self, config: Config) -> Snapshot:
         """The same rows for other declared attributes: one that the rows lack is missing everywhere."""
         other = replace(self, config=config)
         for name, attributes in (("users", config.users.attributes), ("items", config.items.attributes)):
             frame = getattr(self, name)
-            lacking = {a.name: np.nan if a.kind == "numeric" else None for a in attributes if a.name not in frame}
+            values = [a for a in attributes if a.kind != "vector" and a.name not in frame]
+            lacking = {a.name: np.nan if a.kind == "numeric" else None for a in values}
             vars(other)[name] = frame.assign(**lacking)
         return other
 

@@ -92,7 +92,7 @@ def _merge(
 ) -> tuple[pa.Table, npt.NDArray[np.bool_], pa.Table, npt.NDArray[np.bool_]]:
     """(merged table, unknown [n] bool, tonight's rows by key with nulls, in tonight's table [n] bool)."""
     key, name = f"{entity[:-1]}_key", f"{entity[:-1]}_id"
-    raw = raw.filter(pc.fill_null(pc.not_equal(raw[name], ""), False))
+    raw = _numbers_alone(raw.filter(pc.fill_null(pc.not_equal(raw[name], ""), False)))
     keys = ids.keys(raw[name].to_pylist())
     old = pq.read_table(base.artifact.file(f"{entity}.parquet")) if base is not None else None
     n_old = 0 if old is None else old.num_rows
@@ -111,6 +111,15 @@ def _merge(
     if base is not None:
         unknown[:n_old] &= ~_is_known(base, entity, n_old)
     return pa.table({**identity, **merged}), unknown, pa.table(listed), tonight
+
+
+def _numbers_alone(raw: pa.Table) -> pa.Table:
+    """Delivered vectors without the words on their faults: one of no use is missing from here on."""
+    for field in raw.schema:
+        if pa.types.is_struct(field.type):
+            numbers = pc.struct_field(raw[field.name], "numbers")
+            raw = raw.set_column(raw.column_names.index(field.name), field.name, numbers)
+    return raw
 
 
 def _item_times(

@@ -33,6 +33,8 @@ def _kept(rule: ItemRule, values: pa.ChunkedArray, separator: str | None) -> Boo
         low = -np.inf if rule.minimum is None else rule.minimum
         high = np.inf if rule.maximum is None else rule.maximum
         return np.asarray(np.where(known, (numbers >= low) & (numbers <= high), not rule.required))
+    if pa.types.is_fixed_size_list(values.type):
+        return np.asarray(pc.is_valid(values).to_numpy().astype(bool) | (not rule.required))
     texts = values.to_pylist()
     banned = set(rule.banned)
 

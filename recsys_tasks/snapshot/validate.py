@@ -37,6 +37,7 @@ from recsys_tasks.snapshot.checks import (
 from recsys_tasks.snapshot.report_page import report_page
 from recsys_tasks.snapshot.rules import Flags, repeated_rows
 from recsys_tasks.sources.base import has_users_table
+from recsys_tasks.sources.vectors import NOT_FINITE
 
 MAX_ROWS = 1_000_000
 _QUOTED = 20  # failing rows asked of each check, from which up to five different examples are shown
@@ -189,7 +190,8 @@ def _event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
 
 
 def _entity_frame(table: pa.Table, key: str, attributes: Sequence[Attribute]) -> pd.DataFrame:
-    table = table.sort_by(key)
+    vectors = [a.name for a in attributes if a.kind == "vector"]
+    table = _with_faults_alone(table, vectors).sort_by(key)
     ids = table[key]
     frame: pd.DataFrame = table.to_pandas()
     frame["id_bytes"] = pc.fill_null(pc.binary_length(ids), 0).to_numpy()
@@ -201,7 +203,19 @@ def _entity_frame(table: pa.Table, key: str, attributes: Sequence[Attribute]) ->
         high = np.inf if attribute.maximum is None else attribute.maximum
         unreadable = pc.is_nan(table[attribute.name]).fill_null(False).to_numpy()
         frame[f"{attribute.name}_in_range"] = (values.isna() | values.between(low, high)) & ~unreadable
+    for name in vectors:
+        infinite = frame[f"{name}_fault"] == NOT_FINITE
+        frame[f"{name}_finite"], frame[f"{name}_readable"] = ~infinite, infinite | frame[f"{name}_fault"].isna()
     return frame
+
+
+def _with_faults_alone(table: pa.Table, vectors: Sequence[str]) -> pa.Table:
+    """Each delivered vector as two columns: true where there is one (else null), and its fault."""
+    for name in vectors:
+        numbers, fault = (pc.struct_field(table[name], part) for part in ("numbers", "fault"))
+        there = pc.if_else(pc.is_valid(numbers), True, pa.scalar(None, pa.bool_()))
+        table = table.set_column(table.column_names.index(name), name, there).append_column(f"{name}_fault", fault)
+    return table
 
 
 def _night_frame(config: Config, night: Night) -> pd.DataFrame:

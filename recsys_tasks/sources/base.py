@@ -15,7 +15,7 @@ class Source(Protocol):
     """Rows as the shop delivers them.
 
     Bad values stay visible for the checks: a missing or unreadable time is null; a missing number is
-    null and an unreadable one NaN; ids are text exactly as written.
+    null and an unreadable one NaN; a vector of no use is null beside its fault; ids are text exactly as written.
     """
 
     def prepare(self, before: date) -> None:

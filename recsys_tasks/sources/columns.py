@@ -25,7 +25,7 @@ def as_text(column: Any) -> pa.ChunkedArray:
 
 def as_number(column: Any) -> pa.ChunkedArray:
     """float64; null where missing, NaN where text is no number."""
-    if _is_text(column.type):
+    if is_text(column.type):
         column = pc.cast(column, pa.string())
         numbers = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy(np.float64, na_value=np.nan)
         return pa.chunked_array([pa.array(numbers, mask=_mask(pc.is_null(column)))])
@@ -35,7 +35,7 @@ def as_number(column: Any) -> pa.ChunkedArray:
 def as_seconds(column: Any) -> pa.ChunkedArray:
     """UTC seconds of whole seconds, timestamps, dates or ISO-8601 text; null where unreadable."""
     kind = column.type
-    if _is_text(kind):
+    if is_text(kind):
         return _text_seconds(pc.cast(column, pa.string()))
     if pa.types.is_temporal(kind):
         micros = pc.cast(pc.cast(column, pa.timestamp("us", getattr(kind, "tz", None)), safe=False), pa.int64())
@@ -70,7 +70,8 @@ def _text_seconds(column: Any) -> pa.ChunkedArray:
     return pc.coalesce(seconds, pa.chunked_array([values]))
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds text, in any of Arrow's layouts."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from recsys_tasks.clock import start_of
 from recsys_tasks.config import Attribute, Config, FilesSource, expand_variables
 from recsys_tasks.errors import ConfigError, SchemaError, offenders
 from recsys_tasks.sources.columns import as_flag, as_number, as_seconds, as_text
+from recsys_tasks.sources.vectors import as_vectors
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _Reader = Callable[[Any], Any]
@@ -207,7 +209,13 @@ def list_files(root: Path) -> list[Path]:
 
 
 def _attribute_columns(attributes: Sequence[Attribute]) -> list[_Column]:
-    return [_Column(a.name, a.name, as_number if a.kind == "numeric" else as_text) for a in attributes]
+    return [_Column(a.name, a.name, _reader(a)) for a in attributes]
+
+
+def _reader(attribute: Attribute) -> _Reader:
+    if attribute.dimensions is not None:
+        return partial(as_vectors, dimensions=attribute.dimensions)
+    return as_number if attribute.kind == "numeric" else as_text
 
 
 def _present(wanted: list[str], found: Sequence[str], path: Path) -> list[str]:

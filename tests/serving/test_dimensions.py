@@ -19,7 +19,11 @@ CONFIG = make_config(
     users={"attributes": [{"name": "country", "kind": "categorical"}], "segment_by": "country"},
     items={
         "category": "kind",
-        "attributes": [{"name": "kind", "kind": "categorical"}, {"name": "price", "kind": "numeric"}],
+        "attributes": [
+            {"name": "kind", "kind": "categorical"},
+            {"name": "price", "kind": "numeric"},
+            {"name": "image", "kind": "vector", "dimensions": 2},  # not for readers of SQL
+        ],
     },
 )
 ODD = ["007", 'say "hi", \\ he\nsaid', "ü😀\u2028x"]
@@ -37,6 +41,7 @@ def snapshot(folder: Path, as_of: str, kind: str = "k", available: bool = True) 
             "available": [True, available, True],
             "kind": [kind, None, 'a "b"\n'],
             "price": [1.5, None, 2.0],
+            "image": [[1.0, 2.0], None, [3.0, 4.0]],
         }
     )
     return make_snapshot(folder, CONFIG, as_of, events, items, users)
