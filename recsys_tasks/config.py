@@ -45,8 +45,8 @@ class Attribute(Section):
     name: Name
     """Column name, also used in feature and metric names."""
     kind: Literal["categorical", "multi", "numeric", "text", "vector"]
-    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words; vector: numbers made
-    elsewhere from an image, a text or a sound, of items only."""
+    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words; vector: numbers that
+    an encoder made of an image, a text or a sound, of items only."""
     separator: str = "|"
     """Joins the values of a `multi` attribute."""
     required: bool = False
@@ -57,7 +57,7 @@ class Attribute(Section):
     """Largest allowed value of a numeric attribute, in its own unit."""
     # Left out of hashes where unset: a shop without vectors keeps its snapshots and its towers' lineage.
     dimensions: PositiveInt | None = Field(default=None, exclude_if=lambda dimensions: dimensions is None)
-    """Numbers of a `vector` attribute, which must say so; no other may."""
+    """How many numbers a `vector` attribute has, e.g. `{name: image, kind: vector, dimensions: 512}`; of no other."""
 
     @model_validator(mode="after")
     def _vectors_alone_have_dimensions(self) -> Self:

@@ -1,9 +1,10 @@
 """The two towers, their loss and their optimizer, over named arrays.
 
-An item's input is its id vector plus the mean of its value vectors; the item tower scales it to
-unit length (metric cosine). The user tower pools the inputs of the newest history items with a
-learned decay by moment (the items of one basket weigh the same), and adds an MLP of [pooled, mean of
-the last moment, mean user value vector] to it.
+An item's input is its id vector plus the mean of its value vectors plus, of each vector attribute, its
+supplied vector times a learned projection; the item tower scales it to unit length (metric cosine).
+The user tower pools the inputs of the newest history items with a learned decay by moment (the items
+of one basket weigh the same), and adds an MLP of [pooled, mean of the last moment, mean user value
+vector] to it.
 
 There are several such towers in one model, its members, trained side by side on the same batches: each has its own
 start, decay, MLP and softmax and its own part of every row, and none sees another's loss. Their vectors are laid
@@ -31,9 +32,10 @@ from recsys_tasks.retrieval._embedding_rows import (
     spread_means,
 )
 from recsys_tasks.retrieval._tf_dense import Layers
+from recsys_tasks.retrieval.supplied import Supplied
 from recsys_tasks.retrieval.tower_examples import FlatHistories
 from recsys_tasks.retrieval.tower_inputs import Table, Vectors
-from recsys_tasks.retrieval.tower_weights import MOMENTS, ROWS, TABLES, Arrays, Batch
+from recsys_tasks.retrieval.tower_weights import MOMENTS, ROWS, TABLES, Arrays, Batch, projection
 
 BLOCK = 8192
 
@@ -61,11 +63,21 @@ class Tower:
     Rows are taken, pooled and moved by kernels; TensorFlow has the dense part between and its gradients.
     """
 
-    def __init__(self, config: TwoTowerConfig, arrays: Arrays, item_values: Table, user_values: Table, seed: int):
+    def __init__(
+        self,
+        config: TwoTowerConfig,
+        arrays: Arrays,
+        item_values: Table,
+        user_values: Table,
+        seed: int,
+        supplied: Supplied | None = None,
+    ) -> None:
         self._config = config
         self._seed = seed
         self._step = int(arrays["step"])
-        self._rows = {name + moment: arrays[name + moment].copy() for name in ROWS for moment in MOMENTS}
+        self._supplied = {projection(name): vectors for name, vectors in (supplied or {}).items()}
+        names = (*ROWS, *self._supplied)
+        self._rows = {name + moment: arrays[name + moment].copy() for name in names for moment in MOMENTS}
         self._layers = Layers(config, arrays)
         self._lists = {"value": item_values, "user_value": user_values}
         self._slots = {name: Slots(len(arrays[name])) for name in TABLES}
@@ -113,6 +125,8 @@ class Tower:
     def _inputs_of(self, items: Keys) -> Vectors:
         inputs = self._by_member(self._rows["item"][items])
         add_means(self._by_member(self._rows["value"]), self._lists["value"], items, inputs)
+        for name, vectors in self._supplied.items():
+            inputs += self._by_member(vectors[items] @ self._rows[name])
         return inputs
 
     def _about(self, users: Keys) -> Vectors:
@@ -146,6 +160,8 @@ class Tower:
         add_rows(of_candidates * read.kept_targets, read.targets, of_items)
         self._move("item", read.items, of_items, batch.rate)
         self._move_values("value", read.items, of_items, batch.rate)
+        for name, vectors in self._supplied.items():
+            self._move_projection(name, vectors[read.items], of_items, batch.rate)
         self._move_values("user_value", batch.user, of_about, batch.rate)
         self._move("decay", np.arange(len(of_decay), dtype=np.int32), of_decay, batch.rate)
 
@@ -156,6 +172,11 @@ class Tower:
         of_values = self._zeros(len(values))
         spread_means(of_means, lists, places.reshape(lists.shape), of_values)
         self._move(name, values, of_values, rate)
+
+    def _move_projection(self, name: str, vectors: Vectors, of_items: Vectors, rate: np.float32) -> None:
+        """Adam on a projection, through which `vectors [u, dimensions]` went into the inputs with this gradient."""
+        of_projection = vectors.T @ of_items.reshape(len(vectors), -1)
+        self._move(name, np.arange(len(of_projection), dtype=np.int32), of_projection, rate)
 
     def _move(self, name: str, rows: Keys, gradient: Vectors, rate: np.float32) -> None:
         """Adam on the rows of this batch only: a step costs what it touches, whatever the catalogue's size."""

@@ -14,6 +14,7 @@ from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import Attribute, Config, TwoTowerConfig
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval._tf_model import Tower
+from recsys_tasks.retrieval.supplied import Supplied, extend_centres
 from recsys_tasks.retrieval.tower_examples import (
     Draws,
     Examples,
@@ -24,7 +25,7 @@ from recsys_tasks.retrieval.tower_examples import (
     surely_absent_before,
 )
 from recsys_tasks.retrieval.tower_inputs import Table, ValueSettings, Vectors, Vocabulary, extend_vocabulary, value_rows
-from recsys_tasks.retrieval.tower_weights import Arrays, Batch
+from recsys_tasks.retrieval.tower_weights import Arrays, Batch, projection
 from recsys_tasks.snapshot.dataset import Events, Snapshot
 
 RECALL_K = 100
@@ -63,6 +64,7 @@ class Run:
     users: Vocabulary
     item_values: Table
     user_values: Table
+    supplied: Supplied
     existing: Keys
     available: Rows  # [m] second before which each item could not be chosen
 
@@ -73,16 +75,18 @@ class Run:
         config, settings = snapshot.config, value_settings(snapshot.config)
         existing = snapshot.existing_items(learned)
         items, item_values = extend_vocabulary(items, snapshot.items, existing, config.items.value_attributes, settings)
+        items, supplied = extend_centres(items, snapshot, existing)
         everyone = np.arange(snapshot.n_users, dtype=np.int32)
         users, user_values = extend_vocabulary(users, snapshot.users, everyone, user_attributes(config), settings)
         values, past = (item_values, user_values), events.before(learned)
         available = surely_absent_before(past, snapshot.items["available_from"].to_numpy(np.int64))
-        return cls(config, learned, past, items, users, *values, existing, available)
+        return cls(config, learned, past, items, users, *values, supplied, existing, available)
 
     @property
     def rows(self) -> dict[str, int]:
-        """Rows of each table."""
-        return {"item": len(self.item_values), "value": self.items.rows, "user_value": self.users.rows}
+        """Rows of each table and projection."""
+        tables = {"item": len(self.item_values), "value": self.items.rows, "user_value": self.users.rows}
+        return tables | {projection(name): vectors.shape[1] for name, vectors in self.supplied.items()}
 
     @cached_property
     def examples(self) -> Examples:
@@ -104,7 +108,8 @@ class Run:
 
     def tower(self, arrays: Arrays) -> Tower:
         """The model over these arrays."""
-        return Tower(self.config.two_tower, arrays, self.item_values, self.user_values, self.config.resources.seed)
+        values, seed = (self.item_values, self.user_values), self.config.resources.seed
+        return Tower(self.config.two_tower, arrays, *values, seed, self.supplied)
 
     def fit(self, tower: Tower, examples: Examples, epochs: int, rate: float | None = None) -> list[float]:
         """Train on the examples, with steps that fall from `rate` (a cold training's); each epoch's mean loss."""

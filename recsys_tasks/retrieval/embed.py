@@ -15,9 +15,11 @@ from recsys_tasks.retrieval._tf_runtime import prepare
 from recsys_tasks.retrieval._tf_training import entity_values
 from recsys_tasks.retrieval.content_means import content_means
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
+from recsys_tasks.retrieval.supplied import supplied_vectors
 from recsys_tasks.retrieval.tower_examples import last_histories, moment_numbers
 from recsys_tasks.retrieval.tower_inputs import Vectors
 from recsys_tasks.retrieval.tower_versions import TowerState, TowerVersion, snapshot_for
+from recsys_tasks.retrieval.tower_weights import projection
 from recsys_tasks.snapshot.dataset import Snapshot
 
 KIND = "embeddings"
@@ -67,13 +69,18 @@ def _write(
 
 
 def model_of(snapshot: Snapshot, state: TowerState) -> Tower:
-    """The model over a version's arrays; items that it never saw get their vector from their content."""
+    """The model over a version's arrays; items that it never saw get their vector from their content.
+
+    Nothing moves any more, so supplied vectors are projected once, into the id vectors, not with every block of users.
+    """
     item_values, user_values = entity_values(snapshot, state.items, state.users)
     m, known = snapshot.n_items, state.known_of(snapshot.n_items)
     arrays = dict(state.arrays)
     for name in ("item", "item/m", "item/v"):
         arrays[name] = np.pad(arrays[name], ((0, m - len(arrays[name])), (0, 0)))
     arrays["item"] = arrays["item"] + content_means(item_values, arrays["item"], known, ~known)
+    for name, vectors in supplied_vectors(state.items, snapshot).items():
+        arrays["item"] += vectors @ arrays[projection(name)]
     return Tower(snapshot.config.two_tower, arrays, item_values, user_values, snapshot.config.resources.seed)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -27,10 +27,11 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens by row (row 0 is "no value", the token at position p has row p + 1), and bucket edges."""
+    """Tokens by row (row 0 is "no value", the token at position p has row p + 1), bucket edges, vectors' centres."""
 
     tokens: tuple[str, ...]
     edges: Mapping[str, tuple[float, ...]]
+    centres: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -39,12 +40,17 @@ class Vocabulary:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"tokens": list(self.tokens), "edges": {name: list(edges) for name, edges in self.edges.items()}}
+        raw = {"tokens": list(self.tokens), "edges": {name: list(edges) for name, edges in self.edges.items()}}
+        centres = {name: list(centre) for name, centre in self.centres.items()}
+        return {**raw, "centres": centres} if centres else raw  # a shop without vectors keeps its versions' bytes
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Vocabulary:
         """Inverse of `to_json`."""
-        return cls(tuple(raw["tokens"]), {name: tuple(edges) for name, edges in raw["edges"].items()})
+        edges, centres = (
+            {name: tuple(numbers) for name, numbers in raw.get(part, {}).items()} for part in ("edges", "centres")
+        )
+        return cls(tuple(raw["tokens"]), edges, centres)
 
 
 EMPTY = Vocabulary((), {})
@@ -74,7 +80,7 @@ def extend_vocabulary(
     tokens = _tokens(frame, attributes, edges, settings)
     seen = tokens["token"][np.isin(tokens["entity"].to_numpy(np.int64), existing)]
     fresh = sorted(set(seen.unique()) - set(known.tokens))
-    vocabulary = Vocabulary((*known.tokens, *fresh), edges)
+    vocabulary = Vocabulary((*known.tokens, *fresh), edges, known.centres)
     return vocabulary, _rows(vocabulary, tokens, len(frame), settings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ DENSE = ("decay", *LAYERS)
 """Decay `[l, members]` (log weight by how many later moments, newest first) and each member's user MLP."""
 ROWS = (*TABLES, "decay")
 """Parameters that kernels read and move; TensorFlow has the others, `LAYERS`."""
+PROJECTION = "projection."
+"""Begins the name of an attribute's projection `[its dimensions, d]`, which takes supplied vectors to item inputs."""
 MOMENTS = ("", "/m", "/v")
 """A parameter's own name, and its moments'."""
 START_SCALE = 0.05
@@ -40,6 +43,21 @@ class Batch:
     rate: np.float32  # Adam's step size
 
 
+def projection(attribute: str) -> str:
+    """Name of the projection of a vector attribute."""
+    return PROJECTION + attribute
+
+
+def parameters(arrays: Arrays) -> list[str]:
+    """Names of all parameters, without their moments."""
+    return [*TABLES, *DENSE, *projections(arrays)]
+
+
+def projections(names: Iterable[str]) -> list[str]:
+    """Those of the names that are projections, without their moments."""
+    return [name for name in names if name.startswith(PROJECTION) and "/" not in name]
+
+
 def start_rows(name: str, rows: int, dimensions: int, seed: int) -> Vectors:
     """The first `rows` rows of a table's random start: row r is the same whatever the number of rows."""
     rng = np.random.default_rng([seed, TABLES.index(name)])
@@ -48,7 +66,10 @@ def start_rows(name: str, rows: int, dimensions: int, seed: int) -> Vectors:
 
 
 def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arrays:
-    """Random tables, Glorot-uniform MLP, no decay, zero moments."""
+    """Random tables, Glorot-uniform MLP, no decay, zero moments.
+
+    Projections start at zero: of what no vector in training had to say, nothing is learned and nothing must be said.
+    """
     d, members, rng = config.dimensions, config.members, np.random.default_rng([seed, len(TABLES)])
     arrays: Arrays = {name: start_rows(name, rows[name], d, seed) for name in TABLES}
     for name in ("value", "user_value"):
@@ -59,7 +80,9 @@ def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arr
         limit = np.sqrt(6.0 / (inputs + outputs))
         arrays[f"w{layer}"] = rng.uniform(-limit, limit, (members, inputs, outputs)).astype(np.float32)
         arrays[f"b{layer}"] = np.zeros((members, 1, outputs), np.float32)
-    for name in (*TABLES, *DENSE):
+    for name in projections(rows):
+        arrays[name] = np.zeros((rows[name], d), np.float32)
+    for name in parameters(arrays):
         for moment in "mv":
             arrays[f"{name}/{moment}"] = np.zeros_like(arrays[name])
     arrays["step"] = np.asarray(0, np.int64)

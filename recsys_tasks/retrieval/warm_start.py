@@ -24,7 +24,15 @@ from recsys_tasks.retrieval.content_means import content_means
 from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, renewed, sample_recent
 from recsys_tasks.retrieval.tower_inputs import Vectors
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion
-from recsys_tasks.retrieval.tower_weights import DENSE, TABLES, Arrays, forget_untouched, grown, start_rows, touched
+from recsys_tasks.retrieval.tower_weights import (
+    TABLES,
+    Arrays,
+    forget_untouched,
+    grown,
+    parameters,
+    start_rows,
+    touched,
+)
 from recsys_tasks.snapshot.dataset import Snapshot
 
 HELD_BACK_SHARE = 0.05
@@ -138,7 +146,7 @@ def _of_young_items(run: Run, old: Examples, replayed: Examples, most: int, rng:
 def _decayed(arrays: Arrays, settings: TwoTowerConfig, days: int) -> Arrays:
     """Both moments shrink with age: large old accumulators would freeze an id, old momentum misleads it."""
     share = np.float32(0.5 ** (days / settings.warm_start.accumulator_half_life_days))
-    moments = {f"{name}/{moment}" for name in (*TABLES, *DENSE) for moment in "mv"}
+    moments = {f"{name}/{moment}" for name in parameters(arrays) for moment in "mv"}
     return {name: value * share if name in moments else value.copy() for name, value in arrays.items()}
 
 

@@ -48,7 +48,7 @@ def _run(learned: int, seen: Keys, m: int) -> Run:
     events = _events(np.zeros(len(seen)), seen, np.full(len(seen), learned - 1))
     none, users = np.zeros((m, 1), np.int32), np.zeros((1, 1), np.int32)
     keys, always = np.arange(m, dtype=np.int32), np.zeros(m, np.int64)
-    return Run(CONFIG, learned, events, EMPTY, EMPTY, none, users, keys, always)
+    return Run(CONFIG, learned, events, EMPTY, EMPTY, none, users, {}, keys, always)
 
 
 def _marked(state: TowerState, keys: Keys, marks: np.ndarray) -> None:
