@@ -321,7 +321,7 @@ class TwoTowerConfig(Section):
     history_length: PositiveInt = 100
     """Newest events of the user that enter the user tower."""
     max_item_values: PositiveInt = 16
-    """Attribute values kept for an item (all attributes together)."""
+    """Attribute values kept for an item (all attributes together); where there are more, words of texts give way."""
     numeric_buckets: PositiveInt = 16
     """Quantile buckets of a numeric attribute."""
     text_buckets: PositiveInt = 20_000

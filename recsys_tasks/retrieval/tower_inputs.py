@@ -119,12 +119,15 @@ def _tokens(
     edges: Mapping[str, tuple[float, ...]],
     settings: ValueSettings,
 ) -> pd.DataFrame:
-    """One row per (entity = row number of frame, token), entities ascending, attributes as declared.
+    """One row per (entity = row number of frame, token), entities ascending.
 
-    Pairs of neighbouring words come after all else, so that it is they who give way where values are too many.
+    Where values are too many, the last give way: words come after other values, whatever was declared first, for a long
+    text would leave room for nothing else; and pairs of neighbouring words come after the words.
     """
-    parts = [_attribute_tokens(frame, a, edges, settings) for a in attributes]
-    parts += [_named(_words(frame, a).map(_pairs), a, settings) for a in attributes if a.kind == "text"]
+    texts = [a for a in attributes if a.kind == "text"]
+    parts = [_attribute_tokens(frame, a, edges, settings) for a in attributes if a.kind != "text"]
+    parts += [_named(_words(frame, a), a, settings) for a in texts]
+    parts += [_named(_words(frame, a).map(_pairs), a, settings) for a in texts]
     if not parts:
         return pd.DataFrame({"entity": np.empty(0, np.int64), "token": np.empty(0, object)})
     return pd.concat(parts, ignore_index=True).sort_values("entity", kind="stable", ignore_index=True)
@@ -133,8 +136,6 @@ def _tokens(
 def _attribute_tokens(
     frame: pd.DataFrame, attribute: Attribute, edges: Mapping[str, tuple[float, ...]], settings: ValueSettings
 ) -> pd.DataFrame:
-    if attribute.kind == "text":
-        return _named(_words(frame, attribute), attribute, settings)
     column = frame[attribute.name].reset_index(drop=True)
     column = column[column.notna()]
     if attribute.kind == "numeric":

@@ -57,12 +57,22 @@ def test_pairs_of_words_give_way_to_words() -> None:
     assert rows[1, 2] not in rows[0]
 
 
-def test_pairs_of_words_give_way_to_every_other_attribute() -> None:
-    frame = pd.DataFrame({"title_words": ["red nail polish"], "brand": ["OPI"]})
-    vocabulary, rows = extend_vocabulary(EMPTY, frame, ALL[:1], [TITLE, BRAND], SETTINGS)
+def test_words_and_then_their_pairs_give_way_to_every_other_attribute() -> None:
+    frame = pd.DataFrame({"title_words": ["red nail polish set"], "brand": ["OPI"], "price": [1.0], "tags": ["a"]})
+    for declared in ([TITLE, BRAND, PRICE, TAGS], [BRAND, PRICE, TAGS, TITLE], [BRAND, TITLE, PRICE, TAGS]):
+        vocabulary, rows = extend_vocabulary(EMPTY, frame, ALL[:1], declared, SETTINGS)
+        assert len(vocabulary.tokens) == 3 + 4 + 3  # three values, four words, three pairs
+        found = [vocabulary.tokens[row - 1] for row in rows[0]]  # four at most
+        assert found[:3] == ["brand=OPI", "price[1]", "tags=a"]
+        assert found[3].startswith("title_words#")
+
+
+def test_pairs_of_one_text_give_way_to_words_of_another() -> None:
+    frame = pd.DataFrame({"title_words": ["red nail"], "about": ["long lasting"]})
+    about = Attribute(name="about", kind="text")
+    vocabulary, rows = extend_vocabulary(EMPTY, frame, ALL[:1], [TITLE, about], SETTINGS)
     assert len(vocabulary.tokens) == 6
-    brand = vocabulary.tokens.index("brand=OPI") + 1
-    assert rows[0, 3] == brand  # the fourth and last
+    assert [vocabulary.tokens[row - 1].split("#")[0] for row in rows[0]] == ["title_words"] * 2 + ["about"] * 2
 
 
 def test_extending_keeps_rows_and_edges() -> None:
