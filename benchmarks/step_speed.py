@@ -103,7 +103,7 @@ def ours(items: int) -> Rates:
     prepare(config.resources)
     keys = np.arange(items, dtype=np.int32)
     nothing, always = np.zeros((USERS, 1), np.int32), np.zeros(items, np.int64)
-    run = Run(config, USERS, events_of(items), EMPTY, EMPTY, empty, nothing, keys, always)
+    run = Run(config, USERS, events_of(items), EMPTY, EMPTY, empty, nothing, {}, keys, always)
     tower = run.tower(start_arrays(config.two_tower, run.rows, 1))
     batches = next(iter(run._epochs(run.examples, 1)))
 

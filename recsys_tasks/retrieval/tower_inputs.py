@@ -70,11 +70,13 @@ def extend_vocabulary(
 ) -> tuple[Vocabulary, Table]:
     """The vocabulary with the values of the rows `existing` added at the end, sorted; known edges never move.
 
+    A numeric column that was empty so far has none, and gets them with its first values.
+
     Besides, what `value_rows` says of all rows of `frame` by the new vocabulary: texts are taken apart once.
     """
     edges = dict(known.edges)
     for attribute in attributes:
-        if attribute.kind == "numeric" and attribute.name not in edges:
+        if attribute.kind == "numeric" and not edges.get(attribute.name):
             values = frame[attribute.name].to_numpy(float)[existing]
             edges[attribute.name] = _quantile_edges(values, settings.numeric_buckets)
     tokens = _tokens(frame, attributes, edges, settings)

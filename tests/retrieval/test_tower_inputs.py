@@ -75,6 +75,15 @@ def test_pairs_of_one_text_give_way_to_words_of_another() -> None:
     assert [vocabulary.tokens[row - 1].split("#")[0] for row in rows[0]] == ["title_words"] * 2 + ["about"] * 2
 
 
+def test_a_numeric_column_that_comes_late_gets_edges_with_its_first_values() -> None:
+    empty = FRAME.assign(price=np.nan)
+    before, rows = extend_vocabulary(EMPTY, empty, ALL, [PRICE], SETTINGS)
+    assert rows.tolist() == [[0], [0], [0]]
+    after, rows = extend_vocabulary(before, FRAME, ALL, [PRICE], SETTINGS)
+    assert after.edges == {"price": (2.0,)}
+    assert rows.tolist() == [[1], [2], [0]]
+
+
 def test_extending_keeps_rows_and_edges() -> None:
     old, _ = extend_vocabulary(EMPTY, FRAME, ALL, [BRAND, PRICE], SETTINGS)
     later = pd.DataFrame({"brand": ["Aaa"], "price": [100.0]})
