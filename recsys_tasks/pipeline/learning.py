@@ -61,25 +61,25 @@ def train_two_tower(night: Night) -> Outcome:
     # After a change of settings the champion serves until a challenger of the new ones beats it: on fresh vectors.
     champions = [name for name in champion_lineage(night) if due and name != newest.lineage]
     served = [version for name in champions if (version := keep_up(night.snapshot, name, tonight, control=False))]
-    _write_ledger(night, [*versions, *served])
+    begun = [v.ledger for v in _write_ledger(night, [*versions, *served]) if v.ledger.get("parent") is None]
     for version in (newest, *served):
         _tell_of_refresh(night, version)
     _tell_of_control(night, newest)
-    ledger = newest.ledger
+    ledger = {**newest.ledger, **({"why": begun[0].get("why")} if begun else {})}
     names = ("start", "why", "kept", "new", "archived", "examples", "drift", "recall_before", "recall_after",
              "recall_cold", "refresh_ok")  # fmt: skip
     figures = {name: ledger[name] for name in names if ledger.get(name) is not None}
     return Outcome(newest.artifact, newest.artifact.rows, {"lineage": newest.lineage, **figures})
 
 
-def _write_ledger(night: Night, versions: Sequence[TowerVersion]) -> None:
+def _write_ledger(night: Night, versions: Sequence[TowerVersion]) -> list[TowerVersion]:
     """What is new among the versions, in MLflow and then in PostgreSQL: a killed night repeats both, to no effect."""
     known = recorded_towers(night.engine)
-    for version in versions:
-        if version.artifact.reference in known:
-            continue
+    new = [version for version in versions if version.artifact.reference not in known]
+    for version in new:
         night.registry.record_tower(version.artifact.reference, night.now, version.ledger)
         record_tower(night.engine, version.lineage, version.learned_before, version.artifact.reference, version.ledger)
+    return new
 
 
 def _tell_of_refresh(night: Night, newest: TowerVersion) -> None:
