@@ -163,7 +163,7 @@ def _why_keep(kind: str, key: str, in_use: InUse, oldest_towers: Mapping[str, da
 
 def _by_night(kind: str, night: str, in_use: InUse) -> str | None:
     """Snapshots stay as long as a gate looks back: nothing else knows what was on offer at its cutoffs."""
-    nights = max(in_use.nights, in_use.gate_days) if kind == "snapshot" else in_use.nights
+    nights = max(in_use.nights, in_use.gate_days + 1) if kind == "snapshot" else in_use.nights
     return f"one of the last {nights} nights" if _is_recent(_day(night), in_use.as_of, nights) else None
 
 

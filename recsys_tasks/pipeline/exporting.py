@@ -15,7 +15,7 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, Environment
 from recsys_tasks.lake import Lake
 from recsys_tasks.pipeline.export_folder import ABOUT, draft_of, place_for
-from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
+from recsys_tasks.retrieval.embeddings import Embeddings, embeddings_of
 from recsys_tasks.retrieval.export import Named, write_parquet, write_projector
 from recsys_tasks.retrieval.tower_versions import current_lineage, tower_at
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
@@ -52,14 +52,15 @@ def export_embeddings(
     folder = place_for(folder)
     lake = Lake(environment.lake, cache=environment.home / "lake-cache")
     snapshot = open_snapshot(config, lake, as_of)
-    tower, embeddings = _vectors(lake, config, as_of)
+    tower, embeddings = _vectors(snapshot)
     with draft_of(folder) as draft:
         done = _write(snapshot, embeddings, tower, draft, before)
     return Exported(folder, len(embeddings.item_keys), len(embeddings.user_keys), *done)
 
 
-def _vectors(lake: Lake, config: Config, as_of: date) -> tuple[str, Embeddings]:
+def _vectors(snapshot: Snapshot) -> tuple[str, Embeddings]:
     """Of the tower that the night's plan names; before there is a plan, of the newest of the current lineage."""
+    lake, config, as_of = snapshot.lake, snapshot.config, snapshot.as_of
     cutoffs = Cutoffs.at(as_of, config.learning_lag_days)
     plan = lake.newest("plan", as_of.isoformat())
     if plan is not None:
@@ -68,7 +69,7 @@ def _vectors(lake: Lake, config: Config, as_of: date) -> tuple[str, Embeddings]:
         lineage = current_lineage(lake, config, as_of)
         version = tower_at(lake, lineage, cutoffs.learned_before) if lineage else None
         tower = version.artifact.key if version else "none"
-    return tower, open_embeddings(lake.require("embeddings", f"{tower}@{cutoffs.history_before}"))
+    return tower, embeddings_of(snapshot, tower, cutoffs.history_before)
 
 
 def _write(

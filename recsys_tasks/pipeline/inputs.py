@@ -11,7 +11,7 @@ from recsys_tasks.pipeline.night import Night
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.ranker import Ranker
 from recsys_tasks.ranking.recommender import Recommender
-from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
+from recsys_tasks.retrieval.embeddings import Embeddings, embeddings_of
 from recsys_tasks.retrieval.tower_versions import TowerVersion, current_lineage, serving_at
 from recsys_tasks.snapshot.eligible import eligible_items
 
@@ -48,7 +48,7 @@ def lineage_tonight(night: Night) -> str:
 def embeddings_at(night: Night, lineage: str, cutoffs: Cutoffs) -> Embeddings:
     """Vectors that `embed` made. Raises ArtifactError when it did not run."""
     tower = serving_tower(night, lineage, cutoffs)
-    return open_embeddings(night.lake.require("embeddings", f"{tower.artifact.key}@{cutoffs.history_before}"))
+    return embeddings_of(night.snapshot, tower.artifact.key, cutoffs.history_before)
 
 
 @dataclass(frozen=True)

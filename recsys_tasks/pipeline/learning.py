@@ -97,7 +97,8 @@ def _tell_of_refresh(night: Night, newest: TowerVersion) -> None:
 
 def _tell_of_control(night: Night, newest: TowerVersion) -> None:
     """On-call hears when tonight's cold control found surely more than the warm chain: the next night starts anew."""
-    if newest.ledger.get("control_ok", True) or newest.ledger.get("recall_cold") is None:
+    ledger = newest.ledger
+    if ledger.get("control_ok", True) or ledger.get("recall_cold") is None or not ledger["refresh_ok"]:
         return
     from recsys_tasks.monitoring.alarm import Alarm
     from recsys_tasks.pipeline.alarming import raise_alarm
@@ -140,7 +141,10 @@ def embed(night: Night) -> Outcome:
     from recsys_tasks.retrieval.embed import embed as embed_at
 
     lineages = {lineage_tonight(night), *champion_lineage(night)}
-    wanted = [(lineage, cutoffs) for lineage in sorted(lineages) for cutoffs in needed_cutoffs(night)]
+    wanted = [(lineage_tonight(night), cutoffs) for cutoffs in needed_cutoffs(night)]
+    # Another champion is judged and serves; label windows are tonight's lineage's, and older than it may be.
+    others = sorted(lineages - {lineage_tonight(night)})
+    wanted += [(lineage, cutoffs) for lineage in others for cutoffs in (night.gate, night.tonight)]
     wanted += [(lineage, night.gate) for lineage in anchor_lineage(night) if lineage not in lineages]
     made = None
     for lineage, cutoffs in wanted:

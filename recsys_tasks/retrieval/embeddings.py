@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval.tower_inputs import Vectors
+from recsys_tasks.snapshot.dataset import Snapshot
 
 ARRAYS = ("item_keys", "item_vectors", "user_keys", "user_vectors")
 
@@ -50,6 +53,24 @@ class Embeddings:
     def user_rows(self, keys: Keys) -> Keys:
         """Row of each user key, -1 where it has none."""
         return _rows(self.user_keys, keys)
+
+
+def embeddings_of(snapshot: Snapshot, tower: str, history_before: date) -> Embeddings:
+    """What `embed` made of a tower version at a cutoff from this snapshot, not from a later night's.
+
+    A later night's window may end at the same cutoff: its snapshot knows more, also items that this one has not.
+    Raises ArtifactError when there is none.
+    """
+    key = f"{tower}@{history_before}"
+    for made in reversed(snapshot.lake.versions("embeddings", key)):
+        if made.manifest["inputs"].get("snapshot") == snapshot.artifact.content:
+            return open_embeddings(made)
+    raise ArtifactError(
+        expected=f"vectors of {key} from the snapshot of {snapshot.as_of}",
+        found="none",
+        where=str(snapshot.lake.root / "embeddings" / key),
+        remedy="run embed for this night first",
+    )
 
 
 def open_embeddings(artifact: Artifact) -> Embeddings:

@@ -181,13 +181,14 @@ def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
     Of equally advanced ones, the one that reaches further back comes first. One that had lost to its cold control by
     the night before is left out.
     """
-    fresh = [name for name in _lineages(lake, f"{lineage_hash(config)}-", as_of) if not _too_old(name, config, as_of)]
+    ours = _lineages(lake, f"{lineage_hash(config)}-", _tonight(config, as_of))
+    fresh = [name for name in ours if not _too_old(name, config, as_of)]
     return [name for name in fresh if not _lost(lake, name, config, as_of)]
 
 
 def why_cold(lake: Lake, config: Config, cutoff: date, as_of: date) -> str:
     """Why a lineage starts cold at a cutoff, in words for the ledger: what keeps the newest one from going on."""
-    known = _lineages(lake, "", as_of)
+    known = _lineages(lake, "", _tonight(config, as_of))
     if not known:
         return "the first version"
     ours = [name for name in known if name.startswith(f"{lineage_hash(config)}-")]
@@ -208,17 +209,25 @@ def _too_old(lineage: str, config: Config, as_of: date) -> bool:
 
 
 def _lost(lake: Lake, lineage: str, config: Config, as_of: date) -> bool:
-    """From the night after a lost control on: the night of the control itself goes on with what it has."""
-    before = tower_at(lake, lineage, Cutoffs.at(as_of, config.learning_lag_days).learned_before - timedelta(days=1))
+    """From the night after a lost control on: the night of the control itself goes on with what it has.
+
+    A version below its refresh floor is nobody's parent, so it condemns nothing either.
+    """
+    before = serving_at(lake, lineage, _tonight(config, as_of) - timedelta(days=1))
     return before is not None and not before.ledger.get("control_ok", True)
 
 
-def _lineages(lake: Lake, prefix: str, as_of: date) -> list[str]:
+def _tonight(config: Config, as_of: date) -> date:
+    """What tonight's version learns before."""
+    return Cutoffs.at(as_of, config.learning_lag_days).learned_before
+
+
+def _lineages(lake: Lake, prefix: str, tonight: date) -> list[str]:
     """Names that begin so, the most advanced first; of equally advanced ones, the one that reaches further back."""
     newest: dict[str, date] = {}
     for key in lake.keys(KIND):
         lineage, day = key.split(".")
-        if key.startswith(prefix) and parse_day(day) <= as_of:
+        if key.startswith(prefix) and parse_day(day) <= tonight:
             newest[lineage] = max(newest.get(lineage, date.min), parse_day(day))
     return sorted(newest, key=lambda name: (-newest[name].toordinal(), lineage_start(name)))
 

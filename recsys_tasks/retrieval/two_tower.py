@@ -72,7 +72,7 @@ def train_two_tower(
     config, settings = snapshot.config, TowerSettings.of(snapshot.config)
     key = version_key(parent.lineage if parent else f"{settings.hash}-{learned_before:%Y%m%d}", learned_before)
     inputs = {"snapshot": snapshot.artifact.content, "parent": parent.artifact.content if parent else ""}
-    hashed = config_hash(settings, config.two_tower.warm_start, config.resources)
+    hashed = config_hash(settings, config.two_tower.warm_start, config.resources, *([control] if control else []))
     found = snapshot.lake.find(KIND, key, snapshot.lake.fingerprint(KIND, key, inputs, hashed))
     if found is not None:
         return as_version(found)
@@ -113,8 +113,8 @@ def advance_chain(snapshot: Snapshot, cutoffs: Sequence[date], now_night: date) 
     tonight = Cutoffs.at(now_night, config.learning_lag_days).learned_before
     for cutoff in wanted:
         if cutoff > days[-1] or (cutoff == tonight and tonight in days):
-            # The chain of a first night is weeks in one: its control can wait for the first night that follows.
-            keep_up(snapshot, lineage, cutoff, control=bool(reaching))
+            # A first night's chain is weeks in one; a control is of the night's own version, where there were others.
+            keep_up(snapshot, lineage, cutoff, control=bool(reaching) and cutoff == tonight)
     return [version for cutoff in wanted if (version := tower_at(lake, lineage, cutoff)) is not None]
 
 

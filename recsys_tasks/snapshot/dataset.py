@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.types import is_numeric_dtype
 
 from recsys_tasks import schema
 from recsys_tasks.clock import parse_day, start_of
@@ -129,11 +130,14 @@ class Snapshot:
         return vectors
 
     def under(self, config: Config) -> Snapshot:
-        """The same rows for other declared attributes: one that the rows lack is missing everywhere."""
+        """The same rows for other declared attributes: one that the rows lack, or have of another type, is missing."""
         other = replace(self, config=config)
         for name, attributes in (("users", config.users.attributes), ("items", config.items.attributes)):
             frame = getattr(self, name)
-            values = [a for a in attributes if a.kind != "vector" and a.name not in frame]
+            fits = {
+                a.name: (a.kind == "numeric") == is_numeric_dtype(frame[a.name]) for a in attributes if a.name in frame
+            }
+            values = [a for a in attributes if a.kind != "vector" and not fits.get(a.name, False)]
             lacking = {a.name: np.nan if a.kind == "numeric" else None for a in values}
             vars(other)[name] = frame.assign(**lacking)
         return other

@@ -61,13 +61,19 @@ def _lists(block: pa.Array) -> pa.Array:
     """Each row's parts as a list, null where it is none."""
     kind = block.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return pa.nulls(len(block), pa.list_(pa.string())) if pa.types.is_nested(kind.value_type) else block
+        readable = is_text(kind.value_type) or _is_number(kind.value_type)
+        return block if readable else pa.nulls(len(block), pa.list_(pa.string()))
     if not is_text(kind):
         return pa.nulls(len(block), pa.list_(pa.string()))
     text = pc.utf8_trim_whitespace(pc.cast(block, pa.string()))
     is_list = pc.match_substring_regex(text, r"^\[[^\[\]]*\]$")
     inner = pc.utf8_slice_codeunits(pc.if_else(is_list, text, None), 1, -1)
     return pc.split_pattern(inner, ",")
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind)
 
 
 def _numbers(parts: pa.Array) -> tuple[_Vectors, _Flags]:

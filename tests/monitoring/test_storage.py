@@ -67,11 +67,11 @@ def test_each_kind_by_its_rule() -> None:
 
 
 def test_snapshots_stay_as_long_as_a_gate_looks_back() -> None:
-    """They alone say what was on offer at its cutoffs, with windows of 7 days: tomorrow's oldest is 02-11."""
-    nights = of(*(f"snapshot/2026-{day}/1" for day in ("02-10", "02-11", "03-09")), "index/2026-02-11/1")
+    """They alone say what was on offer at its cutoffs, with windows of 7 days: tonight's oldest, if rerun, is 02-10."""
+    nights = of(*(f"snapshot/2026-{day}/1" for day in ("02-09", "02-10", "03-09")), "index/2026-02-10/1")
     assert kept(plan_retention(nights, InUse(NIGHT, nights=2, gate_days=(3 + 1) * 7))) == {
-        "snapshot/2026-02-11/1": "one of the last 28 nights",
-        "snapshot/2026-03-09/1": "one of the last 28 nights",
+        "snapshot/2026-02-10/1": "one of the last 29 nights",
+        "snapshot/2026-03-09/1": "one of the last 29 nights",
     }
 
 

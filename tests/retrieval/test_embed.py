@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from recsys_tasks.clock import Cutoffs
-from recsys_tasks.errors import LeakageError
+from recsys_tasks.errors import ArtifactError, LeakageError
 from recsys_tasks.retrieval.embed import embed
-from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
+from recsys_tasks.retrieval.embeddings import Embeddings, embeddings_of, open_embeddings
 from recsys_tasks.retrieval.index import ExactSearcher
 from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -89,3 +89,18 @@ def test_opening_needs_no_tensorflow() -> None:
         "assert not {'tensorflow', 'tf_keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_a_nights_vectors_are_those_of_its_own_snapshot(tmp_path: Path) -> None:
+    config = group_config(epochs=1)
+    night = group_snapshot(tmp_path, config, "2024-10-18", 14)
+    tower, cutoffs = train_two_tower(night, date(2024, 10, 14)), Cutoffs.at(date(2024, 10, 18))
+    mine = embed(night, tower, cutoffs)
+    later = group_snapshot(tmp_path, config, "2024-10-25", 20)  # a later night's window may end at the same cutoff
+    theirs = embed(later, tower, cutoffs)
+    assert theirs.artifact.reference != mine.artifact.reference
+    for snapshot, made in ((night, mine), (later, theirs)):
+        found = embeddings_of(snapshot, tower.artifact.key, cutoffs.history_before)
+        assert found.artifact.reference == made.artifact.reference
+    with pytest.raises(ArtifactError, match="from the snapshot of 2024-10-18"):
+        embeddings_of(night, tower.artifact.key, date(2024, 10, 17))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.clock import Cutoffs
-from recsys_tasks.config import UsersTable
+from recsys_tasks.config import Attribute, ItemsTable, UsersTable
 from recsys_tasks.errors import DataError, LeakageError, NotEnoughData
 from recsys_tasks.retrieval import _tf_training, warm_start
 from recsys_tasks.retrieval._tf_model import Tower
@@ -17,7 +17,14 @@ from recsys_tasks.retrieval._tf_training import Run
 from recsys_tasks.retrieval.embed import embed
 from recsys_tasks.retrieval.tower_examples import FlatHistories
 from recsys_tasks.retrieval.tower_inputs import EMPTY
-from recsys_tasks.retrieval.tower_versions import TowerState, lineages_of, serving_at, versions_of, why_cold
+from recsys_tasks.retrieval.tower_versions import (
+    TowerState,
+    lineages_of,
+    serving_at,
+    snapshot_for,
+    versions_of,
+    why_cold,
+)
 from recsys_tasks.retrieval.tower_weights import Arrays, Batch, forget_untouched, start_arrays
 from recsys_tasks.retrieval.two_tower import (
     advance_chain,
@@ -30,7 +37,7 @@ from recsys_tasks.retrieval.two_tower import (
 )
 from recsys_tasks.retrieval.warm_start import surely_less
 from recsys_tasks.snapshot.dataset import Snapshot
-from tests.retrieval.tower_world import group_config, group_snapshot
+from tests.retrieval.tower_world import group_config, group_events, group_items, group_snapshot
 from tests.worlds import make_config, make_snapshot
 
 DAY_10, DAY_12, DAY_14 = date(2024, 10, 14), date(2024, 10, 16), date(2024, 10, 18)
@@ -307,6 +314,16 @@ class TestChain:
         for version, dimensions in ((new, 8), (old, 16), (kept_up, 16)):
             made = embed(snapshot, version, Cutoffs.at(DAY_14))
             assert made.item_vectors.shape == (40, dimensions) and made.user_vectors.shape == (80, dimensions)
+
+    def test_an_attribute_of_another_kind_is_missing_for_the_version_before(self, tmp_path: Path) -> None:
+        before = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-16", 12)
+        old = advance_chain(before, [DAY_10], DAY_12)[0]
+        numeric = ItemsTable(attributes=(Attribute(name="kind", kind="numeric"),))
+        config = group_config(epochs=1).model_copy(update={"items": numeric})
+        items = group_items().assign(kind=1.5)
+        snapshot = make_snapshot(tmp_path, config, "2024-10-18", group_events(0, 14), items=items)
+        assert snapshot_for(snapshot, old.artifact).items["kind"].isna().all()
+        assert embed(snapshot, old, Cutoffs.at(DAY_14)).item_vectors.shape == (40, 16)
 
     def test_a_cold_control_is_kept_and_ends_a_lineage_that_lost(self, tmp_path: Path) -> None:
         config = group_config(epochs=2, warm_start={"control_every_nights": 3, "control_floor": 1.0})

@@ -22,3 +22,30 @@ SELECT t.lineage,
        t.recorded_at
 FROM recsys.tower_version_rows AS t;
 GRANT SELECT ON recsys.tower_versions TO recsys_reader, recsys_writer;
+
+COMMENT ON VIEW recsys.tower_versions IS
+  'How each version of the two-tower was made: one row per lineage and day; a version that was trained again on corrected data shows its newest training.';
+COMMENT ON COLUMN recsys.tower_versions.lineage IS
+  'Warm chain that it belongs to: hash of the model''s settings, and the day of its cold start.';
+COMMENT ON COLUMN recsys.tower_versions.learned_before IS 'Its parameters know what happened before 00:00 UTC of this date.';
+COMMENT ON COLUMN recsys.tower_versions.start IS 'cold: from scratch, a new lineage; warm: from the version before.';
+COMMENT ON COLUMN recsys.tower_versions.parent IS 'Version that it started from; null for a cold one.';
+COMMENT ON COLUMN recsys.tower_versions.kept IS 'Items that had an id vector before and have it still.';
+COMMENT ON COLUMN recsys.tower_versions.new IS 'Items with their first id vector.';
+COMMENT ON COLUMN recsys.tower_versions.archived IS 'Items long absent from the catalogue, whose vectors were put away.';
+COMMENT ON COLUMN recsys.tower_versions.returned IS 'Items that came back with the vector that had been put away.';
+COMMENT ON COLUMN recsys.tower_versions.drift IS 'Mean cosine distance that the kept id vectors moved; 0 is none.';
+COMMENT ON COLUMN recsys.tower_versions.examples IS 'New examples it was trained on; all of them for a cold one.';
+COMMENT ON COLUMN recsys.tower_versions.replayed IS 'Old examples trained on again, so that the past is not forgotten.';
+COMMENT ON COLUMN recsys.tower_versions.seconds IS 'How long the training took, loading and saving included.';
+COMMENT ON COLUMN recsys.tower_versions.held_back_rows IS
+  'New events kept out of the training to judge it by; few of them judge nothing.';
+COMMENT ON COLUMN recsys.tower_versions.recall_before IS
+  'Share of the held-back events among the 100 nearest items by the version before, in [0, 1]; null for a cold one.';
+COMMENT ON COLUMN recsys.tower_versions.recall_after IS 'The same by this version.';
+COMMENT ON COLUMN recsys.tower_versions.refresh_ok IS
+  'False: recall fell below the refresh floor, and the version before serves.';
+COMMENT ON COLUMN recsys.tower_versions.loss IS 'Mean loss of the last pass over the examples; compare within a lineage.';
+COMMENT ON COLUMN recsys.tower_versions.artifact IS 'Where it lies in the lake.';
+COMMENT ON COLUMN recsys.tower_versions.ledger IS 'All that was written down, as JSON.';
+COMMENT ON COLUMN recsys.tower_versions.recorded_at IS 'When this was written down.';
