@@ -86,6 +86,19 @@ def spread_means(gradient: Vectors, lists: Table, places: Table, of_values: Vect
 
 
 @kernel
+def _weigh(row: Keys, age: Keys, weight: Vectors, start: int, total: Vectors) -> tuple[int, int]:
+    """Where the history that begins at `start` ends, and how many newest events it has; `total [members]` is filled."""
+    end, newest = start, 0
+    total[:] = np.float32(0.0)
+    while end < len(row) and row[end] == row[start]:
+        newest += age[end] == 0
+        for member in range(len(total)):
+            total[member] += weight[age[end], member]
+        end += 1
+    return end, newest
+
+
+@kernel
 def pool(inputs: Vectors, place: Keys, row: Keys, age: Keys, weight: Vectors, pooled: Vectors, last: Vectors) -> None:
     """Of each query's history, the mean of its `inputs [u, members, k]` by `weight [l, members]`, and of its newest.
 
@@ -96,13 +109,8 @@ def pool(inputs: Vectors, place: Keys, row: Keys, age: Keys, weight: Vectors, po
     total = np.zeros(members, np.float32)
     start = 0
     while start < len(row):
-        query, end, newest = row[start], start, 0
-        total[:] = np.float32(0.0)
-        while end < len(row) and row[end] == query:
-            newest += age[end] == 0
-            for member in range(members):
-                total[member] += weight[age[end], member]
-            end += 1
+        query = row[start]
+        end, newest = _weigh(row, age, weight, start, total)
         for member in range(members):
             for at in range(start, end):
                 source = inputs[place[at], member]
@@ -134,13 +142,8 @@ def pool_gradients(
     total = np.zeros(members, np.float32)
     start = 0
     while start < len(row):
-        query, end, newest = row[start], start, 0
-        total[:] = np.float32(0.0)
-        while end < len(row) and row[end] == query:
-            newest += age[end] == 0
-            for member in range(members):
-                total[member] += weight[age[end], member]
-            end += 1
+        query = row[start]
+        end, newest = _weigh(row, age, weight, start, total)
         for member in range(members):
             by_pooled, by_last = of_pooled[query, member], of_last[query, member]
             mean = _product(by_pooled, pooled[query, member])
