@@ -49,7 +49,7 @@ def ours(world: World) -> Iterator[Point]:
     run = Run.open(world.snapshot, world.cutoffs.learned_before, EMPTY, EMPTY)
     examples = newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
     tower = run.tower(start_arrays(settings, run.rows, resources.seed))
-    size = Draws(run.events.user[examples.target], settings.examples_per_user).size
+    size = Draws(run.events.user[examples], settings.examples_per_user).size
     steps = size // min(settings.batch_size, size)
     last, judged = steps * settings.epochs, max(int(FIRST_POINT * steps), 1)
     for step, batch in enumerate(chain.from_iterable(run._epochs(examples, settings.epochs)), 1):

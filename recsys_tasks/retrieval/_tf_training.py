@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.clock import DAY_SECONDS, start_of
-from recsys_tasks.config import Attribute, Config, TwoTowerConfig
+from recsys_tasks.config import Attribute, Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval._tf_model import Tower
 from recsys_tasks.retrieval.supplied import Supplied, extend_centres
 from recsys_tasks.retrieval.tower_examples import (
     Draws,
-    Examples,
+    FlatHistories,
     Rows,
     TrueNegatives,
+    histories_before,
     make_examples,
     moment_numbers,
     surely_absent_before,
@@ -89,8 +90,8 @@ class Run:
         return tables | {projection(name): vectors.shape[1] for name, vectors in self.supplied.items()}
 
     @cached_property
-    def examples(self) -> Examples:
-        """Every example."""
+    def examples(self) -> Rows:
+        """Every example, by its row of the events."""
         return make_examples(self.events)
 
     @cached_property
@@ -111,38 +112,37 @@ class Run:
         values, seed = (self.item_values, self.user_values), self.config.resources.seed
         return Tower(self.config.two_tower, arrays, *values, seed, self.supplied)
 
-    def fit(self, tower: Tower, examples: Examples, epochs: int, rate: float | None = None) -> list[float]:
+    def fit(self, tower: Tower, examples: Rows, epochs: int, rate: float | None = None) -> list[float]:
         """Train on the examples, with steps that fall from `rate` (a cold training's); each epoch's mean loss."""
         losses = []
         for steps in self._epochs(examples, epochs, rate):
             losses.append(float(np.mean([tower.train(batch) for batch in steps])))
         return losses
 
-    def hits(self, tower: Tower, examples: Examples) -> npt.NDArray[np.bool_]:
+    def hits(self, tower: Tower, examples: Rows) -> npt.NDArray[np.bool_]:
         """Of the first 4,000 examples, those whose target is among the user's nearest 100 existing items.
 
         Items as near as the target stand before it: a tower that tells nothing apart finds nothing.
         """
-        chosen = examples.take(np.arange(len(examples))[:RECALL_ROWS])
+        chosen = examples[:RECALL_ROWS]
         items = tower.item_vectors()[self.existing]
         place = np.full(len(self.item_values), -1)
         place[self.existing] = np.arange(len(self.existing))
         hits = []
         for a in range(0, len(chosen), QUERY_BLOCK):
-            block = chosen.take(np.arange(a, min(a + QUERY_BLOCK, len(chosen))))
-            history = block.histories.gather(self.events.item, self.moments, self.config.two_tower.history_length)
-            scores = tower.user_vectors(history, self.events.user[block.target]) @ items.T
-            target = place[self.events.item[block.target]]
+            block = chosen[a : a + QUERY_BLOCK]
+            scores = tower.user_vectors(self._histories(block), self.events.user[block]) @ items.T
+            target = place[self.events.item[block]]
             own = scores[np.arange(len(target)), target]
             others = (scores >= own[:, None]).sum(1) - 1
             hits.append((others < RECALL_K) & (target >= 0) & np.isfinite(own))
         return np.concatenate(hits) if hits else np.zeros(0, np.bool_)
 
-    def _epochs(self, examples: Examples, epochs: int, rate: float | None = None) -> Iterator[Iterator[Batch]]:
+    def _epochs(self, examples: Rows, epochs: int, rate: float | None = None) -> Iterator[Iterator[Batch]]:
         settings = self.config.two_tower
         first = settings.learning_rate if rate is None else rate
-        target = self.events.item[examples.target]
-        draws = Draws(self.events.user[examples.target], settings.examples_per_user)
+        target = self.events.item[examples]
+        draws = Draws(self.events.user[examples], settings.examples_per_user)
         # Items appear in a batch as often as they are targets, so that is their sampling probability.
         # TFRS clips it to [1e-6, 1]; only ratios matter inside a softmax, so scale it away from there.
         count = np.bincount(target, draws.chance, len(self.item_values)).astype(np.float32) + 1.0
@@ -155,15 +155,16 @@ class Run:
         for sizes in rates.reshape(epochs, -1):
             order = draws.draw(rng)
             yield (
-                self._batch(examples.take(order[a : a + size]), settings, relative, negatives, step)
+                self._batch(examples[order[a : a + size]], relative, negatives, step)
                 for a, step in zip(starts, sizes, strict=True)
             )
 
-    def _batch(
-        self, chosen: Examples, settings: TwoTowerConfig, relative: Vectors, negatives: TrueNegatives, rate: np.float32
-    ) -> Batch:
-        history = chosen.histories.gather(self.events.item, self.moments, settings.history_length)
-        user, target = self.events.user[chosen.target], self.events.item[chosen.target]
-        weight = self.events.weight[chosen.target]
-        allowed = negatives.allowed(user, target, self.events.ts[chosen.target])
-        return Batch(history, user, target, weight, relative[target], allowed, rate)
+    def _batch(self, chosen: Rows, relative: Vectors, negatives: TrueNegatives, rate: np.float32) -> Batch:
+        user, target = self.events.user[chosen], self.events.item[chosen]
+        allowed = negatives.allowed(user, target, self.events.ts[chosen])
+        weight = self.events.weight[chosen]
+        return Batch(self._histories(chosen), user, target, weight, relative[target], allowed, rate)
+
+    def _histories(self, chosen: Rows) -> FlatHistories:
+        length = self.config.two_tower.history_length
+        return histories_before(self.events, chosen).gather(self.events.item, self.moments, length)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.retrieval._tf_model import Tower
 from recsys_tasks.retrieval._tf_training import Run
-from recsys_tasks.retrieval.tower_examples import Examples, newest
+from recsys_tasks.retrieval.tower_examples import Rows, newest
 from recsys_tasks.retrieval.tower_inputs import EMPTY
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState
 from recsys_tasks.retrieval.tower_weights import Arrays, forget_untouched, start_arrays
@@ -52,11 +52,11 @@ def cold_train(snapshot: Snapshot, learned_before: date, why: str) -> tuple[Towe
     return state, ledger
 
 
-def control_hits(snapshot: Snapshot, learned_before: date, held: Examples) -> npt.NDArray[np.bool_]:
+def control_hits(snapshot: Snapshot, learned_before: date, held: Rows) -> npt.NDArray[np.bool_]:
     """Which held-back examples a cold tower finds that learned from all others: what a warm chain is measured by."""
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
     examples = _examples_of(run)
-    tower, _ = _fitted(run, examples.take(~np.isin(examples.target, held.target)))
+    tower, _ = _fitted(run, examples[~np.isin(examples, held)])
     return run.hits(tower, held)
 
 
@@ -67,12 +67,12 @@ def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
     return TowerState(arrays, run.items, run.users, last_seen, Archive.empty(run.config.two_tower.dimensions))
 
 
-def _examples_of(run: Run) -> Examples:
+def _examples_of(run: Run) -> Rows:
     settings = run.config.two_tower
     return newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
 
 
-def _fitted(run: Run, examples: Examples) -> tuple[Tower, list[float]]:
+def _fitted(run: Run, examples: Rows) -> tuple[Tower, list[float]]:
     settings = run.config.two_tower
     tower = run.tower(start_arrays(settings, run.rows, run.config.resources.seed))
     return tower, run.fit(tower, examples, settings.epochs)

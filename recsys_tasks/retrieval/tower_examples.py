@@ -1,7 +1,7 @@
 """Examples of the two-tower as row numbers into the events: nothing is copied until a batch asks.
 
-An example is one event of a user whose history of strictly earlier events is not empty. Rows of one
-user with one timestamp are one basket: its items never are each other's history.
+An example is one event, the target, of a user whose history of strictly earlier events is not empty, and is known by
+its row. Rows of one user with one timestamp are one basket: its items never are each other's history.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import kernel
 from recsys_tasks.snapshot.dataset import Events
 
 Rows = npt.NDArray[np.int64]
@@ -50,28 +50,6 @@ class Histories:
         return FlatHistories(items[place], row, moments[self.end - 1][row] - moments[place])
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Targets (row numbers of the events) with their histories."""
-
-    target: Rows
-    histories: Histories
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    def take(self, rows: npt.NDArray[np.signedinteger[Any]] | npt.NDArray[np.bool_]) -> Examples:
-        """Some of them."""
-        chosen = np.arange(len(self))[rows]
-        return Examples(self.target[chosen], self.histories.take(chosen))
-
-    def append(self, other: Examples) -> Examples:
-        """These, then the others."""
-        start = np.concatenate([self.histories.start, other.histories.start])
-        end = np.concatenate([self.histories.end, other.histories.end])
-        return Examples(np.concatenate([self.target, other.target]), Histories(start, end))
-
-
 def moment_numbers(events: Events) -> Keys:
     """`[e] int32`: number of each event's moment (user and timestamp). A basket is one: its order means nothing."""
     new = np.ones(len(events), np.int32)
@@ -79,16 +57,29 @@ def moment_numbers(events: Events) -> Keys:
     return np.cumsum(new, dtype=np.int32)
 
 
-def make_examples(events: Events) -> Examples:
-    """Every event with a non-empty strictly earlier history, in the order of the events."""
-    n = len(events)
-    rows = np.arange(n)
-    new_user = np.r_[True, events.user[1:] != events.user[:-1]] if n else np.empty(0, bool)
-    new_basket = new_user | np.r_[True, events.ts[1:] != events.ts[:-1]] if n else new_user
-    start = np.maximum.accumulate(np.where(new_user, rows, 0))
-    end = np.maximum.accumulate(np.where(new_basket, rows, 0))
-    target = np.flatnonzero(end > start)
-    return Examples(target, Histories(start[target], end[target]))
+def make_examples(events: Events) -> Rows:
+    """Rows of every event with a non-empty strictly earlier history, ascending."""
+    new = np.ones(len(events), np.bool_)
+    new[1:] = events.user[1:] != events.user[:-1]
+    first = np.maximum.accumulate(np.where(new, np.arange(len(events)), 0))
+    return np.flatnonzero(events.ts > events.ts[first])
+
+
+def histories_before(events: Events, examples: Rows) -> Histories:
+    """What each example's user did strictly before it."""
+    start = np.searchsorted(events.user, events.user[examples])
+    end = examples.copy()
+    _to_start_of_basket(events.ts, end)
+    return Histories(start, end)
+
+
+@kernel
+def _to_start_of_basket(ts: Rows, rows: Rows) -> None:
+    """From each of these `rows` back to the first of its moment; an earlier moment of its user stands before that."""
+    for at in range(len(rows)):
+        second = ts[rows[at]]
+        while ts[rows[at] - 1] == second:
+            rows[at] -= 1
 
 
 def last_histories(events: Events, users: Keys, n_users: int) -> Histories:
@@ -97,15 +88,37 @@ def last_histories(events: Events, users: Keys, n_users: int) -> Histories:
     return Histories(offsets[users], offsets[users + 1])
 
 
-def newest(examples: Examples, events: Events, per_user: int, total: int) -> Examples:
+def newest(examples: Rows, events: Events, per_user: int, total: int) -> Rows:
     """At most `per_user` newest examples of each user and `total` newest of all; ties by row."""
-    user = events.user[examples.target]
-    last = np.searchsorted(user, user, side="right")
-    examples = examples.take(last - np.arange(len(user)) <= per_user)
-    if len(examples) > total:
-        order = np.argsort(-events.ts[examples.target], kind="stable")[:total]
-        examples = examples.take(np.sort(order))
-    return examples
+    examples = examples[_among_last(events.user, examples, per_user)]
+    if len(examples) <= total:
+        return examples
+    age = -events.ts[examples]
+    oldest = np.partition(age, total - 1)[total - 1]
+    tied = np.flatnonzero(age == oldest)
+    kept = age < oldest
+    kept[tied[: total - np.count_nonzero(kept)]] = True
+    return examples[kept]
+
+
+@kernel
+def _among_last(user: Keys, rows: Rows, most: int) -> npt.NDArray[np.bool_]:
+    """Which of some ascending `rows` are among the last `most` of their user."""
+    chosen, later = np.empty(len(rows), np.bool_), 0
+    for at in range(len(rows) - 1, -1, -1):
+        later = later + 1 if at + 1 < len(rows) and user[rows[at]] == user[rows[at + 1]] else 0
+        chosen[at] = later < most
+    return chosen
+
+
+@kernel
+def _later_of_same(groups: Keys) -> Rows:
+    """How many later rows of its group each row has, of groups laid end to end."""
+    later = np.zeros(len(groups), np.int64)
+    for row in range(len(groups) - 2, -1, -1):
+        if groups[row] == groups[row + 1]:
+            later[row] = later[row + 1] + 1
+    return later
 
 
 class Draws:
@@ -130,34 +143,33 @@ class Draws:
         return rng.permutation(np.concatenate([self._all, self._some[order[place < self._per_user]]]))
 
 
-def renewed(drawn: Examples, examples: Examples, events: Events, per_item: int) -> Examples:
+def renewed(drawn: Rows, examples: Rows, events: Events, per_item: int) -> Rows:
     """A draw from `examples`, each outdated one replaced by one of its item's newest `per_item` examples.
 
-    `examples` are in the order of the events. Every item keeps its share of the draw; only what is said of it is
-    what was seen last.
+    `examples` are ascending. Every item keeps its share of the draw; only what is said of it is what was seen last.
     """
-    item = events.item[examples.target]
-    order = np.lexsort((events.ts[examples.target], item))
-    ends = np.searchsorted(item[order], item[order], side="right")
-    place, age = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    age[order] = ends - 1 - np.arange(len(order))
-    number = np.searchsorted(examples.target, drawn.target)
-    return examples.take(order[place[number] + age[number] - age[number] % per_item])
+    item = events.item[examples]
+    # Of most items there are no more, and their examples stay: only the others' need an order.
+    many = np.flatnonzero(np.bincount(item)[item] > per_item) if len(item) else examples
+    order = many[np.lexsort((events.ts[examples[many]], item[many]))]
+    later = _later_of_same(item[order])
+    instead = np.arange(len(item))
+    instead[order] = order[np.arange(len(order)) + later - later % per_item]
+    return examples[instead[np.searchsorted(examples, drawn)]]
 
 
 def sample_recent(
-    examples: Examples, events: Events, count: int, at: int, half_life_seconds: float, rng: np.random.Generator
-) -> Examples:
+    examples: Rows, events: Events, count: int, at: int, half_life_seconds: float, rng: np.random.Generator
+) -> Rows:
     """`count` examples without replacement, weighted by recency at second `at` (all, if fewer).
 
     Gumbel keys: the largest of log weight + Gumbel noise are a weighted draw without replacement.
     """
     if count >= len(examples):
         return examples
-    log_weight = (events.ts[examples.target] - at) / half_life_seconds * np.log(2.0)
+    log_weight = (events.ts[examples] - at) / half_life_seconds * np.log(2.0)
     keys = log_weight + rng.gumbel(size=len(examples))
-    return examples.take(np.sort(np.argpartition(-keys, count)[:count]))
+    return examples[np.sort(np.argpartition(-keys, count)[:count])]
 
 
 def held_back_users(user: Keys, share: float, salt: int) -> npt.NDArray[np.bool_]:
@@ -194,24 +206,28 @@ class TrueNegatives:
     """
 
     def __init__(self, events: Events, n_users: int, n_items: int, available: Rows) -> None:
-        pairs = np.unique(events.user.astype(np.int64) * n_items + events.item)
-        shape = (n_users, n_items)
-        self._had = sp.csr_matrix((np.ones(len(pairs), np.bool_), np.divmod(pairs, n_items)), shape=shape)
-        self._place = np.full(n_items, -1, np.int64)
+        self._offsets, self._had = events.offsets(n_users), events.item
+        self._column = np.full(n_items, -1, np.int32)
         self._available = available
 
     def allowed(self, users: Keys, candidates: Keys, seconds: Rows) -> npt.NDArray[np.bool_]:
         """`[n, n]`: may candidate j be a negative of user i at second i? The diagonal, its positive, is always true."""
         distinct, inverse = np.unique(candidates, return_inverse=True)
-        self._place[distinct] = np.arange(len(distinct))
         people, person = np.unique(users, return_inverse=True)
-        had = self._had[people]
-        column = self._place[had.indices]
-        row = np.repeat(np.arange(len(people)), np.diff(had.indptr))
         mask = np.ones((len(people), len(distinct)), np.bool_)
-        mask[row[column >= 0], column[column >= 0]] = False
-        self._place[distinct] = -1
+        self._column[distinct] = np.arange(len(distinct))
+        _strike_out(self._offsets, self._had, people, self._column, mask)
+        self._column[distinct] = -1
         there = self._available[candidates] <= seconds[:, None]
         allowed: npt.NDArray[np.bool_] = mask.take(inverse, axis=1).take(person, axis=0) & there
         np.fill_diagonal(allowed, True)
         return allowed
+
+
+@kernel
+def _strike_out(offsets: Rows, had: Keys, people: Keys, column: Keys, mask: npt.NDArray[np.bool_]) -> None:
+    """Where a person `had` the item of a `column`, make `mask [people, columns]` false; -1: of no column."""
+    for person in range(len(people)):
+        for row in range(offsets[people[person]], offsets[people[person] + 1]):
+            if column[had[row]] >= 0:
+                mask[person, column[had[row]]] = False

@@ -21,7 +21,7 @@ from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.retrieval._tf_training import Run
 from recsys_tasks.retrieval.cold_start import control_hits
 from recsys_tasks.retrieval.content_means import content_means
-from recsys_tasks.retrieval.tower_examples import Examples, held_back_users, newest, renewed, sample_recent
+from recsys_tasks.retrieval.tower_examples import Rows, held_back_users, newest, renewed, sample_recent
 from recsys_tasks.retrieval.tower_inputs import Vectors
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion
 from recsys_tasks.retrieval.tower_weights import (
@@ -52,7 +52,7 @@ def warm_train(
     tower = run.tower(with_usual_moments(carried.arrays))
     before = run.hits(tower, held)
     warm = settings.warm_start
-    losses = run.fit(tower, fresh.append(replayed), warm.epochs, warm.learning_rate) if len(fresh) else []
+    losses = run.fit(tower, np.concatenate([fresh, replayed]), warm.epochs, warm.learning_rate) if len(fresh) else []
     after = run.hits(tower, held)
     cold = control_hits(snapshot, learned_before, held) if control and len(held) >= MIN_HELD_BACK_ROWS else None
     state = finished(carried, tower.arrays())
@@ -108,14 +108,14 @@ def carry_over(old: TowerState, run: Run, snapshot: Snapshot, days: int) -> tupl
     return state, {"archived": int(leaving.sum()), "returned": int(returned.sum())}
 
 
-def split_examples(run: Run, since: date) -> tuple[Examples, Examples, Examples]:
+def split_examples(run: Run, since: date) -> tuple[Rows, Rows, Rows]:
     """New examples to train on, new examples held back, and a replay of old ones: of late, and of young items."""
     settings, warm = run.config.two_tower, run.config.two_tower.warm_start
-    is_new = run.events.ts[run.examples.target] >= start_of(since)
-    fresh, past = run.examples.take(is_new), run.examples.take(~is_new)
+    is_new = run.events.ts[run.examples] >= start_of(since)
+    fresh, past = run.examples[is_new], run.examples[~is_new]
     fresh = newest(fresh, run.events, settings.examples_per_user, 1 << 62)
-    held = held_back_users(run.events.user[fresh.target], HELD_BACK_SHARE, run.learned // DAY_SECONDS)
-    fresh, held_back = fresh.take(~held), fresh.take(held)
+    held = held_back_users(run.events.user[fresh], HELD_BACK_SHARE, run.learned // DAY_SECONDS)
+    fresh, held_back = fresh[~held], fresh[held]
     # What a cold training would read: else the replay belongs to the few users who have most events.
     old = newest(past, run.events, settings.examples_per_user, settings.max_examples)
     count = max(round(warm.replay_ratio * len(fresh)), warm.min_examples - len(fresh))
@@ -125,10 +125,10 @@ def split_examples(run: Run, since: date) -> tuple[Examples, Examples, Examples]
     # What is said of an item is what was seen last: else the years before outvote a night that changed its buyers.
     replayed = renewed(replayed, old, run.events, warm.replay_events_per_item)
     young = newest(past, run.events, settings.newest_per_user, settings.max_examples)
-    return fresh, held_back, replayed.append(_of_young_items(run, young, replayed, count, rng))
+    return fresh, held_back, np.concatenate([replayed, _of_young_items(run, young, replayed, count, rng)])
 
 
-def _of_young_items(run: Run, old: Examples, replayed: Examples, most: int, rng: np.random.Generator) -> Examples:
+def _of_young_items(run: Run, old: Rows, replayed: Rows, most: int, rng: np.random.Generator) -> Rows:
     """Examples of young items, each as often as a night shall see it, less where it is among the `replayed`.
 
     A cold training passes over an example a dozen times. Of an item that came since, a night would see the few that
@@ -136,11 +136,11 @@ def _of_young_items(run: Run, old: Examples, replayed: Examples, most: int, rng:
     """
     warm = run.config.two_tower.warm_start
     since = run.learned - warm.young_item_days * DAY_SECONDS
-    young = np.flatnonzero(run.available[run.events.item[old.target]] >= since)
+    young = old[run.available[run.events.item[old]] >= since]
     times = np.floor(warm.young_replays + rng.random(len(young))).astype(np.int64)
-    times -= np.isin(old.target[young], replayed.target)
+    times -= np.isin(young, replayed)
     chosen = np.repeat(young, np.maximum(times, 0))
-    return old.take(np.sort(rng.choice(chosen, most, replace=False)) if len(chosen) > most else chosen)
+    return np.sort(rng.choice(chosen, most, replace=False)) if len(chosen) > most else chosen
 
 
 def _decayed(arrays: Arrays, settings: TwoTowerConfig, days: int) -> Arrays:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,8 @@ from recsys_tasks.schema import vector_type
 
 IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the shop logs showings
 ITEMS_AS_OF = "items_as_of"  # fact of a snapshot: UTC day whose state its items table gives, where that is known
+Columns = dict[str, npt.NDArray[Any]]
+ORDER = ("user_key", "ts", "item_key", "event")
 VECTOR_BLOCK = 8192
 """Rows of supplied vectors that are taken out of a file at once."""
 
@@ -54,7 +58,8 @@ class Events:
 
     def before(self, ts: int) -> Events:
         """Rows strictly before a second."""
-        return self.where(self.ts < ts)
+        earlier = self.ts < ts
+        return self if earlier.all() else self.where(earlier)
 
     def between(self, start: int, end: int) -> Events:
         """Rows in [start, end)."""
@@ -69,20 +74,39 @@ class Events:
         return np.searchsorted(self.user, np.arange(n_users + 1)).astype(np.int64)
 
 
-def events_from_table(table: pa.Table, weights: tuple[float, ...]) -> Events:
-    """Arrays of a checked EVENTS table, sorted by user, time, item."""
-    column = {name: table[name].to_numpy() for name in table.column_names}
-    order = np.lexsort((column["event"], column["item_key"], column["ts"], column["user_key"]))
-    event = column["event"][order]
-    return Events(
-        user=column["user_key"][order],
-        item=column["item_key"][order],
-        ts=column["ts"][order],
-        event=event,
-        weight=np.asarray(weights, np.float32)[event],
-        price=column["price"][order],
-        quantity=column["quantity"][order],
-    )
+def _columns_of(files: Sequence[str]) -> Columns:
+    """The files' EVENTS columns, one after another. Each file goes as soon as it is read: memory is of one copy."""
+    rows = [pq.read_metadata(file).num_rows for file in files]
+    columns = {field.name: np.empty(sum(rows), field.type.to_pandas_dtype()) for field in schema.EVENTS.schema}
+    for end, n, file in zip(accumulate(rows), rows, files, strict=True):
+        table = _read(file)
+        for name, column in columns.items():
+            column[end - n : end] = table[name].to_numpy()
+    return columns
+
+
+def _sorted_events(columns: Columns, weights: tuple[float, ...]) -> Events:
+    """EVENTS columns as arrays sorted by user, time, item, event; takes the columns out of their mapping.
+
+    Days come in the order of time, and each is stored in this order: what is left to do is to bring the rows of a user
+    together, a merge of as many sorted runs as there are days, in a seventh of the time of a whole sort.
+    """
+    order = np.argsort(columns["user_key"], kind="stable")
+    if not _sorted_by(*(columns[name][order] for name in ORDER)):
+        order = np.lexsort([columns[name] for name in reversed(ORDER)])
+    user, item, ts, event, price, quantity = (columns.pop(name)[order] for name in schema.EVENTS.schema.names)
+    return Events(user, item, ts, event, np.asarray(weights, np.float32)[event], price, quantity)
+
+
+def _sorted_by(*columns: npt.NDArray[Any]) -> bool:
+    """Whether no row comes before the one above it, by the first column, then by the second, and so on."""
+    tied = np.ones(max(len(columns[0]) - 1, 0), np.bool_)
+    for column in columns:
+        above, below = column[:-1], column[1:]
+        if (tied & (above > below)).any():
+            return False
+        tied &= above == below
+    return True
 
 
 @dataclass(frozen=True)
@@ -174,8 +198,7 @@ class Snapshot:
     def events(self, since: date | None = None, before: date | None = None) -> Events:
         """Events of the days in [since, before), as arrays; `before` defaults to as_of."""
         files = self.event_files(since, before)
-        tables = [_read(file) for file in files] or [schema.EVENTS.schema.empty_table()]
-        return events_from_table(pa.concat_tables(tables), self.config.event_weights)
+        return _sorted_events(_columns_of(files), self.config.event_weights)
 
     def impressions(self, since: date, before: date) -> pa.Table:
         """IMPRESSIONS rows of the days in [since, before)."""

@@ -6,6 +6,7 @@ from recsys_tasks.retrieval.tower_examples import (
     Draws,
     TrueNegatives,
     held_back_users,
+    histories_before,
     last_histories,
     make_examples,
     moment_numbers,
@@ -31,9 +32,9 @@ WORLD = _events([(0, 1, 5), (0, 2, 6), (0, 2, 7), (0, 3, 5), (1, 9, 8)])
 
 def _histories(events: Events, length: int) -> list[tuple[int, list[int]]]:
     examples = make_examples(events)
-    flat = examples.histories.gather(events.item, moment_numbers(events), length)
+    flat = histories_before(events, examples).gather(events.item, moment_numbers(events), length)
     rows = [flat.item[flat.row == i].tolist() for i in range(len(examples))]
-    return list(zip(events.item[examples.target].tolist(), rows, strict=True))
+    return list(zip(events.item[examples].tolist(), rows, strict=True))
 
 
 def test_targets_see_strictly_earlier_events_only() -> None:
@@ -47,7 +48,7 @@ def test_histories_keep_the_newest_items() -> None:
 
 def test_age_counts_moments_from_the_newest() -> None:
     assert moment_numbers(WORLD).tolist() == [1, 2, 2, 3, 4]
-    flat = make_examples(WORLD).histories.gather(WORLD.item, moment_numbers(WORLD), 10)
+    flat = histories_before(WORLD, make_examples(WORLD)).gather(WORLD.item, moment_numbers(WORLD), 10)
     assert flat.row.tolist() == [0, 1, 2, 2, 2]
     assert flat.age.tolist() == [0, 0, 1, 0, 0]  # the mates of basket {6, 7} are equally old
 
@@ -65,19 +66,18 @@ def test_newest_limits_each_user_and_all() -> None:
     events = _events([(0, t, t) for t in range(5)] + [(1, 10 + t, t) for t in range(3)])
     examples = make_examples(events)  # user 0: targets 1-4, user 1: targets at 11 and 12
     kept = newest(examples, events, per_user=2, total=99)
-    assert events.ts[kept.target].tolist() == [3, 4, 11, 12]
-    assert events.ts[newest(examples, events, 2, 3).target].tolist() == [4, 11, 12]
+    assert events.ts[kept].tolist() == [3, 4, 11, 12]
+    assert events.ts[newest(examples, events, 2, 3)].tolist() == [4, 11, 12]
 
 
 def test_what_is_outdated_is_replaced_by_what_its_item_saw_last() -> None:
     events = _events([(0, 1, 9), (0, 2, 5), (0, 6, 5), (1, 1, 9), (1, 4, 5), (1, 5, 7)])
     examples = make_examples(events)
-    found = [(int(events.ts[t]), int(events.item[t])) for t in examples.target]
+    found = [(int(events.ts[t]), int(events.item[t])) for t in examples]
     assert found == [(2, 5), (6, 5), (4, 5), (5, 7)]
 
     def times(drawn: list[int], per_item: int) -> list[int]:
-        renewed_ones = renewed(examples.take(np.array(drawn)), examples, events, per_item)
-        return events.ts[renewed_ones.target].tolist()
+        return events.ts[renewed(examples[drawn], examples, events, per_item)].tolist()
 
     # Item 5 was taken at 2, 4 and 6: of age 2, 1 and 0. With two kept, age 2 becomes age 0, and the others stay.
     assert times([0, 2, 3], 2) == [6, 4, 5]
@@ -91,8 +91,8 @@ def test_replay_prefers_recent_examples() -> None:
     examples = make_examples(events)  # 200 at t=10 and 200 at t=110
     drawn = sample_recent(examples, events, 100, 110, 50.0, np.random.default_rng(0))
     # At age 100 = two half-lives an example is a quarter as likely: about 20 of 100 draws.
-    assert 8 <= int((events.ts[drawn.target] == 10).sum()) <= 32
-    assert len(set(drawn.target.tolist())) == 100
+    assert 8 <= int((events.ts[drawn] == 10).sum()) <= 32
+    assert len(set(drawn.tolist())) == 100
 
 
 def test_held_back_share_is_about_right_and_differs_by_salt() -> None:

@@ -16,7 +16,7 @@ from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys, extend_ids
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval._tf_training import Run
-from recsys_tasks.retrieval.tower_examples import make_examples, moment_numbers
+from recsys_tasks.retrieval.tower_examples import histories_before, make_examples, moment_numbers
 from recsys_tasks.retrieval.tower_inputs import EMPTY
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState
 from recsys_tasks.retrieval.tower_weights import start_arrays
@@ -113,12 +113,12 @@ def test_histories_hold_only_what_its_user_did_before_the_targets_moment(
     event_of = np.empty(len(rows), np.int64)
     event_of[events.item] = np.arange(len(rows))
     examples = make_examples(events)
-    flat = examples.histories.gather(events.item, moment_numbers(events), length)
-    past, target = event_of[flat.item], examples.target[flat.row]
+    flat = histories_before(events, examples).gather(events.item, moment_numbers(events), length)
+    past, target = event_of[flat.item], examples[flat.row]
     assert (events.ts[past] < events.ts[target]).all()
     assert (events.user[past] == events.user[target]).all()
     # And none is missing: as many as its user has earlier events, up to the length.
     earlier = (events.user[:, None] == events.user) & (events.ts[None] < events.ts[:, None])
     sizes = np.minimum(earlier.sum(1), length)
     assert np.bincount(flat.row, minlength=len(examples)).tolist() == sizes[sizes > 0].tolist()
-    assert examples.target.tolist() == np.flatnonzero(sizes).tolist()
+    assert examples.tolist() == np.flatnonzero(sizes).tolist()

@@ -102,8 +102,8 @@ def test_only_new_rows_and_a_replay_sample_are_trained_on(run: Run) -> None:
     # Two days of one event a user, and four late rows.
     assert len(fresh) + len(held) == 2 * USERS + 4
     assert len(replayed) == len(fresh)
-    assert run.events.ts[fresh.target].min() >= start_of(OLD) > run.events.ts[replayed.target].max()
-    assert not set(run.events.user[fresh.target]) & set(run.events.user[held.target])
+    assert run.events.ts[fresh].min() >= start_of(OLD) > run.events.ts[replayed].max()
+    assert not set(run.events.user[fresh]) & set(run.events.user[held])
 
 
 def test_replay_fills_up_to_the_minimum(run: Run) -> None:
@@ -119,7 +119,7 @@ def test_the_replay_is_of_what_a_cold_training_reads(run: Run) -> None:
     _, _, replayed = split_examples(replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD)
     # Ten days of one event a user, of which nine have a history: the newest three of each.
     assert len(replayed) == 3 * USERS
-    assert run.events.ts[replayed.target].min() >= start_of(OLD) - 3 * DAY_SECONDS
+    assert run.events.ts[replayed].min() >= start_of(OLD) - 3 * DAY_SECONDS
 
 
 def test_young_items_are_replayed_every_night(run: Run) -> None:
@@ -131,7 +131,7 @@ def test_young_items_are_replayed_every_night(run: Run) -> None:
         tower = run.config.two_tower.model_copy(update={"warm_start": changed})
         config = run.config.model_copy(update={"two_tower": tower})
         _, _, found = split_examples(replace(run, config=config), NEW)
-        return run.events.item[found.target].tolist(), found.target.tolist()
+        return run.events.item[found].tolist(), found.tolist()
 
     items, rows = replayed(min_examples=60, young_item_days=5, young_replays=1.0)
     assert [items.count(key) for key in (40, 41)] == [3, 1]
