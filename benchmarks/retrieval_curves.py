@@ -57,7 +57,7 @@ def ours(world: World) -> Iterator[Point]:
         if step in (judged, last):
             judged *= 2
             seconds = clock.stop()
-            score = _judged(world, run, tower.arrays())
+            score = _judged(world, run, {name: array.copy() for name, array in tower.arrays().items()})
             print(f"  nightshelf/two-tower: {seconds:.0f} s, recall@100 {score.recall_100:.4f}", flush=True)
             yield Point("nightshelf/two-tower", seconds, score)
             clock.go_on()
@@ -76,7 +76,7 @@ def _judged(world: World, run: object, arrays: dict[str, np.ndarray]) -> Score:
     users[[row_of[user] for user in snapshot.users["user_id"].to_numpy()[keys]]] = vectors
     items = np.full((snapshot.n_items, vectors.shape[1]), np.nan, np.float32)
     existing = snapshot.existing_items(cutoffs.history)
-    items[existing] = model.item_vectors()[existing]
+    items[existing] = model.item_vectors(existing)
     return world.judge(users, items)
 
 

@@ -16,8 +16,10 @@ ensembles") that is searched as one vector.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.ids import Keys
@@ -60,7 +62,8 @@ class _Read:
 class Tower:
     """Parameters and moments, made from arrays and read back as arrays.
 
-    Rows are taken, pooled and moved by kernels; TensorFlow has the dense part between and its gradients.
+    Tables are taken over, not copied, and training moves them where they are. Rows are taken, pooled and moved by
+    kernels; TensorFlow has the dense part between and its gradients.
     """
 
     def __init__(
@@ -76,8 +79,8 @@ class Tower:
         self._seed = seed
         self._step = int(arrays["step"])
         self._supplied = {projection(name): vectors for name, vectors in (supplied or {}).items()}
-        names = (*ROWS, *self._supplied)
-        self._rows = {name + moment: arrays[name + moment].copy() for name in names for moment in MOMENTS}
+        names = [name + moment for name in (*ROWS, *self._supplied) for moment in MOMENTS]
+        self._rows = {name: arrays[name] for name in names if name in arrays}  # without moments it can be read
         self._layers = Layers(config, arrays)
         self._lists = {"value": item_values, "user_value": user_values}
         self._slots = {name: Slots(len(arrays[name])) for name in TABLES}
@@ -91,15 +94,15 @@ class Tower:
         return loss
 
     def arrays(self) -> Arrays:
-        """Parameters and moments."""
-        rows = {name: array.copy() for name, array in self._rows.items()}
-        return {**rows, **self._layers.arrays(), "step": np.asarray(self._step, np.int64)}
+        """Parameters and moments, tables as they stand: another step moves them."""
+        return {**self._rows, **self._layers.arrays(), "step": np.asarray(self._step, np.int64)}
 
-    def item_vectors(self) -> Vectors:
-        """Item tower of every key, `[m, d] float32`."""
-        keys = np.arange(len(self._rows["item"]), dtype=np.int32)
-        blocks = [self._joined(self._inputs_of(keys[a : a + BLOCK])) for a in range(0, len(keys), BLOCK)]
-        return np.concatenate(blocks) if blocks else np.zeros((0, self._config.dimensions), np.float32)
+    def item_vectors(self, items: npt.NDArray[np.signedinteger[Any]]) -> Vectors:
+        """Item tower of some keys, `[n, d] float32`."""
+        vectors: Vectors = np.empty((len(items), self._config.dimensions), np.float32)
+        for a in range(0, len(items), BLOCK):
+            vectors[a : a + BLOCK] = self._joined(self._inputs_of(items[a : a + BLOCK]))
+        return vectors
 
     def user_vectors(self, history: FlatHistories, users: Keys) -> Vectors:
         """User tower, `[n, d] float32`, of n histories and their users' keys."""

@@ -31,7 +31,9 @@ from recsys_tasks.snapshot.dataset import Events, Snapshot
 
 RECALL_K = 100
 RECALL_ROWS = 4000
-QUERY_BLOCK = 1024
+QUERY_BLOCK, ITEM_BLOCK = 1024, 8192
+AS_NEAR = 1e-6
+"""Scores closer than this share of themselves are equal: products are summed in another order in each place."""
 
 
 def value_settings(config: Config) -> ValueSettings:
@@ -108,7 +110,7 @@ class Run:
         return seen
 
     def tower(self, arrays: Arrays) -> Tower:
-        """The model over these arrays."""
+        """The model over these arrays, which it takes over."""
         values, seed = (self.item_values, self.user_values), self.config.resources.seed
         return Tower(self.config.two_tower, arrays, *values, seed, self.supplied)
 
@@ -125,18 +127,24 @@ class Run:
         Items as near as the target stand before it: a tower that tells nothing apart finds nothing.
         """
         chosen = examples[:RECALL_ROWS]
-        items = tower.item_vectors()[self.existing]
-        place = np.full(len(self.item_values), -1)
-        place[self.existing] = np.arange(len(self.existing))
-        hits = []
+        target, users = self.events.item[chosen], self._user_vectors(tower, chosen)
+        own = np.einsum("nd,nd->n", users, tower.item_vectors(target))
+        bar = own - AS_NEAR * np.maximum(np.abs(own), 1.0)
+        others = np.zeros(len(chosen), np.int64)
+        for a in range(0, len(self.existing), ITEM_BLOCK):
+            items = self.existing[a : a + ITEM_BLOCK]
+            near = users @ tower.item_vectors(items).T >= bar[:, None]
+            others += np.count_nonzero(near & (items != target[:, None]), axis=1)
+        hits: npt.NDArray[np.bool_] = (others < RECALL_K) & np.isin(target, self.existing) & np.isfinite(own)
+        return hits
+
+    def _user_vectors(self, tower: Tower, chosen: Rows) -> Vectors:
+        """User tower of each example, `[n, d]`."""
+        vectors: Vectors = np.empty((len(chosen), self.config.two_tower.dimensions), np.float32)
         for a in range(0, len(chosen), QUERY_BLOCK):
             block = chosen[a : a + QUERY_BLOCK]
-            scores = tower.user_vectors(self._histories(block), self.events.user[block]) @ items.T
-            target = place[self.events.item[block]]
-            own = scores[np.arange(len(target)), target]
-            others = (scores >= own[:, None]).sum(1) - 1
-            hits.append((others < RECALL_K) & (target >= 0) & np.isfinite(own))
-        return np.concatenate(hits) if hits else np.zeros(0, np.bool_)
+            vectors[a : a + QUERY_BLOCK] = tower.user_vectors(self._histories(block), self.events.user[block])
+        return vectors
 
     def _epochs(self, examples: Rows, epochs: int, rate: float | None = None) -> Iterator[Iterator[Batch]]:
         settings = self.config.two_tower

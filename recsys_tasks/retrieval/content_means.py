@@ -23,26 +23,25 @@ Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
 
-def content_means(values: Table, vectors: Vectors, known: Bools, wanted: Bools) -> Vectors:
-    """The mean over the twenty known items most like each wanted one, by the square of their likeness, `[m, d]`.
+def content_means(values: Table, vectors: Vectors, known: Bools, items: Rows) -> Vectors:
+    """The mean over the twenty known items most like each of some `items`, by the square of their likeness, `[n, d]`.
 
     `values [m, v]`: rows of attribute values, 0 pads. Likeness is the cosine of two items' values, each counted by its
     rarity (log m / items with it). An item whose values are all common has thousands of items like it: then each value
-    speaks by the mean of its known items. Rows not `wanted`, and items that share nothing, are zero: then the content
-    alone places the item.
+    speaks by the mean of its known items. Items that share nothing get zeros: then the content alone places them.
     """
-    result: Vectors = np.zeros_like(vectors)
-    if not wanted.any():
+    result: Vectors = np.zeros((len(items), vectors.shape[1]), np.float32)
+    if not len(items):
         return result
-    items, shared = np.flatnonzero(wanted), _Values.of(values, known)
+    shared = _Values.of(values, known)
     alone = np.ones(len(items), np.bool_)
     for start in range(0, len(items), BLOCK):
         block = slice(start, start + BLOCK)
         near, weight = shared.nearest(items[block])
         total = weight.sum(axis=1)
         alone[block] = total == 0
-        result[items[block]] = np.einsum("nk,nkd->nd", weight, vectors[near]) / np.maximum(total, 1e-9)[:, None]
-    result[items[alone]] = shared.means_of_values(vectors, items[alone])
+        result[block] = np.einsum("nk,nkd->nd", weight, vectors[near]) / np.maximum(total, 1e-9)[:, None]
+    result[alone] = shared.means_of_values(vectors, items[alone])
     return result
 
 

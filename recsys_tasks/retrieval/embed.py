@@ -54,12 +54,12 @@ def _write(
 ) -> Artifact:
     prepare(snapshot.config.resources)
     snapshot = snapshot_for(snapshot, tower.artifact)
-    model = model_of(snapshot, TowerState.load(tower.artifact))
+    model = model_of(snapshot, TowerState.load(tower.artifact, to_train=False))
     item_keys = snapshot.existing_items(cutoffs.history)
     user_keys, user_vectors = users_of(snapshot, model, cutoffs, users)
     with snapshot.lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
         np.save(draft.path / "item_keys.npy", item_keys)
-        np.save(draft.path / "item_vectors.npy", model.item_vectors()[item_keys])
+        np.save(draft.path / "item_vectors.npy", model.item_vectors(item_keys))
         np.save(draft.path / "user_keys.npy", user_keys)
         np.save(draft.path / "user_vectors.npy", user_vectors)
         draft.rows = len(user_keys)
@@ -69,16 +69,17 @@ def _write(
 
 
 def model_of(snapshot: Snapshot, state: TowerState) -> Tower:
-    """The model over a version's arrays; items that it never saw get their vector from their content.
+    """The model over a version's arrays, which it takes over; items that it never saw get their vector by content.
 
     Nothing moves any more, so supplied vectors are projected once, into the id vectors, not with every block of users.
     """
     item_values, user_values = entity_values(snapshot, state.items, state.users)
     m, known = snapshot.n_items, state.known_of(snapshot.n_items)
     arrays = dict(state.arrays)
-    for name in ("item", "item/m", "item/v"):
-        arrays[name] = np.pad(arrays[name], ((0, m - len(arrays[name])), (0, 0)))
-    arrays["item"] = arrays["item"] + content_means(item_values, arrays["item"], known, ~known)
+    if m > len(arrays["item"]):
+        arrays["item"] = np.pad(arrays["item"], ((0, m - len(arrays["item"])), (0, 0)))
+    unknown = np.flatnonzero(~known)
+    arrays["item"][unknown] += content_means(item_values, arrays["item"], known, unknown)
     for name, vectors in supplied_vectors(state.items, snapshot).items():
         arrays["item"] += vectors @ arrays[projection(name)]
     return Tower(snapshot.config.two_tower, arrays, item_values, user_values, snapshot.config.resources.seed)

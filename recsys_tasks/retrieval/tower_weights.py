@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy.typing as npt
 
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import kernel
 from recsys_tasks.retrieval.tower_examples import FlatHistories
 from recsys_tasks.retrieval.tower_inputs import Vectors
 
 Arrays = dict[str, npt.NDArray[Any]]
+Bools = npt.NDArray[np.bool_]
 
 TABLES = ("item", "value", "user_value")
 """Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors, the members' end to end."""
@@ -27,7 +30,7 @@ PROJECTION = "projection."
 """Begins the name of an attribute's projection `[its dimensions, d]`, which takes supplied vectors to item inputs."""
 MOMENTS = ("", "/m", "/v")
 """A parameter's own name, and its moments'."""
-START_SCALE = 0.05
+START_SCALE, START_BLOCK = 0.05, 1024
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,18 @@ def projections(names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(PROJECTION) and "/" not in name]
 
 
-def start_rows(name: str, rows: int, dimensions: int, seed: int) -> Vectors:
-    """The first `rows` rows of a table's random start: row r is the same whatever the number of rows."""
-    rng = np.random.default_rng([seed, TABLES.index(name)])
-    table: Vectors = rng.normal(scale=START_SCALE, size=(rows, dimensions)).astype(np.float32)
+def start_rows(name: str, rows: npt.NDArray[np.signedinteger[Any]], dimensions: int, seed: int) -> Vectors:
+    """The random start of some ascending rows of a table, `[n, d]`: a row's is the same whatever others are asked for.
+
+    They are drawn by the block, so that a few new rows of a large table cost a few blocks.
+    """
+    table: Vectors = np.empty((len(rows), dimensions), np.float32)
+    block = rows // START_BLOCK
+    bounds = np.r_[np.flatnonzero(np.r_[True, block[1:] != block[:-1]]), len(rows)] if len(rows) else np.zeros(1, int)
+    for a, b in pairwise(bounds):
+        rng = np.random.default_rng([seed, TABLES.index(name), int(block[a])])
+        drawn = rng.standard_normal((START_BLOCK, dimensions), np.float32)
+        np.multiply(drawn[rows[a:b] % START_BLOCK], np.float32(START_SCALE), out=table[a:b])
     return table
 
 
@@ -71,7 +82,7 @@ def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arr
     Projections start at zero: of what no vector in training had to say, nothing is learned and nothing must be said.
     """
     d, members, rng = config.dimensions, config.members, np.random.default_rng([seed, len(TABLES)])
-    arrays: Arrays = {name: start_rows(name, rows[name], d, seed) for name in TABLES}
+    arrays: Arrays = {name: start_rows(name, np.arange(rows[name]), d, seed) for name in TABLES}
     for name in ("value", "user_value"):
         arrays[name][0] = 0.0
     arrays["decay"] = np.zeros((config.history_length, members), np.float32)
@@ -90,22 +101,32 @@ def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arr
 
 
 def grown(arrays: Arrays, rows: dict[str, int], dimensions: int, seed: int) -> Arrays:
-    """The arrays with new rows at the end of each table: random vectors, zero moments."""
+    """The arrays with new rows at the end of each table: random vectors, zero moments. Without any it is the same."""
     result = dict(arrays)
     for name in TABLES:
         have = len(arrays[name])
-        extra = max(rows[name] - have, 0)
-        fresh = start_rows(name, have + extra, dimensions, seed)[have:]
-        result[name] = np.concatenate([arrays[name], fresh])
-        for moment in "mv":
-            result[f"{name}/{moment}"] = np.concatenate([arrays[f"{name}/{moment}"], np.zeros_like(fresh)])
+        if rows[name] > have:
+            fresh = start_rows(name, np.arange(have, rows[name]), dimensions, seed)
+            for moment, added in zip(MOMENTS, (fresh, np.zeros_like(fresh), np.zeros_like(fresh)), strict=True):
+                result[name + moment] = np.concatenate([result[name + moment], added])
     return result
 
 
-def touched(arrays: Arrays, name: str) -> npt.NDArray[np.bool_]:
+def touched(arrays: Arrays, name: str) -> Bools:
     """Rows of a table that training has moved: those with a second moment."""
-    moved: npt.NDArray[np.bool_] = (arrays[f"{name}/v"] != 0).any(axis=1)
-    return moved
+    return any_in_row(arrays[f"{name}/v"])
+
+
+@kernel
+def any_in_row(table: Vectors) -> Bools:
+    """`[rows]`: whether a row of `table [rows, d]` has anything but zeros. Most say so with their first number."""
+    found = np.zeros(len(table), np.bool_)
+    for row in range(len(table)):
+        for number in table[row]:
+            if number != 0.0:
+                found[row] = True
+                break
+    return found
 
 
 def forget_untouched(arrays: Arrays) -> None:

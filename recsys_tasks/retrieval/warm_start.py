@@ -9,6 +9,7 @@ a cold tower; `control_ok`, whether no such control so far has found surely more
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -23,10 +24,12 @@ from recsys_tasks.retrieval.cold_start import control_hits
 from recsys_tasks.retrieval.content_means import content_means
 from recsys_tasks.retrieval.tower_examples import Rows, held_back_users, newest, renewed, sample_recent
 from recsys_tasks.retrieval.tower_inputs import Vectors
-from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion
+from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion, stored_ids
 from recsys_tasks.retrieval.tower_weights import (
     TABLES,
     Arrays,
+    Bools,
+    any_in_row,
     forget_untouched,
     grown,
     parameters,
@@ -36,6 +39,7 @@ from recsys_tasks.retrieval.tower_weights import (
 from recsys_tasks.snapshot.dataset import Snapshot
 
 HELD_BACK_SHARE = 0.05
+BLOCK = 8192
 MIN_HELD_BACK_ROWS = 50
 """Fewer held-back rows than this judge nothing."""
 
@@ -46,26 +50,30 @@ def warm_train(
     """Train on the days since the parent plus a replay sample; `control` trains a cold tower to compare with."""
     settings = snapshot.config.two_tower
     old = TowerState.load(parent.artifact)
+    had = old.known
     run = Run.open(snapshot, learned_before, old.items, old.users)
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
+    del old  # its tables are the new ones' now
     fresh, held, replayed = split_examples(run, parent.learned_before)
-    tower = run.tower(with_usual_moments(carried.arrays))
+    borrowed = lend_usual_moments(carried.arrays)
+    tower = run.tower(carried.arrays)
     before = run.hits(tower, held)
     warm = settings.warm_start
     losses = run.fit(tower, np.concatenate([fresh, replayed]), warm.epochs, warm.learning_rate) if len(fresh) else []
     after = run.hits(tower, held)
     cold = control_hits(snapshot, learned_before, held) if control and len(held) >= MIN_HELD_BACK_ROWS else None
-    state = finished(carried, tower.arrays())
-    kept = old.known_of(len(state.last_seen)) & state.known
+    state = finished(carried, tower.arrays(), borrowed)
+    known = state.known
+    kept = np.pad(had, (0, len(known) - len(had))) & known
     ledger = {
         "start": "warm",
         "examples": len(fresh),
         "replayed": len(replayed) if len(fresh) else 0,
         "loss": losses,
         "kept": int(kept.sum()),
-        "new": int((state.known & ~kept).sum()) - moved["returned"],
+        "new": int((known & ~kept).sum()) - moved["returned"],
         **moved,
-        "drift": _drift(carried.arrays["item"][kept], state.arrays["item"][kept]),
+        "drift": _drift(stored_ids(parent.artifact), state.arrays["item"], np.flatnonzero(kept)),
         "held_back_rows": len(held),
         "recall_before": _share(before),
         "recall_after": _share(after),
@@ -92,18 +100,20 @@ def _share(hits: npt.NDArray[np.bool_]) -> float:
 
 
 def carry_over(old: TowerState, run: Run, snapshot: Snapshot, days: int) -> tuple[TowerState, dict[str, int]]:
-    """The old state in the new shapes, before training, and how many ids left and came back."""
+    """The old state in the new shapes, before training, and how many ids left and came back.
+
+    The old state's tables are taken over and changed: a catalogue of a million items has gigabytes of them.
+    """
     settings, seed = run.config.two_tower, run.config.resources.seed
-    arrays = _decayed(grown(old.arrays, run.rows, settings.dimensions, seed), settings, days)
     had = old.known_of(run.rows["item"])
+    arrays = grown(old.arrays, run.rows, settings.dimensions, seed)
+    _decay(arrays, settings, days)
     last_seen = run.last_seen(snapshot, np.pad(old.last_seen, (0, len(had) - len(old.last_seen)), constant_values=-1))
     today = run.learned // DAY_SECONDS
     leaving = had & (today - last_seen > settings.warm_start.archive_after_days)
     archive, returned = _exchange(arrays, old.archive, leaving, today - last_seen <= 1)
     known = (had & ~leaving) | returned
-    wanted = ~known
-    wanted[np.setdiff1d(np.arange(len(wanted)), run.existing)] = False
-    arrays["item"] = _with_new_ids(arrays["item"], run, known, wanted, seed)
+    _start_new_ids(arrays["item"], run, known, seed)
     state = TowerState(arrays, run.items, run.users, last_seen, archive)
     return state, {"archived": int(leaving.sum()), "returned": int(returned.sum())}
 
@@ -143,26 +153,27 @@ def _of_young_items(run: Run, old: Rows, replayed: Rows, most: int, rng: np.rand
     return np.sort(rng.choice(chosen, most, replace=False)) if len(chosen) > most else chosen
 
 
-def _decayed(arrays: Arrays, settings: TwoTowerConfig, days: int) -> Arrays:
+def _decay(arrays: Arrays, settings: TwoTowerConfig, days: int) -> None:
     """Both moments shrink with age: large old accumulators would freeze an id, old momentum misleads it."""
     share = np.float32(0.5 ** (days / settings.warm_start.accumulator_half_life_days))
-    moments = {f"{name}/{moment}" for name in parameters(arrays) for moment in "mv"}
-    return {name: value * share if name in moments else value.copy() for name, value in arrays.items()}
+    for name in parameters(arrays):
+        for moment in "mv":
+            arrays[f"{name}/{moment}"] *= share
 
 
-def with_usual_moments(arrays: Arrays) -> Arrays:
-    """Rows that were never touched get the mean second moment of their table's other rows.
+def lend_usual_moments(arrays: Arrays) -> dict[str, Bools]:
+    """Give rows that were never touched the mean second moment of their table's others; which rows these are, by table.
 
     Adam corrects a moment that began at zero by the number of all steps: a row that begins at step 100,000 would move
     six times as far as the others, on what its first few examples say.
     """
-    found = dict(arrays)
+    borrowed = {}
     for name in TABLES:
-        known = touched(arrays, name)
+        second, known = arrays[f"{name}/v"], touched(arrays, name)
+        borrowed[name] = ~known
         if known.any():
-            second = arrays[f"{name}/v"]
-            found[f"{name}/v"] = np.where(known[:, None], second, second[known].mean(axis=0, dtype=np.float32))
-    return found
+            second[~known] = second.sum(axis=0, dtype=np.float64) / np.count_nonzero(known)
+    return borrowed
 
 
 def _exchange(
@@ -184,30 +195,34 @@ def _exchange(
     return Archive(keys[order], *columns), returned
 
 
-def _with_new_ids(
-    table: Vectors, run: Run, known: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_], seed: int
-) -> Vectors:
-    """Ids without a vector start at the mean of their content neighbours, or at random without any."""
-    table = np.where(known[:, None], table, np.float32(0.0))
-    table = table + content_means(run.item_values, table, known, wanted)
-    lonely = wanted & ~(table != 0).any(axis=1)
-    table[lonely] = start_rows("item", len(table), table.shape[1], seed)[lonely]
-    return table
+def _start_new_ids(table: Vectors, run: Run, known: Bools, seed: int) -> None:
+    """Ids that somebody has taken by now and that have no vector: at the mean of their content neighbours.
+
+    Without any they start at random. An id that nobody took has no example that would move it from there.
+    """
+    table[~known] = 0.0
+    taken = np.zeros(len(known), np.bool_)
+    taken[run.events.item] = True
+    new = np.intersect1d(np.flatnonzero(taken & ~known), run.existing)
+    table[new] = content_means(run.item_values, table, known, new)
+    lonely = new[~any_in_row(table[new])]
+    table[lonely] = start_rows("item", lonely, table.shape[1], seed)
 
 
-def finished(carried: TowerState, arrays: Arrays) -> TowerState:
-    """After training: rows that no example touched give back their borrowed vectors and moments."""
+def finished(carried: TowerState, arrays: Arrays, borrowed: Mapping[str, Bools]) -> TowerState:
+    """After training: `borrowed` rows that no example touched give back their moments, and ids their vectors."""
     for name in TABLES:
-        new = ~touched(carried.arrays, name)
-        still = new & ~(arrays[f"{name}/m"] != 0).any(axis=1)
+        still = borrowed[name] & ~any_in_row(arrays[f"{name}/m"])
         arrays[f"{name}/v"][still] = 0.0
     forget_untouched(arrays)
     return replace(carried, arrays=arrays)
 
 
-def _drift(before: Vectors, after: Vectors) -> float:
-    """Mean cosine distance of rows; 0 without rows."""
-    if not len(before):
-        return 0.0
-    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
-    return float(np.mean(1.0 - (before * after).sum(1) / np.maximum(lengths, 1e-12)))
+def _drift(before: Vectors, after: Vectors, rows: Rows) -> float:
+    """Mean cosine distance of some rows; 0 without rows."""
+    distance = 0.0
+    for a in range(0, len(rows), BLOCK):
+        first, second = before[rows[a : a + BLOCK]], after[rows[a : a + BLOCK]]
+        lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+        distance += float(np.sum(1.0 - (first * second).sum(1) / np.maximum(lengths, 1e-12), dtype=np.float64))
+    return distance / max(len(rows), 1)

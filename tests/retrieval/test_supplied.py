@@ -115,7 +115,8 @@ def _tower() -> tuple[Tower, Arrays]:
     # Drawn so that no hidden unit is near its kink, where a slope is none.
     arrays[IMAGE] = np.random.default_rng(7).normal(scale=0.1, size=arrays[IMAGE].shape).astype(np.float32)
     values = np.array([[1], [1], [0]], np.int32)
-    return Tower(config, arrays, values, np.zeros((2, 1), np.int32), 1, {"image": VECTORS}), arrays
+    moving = {name: array.copy() for name, array in arrays.items()}
+    return Tower(config, moving, values, np.zeros((2, 1), np.int32), 1, {"image": VECTORS}), arrays
 
 
 def _batch() -> Batch:
@@ -133,7 +134,7 @@ class TestModel:
         inputs[:2] += arrays["value"][1]
         of_members = inputs.reshape(3, 2, -1)
         unit = of_members / np.linalg.norm(of_members, axis=2, keepdims=True)
-        np.testing.assert_allclose(tower.item_vectors(), unit.reshape(3, -1) / np.sqrt(2), atol=1e-6)
+        np.testing.assert_allclose(tower.item_vectors(np.arange(3)), unit.reshape(3, -1) / np.sqrt(2), atol=1e-6)
 
     def test_the_projections_gradient_is_the_losss_slope(self) -> None:
         tower, _ = _tower()
@@ -231,7 +232,7 @@ class TestWarmStart:
         old = TowerState.load(parent.artifact)
         assert old.arrays[IMAGE].any() and old.arrays[f"{IMAGE}/v"].any()
         run = Run.open(snapshot, DAY_14, old.items, old.users)
-        carried, _ = carry_over(old, run, snapshot, days=2)
+        carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
         np.testing.assert_array_equal(carried.arrays[IMAGE], old.arrays[IMAGE])
         for moment in "mv":  # two days at a half-life of two days: half
             np.testing.assert_allclose(carried.arrays[f"{IMAGE}/{moment}"], old.arrays[f"{IMAGE}/{moment}"] / 2)

@@ -12,7 +12,7 @@ from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.retrieval._tf_training import Run
 from recsys_tasks.retrieval.tower_versions import TowerState
 from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
-from recsys_tasks.retrieval.warm_start import carry_over, finished, split_examples, with_usual_moments
+from recsys_tasks.retrieval.warm_start import carry_over, finished, lend_usual_moments, split_examples
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import PER_GROUP, USERS, group_config, group_snapshot
 
@@ -61,7 +61,7 @@ def run(snapshot: Snapshot, parent: TowerVersion) -> Run:
 
 def test_kept_ids_carry_over_and_moments_decay(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
     old = TowerState.load(parent.artifact)
-    carried, _ = carry_over(old, run, snapshot, days=2)
+    carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     assert np.array_equal(carried.arrays["item"][:40], old.arrays["item"][:40])
     # Two days at a half-life of two days: half.
     np.testing.assert_allclose(carried.arrays["item/v"], old.arrays["item/v"] / 2, rtol=1e-6)
@@ -71,7 +71,7 @@ def test_kept_ids_carry_over_and_moments_decay(snapshot: Snapshot, parent: Tower
 
 def test_new_ids_start_among_their_neighbours(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
     old = TowerState.load(parent.artifact)
-    carried, _ = carry_over(old, run, snapshot, days=2)
+    carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     of_kind = old.arrays["item"][2 * PER_GROUP : 3 * PER_GROUP]
     np.testing.assert_allclose(carried.arrays["item"][40], of_kind.mean(0), atol=1e-5)
     assert 0 < np.abs(carried.arrays["item"][41]).max() < 0.5  # no neighbour: small and random
@@ -79,19 +79,31 @@ def test_new_ids_start_among_their_neighbours(snapshot: Snapshot, parent: TowerV
     assert np.array_equal(carried.arrays["value"][: old.items.rows], old.arrays["value"])
 
 
+def test_an_id_that_nobody_took_has_no_vector(snapshot: Snapshot, parent: TowerVersion) -> None:
+    """Of two new items with the same content, the one without an event has nothing that could move it."""
+    state = TowerState.load(parent.artifact)
+    run = Run.open(snapshot, NEW, state.items, state.users)
+    nobody = replace(run, events=run.events.where(run.events.item != 40))
+    carried, _ = carry_over(state, nobody, snapshot, days=2)
+    assert not carried.arrays["item"][40].any()
+    assert carried.arrays["item"][41].any()
+
+
 def test_new_rows_step_no_further_than_the_others(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
-    second = with_usual_moments(carried.arrays)["item/v"]
-    np.testing.assert_array_equal(second[:40], carried.arrays["item/v"][:40])
-    assert not carried.arrays["item/v"][40:].any()
-    np.testing.assert_allclose(second[40:], np.tile(carried.arrays["item/v"][:40].mean(0), (2, 1)), rtol=1e-5)
+    second, before = carried.arrays["item/v"], carried.arrays["item/v"].copy()
+    assert not second[40:].any()
+    borrowed = lend_usual_moments(carried.arrays)
+    assert borrowed["item"].tolist() == [False] * 40 + [True] * 2
+    np.testing.assert_array_equal(second[:40], before[:40])
+    np.testing.assert_allclose(second[40:], np.tile(before[:40].mean(0), (2, 1)), rtol=1e-5)
 
 
 def test_a_row_that_no_example_touched_stays_unknown(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
-    arrays = {name: value.copy() for name, value in with_usual_moments(carried.arrays).items()}
-    arrays["item/m"][41] = 0.1  # training has touched "odd", and not "new"
-    state = finished(carried, arrays)
+    borrowed = lend_usual_moments(carried.arrays)
+    carried.arrays["item/m"][41] = 0.1  # training has touched "odd", and not "new"
+    state = finished(carried, carried.arrays, borrowed)
     assert state.known.tolist() == [True] * 40 + [False, True]
     assert not state.arrays["item"][40].any()
     assert not state.arrays["item/v"][40].any()
@@ -171,7 +183,8 @@ def test_ids_leave_for_the_archive_and_return(snapshot: Snapshot, parent: TowerV
     gone = old.last_seen.copy()
     gone[3] -= 400
     absent = ThreeIsGone(**{name: getattr(run, name) for name in run.__dataclass_fields__})
-    carried, moved = carry_over(replace(old, last_seen=gone), absent, snapshot, days=2)
+    going = replace(TowerState.load(parent.artifact), last_seen=gone)
+    carried, moved = carry_over(going, absent, snapshot, days=2)
     assert moved == {"archived": 1, "returned": 0}
     assert carried.archive.keys.tolist() == [3]
     assert not carried.known[3]
