@@ -64,7 +64,7 @@ lock: $(BIN)/uv  ## compile requirements.in into requirements.txt
 bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (needs RECSYS_TEST_DATA)
 	@$(BIN)/python -m benchmarks.quality
 
-bench-retrieval: setup .venv-peers/.installed  ## the two-tower beside its peers: recall by seconds, speed (PARTS=index, warm, cold-items: longer ones)
+bench-retrieval: setup .venv-peers/.installed  ## the two-tower beside its peers: recall by seconds, speed (PARTS=index, warm, growth, cold-items: longer ones)
 	@$(BIN)/python -m benchmarks.retrieval $(PARTS)
 
 bench-index: setup .venv-peers/.installed  ## the index beside exact search, faiss and hnswlib, on a million vectors (an hour)

@@ -94,30 +94,36 @@ class Crowd:
 
 
 def gather(
-    folder: Path, n: int, seed: int = 1, events_per_user: int = EVENTS_PER_USER, config: Config | None = None
+    folder: Path,
+    n: int,
+    seed: int = 1,
+    events_per_user: int = EVENTS_PER_USER,
+    config: Config | None = None,
+    m: int = ITEMS,
+    days: int = DAYS,
 ) -> Crowd:
-    """Make a crowd of n users."""
+    """Make a crowd of n users and m items, a multiple of `TASTES`, and its days."""
     rng = np.random.default_rng(seed)
     config, lake = config or parse_config(SETTINGS), Lake(folder)
     centres = rng.normal(size=(TASTES, DIMENSIONS)).astype(np.float32)
-    user_taste, item_taste = rng.integers(0, TASTES, n), np.arange(ITEMS) % TASTES
+    user_taste, item_taste = rng.integers(0, TASTES, n), np.arange(m) % TASTES
     order = np.argsort(item_taste, kind="stable").reshape(TASTES, -1)
-    born = _born(rng)
+    born = _born(rng, m, days)
     parts = {}
-    for number in range(DAYS):
-        day = AS_OF - timedelta(days=DAYS - number)
-        parts[day] = _day(lake, rng, day, n * events_per_user // DAYS, user_taste, order, born)
+    for number in range(days):
+        day = AS_OF - timedelta(days=days - number)
+        parts[day] = _day(lake, rng, day, n * events_per_user // days, user_taste, order, born)
     users = {
         "user_key": pa.array(np.arange(n, dtype=np.int32)),
         "user_id": pa.array([f"u{key}" for key in range(n)]),
         "country": pa.array(np.array(["DE", "FR", "GB", "IT", "NL"])[rng.integers(0, 5, n)]),
     }
     items = {
-        "item_key": pa.array(np.arange(ITEMS, dtype=np.int32)),
-        "item_id": pa.array([f"i{key}" for key in range(ITEMS)]),
+        "item_key": pa.array(np.arange(m, dtype=np.int32)),
+        "item_id": pa.array([f"i{key}" for key in range(m)]),
         "title": pa.array([f"Item {key} of shelf {taste}" for key, taste in enumerate(item_taste)]),
         "available_from": pa.array(born),
-        "available": pa.array(np.ones(ITEMS, bool)),
+        "available": pa.array(np.ones(m, bool)),
         "shelf": pa.array([f"shelf {taste}" for taste in item_taste]),
     }
     tables = {
@@ -128,10 +134,10 @@ def gather(
     return Crowd(snapshot, _near(rng, centres[user_taste]), _near(rng, centres[item_taste]))
 
 
-def _born(rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def _born(rng: np.random.Generator, m: int, days: int) -> npt.NDArray[np.int64]:
     """Second from which each item exists: most before the first day, some within the last four weeks."""
-    born = np.full(ITEMS, start_of(AS_OF - timedelta(days=DAYS + 10)), np.int64)
-    new = rng.permutation(ITEMS)[:NEW_ITEMS]
+    born = np.full(m, start_of(AS_OF - timedelta(days=days + 10)), np.int64)
+    new = rng.permutation(m)[:NEW_ITEMS]
     born[new] = start_of(AS_OF) - rng.integers(1, 28 * 86400, NEW_ITEMS)
     return born
 

@@ -26,11 +26,12 @@ PARTS = {
     "speed": "benchmarks.step_speed",
     "index": "benchmarks.retrieval_index",
     "warm": "benchmarks.warm_nights",
+    "growth": "benchmarks.warm_growth",
     "cold-items": "benchmarks.cold_items",
 }
 """Module of each part, by the name it has on the command line."""
 
-LONG = ("index", "warm", "cold-items")
+LONG = ("index", "warm", "growth", "cold-items")
 """Parts of an hour or of some, that run only when they are asked for."""
 
 
