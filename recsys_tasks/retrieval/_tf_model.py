@@ -24,11 +24,11 @@ import numpy.typing as npt
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval._embedding_rows import (
+    Dropout,
     Slots,
     adam,
     add_means,
     add_rows,
-    kept,
     pool,
     pool_gradients,
     spread_means,
@@ -49,8 +49,8 @@ class _Read:
     items: Keys  # [u] keys of the different items
     seen: Keys  # [r] which of them each event of the histories has
     targets: Keys  # [n] and each example
-    kept_items: Vectors  # [u] dropout's factors: one mask an item and step, not one an occurrence
-    kept_targets: Vectors  # [n]
+    of_items: Dropout  # [u] one mask an item and step, not one an occurrence
+    of_targets: Dropout  # [n]
     inputs: Vectors  # [u] dropped
     candidates: Vectors  # [n] dropped
     weight: Vectors  # [l, members] of an event by its age
@@ -117,13 +117,14 @@ class Tower:
         items, places = self._slots["item"].number(np.concatenate([history.item, batch.target]))
         seen, targets = places[: len(history.item)], places[len(history.item) :]
         inputs = self._inputs_of(items)
-        kept_items, kept_targets = self._kept(len(items), 0), self._kept(n, 1)
-        candidates = inputs[targets] * kept_targets
-        inputs *= kept_items
+        of_items, of_targets = self._dropout(len(items), 0), self._dropout(n, 1)
+        candidates = inputs[targets]
+        of_targets.lay_on(candidates)
+        of_items.lay_on(inputs)
         weight = np.exp(self._rows["decay"])
         pooled, last = self._pooled(inputs, seen, history, weight, n)
         about = self._about(batch.user)
-        return _Read(items, seen, targets, kept_items, kept_targets, inputs, candidates, weight, pooled, last, about)
+        return _Read(items, seen, targets, of_items, of_targets, inputs, candidates, weight, pooled, last, about)
 
     def _inputs_of(self, items: Keys) -> Vectors:
         inputs = self._by_member(self._rows["item"][items])
@@ -146,10 +147,10 @@ class Tower:
         pool(inputs, seen, history.row, history.age, weight, pooled, last)
         return pooled, last
 
-    def _kept(self, n: int, stream: int) -> Vectors:
-        """Dropout's factors, of histories' items (stream 0) or of targets (1), others in every step."""
+    def _dropout(self, n: int, stream: int) -> Dropout:
+        """Dropout of n histories' items (stream 0) or targets (1), another one in every step."""
         rate = (self._config.dropout, self._config.item_dropout)[stream]
-        return self._by_member(kept((n, self._config.dimensions), rate, [self._seed, stream, self._step]))
+        return Dropout(n, self._config.dimensions, rate, [self._seed, stream, self._step])
 
     # --- backward -----------------------------------------------------------------------------
 
@@ -159,8 +160,10 @@ class Tower:
         of_items, of_decay = self._zeros(len(read.items)), np.zeros_like(read.weight)
         ages = batch.history.row, batch.history.age
         pool_gradients(read.inputs, read.seen, *ages, read.weight, read.pooled, of_pooled, of_last, of_items, of_decay)
-        of_items *= read.kept_items
-        add_rows(of_candidates * read.kept_targets, read.targets, of_items)
+        read.of_items.lay_on(of_items)
+        of_targets = of_candidates.copy()  # TensorFlow's own memory is not ours to write
+        read.of_targets.lay_on(of_targets)
+        add_rows(of_targets, read.targets, of_items)
         self._move("item", read.items, of_items, batch.rate)
         self._move_values("value", read.items, of_items, batch.rate)
         for name, vectors in self._supplied.items():

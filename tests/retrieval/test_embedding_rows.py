@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from recsys_tasks.retrieval._embedding_rows import (
+    Dropout,
     Slots,
     adam,
     add_means,
     add_rows,
-    kept,
     pool,
     pool_gradients,
     spread_means,
@@ -115,9 +115,36 @@ def test_adam_moves_the_named_rows_as_its_paper_says() -> None:
 
 
 def test_dropout_keeps_its_share_and_its_mean() -> None:
-    factors = kept((200, 100), 0.25, [1, 0, 7])
+    factors = _factors(0.25, [1, 0, 7])
     assert set(np.unique(factors)) == {np.float32(0.0), np.float32(4 / 3)}
     assert factors.mean() == pytest.approx(1.0, abs=0.02)  # 20,000 draws: one deviation is .004
-    assert (factors == kept((200, 100), 0.25, [1, 0, 7])).all()
-    assert (factors != kept((200, 100), 0.25, [1, 0, 8])).any()
-    assert (kept((3, 2), 0.0, [1]) == 1.0).all()
+    assert (factors == _factors(0.25, [1, 0, 7])).all()
+    assert (factors != _factors(0.25, [1, 0, 8])).any()
+    assert (_factors(0.0, [1]) == 1.0).all()
+
+
+def test_rows_and_their_gradients_lose_the_same_places() -> None:
+    dropout, rows, gradients = (
+        Dropout(3, 5, 0.5, [1]),
+        np.ones((3, 1, 5), np.float32),
+        np.full((3, 1, 5), 7, np.float32),
+    )
+    dropout.lay_on(rows)
+    dropout.lay_on(gradients)
+    assert 0 < np.count_nonzero(rows) < 15
+    np.testing.assert_array_equal(gradients, 7 * rows)
+
+
+@pytest.mark.parametrize(("rate", "share"), [(0.001, 0.0), (0.3, 77 / 256), (1.0, 255 / 256)])
+def test_a_share_is_met_to_one_part_in_256(rate: float, share: float) -> None:
+    factors = _factors(rate, [1])
+    # 20,000 draws: four deviations of the largest, sqrt(.3 * .7 / 20,000), are .013.
+    assert (factors == 0.0).mean() == pytest.approx(share, abs=0.013)
+    assert factors.max() == pytest.approx(1 / (1 - share))
+
+
+def _factors(rate: float, seed: list[int]) -> np.ndarray:
+    """What becomes of 20,000 ones."""
+    rows = np.ones((200, 2, 50), np.float32)
+    Dropout(200, 100, rate, seed).lay_on(rows)
+    return rows
