@@ -277,7 +277,7 @@ class FeaturesConfig(Section):
 class WarmStartConfig(Section):
     """How tonight's tower starts from yesterday's."""
 
-    epochs: PositiveInt = 1
+    epochs: PositiveInt = 2
     """Passes over the new days plus the replay sample."""
     learning_rate: PositiveFloat = 0.001
     """Adam step size at their start; it falls to `two_tower.final_rate`."""

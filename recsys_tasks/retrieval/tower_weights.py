@@ -31,6 +31,7 @@ PROJECTION = "projection."
 MOMENTS = ("", "/m", "/v")
 """A parameter's own name, and its moments'."""
 START_SCALE, START_BLOCK = 0.05, 1024
+_STREAM = 1  # of the generator: dropout of step n is drawn from [seed, 0 or 1, n]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def start_rows(name: str, rows: npt.NDArray[np.signedinteger[Any]], dimensions: 
     block = rows // START_BLOCK
     bounds = np.r_[np.flatnonzero(np.r_[True, block[1:] != block[:-1]]), len(rows)] if len(rows) else np.zeros(1, int)
     for a, b in pairwise(bounds):
-        rng = np.random.default_rng([seed, TABLES.index(name), int(block[a])])
+        rng = np.random.default_rng([seed, TABLES.index(name), int(block[a]), _STREAM])
         drawn = rng.standard_normal((START_BLOCK, dimensions), np.float32)
         np.multiply(drawn[rows[a:b] % START_BLOCK], np.float32(START_SCALE), out=table[a:b])
     return table
