@@ -1,4 +1,4 @@
-"""A simulated crowd for the benchmarks: n users, 100,000 items, every table made by the pipeline's stages.
+"""A simulated crowd for the benchmarks: n users, 100,000 items by default, every table made by the pipeline's stages.
 
 Users belong to one of 400 tastes, items too; a user's events fall mostly into the own taste, on items of uneven
 popularity. Vectors stand where a tower would put them: near their taste, with noise. Only the tower is not trained.
@@ -32,8 +32,8 @@ from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot, write_events_
 AS_OF = date(2026, 3, 1)
 ITEMS, TASTES, DIMENSIONS = 100_000, 400, 64
 DAYS, EVENTS_PER_USER = 56, 12
-NEW_ITEMS = 500
-"""Items of the last four weeks."""
+NEW_ITEMS, TODAYS_ITEMS = 500, 100
+"""Items of the last four weeks, and of the last day alone: these have the last keys."""
 
 SETTINGS = {
     "project": "crowd",
@@ -138,7 +138,8 @@ def _born(rng: np.random.Generator, m: int, days: int) -> npt.NDArray[np.int64]:
     """Second from which each item exists: most before the first day, some within the last four weeks."""
     born = np.full(m, start_of(AS_OF - timedelta(days=days + 10)), np.int64)
     new = rng.permutation(m)[:NEW_ITEMS]
-    born[new] = start_of(AS_OF) - rng.integers(1, 28 * 86400, NEW_ITEMS)
+    born[new] = start_of(AS_OF) - rng.integers(1, 28 * 86400, len(new))
+    born[-TODAYS_ITEMS:] = start_of(AS_OF) - rng.integers(1, 86400, TODAYS_ITEMS)
     return born
 
 
@@ -167,7 +168,7 @@ def _day(
     }
     sort = np.lexsort((columns["item_key"], columns["ts"], columns["user_key"]))
     table = pa.table({name: values[sort] for name, values in columns.items()}, schema=schema.EVENTS.schema)
-    return write_events_day(lake, day, table, f"crowd of {len(user_taste)}")
+    return write_events_day(lake, day, table, f"crowd of {len(user_taste)}, {events} events, {order.size} items")
 
 
 def _near(rng: np.random.Generator, centres: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -14,14 +14,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from benchmarks import report
-from benchmarks.crowd import AS_OF, SETTINGS, gather
+from benchmarks.crowd import AS_OF, SETTINGS, TODAYS_ITEMS, gather
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, parse_config
 from recsys_tasks.lake import Lake
@@ -52,18 +52,17 @@ SIZES = (
     Size(200_000, 100_000, 12, 365),
     Size(200_000, 1_000_000, 12, 365),
 )
+WARM_UP = Size(3_000, 4_000, 12, 60)
+"""Compiles the kernels, once for a version of the sources."""
 UNITS = {"new events": "rows", "examples": "rows", "peak memory": "MB"}
 
 
 def measure() -> list[report.Row]:
     """Every size, a process each: one for its crowd and the version before, one for the night."""
+    _measured(WARM_UP)
     rows = []
-    for number, size in enumerate(SIZES):
-        with tempfile.TemporaryDirectory(prefix="warm-growth-") as folder:
-            for step in ("before", "night"):
-                command = [sys.executable, "-m", "benchmarks.warm_growth", step, str(number), folder]
-                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    for size in SIZES:
+        found = _measured(size)
         print(f"  {size.name}: " + ", ".join(f"{name} {value:,.1f}" for name, value in found.items()), flush=True)
         rows += [
             report.Row("crowd", "warm night", "mean", size.name, name, 0, size.users, value, UNITS.get(name, "seconds"))
@@ -72,12 +71,21 @@ def measure() -> list[report.Row]:
     return rows
 
 
+def _measured(size: Size) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="warm-growth-") as folder:
+        for step in ("before", "night"):
+            command = [sys.executable, "-m", "benchmarks.warm_growth", step, json.dumps(astuple(size)), folder]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
 def _config() -> Config:
     return parse_config({**SETTINGS, "two_tower": {"epochs": 1}, "resources": {"threads": 1}})
 
 
 def before(size: Size, folder: Path) -> None:
-    """The crowd, and a version that learned up to the day before."""
+    """The crowd, and a version that learned up to the day before, when today's items were not there."""
     from recsys_tasks.retrieval import cold_start, two_tower
     from recsys_tasks.retrieval.tower_examples import newest
 
@@ -88,8 +96,10 @@ def before(size: Size, folder: Path) -> None:
     def few(run: Any) -> Any:
         return newest(run.examples, run.events, 1, FIRST_EXAMPLES)
 
+    yesterday = replace(crowd.snapshot)
+    vars(yesterday)["items"] = crowd.snapshot.items.iloc[:-TODAYS_ITEMS]
     with patch.object(cold_start, "_examples_of", few):
-        two_tower.train_two_tower(crowd.snapshot, AS_OF - timedelta(days=1))
+        two_tower.train_two_tower(yesterday, AS_OF - timedelta(days=1))
 
 
 def night(size: Size, folder: Path) -> dict[str, float]:
@@ -134,7 +144,7 @@ def main() -> None:
     if len(sys.argv) == 1:
         measure()
         return
-    step, size, folder = sys.argv[1], SIZES[int(sys.argv[2])], Path(sys.argv[3])
+    step, size, folder = sys.argv[1], Size(*json.loads(sys.argv[2])), Path(sys.argv[3])
     if step == "before":
         before(size, folder)
     else:

@@ -79,8 +79,9 @@ class Tower:
         self._seed = seed
         self._step = int(arrays["step"])
         self._supplied = {projection(name): vectors for name, vectors in (supplied or {}).items()}
-        names = [name + moment for name in (*ROWS, *self._supplied) for moment in MOMENTS]
-        self._rows = {name: arrays[name] for name in names if name in arrays}  # without moments it can be read
+        names = (*ROWS, *self._supplied)
+        moments = [name + moment for name in names for moment in MOMENTS[1:] if name + moment in arrays]
+        self._rows = {name: arrays[name] for name in (*names, *moments)}  # to be read, it needs no moments
         self._layers = Layers(config, arrays)
         self._lists = {"value": item_values, "user_value": user_values}
         self._slots = {name: Slots(len(arrays[name])) for name in TABLES}

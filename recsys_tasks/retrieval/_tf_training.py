@@ -32,8 +32,8 @@ from recsys_tasks.snapshot.dataset import Events, Snapshot
 RECALL_K = 100
 RECALL_ROWS = 4000
 QUERY_BLOCK, ITEM_BLOCK = 1024, 8192
-AS_NEAR = 1e-6
-"""Scores closer than this share of themselves are equal: products are summed in another order in each place."""
+AS_NEAR = 4e-6
+"""Inner products closer than this share of both lengths are equal: they are summed in other orders here and there."""
 
 
 def value_settings(config: Config) -> ValueSettings:
@@ -121,21 +121,33 @@ class Run:
             losses.append(float(np.mean([tower.train(batch) for batch in steps])))
         return losses
 
+    @cached_property
+    def taken(self) -> Keys:
+        """Existing items that somebody has taken, sorted: those that training can place."""
+        found = np.zeros(len(self.item_values), np.bool_)
+        found[self.events.item] = True
+        return self.existing[found[self.existing]]
+
     def hits(self, tower: Tower, examples: Rows) -> npt.NDArray[np.bool_]:
-        """Of the first 4,000 examples, those whose target is among the user's nearest 100 existing items.
+        """Of the first 4,000 examples, those whose target is among the user's nearest 100 `taken` items.
 
         Items as near as the target stand before it: a tower that tells nothing apart finds nothing.
         """
         chosen = examples[:RECALL_ROWS]
+        if not len(chosen):
+            return np.zeros(0, np.bool_)
         target, users = self.events.item[chosen], self._user_vectors(tower, chosen)
-        own = np.einsum("nd,nd->n", users, tower.item_vectors(target))
-        bar = own - AS_NEAR * np.maximum(np.abs(own), 1.0)
+        targets = tower.item_vectors(target)
+        own = np.einsum("nd,nd->n", users, targets)
+        lengths = np.linalg.norm(users, axis=1) * np.linalg.norm(targets, axis=1)
+        with np.errstate(invalid="ignore"):  # of a training that diverged; it hits nothing
+            bar = own - AS_NEAR * lengths
         others = np.zeros(len(chosen), np.int64)
-        for a in range(0, len(self.existing), ITEM_BLOCK):
-            items = self.existing[a : a + ITEM_BLOCK]
+        for a in range(0, len(self.taken), ITEM_BLOCK):
+            items = self.taken[a : a + ITEM_BLOCK]
             near = users @ tower.item_vectors(items).T >= bar[:, None]
             others += np.count_nonzero(near & (items != target[:, None]), axis=1)
-        hits: npt.NDArray[np.bool_] = (others < RECALL_K) & np.isin(target, self.existing) & np.isfinite(own)
+        hits: npt.NDArray[np.bool_] = (others < RECALL_K) & np.isin(target, self.taken) & np.isfinite(own)
         return hits
 
     def _user_vectors(self, tower: Tower, chosen: Rows) -> Vectors:

@@ -90,7 +90,7 @@ def last_histories(events: Events, users: Keys, n_users: int) -> Histories:
 
 def newest(examples: Rows, events: Events, per_user: int, total: int) -> Rows:
     """At most `per_user` newest examples of each user and `total` newest of all; ties by row."""
-    examples = examples[_among_last(events.user, examples, per_user)]
+    examples = examples[_later_of_same(events.user[examples]) < per_user]
     if len(examples) <= total:
         return examples
     age = -events.ts[examples]
@@ -102,19 +102,9 @@ def newest(examples: Rows, events: Events, per_user: int, total: int) -> Rows:
 
 
 @kernel
-def _among_last(user: Keys, rows: Rows, most: int) -> npt.NDArray[np.bool_]:
-    """Which of some ascending `rows` are among the last `most` of their user."""
-    chosen, later = np.empty(len(rows), np.bool_), 0
-    for at in range(len(rows) - 1, -1, -1):
-        later = later + 1 if at + 1 < len(rows) and user[rows[at]] == user[rows[at + 1]] else 0
-        chosen[at] = later < most
-    return chosen
-
-
-@kernel
-def _later_of_same(groups: Keys) -> Rows:
+def _later_of_same(groups: Keys) -> Keys:
     """How many later rows of its group each row has, of groups laid end to end."""
-    later = np.zeros(len(groups), np.int64)
+    later = np.zeros(len(groups), np.int32)
     for row in range(len(groups) - 2, -1, -1):
         if groups[row] == groups[row + 1]:
             later[row] = later[row + 1] + 1

@@ -7,15 +7,11 @@ A lineage is one warm chain under one hash of its `TowerSettings`; a version is 
 from __future__ import annotations
 
 import json
-import os
-import struct
-import zipfile
-from collections.abc import Generator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +21,7 @@ from recsys_tasks.config import Config
 from recsys_tasks.errors import DataError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.retrieval.tower_files import read_arrays
 from recsys_tasks.retrieval.tower_inputs import Vectors, Vocabulary
 from recsys_tasks.retrieval.tower_settings import TowerSettings
 from recsys_tasks.retrieval.tower_weights import TABLES, Arrays, touched
@@ -32,7 +29,6 @@ from recsys_tasks.snapshot.dataset import Snapshot
 
 KIND = "tower"
 SETTINGS, WEIGHTS = "settings.json", "weights.npz"
-_NAME_LENGTH = 26  # where a member's own header in a zip file says how long its name is (APPNOTE.TXT 6.3, 4.3.7)
 
 
 @dataclass(frozen=True)
@@ -99,42 +95,16 @@ class TowerState:
     def load(cls, artifact: Artifact, *, to_train: bool = True) -> TowerState:
         """Inverse of `save`; not `to_train`, the tables' first moments are left where they are.
 
-        Raises ArtifactError when a file is missing.
+        Raises ArtifactError when a file is missing or damaged.
         """
         left = () if to_train else tuple(f"{name}/m" for name in TABLES)
-        arrays: Arrays = {
-            name: np.lib.format.read_array(file, allow_pickle=False)
-            for name, file in _members(artifact.file(WEIGHTS))
-            if name not in left
-        }
+        arrays = read_arrays(artifact.file(WEIGHTS), left)
         with np.load(artifact.file("archive.npz"), allow_pickle=False) as stored:
             archive = Archive(**{name: stored[name] for name in stored.files})
         vocabulary = json.loads(artifact.file("vocabulary.json").read_text())
         last_seen = arrays.pop("last_seen")
         items, users = (Vocabulary.from_json(vocabulary[name]) for name in ("items", "users"))
         return cls(arrays, items, users, last_seen, archive)
-
-
-def stored_ids(artifact: Artifact) -> Vectors:
-    """A version's id vectors, `[m, d] float32`, as they lie in its file: read where they are touched, never held."""
-    path = artifact.file(WEIGHTS)
-    with closing(_members(path)) as members:
-        file = next(file for name, file in members if name == "item")
-        np.lib.format.read_magic(file)
-        shape, _, kind = np.lib.format.read_array_header_1_0(file)
-        return np.memmap(path, kind, "r", file.tell(), shape)
-
-
-def _members(path: Path) -> Generator[tuple[str, BinaryIO]]:
-    """Names of the arrays of an uncompressed .npz, and the file at where each begins.
-
-    NumPy would read them through the archive a quarter of a megabyte at a time, which takes several times as long.
-    """
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-        for member in archive.infolist():
-            file.seek(member.header_offset + _NAME_LENGTH)
-            file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)  # past the name and what is said besides
-            yield member.filename.removesuffix(".npy"), file
 
 
 @dataclass(frozen=True)

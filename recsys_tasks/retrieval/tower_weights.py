@@ -101,16 +101,17 @@ def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arr
     return arrays
 
 
-def grown(arrays: Arrays, rows: dict[str, int], dimensions: int, seed: int) -> Arrays:
-    """The arrays with new rows at the end of each table: random vectors, zero moments. Without any it is the same."""
-    result = dict(arrays)
+def grow(arrays: Arrays, rows: dict[str, int], dimensions: int, seed: int) -> None:
+    """Put new rows at the end of each table, random vectors and zero moments, one table after another.
+
+    A table with new rows is copied, so for a moment one of them is there twice; one without is left as it is.
+    """
     for name in TABLES:
         have = len(arrays[name])
         if rows[name] > have:
             fresh = start_rows(name, np.arange(have, rows[name]), dimensions, seed)
             for moment, added in zip(MOMENTS, (fresh, np.zeros_like(fresh), np.zeros_like(fresh)), strict=True):
-                result[name + moment] = np.concatenate([result[name + moment], added])
-    return result
+                arrays[name + moment] = np.concatenate([arrays[name + moment], added])
 
 
 def touched(arrays: Arrays, name: str) -> Bools:

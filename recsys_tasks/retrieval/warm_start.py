@@ -23,15 +23,16 @@ from recsys_tasks.retrieval._tf_training import Run
 from recsys_tasks.retrieval.cold_start import control_hits
 from recsys_tasks.retrieval.content_means import content_means
 from recsys_tasks.retrieval.tower_examples import Rows, held_back_users, newest, renewed, sample_recent
+from recsys_tasks.retrieval.tower_files import mapped_rows
 from recsys_tasks.retrieval.tower_inputs import Vectors
-from recsys_tasks.retrieval.tower_versions import Archive, TowerState, TowerVersion, stored_ids
+from recsys_tasks.retrieval.tower_versions import WEIGHTS, Archive, TowerState, TowerVersion
 from recsys_tasks.retrieval.tower_weights import (
     TABLES,
     Arrays,
     Bools,
     any_in_row,
     forget_untouched,
-    grown,
+    grow,
     parameters,
     start_rows,
     touched,
@@ -39,9 +40,10 @@ from recsys_tasks.retrieval.tower_weights import (
 from recsys_tasks.snapshot.dataset import Snapshot
 
 HELD_BACK_SHARE = 0.05
-BLOCK = 8192
 MIN_HELD_BACK_ROWS = 50
 """Fewer held-back rows than this judge nothing."""
+BLOCK = 8192
+"""Rows that are compared at once."""
 
 
 def warm_train(
@@ -49,7 +51,7 @@ def warm_train(
 ) -> tuple[TowerState, dict[str, Any]]:
     """Train on the days since the parent plus a replay sample; `control` trains a cold tower to compare with."""
     settings = snapshot.config.two_tower
-    old = TowerState.load(parent.artifact)
+    old, ids_before = TowerState.load(parent.artifact), mapped_rows(parent.artifact.file(WEIGHTS), "item")
     had = old.known
     run = Run.open(snapshot, learned_before, old.items, old.users)
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
@@ -73,7 +75,7 @@ def warm_train(
         "kept": int(kept.sum()),
         "new": int((known & ~kept).sum()) - moved["returned"],
         **moved,
-        "drift": _drift(stored_ids(parent.artifact), state.arrays["item"], np.flatnonzero(kept)),
+        "drift": _drift(ids_before, state.arrays["item"], np.flatnonzero(kept)),
         "held_back_rows": len(held),
         "recall_before": _share(before),
         "recall_after": _share(after),
@@ -106,7 +108,8 @@ def carry_over(old: TowerState, run: Run, snapshot: Snapshot, days: int) -> tupl
     """
     settings, seed = run.config.two_tower, run.config.resources.seed
     had = old.known_of(run.rows["item"])
-    arrays = grown(old.arrays, run.rows, settings.dimensions, seed)
+    arrays = old.arrays
+    grow(arrays, run.rows, settings.dimensions, seed)
     _decay(arrays, settings, days)
     last_seen = run.last_seen(snapshot, np.pad(old.last_seen, (0, len(had) - len(old.last_seen)), constant_values=-1))
     today = run.learned // DAY_SECONDS
@@ -201,9 +204,7 @@ def _start_new_ids(table: Vectors, run: Run, known: Bools, seed: int) -> None:
     Without any they start at random. An id that nobody took has no example that would move it from there.
     """
     table[~known] = 0.0
-    taken = np.zeros(len(known), np.bool_)
-    taken[run.events.item] = True
-    new = np.intersect1d(np.flatnonzero(taken & ~known), run.existing)
+    new = run.taken[~known[run.taken]].astype(np.int64)
     table[new] = content_means(run.item_values, table, known, new)
     lonely = new[~any_in_row(table[new])]
     table[lonely] = start_rows("item", lonely, table.shape[1], seed)

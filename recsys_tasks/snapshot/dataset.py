@@ -75,27 +75,32 @@ class Events:
 
 
 def _columns_of(files: Sequence[str]) -> Columns:
-    """The files' EVENTS columns, one after another. Each file goes as soon as it is read: memory is of one copy."""
+    """The files' EVENTS columns, one file after another, each let go as soon as it is read. Raises SchemaError."""
     rows = [pq.read_metadata(file).num_rows for file in files]
     columns = {field.name: np.empty(sum(rows), field.type.to_pandas_dtype()) for field in schema.EVENTS.schema}
     for end, n, file in zip(accumulate(rows), rows, files, strict=True):
-        table = _read(file)
+        table = schema.EVENTS.check(_read(file), file)
         for name, column in columns.items():
             column[end - n : end] = table[name].to_numpy()
     return columns
 
 
 def _sorted_events(columns: Columns, weights: tuple[float, ...]) -> Events:
-    """EVENTS columns as arrays sorted by user, time, item, event; takes the columns out of their mapping.
+    """EVENTS columns as arrays sorted by user, time, item, event; each is let go once it is in order.
 
     Days come in the order of time, and each is stored in this order: what is left to do is to bring the rows of a user
     together, a merge of as many sorted runs as there are days, in a seventh of the time of a whole sort.
     """
-    order = np.argsort(columns["user_key"], kind="stable")
-    if not _sorted_by(*(columns[name][order] for name in ORDER)):
-        order = np.lexsort([columns[name] for name in reversed(ORDER)])
-    user, item, ts, event, price, quantity = (columns.pop(name)[order] for name in schema.EVENTS.schema.names)
+    _put_in_order(columns, np.argsort(columns["user_key"], kind="stable"))
+    if not _sorted_by(*(columns[name] for name in ORDER)):
+        _put_in_order(columns, np.lexsort([columns[name] for name in reversed(ORDER)]))
+    user, item, ts, event, price, quantity = (columns[name] for name in schema.EVENTS.schema.names)
     return Events(user, item, ts, event, np.asarray(weights, np.float32)[event], price, quantity)
+
+
+def _put_in_order(columns: Columns, order: npt.NDArray[np.intp]) -> None:
+    for name in columns:
+        columns[name] = columns[name][order]
 
 
 def _sorted_by(*columns: npt.NDArray[Any]) -> bool:

@@ -70,6 +70,12 @@ def test_newest_limits_each_user_and_all() -> None:
     assert events.ts[newest(examples, events, 2, 3)].tolist() == [4, 11, 12]
 
 
+def test_of_equally_new_examples_the_first_rows_are_kept() -> None:
+    events = _events([(0, 0, 9), (0, 5, 1), (1, 0, 9), (1, 5, 2), (2, 0, 9), (2, 5, 3), (2, 7, 4)])
+    examples = make_examples(events)  # of users 0, 1 and 2 at second 5, and of user 2 at 7
+    assert events.item[newest(examples, events, 9, 3)].tolist() == [1, 2, 4]
+
+
 def test_what_is_outdated_is_replaced_by_what_its_item_saw_last() -> None:
     events = _events([(0, 1, 9), (0, 2, 5), (0, 6, 5), (1, 1, 9), (1, 4, 5), (1, 5, 7)])
     examples = make_examples(events)

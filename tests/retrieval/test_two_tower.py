@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from unittest.mock import patch
@@ -215,6 +216,27 @@ class TestTraining:
             flat = {name: np.full_like(array, broken) for name, array in arrays.items() if name != "step"}
             with patch.object(_tf_training, "RECALL_K", 39):
                 assert not run.hits(run.tower({**flat, "step": arrays["step"]}), run.examples).any()
+
+    def test_hits_are_those_of_a_plain_count_over_what_was_taken(self, snapshot: Snapshot) -> None:
+        """In blocks of 7, as in one. Items that nobody took are no rivals; a target that is not there hits nothing."""
+        run = Run.open(snapshot, DAY_10, EMPTY, EMPTY)
+        untaken = replace(run, events=run.events.where(run.events.item % 4 > 0))
+        there = replace(untaken, existing=untaken.existing[untaken.existing != 1])
+        examples = there.examples[:50]
+        tower = there.tower(start_arrays(snapshot.config.two_tower, run.rows, 1))
+        users = there._user_vectors(tower, examples)
+        taken = np.array([item for item in range(40) if item % 4 > 0 and item != 1])
+        assert there.taken.tolist() == taken.tolist()
+        expected = []
+        for user, target in zip(users, there.events.item[examples], strict=True):
+            scores = tower.item_vectors(np.arange(40)) @ user
+            others = [item for item in taken if item != target and scores[item] >= scores[target] - 1e-6]
+            expected.append(target != 1 and len(others) < 5)
+        assert 5 < sum(expected) < 45
+        for block in (7, 8192):
+            with patch.multiple(_tf_training, RECALL_K=5, ITEM_BLOCK=block, QUERY_BLOCK=block):
+                assert there.hits(tower, examples).tolist() == expected
+        assert there.hits(tower, examples[:0]).tolist() == []
 
     def test_a_diverged_training_leaves_no_version(self, tmp_path: Path) -> None:
         snapshot = group_snapshot(tmp_path, group_config(metric="dot", learning_rate=1e30), "2024-10-18", 14)
