@@ -63,8 +63,8 @@ def train_two_tower(night: Night) -> Outcome:
     served = [version for name in champions if (version := keep_up(night.snapshot, name, tonight, control=False))]
     begun = [v.ledger for v in _write_ledger(night, [*versions, *served]) if v.ledger.get("parent") is None]
     for version in (newest, *served):
-        _tell_of_refresh(night, version)
-    _tell_of_control(night, newest)
+        tell_of_refresh(night, version)
+    tell_of_control(night, newest)
     ledger = {**newest.ledger, **({"why": begun[0].get("why")} if begun else {})}
     names = ("start", "why", "kept", "new", "archived", "examples", "drift", "recall_before", "recall_after",
              "recall_cold", "refresh_ok")  # fmt: skip
@@ -82,7 +82,7 @@ def _write_ledger(night: Night, versions: Sequence[TowerVersion]) -> list[TowerV
     return new
 
 
-def _tell_of_refresh(night: Night, newest: TowerVersion) -> None:
+def tell_of_refresh(night: Night, newest: TowerVersion) -> None:
     """On-call hears when tonight's version is worse on the new day than the one before, which serves then."""
     if newest.ledger.get("refresh_ok", True) or newest.learned_before != night.tonight.learned_before:
         return
@@ -95,7 +95,7 @@ def _tell_of_refresh(night: Night, newest: TowerVersion) -> None:
     raise_alarm(night, Alarm("refresh", "held-back recall@100", floor, after, words), "look at recsys.tower_versions")
 
 
-def _tell_of_control(night: Night, newest: TowerVersion) -> None:
+def tell_of_control(night: Night, newest: TowerVersion) -> None:
     """On-call hears when tonight's cold control found surely more than the warm chain: the next night starts anew."""
     ledger = newest.ledger
     if ledger.get("control_ok", True) or ledger.get("recall_cold") is None or not ledger["refresh_ok"]:

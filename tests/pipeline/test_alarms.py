@@ -12,11 +12,12 @@ import pytest
 
 from recsys_tasks.config import Environment
 from recsys_tasks.monitoring.spool import spool_of
-from recsys_tasks.pipeline.learning import tell_of_recall
+from recsys_tasks.pipeline.learning import tell_of_control, tell_of_recall, tell_of_refresh
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.retrieval import _tuning
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index import build_index
+from recsys_tasks.retrieval.tower_versions import TowerVersion
 from tests.worlds import make_config, make_snapshot
 
 AS_OF = date(1970, 1, 2)
@@ -66,3 +67,39 @@ def test_on_call_hears_once_that_exact_search_serves(
     assert (alert.kind, alert.severity, alert.as_of) == ("index_recall", "warning", "1970-01-02")
     assert "2,500 items" in alert.message and "index recall@100 = 0." in alert.message and "bound 1" in alert.message
     assert alert.runbook == "include/runbooks/index-recall.md"
+
+
+LOST = {"refresh_ok": True, "control_ok": False, "recall_before": 0.5, "recall_after": 0.4, "recall_cold": 0.6}
+
+
+def version(night: Night, **changes: object) -> TowerVersion:
+    """Tonight's, of whose ledger some figures are known."""
+    with night.lake.writing("tower", f"abc-19691201.{night.tonight.learned_before}") as draft:
+        (draft.path / "ledger.json").write_text("{}")
+    assert draft.artifact is not None
+    return TowerVersion("abc-19691201", night.tonight.learned_before, draft.artifact, {**LOST, **changes})
+
+
+def test_on_call_hears_that_a_cold_control_found_more(night: Night, tmp_path: Path) -> None:
+    # Nothing to tell: it held; it lost before tonight, when no control was trained; tonight's version serves nobody.
+    for quiet in ({"control_ok": True}, {"recall_cold": None}, {"refresh_ok": False}):
+        tell_of_control(night, version(night, **quiet))
+    assert spool_of(tmp_path).all() == []
+    tell_of_control(night, version(night))
+    ((alert, _),) = spool_of(tmp_path).all()
+    assert (alert.kind, alert.severity, alert.as_of) == ("control", "warning", "1970-01-02")
+    # The bound is nine tenths (control_floor) of what the cold one found: .54.
+    assert "finds surely less than a cold one; the next night starts a new lineage" in alert.message
+    assert "held-back recall@100 = 0.4" in alert.message and "bound 0.54" in alert.message
+    assert alert.runbook == "include/runbooks/tower-control.md"
+
+
+def test_on_call_hears_that_the_version_before_serves(night: Night, tmp_path: Path) -> None:
+    tell_of_refresh(night, version(night))  # above its floor: nothing to tell
+    assert spool_of(tmp_path).all() == []
+    tell_of_refresh(night, version(night, refresh_ok=False))
+    ((alert, _),) = spool_of(tmp_path).all()
+    assert alert.kind == "refresh"
+    # The bound is .85 (refresh_floor) of what the version before found: .425.
+    assert "held-back recall@100 = 0.4" in alert.message and "bound 0.425" in alert.message
+    assert "which serves instead" in alert.message
