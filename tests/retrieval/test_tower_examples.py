@@ -92,6 +92,17 @@ def test_what_is_outdated_is_replaced_by_what_its_item_saw_last() -> None:
     assert times([0, 1, 2, 3], 3) == [2, 6, 4, 5]
 
 
+def test_only_items_with_more_examples_than_are_kept_are_renewed() -> None:
+    # Item 5 is taken at 2, 4, 6 and 8, item 7 at 3 and 9. With three kept, item 5's oldest gives way to its newest.
+    events = _events([(0, 1, 9), (0, 2, 5), (0, 3, 7), (0, 4, 5), (1, 1, 9), (1, 6, 5), (1, 8, 5), (1, 9, 7)])
+    examples = make_examples(events)
+    assert [(int(events.ts[row]), int(events.item[row])) for row in examples] == [
+        *[(2, 5), (3, 7), (4, 5)],
+        *[(6, 5), (8, 5), (9, 7)],
+    ]
+    assert events.ts[renewed(examples, examples, events, 3)].tolist() == [8, 3, 4, 6, 8, 9]
+
+
 def test_replay_prefers_recent_examples() -> None:
     events = _events([(u, t, 1) for u in range(200) for t in (0, 10, 110)])
     examples = make_examples(events)  # 200 at t=10 and 200 at t=110

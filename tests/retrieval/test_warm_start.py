@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, start_of
+from recsys_tasks.retrieval import warm_start
 from recsys_tasks.retrieval._tf_training import Run
 from recsys_tasks.retrieval.tower_versions import TowerState
 from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
@@ -77,6 +78,16 @@ def test_new_ids_start_among_their_neighbours(snapshot: Snapshot, parent: TowerV
     assert 0 < np.abs(carried.arrays["item"][41]).max() < 0.5  # no neighbour: small and random
     assert carried.items.tokens == (*old.items.tokens, "kind=k9")
     assert np.array_equal(carried.arrays["value"][: old.items.rows], old.arrays["value"])
+
+
+def test_drift_is_the_mean_cosine_distance_of_some_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = np.array([[1, 0], [2, 0], [0, 1], [9, 9]], np.float32)
+    after = np.array([[3, 0], [0, 1], [0, -1], [0, 0]], np.float32)
+    # Row 0 got longer: 0; row 1 turned by a right angle: 1; row 2 right round: 2. Row 3 is not asked for.
+    assert warm_start._drift(before, after, np.array([0, 1, 2])) == pytest.approx(1.0)
+    monkeypatch.setattr(warm_start, "BLOCK", 2)
+    assert warm_start._drift(before, after, np.array([0, 1, 2])) == pytest.approx(1.0)
+    assert warm_start._drift(before, after, np.empty(0, np.int64)) == 0.0
 
 
 def test_an_id_that_nobody_took_has_no_vector(snapshot: Snapshot, parent: TowerVersion) -> None:
