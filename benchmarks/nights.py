@@ -16,7 +16,8 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.index import ExactSearcher
-from recsys_tasks.snapshot.dataset import Events, Snapshot
+from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.events import Events
 from recsys_tasks.snapshot.extract import extract
 from recsys_tasks.snapshot.freeze import freeze
 from recsys_tasks.sources.base import open_source

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import report
 from benchmarks.retrieval_world import THREADS
 from recsys_tasks.config import Config, TwoTowerConfig, parse_config
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 SIZES = (10_000, 100_000, 1_000_000)
 USERS, EVENTS_PER_USER, BATCH = 100_000, 12, 1024

@@ -13,7 +13,7 @@ from recsys_tasks.metrics import Floats, Ints, Lists
 from recsys_tasks.monitoring.alarm import Alarm
 from recsys_tasks.release.evaluate import truth_between
 from recsys_tasks.schema import RUNGS
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 
 def realised(

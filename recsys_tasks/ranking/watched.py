@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.config import Objective, Watch
-from recsys_tasks.snapshot.dataset import Events, Snapshot
+from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.events import Events
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]

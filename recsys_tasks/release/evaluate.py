@@ -17,7 +17,7 @@ from recsys_tasks import metrics
 from recsys_tasks.errors import DataError
 from recsys_tasks.ids import Keys
 from recsys_tasks.metrics import Bools, Floats, Ints, Lists
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from recsys_tasks.retrieval.tower_examples import (
 )
 from recsys_tasks.retrieval.tower_inputs import Table, ValueSettings, Vectors, Vocabulary, extend_vocabulary, value_rows
 from recsys_tasks.retrieval.tower_weights import Arrays, Batch, projection
-from recsys_tasks.snapshot.dataset import Events, Snapshot
+from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.events import Events
 
 RECALL_K = 100
 RECALL_ROWS = 4000

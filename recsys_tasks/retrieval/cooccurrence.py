@@ -18,7 +18,7 @@ from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.histories import Histories, step_numbers
 from recsys_tasks.retrieval.select import Floats, top_ragged
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 NEIGHBOURS = 100
 RECENCY_HALF_LIFE_DAYS = 42.0

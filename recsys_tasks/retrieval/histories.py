@@ -11,7 +11,7 @@ import numpy.typing as npt
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import forget_pages
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.select import Floats, Longs, top_dense
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 POPULAR_DAYS = 28
 FRESH_DAYS = 28

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 Rows = npt.NDArray[np.int64]
 GAPS = 3

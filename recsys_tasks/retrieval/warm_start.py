@@ -2,9 +2,10 @@
 
 The ledger of a warm version: counts of kept, new, archived and returned ids; `drift`, the mean
 cosine distance that kept id vectors moved; `recall_before` and `recall_after`, recall@100 on rows
-held back from the new days, of the previous version and of this one; `refresh_ok`, whether the
-latter is at least `refresh_floor` of the former; `recall_cold`, every `control_every_nights`, that of
-a cold tower; `control_ok`, whether no such control so far has found surely more than the chain did.
+held back from the new days, among the items that somebody has taken, of the previous version and of
+this one; `refresh_ok`, whether the latter is at least `refresh_floor` of the former; `recall_cold`,
+every `control_every_nights`, that of a cold tower; `control_ok`, whether no such control so far has
+found surely more than the chain did.
 """
 
 from __future__ import annotations

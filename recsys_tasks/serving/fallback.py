@@ -12,8 +12,9 @@ import pyarrow as pa
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.config import Config
 from recsys_tasks.serving.load import FALLBACK_SCHEMA
-from recsys_tasks.snapshot.dataset import Events, Snapshot
+from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligible import eligible_items
+from recsys_tasks.snapshot.events import Events
 
 WINDOW_DAYS = 28
 HALF_LIFE_DAYS = 14.0

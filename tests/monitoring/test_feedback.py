@@ -11,7 +11,7 @@ import pytest
 from recsys_tasks.monitoring.drift import drift_alarm, mix_psi, psi, score_psi
 from recsys_tasks.monitoring.feedback import churn, churn_alarm, drop_alarm, list_health, realised
 from recsys_tasks.monitoring.freshness import stale
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 
 def keys(*values: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from recsys_tasks.release.evaluate import (
     without,
 )
 from recsys_tasks.release.slices import activity_slices, attribute_slices
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 LOG3 = 1 / math.log2(3)
 CATALOGUE = Catalogue(np.ones(10, np.int64))

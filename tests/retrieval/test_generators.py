@@ -17,7 +17,8 @@ from recsys_tasks.retrieval.generators import build_generators, fit_generators, 
 from recsys_tasks.retrieval.histories import histories_of
 from recsys_tasks.retrieval.popularity import fresh, popular, trending
 from recsys_tasks.retrieval.select import top_dense, top_ragged
-from recsys_tasks.snapshot.dataset import Events, Snapshot
+from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.events import Events
 from tests.worlds import make_config, make_snapshot
 
 CUTOFF = date(2026, 3, 1)

@@ -15,7 +15,7 @@ from recsys_tasks.retrieval.tower_examples import (
     sample_recent,
     surely_absent_before,
 )
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 
 
 def _events(rows: list[tuple[int, int, int]]) -> Events:

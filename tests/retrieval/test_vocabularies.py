@@ -21,7 +21,7 @@ from recsys_tasks.retrieval.tower_inputs import EMPTY
 from recsys_tasks.retrieval.tower_versions import Archive, TowerState
 from recsys_tasks.retrieval.tower_weights import start_arrays
 from recsys_tasks.retrieval.warm_start import carry_over
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 from tests.retrieval.tower_world import group_config
 
 KEEP_DAYS = 3

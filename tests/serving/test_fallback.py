@@ -12,7 +12,7 @@ from recsys_tasks.clock import DAY_SECONDS, Cutoffs, parse_day, start_of
 from recsys_tasks.ids import Keys
 from recsys_tasks.serving.fallback import fallback_lists, popularity, segments
 from recsys_tasks.serving.similar import similar_items
-from recsys_tasks.snapshot.dataset import Events
+from recsys_tasks.snapshot.events import Events
 from tests.worlds import make_config, make_snapshot
 
 AS_OF = parse_day("2026-03-31")

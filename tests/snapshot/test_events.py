@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_tasks.snapshot.dataset import Events, Snapshot
+from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.events import Events
 from tests.worlds import make_config, make_snapshot
 
 DAY = 86_400
