@@ -4,6 +4,8 @@
 tonight's histories, by exact search: on all users, on those who were there that day, and on items first seen in
 the last 28 days. Seconds are of this process's CPU on one thread, of training and embedding, loading and export
 included: a shared machine stretches the clock's. Cold towers are trained every COLD_EVERY nights, to save hours.
+One night's gain is small beside what a seed decides: with `--draws`, chains of other seeds are walked too, and a
+user's figure is the mean over them; cold towers are the first's.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -66,22 +68,52 @@ def measure() -> list[report.Row]:
     return [row for dataset in FIRST for row in measure_one(dataset, NIGHTS, COLD_EVERY)]
 
 
-def measure_one(dataset: str, count: int, cold_every: int) -> list[report.Row]:
-    """Freeze the nights, walk along the chain, and say what it showed."""
+def measure_one(dataset: str, count: int, cold_every: int, draws: int = 1) -> list[report.Row]:
+    """Freeze the nights, walk along a chain of each draw, and say what they showed."""
     config, home = settings_of(dataset), report.OUT / f"home-warm-{dataset}"
     shutil.rmtree(home, ignore_errors=True)
     nights = [FIRST[dataset] + timedelta(days=n) for n in range(count)]
-    days = config.label_window_days
-    later = nights[-1] + timedelta(days=days)
+    later = nights[-1] + timedelta(days=config.label_window_days)
     snapshots = freeze_nights(config, home, [nights[0] - timedelta(days=1), *nights, later])
-    chain = Chain()
-    version = train_two_tower(snapshots[nights[0] - timedelta(days=1)], nights[0] - timedelta(days=1))
+    chains = [
+        _walk(dataset, _with_seed(snapshots, config.resources.seed + draw), nights, later, 0 if draw else cold_every)
+        for draw in range(draws)
+    ]
+    shutil.rmtree(home)
+    return list(_rows(dataset, mean_of(chains), draws))
+
+
+def _with_seed(snapshots: Mapping[date, Snapshot], seed: int) -> dict[date, Snapshot]:
+    """The same nights, to be trained from this seed."""
+    nights = {}
+    for night, snapshot in snapshots.items():
+        resources = snapshot.config.resources.model_copy(update={"seed": seed})
+        nights[night] = replace(snapshot, config=snapshot.config.model_copy(update={"resources": resources}))
+    return nights
+
+
+def _walk(
+    dataset: str, snapshots: Mapping[date, Snapshot], nights: Sequence[date], later: date, cold_every: int
+) -> Chain:
+    """One chain along the nights; a cold tower every `cold_every`, never with 0."""
+    chain, eve, days = Chain(), nights[0] - timedelta(days=1), snapshots[later].config.label_window_days
+    version = train_two_tower(snapshots[eve], eve)
     for n, night in enumerate(nights):
         truth = Truth.of(night, snapshots[later], days)
-        version = _one_night(chain, snapshots[night], version, truth, cold=n % cold_every == 0)
+        version = _one_night(chain, snapshots[night], version, truth, cold=cold_every > 0 and n % cold_every == 0)
         print(f"{dataset} {night}: {_line(chain, night)}", flush=True)
-    shutil.rmtree(home)
-    return list(_rows(dataset, chain))
+    return chain
+
+
+def mean_of(chains: Sequence[Chain]) -> Chain:
+    """Of each user's figures on a night, the mean over the chains that have such; everybody's seconds."""
+    mean = Chain()
+    for night in chains[0].judged:
+        found = [chain.judged[night] for chain in chains]
+        mean.judged[night] = {key: np.mean([one[key] for one in found if key in one], axis=0) for key in found[0]}
+    for system, seconds in mean.seconds.items():
+        seconds.extend(second for chain in chains for second in chain.seconds[system])
+    return mean
 
 
 def _one_night(chain: Chain, snapshot: Snapshot, before: TowerVersion, truth: Truth, cold: bool) -> TowerVersion:
@@ -114,7 +146,8 @@ def _line(chain: Chain, night: date) -> str:
     for name in SLICES:
         figures = [f"{s} {rows[:, 1].mean():.4f}" for (s, of), rows in judged.items() if of == name and len(rows)]
         parts.append(f"{name}: {', '.join(figures)}")
-    return f"{' | '.join(parts)} | {chain.seconds['warm'][-1]:.1f} of {chain.seconds['cold'][-1]:.1f} s"
+    cold = f" of {chain.seconds['cold'][-1]:.1f}" if chain.seconds["cold"] else ""
+    return f"{' | '.join(parts)} | {chain.seconds['warm'][-1]:.1f}{cold} s"
 
 
 def compare(chain: Chain, system: str, other: str, name: str, column: int, by: str) -> Bootstrap:
@@ -135,7 +168,7 @@ def compare(chain: Chain, system: str, other: str, name: str, column: int, by: s
     return paired_bootstrap(*sums, SAMPLES, 1)
 
 
-def _rows(dataset: str, chain: Chain) -> Iterator[report.Row]:
+def _rows(dataset: str, chain: Chain, draws: int) -> Iterator[report.Row]:
     """Means over nights, gains with their intervals, and the share of cold's seconds."""
     nights = len(chain.judged)
     for name in SLICES:
@@ -145,7 +178,8 @@ def _rows(dataset: str, chain: Chain) -> Iterator[report.Row]:
             for system in ("untrained", "warm", "cold"):
                 rows = [judged[system, name] for judged in chain.judged.values() if (system, name) in judged]
                 value = float(np.concatenate(rows)[:, column].mean())
-                yield report.Row(*what, f"nightshelf/{system}", metric, k, nights, value, runs=len(rows))
+                runs = len(rows) * (1 if system == "cold" else draws)
+                yield report.Row(*what, f"nightshelf/{system}", metric, k, nights, value, runs=runs)
             for other in ("untrained", "cold"):
                 for by in ("users", "nights"):
                     found = compare(chain, "warm", other, name, column, by)
@@ -166,9 +200,10 @@ def main() -> None:
     parser.add_argument("datasets", nargs="*", default=list(FIRST))
     parser.add_argument("--nights", type=int, default=NIGHTS)
     parser.add_argument("--cold-every", type=int, default=COLD_EVERY)
+    parser.add_argument("--draws", type=int, default=1)
     arguments = parser.parse_args()
     for dataset in arguments.datasets:
-        for row in measure_one(dataset, arguments.nights, arguments.cold_every):
+        for row in measure_one(dataset, arguments.nights, arguments.cold_every, arguments.draws):
             print(f"{row.protocol:30} {row.system:22} {row.metric:30} {row.value:9.4f} {row.unit}")
 
 

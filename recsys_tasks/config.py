@@ -281,9 +281,9 @@ class WarmStartConfig(Section):
     """Passes over the new days plus the replay sample."""
     learning_rate: PositiveFloat = 0.001
     """Adam step size at their start; it falls to `two_tower.final_rate`."""
-    replay_ratio: NonNegativeFloat = 20.0
+    replay_ratio: NonNegativeFloat = 30.0
     """Replayed old examples for each new one, drawn with recency weights."""
-    replay_half_life_days: PositiveFloat = 30.0
+    replay_half_life_days: PositiveFloat = 60.0
     """Age at which an old example is half as likely to be replayed."""
     replay_events_per_item: PositiveInt = 500
     """An old example gives way to a newer one of its item, where the item has this many events since."""

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.cold_items import recall
 from benchmarks.nights import Truth, judge
-from benchmarks.warm_nights import Chain, compare
+from benchmarks.warm_nights import Chain, compare, mean_of
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from tests.worlds import make_config, make_snapshot
 
@@ -59,6 +59,21 @@ def test_gains_are_of_the_nights_that_have_both() -> None:
     chain.judged[date(2024, 1, 1)] = {("warm", "all"): rows, ("cold", "all"): rows / [1, 1.2, 1.2]}
     chain.judged[date(2024, 1, 2)] = {("warm", "all"): rows * 0}
     assert compare(chain, "warm", "cold", "all", 1, "users").relative == pytest.approx(0.2)
+
+
+def test_a_users_figure_is_the_mean_of_the_draws_that_have_one() -> None:
+    night, warm, cold = date(2024, 1, 1), ("warm", "all"), ("cold", "all")
+    first, second = Chain(), Chain()
+    first.judged[night] = {
+        warm: np.array([[1, 0.6, 0.2], [2, 0.0, 0.0]]),
+        cold: np.array([[1, 0.5, 0.1], [2, 0.5, 0.1]]),
+    }
+    second.judged[night] = {warm: np.array([[1, 0.2, 0.4], [2, 1.0, 1.0]])}
+    first.seconds, second.seconds = {"warm": [3.0], "cold": [30.0]}, {"warm": [5.0], "cold": []}
+    mean = mean_of([first, second])
+    np.testing.assert_allclose(mean.judged[night][warm], [[1, 0.4, 0.3], [2, 0.5, 0.5]])
+    np.testing.assert_allclose(mean.judged[night][cold], first.judged[night][cold])  # of the first draw alone
+    assert mean.seconds == {"warm": [3.0, 5.0], "cold": [30.0]}
 
 
 def test_recall_of_a_ranking_keeps_ties_in_order() -> None:
