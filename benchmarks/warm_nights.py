@@ -11,11 +11,12 @@ user's figure is the mean over them; cold towers are the first's.
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -70,16 +71,16 @@ def measure() -> list[report.Row]:
 
 def measure_one(dataset: str, count: int, cold_every: int, draws: int = 1) -> list[report.Row]:
     """Freeze the nights, walk along a chain of each draw, and say what they showed."""
-    config, home = settings_of(dataset), report.OUT / f"home-warm-{dataset}"
-    shutil.rmtree(home, ignore_errors=True)
-    nights = [FIRST[dataset] + timedelta(days=n) for n in range(count)]
-    later = nights[-1] + timedelta(days=config.label_window_days)
-    snapshots = freeze_nights(config, home, [nights[0] - timedelta(days=1), *nights, later])
-    chains = [
-        _walk(dataset, _with_seed(snapshots, config.resources.seed + draw), nights, later, 0 if draw else cold_every)
-        for draw in range(draws)
-    ]
-    shutil.rmtree(home)
+    config, day = settings_of(dataset), timedelta(days=1)
+    nights = [FIRST[dataset] + n * day for n in range(count)]
+    later = nights[-1] + config.label_window_days * day
+    report.OUT.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"home-warm-{dataset}-", dir=report.OUT) as home:  # two runs may stand side by side
+        snapshots = freeze_nights(config, Path(home), [nights[0] - day, *nights, later])
+        chains = []
+        for draw in range(draws):
+            seeded = _with_seed(snapshots, config.resources.seed + draw)
+            chains.append(_walk(dataset, seeded, nights, later, 0 if draw else cold_every))
     return list(_rows(dataset, mean_of(chains), draws))
 
 
@@ -202,6 +203,8 @@ def main() -> None:
     parser.add_argument("--cold-every", type=int, default=COLD_EVERY)
     parser.add_argument("--draws", type=int, default=1)
     arguments = parser.parse_args()
+    if min(arguments.nights, arguments.cold_every, arguments.draws) < 1:
+        parser.error("--nights, --cold-every and --draws count from 1")
     for dataset in arguments.datasets:
         for row in measure_one(dataset, arguments.nights, arguments.cold_every, arguments.draws):
             print(f"{row.protocol:30} {row.system:22} {row.metric:30} {row.value:9.4f} {row.unit}")
