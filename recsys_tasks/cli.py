@@ -120,6 +120,29 @@ def doctor() -> None:
 
 
 @app.command()
+def verify(
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Move what is damaged to RECSYS_HOME/damaged, so that it is made again.")
+    ] = False,
+) -> None:
+    """Read every artifact of the lake, and name each file that is not what was written; exit code 1 for any."""
+    from recsys_tasks.pipeline import local_environment
+    from recsys_tasks.pipeline.verifying import verify as check
+
+    with _shown_errors(), local_environment() as environment, console.status("reading"):
+        damaged = check(environment, set_aside=set_aside)
+    for found in damaged:
+        for path, words in found.damaged.files:
+            _say(f"{found.damaged.reference}: {path}: {words}")
+        if found.aside:
+            _say(f"  set aside to {found.aside}")
+        _say(f"  next: {found.remedy}")
+    if damaged:
+        raise typer.Exit(1)
+    _say("every artifact is what was written")
+
+
+@app.command()
 def migrate() -> None:
     """Bring the schema `recsys` up to date; RECSYS_DATABASE_URL, where set, must be its owner's."""
     from recsys_tasks import database

@@ -8,6 +8,7 @@ RecsysError
 │   ├── LeakageError       something learned from rows it must not know
 │   └── NotEnoughData      too little history for the asked step
 ├── ArtifactError          an artifact is missing, incomplete or damaged
+│   └── DamagedArtifact    its bytes are not those that were written
 ├── ServingError           a publication cannot be made, checked or found
 └── TransientError         the outside world failed; the same call may succeed later
 """
@@ -68,6 +69,10 @@ class NotEnoughData(DataError):
 
 class ArtifactError(RecsysError):
     """An artifact is missing, incomplete or damaged."""
+
+
+class DamagedArtifact(ArtifactError):
+    """An artifact's bytes are not those that were written. Nothing goes on without it, as where one is only missing."""
 
 
 class ServingError(RecsysError):

@@ -31,17 +31,20 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from upath import UPath
 
-from recsys_tasks.errors import ArtifactError, TransientError
+from recsys_tasks.checksums import damage, hash_file
+from recsys_tasks.errors import ArtifactError, DamagedArtifact, TransientError
 
 MANIFEST = "manifest.json"
+VACANT = "vacant"
+"""In a version's folder whose files were damaged and set aside: the hash of what they were."""
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -53,12 +56,6 @@ def code_version() -> str:
         digest.update(str(path.relative_to(_PACKAGE)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -75,11 +72,7 @@ class Artifact:
     @property
     def content(self) -> str:
         """Hash of all files' hashes: equal contents are equal inputs downstream. A revision keeps its first one."""
-        if "content" in self.manifest:
-            return str(self.manifest["content"])
-        names = sorted(self.manifest["files"])
-        joined = "".join(f"{n}:{self.manifest['files'][n]['sha256']};" for n in names)
-        return hashlib.sha256(joined.encode()).hexdigest()[:16]
+        return _content(self.manifest)
 
     @property
     def rows(self) -> int:
@@ -98,16 +91,45 @@ class Artifact:
         return f"{self.kind}/{self.key}/{self.version}"
 
     def file(self, name: str) -> Path:
-        """Path of one file. Raises ArtifactError when it is missing."""
-        path = self.path / name
-        if name not in self.manifest["files"] or not path.exists():
+        """Path of one file whose bytes are those that were written. Raises ArtifactError otherwise."""
+        if name not in self.manifest["files"]:
             raise ArtifactError(
                 expected=f"file {name!r}",
-                found="not there" if name in self.manifest["files"] else "not in the manifest",
-                where=str(self.path),
-                remedy="rerun the stage that writes this artifact",
+                found="not in the manifest",
+                where=str(self.path / MANIFEST),
+                remedy="another version of the program wrote this; run the night again from its first stage",
             )
-        return path
+        found = damage(self.path / name, self.manifest["files"][name])
+        if found is not None:
+            raise _damaged(self.path / name, f"the {self.manifest['files'][name]['bytes']:,} bytes written", found)
+        return self.path / name
+
+    def folder(self, name: str = "") -> Path:
+        """Path of the artifact's folder, or of one in it, every file below verified. Raises DamagedArtifact."""
+        for file in self.manifest["files"]:
+            if not name or file.startswith(f"{name}/"):
+                self.file(file)
+        return self.path / name
+
+    def damages(self) -> list[tuple[Path, str]]:
+        """(file, what is wrong with it) for every file that is not what was written."""
+        files = {self.path / name: facts for name, facts in self.manifest["files"].items()}
+        return [(path, found) for path, facts in files.items() if (found := damage(path, facts)) is not None]
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A finished attempt in the folder `name`, and (file, what is wrong with it) for each of its damaged files."""
+
+    kind: str
+    key: str
+    name: str
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def reference(self) -> str:
+        """`kind/key/folder`."""
+        return f"{self.kind}/{self.key}/{self.name}"
 
 
 @dataclass
@@ -179,18 +201,28 @@ class Lake:
 
     def get(self, reference: str) -> Artifact:
         """Open `kind/key/version`. Raises ArtifactError when it is not finished."""
+        kind, key, _ = reference.split("/")
+        name = self._finished(reference)
+        if name is None:
+            raise ArtifactError(
+                expected=f"artifact {reference}",
+                found="no finished attempt",
+                where=str(self.root / kind / key),
+                remedy="it was removed or never finished; run the night again from its first stage",
+            )
+        return self._open(kind, key, name)
+
+    def has(self, references: Iterable[str]) -> bool:
+        """Whether every one of these is a finished attempt; no file is opened."""
+        return all(self._finished(reference) is not None for reference in references)
+
+    def _finished(self, reference: str) -> str | None:
+        """The folder that counts of a version, or None when it has no finished attempt."""
         kind, key, version = reference.split("/")
         if (self.root / kind / key / version / MANIFEST).exists():
-            return self._open(kind, key, version)
-        for name in self._folders(kind, key, version):
-            if (self.root / kind / key / name / MANIFEST).exists():
-                return self._open(kind, key, name)
-        raise ArtifactError(
-            expected=f"artifact {reference}",
-            found="no finished attempt",
-            where=str(self.root),
-            remedy="it was removed by retention or never finished; rerun its stage",
-        )
+            return version
+        names = self._folders(kind, key, version)
+        return next((name for name in names if (self.root / kind / key / name / MANIFEST).exists()), None)
 
     @contextmanager
     def writing(
@@ -208,8 +240,12 @@ class Lake:
         draft = Draft(local)
         try:
             yield draft
-            self._finish(local, target, self._manifest(draft, kind, key, inputs, config))
-            draft.artifact = self._open(kind, key, version)
+            manifest = self._manifest(draft, kind, key, inputs, config)
+            name = self._vacant(kind, key, manifest)
+            if name is not None:
+                local, target = self._take_over(local, self.root / kind / key / name), self.root / kind / key / name
+            self._finish(local, target, manifest)
+            draft.artifact = self._open(kind, key, name or version)
         except BaseException as error:
             shutil.rmtree(local, ignore_errors=True)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -258,6 +294,60 @@ class Lake:
                         removed.append(f"{kind.name}/{key.name}/{attempt.name}")
                         self._delete(kind.name, key.name, attempt.name)
         return removed
+
+    def damaged(self) -> Iterator[Damaged]:
+        """Every finished attempt that is not what was written, each of its files read. A remote one is read anew."""
+        for kind in sorted(c.name for c in self.root.iterdir()) if self.root.exists() else ():
+            for key in sorted(c.name for c in (self.root / kind).iterdir()):
+                for attempt in sorted((self.root / kind / key).iterdir(), key=lambda c: _order(c.name)):
+                    if (attempt / MANIFEST).exists() and (found := self._damages(kind, key, attempt.name)):
+                        yield Damaged(kind, key, attempt.name, found)
+
+    def _damages(self, kind: str, key: str, name: str) -> tuple[tuple[str, str], ...]:
+        if not self.is_local:
+            shutil.rmtree(self._cache / kind / key / name, ignore_errors=True)
+        try:
+            return tuple((str(path), found) for path, found in self._open(kind, key, name).damages())
+        except DamagedArtifact as error:
+            return ((error.where, error.found),)
+
+    def set_aside(self, damaged: Damaged, folder: Path) -> Path:
+        """Move an attempt out of the lake, its manifest last, so that a killed move goes on; returns where it is.
+
+        The version stays vacant: the next attempt with the very same files takes it, and with it every
+        reference to it. Where the manifest itself is damaged nobody knows what the files were.
+        """
+        source, target = self.root / damaged.kind / damaged.key / damaged.name, folder / damaged.reference
+        content = None
+        with suppress(DamagedArtifact):
+            content = _content(_read_manifest(source / MANIFEST))
+        for child in sorted(source.rglob("*"), key=lambda c: c.name == MANIFEST):
+            if child.is_file():
+                copy = target / str(child.relative_to(source))
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(child.read_bytes())
+        self._delete(damaged.kind, damaged.key, damaged.name)
+        if content is not None:
+            if self.is_local:
+                Path(str(source.path)).mkdir()
+            (source / VACANT).write_text(content)
+        return target
+
+    def _vacant(self, kind: str, key: str, manifest: Mapping[str, Any]) -> str | None:
+        """The version of a key that held the very same files until they were damaged and set aside, or None."""
+        for attempt in (self.root / kind / key).iterdir() if (self.root / kind / key).exists() else ():
+            if (attempt / VACANT).exists() and (attempt / VACANT).read_text() == _content(manifest):
+                return attempt.name
+        return None
+
+    def _take_over(self, local: Path, target: UPath) -> Path:
+        """Put a written attempt where the vacant one was, so that what names that one is right again."""
+        (target / VACANT).unlink()
+        if not self.is_local:
+            return local
+        folder = Path(str(target.path))
+        shutil.rmtree(folder)
+        return local.rename(folder)
 
     def _folders(self, kind: str, key: str, version: str) -> list[str]:
         """Every revision's folder of a version, finished or not, the first one first."""
@@ -312,7 +402,37 @@ class Lake:
         if not self.is_local and not (path / MANIFEST).exists():
             _download(target, path)
         version, revision = name.partition(".")[0], _order(name)[1]
-        return Artifact(kind, key, version, path, json.loads((path / MANIFEST).read_text()), revision)
+        return Artifact(kind, key, version, path, _read_manifest(path / MANIFEST), revision)
+
+
+def _content(manifest: Mapping[str, Any]) -> str:
+    if "content" in manifest:
+        return str(manifest["content"])
+    joined = "".join(f"{name}:{facts['sha256']};" for name, facts in sorted(manifest["files"].items()))
+    return hashlib.sha256(joined.encode()).hexdigest()[:16]
+
+
+_FIELDS = frozenset({"fingerprint", "inputs", "config", "code", "rows", "facts", "files"})
+
+
+def _read_manifest(path: Path | UPath) -> dict[str, Any]:
+    """A manifest's content. Raises DamagedArtifact when it is cut off or is not one."""
+    try:
+        manifest = json.loads(path.read_bytes())
+    except ValueError as error:  # not JSON, or not text at all
+        raise _damaged(path, "a whole manifest", str(error)) from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= _FIELDS:
+        raise _damaged(path, f"a manifest with {', '.join(sorted(_FIELDS))}", str(manifest)[:200])
+    return manifest
+
+
+def _damaged(path: Path | UPath, expected: str, found: str) -> DamagedArtifact:
+    return DamagedArtifact(
+        expected=expected,
+        found=found,
+        where=str(path),
+        remedy="`recsys verify --set-aside` takes what is damaged out of the lake and says which nights to run again",
+    )
 
 
 def _order(name: str) -> tuple[str, int]:
@@ -368,18 +488,17 @@ def _upload(local: Path, target: UPath, manifest: Mapping[str, Any]) -> None:
 
 
 def _download(target: UPath, cached: Path) -> None:
-    manifest = json.loads((target / MANIFEST).read_text())
+    manifest = _read_manifest(target / MANIFEST)
     for name, facts in manifest["files"].items():
         path = cached / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes((target / name).read_bytes())
-        if hash_file(path) != facts["sha256"]:
-            raise ArtifactError(
-                expected=f"sha256 {facts['sha256']}",
-                found=hash_file(path),
-                where=str(target / name),
-                remedy="the stored file is damaged; rerun the stage that wrote it",
-            )
+        try:
+            path.write_bytes((target / name).read_bytes())
+        except FileNotFoundError:
+            path.unlink(missing_ok=True)
+        found = damage(path, facts)
+        if found is not None:
+            raise _damaged(target / name, f"the {facts['bytes']:,} bytes written", found)
     _write_durably(cached / MANIFEST, manifest)
 
 

@@ -74,3 +74,63 @@ def test_a_remote_lake_behaves_like_a_local_one(tmp_path: Path) -> None:
     assert again.find("thing", "k", again.fingerprint("thing", "k", {"x": "1"}, "")) is not None
     again.remove(again.get(reference))
     assert again.newest("thing", "k") is None
+
+
+def noise(path: Path) -> bytes:
+    """Other bytes of the same size; returns what was there."""
+    before = path.read_bytes()
+    path.write_bytes(bytes(byte ^ 0x55 for byte in before))
+    return before
+
+
+def test_bytes_that_changed_are_never_read(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    artifact = lake.get(write(lake, "what was written", {}))
+    path = artifact.file("a.txt")
+    before = noise(path)
+    with pytest.raises(ArtifactError, match="other bytes: sha256") as caught:
+        artifact.file("a.txt")
+    assert str(path) in caught.value.where and "recsys verify --set-aside" in caught.value.remedy
+    path.write_bytes(before)
+    assert artifact.file("a.txt").read_text() == "what was written"
+
+
+def test_a_file_cut_off_or_gone_is_named(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    artifact = lake.get(write(lake, "what was written", {}))
+    path = artifact.path / "a.txt"
+    path.write_text("what was")
+    with pytest.raises(ArtifactError, match="8 bytes instead of 16") as caught:
+        artifact.file("a.txt")
+    assert caught.value.where == str(path)
+    path.unlink()
+    with pytest.raises(ArtifactError, match="not there"):
+        artifact.folder()
+
+
+@pytest.mark.parametrize("spoilt", [b'{"kind": "thi', b"", b"\x00\xff", b"[]", b'{"kind": "thing"}'])
+def test_a_broken_manifest_is_named_and_no_older_version_takes_its_place(tmp_path: Path, spoilt: bytes) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "one", {"x": "1"})
+    manifest = lake.get(write(lake, "two", {"x": "2"})).path / "manifest.json"
+    manifest.write_bytes(spoilt)
+    for ask in (lambda: lake.newest("thing", "k"), lambda: lake.require("thing", "k"), lambda: lake.keys("thing")):
+        with pytest.raises(ArtifactError) as caught:
+            ask()
+        assert caught.value.where == str(manifest)
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_what_is_damaged_is_set_aside_and_made_again(tmp_path: Path, remote: bool) -> None:
+    lake = Lake(f"memory://damaged-{tmp_path.name}" if remote else tmp_path / "lake", cache=tmp_path / "cache")
+    whole, bad = write(lake, "one", {"x": "1"}), write(lake, "two", {"x": "2"})
+    stored = lake.root / bad / "a.txt"
+    stored.write_bytes(b"owt")
+    (damaged,) = lake.damaged()
+    assert damaged.reference == bad and damaged.files[0][1].startswith("other bytes")
+    aside = lake.set_aside(damaged, tmp_path / "aside")
+    assert (aside / "a.txt").read_bytes() == b"owt" and (aside / "manifest.json").exists()
+    assert list(lake.damaged()) == [] and lake.has([whole]) and not lake.has([whole, bad])
+    assert lake.find("thing", "k", lake.fingerprint("thing", "k", {"x": "2"}, "")) is None
+    assert write(lake, "other", {"x": "3"}) != bad  # other files under the old name would be another artifact
+    assert write(lake, "two", {"x": "2"}) == bad and lake.get(bad).file("a.txt").read_text() == "two"

@@ -125,6 +125,7 @@ _RUNBOOKS = {
     "ConfigError": "settings-wrong.md",
     "LeakageError": "leakage.md",
     "ArtifactError": "artifact-missing.md",
+    "DamagedArtifact": "artifact-missing.md",
     "ServingError": "publication-refused.md",
     "TransientError": "outside-world-failed.md",
     "Killed": "task-killed.md",

@@ -26,6 +26,7 @@ from recsys_tasks.ids import read_ids
 from recsys_tasks.lake import Lake
 from recsys_tasks.pipeline import erase_database, erase_home, erase_lake
 from recsys_tasks.pipeline.busy import alone
+from recsys_tasks.pipeline.verifying import SET_ASIDE
 from recsys_tasks.serving.retire import retire
 from recsys_tasks.snapshot.erased import ErasedUsers, read_erased, remember
 from recsys_tasks.snapshot.erasing import Subject
@@ -78,6 +79,8 @@ def erase_user(
     before: Callable[[str], None] = lambda step: None,
 ) -> Erasure:
     """Remove a user from the database, the lake and this machine's texts; `before` hears each step.
+
+    What `recsys verify` set aside goes whole: no layout says who is in a damaged file.
 
     Raises DataError for an id that nothing holds, ServingError while a stage runs or a publication is being
     built (`give_up_unfinished` gives it up instead), ArtifactError for a lake with unknown layouts, or when the
@@ -179,6 +182,7 @@ def _erase(job: _Job, who: str, why: str, now: datetime, before: Callable[[str],
         erase_lake.take_out(job.lake, hold, {"at": at, "by": who, "user_hash": job.hash})
     job.lake.remove_unfinished()
     shutil.rmtree(_cache(job), ignore_errors=True)  # a remote lake's copies; what is needed again is fetched again
+    shutil.rmtree(job.environment.home / SET_ASIDE, ignore_errors=True)
     before("texts")
     for path, _ in list(erase_home.mentions(job.environment.home, subject)):
         erase_home.take_out(path, subject)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from recsys_tasks.clock import parse_day
 from recsys_tasks.config import config_hash
-from recsys_tasks.errors import ArtifactError, RecsysError
+from recsys_tasks.errors import ArtifactError, DamagedArtifact, RecsysError
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.generator_figures import record_generators
 from recsys_tasks.pipeline.judged import Judged, System, canaries, judged_users, measure, popularity
@@ -152,6 +152,8 @@ def _evaluate_and_decide(night: Night, challenger: Artifact, champion: str | Non
     judged, seed = judged_users(night), night.config.resources.seed
     try:
         ours, baseline = measure(night, judged, challenger), popularity(judged)
+    except DamagedArtifact:
+        raise
     except ArtifactError as error:
         why = f"the release cannot rank: {error.expected}: {error.found}"
         return _Verdict(not_judged(challenger.key, champion, _context(night), why, "refuse"), None, {})
@@ -195,6 +197,8 @@ def _other(night: Night, judged: Judged, release: str | None) -> tuple[System | 
         return None, None
     try:
         return measure(night, judged, night.lake.get(night.registry.source(release))), None
+    except DamagedArtifact:
+        raise
     except ArtifactError as error:
         return None, f"{error.expected}: {error.found}"
 

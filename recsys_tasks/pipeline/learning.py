@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from recsys_tasks.clock import Cutoffs, parse_day
-from recsys_tasks.errors import ArtifactError
+from recsys_tasks.errors import ArtifactError, DamagedArtifact
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.inputs import embeddings_at, lineage_tonight, open_inputs, serving_tower
 from recsys_tasks.pipeline.night import Night
@@ -174,6 +174,8 @@ def tower_before(night: Night, lineage: str) -> bool:
     """Whether a lineage has a version for the gate's cutoffs."""
     try:
         return serving_tower(night, lineage, night.gate) is not None
+    except DamagedArtifact:
+        raise
     except ArtifactError:
         return False
 
@@ -192,10 +194,9 @@ def _release_behind(night: Night, alias: str) -> Artifact | None:
     release = night.registry.alias(alias)
     if release is None:
         return None
-    try:
-        return night.lake.get(night.registry.source(release))
-    except ArtifactError:
-        return None
+    source = night.registry.source(release)
+    # What is gone gives way to the release before it; what is damaged must not, or nobody hears of it.
+    return night.lake.get(source) if night.lake.has([source]) else None
 
 
 def release_facts(release: Artifact) -> dict[str, object]:

@@ -141,7 +141,8 @@ def _load_common(night: Night, publication: Publication, embeddings: Embeddings,
 def _write_plan(night: Night, plan: Plan, users: Keys) -> Artifact:
     key, inputs = night.as_of.isoformat(), {**plan.contents, "publication": str(plan.publication_id)}
     found = night.lake.find(PLAN, key, night.lake.fingerprint(PLAN, key, inputs, _settings(night)))
-    if found is not None and night.lake.newest(PLAN, key) == found:
+    # Equal contents may have other names now: an index that was damaged is made again under a new one.
+    if found is not None and night.lake.newest(PLAN, key) == found and _plan_of(found) == plan:
         return found
     with night.lake.writing(PLAN, key, inputs=inputs, config=_settings(night)) as draft:
         (draft.path / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
@@ -153,7 +154,11 @@ def _write_plan(night: Night, plan: Plan, users: Keys) -> Artifact:
 
 def read_plan(night: Night) -> Plan:
     """Tonight's plan. Raises ArtifactError when prepare_publication did not run."""
-    return Plan(**json.loads(night.lake.require(PLAN, night.as_of.isoformat()).file("plan.json").read_text()))
+    return _plan_of(night.lake.require(PLAN, night.as_of.isoformat()))
+
+
+def _plan_of(artifact: Artifact) -> Plan:
+    return Plan(**json.loads(artifact.file("plan.json").read_text()))
 
 
 def planned_users(night: Night) -> Keys:

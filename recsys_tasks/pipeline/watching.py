@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import load_config, read_environment
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.errors import DamagedArtifact, RecsysError
 from recsys_tasks.ids import Keys
 from recsys_tasks.monitoring import feedback, freshness, storage
 from recsys_tasks.monitoring.alarm import Alarm
@@ -78,6 +78,8 @@ def _night_before(night: Night) -> Night | None:
 def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[dict[str, float], list[Alarm]]:
     try:
         old_users, old_lists, _ = _published(before)
+    except DamagedArtifact:
+        raise
     except RecsysError:
         return {}, []  # retention removed the lists, or that night never finished
     codes = tuple(sorted({c for o in night.config.objectives for c in night.config.objective_codes(o)}))

@@ -163,4 +163,5 @@ def fit_generators(snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bools) -> Gen
 def open_generators(artifact: Artifact) -> GeneratorTables:
     """Memory-map a `generators` artifact. Raises ArtifactError when a table is missing."""
     tables = {name: np.load(artifact.file(f"{name}.npy"), mmap_mode="r") for name in _TABLES}
-    return GeneratorTables(histories=Histories.open(artifact.path), content=ContentSpace.open(artifact.path), **tables)
+    folder = artifact.folder()
+    return GeneratorTables(histories=Histories.open(folder), content=ContentSpace.open(folder), **tables)

@@ -75,7 +75,7 @@ def open_index(artifact: Artifact, embeddings: Embeddings, threads: int = 1) -> 
     if facts["kind"] == "exact":
         return ExactSearcher(embeddings.only(keys))
     effort = Effort(facts["leaves_to_search"], facts["reorder"])
-    return ScannSearcher(keys, load_tree(artifact.path / "scann"), effort, threads)
+    return ScannSearcher(keys, load_tree(artifact.folder("scann")), effort, threads)
 
 
 def depths(config: Config) -> tuple[int, ...]:

@@ -198,7 +198,9 @@ def write_snapshot(
     # only the newest counts: an older version that comes back is written again, so that it is the newest
     newest = lake.newest("snapshot", key)
     if newest is not None and newest.manifest["fingerprint"] == lake.fingerprint("snapshot", key, inputs, settings):
-        return Snapshot(config, lake, newest)
+        made = Snapshot(config, lake, newest)
+        if lake.has(made.parts.values()):  # else a day was damaged, and its new version has another name
+            return made
     with lake.writing("snapshot", key, inputs=inputs, config=settings) as draft:
         pq.write_table(users, draft.path / "users.parquet")
         pq.write_table(items, draft.path / "items.parquet")

@@ -59,9 +59,11 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
     last = lake.newest("extract", as_of.isoformat())
     fingerprint, future = source.fingerprint(), _future_rows(config, source, now)
     if last is not None and _same_inputs(last, fingerprint, settings, future):
-        return read_extract(last)
+        kept = read_extract(last)
+        if lake.has((*kept.parts.values(), kept.users, kept.items)):
+            return kept
     base = _base(lake, as_of, settings)
-    first = base.as_of - timedelta(days=config.extract.lookback_days) if base else None
+    first = _first_day(config, lake, base) if base else None
     gone = read_erased(lake)
     events, erased = gone.without(schema.RAW_EVENTS.check(source.read_events(first, as_of), "events of the source"))
     users, _ = gone.without(_users(config, source, events))
@@ -127,6 +129,12 @@ def _future_rows(config: Config, source: Source, now: datetime) -> int:
     if config.clock == "simulated" and isinstance(config.source, FilesSource):
         return 0
     return source.count_after(int(now.timestamp()) + 1)
+
+
+def _first_day(config: Config, lake: Lake, base: ExtractResult) -> date:
+    """The lookback's first day, or an earlier one whose partition was damaged and set aside: it is read again."""
+    lost = [day for day, reference in base.parts.items() if not lake.has([reference])]
+    return min([base.as_of - timedelta(days=config.extract.lookback_days), *lost])
 
 
 def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:

@@ -63,7 +63,9 @@ def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResu
     if validation and validation.manifest["fingerprint"] != lake.fingerprint("validation", key, inputs, settings):
         validation = None
     if validation and made and made.facts.get("validation") == validation.reference:
-        return _result(Snapshot(config, lake, made), validation)
+        frozen = Snapshot(config, lake, made)
+        if lake.has(frozen.parts.values()):
+            return _result(frozen, validation)
     tonight = read_tonight(config, lake, extracted, base)
     if validation is None:
         validation = _check(config, lake, tonight, now, inputs, settings)
@@ -130,7 +132,7 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
     users = extend_ids(lake, "users", known_ids(None, "users", tonight.users["user_id"]).to_pylist())
     items = extend_ids(lake, "items", known_ids(None, "items", tonight.items["item_id"]).to_pylist())
     written, bad, firsts = _write_days(config, lake, tonight, users, items)
-    kept = base.parts if base else {}
+    kept = {day: ref for day, ref in (base.parts if base else {}).items() if day not in written}
     parts = {day: lake.get(ref) for day, ref in kept.items() if day in tonight.extracted.parts} | written
     parts = {day: artifact for day, artifact in parts.items() if artifact.rows}
     if not parts:

@@ -58,7 +58,7 @@ def read_tonight(config: Config, lake: Lake, extracted: ExtractResult, base: Sna
     users = pq.read_table(lake.get(extracted.users).file("users.parquet"))
     items = pq.read_table(lake.get(extracted.items).file("items.parquet"))
     known = Known(known_ids(base, "users", users["user_id"]), known_ids(base, "items", items["item_id"]))
-    before = _raw_of(base)
+    before = _raw_of(lake, base)
     changed = tuple(day for day in sorted(extracted.parts) if extracted.parts[day] != before.get(day))
     waiting, expired = _still_waiting(config, extracted.as_of, base, changed)
     fine = first_reason(flag_rows(config, waiting.select(schema.RAW_EVENTS.schema.names), known)) < 0
@@ -89,8 +89,10 @@ def _still_waiting(config: Config, as_of: date, base: Snapshot | None, changed: 
     return kept, rows.num_rows - kept.num_rows
 
 
-def _raw_of(base: Snapshot | None) -> dict[date, str]:
+def _raw_of(lake: Lake, base: Snapshot | None) -> dict[date, str]:
+    """Day → raw partition that the base was made of; a day whose events were damaged and set aside is made anew."""
     if base is None:
         return {}
     raw: dict[str, str] = json.loads(base.artifact.file(RAW_PARTS).read_text())
-    return {parse_day(day): reference for day, reference in raw.items()}
+    lost = {day for day, reference in base.parts.items() if not lake.has([reference])}
+    return {day: reference for text, reference in raw.items() if (day := parse_day(text)) not in lost}

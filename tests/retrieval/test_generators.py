@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys_tasks.checksums import hash_file
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
-from recsys_tasks.lake import hash_file
 from recsys_tasks.retrieval.content import content_space
 from recsys_tasks.retrieval.cooccurrence import following, together
 from recsys_tasks.retrieval.generators import build_generators, fit_generators, open_generators
