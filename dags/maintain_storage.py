@@ -10,9 +10,9 @@ with DAG("maintain_storage", doc_md=__doc__, **dag_arguments(cron(settings().sch
 
     @task
     def sweep() -> str:
-        """Keep what is live, what the next gate needs, and a few weeks of publications."""
+        """Keep what is live, what the next gate needs, and the last nights whole."""
         from recsys_tasks.pipeline import run_maintain_storage
 
-        return str(run_maintain_storage(utcnow().date()))
+        return str(run_maintain_storage(utcnow()))
 
     sweep()

@@ -2,6 +2,9 @@
 
 Kept: what readers see and the champion need, the previous champion and the anchor, every tower
 version that a gate to come can ask for, a number of nights whole, and the raw record for ever.
+
+Nights are counted as they ran, not by the calendar: after a month without one, and on a simulated shop
+whatever today's date is, the last thirty nights are still there.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 
 from recsys_tasks.clock import parse_day
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import Lake
 
 # The record itself, small or not to be made again: the newest version of every key stays.
-_FOR_EVER = frozenset({"ids", "raw_events", "events", "decision"})
+_FOR_EVER = frozenset({"ids", "erased", "raw_events", "events", "decision"})
 # Kinds whose key ends with the night, or the history cutoff, that they are of.
 _BY_NIGHT = frozenset(
     {
@@ -31,8 +35,13 @@ _BY_NIGHT = frozenset(
         "generators",
         "examples",
         "report",
+        "plan",
     }
 )
+# Of these a night to come asks for those at its gate's cutoffs.
+_LOOKED_BACK_AT = frozenset({"snapshot", "features", "generators", "embeddings"})
+RULED = _FOR_EVER | _BY_NIGHT | {"lists", "release", "embeddings", "tower"}
+"""Every kind that has a rule; another one is kept, and says so."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +63,32 @@ class Stored:
 class InUse:
     """What must stay; each mapping's value says why, in words.
 
-    `nights` is how many nights stay whole; `gate_days` how far the gate looks back: label windows and
+    `as_of` is the newest night, `ran` every night that the lake knows; of these the newest `nights` up to `as_of`
+    stay whole, with any after it. `gate_days` is how far the gate looks back: label windows and
     the gate window together, (windows + 1) · W days, also while the history is too short for all windows.
     `publications` are tokens (the part of a lists key before the shard); `references` single artifacts,
-    e.g. those a live publication or a kept snapshot was made of.
+    e.g. those a live publication or a kept snapshot was made of; `busy` nights that were at work of late.
     """
 
     as_of: date
     nights: int
+    ran: frozenset[date] = frozenset()
+    busy: frozenset[date] = frozenset()
     gate_days: int = 0
     releases: Mapping[str, str] = field(default_factory=dict)
     lineages: Mapping[str, str] = field(default_factory=dict)
     publications: Mapping[str, str] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def oldest_night(self) -> date:
+        """The oldest night that stays whole."""
+        ran = sorted(night for night in self.ran | {self.as_of} if night <= self.as_of)
+        return ran[-self.nights :][0]
+
+    def shown_then(self, day: date) -> bool:
+        """Whether a publication of that night is kept."""
+        return any(token.startswith(f"{day}-") for token in self.publications)
 
 
 @dataclass(frozen=True)
@@ -95,6 +117,11 @@ def stored(lake: Lake) -> list[Stored]:
     kinds = sorted(child.name for child in lake.root.iterdir() if child.is_dir()) if lake.root.exists() else []
     found = [artifact for kind in kinds for key in lake.keys(kind) for artifact in lake.versions(kind, key)]
     return [Stored(a.kind, a.key, a.version, sum(int(f["bytes"]) for f in a.manifest["files"].values())) for a in found]
+
+
+def nights_of(lake: Lake) -> frozenset[date]:
+    """Every night that the lake knows of: those that read the shop's tables."""
+    return frozenset(day for key in lake.keys("extract") if (day := _day(key)) is not None)
 
 
 def snapshot_parts(lake: Lake, in_use: InUse) -> dict[str, str]:
@@ -162,14 +189,22 @@ def _why_keep(kind: str, key: str, in_use: InUse, oldest_towers: Mapping[str, da
 
 
 def _by_night(kind: str, night: str, in_use: InUse) -> str | None:
-    """Snapshots stay as long as a gate looks back: nothing else knows what was on offer at its cutoffs."""
-    nights = max(in_use.nights, in_use.gate_days + 1) if kind == "snapshot" else in_use.nights
-    return f"one of the last {nights} nights" if _is_recent(_day(night), in_use.as_of, nights) else None
+    """Of snapshots nothing else knows what was on offer at a gate's cutoffs; the others would be made anew."""
+    day = _day(night)
+    if day is None:
+        return "its name has no date"
+    if day >= in_use.oldest_night:
+        return f"one of the last {in_use.nights} nights"
+    if day in in_use.busy:
+        return "its night was at work in the last days"
+    if kind in _LOOKED_BACK_AT and day >= in_use.as_of - timedelta(days=in_use.gate_days):
+        return f"a gate looks back {in_use.gate_days} days"
+    return "a publication of its night is kept" if kind == "plan" and in_use.shown_then(day) else None
 
 
 def _recent_release(key: str, in_use: InUse) -> str | None:
     made = _day(key[1:9])  # r20260310-ab12cd
-    recent = _is_recent(made, in_use.as_of, in_use.nights)
+    recent = made is None or made >= in_use.oldest_night or made in in_use.busy
     return f"a challenger of the last {in_use.nights} nights" if recent else None
 
 
@@ -206,8 +241,3 @@ def _day(text: str) -> date | None:
         return parse_day(text)
     except ValueError:
         return None
-
-
-def _is_recent(day: date | None, as_of: date, nights: int) -> bool:
-    """A name without a date is not judged by its age: it stays."""
-    return day is None or day > as_of - timedelta(days=nights)

@@ -148,8 +148,8 @@ def run_watch_freshness(now: datetime) -> str:
     return watch(now)
 
 
-def run_maintain_storage(as_of: date) -> str:
-    """See `watching.run_maintain_storage`."""
-    from recsys_tasks.pipeline.watching import run_maintain_storage as sweep
+def run_maintain_storage(now: datetime) -> str:
+    """See `sweeping.run_maintain_storage`."""
+    from recsys_tasks.pipeline.sweeping import run_maintain_storage as sweep
 
-    return sweep(as_of)
+    return sweep(now)

@@ -1,21 +1,18 @@
-"""After publication: metrics of the lists, alarms, freshness, and the weekly sweep of the lake."""
+"""After publication: metrics of the lists, alarms, and freshness."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import text
 
 from recsys_tasks.clock import start_of
-from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.errors import DamagedArtifact, RecsysError
 from recsys_tasks.ids import Keys
-from recsys_tasks.monitoring import feedback, freshness, storage
+from recsys_tasks.monitoring import feedback, freshness
 from recsys_tasks.monitoring.alarm import Alarm
 from recsys_tasks.pipeline.alarming import raise_alarm
-from recsys_tasks.pipeline.busy import at_work
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.publishing import read_plan
@@ -23,7 +20,6 @@ from recsys_tasks.pipeline.records import record_metrics
 from recsys_tasks.ranking.watched import fulfilling
 from recsys_tasks.serving.precompute import list_batches
 from recsys_tasks.serving.publication import current_publication
-from recsys_tasks.serving.retire import drop_old
 
 Lists = npt.NDArray[np.int32]
 
@@ -116,43 +112,3 @@ def run_watch_freshness(now: datetime) -> str:
         return f"the lists of {current.as_of} are fresh"
     _raise(night, alarm)
     return alarm.words
-
-
-def run_maintain_storage(as_of: date) -> str:
-    """Remove publications and artifacts that nothing needs; one line on what went."""
-    environment = read_environment()
-    night = Night.open(load_config(environment.config_path), environment, as_of)
-    with at_work(night.engine):
-        dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
-        in_use = _in_use(night)
-        in_use = storage.InUse(**{**vars(in_use), "references": storage.snapshot_parts(night.lake, in_use)})
-        plan = storage.plan_retention(storage.stored(night.lake), in_use)
-        removed = storage.apply(night.lake, plan)
-    megabytes = plan.bytes_to_free / 1e6
-    return f"dropped {len(dropped)} publications, removed {len(removed)} artifacts ({megabytes:.0f} MB)"
-
-
-def _in_use(night: Night) -> storage.InUse:
-    from recsys_tasks.pipeline.learning import anchor_lineage, champion_lineage
-    from recsys_tasks.release.registry import ALIASES
-    from recsys_tasks.retrieval.tower_versions import current_lineage
-
-    releases = {
-        release: f"the registry's {alias}" for alias in ALIASES if (release := night.registry.alias(alias)) is not None
-    }
-    lineages = dict.fromkeys(anchor_lineage(night), "the anchor's lineage")
-    lineages |= dict.fromkeys(champion_lineage(night), "the champion's lineage")
-    tonight = current_lineage(night.lake, night.config, night.as_of)
-    if tonight is not None:
-        lineages.setdefault(tonight, "the lineage in training")
-    query = text("SELECT as_of, fingerprint FROM recsys.publication WHERE retired_at IS NULL")
-    with night.engine.connect() as connection:
-        tokens = {f"{row.as_of}-{row.fingerprint[:16]}": "a kept publication" for row in connection.execute(query)}
-    return storage.InUse(
-        as_of=night.as_of,
-        nights=night.config.serving.keep_publications,
-        gate_days=(night.config.ranker.windows + 1) * night.config.label_window_days,
-        releases=releases,
-        lineages=lineages,
-        publications=tokens,
-    )

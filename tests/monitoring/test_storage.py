@@ -39,8 +39,12 @@ def test_each_kind_by_its_rule() -> None:
         "release/r20251201-aa/1",
         "release/r20251202-bb/1",
         "release/r20260310-cc/1",
-        "lists/p7.0/1",
-        "lists/p6.3/1",
+        "lists/2025-12-24-p7.0/1",
+        "lists/2025-12-23-p6.3/1",
+        "plan/2026-03-10/1",
+        "plan/2025-12-24/1",
+        "plan/2025-12-23/1",
+        "erased/users/1",
         "embeddings/abc.2026-03-10@2026-03-10/1",
         "embeddings/old.2026-03-10@2026-03-10/1",
         "mystery/x/1",
@@ -50,17 +54,21 @@ def test_each_kind_by_its_rule() -> None:
         nights=2,
         releases={"r20251201-aa": "champion"},
         lineages={"abc": "champion's lineage"},
-        publications={"p7": "readers see it"},
+        ran=frozenset({NIGHT, date(2026, 3, 9)}),
+        publications={"2025-12-24-p7": "readers see it"},
     )
     found = kept(plan_retention(artifacts, in_use))
     assert found == {
         "ids/users/2": "the record is kept",
         "events/2020-01-01/1": "the record is kept",
         "snapshot/2026-03-10/1": "one of the last 2 nights",
+        "plan/2026-03-10/1": "one of the last 2 nights",
+        "plan/2025-12-24/1": "a publication of its night is kept",
+        "erased/users/1": "the record is kept",
         "features/2026-03-09_2026-03-10/1": "one of the last 2 nights",
         "release/r20251201-aa/1": "champion",
         "release/r20260310-cc/1": "a challenger of the last 2 nights",
-        "lists/p7.0/1": "readers see it",
+        "lists/2025-12-24-p7.0/1": "readers see it",
         "embeddings/abc.2026-03-10@2026-03-10/1": "one of the last 2 nights",
         "mystery/x/1": "unknown to the retention rules",
     }
@@ -69,10 +77,23 @@ def test_each_kind_by_its_rule() -> None:
 def test_snapshots_stay_as_long_as_a_gate_looks_back() -> None:
     """They alone say what was on offer at its cutoffs, with windows of 7 days: tonight's oldest, if rerun, is 02-10."""
     nights = of(*(f"snapshot/2026-{day}/1" for day in ("02-09", "02-10", "03-09")), "index/2026-02-10/1")
-    assert kept(plan_retention(nights, InUse(NIGHT, nights=2, gate_days=(3 + 1) * 7))) == {
-        "snapshot/2026-02-10/1": "one of the last 29 nights",
-        "snapshot/2026-03-09/1": "one of the last 29 nights",
+    ran = frozenset({NIGHT, date(2026, 3, 9)})
+    assert kept(plan_retention(nights, InUse(NIGHT, nights=2, ran=ran, gate_days=(3 + 1) * 7))) == {
+        "snapshot/2026-02-10/1": "a gate looks back 28 days",
+        "snapshot/2026-03-09/1": "one of the last 2 nights",
     }
+
+
+def test_nights_are_counted_not_days() -> None:
+    """The shop stood still for half a year: its last two nights are still the last two, and what they need stays."""
+    nights = [date(2026, 3, 1), date(2026, 3, 2), NIGHT]
+    lake = [Stored(kind, night.isoformat(), "1") for night in nights for kind in ("index", "snapshot", "plan")]
+    for ran in (frozenset(nights), frozenset({*nights, date(2062, 1, 1)})):  # a mistyped night makes none of them old
+        found = kept(plan_retention(lake, InUse(NIGHT, nights=2, ran=ran)))
+        assert sorted(found) == sorted(f"{k}/{n}/1" for n in nights[1:] for k in ("index", "snapshot", "plan"))
+    found = kept(plan_retention(lake, InUse(NIGHT, nights=1, ran=frozenset(nights), busy=frozenset({nights[0]}))))
+    assert found["index/2026-03-01/1"] == "its night was at work in the last days"
+    assert "index/2026-03-02/1" not in found
 
 
 def test_every_artifact_is_decided_once_and_removals_say_why() -> None:
@@ -120,7 +141,7 @@ def test_replaced_days_of_a_kept_snapshot_stay(tmp_path: Path) -> None:
     for night, rows in (("2026-03-09", early), ("2026-03-10", late)):
         frame = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
         make_snapshot(tmp_path, make_config(), night, frame)
-    lake, in_use = Lake(tmp_path), InUse(NIGHT, nights=2)
+    lake, in_use = Lake(tmp_path), InUse(NIGHT, nights=2, ran=frozenset({NIGHT, date(2026, 3, 9)}))
     plan = plan_retention(stored(lake), replace(in_use, references=snapshot_parts(lake, in_use)))
     apply(lake, plan)
     for day, rows_then in ((9, 1), (10, 2)):
