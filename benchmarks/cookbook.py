@@ -1,8 +1,8 @@
 """Time every query of docs/cookbook.md: `python -m benchmarks.cookbook`, as a reader of a filled database.
 
 RECSYS_READER_URL, or RECSYS_DATABASE_URL, names the database; without either, the embedded server's reader under
-RECSYS_HOME. `--user` and `--item` replace the cookbook's own, `--as-of` its date. Prints a Markdown table; exit
-code 1 when a query took longer than two seconds at its best of three.
+RECSYS_HOME. `--user`, `--item` and `--segment` replace the cookbook's own, `--as-of` its date. Prints a Markdown table;
+exit code 1 when a query that is no export took longer than two seconds at its best of three.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--user", default="u1")
     parser.add_argument("--item", default="i2")
     parser.add_argument("--as-of", default="2026-03-02")
+    parser.add_argument("--segment", default="nl")
     options = parser.parse_args()
     engine = create_engine(reader_url())
     slow = 0
@@ -57,9 +58,10 @@ def main() -> int:
     with engine.connect() as connection:
         connection.execute(sa.text(f"SET statement_timeout = '{CUT_OFF_SECONDS:g}s'"))
         connection.commit()
-        for query in queries(user=options.user, item=options.item, as_of=options.as_of):
+        chosen = {"user": options.user, "item": options.item, "as_of": options.as_of, "segment": options.segment}
+        for query in queries(**chosen):
             rows, first, best = best_of(connection, query)
-            slow += best > LIMIT_SECONDS
+            slow += best > LIMIT_SECONDS and not query.export
             print(
                 f"| {query.title} | {'cut off' if rows is None else f'{rows:,}'} | {first:.2f} | {best:.2f} |",
                 flush=True,

@@ -550,7 +550,7 @@ class ServingConfig(Section):
     keep_publications: PositiveInt = 30
     """Publications kept besides those in use."""
     min_coverage: Share = 0.01
-    """Share of the catalogue that the first k of all lists together must show."""
+    """Share of the items on offer that the first k of all lists together must show."""
     max_identical_share: Share = 0.5
     """Largest share of users with the very same list, fallback lists apart."""
 

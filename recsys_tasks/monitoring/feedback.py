@@ -9,26 +9,27 @@ import numpy.typing as npt
 
 from recsys_tasks import metrics
 from recsys_tasks.ids import Keys
-from recsys_tasks.metrics import Floats, Ints, Lists
+from recsys_tasks.metrics import Bools, Floats, Ints, Lists
 from recsys_tasks.monitoring.alarm import Alarm
-from recsys_tasks.release.evaluate import truth_between
+from recsys_tasks.release.evaluate import Truth
 from recsys_tasks.schema import RUNGS
-from recsys_tasks.snapshot.events import Events
 
 
-def realised(
-    users: Keys, lists: Lists, events: Events, codes: tuple[int, ...], start: int, end: int
-) -> dict[str, float]:
-    """What the users of a publication really did in [start, end), against the lists they had.
+def realised(lists: Lists, popular: Lists | None, truth: Truth, of: int) -> dict[str, float]:
+    """How lists fared by what their users did afterwards, beside what popular items would have done for them.
 
-    `users [n]`, `lists [n, k] int32` as published. Returns the means of every per-user metric at 10, and
-    `users` who did anything, `buyers_share` of all users. NaN where nobody did.
+    `lists [n, k]` as published and `popular [n, k]` are those of `truth.users`; `of` is how many users had a list in
+    all, also those who did nothing. Returns the means of every per-user metric at 10 (`hr@10`), the same of popular
+    items (`popular/hr@10`; left out when there are none), `users` who did something, `active_share` of all. NaN where
+    nobody did.
     """
-    truth = truth_between(events, codes, start, end, users)
-    values = metrics.per_user(lists, truth.offsets, truth.items, 10)
     active = int((truth.sizes > 0).sum())
-    means = {name: float(np.nanmean(v)) if active else float("nan") for name, v in values.items()}
-    return {**means, "users": float(active), "active_share": active / len(users) if len(users) else float("nan")}
+    named = {"": lists} | ({} if popular is None else {"popular/": popular})
+    means = {}
+    for prefix, shown in named.items():
+        for name, values in metrics.per_user(shown, truth.offsets, truth.items, 10).items():
+            means[prefix + name] = float(np.nanmean(values)) if active else float("nan")
+    return {**means, "users": float(active), "active_share": active / of if of else float("nan")}
 
 
 def churn(users_before: Keys, before: Lists, users_now: Keys, now: Lists, k: int) -> Floats:
@@ -45,16 +46,20 @@ def churn(users_before: Keys, before: Lists, users_now: Keys, now: Lists, k: int
     return changed
 
 
-def list_health(lists: Lists, rungs: npt.NDArray[np.int8], counts: Ints, k: int) -> dict[str, float]:
+def list_health(lists: Lists, rungs: npt.NDArray[np.int8], counts: Ints, on_offer: Bools, k: int) -> dict[str, float]:
     """Figures of one publication: coverage, popularity share, sameness, short lists, users on each rung.
 
-    `rungs [n]` index schema.RUNGS; `counts [n_items]` are the items' events before the cutoff.
+    `rungs [n]` index schema.RUNGS; `counts [n_items]` are the items' events before the cutoff; `on_offer [n_items]`
+    says which could be shown that night. `coverage` is of all items ever named, `coverage_on_offer` of those and what
+    was shown all the same: the ratio that recsys.item_exposure gives.
     """
     top, n = lists[:, :k], max(len(lists), 1)
     _, repeats = np.unique(top, axis=0, return_counts=True)
+    shown = metrics.exposure(top, len(counts)) > 0
     shares = {f"rung_share/{name}": float((rungs == place).sum() / n) for place, name in enumerate(RUNGS)}
     return {
         f"coverage@{k}": metrics.coverage(top, len(counts)),
+        f"coverage_on_offer@{k}": float(shown.sum() / (shown | on_offer).sum()) if (shown | on_offer).any() else np.nan,
         f"popularity_share@{k}": metrics.popularity_share(top, counts),
         f"gini@{k}": metrics.gini(top, len(counts)),
         "identical_share": float(repeats.max(initial=0) / n),

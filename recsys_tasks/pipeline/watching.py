@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.clock import start_of
 from recsys_tasks.errors import DamagedArtifact, RecsysError
 from recsys_tasks.ids import Keys
 from recsys_tasks.monitoring import feedback, freshness
@@ -16,19 +15,24 @@ from recsys_tasks.pipeline.alarming import raise_alarm
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.publishing import read_plan
+from recsys_tasks.pipeline.realised import REALISED, realised_figures
 from recsys_tasks.pipeline.records import record_metrics
-from recsys_tasks.ranking.watched import fulfilling
 from recsys_tasks.serving.precompute import list_batches
 from recsys_tasks.serving.publication import current_publication
+from recsys_tasks.snapshot.eligible import eligible_items
 
 Lists = npt.NDArray[np.int32]
+
+REPORTED = ("ndcg@10", "hr@10", "popular/ndcg@10", "popular/hr@10")
+"""Realised figures that the stage's own line and the run report's stages show."""
 
 
 def monitor(night: Night) -> Outcome:
     """Figures of tonight's lists, what readers did with last night's, and an alert for each alarm."""
     users, lists, rungs = _published(night)
     counts = np.bincount(night.snapshot.events(before=night.as_of).item, minlength=night.snapshot.n_items)
-    health = feedback.list_health(lists, rungs, counts, night.config.serving.k)
+    on_offer = eligible_items(night.snapshot, night.as_of)
+    health = feedback.list_health(lists, rungs, counts, on_offer, night.config.serving.k)
     record_metrics(night.engine, night.as_of, "lists", health)
     alarms: list[Alarm] = []
     before = _night_before(night)
@@ -37,8 +41,9 @@ def monitor(night: Night) -> Outcome:
         realised, alarms = _against(night, before, users, lists)
     for alarm in alarms:
         _raise(night, alarm)
-    figures = {"coverage": health.get("coverage"), "alarms": len(alarms)}
-    figures |= {f"realised {name}": realised[name] for name in ("ndcg@10", "hit_rate@10") if name in realised}
+    figures = {name: value for name, value in health.items() if name.startswith("coverage")}
+    figures |= {"alarms": float(len(alarms))}
+    figures |= {f"realised {name}": realised[name] for name in REPORTED if name in realised}
     return Outcome(None, len(users), figures, note=f"metrics of {night.as_of}")
 
 
@@ -78,16 +83,14 @@ def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[di
         raise
     except RecsysError:
         return {}, []  # retention removed the lists, or that night never finished
-    codes = tuple(sorted({c for o in night.config.objectives for c in night.config.objective_codes(o)}))
-    events = fulfilling(night.snapshot, night.snapshot.events(since=before.as_of, before=night.as_of))
-    start, end = start_of(before.as_of), start_of(night.as_of)
-    realised = feedback.realised(old_users, old_lists, events, codes, start, end)
-    record_metrics(night.engine, before.as_of, "realised", realised)
+    figures = realised_figures(night, before, old_users, old_lists)
+    for scope, values in figures.items():
+        record_metrics(night.engine, before.as_of, scope, values)
     changed = feedback.churn(old_users, old_lists, users, lists, night.config.serving.k)
     record_metrics(night.engine, night.as_of, "churn", {"mean": float(changed.mean()) if len(changed) else 0.0})
     same_release = read_plan(before).release == read_plan(night).release
     alarm = feedback.churn_alarm(changed, night.config.monitoring.max_list_churn) if same_release else None
-    return realised, [alarm] if alarm else []
+    return figures[REALISED], [alarm] if alarm else []
 
 
 def _raise(night: Night, alarm: Alarm) -> None:

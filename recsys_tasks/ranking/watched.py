@@ -59,11 +59,16 @@ def fulfilling(snapshot: Snapshot, window: Events) -> Events:
     """
     found: Bools = np.zeros(len(window), bool)
     for objective in snapshot.config.objectives:
-        chosen: Bools = np.isin(window.event, snapshot.config.objective_codes(objective))
-        if (watched := Watched.of(snapshot, objective, window)) is not None and objective.watch is not None:
-            chosen &= watched.at(pair_codes(snapshot, window)) >= objective.watch.counts_from
-        found |= chosen
+        found |= fulfils(snapshot, objective, window)
     return window.where(found)
+
+
+def fulfils(snapshot: Snapshot, objective: Objective, window: Events) -> Bools:
+    """`[rows]`: which of a window's events fulfil one objective, as `fulfilling` counts them."""
+    chosen: Bools = np.isin(window.event, snapshot.config.objective_codes(objective))
+    if (watched := Watched.of(snapshot, objective, window)) is not None and objective.watch is not None:
+        chosen &= watched.at(pair_codes(snapshot, window)) >= objective.watch.counts_from
+    return chosen
 
 
 def pair_codes(snapshot: Snapshot, events: Events) -> Longs:

@@ -81,6 +81,13 @@ LEFT JOIN recsys.items AS i ON i.item_key = x.item_key
 WHERE x.publication_id = :publication
 """
 
+# An item that is announced for a later day is not on offer yet: recsys.item_exposure counts the same ones.
+_ON_OFFER = """
+SELECT count(*) AS items FROM recsys.items AS i
+WHERE i.available
+  AND (i.available_from IS NULL OR i.available_from < CAST(:night AS date)::timestamp AT TIME ZONE 'UTC')
+"""
+
 # Only where an item is suspect: how many entries name such items.
 _SUSPECTS = """
 SELECT count(*) FILTER (WHERE i.item_key IS NULL) AS unknown_items,
@@ -200,7 +207,7 @@ def _entry_checks(
     any_pair = connection.scalar(sa.text(asked), {"publication": publication.id})
     forbidden = _ask(connection, publication, _FORBIDDEN)[0] if any_pair else 0
     yield _none("forbidden_items", forbidden, "entries that the repeat policy forbids")
-    catalogue = connection.scalar(sa.text("SELECT count(*) FROM recsys.items WHERE available")) or 0
+    catalogue = _ask(connection, publication, _ON_OFFER, night=publication.as_of).items
     share = items.shown / catalogue if catalogue else 0.0
     floor = limits.min_coverage
     yield CheckResult("coverage", share >= floor, "block", share, floor, "share of available items in some first k")

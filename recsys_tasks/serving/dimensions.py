@@ -25,12 +25,13 @@ from recsys_tasks.config import Attribute
 from recsys_tasks.database import ArrowSession, load_arrow
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.entities import NEVER
 
 ROWS_PER_CHUNK = 50_000
 _STAGES = {
     "users": "user_key int, user_id text, segment text, attributes text, row_hash bigint",
     "items": "item_key int, item_id text, title text, category text, attributes text, available boolean, "
-    "row_hash bigint",
+    "available_from timestamptz, row_hash bigint",
 }
 
 
@@ -106,7 +107,7 @@ def _chunks(snapshot: Snapshot, name: str) -> Iterator[pd.DataFrame]:
 
 def _hashes(frame: pd.DataFrame, dimension: _Dimension) -> npt.NDArray[np.int64]:
     """A hash of all that is stored of each row, `[n]`; another choice of columns gives other hashes."""
-    given = [*dimension.columns[1:2], *("title", "available") * (dimension.name == "items")]
+    given = [*dimension.columns[1:2], *("title", "available", "available_from") * (dimension.name == "items")]
     stored = [*given, *(a.name for a in dimension.attributes), *([dimension.group] if dimension.group else [])]
     choice = hashlib.sha256(json.dumps([stored, dimension.group]).encode()).digest()[:8]
     values = pd.util.hash_pandas_object(frame[list(dict.fromkeys(stored))], index=False).to_numpy(np.uint64)
@@ -186,8 +187,15 @@ def _rows(frame: pd.DataFrame, dimension: _Dimension) -> pa.Table:
             group,
             attributes,
             available,
+            _times(frame["available_from"]),
         ]
     return pa.table(columns, names=dimension.columns[:-1])
+
+
+def _times(seconds: pd.Series) -> pa.Array:
+    """UTC seconds as times; null for what nobody has launched or seen yet."""
+    known = seconds.to_numpy(np.int64)
+    return pa.array(known * 1_000_000, pa.timestamp("us", "UTC"), mask=known >= NEVER)
 
 
 def _text(column: pd.Series) -> pa.Array:

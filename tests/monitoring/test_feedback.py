@@ -11,6 +11,7 @@ import pytest
 from recsys_tasks.monitoring.drift import drift_alarm, mix_psi, psi, score_psi
 from recsys_tasks.monitoring.feedback import churn, churn_alarm, drop_alarm, list_health, realised
 from recsys_tasks.monitoring.freshness import stale
+from recsys_tasks.release.evaluate import truth_between
 from recsys_tasks.snapshot.events import Events
 
 
@@ -21,13 +22,14 @@ def keys(*values: int) -> np.ndarray:
 def test_realised_by_hand() -> None:
     ones = np.ones(3, np.float32)
     happened = Events(keys(4, 4, 9), keys(7, 8, 1), np.array([10, 99, 20]), np.zeros(3, np.int8), ones, ones, ones)
-    lists = np.array([[7, 5], [2, 3]], np.int32)
-    found = realised(keys(4, 6), lists, happened, (0,), 0, 99)
+    lists, popular = np.array([[7, 5], [2, 3]], np.int32), np.array([[5, 7], [5, 7]], np.int32)
+    found = realised(lists, popular, truth_between(happened, (0,), 0, 99, keys(4, 6)), of=4)
     # user 4 bought 7 (first place) in the window; 8 came too late; user 6 bought nothing; user 9 had no list
     assert found["ndcg@10"] == 1 and found["hr@10"] == 1
-    assert found["users"] == 1 and found["active_share"] == 0.5
-    nothing = realised(keys(4, 6), lists, happened, (0,), 200, 300)
-    assert math.isnan(nothing["hr@10"]) and nothing["users"] == 0
+    assert found["popular/hr@10"] == 1 and found["popular/mrr@10"] == 0.5  # second place
+    assert found["users"] == 1 and found["active_share"] == 0.25
+    nothing = realised(lists, None, truth_between(happened, (0,), 200, 300, keys(4, 6)), of=4)
+    assert math.isnan(nothing["hr@10"]) and nothing["users"] == 0 and "popular/hr@10" not in nothing
 
 
 def test_churn_by_hand() -> None:
@@ -47,8 +49,10 @@ def test_churn_alarm_names_bound_and_value() -> None:
 
 def test_list_health_by_hand() -> None:
     lists = np.array([[0, 1], [0, 1], [2, -1]], np.int32)
-    found = list_health(lists, np.array([0, 0, 4], np.int8), np.array([9, 0, 0, 0], np.int64), k=2)
-    assert found["coverage@2"] == 3 / 4 and found["popularity_share@2"] == 2 / 5
+    counts, on_offer = np.array([9, 0, 0, 0, 0], np.int64), np.array([True, True, True, True, False])
+    found = list_health(lists, np.array([0, 0, 4], np.int8), counts, on_offer, k=2)
+    assert found["coverage@2"] == 3 / 5 and found["coverage_on_offer@2"] == 3 / 4
+    assert found["popularity_share@2"] == 2 / 5
     assert found["identical_share"] == 2 / 3 and found["short_share"] == 1 / 3
     assert found["rung_share/heavy"] == 2 / 3 and found["rung_share/popularity"] == 1 / 3
 

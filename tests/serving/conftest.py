@@ -29,7 +29,7 @@ BEGIN
   TRUNCATE recsys.users, recsys.items, recsys.item_availability, recsys.publication, recsys.fallback_rows,
     recsys.similar_rows, recsys.forbidden_rows, recsys.current_publication, recsys.hold, recsys.tower_version_rows,
     recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.item_exposure_rows, recsys.list_count_rows,
-    recsys.shard_loads, recsys.shard_entries;
+    recsys.shard_loads, recsys.shard_entries, recsys.shop_clock, recsys.stage_failures;
 END $$
 """
 
@@ -38,7 +38,7 @@ END $$
 def empty(postgres: Mapping[str, str]) -> Mapping[str, str]:
     owner = create_engine(postgres["recsys_owner"])
     with owner.begin() as connection:
-        found = connection.scalar(sa.text("SELECT to_regclass('recsys.shard_loads')"))
+        found = connection.scalar(sa.text("SELECT to_regclass('recsys.shop_clock')"))
     if found is None:  # a test of migrations failed half-way
         migrate(postgres["recsys_owner"])
     with owner.begin() as connection:

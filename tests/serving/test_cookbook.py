@@ -15,7 +15,9 @@ from sqlalchemy.engine import Engine, Row
 from benchmarks.queries import COOKBOOK, queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError
+from recsys_tasks.monitoring.feedback import list_health, realised
 from recsys_tasks.pipeline.records import record_metrics, record_tower, recorded_towers
+from recsys_tasks.release.evaluate import item_sets
 from recsys_tasks.serving.dictionary import data_dictionary
 from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.serving.vectors import VectorSet, publish_vectors
@@ -29,13 +31,23 @@ LATER = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 FIRST = {0: [0, 1, 2, 3], 1: [1, 2, 3, 4], 2: [2, 3, 4, 5], 3: [3, 4]}
 SECOND = {0: [0, 1, 2, 3], 1: [2, 1, 5, 4], 2: [7, 6, 5, 0], 3: [3, 4]}
-"""k = 3 and one spare. Item i7 is new on the second night: the first one's catalogue does not have it."""
+"""k = 3 and one spare. Item i7 is out of stock on the first night and back on the second; i6 is launched in between."""
+LAUNCHED = dict.fromkeys(range(8), "2025-06-01") | {6: "2026-03-01"}
+IDLE = {4: "nl", 5: None}
+"""Users without a list, and their segments."""
 
 
 @pytest.fixture
 def two_nights(writer: Engine, reader: Engine) -> Engine:
     """Two nights, a rollback and its end, a night that failed its checks; metrics, an alert and a decision."""
     stock(writer, unavailable=[7])
+    with writer.begin() as connection:
+        for key, segment in IDLE.items():
+            values = {"key": key, "id": f"u{key}", "segment": segment}
+            connection.execute(sa.text("INSERT INTO recsys.users VALUES (:key, :id, :segment)"), values)
+        for key, day in LAUNCHED.items():
+            launch = "UPDATE recsys.items SET available_from = CAST(:day AS timestamptz) WHERE item_key = :key"
+            connection.execute(sa.text(launch), {"key": key, "day": f"{day} 12:00Z"})
     publish_night(writer, 0, FIRST)
     with writer.begin() as connection:
         connection.execute(sa.text("UPDATE recsys.items SET available = true"))
@@ -47,20 +59,37 @@ def two_nights(writer: Engine, reader: Engine) -> Engine:
     resume(writer, who="bob", now=LATER + timedelta(hours=1))
     with pytest.raises(ServingError, match="rows"):
         run_night(writer, 2, SECOND, expected=5)  # a user without a list
+    with writer.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.similar_rows SET item_key = 2, items = '{1,3}'"))
     _fill(writer)
     _fill_retrieval(writer)
     return reader
 
 
+def _figures() -> dict[str, dict[str, float]]:
+    """What monitoring would write of the first night: the names are its own, the lists and what was done are ours.
+
+    u0 took i1, second in the list and first among popular items; u1 took i3, third in the list, not popular.
+    """
+    lists = np.array([FIRST[0][:3], FIRST[1][:3]], np.int32)
+    popular = np.array([[1, 0, 2]] * 2, np.int32)
+    truth = item_sets(np.array([0, 1], np.int32), np.array([0, 1]), np.array([1, 3], np.int32))
+    bought = item_sets(np.array([0, 1], np.int32), np.array([0]), np.array([1], np.int32))
+    shown = np.array([[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, -1]], np.int32)
+    offered, counts = np.arange(8) < 6, np.ones(8, np.int64)
+    return {
+        "realised": {**realised(lists, popular, truth, 4), "shown": 1.0},
+        "realised/event=buy": realised(lists, popular, bought, 4),
+        "realised/objective=sales": realised(lists, popular, bought, 4),
+        "lists": list_health(shown, np.zeros(4, np.int8), counts, offered, 3),
+        "churn": {"mean": 1 / 3},
+    }
+
+
 def _fill(writer: Engine) -> None:
-    metrics = {"hit_rate@10": 0.25, "ndcg@10": 0.125, "users": 2, "active_share": 0.5}
-    health = {"coverage@3": 0.75, "gini@3": 0.2, "identical_share": 0.25, "short_share": 0.25}
+    for scope, values in _figures().items():
+        record_metrics(writer, date(2026, 3, 1), scope, values)
     with writer.begin() as connection:
-        for scope, values in (("realised", metrics), ("lists", health), ("churn", {"mean": 1 / 3})):
-            for name, value in values.items():
-                row = {"scope": scope, "name": name, "value": value}
-                insert = "INSERT INTO recsys.metrics (as_of, scope, name, value) "
-                connection.execute(sa.text(insert + "VALUES ('2026-03-01', :scope, :name, :value)"), row)
         connection.execute(
             sa.text(
                 "INSERT INTO recsys.alerts (incident, raised_at, kind, severity, message, reader_state, remedy) "
@@ -113,23 +142,29 @@ def ask(reader: Engine, start: str) -> list[Row[tuple[object, ...]]]:
 
 
 COLUMNS = {
-    "Is it fresh": "as_of release users published_at age on_hold hold_who hold_why waiting last_alert",
+    "Is it fresh": "as_of release users published_at age shop_time on_hold hold_who hold_why waiting last_alert",
     "Why this item": "rank score reason reason_item_title sources rank_before rung release tower_version",
     "What changed for": "item_id title change rank_before rank_now reason",
     "What does the application": "rank item_id title score reason rung",
-    "How much of the catalogue": "publication_id as_of items shown coverage",
+    "How much of what is on offer": "publication_id as_of on_offer shown coverage_on_offer",
     "Most recommended": "item_id title lists share first_places running_share",
-    "Which categories": "category items places share_of_catalogue share_of_places",
-    "New items": "item_id title lists share",
+    "Which categories": "category items places share_of_items share_of_places",
+    "New items:": "item_id title category available_from lists share",
+    "New items' part": "category new_items places_of_new share_of_places",
+    "Items like this": "rank similar_item_id similar_title score category",
     "Which items gained": "item_id title lists_before lists_now change",
+    "Who has a list": "segment served_by users",
     "Lists by segment": "segment lists mean_length",
     "Favourites of each": "segment item_id lists",
     "How many users": "publication_id as_of rung lists share",
     "Short lists": "as_of segment rung short_reason lists mean_length",
     "Churn between": "user_id changed",
     "Where do the places": "reason source places mean_score mean_rank",
-    "Realised hit rate": "as_of hit_rate_at_10 ndcg_at_10 active active_share",
-    "Health of the lists": "as_of mean_churn coverage gini identical_share short_share",
+    "Realised hit rate:": "as_of hit_rate_at_10 popular_hit_rate_at_10 ndcg_at_10 popular_ndcg_at_10 active "
+    "active_share shown",
+    "Realised hit rate by": "as_of measured_by users hit_rate_at_10 popular_hit_rate_at_10 ndcg_at_10 "
+    "popular_ndcg_at_10",
+    "Health of the lists": "as_of mean_churn coverage_on_offer coverage_of_all_items gini identical_share short_share",
     "Why was the newest": "as_of verdict challenger champion paragraph",
     "Which release was live": "release live_from live_until event who why",
     "What happened to releases": "at event release who why",
@@ -141,6 +176,8 @@ COLUMNS = {
     "Who rolled back": "moved_at moved_by why from_as_of to_as_of",
     "Which checks": "publication_id as_of status name severity found bound detail",
     "Alerts of the last": "raised_at severity kind as_of message reader_state remedy",
+    "Everyone of a segment": "user_id segment served_by rank item_id title",
+    "Only those with": "user_id segment rung item_ids scores",
 }
 
 
@@ -161,19 +198,60 @@ def plain(rows: list[Row[tuple[object, ...]]], *columns: str) -> list[tuple[obje
 def test_the_catalogue_queries_give_what_the_lists_hold(two_nights: Engine) -> None:
     """First k = 3 places, second night: 0 1 2 | 2 1 5 | 7 6 5 | 3 4, eleven places over eight items, all shown.
 
-    First night: 0 1 2 | 1 2 3 | 2 3 4 | 3 4: items 0 to 4 of the seven that were available.
+    First night: 0 1 2 | 1 2 3 | 2 3 4 | 3 4: items 0 to 4 of six: i7 was out of stock, i6 not yet launched.
     """
-    assert plain(ask(two_nights, "How much of the catalogue"), "items", "shown", "coverage") == [
+    assert plain(ask(two_nights, "How much of what"), "on_offer", "shown", "coverage_on_offer") == [
         (8, 8, 1.0),
-        (7, 5, 5 / 7),
+        (6, 5, 5 / 6),
     ]
     top = ask(two_nights, "Most recommended")
     wanted = [("i1", 2, 0.5, 0), ("i2", 2, 0.5, 1), ("i5", 2, 0.5, 0), ("i0", 1, 0.25, 1)]
     assert plain(top, "item_id", "lists", "share", "first_places")[:4] == wanted
     assert [round(float(row.running_share), 6) for row in top[:4]] == [round(n / 11, 6) for n in (2, 4, 6, 7)]
-    assert plain(ask(two_nights, "New items"), "item_id", "lists", "share") == [("i7", 1, 0.25)]
     moved = plain(ask(two_nights, "Which items gained"), "item_id", "lists_before", "lists_now", "change")
     assert moved[:3] == [("i3", 3, 1, -2), ("i5", 0, 2, 2), ("i2", 3, 2, -1)]
+
+
+def test_new_items_are_those_of_recent_launch_and_not_what_is_back_in_stock(two_nights: Engine) -> None:
+    found = ask(two_nights, "New items:")
+    assert plain(found, "item_id", "available_from", "lists", "share") == [("i6", date(2026, 3, 1), 1, 0.25)]
+    parts = plain(ask(two_nights, "New items' part"), "category", "new_items", "places_of_new")
+    assert parts == [("c", 1, 1)]  # of eleven places
+
+
+def test_a_campaigns_list_of_a_segment_loses_nobody(two_nights: Engine) -> None:
+    """u4 is of the segment and has no list: the segment's fallback, i5 and i6, then everyone's, i6 i7 i0."""
+    shown = ask(two_nights, "Everyone of a segment")
+    served = {row.user_id: row.served_by for row in shown}
+    assert served == {"u0": "own", "u1": "own", "u4": "segment"}
+    assert [(row.rank, row.item_id) for row in shown if row.user_id == "u4"][:2] == [(1, "i5"), (2, "i6")]
+    assert plain(ask(two_nights, "Who has a list"), "segment", "served_by", "users") == [
+        ("be", "own", 2),
+        ("nl", "own", 2),
+        ("nl", "segment", 1),
+        (None, "everyone", 1),
+    ]
+    assert plain(ask(two_nights, "Only those with"), "user_id", "item_ids") == [
+        ("u0", ["i0", "i1", "i2"]),
+        ("u1", ["i2", "i1", "i5"]),
+    ]
+
+
+@pytest.mark.parametrize("view", ["recommendations", "recommendation_history", "recommendation_lists"])
+def test_every_view_of_lists_has_the_segment(two_nights: Engine, view: str) -> None:
+    question = f"SELECT DISTINCT user_id, segment FROM recsys.{view} ORDER BY 1"
+    with two_nights.connect() as connection:
+        found = [tuple(row) for row in connection.execute(sa.text(question))]
+    assert found == [("u0", "nl"), ("u1", "nl"), ("u2", "be"), ("u3", "be")]
+
+
+def test_items_like_one_are_given_as_far_as_they_are_on_offer(two_nights: Engine, writer: Engine) -> None:
+    with writer.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.item_availability SET available = false WHERE item_id = 'i1'"))
+    assert plain(ask(two_nights, "Items like this"), "rank", "similar_item_id") == [(2, "i3")]
+    with two_nights.connect() as connection:
+        off = connection.scalars(sa.text("SELECT item_id FROM recsys.catalogue WHERE NOT available ORDER BY 1"))
+        assert list(off) == ["i1", "i7"]
 
 
 def test_the_user_queries_give_what_the_lists_hold(two_nights: Engine) -> None:
@@ -216,12 +294,19 @@ def test_the_user_queries_give_what_the_lists_hold(two_nights: Engine) -> None:
 
 
 def test_the_quality_and_operations_queries_give_what_was_noted(two_nights: Engine) -> None:
-    assert plain(ask(two_nights, "Realised"), "hit_rate_at_10", "ndcg_at_10", "active", "active_share") == [
-        (0.25, 0.125, 2, 0.5)
+    # Of two users who did something both found it, one of them at the second place, one at the third: `_figures`.
+    (found,) = ask(two_nights, "Realised hit rate:")
+    at_10 = (found.hit_rate_at_10, found.popular_hit_rate_at_10, found.active, found.active_share, found.shown)
+    assert at_10 == (1.0, 0.5, 2, 0.5, 1)
+    assert found.ndcg_at_10 == pytest.approx((1 / np.log2(3) + 1 / np.log2(4)) / 2)
+    assert found.popular_ndcg_at_10 == 0.5
+    by_kind = ask(two_nights, "Realised hit rate by")
+    assert plain(by_kind, "measured_by", "users", "hit_rate_at_10", "popular_hit_rate_at_10") == [
+        ("event=buy", 1, 1.0, 1.0),
+        ("objective=sales", 1, 1.0, 1.0),
     ]
-    assert plain(ask(two_nights, "Health"), "mean_churn", "coverage", "gini", "short_share") == [
-        (1 / 3, 0.75, 0.2, 0.25)
-    ]
+    health = plain(ask(two_nights, "Health"), "mean_churn", "coverage_on_offer", "coverage_of_all_items", "short_share")
+    assert health == [(1 / 3, 5 / 6, 5 / 8, 0.25)]
     assert plain(ask(two_nights, "Which release was live"), "release", "event") == [("r2", "promoted")]
     moves = plain(ask(two_nights, "Who rolled back"), "moved_by", "why")
     assert moves == [("bob", "resumed"), ("ann", "rollback: odd lists")]
@@ -330,5 +415,5 @@ def test_every_view_column_and_function_has_a_comment(postgres: Mapping[str, str
 def test_a_new_view_gets_a_query_or_is_left_out_on_purpose() -> None:
     """A view that no query uses is one that an analyst will not find."""
     text = COOKBOOK.read_text()
-    left_out = {"similar_items", "fallback_lists", "releases"}
+    left_out = {"fallback_lists", "releases"}
     assert {view for view in VIEWS if f"recsys.{view}" not in text} == left_out

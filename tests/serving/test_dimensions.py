@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -12,6 +14,7 @@ from sqlalchemy.engine import Engine
 from recsys_tasks.clock import parse_day, start_of
 from recsys_tasks.serving.load import load_dimensions
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.entities import NEVER
 from tests.serving.test_readers import sell_out
 from tests.worlds import make_config, make_snapshot
 
@@ -70,6 +73,24 @@ def test_odd_ids_and_attributes_round_trip(writer: Engine, tmp_path: Path) -> No
             (ODD[2], 'a "b"\n', {"kind": 'a "b"\n', "price": 2.0}),
         ]
     )
+
+
+def test_an_item_keeps_the_day_since_which_it_exists(writer: Engine, reader: Engine, tmp_path: Path) -> None:
+    """Out of stock for a night and back: not new. What is announced and never sold has its day, too."""
+    for as_of, in_stock in (("2026-03-01", True), ("2026-03-02", False), ("2026-03-03", True)):
+        night = snapshot(tmp_path, as_of, available=in_stock)
+        launches = [start_of(parse_day("2026-01-15")) + 3600, start_of(parse_day("2026-02-01")), NEVER]
+        vars(night)["items"] = night.items.assign(available_from=launches)
+        pq.write_table(
+            pa.Table.from_pandas(night.items, preserve_index=False), night.artifact.path / "items.parquet"
+        )  # as the freeze would have written the shop's launch column
+        load_dimensions(writer, night)
+        found = ask(reader, "SELECT item_id, available_from::text, available FROM recsys.catalogue")
+        assert {item: (day, there) for item, day, there in found} == {
+            ODD[0]: ("2026-01-15", True),
+            ODD[1]: ("2026-02-01", in_stock),
+            ODD[2]: (None, True),
+        }
 
 
 def test_a_later_night_changes_rows_and_an_older_one_does_not(writer: Engine, tmp_path: Path) -> None:

@@ -35,8 +35,17 @@ def answers(reader: Engine) -> dict[str, Any]:
     with reader.connect() as connection:
         for view, order in VIEWS.items():
             rows = connection.execute(sa.text(f"SELECT * FROM recsys.{view} ORDER BY {order}"))
-            found[view] = [tuple(row) for row in rows]
+            found[view] = [dict(row) for row in rows.mappings()]
     return found
+
+
+def without_newer_columns(found: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
+    """The answers with those columns alone that the older revision's views have."""
+    kept = dict(found)
+    for view in VIEWS:
+        columns = older[view][0].keys() if older[view] else ()
+        kept[view] = [{name: row[name] for name in columns} for row in found[view]] if columns else found[view]
+    return kept
 
 
 def filled(writer: Engine) -> None:
@@ -64,7 +73,8 @@ def test_down_and_up_again_keeps_every_answer(
     downgrade(owner, revision)
     assert current_revision(owner) == revision
     if revision != "0001":  # its readers see the same
-        assert answers(reader) == before
+        then = answers(reader)
+        assert then == without_newer_columns(before, then)
     migrate(owner)
     assert answers(reader) == before
     assert publish_night(writer, 2).moved  # and the next night goes on

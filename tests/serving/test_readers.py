@@ -17,6 +17,8 @@ from tests.serving.nights import PLAIN, night, publish_night, recommend, shown, 
 
 VIEWS = [
     "alerts",
+    "audience",
+    "catalogue",
     "champions",
     "fallback_lists",
     "gate_decisions",

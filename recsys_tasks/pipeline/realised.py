@@ -1,0 +1,59 @@
+"""What users did with the lists of an earlier night: in all, by kind of event, by objective, beside popular items."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import text
+
+from recsys_tasks.clock import start_of
+from recsys_tasks.errors import ArtifactError
+from recsys_tasks.ids import Keys
+from recsys_tasks.monitoring import feedback
+from recsys_tasks.pipeline.night import Night
+from recsys_tasks.pipeline.publishing import read_plan
+from recsys_tasks.ranking.watched import fulfilling, fulfils
+from recsys_tasks.release.evaluate import truth_between
+
+Lists = npt.NDArray[np.int32]
+
+REALISED = "realised"
+"""Scope of the figures by any event that fulfils an objective; `/event=NAME` and `/objective=NAME` are beside it."""
+
+
+def realised_figures(night: Night, before: Night, users: Keys, lists: Lists) -> dict[str, dict[str, float]]:
+    """Scope → figures of the lists made on `before`, by what their users did until tonight's start.
+
+    A purchase says more than a view, and any event at all is mostly views: hence each kind of event by itself.
+    """
+    window = night.snapshot.events(since=before.as_of, before=night.as_of)
+    chosen = {REALISED: fulfilling(night.snapshot, window)}
+    for name, code in night.config.event_codes.items():
+        chosen[f"{REALISED}/event={name}"] = window.of_kinds((code,))
+    for objective in night.config.objectives:
+        chosen[f"{REALISED}/objective={objective.name}"] = window.where(fulfils(night.snapshot, objective, window))
+    some = np.isin(users, window.user)
+    popular, start, end = _popular(before, users[some]), start_of(before.as_of), start_of(night.as_of)
+    found = {}
+    for scope, events in chosen.items():
+        truth = truth_between(events, None, start, end, users[some])
+        found[scope] = feedback.realised(lists[some], popular, truth, len(users))
+    found[REALISED]["shown"] = float(_was_shown(before))
+    return found
+
+
+def _popular(before: Night, users: Keys) -> Lists | None:
+    """What each of these users would have got without a list of their own that night; None when it is not kept."""
+    from recsys_tasks.pipeline.judged import fallback_matrix
+
+    try:
+        return fallback_matrix(before, before.tonight, users)
+    except ArtifactError:
+        return None
+
+
+def _was_shown(before: Night) -> bool:
+    """Whether readers ever saw that night's publication: a hold or a failed check keeps one from them."""
+    query = text("SELECT published_at IS NOT NULL FROM recsys.publication WHERE id = :id")
+    with before.engine.connect() as connection:
+        return bool(connection.scalar(query, {"id": read_plan(before).publication_id}))
