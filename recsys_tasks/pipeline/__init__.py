@@ -67,14 +67,17 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
     """Run one stage of an opened night, and record it."""
     from recsys_tasks.pipeline.busy import at_work
     from recsys_tasks.pipeline.records import record_stage
+    from recsys_tasks.pipeline.shop_clock import keep_time
 
+    stage = name if shard is None else f"{name}.{shard}"
+    keep_time(night)
     known = set(_artifacts(night)) if name != "precompute_shard" else set()
     started = perf_counter()
     with at_work(night.engine):
         outcome = _call(night, name, shard)
     seconds = perf_counter() - started
     result = StageResult(
-        stage=name if shard is None else f"{name}.{shard}",
+        stage=stage,
         as_of=night.as_of,
         artifact=outcome.reference,
         rows=outcome.rows,
