@@ -35,7 +35,11 @@ def report_app() -> Any:
 
     def answer(night: str | None) -> HTMLResponse:
         text = report_html(night)
-        words = "No report yet: each night writes one after its judge." if night is None else f"No report of {night}."
+        words = (
+            "No report yet: each night writes one after its judge, or when a stage fails."
+            if night is None
+            else f"No report of {night}."
+        )
         return HTMLResponse(text or f"<p>{escape(words)}</p>", 200 if text else 404, _HEADERS)
 
     # No return annotations: FastAPI resolves them in this module, which does not import its classes.

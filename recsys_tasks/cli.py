@@ -227,14 +227,11 @@ def report(
     as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD.")],
     again: Annotated[bool, typer.Option("--again", help="Write it anew from what is known now.")] = False,
 ) -> None:
-    """Print where a night's run report is; it is written when there is none yet."""
-    from recsys_tasks.pipeline import run_on
+    """Print where a night's run report is, written when there is none yet; refused for a night that never ran."""
     from recsys_tasks.pipeline.reporting import report_path
 
     with _night(as_of) as night:
-        if again:
-            run_on(night, "report")
-        typer.echo(report_path(night))
+        typer.echo(report_path(night, again=again))
 
 
 # --- steering ----------------------------------------------------------------------------------

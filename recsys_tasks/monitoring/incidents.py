@@ -26,13 +26,18 @@ class FailedTask:
 
 def record_error(folder: Path, name: str, stage: str, error: BaseException) -> Path:
     """Write `folder/name.json`, over an earlier try's."""
-    parts = error.as_dict() if isinstance(error, RecsysError) else _describe(error)
+    parts = error_parts(error)
     path = folder / f"{safe_name(name)}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
     draft.write_text(json.dumps(asdict(FailedTask(task=name, stage=stage, **parts)), indent=1))
     draft.replace(path)
     return path
+
+
+def error_parts(error: BaseException) -> dict[str, str]:
+    """The class and the four parts of any error, as the alert shows them."""
+    return error.as_dict() if isinstance(error, RecsysError) else _describe(error)
 
 
 def clear_error(folder: Path, name: str) -> None:

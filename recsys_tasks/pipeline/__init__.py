@@ -64,17 +64,19 @@ def run_all(night: Night, before: Callable[[str], None] = lambda name: None) -> 
 
 
 def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
-    """Run one stage of an opened night, and record it."""
+    """Run one stage of an opened night, and record it; one that fails leaves the night's page before it raises."""
     from recsys_tasks.pipeline.busy import at_work
+    from recsys_tasks.pipeline.failing import failures_on_the_page
     from recsys_tasks.pipeline.records import record_stage
     from recsys_tasks.pipeline.shop_clock import keep_time
 
     stage = name if shard is None else f"{name}.{shard}"
-    keep_time(night)
-    known = set(_artifacts(night)) if name != "precompute_shard" else set()
-    started = perf_counter()
-    with at_work(night.engine):
-        outcome = _call(night, name, shard)
+    with failures_on_the_page(night, stage):
+        keep_time(night)
+        known = set(_artifacts(night)) if name != "precompute_shard" else set()
+        started = perf_counter()
+        with at_work(night.engine):
+            outcome = _call(night, name, shard)
     seconds = perf_counter() - started
     result = StageResult(
         stage=stage,

@@ -15,6 +15,7 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, Environment
 from recsys_tasks.lake import Lake
 from recsys_tasks.pipeline.export_folder import ABOUT, draft_of, place_for
+from recsys_tasks.pipeline.nights_known import nights_in, no_such_night
 from recsys_tasks.retrieval.embeddings import Embeddings, embeddings_of
 from recsys_tasks.retrieval.export import Named, write_parquet, write_projector
 from recsys_tasks.retrieval.tower_versions import current_lineage, tower_at
@@ -51,6 +52,9 @@ def export_embeddings(
     """
     folder = place_for(folder)
     lake = Lake(environment.lake, cache=environment.home / "lake-cache")
+    known = nights_in(lake)
+    if as_of not in known:
+        raise no_such_night(as_of, known, "--as-of")
     snapshot = open_snapshot(config, lake, as_of)
     tower, embeddings = _vectors(snapshot)
     with draft_of(folder) as draft:

@@ -61,7 +61,17 @@ class Night:
 
     @classmethod
     def open(cls, config: Config, environment: Environment, as_of: date, now: datetime | None = None) -> Night:
-        """The night of `as_of`; with `clock: simulated`, or no `now`, it is 01:00 UTC of that day."""
+        """The night of `as_of`; with `clock: simulated`, or no `now`, it is 01:00 UTC of that day.
+
+        Raises ConfigError for a day that has not begun by `now`: what is known before it is not known yet.
+        """
+        if config.clock == "wall" and now is not None and as_of > now.astimezone(UTC).date():
+            raise ConfigError(
+                expected=f"a night that has begun: {now.astimezone(UTC).date()} in UTC or an earlier one",
+                found=f"{as_of}, which is in the future",
+                where="the date of the night",
+                remedy="correct the date; a shop whose days are simulated or past has `clock: simulated`",
+            )
         simulated = datetime.combine(as_of, time(NIGHTLY_HOUR), UTC)
         return cls(config, environment, as_of, simulated if now is None or config.clock == "simulated" else now)
 

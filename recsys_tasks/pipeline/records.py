@@ -15,6 +15,9 @@ _STAGE_RUN = text(
     "INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows, figures, artifact) "
     "VALUES (:as_of, :stage, :seconds, :rows, CAST(:figures AS jsonb), :artifact)"
 )
+_FAILURE = text(
+    "INSERT INTO recsys.stage_failures (as_of, stage, error) VALUES (:as_of, :stage, CAST(:error AS jsonb))"
+)
 _TOWER = text(
     "INSERT INTO recsys.tower_version_rows AS t (lineage, learned_before, artifact, ledger) "
     "VALUES (:lineage, :learned_before, :artifact, CAST(:ledger AS jsonb)) ON CONFLICT (lineage, learned_before) "
@@ -40,6 +43,13 @@ def record_stage(engine: Engine, result: StageResult) -> None:
     }
     with transaction(engine) as connection:
         connection.execute(_STAGE_RUN, row)
+
+
+def record_failure(engine: Engine, as_of: date, stage: str, error: Mapping[str, str]) -> None:
+    """Append a stage that ended in an error, with the error's parts."""
+    row = {"as_of": as_of, "stage": stage, "error": _json(error)}
+    with transaction(engine) as connection:
+        connection.execute(_FAILURE, row)
 
 
 def recorded_towers(engine: Engine) -> set[str]:

@@ -1,27 +1,31 @@
 """The report stage: a night's page from what is there so far.
 
-It runs after the judge, so that a night whose publication fails has its page, and again after monitoring, which adds
-what readers see. What is costly is measured once: the second run finds it in the first one's page.
+It runs after the judge and again after monitoring, which adds what readers see; and whenever a stage fails, so that a
+night that ends with its first stage has a page, too. What is costly is measured once: a later run finds it in the
+earlier one's page, and a failure measures nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
 
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import config_hash
-from recsys_tasks.errors import ArtifactError
+from recsys_tasks.errors import ArtifactError, RecsysError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.monitoring.run_report import evidence, store
-from recsys_tasks.monitoring.run_report.facts import collect
+from recsys_tasks.monitoring.run_report.facts import collect, collect_from_lake
 from recsys_tasks.pipeline.inputs import open_inputs, open_recommender
 from recsys_tasks.pipeline.night import Night
+from recsys_tasks.pipeline.nights_known import require_night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.learning_curves import HeldOut
@@ -36,7 +40,7 @@ _OFF = "it is off; report.size_curve: true switches it on, for one more training
 def report(night: Night) -> Outcome:
     """Write the night's page, `report/<as_of>`."""
     facts = collect(night.lake, night.engine, night.environment.home, night.config.project, night.as_of)
-    facts["written_at"] = f"Written {night.now:%Y-%m-%d %H:%M} UTC by the report stage of {night.config.project}."
+    facts |= _written(night)
     measured, measured_from = _evidence(night, facts)
     artifact = store.keep(night.lake, night.as_of, facts, measured, measured_from)
     missing = [name for name in _PARTS if "missing" in measured.get(name, {"missing": ""})]
@@ -44,11 +48,51 @@ def report(night: Night) -> Outcome:
     return Outcome(artifact, artifact.rows, figures)
 
 
-def report_path(night: Night) -> Path:
-    """The newest page of the night; it is written when there is none."""
+def report_failure(night: Night, stage: str, error: Mapping[str, str]) -> None:
+    """Write the page of a night one of whose stages just failed; a database that does not answer is said on it."""
+    where = (night.lake, night.engine, night.environment.home, night.config.project, night.as_of)
+    try:
+        facts = collect(*where)
+    except (RecsysError, SQLAlchemyError) as second:
+        facts = collect_from_lake(night.lake, night.config.project, night.as_of)
+        facts["unanswered"] = str(second).splitlines()[0]
+    known = facts.get("failures") or []
+    if not any(failure["stage"] == stage for failure in known):
+        facts["failures"] = [*known, {"stage": stage, "error": dict(error)}]
+    facts |= _written(night)
+    measured, measured_from = _measured_before(night) or (
+        {name: {"missing": f"{stage} failed"} for name in _PARTS},
+        config_hash(f"{stage} failed"),
+    )
+    store.keep(night.lake, night.as_of, facts, measured, measured_from)
+
+
+def _measured_before(night: Night) -> tuple[dict[str, Any], str] | None:
+    """What an earlier page of the night measured, and from what; None when there is nothing."""
+    newest = night.lake.newest(store.KIND, night.as_of.isoformat())
+    measured_from = str(newest.manifest["inputs"].get("evidence", "")) if newest else ""
+    found = store.kept_evidence(night.lake, night.as_of, measured_from)
+    return (found, measured_from) if found and any("found" in part for part in found.values()) else None
+
+
+def _written(night: Night) -> dict[str, str]:
+    at = f"{night.now:%Y-%m-%d %H:%M} UTC"
+    return {"at": at, "written_at": f"Written {at} by the report stage of {night.config.project}."}
+
+
+def report_path(night: Night, *, again: bool = False) -> Path:
+    """The newest page of the night; it is written when there is none, or `again`.
+
+    Raises ArtifactError for a night that never ran: a date that was mistyped must not become the newest page.
+    """
     kept = night.lake.newest(store.KIND, night.as_of.isoformat())
     if kept is None:
-        kept = report(night).artifact
+        require_night(night)
+    if kept is None or again:
+        from recsys_tasks.pipeline import run_on
+
+        run_on(night, "report")
+        kept = night.lake.newest(store.KIND, night.as_of.isoformat())
     assert kept is not None
     return kept.file(store.PAGE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from html.parser import HTMLParser
 
@@ -86,6 +87,7 @@ def facts():
     return {
         "project": "shop",
         "as_of": "2026-03-10",
+        "at": "2026-03-10 01:00 UTC",
         "extract": {"rows": 5118, "new_days": 1, "changed_days": 2},
         "validation": {"rows": 1110, "days": ["2026-03-09"], "checks": [check("one"), check("two", False, False)]},
         "snapshot": {"users": 1863, "items": 833, "duplicates": 3, "waiting": {"unknown_item": 17}, "erased": 0},
@@ -143,9 +145,9 @@ def page():
 
 def test_the_head_answers_what_is_wrong_and_what_readers_see(page):
     head = page[1].text["head"]
-    assert "Data passed with warnings; release held for a person; readers see tonight's lists; 1 alarm." in head
+    assert "Data passed with warnings; release held for a person; readers saw tonight's lists; 1 alarm." in head
     assert "1,110 rows of 1 day; 1 warning" in head
-    assert "r1 stays; failed: country=SE" in head
+    assert "r1 stayed champion; failed: country=SE" in head
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_the_head_answers_what_is_wrong_and_what_readers_see(page):
         ("tower", ["abc-20260101", "tonight, warm start", "0.83", "late idea", "41"]),
         ("data", ["5,118 rows read, 1 new day, 2 changed days", "waiting: unknown item", "17", "two of 9 rows"]),
         ("lists", ["User u0042: 12 events", "3 items of which 1 were", "because of A & B", "+0.50", "✓"]),
-        ("published", ["identical_share", "0.0156", "Publication 5 of this night is published."]),
+        ("published", ["identical_share", "0.0156", "Publication 5 of this night was published when"]),
         ("stages", ["judge", "7.2", "users 861"]),
     ],
 )
@@ -179,15 +181,13 @@ def test_the_page_runs_and_fetches_nothing(page):
 
 
 def test_no_two_charts_share_an_id(page):
-    import re
-
     ids = re.findall(r'\bid="([^"]+)"', page[0])
     assert len(ids) == len(set(ids)) > 20
 
 
 def test_a_night_that_nothing_is_known_of_says_so_everywhere():
     found = Sections(render(view(Known({"project": "shop", "as_of": "2026-03-10"}))))
-    assert "Data not checked; release not judged; readers have no lists yet; no alarm." in found.text["head"]
+    assert "Data not checked; release not judged; readers had no lists yet; no alarm." in found.text["head"]
     for section, words in {
         "verdict": "The judge did not run", "metrics": "nothing to compare", "generators": "Not measured",
         "rankers": "No ranker was trained", "tower": "No tower version", "data": "extract did not run",
@@ -202,7 +202,7 @@ def test_a_refused_batch_comes_first():
     known["validation"] = {"rows": 9, "days": ["2026-03-09"], "checks": [check("unknown_item", False)]}
     known["status"] = {**known["status"], "as_of": "2026-03-09"}
     text = Sections(render(view(Known(known)))).text
-    assert "Data refused; release not judged; readers still see the lists of 2026-03-09" in text["head"]
+    assert "Data refused; release not judged; readers still saw the lists of 2026-03-09" in text["head"]
     assert "events.unknown_item: unknown_item of 9 rows (allowed: 0 %)" in text["alarms"]
 
 
@@ -212,9 +212,54 @@ def test_a_first_release_and_one_without_ranker_say_so():
     known["figures"]["systems"].pop("champion")
     known["release"] |= {"mode": "retrieval", "reason": "no label window has min_history_days of data before it"}
     text = Sections(render(view(Known(known)))).text
-    assert "r2 replaces nothing: it is the first" in text["head"]
+    assert "r2 replaced nothing: it is the first" in text["head"]
     assert "no champion to compare with" in text["metrics"]
     assert "The ranker is off" in text["rankers"] and "no label window" in text["rankers"]
+
+
+def test_the_stored_words_hold_after_readers_were_moved_back():
+    """A page is kept and readers are moved: no sentence of its own speaks of them, or of who serves, in the present."""
+    nights = [
+        facts(),
+        facts() | {"status": {**facts()["status"], "on_hold": True, "hold_who": "ann", "hold_why": "odd"}},
+    ]
+    nights += [facts() | {"status": {**facts()["status"], "as_of": day}} for day in ("2026-03-09", "2026-03-11")]
+    nights += [facts() | {"decision": None}, facts() | {"status": {}}, facts() | {"release": None, "decision": None}]
+    nights += [facts() | {"decision": {**facts()["decision"], "verdict": "promote"}}, facts() | {"snapshot": None}]
+    nights += [facts() | {"release": facts()["release"] | {"mode": "retrieval"}}]
+    present = re.compile(
+        r"readers (still |now )?(see|have|keep|get)\b|\b(serves|stays|replaces|is served|is (published|ready))\b", re.I
+    )
+    for known in nights:
+        text = Sections(render(view(Known(known | {"alerts": []}, measured())))).text
+        assert "As of 2026-03-10 01:00 UTC." in text["head"] and "`recsys publications`" in text["head"]
+        assert [match.group() for part in text.values() for match in present.finditer(part)] == []
+
+
+def test_a_failed_stage_comes_first_with_what_to_do():
+    error = {
+        "error": "SchemaError",
+        "expected": "a column",
+        "found": "none <b>",
+        "where": "items.csv",
+        "remedy": "add it",
+    }
+    known = {"project": "shop", "as_of": "2026-03-10", "failures": [{"stage": "extract", "error": error}]}
+    found = Sections(render(view(Known(known))))
+    assert "extract failed. Data not checked" in found.text["head"]
+    assert list(found.text)[1] == "failed"
+    assert all(word in found.text["failed"] for word in ("SchemaError", "a column", "none <b>", "items.csv", "add it"))
+
+
+def test_realised_figures_stand_beside_popular_items_by_kind():
+    rows = [
+        {"as_of": "2026-03-09", "scope": scope, "name": name, "value": value}
+        for scope, value in (("realised", 0.5), ("realised/event=view", 0.625), ("realised/event=purchase", 0.0625))
+        for name in ("hr@10", "popular/hr@10", "users")
+    ]
+    text = Sections(render(view(Known(facts() | {"realised_by": rows})))).text["published"]
+    assert "lists of 2026-03-09, beside popular items" in text
+    assert all(word in text for word in ("any of the objectives", "event purchase", "0.0625", "popular/hr@10"))
 
 
 def test_without_figures_the_recorded_means_are_shown():

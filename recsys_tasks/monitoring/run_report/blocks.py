@@ -105,6 +105,8 @@ class Page:
     """The whole report."""
 
     title: str
+    at: str
+    """When what the page says was so, in words."""
     headline: str
     tone: Tone
     cards: tuple[Card, ...]

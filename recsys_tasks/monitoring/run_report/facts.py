@@ -24,6 +24,12 @@ _STAGES = (
     "SELECT stage, seconds, rows, figures, artifact FROM recsys.stage_runs"
     " WHERE as_of = :day AND stage NOT LIKE 'report%' ORDER BY id"
 )
+# The newest error of each stage that has not ended well since.
+_FAILURES = (
+    "SELECT DISTINCT ON (f.stage) f.stage, f.error, f.failed_at FROM recsys.stage_failures AS f WHERE f.as_of = :day"
+    " AND NOT EXISTS (SELECT FROM recsys.stage_runs AS r WHERE r.as_of = f.as_of AND r.stage = f.stage"
+    " AND r.finished_at >= f.failed_at) ORDER BY f.stage, f.id DESC"
+)
 _TOWERS = (
     "SELECT DISTINCT ON (learned_before) lineage, learned_before, ledger FROM recsys.tower_version_rows"
     " WHERE lineage = :lineage AND learned_before <= :day ORDER BY learned_before DESC, recorded_at DESC LIMIT 60"
@@ -34,8 +40,12 @@ _LINEAGE = (
 )
 _METRICS = "SELECT scope, name, value FROM recsys.metrics WHERE as_of = :day ORDER BY scope, name"
 _REALISED = (
-    "SELECT as_of, name, value FROM recsys.metrics WHERE scope = 'realised' AND as_of < :day ORDER BY as_of DESC"
-    " LIMIT 400"
+    "SELECT as_of, name, value FROM recsys.metrics WHERE scope = 'realised' AND as_of < :day"
+    " AND name IN ('ndcg@10', 'popular/ndcg@10', 'hr@10', 'popular/hr@10') ORDER BY as_of DESC LIMIT 240"
+)
+_REALISED_BY = (
+    "SELECT as_of, scope, name, value FROM recsys.metrics WHERE scope LIKE 'realised%' AND as_of ="
+    " (SELECT max(as_of) FROM recsys.metrics WHERE scope = 'realised' AND as_of < :day) ORDER BY scope, name"
 )
 _ALERTS = (
     "SELECT incident, raised_at, as_of, dag, task, kind, severity, message, reader_state, remedy, runbook"
@@ -50,10 +60,15 @@ _STATUS = "SELECT publication_id, as_of, release, rows, published_at, on_hold, h
 
 def collect(lake: Lake, engine: Engine, home: Path, project: str, as_of: date) -> dict[str, Any]:
     """Everything that was written about a night, ready for JSON."""
+    return _plain({**collect_from_lake(lake, project, as_of), **_tables(engine, home, as_of)})
+
+
+def collect_from_lake(lake: Lake, project: str, as_of: date) -> dict[str, Any]:
+    """The same without what the database knows."""
     night = as_of.isoformat()
     decision = _json(lake.newest("decision", night), "decision.json")
     release = lake.newest("release", decision["challenger"]) if decision else _release_of(lake, night)
-    facts = {
+    return _plain({
         "project": project,
         "as_of": night,
         **_data(lake, night),
@@ -61,8 +76,10 @@ def collect(lake: Lake, engine: Engine, home: Path, project: str, as_of: date) -
         "decision": decision,
         "figures": _json(lake.newest("decision", night), "figures.json"),
         "release": _json(release, "release.json"),
-        **_tables(engine, home, as_of),
-    }
+    })  # fmt: skip
+
+
+def _plain(facts: Facts) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps(facts, default=str))
     return plain
 
@@ -118,10 +135,12 @@ def _tables(engine: Engine, home: Path, day: date) -> dict[str, Any]:
             metrics[row["scope"]][row["name"]] = row["value"]
         return {
             "stages": list(stages.values()),
+            "failures": rows(_FAILURES),
             "lineage": lineage,
             "towers": rows(_TOWERS, lineage=lineage)[::-1],
             "metrics": dict(metrics),
             "realised": rows(_REALISED),
+            "realised_by": rows(_REALISED_BY),
             "alerts": _alerts(rows(_ALERTS), home, day),
             "publications": rows(_PUBLICATIONS),
             "status": next(iter(rows(_STATUS)), None),

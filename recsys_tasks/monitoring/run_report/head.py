@@ -1,4 +1,7 @@
-"""The head of the page: is something wrong, and what do readers see?"""
+"""The head of the page: was something wrong, and what did readers see?
+
+A page is kept for years and readers are moved on the next night, or back by a person: it speaks of when it was written.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,45 @@ def cards(known: Known) -> tuple[Card, ...]:
     return (_data(known), _release(known), _readers(known), _alarms(known))
 
 
-def headline(found: tuple[Card, ...]) -> tuple[str, Tone]:
-    """The cards in one line, and the worst of their tones."""
+def headline(known: Known, found: tuple[Card, ...]) -> tuple[str, Tone]:
+    """The cards in one line, after what failed, and the worst of their tones."""
     data, release, readers, alarms = found
     words = [f"Data {data.value.lower()}", f"release {release.value.lower()}", readers.value, alarms.value]
-    tone = next(tone for tone in _WORST if any(card.tone == tone for card in found))
-    return "; ".join(words).replace("; Readers", "; readers").replace("; No", "; no") + ".", tone
+    line = "; ".join(words).replace("; Readers", "; readers").replace("; No", "; no") + "."
+    stages = [str(failure["stage"]) for failure in _failures(known)]
+    if stages:
+        return f"{' and '.join(stages)} failed. {line}", "bad"
+    return line, next(tone for tone in _WORST if any(card.tone == tone for card in found))
+
+
+def moment(known: Known) -> str:
+    """When it was so, and where one sees what is so now."""
+    at = known.facts.get("at")
+    return (
+        f"As of {at or 'when this page was written'}. Readers may have been moved on or back since: "
+        "`recsys publications` shows what they see now."
+    )
+
+
+def _failures(known: Known) -> list[dict[str, Any]]:
+    return list(known.facts.get("failures") or ())
+
+
+def failed(known: Known) -> Section | None:
+    """Every stage that ended in an error and has not ended well since; None where all did."""
+    failures = _failures(known)
+    if not failures:
+        return None
+    parts = ("error", "expected", "found", "where", "remedy")
+    blocks = tuple(
+        Table(
+            ("", str(failure["stage"])),
+            tuple(cells("to do" if name == "remedy" else name, failure["error"].get(name, "–")) for name in parts),
+        )
+        for failure in failures
+    )
+    names = ", ".join(str(failure["stage"]) for failure in failures)
+    return Section("failed", "Failed", f"{names} ended in an error, and what comes after did not run.", blocks)
 
 
 def _data(known: Known) -> Card:
@@ -63,15 +99,15 @@ def _release(known: Known) -> Card:
     decision, release = known.facts.get("decision"), known.facts.get("release")
     if decision is None:
         serving = (known.facts.get("status") or {}).get("release")
-        note = f"{serving} serves" if serving else "no release serves yet"
+        note = f"{serving} served" if serving else "no release served yet"
         made = f"{release['release_id']} was trained, but" if release else "no ranker was judged tonight;"
         return Card("Release", "Not judged", f"{made} {note}", "warn" if release else "plain")
     value, tone = _VERDICT.get(decision["verdict"], (decision["verdict"], "warn"))
     failed = [rule for rule in decision["rules"] if not rule["passed"] and rule.get("leads_to")]
-    stays = f"{decision['champion']} stays" if decision["champion"] else "no champion yet"
+    stays = f"{decision['champion']} stayed champion" if decision["champion"] else "there was no champion yet"
     note = "every rule passed" if not failed else f"{stays}; failed: {', '.join(_named(rule) for rule in failed[:3])}"
     if decision["verdict"] == "promote":
-        note = f"{decision['challenger']} replaces {decision['champion'] or 'nothing: it is the first'}"
+        note = f"{decision['challenger']} replaced {decision['champion'] or 'nothing: it is the first'}"
     return Card("Release", value.capitalize(), note, tone)
 
 
@@ -81,25 +117,28 @@ def _named(rule: dict[str, Any]) -> str:
 
 def _readers(known: Known) -> Card:
     status, night = known.facts.get("status") or {}, known.facts["as_of"]
+    if known.facts.get("unanswered"):
+        note = f"the database did not answer: {known.facts['unanswered']}"
+        return Card("Readers", "What readers saw is not known", note, "bad")
     if not status.get("as_of"):
-        return Card("Readers", "Readers have no lists yet", "nothing was ever published", "warn")
+        return Card("Readers", "Readers had no lists yet", "nothing was ever published", "warn")
     note = f"{number(status.get('rows'))} users, release {status.get('release') or 'none (retrieval order)'}"
     if status.get("on_hold"):
         note = f"on hold by {status.get('hold_who')}: {status.get('hold_why')}"
     if status["as_of"] == night:
-        return Card("Readers", "Readers see tonight's lists", note, "warn" if status.get("on_hold") else "good")
+        return Card("Readers", "Readers saw tonight's lists", note, "warn" if status.get("on_hold") else "good")
     if status["as_of"] > night:
-        return Card("Readers", f"Readers see the later lists of {status['as_of']}", note, "plain")
+        return Card("Readers", f"Readers saw the later lists of {status['as_of']}", note, "plain")
     waits = _why_not(known)
-    return Card("Readers", f"Readers still see the lists of {status['as_of']}", f"{waits}; {note}", "warn")
+    return Card("Readers", f"Readers still saw the lists of {status['as_of']}", f"{waits}; {note}", "warn")
 
 
 def _why_not(known: Known) -> str:
     tonight = known.facts.get("publications") or []
     if not tonight:
-        return "tonight's lists are not made yet, or the night stopped before them"
+        return "tonight's lists were not made yet, or the night stopped before them"
     newest = tonight[-1]
-    return f"tonight's publication is {newest['status']}" + (f" ({newest['note']})" if newest.get("note") else "")
+    return f"tonight's publication was {newest['status']}" + (f" ({newest['note']})" if newest.get("note") else "")
 
 
 def _alarms(known: Known) -> Card:
@@ -134,8 +173,8 @@ def alarms(known: Known) -> Section | None:
         Note(f"{c['suite']}.{c['name']}: {c['observed']} (allowed: {c['bound']})", "bad") for c in failed
     ]
     if rows:
-        blocks.append(Table(("severity", "what broke", "readers", "what to do", "runbook"), tuple(rows)))
-    return Section("alarms", "Alarms", "What needs a person.", tuple(blocks))
+        blocks.append(Table(("severity", "what broke", "readers then", "what to do", "runbook"), tuple(rows)))
+    return Section("alarms", "Alarms", "What needed a person.", tuple(blocks))
 
 
 def verdict(known: Known) -> Section:

@@ -58,11 +58,11 @@ def rankers(known: Known) -> Section:
     release = known.facts.get("release")
     if release is None:
         return Section("rankers", "Rankers", "No ranker was trained tonight.", (Note(
-            "The champion serves; see the report of the night it was trained on."),))  # fmt: skip
+            "A champion, where there was one, went on; see the report of its own night."),))  # fmt: skip
     if release["mode"] == "retrieval":
         reason = release.get("reason") or "no reason was given"
         return Section(
-            "rankers", "Rankers", "The ranker is off: the retrieval order is served.", (Note(reason, "warn"),)
+            "rankers", "Rankers", "The ranker is off: this release leaves the retrieval order.", (Note(reason, "warn"),)
         )
     held = release.get("held_out_ndcg@10") or {}
     compared = ", ".join(f"{stage} {number(value)}" for stage, value in held.items())
@@ -152,7 +152,9 @@ def tower(known: Known) -> Section:
         )
     last = versions[-1]["ledger"]
     tonight = "tonight" if versions[-1]["learned_before"] == known.facts["as_of"] else versions[-1]["learned_before"]
-    served = "serves" if last.get("refresh_ok", True) else "fell below its floor: the version before it serves"
+    served = (
+        "passed its floor" if last.get("refresh_ok", True) else "fell below its floor: the version before it served"
+    )
     says = f"Lineage {known.facts.get('lineage')}; the newest version ({tonight}, {last.get('start')} start) {served}."
     blocks: list[Block] = [chart for chart in (_losses(versions), _recall(versions)) if chart is not None]
     return Section("tower", "Two-tower", says, (*blocks, _ledger(versions)))

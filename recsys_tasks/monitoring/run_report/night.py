@@ -44,7 +44,7 @@ def data(known: Known) -> Section:
     if snapshot:
         blocks.append(_quarantine(snapshot))
     else:
-        blocks.append(Note("No snapshot was frozen: the night stopped here and readers keep their lists.", "bad"))
+        blocks.append(Note("No snapshot was frozen: the night stopped here and readers kept their lists.", "bad"))
     blocks.append(_checks(report) if report else Note("The checks did not run.", "warn"))
     return Section("data", "Data", says, tuple(blocks))
 
@@ -105,7 +105,7 @@ def lists(known: Known) -> Section:
     )
     says = (
         f"What tonight's challenger would have shown on {window}, from the least to the most active of its users; "
-        "✓ marks what the user went on to do. Tonight's own lists: recsys recommend USER."
+        "✓ marks what the user went on to do. What readers see now: recsys recommend USER."
     )
     return Section("lists", "Sample lists", says, blocks)
 
@@ -117,11 +117,11 @@ def published(known: Known) -> Section:
     if not rows:
         note = Note("This page is written again when monitoring has run.")
         return Section("published", "Published lists", "Not measured: publication or monitoring has not run.", (note,))
-    blocks: list[Block] = [c for c in (_realised(known),) if c is not None]
+    blocks: list[Block] = [block for block in (_realised(known), _realised_by(known)) if block is not None]
     blocks.append(Table(("scope", "metric", "value"), rows_of(rows), numbers=frozenset({2})))
     publication = (known.facts.get("publications") or [{}])[-1]
     number_, status = publication.get("publication_id", "–"), publication.get("status", "not made")
-    says = f"Publication {number_} of this night is {status}."
+    says = f"Publication {number_} of this night was {status} when this page was written."
     return Section("published", "Published lists", says, tuple(blocks))
 
 
@@ -129,7 +129,7 @@ def _realised(known: Known) -> Chart | None:
     """What readers did with the lists of earlier nights."""
     by_name: dict[str, list[tuple[str, float]]] = {}
     for row in reversed(known.facts.get("realised") or []):
-        if row["name"] in ("ndcg@10", "hr@10", "recall@10") and row["value"] is not None:
+        if row["value"] is not None:
             by_name.setdefault(row["name"], []).append((row["as_of"], row["value"]))
     if not any(len(points) > 1 for points in by_name.values()):
         return None
@@ -137,6 +137,23 @@ def _realised(known: Known) -> Chart | None:
     return Chart(
         "lines", "What readers did with earlier lists", "night", "mean", series, "On the day after each publication."
     )
+
+
+def _realised_by(known: Known) -> Table | None:
+    """The same of the newest lists before tonight's: by any event, by kind of event and by objective."""
+    rows = known.facts.get("realised_by") or []
+    if not rows:
+        return None
+    found: dict[str, dict[str, float | None]] = {}
+    for row in rows:
+        found.setdefault(row["scope"], {})[row["name"]] = row["value"]
+    names = ("users", "hr@10", "popular/hr@10", "ndcg@10", "popular/ndcg@10")
+    table = [
+        (scope.partition("/")[2].replace("=", " ") or "any of the objectives", *(values.get(name) for name in names))
+        for scope, values in found.items()
+    ]
+    caption = f"What users did with the lists of {rows[0]['as_of']}, beside popular items for the same users"
+    return Table(("measured by", *names), rows_of(table), caption, numbers=frozenset(range(1, 6)))
 
 
 def stages(known: Known) -> Section:

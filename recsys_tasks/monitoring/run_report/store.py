@@ -74,7 +74,8 @@ def _write(draft: Draft, facts: dict[str, Any], evidence: Mapping[str, Any]) -> 
 def _timeless(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Without what differs from run to run though nothing new was found: durations, and whether work was reused."""
     stages = [{"stage": stage["stage"], "artifact": stage.get("artifact")} for stage in facts.get("stages") or ()]
-    return {**facts, "stages": stages, "written_at": None}
+    failures = [{**failure, "failed_at": None} for failure in facts.get("failures") or ()]
+    return {**facts, "stages": stages, "failures": failures, "written_at": None, "at": None}
 
 
 def _hash(values: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from recsys_tasks.monitoring.run_report.blocks import Known, Page
 def view(known: Known) -> Page:
     """Verdict first, then what needs a person, then the evidence."""
     found = head.cards(known)
-    headline, tone = head.headline(found)
-    alarms = head.alarms(known)
+    headline, tone = head.headline(known, found)
+    first = [section for section in (head.failed(known), head.alarms(known)) if section]
     parts = (
         head.verdict,
         quality.metrics,
@@ -24,6 +24,7 @@ def view(known: Known) -> Page:
         night.published,
         night.stages,
     )
-    sections = (*([alarms] if alarms else []), *(part(known) for part in parts))
+    sections = (*first, *(part(known) for part in parts))
     title = f"{known.facts.get('project', 'shop')}, night {known.facts['as_of']}"
-    return Page(title, headline, tone, found, sections, foot=str(known.facts.get("written_at") or ""))
+    foot = str(known.facts.get("written_at") or "")
+    return Page(title, head.moment(known), headline, tone, found, sections, foot)
