@@ -61,6 +61,9 @@ def two_nights(writer: Engine, reader: Engine) -> Engine:
         run_night(writer, 2, SECOND, expected=5)  # a user without a list
     with writer.begin() as connection:
         connection.execute(sa.text("UPDATE recsys.similar_rows SET item_key = 2, items = '{1,3}'"))
+        connection.execute(
+            sa.text("INSERT INTO recsys.shop_clock (simulated, now) VALUES (true, :now)"), {"now": LATER}
+        )
     _fill(writer)
     _fill_retrieval(writer)
     return reader
@@ -310,6 +313,23 @@ def test_the_quality_and_operations_queries_give_what_was_noted(two_nights: Engi
     assert plain(ask(two_nights, "Which release was live"), "release", "event") == [("r2", "promoted")]
     moves = plain(ask(two_nights, "Who rolled back"), "moved_by", "why")
     assert moves == [("bob", "resumed"), ("ann", "rollback: odd lists")]
+
+
+def test_the_newest_alert_is_the_one_that_came_last_whatever_clock_it_was_raised_by(
+    two_nights: Engine, writer: Engine
+) -> None:
+    """A simulated shop's failed runs are raised by the machine's clock, its alarms by that of its nights."""
+    alerts = [("failed", "2027-05-01", "2026-03-01"), ("alarm", "2026-03-02 01:00Z", "2026-03-02"),
+              ("old", "2026-01-02 01:00Z", "2026-01-02"), ("churn", "2026-03-03 01:00Z", "2026-03-03")]  # fmt: skip
+    with writer.begin() as connection:
+        for name, raised, night in alerts:
+            insert = (
+                "INSERT INTO recsys.alerts (incident, raised_at, as_of, kind, severity, message, reader_state, remedy) "
+                "VALUES (:name, CAST(:raised AS timestamptz), CAST(:night AS date), 'k', 'warning', :name, 's', 'r')"
+            )
+            connection.execute(sa.text(insert), {"name": name, "raised": raised, "night": night})
+    assert [row.last_alert for row in ask(two_nights, "Is it fresh")] == ["churn"]
+    assert [row.message for row in ask(two_nights, "Alerts of the last")] == ["churn", "alarm", "failed", "m"]
 
 
 def test_the_retrieval_queries_give_what_was_learned(two_nights: Engine) -> None:

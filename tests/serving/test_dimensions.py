@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -32,7 +30,9 @@ CONFIG = make_config(
 ODD = ["007", 'say "hi", \\ he\nsaid', "ü😀\u2028x"]
 
 
-def snapshot(folder: Path, as_of: str, kind: str = "k", available: bool = True) -> Snapshot:
+def snapshot(
+    folder: Path, as_of: str, kind: str = "k", available: bool = True, launches: Sequence[int] = (0, 0, 0)
+) -> Snapshot:
     events = pd.DataFrame(
         {"user_id": ["u", "v"], "item_id": ODD[:2], "ts": [start_of(parse_day("2026-02-01"))] * 2},
     )
@@ -40,7 +40,7 @@ def snapshot(folder: Path, as_of: str, kind: str = "k", available: bool = True) 
     items = pd.DataFrame(
         {
             "item_id": ODD,
-            "available_from": 0,
+            "available_from": list(launches),
             "available": [True, available, True],
             "kind": [kind, None, 'a "b"\n'],
             "price": [1.5, None, 2.0],
@@ -77,14 +77,9 @@ def test_odd_ids_and_attributes_round_trip(writer: Engine, tmp_path: Path) -> No
 
 def test_an_item_keeps_the_day_since_which_it_exists(writer: Engine, reader: Engine, tmp_path: Path) -> None:
     """Out of stock for a night and back: not new. What is announced and never sold has its day, too."""
+    launches = [start_of(parse_day("2026-01-15")) + 3600, start_of(parse_day("2026-02-01")), NEVER]
     for as_of, in_stock in (("2026-03-01", True), ("2026-03-02", False), ("2026-03-03", True)):
-        night = snapshot(tmp_path, as_of, available=in_stock)
-        launches = [start_of(parse_day("2026-01-15")) + 3600, start_of(parse_day("2026-02-01")), NEVER]
-        vars(night)["items"] = night.items.assign(available_from=launches)
-        pq.write_table(
-            pa.Table.from_pandas(night.items, preserve_index=False), night.artifact.path / "items.parquet"
-        )  # as the freeze would have written the shop's launch column
-        load_dimensions(writer, night)
+        load_dimensions(writer, snapshot(tmp_path, as_of, available=in_stock, launches=launches))
         found = ask(reader, "SELECT item_id, available_from::text, available FROM recsys.catalogue")
         assert {item: (day, there) for item, day, there in found} == {
             ODD[0]: ("2026-01-15", True),

@@ -61,7 +61,8 @@ COMMENT ON COLUMN recsys.metrics.value IS 'The figure; null when it could not be
 COMMENT ON COLUMN recsys.metrics.extra IS 'Details, a JSON object; empty where there are none.';
 
 COMMENT ON COLUMN recsys.alerts.as_of IS 'Night that it is about; null where it is about none.';
-COMMENT ON COLUMN recsys.alerts.raised_at IS 'When it was first raised, in the shop''s clock.';
+COMMENT ON COLUMN recsys.alerts.raised_at IS
+  'When it was first raised: of an alarm in the shop''s clock, of a run that failed in the machine''s, which differ in a simulated shop.';
 COMMENT ON COLUMN recsys.alerts.reader_state IS 'What readers saw when it was raised, and how old that was.';
 
 COMMENT ON COLUMN recsys.status.as_of IS 'Night of that publication: its lists know what happened before 00:00 UTC of this date.';
@@ -69,6 +70,6 @@ COMMENT ON COLUMN recsys.status.published_at IS 'When readers first saw that pub
 COMMENT ON COLUMN recsys.status.moved_at IS 'When the pointer was last moved, in the shop''s clock.';
 COMMENT ON COLUMN recsys.status.age IS 'Time since moved_at in the shop''s clock: shop_time less moved_at.';
 COMMENT ON COLUMN recsys.status.hold_since IS 'Since when, in the shop''s clock.';
-COMMENT ON COLUMN recsys.status.last_alert_at IS 'When the newest alert was raised, in the shop''s clock.';
+COMMENT ON COLUMN recsys.status.last_alert_at IS 'When the alert that came last was raised, as alerts has it.';
 COMMENT ON COLUMN recsys.status.shop_time IS
   'Now in the shop''s clock: the database''s time, or of a simulated shop that of its newest night.';

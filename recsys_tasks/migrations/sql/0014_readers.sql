@@ -155,8 +155,8 @@ LEFT JOIN recsys.current_publication AS c ON true
 LEFT JOIN recsys.publication AS p ON p.id = c.publication_id
 LEFT JOIN recsys.hold AS h ON true
 LEFT JOIN recsys.shop_clock AS k ON true
-LEFT JOIN LATERAL (SELECT x.raised_at, x.message FROM recsys.alert_rows AS x ORDER BY x.raised_at DESC, x.id DESC
-                   LIMIT 1) AS a ON true;
+-- By number: of a simulated shop some alerts have the nights' time and some, of runs that failed, the machine's.
+LEFT JOIN LATERAL (SELECT x.raised_at, x.message FROM recsys.alert_rows AS x ORDER BY x.id DESC LIMIT 1) AS a ON true;
 
 -- --- what failed -------------------------------------------------------------------------------
 

@@ -105,7 +105,7 @@ def lists(known: Known) -> Section:
     )
     says = (
         f"What tonight's challenger would have shown on {window}, from the least to the most active of its users; "
-        "✓ marks what the user went on to do. What readers see now: recsys recommend USER."
+        "✓ marks what the user went on to do. Lists of now: recsys recommend USER."
     )
     return Section("lists", "Sample lists", says, blocks)
 
