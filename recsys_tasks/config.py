@@ -329,7 +329,7 @@ class TwoTowerConfig(Section):
     use_user_attributes: bool = True
     """Feed declared user attributes into the user tower."""
     user_history: Literal["pooled"] = "pooled"
-    """How the history is summarised: learned position decay over item input embeddings."""
+    """How the history is summarised, the only way there is: learned position decay over item input embeddings."""
     metric: Literal["cosine", "dot"] = "cosine"
     """cosine: unit vectors and `logit_scale`; dot: raw inner products."""
     logit_scale: PositiveFloat = 14.0
@@ -571,6 +571,11 @@ class MonitoringConfig(Section):
     """Age of the newest publication that raises an alert."""
     max_list_churn: Share = 0.95
     """Share of first-k places that may change between two nights of one release."""
+    max_psi: PositiveFloat = 0.25
+    """Population stability index that raises a drift alarm: the newest day's kinds of event against the four weeks
+    before, and the scores of tonight's lists against the last ones of the same release."""
+    max_quality_drop: Share = 0.3
+    """Share that the realised NDCG@10 may lie below the median of the four weeks before."""
 
 
 class ReportConfig(Section):

@@ -12,6 +12,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.monitoring import feedback, freshness
 from recsys_tasks.monitoring.alarm import Alarm
 from recsys_tasks.pipeline.alarming import raise_alarm
+from recsys_tasks.pipeline.drifting import drift_alarms, event_mix, quality_alarm, score_shape
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.publishing import read_plan
@@ -39,6 +40,7 @@ def monitor(night: Night) -> Outcome:
     realised: dict[str, float] = {}
     if before is not None:
         realised, alarms = _against(night, before, users, lists)
+    alarms += drift_alarms(night, event_mix(night) | (score_shape(before, night) if before is not None else {}))
     for alarm in alarms:
         _raise(night, alarm)
     figures = {name: value for name, value in health.items() if name.startswith("coverage")}
@@ -89,8 +91,9 @@ def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[di
     changed = feedback.churn(old_users, old_lists, users, lists, night.config.serving.k)
     record_metrics(night.engine, night.as_of, "churn", {"mean": float(changed.mean()) if len(changed) else 0.0})
     same_release = read_plan(before).release == read_plan(night).release
-    alarm = feedback.churn_alarm(changed, night.config.monitoring.max_list_churn) if same_release else None
-    return figures[REALISED], [alarm] if alarm else []
+    churned = feedback.churn_alarm(changed, night.config.monitoring.max_list_churn) if same_release else None
+    fell = quality_alarm(night, before, figures[REALISED].get("ndcg@10", float("nan")))
+    return figures[REALISED], [alarm for alarm in (churned, fell) if alarm is not None]
 
 
 def _raise(night: Night, alarm: Alarm) -> None:

@@ -2,7 +2,7 @@
 
 The alias `champion` of the registered model is the truth of what serves; `previous` is what a
 rollback returns to; `anchor` is the champion of some time ago that a mere refresh must not fall
-below; `shadow` is a release that someone watches. Every change made here is written down first (a
+below; `shadow` is a release that someone marked, which no stage reads. Every change made here is written down first (a
 tag on the registered model), then appended to `recsys.release_events`, then done, then the tag
 removed, all under one PostgreSQL advisory lock. A change that was cut short is finished by the
 next call, so an alias that differs from the record can only have been moved by hand.
@@ -92,7 +92,7 @@ class Registry:
         return self._audit.events()
 
     def live_on(self, day: date) -> str | None:
-        """The champion at the end of a UTC day: what a backfill of that night serves."""
+        """The champion at the end of a UTC day."""
         return champion_on(self.history(), day)
 
     def since(self, alias: str) -> datetime | None:
