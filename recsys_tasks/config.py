@@ -28,6 +28,7 @@ NonNegativeInt = Annotated[int, Field(ge=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+TimeUnit = Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "yyyymmdd", "yyyymmddhhmmss"]
 
 
 class Section(BaseModel):
@@ -90,6 +91,8 @@ class ItemsTable(Section):
     """A declared categorical attribute used for category caps and coverage."""
     available_from_column: str | None = None
     """Column with the UTC time or date from which the item exists; None: its first event."""
+    available_from_unit: TimeUnit = Field(default="seconds", exclude_if=lambda unit: unit == "seconds")
+    """What plain numbers in `available_from_column` are, as `events.timestamp_unit`; dates are read under each."""
     available_column: str | None = None
     """Boolean column: false keeps the item out of tonight's lists (out of stock, hidden)."""
     attributes: tuple[Attribute, ...] = ()
@@ -136,7 +139,10 @@ class EventsTable(Section):
     item_column: str = "item_id"
     """Column with the item's id."""
     timestamp_column: str = "timestamp"
-    """Column with the UTC time: seconds since the epoch, a timestamp, or ISO-8601 text."""
+    """Column with the UTC time: a timestamp, ISO-8601 text, or plain numbers of `timestamp_unit`."""
+    timestamp_unit: TimeUnit = Field(default="seconds", exclude_if=lambda unit: unit == "seconds")
+    """What plain numbers in `timestamp_column` are: so many seconds (or less) since the epoch, or the digits of a day
+    (20260301) or of a second (20260301235959); timestamps and ISO-8601 text are read under each."""
     event_column: str | None = "event"
     """Column with the kind of event; None: every row is the first declared kind."""
     kinds: tuple[EventKind, ...] = (EventKind(name="purchase"),)
@@ -231,6 +237,10 @@ class ExtractConfig(Section):
 
     lookback_days: NonNegativeInt = 3
     """Days before the newest known one that are read again for late or corrected rows."""
+    earliest_day: date = date(1990, 1, 1)
+    """A row before this day has no readable time: its number is of another unit, or stands for an unknown time."""
+    latest_days: PositiveInt = 3653
+    """Nor has a row more than so many days after the night; the same range holds for launch dates in numbers."""
 
 
 class ValidationConfig(Section):

@@ -81,6 +81,12 @@ RAW_EVENTS = Table(
     ),
 )
 
+DELIVERED_EVENTS = Table(
+    "delivered events",
+    "one row per interaction as a source gives it, with the text of its time where that is none",
+    pa.schema([*RAW_EVENTS.schema, ("ts_fault", pa.string())]),
+)
+
 IMPRESSIONS = Table(
     "impressions",
     "one row per showing of an item to a user, sorted by user, time, item",
@@ -114,6 +120,10 @@ def _further(fields: list[tuple[str, pa.DataType]]) -> list[tuple[str, pa.DataTy
     return [(name, kind) for name, kind in fields if name != "title"]
 
 
+ITEM_FAULTS = ("available_from_fault", "available_fault")
+"""What the shop delivered where the column's value cannot be read; null elsewhere."""
+
+
 def raw_users(config: Config) -> Table:
     """Users as the shop delivered them."""
     fields = [("user_id", pa.string()), *attribute_fields(config.users.attributes)]
@@ -121,7 +131,8 @@ def raw_users(config: Config) -> Table:
 
 
 def raw_items(config: Config) -> Table:
-    """Items as the shop delivered them; `available_from` in UTC seconds or null, vectors with their faults."""
+    """Items as the shop delivered them; `available_from` in UTC seconds or null, with what was no time or flag and why
+    a vector is of no use."""
     delivered = {a.name: delivered_vector_type(a.dimensions) for a in config.items.vector_attributes if a.dimensions}
     fields = [
         ("item_id", pa.string()),
@@ -129,6 +140,7 @@ def raw_items(config: Config) -> Table:
         ("available_from", pa.int64()),
         ("available", pa.bool_()),
         *((name, delivered.get(name, kind)) for name, kind in _further(attribute_fields(config.items.attributes))),
+        *((name, pa.string()) for name in ITEM_FAULTS),
     ]
     return Table("raw_items", "one row per item", pa.schema(fields))
 

@@ -26,6 +26,8 @@ def extract(night: Night) -> Outcome:
     source = open_source(night.config, night.environment.home)
     done = read_source(night.config, night.lake, source, night.as_of, night.now)
     figures = {"new_days": len(done.new_days), "changed_days": len(done.changed_days), "future_rows": done.future_rows}
+    why = {f"{reason}_times": rows for reason, rows in done.undated_why.items()}
+    figures |= {name: rows for name, rows in {"later_rows": done.later_rows, **why}.items() if rows}
     return Outcome(done.artifact, done.rows, figures)
 
 

@@ -145,6 +145,8 @@ def entity_checks(config: Config, suite: Literal["users", "items"]) -> list[Chec
     ]  # fmt: skip
     for attribute in table.attributes:
         checks += _attribute_checks(config, suite, key, attribute)
+    if suite == "items":
+        checks += _availability_checks(config, key)
     if suite == "items" and config.items.title_column is not None:
         checks.append(
             Check("shown_title", "items", "not_null", "title", "a title", 0.5, blocking=False, example=(key,))
@@ -195,6 +197,22 @@ def _attribute_checks(config: Config, suite: Suite, key: str, attribute: Attribu
     if attribute.kind == "vector":
         checks += _vector_checks(config, suite, key, attribute)
     return checks
+
+
+def _availability_checks(config: Config, key: str) -> list[Check]:
+    """An item whose launch or flag cannot be read stays out of every list; a few such say that the export is broken."""
+    declared = {
+        "available_from": (config.items.available_from_column, "a time"),
+        "available": (config.items.available_column, "true or false"),
+    }
+    return [
+        Check(
+            f"{name}_readable", "items", "in_set", f"{name}_readable", f"{column}: {words}, or nothing",
+            config.validation.max_bad_value_share, allowed=(True,), example=(key, f"{name}_fault"),
+        )
+        for name, (column, words) in declared.items()
+        if column is not None
+    ]  # fmt: skip
 
 
 def _vector_checks(config: Config, suite: Suite, key: str, attribute: Attribute) -> list[Check]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recsys_tasks import schema
 from recsys_tasks.clock import start_of
 from recsys_tasks.ids import IdMap, Keys
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -66,13 +67,15 @@ def build_entities(
     n = item_table.num_rows
     ids = item_table["item_id"]
     times = _item_times(base, n, unknown_items, as_of, first_events)
-    declared = pc.fill_null(listed["available_from"], NEVER).to_numpy()
-    since = np.where(declared < NEVER, declared, times["known_since"])
+    since = np.where(listed["available_from"].is_valid(), _launch(listed), times["known_since"])
+    # what cannot be read as a launch or a flag is no launch and no "available": the item stays out until it is mended
+    since = np.where(_faulty(listed, "available_from"), NEVER, since)
+    for_sale = pc.and_(pc.fill_null(listed["available"], True), pa.array(~_faulty(listed, "available")))
     columns = {
         "title": pc.coalesce(item_table["title"], ids),
         # a sold item exists, whatever the table says of its launch
         "available_from": pa.array(np.minimum(since, times["first_event"])),
-        "available": pc.and_(pc.fill_null(listed["available"], True), pa.array(tonight)),
+        "available": pc.and_(for_sale, pa.array(tonight)),
     }
     for name, column in columns.items():
         item_table = item_table.set_column(item_table.column_names.index(name), name, column)
@@ -102,8 +105,8 @@ def _merge(
     tonight = row >= 0
     take_new = pa.array(row, mask=~tonight)
     take_old = pa.array(np.arange(n), mask=(np.arange(n) >= n_old) | tonight)
-    names = raw.column_names[1:]
-    listed = {c: raw[c].combine_chunks().take(take_new) for c in names}
+    listed = {c: raw[c].combine_chunks().take(take_new) for c in raw.column_names[1:]}
+    names = [c for c in listed if c not in schema.ITEM_FAULTS]
     kept = {c: (pa.nulls(n, raw[c].type) if old is None else old[c].combine_chunks().take(take_old)) for c in names}
     merged = {c: pc.if_else(pa.array(tonight), listed[c], kept[c]) for c in names}
     identity = {key: pa.array(np.arange(n, dtype=np.int32)), name: pa.array(ids.ids[:n], pa.string())}
@@ -111,6 +114,20 @@ def _merge(
     if base is not None:
         unknown[:n_old] &= ~_is_known(base, entity, n_old)
     return pa.table({**identity, **merged}), unknown, pa.table(listed), tonight
+
+
+def _launch(listed: pa.Table) -> Seconds:
+    """Seconds of the declared launch, the year 9999 and later as NEVER."""
+    seconds: Seconds = np.minimum(pc.fill_null(listed["available_from"], NEVER).to_numpy(), NEVER)
+    return seconds
+
+
+def _faulty(listed: pa.Table, column: str) -> npt.NDArray[np.bool_]:
+    """`[n]`: tonight's value cannot be read; tables that older code extracted do not say so."""
+    name = f"{column}_fault"
+    if name not in listed.column_names:
+        return np.zeros(listed.num_rows, bool)
+    return np.asarray(pc.is_valid(listed[name]).to_numpy(), bool)
 
 
 def _numbers_alone(raw: pa.Table) -> pa.Table:

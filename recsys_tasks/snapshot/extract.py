@@ -19,15 +19,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks import schema
-from recsys_tasks.clock import DAY_SECONDS, day_of, parse_day
-from recsys_tasks.config import Config, FilesSource, config_hash
+from recsys_tasks.clock import DAY_SECONDS, day_of, parse_day, start_of
+from recsys_tasks.config import Config, ExtractConfig, FilesSource, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_version
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
 from recsys_tasks.snapshot.erased import read_erased
+from recsys_tasks.snapshot.undated import FILE as UNDATED_FILE
+from recsys_tasks.snapshot.undated import assign_days, days_of, no_times, undated_counts
 from recsys_tasks.sources.base import Source, has_users_table
-
-_UNDATED = schema.RAW_EVENTS.schema.append(pa.field("day", pa.string()))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class ExtractResult:
     changed_days: tuple[date, ...]  # known, and their rows differ now
     rows: int  # rows of read_days
     undated_rows: int  # rows without a readable time, kept with the newest day of the night that found them
+    undated_why: Mapping[str, int]  # missing, unreadable, too_early or too_late → undated rows
     future_rows: int  # rows with a time later than `now`
+    later_rows: int  # rows of the night's day or later ones, not read: under a simulated clock, the history's rest
     erased_rows: int  # rows of erased users that the source still holds, not read
     artifact: Artifact
 
@@ -55,7 +57,7 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
     column is missing, NotEnoughData when there is no row before `as_of`.
     """
     source.prepare(as_of)
-    settings = config_hash(config.source, config.users, config.items, config.events)
+    settings = _settings(config)
     last = lake.newest("extract", as_of.isoformat())
     fingerprint, future = source.fingerprint(), _future_rows(config, source, now)
     if last is not None and _same_inputs(last, fingerprint, settings, future):
@@ -65,16 +67,20 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
     base = _base(lake, as_of, settings)
     first = _first_day(config, lake, base) if base else None
     gone = read_erased(lake)
-    events, erased = gone.without(schema.RAW_EVENTS.check(source.read_events(first, as_of), "events of the source"))
+    delivered = schema.DELIVERED_EVENTS.check(source.read_events(first, as_of), "events of the source")
+    events, erased = gone.without(delivered)
     users, _ = gone.without(_users(config, source, events))
     undated, by_day = _partition(lake, events, as_of)
-    known = dict(base.parts) if base else {}
+    # days before the earliest were kept by code that took any number for a time
+    known = {d: ref for d, ref in base.parts.items() if d >= config.extract.earliest_day} if base else {}
     before = {**known, **(read_extract(last).parts if last else {})}
     # a known day of the window without rows has lost them all: that is a change, too
     again = {day for day in before if first is None or day >= first}
     written = {day: _write_part(lake, day, by_day.get(day)) for day in sorted(again | set(by_day))}
-    if not known and not any(artifact.rows for artifact in written.values()):
-        raise _no_rows(as_of)
+    later = future if config.clock == "wall" else source.count_after(start_of(as_of))
+    read = sum(artifact.rows for artifact in written.values())
+    if not known and read == undated.num_rows:
+        raise no_times(config, undated, as_of) if read else _no_rows(as_of, later)
     parts = known | {day: artifact.reference for day, artifact in written.items()}
     items_of = {ITEMS_AS_OF: day.isoformat()} if (day := source.items_as_of(now)) else {}
     facts: dict[str, Any] = {
@@ -82,6 +88,7 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
         "users": _write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
         "items": _write_table(lake, "raw_items", as_of, "items.parquet", source.read_items(), **items_of).reference,
         "undated_rows": undated.num_rows,
+        "undated_why": undated_counts(config, undated, as_of),
         "future_rows": future,
     }
     counts = {
@@ -90,6 +97,7 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
         "changed_days": [day.isoformat() for day in written if day in before and before[day] != parts[day]],
         "rows": sum(table.num_rows for table in by_day.values()),
         "erased_rows": erased,
+        "later_rows": later,
     }
     return read_extract(_store(lake, as_of, facts, counts, undated, fingerprint, settings))
 
@@ -112,10 +120,20 @@ def read_extract(artifact: Artifact) -> ExtractResult:
         changed_days=tuple(map(parse_day, raw["changed_days"])),
         rows=raw["rows"],
         undated_rows=raw["undated_rows"],
+        undated_why=raw.get("undated_why", {}),
         future_rows=raw["future_rows"],
+        later_rows=raw.get("later_rows", 0),
         erased_rows=raw.get("erased_rows", 0),
         artifact=artifact,
     )
+
+
+def _settings(config: Config) -> str:
+    """Hash of all that says which rows there are; the plausible range only where it was changed."""
+    bounds = (config.extract.earliest_day, config.extract.latest_days)
+    changed = bounds != (ExtractConfig().earliest_day, ExtractConfig().latest_days)
+    tables = (config.source, config.users, config.items, config.events)
+    return config_hash(*tables, *(map(str, bounds) if changed else ()))
 
 
 def _same_inputs(last: Artifact, fingerprint: str, settings: str, future: int) -> bool:
@@ -149,44 +167,18 @@ def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:
 def _partition(lake: Lake, events: pa.Table, as_of: date) -> tuple[pa.Table, dict[date, pa.Table]]:
     """(rows without a time, with the day each is kept in; rows by day), both in one fixed order."""
     order = [(name, "ascending") for name in ("ts", "user_id", "item_id", "event", "price", "quantity")]
-    events = events.combine_chunks().sort_by(order)
     missing = pc.is_null(events["ts"])
-    dated = events.filter(pc.invert(missing))
-    undated = _assign_days(lake, events.filter(missing), as_of)
+    dated = events.drop_columns(["ts_fault"]).filter(pc.invert(missing)).combine_chunks().sort_by(order)
+    undated = assign_days(lake, events.filter(missing).combine_chunks().sort_by(order), as_of)
     days = dated["ts"].to_numpy() // DAY_SECONDS
-    starts = np.flatnonzero(np.diff(days, prepend=-1)) if len(days) else np.zeros(0, np.int64)
+    starts = np.flatnonzero(np.concatenate([np.ones(min(len(days), 1), bool), days[1:] != days[:-1]]))
     ends = [*starts[1:].tolist(), len(days)]
     by_day = {
         day_of(int(days[s]) * DAY_SECONDS): dated.slice(s, e - s) for s, e in zip(starts.tolist(), ends, strict=False)
     }
-    for text in pc.unique(undated["day"]).to_pylist():
-        rows = undated.filter(pc.equal(undated["day"], text)).drop_columns(["day"])
-        day = parse_day(text)
+    for day, rows in days_of(undated).items():
         by_day[day] = pa.concat_tables([by_day[day], rows]) if day in by_day else rows
     return undated, by_day
-
-
-def _assign_days(lake: Lake, rows: pa.Table, as_of: date) -> pa.Table:
-    """A row without a time stays with the day it was first kept in; a new one goes to the newest day.
-
-    A source that is one file delivers such a row every night: moving it along would change two days
-    each night and count it as news again.
-    """
-    newest = (as_of - timedelta(days=1)).isoformat()
-    days = [newest] * rows.num_rows
-    keys = lake.keys("extract") if rows.num_rows else []
-    if keys:
-        seen = pq.read_table(lake.require("extract", keys[-1]).file("undated.parquet"))
-        waiting: dict[tuple[Any, ...], list[str]] = {}
-        for row in seen.to_pylist():
-            waiting.setdefault(_identity(row), []).append(row["day"])
-        days = [(waiting.get(_identity(row)) or [newest]).pop(0) for row in rows.to_pylist()]
-    table = rows.append_column("day", pa.array(days, pa.string())).cast(_UNDATED)
-    return table.filter(pc.less_equal(table["day"], newest))
-
-
-def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(str(row[name]) for name in schema.RAW_EVENTS.schema.names)
 
 
 def _write_part(lake: Lake, day: date, rows: pa.Table | None) -> Artifact:
@@ -233,7 +225,7 @@ def _store(
         return last
     with lake.writing("extract", as_of.isoformat(), inputs={"content": content}, config=settings) as draft:
         (draft.path / "result.json").write_text(json.dumps({**facts, **counts}, indent=1))
-        pq.write_table(undated, draft.path / "undated.parquet")
+        pq.write_table(undated, draft.path / UNDATED_FILE)
         draft.rows = counts["rows"]
         draft.facts = {
             "content": content,
@@ -246,10 +238,10 @@ def _store(
     return draft.artifact
 
 
-def _no_rows(as_of: date) -> NotEnoughData:
+def _no_rows(as_of: date, later: int) -> NotEnoughData:
     return NotEnoughData(
         expected=f"events before {as_of}",
-        found="none",
+        found=f"none; {later:,} rows are of this day or later" if later else "none",
         where="source",
         remedy="check the path, the time column and the night's date",
     )

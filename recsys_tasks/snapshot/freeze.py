@@ -26,6 +26,7 @@ from recsys_tasks.snapshot.extract import ExtractResult, open_extract
 from recsys_tasks.snapshot.rules import REASONS, actions_and_showings, first_reason, keyed_rows, set_aside
 from recsys_tasks.snapshot.showable import showable
 from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
+from recsys_tasks.snapshot.undated import read_undated, undated_words
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def _check(
         newest_day_rows=newest,
         usual_rows=usual,
         future_rows=tonight.extracted.future_rows,
+        newest_day=_newest_day(lake, tonight.extracted),
+        undated=undated_words(config, _undated(tonight), as_of),
     )
     with lake.writing("validation", as_of.isoformat(), inputs=inputs, config=settings) as draft:
         report = validate(config, night, now, draft.path / "data_docs")
@@ -111,6 +114,16 @@ def _check(
         }
     assert draft.artifact is not None
     return draft.artifact
+
+
+def _newest_day(lake: Lake, extracted: ExtractResult) -> date | None:
+    return next((day for day in sorted(extracted.parts, reverse=True) if lake.get(extracted.parts[day]).rows), None)
+
+
+def _undated(tonight: Tonight) -> pa.Table:
+    """Rows without a time of the days that are checked."""
+    rows = read_undated(tonight.extracted.artifact)
+    return rows.filter(np.isin(rows["day"].to_numpy(), [day.isoformat() for day in tonight.changed]))
 
 
 def _volume(config: Config, lake: Lake, extracted: ExtractResult) -> tuple[int | None, float | None]:

@@ -8,8 +8,8 @@ checks their shares. The result is a value; all checks run, whatever the first o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
+from recsys_tasks import schema
+from recsys_tasks.clock import start_of
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.errors import hashed_user
 from recsys_tasks.snapshot.checks import (
@@ -37,6 +39,8 @@ from recsys_tasks.snapshot.checks import (
 from recsys_tasks.snapshot.report_page import report_page
 from recsys_tasks.snapshot.rules import Flags, repeated_rows
 from recsys_tasks.sources.base import has_users_table
+from recsys_tasks.sources.time_rule import launch_times
+from recsys_tasks.sources.time_words import fault_words
 from recsys_tasks.sources.vectors import NOT_FINITE
 
 MAX_ROWS = 1_000_000
@@ -56,6 +60,8 @@ class Night:
     newest_day_rows: int | None  # None: the shop was closed, or empty days are normal
     usual_rows: float | None  # mean of the same weekday in the four weeks before; None: unknown
     future_rows: int
+    newest_day: date | None = None  # newest day with rows, whether new tonight or not
+    undated: tuple[str, ...] = ()  # what was delivered in place of times, in words
 
 
 def validate(
@@ -76,7 +82,10 @@ def validate(
     results: list[CheckResult] = []
     for name, frame, checks in suites:
         outcome = _run(context, name, frame, checks, now)
-        results += [_result(check, found, frame) for check, found in zip(checks, outcome.results, strict=True)]
+        results += [
+            _with_times(config, night, _result(check, found, frame))
+            for check, found in zip(checks, outcome.results, strict=True)
+        ]
         if docs is not None:
             _write_page(docs / f"{name}.html", outcome)
     report = ValidationReport(night.as_of, night.days, night.events.num_rows, tuple(results))
@@ -145,6 +154,21 @@ def _result(check: Check, outcome: Any, frame: pd.DataFrame) -> CheckResult:
     )
 
 
+def _with_times(config: Config, night: Night, result: CheckResult) -> CheckResult:
+    """What a check of times says beyond its rows: the delivered texts, and where the newest rows are."""
+    name = f"{result.suite}.{result.name}"
+    if name == "night.fresh" and not result.passed and night.newest_day is not None:
+        where = f"{result.observed} ({night.as_of - timedelta(days=1)}); the newest day with rows is {night.newest_day}"
+        return replace(result, observed=where)
+    if name == "events.missing_time" and night.undated:
+        return replace(result, examples=night.undated)
+    if name == "items.available_from_readable" and not result.passed:
+        rule = launch_times(config, start_of(night.as_of))
+        faults = pc.unique(night.items["available_from_fault"].drop_null()).slice(0, 5).to_pylist()
+        return replace(result, examples=tuple(fault_words(text, rule) for text in faults))
+    return result
+
+
 def _figure(check: Check, frame: pd.DataFrame) -> str:
     if check.kind == "columns":
         missing = sorted(set(check.allowed) - set(frame.columns))
@@ -195,6 +219,8 @@ def _entity_frame(table: pa.Table, key: str, attributes: Sequence[Attribute]) ->
     ids = table[key]
     frame: pd.DataFrame = table.to_pandas()
     frame["id_bytes"] = pc.fill_null(pc.binary_length(ids), 0).to_numpy()
+    for name in (n.removesuffix("_fault") for n in schema.ITEM_FAULTS if n in table.column_names):
+        frame[f"{name}_readable"] = pc.is_null(table[f"{name}_fault"]).to_numpy()
     frame["first"] = ~repeated_rows(table.select([key])) | pc.is_null(ids).to_numpy()
     frame.loc[frame[key] == "", key] = None
     for attribute in (a for a in attributes if a.kind == "numeric"):

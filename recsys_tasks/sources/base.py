@@ -14,12 +14,14 @@ from recsys_tasks.config import Config, FilesSource
 class Source(Protocol):
     """Rows as the shop delivers them.
 
-    Bad values stay visible for the checks: a missing or unreadable time is null; a missing number is
-    null and an unreadable one NaN; a vector of no use is null beside its fault; ids are text exactly as written.
+    Bad values stay visible for the checks: a time or flag that is missing or no such thing is null, and beside it
+    what was delivered (`ts_fault`, `available_from_fault`, `available_fault`: null where it is missing or fine); a
+    missing number is null and an unreadable one NaN; a vector of no use is null beside its fault; ids are text exactly
+    as written.
     """
 
     def prepare(self, before: date) -> None:
-        """Called once before a night reads: the simulated shop makes its history when it has none."""
+        """Called once before a night reads: its range of plausible times; the simulated shop makes its history."""
         ...
 
     def fingerprint(self) -> str:
@@ -27,7 +29,7 @@ class Source(Protocol):
         ...
 
     def read_events(self, first: date | None, before: date) -> pa.Table:
-        """RAW_EVENTS rows of the UTC days in [first, before), and every row without a readable time.
+        """DELIVERED_EVENTS rows of the UTC days in [first, before), and every row without a readable time.
 
         Raises SchemaError when a declared column is missing.
         """

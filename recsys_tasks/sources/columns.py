@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_TRUE = ("true", "t", "yes", "y", "1")
-_FALSE = ("false", "f", "no", "n", "0")
+_TRUE = ("true", "t", "yes", "y", "1", "1.0")
+_FALSE = ("false", "f", "no", "n", "0", "0.0")
+_QUOTED = 100  # characters kept of a value that could not be read
+
+
+class Read(NamedTuple):
+    """A column as read, and beside it what was delivered where there is no reading it (null elsewhere)."""
+
+    values: Any
+    faults: Any
 
 
 def as_text(column: Any) -> pa.ChunkedArray:
@@ -32,42 +41,34 @@ def as_number(column: Any) -> pa.ChunkedArray:
     return _nan_to_null(pc.cast(column, pa.float64(), safe=False))
 
 
-def as_seconds(column: Any) -> pa.ChunkedArray:
-    """UTC seconds of whole seconds, timestamps, dates or ISO-8601 text; null where unreadable."""
-    kind = column.type
-    if is_text(kind):
-        return _text_seconds(pc.cast(column, pa.string()))
-    if pa.types.is_temporal(kind):
-        micros = pc.cast(pc.cast(column, pa.timestamp("us", getattr(kind, "tz", None)), safe=False), pa.int64())
-        values = np.floor_divide(pc.fill_null(micros, 0).to_numpy(), 1_000_000)
-        return pa.chunked_array([pa.array(values, mask=_mask(pc.is_null(micros)))])
-    if pa.types.is_floating(kind):
-        finite = pc.fill_null(pc.is_finite(column), False)
-        return pc.cast(pc.floor(pc.if_else(finite, column, pa.scalar(None, kind))), pa.int64(), safe=False)
-    return pc.cast(column, pa.int64())
-
-
-def as_flag(column: Any) -> pa.ChunkedArray:
-    """Booleans, 0/1, or the usual words; null where unreadable."""
+def read_flags(column: Any) -> Read:
+    """Booleans, 0/1, or the usual words; null where missing or unreadable."""
     if pa.types.is_boolean(column.type):
-        return column
-    words = pc.utf8_lower(as_text(column))
+        return with_faults(column, column, np.zeros(len(column), bool))
+    text = as_text(column)
+    words = pc.utf8_lower(pc.ascii_trim_whitespace(text))
     yes = pc.is_in(words, value_set=pa.array(_TRUE))
     known = pc.or_(yes, pc.is_in(words, value_set=pa.array(_FALSE)))
-    return pc.if_else(known, yes, pa.scalar(None, pa.bool_()))
+    blank = pc.fill_null(pc.equal(words, ""), True)
+    values = pc.if_else(known, yes, pa.scalar(None, pa.bool_()))
+    return with_faults(values, text, ~_mask(pc.or_(known, blank)))
 
 
-def _text_seconds(column: Any) -> pa.ChunkedArray:
-    numeric = pc.fill_null(pc.match_substring_regex(column, r"^\s*-?\d{1,18}\s*$"), False)
-    null = pa.scalar(None, pa.string())
-    seconds = pc.cast(pc.utf8_trim_whitespace(pc.if_else(numeric, column, null)), pa.int64())
-    if pc.all(pc.or_(numeric, pc.is_null(column))).as_py():
-        return seconds
-    texts = pc.if_else(numeric, null, column).to_pandas()
-    parsed = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").dt.tz_localize(None)
-    whole = parsed.to_numpy("datetime64[ns]").astype("datetime64[s]").astype(np.int64)
-    values = pa.array(whole, mask=parsed.isna().to_numpy())
-    return pc.coalesce(seconds, pa.chunked_array([values]))
+def with_faults(values: pa.ChunkedArray, column: Any, faulty: npt.NDArray[np.bool_]) -> Read:
+    """The values of a column, and what was delivered where it is `faulty`."""
+    faults = pa.nulls(len(column), pa.string())
+    if faulty.any():
+        mask = pa.array(faulty)
+        faults = pc.replace_with_mask(faults, mask, delivered_text(column.filter(mask)).combine_chunks())
+    return Read(values, pa.chunked_array([faults]))
+
+
+def delivered_text(column: Any) -> pa.ChunkedArray:
+    """The first characters of what was delivered, for a message; the type where its values are no text."""
+    try:
+        return pc.utf8_slice_codeunits(as_text(column), 0, _QUOTED)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.chunked_array([pa.repeat(pa.scalar(f"a value of type {column.type}"), len(column))])
 
 
 def is_text(kind: pa.DataType) -> bool:

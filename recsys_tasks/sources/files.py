@@ -20,12 +20,15 @@ from recsys_tasks import schema
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Attribute, Config, FilesSource, expand_variables
 from recsys_tasks.errors import ConfigError, SchemaError, offenders
-from recsys_tasks.sources.columns import as_flag, as_number, as_seconds, as_text
+from recsys_tasks.sources.columns import Read, as_number, as_text, read_flags
+from recsys_tasks.sources.time_rule import FIRST_HOUR_KEY, PER_SECOND, TimeRule, event_times, launch_times
+from recsys_tasks.sources.times import read_times
 from recsys_tasks.sources.vectors import as_vectors
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _Reader = Callable[[Any], Any]
-_Window = tuple[str, int | None, int | None]  # delivered time column, first second, end second
+_Window = tuple[str, int | None, int | None, TimeRule]  # delivered time column, first second, end second, its rule
+_INT96 = pa_dataset.ParquetReadOptions(coerce_int96_timestamp_unit="us")  # its nanoseconds would wrap after 2262
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,12 @@ class Files:
     events: Path
     items: Path
     users: Path | None = None
+    _cutoff: int | None = field(default=None, repr=False)
     _csv: dict[tuple[str, int, int], pa.Table] = field(default_factory=dict, repr=False)
 
     def prepare(self, before: date) -> None:
-        """Files are there or are not."""
+        """Files are there or are not; what a plausible time is depends on the night."""
+        self._cutoff = start_of(before)
 
     def fingerprint(self) -> str:
         """Hash of every file's name, size and modification time."""
@@ -70,11 +75,12 @@ class Files:
         return digest.hexdigest()[:16]
 
     def read_events(self, first: date | None, before: date) -> pa.Table:
-        """RAW_EVENTS rows of [first, before), and every row without a readable time."""
+        """DELIVERED_EVENTS rows of [first, before), and every row without a readable time."""
         start, end = (start_of(first) if first else None), start_of(before)
         columns = self._event_columns()
         tables = [self._read_window(path, columns, start, end) for path in list_files(self.events)]
-        return pa.concat_tables([schema.RAW_EVENTS.schema.empty_table(), *tables])
+        contract = schema.DELIVERED_EVENTS.schema
+        return pa.concat_tables([contract.empty_table(), *(table.select(contract.names) for table in tables)])
 
     def count_after(self, seconds: int) -> int:
         """Rows with a time at or after this second."""
@@ -98,12 +104,13 @@ class Files:
         """Items as delivered."""
         table = self.config.items
         further = tuple(a for a in table.attributes if a.name != "title")
+        launches = launch_times(self.config, self._cutoff)
         titled = "title" if len(further) < len(table.attributes) else None
         columns = [
             _Column("item_id", table.id_column, as_text),
             _Column("title", table.title_column or titled, as_text),
-            _Column("available_from", table.available_from_column, as_seconds),
-            _Column("available", table.available_column, as_flag),
+            _Column("available_from", table.available_from_column, partial(read_times, rule=launches)),
+            _Column("available", table.available_column, read_flags),
             *_attribute_columns(further),
         ]
         return schema.raw_items(self.config).check(self._read(self.items, columns), str(self.items))
@@ -117,7 +124,7 @@ class Files:
         return [
             _Column("user_id", table.user_column, as_text),
             _Column("item_id", table.item_column, as_text),
-            _Column("ts", table.timestamp_column, as_seconds),
+            _Column("ts", table.timestamp_column, partial(read_times, rule=event_times(self.config, self._cutoff))),
             _Column("event", table.event_column, as_text),
             _Column("price", table.price_column, as_number),
             _Column("quantity", table.quantity_column, as_number),
@@ -132,7 +139,8 @@ class Files:
     ) -> pa.Table:
         """Contract rows of one file with start <= ts < end, and (`undated`) those without a time."""
         ts = next(c.source for c in columns if c.name == "ts")
-        table = self._contract(self._load(path, columns, (str(ts), start, end)), columns)
+        window = (str(ts), start, end, event_times(self.config, self._cutoff))
+        table = self._contract(self._load(path, columns, window), columns)
         keep = pc.is_null(table["ts"]) if undated else pa.scalar(False)
         inside = pa.scalar(True)
         if start is not None:
@@ -149,7 +157,7 @@ class Files:
                 return self._load_csv(path).select(_present(wanted, self._load_csv(path).column_names, path))
             found = pq.read_schema(path)
             _present(wanted, found.names, path)
-            data = pa_dataset.dataset(path, format="parquet")
+            data = pa_dataset.dataset(path, format=pa_dataset.ParquetFileFormat(read_options=_INT96))
             return data.to_table(columns=wanted, filter=_pushdown(found, window))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SchemaError(
@@ -182,11 +190,14 @@ class Files:
         made: dict[str, Any] = {}
         for column in columns:
             if column.source is not None:
-                made[column.name] = column.read(table[column.source])
+                values = column.read(table[column.source])
+                made |= _with_faults(column.name, values) if isinstance(values, Read) else {column.name: values}
             elif column.name == "event":
                 made[column.name] = pa.repeat(pa.scalar(self.config.events.kinds[0].name), table.num_rows)
             else:
                 made[column.name] = pa.nulls(table.num_rows, types.get(column.name, pa.float64()))
+                if column.name in ("available_from", "available"):
+                    made[f"{column.name}_fault"] = pa.nulls(table.num_rows, pa.string())
         if "position" in made and self.config.events.impressions is not None:
             shown = pc.equal(made["event"], self.config.events.impressions.event)
             made["quantity"] = pc.if_else(pc.fill_null(shown, False), made.pop("position"), made["quantity"])
@@ -230,16 +241,27 @@ def _present(wanted: list[str], found: Sequence[str], path: Path) -> list[str]:
     return wanted
 
 
+def _with_faults(name: str, read: Read) -> dict[str, Any]:
+    return {name: read.values, f"{name}_fault": read.faults}
+
+
 def _pushdown(found: pa.Schema, window: _Window | None) -> Any:
-    """A filter that lets Parquet skip row groups, where times are stored as numbers; else None."""
+    """A filter that lets Parquet skip row groups, where times are stored as numbers; else None.
+
+    What is no time comes with every window, so that it is counted: what lies outside the plausible range, or may be
+    a day's hours in digits.
+    """
     if window is None:
         return None
-    name, start, end = window
-    if not pa.types.is_integer(found.field(name).type):
+    name, start, end, rule = window
+    each = PER_SECOND.get(rule.unit)
+    if each is None or not pa.types.is_integer(found.field(name).type) or pa.types.is_uint64(found.field(name).type):
         return None
     inside = pc.scalar(True)
     if start is not None:
-        inside = inside & (pc.field(name) >= start)
+        inside = inside & (pc.field(name) >= start * each)
     if end is not None:
-        inside = inside & (pc.field(name) < end)
-    return inside | pc.field(name).is_null()
+        inside = inside & (pc.field(name) < end * each)
+    latest = min(rule.latest, FIRST_HOUR_KEY) if rule.unit == "seconds" else rule.latest
+    outside = (pc.field(name) < rule.earliest * each) | (pc.field(name) >= latest * each)
+    return inside | outside | pc.field(name).is_null()

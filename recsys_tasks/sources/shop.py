@@ -174,6 +174,7 @@ class ShopFiles(Files):
 
     def prepare(self, before: date) -> None:
         """Simulate the history before a night when the shop has no days at all."""
+        super().prepare(before)
         if self.shop.last_day is None:
             self.shop.simulate(before)
 

@@ -37,9 +37,9 @@ def night(
 ) -> Night:
     names = schema.RAW_EVENTS.schema.names
     events = pa.table({n: [r[k] for r in rows] for k, n in enumerate(names)}, schema=schema.RAW_EVENTS.schema)
-    contract = schema.raw_items(config).schema  # item_id, title, available_from, available, brand, year
+    contract = schema.raw_items(config).schema  # item_id, title, available_from, available, brand, year, faults
     items = items or [("i", "Lamp", None, None, "b", 2000.0)]
-    table = pa.table({n: [r[k] for r in items] for k, n in enumerate(contract.names)}, schema=contract)
+    table = pa.table({n: [dict(enumerate(r)).get(k) for r in items] for k, n in enumerate(contract.names)}, contract)
     facts: dict[str, Any] = {"newest_day_rows": 10, "usual_rows": 10.0, "future_rows": 0, **figures}
     known = Known(pa.array(["u"]), pa.array(["i"]))
     users = pa.table({"user_id": ["u"]})

@@ -14,7 +14,7 @@ import pytest
 from recsys_tasks.config import Config, load_config
 from recsys_tasks.errors import ConfigError, SchemaError
 from recsys_tasks.sources.base import open_source
-from recsys_tasks.sources.columns import as_flag, as_number, as_seconds, as_text
+from recsys_tasks.sources.columns import as_number, as_text, read_flags
 from tests.worlds import make_config
 
 DATA = os.environ.get("RECSYS_TEST_DATA")
@@ -126,6 +126,8 @@ def test_attributes_numbers_and_flags(tmp_path: Path) -> None:
     assert items["tags"].to_pylist() == ["a|b", None, "c"]
     assert items["available"].to_pylist() == [True, False, None]
     assert items["available_from"].to_pylist() == [1767571200, None, None]
+    assert items["available_from_fault"].to_pylist() == [None, None, "x"]
+    assert items["available_fault"].to_pylist() == [None, None, None]
     assert items["title"].to_pylist() == ["Kite", "Ball", None]
 
 
@@ -139,28 +141,13 @@ def test_the_fingerprint_follows_the_files(tmp_path: Path) -> None:
     assert open_source(config, tmp_path).fingerprint() != before
 
 
-@pytest.mark.parametrize(
-    ("column", "expected"),
-    [
-        (
-            pa.array(["2026-01-05T12:00:00", "2026-01-05 14:00:00+02:00", "1767614400", "never", None]),
-            [NOON] * 3 + [None] * 2,
-        ),
-        (pa.array([1767614400.9, float("nan"), None]), [NOON, None, None]),
-        (pa.array([date(1969, 12, 31)]), [-86_400]),
-        (pa.array([-1], pa.timestamp("ms")), [-1]),  # a millisecond before 1970 is in the second -1
-    ],
-)
-def test_times_of_every_type(column: pa.Array, expected: list[int | None]) -> None:
-    assert as_seconds(pa.chunked_array([column])).to_pylist() == expected
-
-
 def test_other_types() -> None:
     floats = pa.chunked_array([pa.array([7.0, None, float("nan"), 7.5])])
     assert as_text(floats).to_pylist() == ["7", None, None, "7.5"]
     assert as_text(pa.chunked_array([pa.array(["a", None]).dictionary_encode()])).to_pylist() == ["a", None]
     assert as_number(floats).to_pylist() == [7.0, None, None, 7.5]  # Parquet's NaN means missing
-    assert as_flag(pa.chunked_array([pa.array([1, 0, 5])])).to_pylist() == [True, False, None]
+    flags = read_flags(pa.chunked_array([pa.array([1, 0, 5])]))
+    assert (flags.values.to_pylist(), flags.faults.to_pylist()) == ([True, False, None], [None, None, "5"])
 
 
 @needs_data

@@ -1,0 +1,51 @@
+"""Which times a column may hold: the unit of its plain numbers, and the range outside which they are something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final
+
+from recsys_tasks.clock import start_of
+from recsys_tasks.config import Config, TimeUnit
+
+PER_SECOND: Final = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+FIRST_HOUR_KEY: Final = 1_990_010_100
+"""1990-01-01 00h as a warehouse's hour key, YYYYMMDDhh: as seconds these keys lie in 2033 and later."""
+YEAR_1, YEAR_10000 = start_of(date(1, 1, 1)), start_of(date(9999, 12, 31)) + 86_400
+_EVER: Final = 2**62
+
+
+@dataclass(frozen=True)
+class TimeRule:
+    """How one column of times is read. All bounds are UTC seconds: [earliest, latest) is plausible."""
+
+    unit: TimeUnit
+    setting: str  # where the unit is set
+    earliest: int
+    cutoff: int  # the night's; what lies behind it and reads as an hour key is one
+    latest: int
+    any_date: bool = False  # a date or timestamp is not guessed at: 1753-01-01 and 9999-12-31 may be meant
+
+    def free(self) -> TimeRule:
+        """The same unit without a range."""
+        return replace(self, earliest=-_EVER, cutoff=_EVER, latest=_EVER)
+
+
+def event_times(config: Config, cutoff: int | None) -> TimeRule:
+    """Of the interactions' time column, for a night with this cutoff (None: no night yet, no upper bound)."""
+    return _rule(config, config.events.timestamp_unit, "events.timestamp_unit", cutoff)
+
+
+def launch_times(config: Config, cutoff: int | None) -> TimeRule:
+    """Of the items' launch column: as for events, but a calendar date is taken at its word."""
+    rule = _rule(config, config.items.available_from_unit, "items.available_from_unit", cutoff)
+    return replace(rule, any_date=True)
+
+
+def _rule(config: Config, unit: TimeUnit, setting: str, cutoff: int | None) -> TimeRule:
+    earliest = start_of(config.extract.earliest_day)
+    if cutoff is None:
+        return TimeRule(unit, setting, earliest, FIRST_HOUR_KEY, YEAR_10000)
+    latest = cutoff + int(timedelta(days=config.extract.latest_days).total_seconds())
+    return TimeRule(unit, setting, earliest, cutoff, latest)
