@@ -51,19 +51,19 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
     `events` are RAW_EVENTS rows in the order of a raw partition, so that duplicates are neighbours.
     """
     user, item = events["user_id"], events["item_id"]
-    no_user, no_item = _absent(user), _absent(item)
+    no_user, no_item, dated = _absent(user), _absent(item), _flags(pc.is_valid(events["ts"]))
     declared = config.events.known
     return {
         "missing_user": no_user,
         "missing_item": no_item,
-        "missing_time": _flags(pc.is_null(events["ts"])),
+        "missing_time": ~dated,
         "overlong_id": _overlong(user) | _overlong(item),
         "unknown_event": ~_flags(pc.is_in(events["event"], value_set=pa.array(declared))),
         "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~no_user,
         "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~no_item,
         "bad_price": bad_number(events["price"]),
         "bad_quantity": bad_number(events["quantity"]),
-        "repeated": repeated_rows(events),
+        "repeated": repeated_rows(events) & dated,  # without times, alike rows may well be of different ones
     }
 
 

@@ -15,11 +15,10 @@ from recsys_tasks.config import Config
 from recsys_tasks.errors import SchemaError
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.sources.time_rule import event_times
-from recsys_tasks.sources.time_words import fault_words
+from recsys_tasks.sources.time_words import quoted_faults
 from recsys_tasks.sources.times import count_faults
 
 FILE = "undated.parquet"
-_QUOTED = 5  # delivered texts that a message quotes
 UNDATED = schema.DELIVERED_EVENTS.schema.append(pa.field("day", pa.string()))
 
 
@@ -32,15 +31,14 @@ def undated_counts(config: Config, undated: pa.Table, as_of: date) -> dict[str, 
 
 
 def undated_words(config: Config, undated: pa.Table, as_of: date) -> tuple[str, ...]:
-    """The first different texts that were delivered in place of a time, each with what it looks like."""
-    texts = pc.unique(undated["ts_fault"].drop_null()).slice(0, _QUOTED).to_pylist()
-    return tuple(fault_words(text, event_times(config, start_of(as_of))) for text in texts)
+    """Texts that were delivered in place of a time, with what they look like."""
+    return quoted_faults(undated["ts_fault"], event_times(config, start_of(as_of)))
 
 
 def no_times(config: Config, undated: pa.Table, as_of: date) -> SchemaError:
     """What a night raises when no row has a time."""
     rule, words = event_times(config, start_of(as_of)), undated_words(config, undated, as_of)
-    hints = list(dict.fromkeys(text.split(": ", 1)[1] for text in words if " looks like " in text and ": set " in text))
+    hints = list(dict.fromkeys(text.split(": ", 1)[1] for text in words if ": set " in text))
     return SchemaError(
         expected=f"times: ISO 8601, timestamps or {rule.unit}, not before {config.extract.earliest_day}",
         found=f"{undated.num_rows:,} rows and not one such time" + (": " if words else "") + "; ".join(words),

@@ -40,7 +40,7 @@ from recsys_tasks.snapshot.report_page import report_page
 from recsys_tasks.snapshot.rules import Flags, repeated_rows
 from recsys_tasks.sources.base import has_users_table
 from recsys_tasks.sources.time_rule import launch_times
-from recsys_tasks.sources.time_words import fault_words
+from recsys_tasks.sources.time_words import quoted_faults
 from recsys_tasks.sources.vectors import NOT_FINITE
 
 MAX_ROWS = 1_000_000
@@ -164,8 +164,7 @@ def _with_times(config: Config, night: Night, result: CheckResult) -> CheckResul
         return replace(result, examples=night.undated)
     if name == "items.available_from_readable" and not result.passed:
         rule = launch_times(config, start_of(night.as_of))
-        faults = pc.unique(night.items["available_from_fault"].drop_null()).slice(0, 5).to_pylist()
-        return replace(result, examples=tuple(fault_words(text, rule) for text in faults))
+        return replace(result, examples=quoted_faults(night.items["available_from_fault"], rule))
     return result
 
 

@@ -22,16 +22,17 @@ _ZONE = r" ?([Zz]|UTC|GMT|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
 _LOCAL = rf"{_DAY}{_CLOCK}|{_BASIC}"
 _SHAPE = rf"^({_DAY}|({_LOCAL})({_ZONE})?)$"  # a day alone has no zone: midnight of which clock?
 _DIGITS = r"^([0-9]{4})[-/]?([0-9]{2})[-/]?([0-9]{2})[Tt ]?([0-9]{2})?:?([0-9]{2})?:?([0-9]{2})?.*$"
+_PROBE = 100
 _MONTH_DAYS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
 def alike_seconds(text: Any) -> pa.ChunkedArray | None:
     """UTC seconds of ISO-8601 texts of one form, all with a zone or none, by Arrow's own parser; None for others."""
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            micros = pc.cast(pc.cast(text, kind), pa.int64())
-        except pa.ArrowInvalid:
+        moments = _cast(text, kind)
+        if moments is None:
             continue
+        micros = pc.cast(moments, pa.int64())
         values = np.floor_divide(pc.fill_null(micros, 0).to_numpy(), 1_000_000)
         return pa.chunked_array([pa.array(values, mask=flags(pc.is_null(micros)))])
     return None
@@ -39,12 +40,19 @@ def alike_seconds(text: Any) -> pa.ChunkedArray | None:
 
 def alike_numbers(text: Any) -> pa.ChunkedArray | None:
     """Whole numbers in digits, if there is nothing else; None where there is."""
+    numbers = _cast(text, pa.int64())
+    # Arrow reads 0x1f, too
+    hexadecimal = numbers is not None and any(pc.any(pc.match_substring(text, x)).as_py() for x in "xX")
+    return None if hexadecimal else numbers
+
+
+def _cast(text: Any, kind: pa.DataType) -> pa.ChunkedArray | None:
+    """The whole column; None where a text does not fit, which is found out on a few first: failing costs as much."""
     try:
-        numbers = pc.cast(text, pa.int64())
+        pc.cast(text.slice(0, _PROBE), kind)
+        return pc.cast(text, kind)
     except pa.ArrowInvalid:
         return None
-    # Arrow reads 0x1f, too
-    return None if any(pc.any(pc.match_substring(text, x)).as_py() for x in "xX") else numbers
 
 
 def iso_seconds(text: Any) -> tuple[Longs, Bools]:

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recsys_tasks.sources.time_rule import PER_SECOND, TimeRule
 from recsys_tasks.sources.time_text import civil_seconds
 from recsys_tasks.sources.times import read_times
 
+_LOOKED_AT, _KINDS, _OF_A_KIND = 200, 5, 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXCEL_DAY_0 = -25_569 * 86_400
 _YEAR_1 = -62_135_596_800
@@ -27,21 +29,30 @@ _KEYS = {
 _SETTABLE = {"YYYYMMDD": "yyyymmdd", "YYYYMMDDhhmmss": "yyyymmddhhmmss"}
 
 
+def quoted_faults(faults: pa.ChunkedArray, rule: TimeRule) -> tuple[str, ...]:
+    """The first different texts of every kind of fault, so many of each, and why they are no times."""
+    kinds: dict[str, list[str]] = {}
+    for text in pc.unique(faults.drop_null()).slice(0, _LOOKED_AT).to_pylist():
+        kinds.setdefault(fault_words(text, rule), []).append(repr(text))
+    most = sorted(kinds.items(), key=lambda kind: -len(kind[1]))[:_KINDS]
+    return tuple(f"{', '.join(texts[:_OF_A_KIND])} {words}" for words, texts in most)
+
+
 def fault_words(text: str, rule: TimeRule) -> str:
-    """The delivered text in quotes, why it is no time, and what to set where that is known."""
+    """Why a delivered text is no time, and what to set where that is known."""
     match = re.fullmatch(r"\s*(-?[0-9]{1,19})(\.0*)?\s*", text)
     if match:
         found = _looks_like(int(match[1]), rule)
         if found and (found in PER_SECOND or found in _SETTABLE.values()):
-            return f"{text!r} looks like {_spelt(found)}: set {rule.setting}: {found}"
+            return f"looks like {_spelt(found)}: set {rule.setting}: {found}"
         if found:
-            return f"{text!r} looks like {found}"
+            return f"looks like {found}"
     seconds = read_times(pa.chunked_array([[text]], pa.string()), rule.free()).values[0].as_py()
     if seconds is None:
-        return f"{text!r} is no ISO-8601 time"
+        return "is no ISO-8601 time"
     if seconds < rule.earliest:
-        return f"{text!r} is {_moment(seconds)}, before extract.earliest_day"
-    return f"{text!r} is {_moment(seconds)}, later than extract.latest_days after the night"
+        return f"is {_moment(seconds)}, before extract.earliest_day"
+    return f"is {_moment(seconds)}, later than extract.latest_days after the night"
 
 
 def _looks_like(number: int, rule: TimeRule) -> str | None:

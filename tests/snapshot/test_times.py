@@ -54,7 +54,7 @@ OTHER_UNITS = [
 NO_UNITS = [
     (spelt("%Y%m%d%H"), "YYYYMMDDhh"),
     (spelt("%d.%m.%Y"), "is no ISO-8601 time"),
-    (["now", "today", "5", "Jan", "NaT"], "'now' is no ISO-8601 time"),
+    (["now", "today", "5", "Jan", "NaT"], "is no ISO-8601 time"),
     (["46027", "46028"], "days as Excel counts them"),
     (["-1", "0"], "1969-12-31 23:59:59"),
     (["2147483647"] * 3, "2038-01-19"),
@@ -70,7 +70,7 @@ def test_times_of_another_kind_stop_the_night_at_once(tmp_path: Path, times: lis
     with pytest.raises(SchemaError) as caught:
         shop.extract(10)
     assert words in caught.value.found
-    assert repr(times[0]) in caught.value.found  # as delivered
+    assert any(repr(time) in caught.value.found for time in times)  # as delivered
     assert "'timestamp'" in caught.value.where
     assert "timestamp_unit" in caught.value.remedy
 
@@ -94,7 +94,8 @@ def test_times_of_two_kinds_stop_the_night(tmp_path: Path) -> None:
     with pytest.raises(ValidationFailed) as caught:
         shop.night(10)
     assert "events.missing_time: 4 of 9 rows" in caught.value.found
-    assert repr(times[0]) in caught.value.found
+    assert "events.repeated" not in caught.value.found
+    assert any(repr(time) in caught.value.found for time in times[:4])
     assert "set events.timestamp_unit: milliseconds" in caught.value.found
 
 
