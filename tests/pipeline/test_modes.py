@@ -62,7 +62,7 @@ def test_a_release_without_a_ranker_is_measured_and_not_promoted(nights: Nights)
     assert "its scores are off" not in decision.paragraph  # a place is no chance that could be wrong
     assert 0.05 < results["judge"].figures["ndcg@10"] < 0.9
     html = night.lake.require("report", FIRST_NIGHT.isoformat()).file("report.html").read_text()
-    assert "readers see tonight" in html and "ranker.mode is none" in html
+    assert "readers saw tonight" in html and "ranker.mode is none" in html
 
 
 def test_no_night_alerts_because_of_its_mode(nights: Nights) -> None:

@@ -136,7 +136,7 @@ def test_each_night_has_a_report_with_nothing_left_out(nights: tuple[Night, Nigh
         kept = night.lake.require("report", night.as_of.isoformat())
         assert results["report"].figures["without"] == "sizes"  # the size curve is off in these settings
         html = kept.file("report.html").read_text()
-        assert "readers see tonight" in html and f"night {night.as_of}" in html
+        assert "readers saw tonight" in html and f"night {night.as_of}" in html
         shown = json.loads(kept.file("evidence.json").read_text())
         assert len(shown["lists"]["found"]) == 4 and all(sample["items"] for sample in shown["lists"]["found"])
         assert shown["lists"]["found"][0]["items"][0]["why"]
