@@ -83,7 +83,7 @@ def facts():
               "recall_after": 0.83, "refresh_ok": True, "parent": "x", "late_idea": 41}  # fmt: skip
     alert = {"incident": "i1", "severity": "warning", "kind": "drift", "message": "scores drifted <b>",
              "reader_state": "readers have fresh lists", "remedy": "recsys publications",
-             "runbook": "drift.md"}  # fmt: skip
+             "runbook": "drift.md", "raised_at": "2026-03-10 01:04:05+00:00"}  # fmt: skip
     return {
         "project": "shop",
         "as_of": "2026-03-10",
@@ -153,7 +153,7 @@ def test_the_head_answers_what_is_wrong_and_what_readers_see(page):
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ("alarms", ["scores drifted <b>", "recsys publications", "drift.md"]),
+        ("alarms", ["2026-03-10 01:04", "scores drifted <b>", "recsys publications", "drift.md"]),
         ("verdict", ["held for a person to decide", "country=SE", "-0.125", "new_rule_of_others", "0.99"]),
         ("metrics", ["0.31 (0.300–0.320)", "never_heard_of", "0.625", "+3.3% (+1.0% to +6.0%)"]),
         ("slices", ["country=NO", "not guarded", "-12.5%, fails", "Surely worse off: country=SE."]),

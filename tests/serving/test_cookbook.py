@@ -315,6 +315,15 @@ def test_the_quality_and_operations_queries_give_what_was_noted(two_nights: Engi
     assert moves == [("bob", "resumed"), ("ann", "rollback: odd lists")]
 
 
+def test_after_a_rollback_now_is_what_readers_see_and_not_the_newest_night(two_nights: Engine, writer: Engine) -> None:
+    rollback(writer, who="ann", why="odd again", now=LATER + timedelta(hours=2))
+    changed = ask(two_nights, "What changed for")
+    assert plain(changed, "item_id", "rank_now", "change") == [("i1", 1, "new"), ("i2", 2, "new"), ("i3", 3, "new")]
+    gained = {row.item_id: row.lists_now for row in ask(two_nights, "Which items gained")}
+    assert gained["i3"] == 3 and "i7" not in gained
+    assert ask(two_nights, "Churn between") == []  # nothing was shown before
+
+
 def test_the_newest_alert_is_the_one_that_came_last_whatever_clock_it_was_raised_by(
     two_nights: Engine, writer: Engine
 ) -> None:

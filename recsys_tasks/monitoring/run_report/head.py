@@ -162,6 +162,7 @@ def alarms(known: Known) -> Section | None:
     rows = [
         cells(
             Cell(alert["severity"], "bad" if alert["severity"] == "critical" else "warn"),
+            str(alert.get("raised_at", "–"))[:16],
             alert["message"],
             alert["reader_state"],
             alert["remedy"],
@@ -173,7 +174,7 @@ def alarms(known: Known) -> Section | None:
         Note(f"{c['suite']}.{c['name']}: {c['observed']} (allowed: {c['bound']})", "bad") for c in failed
     ]
     if rows:
-        blocks.append(Table(("severity", "what broke", "readers then", "what to do", "runbook"), tuple(rows)))
+        blocks.append(Table(("severity", "raised", "what broke", "readers then", "what to do", "runbook"), tuple(rows)))
     return Section("alarms", "Alarms", "What needed a person.", tuple(blocks))
 
 
