@@ -48,6 +48,11 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def time_of(as_of: date) -> datetime:
+    """When a night runs in a simulated shop: 01:00 UTC of its day."""
+    return datetime.combine(as_of, time(NIGHTLY_HOUR), UTC)
+
+
 @dataclass(frozen=True)
 class Night:
     """Everything a stage needs to know about the night it works for."""
@@ -72,8 +77,7 @@ class Night:
                 where="the date of the night",
                 remedy="correct the date; a shop whose days are simulated or past has `clock: simulated`",
             )
-        simulated = datetime.combine(as_of, time(NIGHTLY_HOUR), UTC)
-        return cls(config, environment, as_of, simulated if now is None or config.clock == "simulated" else now)
+        return cls(config, environment, as_of, time_of(as_of) if now is None or config.clock == "simulated" else now)
 
     @classmethod
     def from_environment(cls, as_of: date, now: datetime | None = None) -> Night:

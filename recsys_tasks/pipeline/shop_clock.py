@@ -6,26 +6,33 @@ nights happens then, or records of one shop would mix two clocks that may lie ye
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Engine, text
 
 from recsys_tasks.database import transaction
-from recsys_tasks.pipeline.night import Night
+from recsys_tasks.pipeline.night import Night, time_of
 
 _KEEP = text(
-    "INSERT INTO recsys.shop_clock AS k (simulated, now) VALUES (:simulated, :now) ON CONFLICT (singleton) DO UPDATE "
-    "SET simulated = excluded.simulated, now = CASE WHEN excluded.simulated THEN greatest(k.now, excluded.now) END "
-    "WHERE k.simulated <> excluded.simulated OR k.now < excluded.now"
+    "INSERT INTO recsys.shop_clock AS k (simulated, now) VALUES (:simulated, CAST(:now AS timestamptz)) "
+    "ON CONFLICT (singleton) DO UPDATE SET simulated = excluded.simulated, now = excluded.now "
+    "WHERE (k.simulated, k.now) IS DISTINCT FROM (excluded.simulated, excluded.now)"
 )
+_NEWEST = text("SELECT max(as_of) FROM recsys.publication")
 _READ = text("SELECT now FROM recsys.shop_clock WHERE simulated")
 
 
 def keep_time(night: Night) -> None:
-    """Move the shop's clock on to this night; it never goes back for an older one."""
+    """Set the shop's clock to this night, or to the newest one with a publication where that is later.
+
+    An old night that is run again does not turn it back; one of a mistyped year, which gets no publication as there is
+    no data of its day, holds it only until the next night.
+    """
     simulated = night.config.clock == "simulated"
     with transaction(night.engine) as connection:
-        connection.execute(_KEEP, {"simulated": simulated, "now": night.now if simulated else None})
+        newest: date | None = connection.scalar(_NEWEST)
+        now = max(night.now, time_of(newest)) if newest else night.now
+        connection.execute(_KEEP, {"simulated": simulated, "now": now if simulated else None})
 
 
 def shop_time(engine: Engine, now: datetime) -> datetime:

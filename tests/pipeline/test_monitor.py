@@ -178,9 +178,14 @@ def test_status_counts_in_the_clock_of_the_nights(monitored: Night) -> None:
     with pytest.raises(ArtifactError):
         run_on(third, "freeze")
     assert status(monitored)["age"] == timedelta(days=1)
-    with pytest.raises(ArtifactError):  # an older night, run again, does not turn the clock back
+    with pytest.raises(ArtifactError):  # an older night, run again, does not turn the clock behind the lists
         run_on(replace(monitored, as_of=BEFORE, now=monitored.now - timedelta(days=1)), "freeze")
-    assert status(monitored)["shop_time"] == third.now
+    assert status(monitored)["shop_time"] == monitored.now
+    with pytest.raises(ArtifactError):  # a year that was mistyped does not hold it for ever
+        run_on(replace(monitored, as_of=date(2062, 3, 11), now=third.now.replace(year=2062)), "freeze")
+    with pytest.raises(ArtifactError):
+        run_on(third, "freeze")
+    assert status(monitored)["age"] == timedelta(days=1)
 
 
 def test_a_person_moves_readers_in_the_clock_of_the_nights(monitored: Night) -> None:
