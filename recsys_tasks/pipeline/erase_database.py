@@ -95,8 +95,8 @@ def _holds(connection: Connection, table: str, column: str, kind: str, subject: 
     value: int | str = subject.user_id
     also = ""
     if column == "user_key":
-        own, value = table.removeprefix("list_rows_"), subject.key
-        also = f"publication_id = {int(own)} AND " if own.isdigit() else ""  # the index of a list table begins so
+        own, value = table.removeprefix("list_rows_").removeprefix("withheld_rows_"), subject.key
+        also = f"publication_id = {int(own)} AND " if own.isdigit() else ""  # the index of such a table begins so
     elif kind == "jsonb":
         return False  # prose: erase_user's own dry run reads it by pattern
     elif column != "user_id" and not subject.is_distinct:

@@ -18,11 +18,12 @@ from recsys_tasks.pipeline.learning import served_lineage, serving_release
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Figure, Outcome
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.serving.fallback import fallback_lists
-from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_forbidden, load_lists, load_similar
+from recsys_tasks.serving.fallback import load_paths
+from recsys_tasks.serving.load import load_dimensions, load_lists, load_similar
 from recsys_tasks.serving.precompute import active_users, list_batches, precompute_shard, shard_users
 from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec, read_publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
+from recsys_tasks.serving.repeats import policy_words
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.serving.vectors import VectorSet, publish_vectors, require_pgvector
 from recsys_tasks.snapshot.eligible import eligible_items
@@ -70,10 +71,11 @@ def prepare_publication(night: Night) -> Outcome:
         k=night.config.serving.k,
         spares=night.config.serving.spares,
         shards=night.config.serving.shards,
+        repeats=policy_words(night.config),
     )
     publication = create_publication(night.engine, spec, night.now)
     if publication.needs_rows:
-        _load_common(night, publication, embeddings, index)
+        _load_common(night, publication, users, embeddings, index)
     if night.config.embeddings.publish:
         _publish_vectors(night, tower.artifact.key, embeddings)
     plan = Plan(
@@ -112,12 +114,13 @@ def _fingerprint(night: Night, contents: Mapping[str, str]) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _load_common(night: Night, publication: Publication, embeddings: Embeddings, index: Artifact) -> None:
+def _load_common(
+    night: Night, publication: Publication, users: Keys, embeddings: Embeddings, index: Artifact
+) -> None:
     from recsys_tasks.retrieval.index import open_index
 
     load_dimensions(night.engine, night.snapshot)
-    load_fallbacks(night.engine, publication, fallback_lists(night.snapshot, night.config, night.tonight))
-    eligible = eligible_items(night.snapshot, night.as_of)
+    load_paths(night.engine, publication, night.snapshot, night.tonight, users)
     if night.config.serving.similar_items:
         # The index finds the largest inner products; only between unit vectors are these the nearest by cosine.
         unit = night.config.two_tower.metric == "cosine"
@@ -125,17 +128,11 @@ def _load_common(night: Night, publication: Publication, embeddings: Embeddings,
         rows = similar_items(
             embeddings.item_keys,
             np.asarray(embeddings.item_vectors),
-            eligible,
+            eligible_items(night.snapshot, night.as_of),
             night.config.serving.similar_items,
             searcher=searcher,
         )
         load_similar(night.engine, publication, rows)
-    if night.config.repeat_consumption == "forbid":
-        import pyarrow as pa
-
-        events = night.snapshot.events(before=night.as_of)
-        pairs = np.unique(np.stack([events.user, events.item], axis=1), axis=0)
-        load_forbidden(night.engine, publication, pa.table({"user_key": pairs[:, 0], "item_key": pairs[:, 1]}))
 
 
 def _write_plan(night: Night, plan: Plan, users: Keys) -> Artifact:

@@ -75,7 +75,8 @@ WHERE ({_SCORES} AND {_PROPENSITIES} AND {_CODES}) IS NOT TRUE
 
 # Of the entries counted by item: a catalogue is far smaller than they are.
 _ITEMS = """
-SELECT count(*) FILTER (WHERE x.lists > 0) AS shown, count(*) FILTER (WHERE i.available IS NOT TRUE) AS suspects
+SELECT count(*) FILTER (WHERE x.lists > 0) AS shown,
+       count(*) FILTER (WHERE (i.available AND NOT i.blocked) IS NOT TRUE) AS suspects
 FROM recsys.item_exposure_rows AS x
 LEFT JOIN recsys.items AS i ON i.item_key = x.item_key
 WHERE x.publication_id = :publication
@@ -91,7 +92,7 @@ WHERE i.available
 # Only where an item is suspect: how many entries name such items.
 _SUSPECTS = """
 SELECT count(*) FILTER (WHERE i.item_key IS NULL) AS unknown_items,
-       count(*) FILTER (WHERE NOT i.available) AS unavailable
+       count(*) FILTER (WHERE NOT i.available OR i.blocked) AS unavailable
 FROM {rows} AS l
 CROSS JOIN LATERAL unnest(l.items) AS e(item_key)
 LEFT JOIN recsys.items AS i ON i.item_key = e.item_key
@@ -102,6 +103,32 @@ SELECT count(*)
 FROM {rows} AS l
 JOIN recsys.forbidden_rows AS f
   ON f.publication_id = :publication AND f.user_key = l.user_key AND f.item_key = ANY (l.items)
+"""
+
+# Of what readers get beside own lists. Similar items answer for an item, not a user: no repeat policy speaks of them.
+_FALLBACKS = """
+SELECT count(*) FILTER (WHERE i.item_key IS NULL) AS unknown,
+       count(*) FILTER (WHERE NOT i.available OR i.blocked) AS unavailable
+FROM (SELECT f.items FROM recsys.fallback_rows AS f WHERE f.publication_id = :publication
+      UNION ALL
+      SELECT s.items FROM recsys.similar_rows AS s WHERE s.publication_id = :publication) AS l
+CROSS JOIN LATERAL unnest(l.items) AS e(item_key)
+LEFT JOIN recsys.items AS i ON i.item_key = e.item_key
+"""
+
+_RULES = """
+SELECT p.repeats, p.forbidden_pairs,
+       (SELECT count(*) FROM recsys.forbidden_rows AS f WHERE f.publication_id = p.id) AS pairs
+FROM recsys.publication AS p WHERE p.id = :publication
+"""
+
+# What the policy forbids of the fallback lists, less what recommend() will leave out of them.
+_NOT_WITHHELD = """
+SELECT (SELECT count(*) FROM (SELECT DISTINCT f.user_key, f.item_key FROM recsys.forbidden_rows AS f
+                              WHERE f.publication_id = :publication AND f.item_key IN (
+                                SELECT unnest(l.items) FROM recsys.fallback_rows AS l
+                                WHERE l.publication_id = :publication)) AS d)
+     - (SELECT coalesce(sum(cardinality(w.items)), 0) FROM {withheld} AS w) AS missing
 """
 
 # Equal lists have equal hashes, so none is missed; grouping a million lists themselves would take 500 MB.
@@ -157,7 +184,8 @@ def run_checks(connection: Connection, publication: Publication, limits: CheckLi
 def _ask(connection: Connection, publication: Publication, question: str, **values: object) -> Any:
     """The one row that answers a question about the publication's table."""
     known = {"k": publication.k, "spares": publication.spares, "publication": publication.id, **values}
-    statement = sa.text(question.format(rows=quoted("recsys", publication.partition)))
+    withheld = quoted("recsys", f"withheld_rows_{publication.id}")
+    statement = sa.text(question.format(rows=quoted("recsys", publication.partition), withheld=withheld))
     return connection.execute(statement, {n: v for n, v in known.items() if f":{n}" in question}).one()
 
 
@@ -203,14 +231,29 @@ def _entry_checks(
     )
     yield _none("propensities", wrong.wrong_propensities if wrong else 0, "entries with a propensity outside (0, 1]")
     yield _none("codes", wrong.wrong_codes if wrong else 0, "entries with an unknown reason or source")
-    asked = "SELECT EXISTS (SELECT FROM recsys.forbidden_rows WHERE publication_id = :publication)"
-    any_pair = connection.scalar(sa.text(asked), {"publication": publication.id})
-    forbidden = _ask(connection, publication, _FORBIDDEN)[0] if any_pair else 0
-    yield _none("forbidden_items", forbidden, "entries that the repeat policy forbids")
+    yield from _path_checks(connection, publication, newest)
     catalogue = _ask(connection, publication, _ON_OFFER, night=publication.as_of).items
     share = items.shown / catalogue if catalogue else 0.0
     floor = limits.min_coverage
     yield CheckResult("coverage", share >= floor, "block", share, floor, "share of available items in some first k")
+
+
+def _path_checks(connection: Connection, publication: Publication, newest: bool) -> Iterator[CheckResult]:
+    """What no path may show: own lists and spares, fallbacks and what recommend() tops up from them, similar items."""
+    beside = _ask(connection, publication, _FALLBACKS)
+    yield _none("unknown_fallbacks", beside.unknown, "fallback or similar items that are not in recsys.items")
+    words = "fallback or similar items not available in tonight's snapshot"
+    yield _none("unavailable_fallbacks", beside.unavailable, words, block=newest)
+    rules = _ask(connection, publication, _RULES)
+    lost = 0
+    if rules.repeats != "allow" or rules.forbidden_pairs is not None:
+        lost = 1 if rules.forbidden_pairs is None else abs(rules.forbidden_pairs - rules.pairs)
+    yield _none("forbidden_pairs", lost, f"forbidden pairs that are not as loaded, under the policy {rules.repeats!r}")
+    connection.execute(sa.text("SELECT recsys.withhold(:id)"), {"id": publication.id})
+    own = _ask(connection, publication, _FORBIDDEN)[0] if rules.pairs else 0
+    topped_up = _ask(connection, publication, _NOT_WITHHELD).missing if rules.pairs else 0
+    yield _none("forbidden_items", own, "entries that the repeat policy forbids")
+    yield _none("forbidden_fallbacks", topped_up, "fallback items that the repeat policy forbids and nothing withholds")
 
 
 def _list_checks(

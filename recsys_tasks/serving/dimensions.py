@@ -26,12 +26,14 @@ from recsys_tasks.database import ArrowSession, load_arrow
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.entities import NEVER
+from recsys_tasks.snapshot.showable import showable
 
 ROWS_PER_CHUNK = 50_000
+_OF_ITEMS = ("title", "available", "available_from", "blocked")
 _STAGES = {
     "users": "user_key int, user_id text, segment text, attributes text, row_hash bigint",
     "items": "item_key int, item_id text, title text, category text, attributes text, available boolean, "
-    "available_from timestamptz, row_hash bigint",
+    "available_from timestamptz, blocked boolean, row_hash bigint",
 }
 
 
@@ -99,15 +101,24 @@ def _merge(session: ArrowSession, snapshot: Snapshot, dimension: _Dimension, new
 
 def _chunks(snapshot: Snapshot, name: str) -> Iterator[pd.DataFrame]:
     """The snapshot's table in key order, some rows at a time, without items' vectors."""
-    contract = schema.users(snapshot.config) if name == "users" else schema.items(snapshot.config, vectors=False)
+    config = snapshot.config
+    names = (schema.users(config) if name == "users" else schema.items(config, vectors=False)).schema.names
+    ruled = [rule.attribute for rule in config.rerank.item_rules if rule.attribute not in names]  # vectors
     with pq.ParquetFile(snapshot.artifact.file(f"{name}.parquet")) as file:
-        for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=contract.schema.names):
-            yield batch.to_pandas()
+        for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=[*names, *ruled * (name == "items")]):
+            frame = batch.select(names).to_pandas()
+            yield frame if name == "users" else frame.assign(blocked=_blocked(snapshot, pa.Table.from_batches([batch])))
+
+
+def _blocked(snapshot: Snapshot, items: pa.Table) -> npt.NDArray[np.bool_]:
+    """`[n]`: what a rule or a moderator keeps from readers, or a launch that is still to come, whatever the stock."""
+    waits = items["available_from"].to_numpy() >= start_of(snapshot.as_of)
+    return np.asarray(waits | ~showable(snapshot.config, items))
 
 
 def _hashes(frame: pd.DataFrame, dimension: _Dimension) -> npt.NDArray[np.int64]:
     """A hash of all that is stored of each row, `[n]`; another choice of columns gives other hashes."""
-    given = [*dimension.columns[1:2], *("title", "available", "available_from") * (dimension.name == "items")]
+    given = [*dimension.columns[1:2], *_OF_ITEMS * (dimension.name == "items")]
     stored = [*given, *(a.name for a in dimension.attributes), *([dimension.group] if dimension.group else [])]
     choice = hashlib.sha256(json.dumps([stored, dimension.group]).encode()).digest()[:8]
     values = pd.util.hash_pandas_object(frame[list(dict.fromkeys(stored))], index=False).to_numpy(np.uint64)
@@ -188,6 +199,7 @@ def _rows(frame: pd.DataFrame, dimension: _Dimension) -> pa.Table:
             attributes,
             available,
             _times(frame["available_from"]),
+            pa.array(frame["blocked"], pa.bool_()),
         ]
     return pa.table(columns, names=dimension.columns[:-1])
 

@@ -8,10 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from sqlalchemy.engine import Engine
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.config import Config
-from recsys_tasks.serving.load import FALLBACK_SCHEMA
+from recsys_tasks.ids import Keys
+from recsys_tasks.serving.load import FALLBACK_SCHEMA, load_fallbacks, load_forbidden
+from recsys_tasks.serving.publication import Publication
+from recsys_tasks.serving.repeats import Forbidden, forbidden_pairs, needed_length
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligible import eligible_items
 from recsys_tasks.snapshot.events import Events
@@ -19,13 +23,20 @@ from recsys_tasks.snapshot.events import Events
 WINDOW_DAYS = 28
 HALF_LIFE_DAYS = 14.0
 EVERYONE = ""
+LONGEST = 1000
+"""Places of everyone's list at most, as many as recommend() ever gives."""
+Ranking = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
+"""Items, best first, and their scores."""
 
 
-def fallback_lists(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> pa.Table:
+def fallback_lists(
+    snapshot: Snapshot, config: Config, cutoffs: Cutoffs, forbidden: Forbidden | None = None
+) -> pa.Table:
     """Rows for `load_fallbacks`: one a segment with any event, and '' for everyone.
 
     Only items eligible as of the history cutoff; k + spares of them, by `popularity`. Everyone's
-    list is filled up with older favourites and then with what is left, newest first, so that it is never short.
+    list is filled up with older favourites and then with what is left, newest first, so that it is never short; and
+    it goes on for as long as it takes to hold k items besides those `forbidden` to any one user, up to LONGEST.
     """
     eligible = eligible_items(snapshot, cutoffs.history_before)
     since = cutoffs.history_before - timedelta(days=WINDOW_DAYS)
@@ -33,12 +44,33 @@ def fallback_lists(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> pa.T
     size = config.serving.k + config.serving.spares
     codes, names = segments(snapshot.users, config.users.segment_by)
     overall = popularity(recent, np.zeros(len(codes), np.int32), eligible, cutoffs.history, size)
-    rows = {EVERYONE: _filled(overall.get(0), snapshot, cutoffs, eligible, size)}
+    everyone = _filled(overall.get(0), snapshot, cutoffs, eligible, size)
+    if forbidden is not None and len(forbidden.users):
+        everyone = _long_enough(everyone, forbidden, recent, snapshot, config, cutoffs, eligible)
+    rows = {EVERYONE: everyone}
     by_segment = popularity(recent, codes, eligible, cutoffs.history, size)
     rows.update({names[code]: by_segment[code] for code in sorted(by_segment) if names[code] != EVERYONE})
     columns = [list(rows), [items for items, _ in rows.values()], [scores for _, scores in rows.values()]]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, FALLBACK_SCHEMA.types, strict=True)]
     return pa.Table.from_arrays(arrays, schema=FALLBACK_SCHEMA)
+
+
+def load_paths(engine: Engine, publication: Publication, snapshot: Snapshot, cutoffs: Cutoffs, active: Keys) -> None:
+    """Load what readers get beside own lists, and what no path may show to whom.
+
+    Pairs of the `active` users, whose lists are checked against them, and of everybody else those that a fallback
+    would show.
+    """
+    forbidden = forbidden_pairs(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
+    lists = fallback_lists(snapshot, snapshot.config, cutoffs, forbidden)
+    load_fallbacks(engine, publication, lists)
+    if forbidden is not None:
+        popular = np.zeros(snapshot.n_items, bool)
+        popular[lists["items"].combine_chunks().flatten().to_numpy()] = True
+        has_list = np.zeros(snapshot.n_users, bool)
+        has_list[active] = True
+        wanted = forbidden.where(has_list[forbidden.users] | popular[forbidden.items])
+        load_forbidden(engine, publication, wanted.table())
 
 
 def segments(users: pd.DataFrame, segment_by: str | None) -> tuple[npt.NDArray[np.int32], list[str]]:
@@ -51,7 +83,7 @@ def segments(users: pd.DataFrame, segment_by: str | None) -> tuple[npt.NDArray[n
 
 def popularity(
     events: Events, segment_of_user: npt.NDArray[np.int32], eligible: npt.NDArray[np.bool_], cutoff: int, size: int
-) -> dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
+) -> dict[int, Ranking]:
     """Segment code → item keys and scores, best first, at most `size`.
 
     A user counts once for an item, with the largest of weight × ½^(age / 14 days) over the user's events with
@@ -81,13 +113,30 @@ def popularity(
     }
 
 
+def _long_enough(
+    short: Ranking,
+    forbidden: Forbidden,
+    recent: Events,
+    snapshot: Snapshot,
+    config: Config,
+    cutoffs: Cutoffs,
+    eligible: npt.NDArray[np.bool_],
+) -> Ranking:
+    """Everyone's list, continued in the same order."""
+    k, spares = config.serving.k, config.serving.spares
+    overall = popularity(recent, np.zeros(snapshot.n_users, np.int32), eligible, cutoffs.history, LONGEST)
+    items, scores = _filled(overall.get(0), snapshot, cutoffs, eligible, LONGEST)
+    length = max(len(short[0]), min(needed_length(forbidden, items, k, LONGEST) + spares, LONGEST))
+    return items[:length], scores[:length]
+
+
 def _filled(
-    top: tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]] | None,
+    top: Ranking | None,
     snapshot: Snapshot,
     cutoffs: Cutoffs,
     eligible: npt.NDArray[np.bool_],
     size: int,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+) -> Ranking:
     """The recent favourites, then those of all time, then the newest items; what was added scores 0."""
     items, scores = top if top is not None else (np.empty(0, np.int32), np.empty(0, np.float32))
     if len(items) >= size:

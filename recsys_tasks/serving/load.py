@@ -140,11 +140,21 @@ def load_similar(engine: Engine, publication: Publication, rows: pa.Table) -> in
 
 
 def load_forbidden(engine: Engine, publication: Publication, pairs: pa.Table) -> int:
-    """Load user-item pairs that no list may hold; the checks read them once, then they go."""
-    return _replace(engine, publication, "forbidden_rows", pairs.select(FORBIDDEN_SCHEMA.names).cast(FORBIDDEN_SCHEMA))
+    """Load user-item pairs that no reader may be shown; returns the rows.
+
+    `finish` checks the lists against them and keeps, by user, those that a fallback would show; then they go.
+    """
+    rows = pairs.select(FORBIDDEN_SCHEMA.names).cast(FORBIDDEN_SCHEMA)
+    return _replace(engine, publication, "forbidden_rows", rows, _NOTE_FORBIDDEN)
 
 
-def _replace(engine: Engine, publication: Publication, table: str, rows: pa.Table) -> int:
+# So that pairs that were never loaded, or got lost, are not taken for none.
+_NOTE_FORBIDDEN = sa.text("UPDATE recsys.publication SET forbidden_pairs = :rows WHERE id = :id")
+
+
+def _replace(
+    engine: Engine, publication: Publication, table: str, rows: pa.Table, note: sa.TextClause | None = None
+) -> int:
     with transaction(engine) as connection:
         _lock(connection, publication, table)
         if not _is_building(connection, publication):
@@ -152,7 +162,11 @@ def _replace(engine: Engine, publication: Publication, table: str, rows: pa.Tabl
         statement = sa.text(f"DELETE FROM {quoted('recsys', table)} WHERE publication_id = :id")
         connection.execute(statement, {"id": publication.id})
         fixed = {"publication_id": pa.scalar(publication.id, pa.int64())}
-        return copy_batches(connection, table, _with(rows.to_batches(), fixed))
+        sent = copy_batches(connection, table, _with(rows.to_batches(), fixed))
+        if note is not None:
+            with waiting_for_rows(connection):
+                connection.execute(note, {"id": publication.id, "rows": sent})
+        return sent
 
 
 def _lock(connection: Connection, publication: Publication, part: object) -> None:

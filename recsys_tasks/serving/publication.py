@@ -28,6 +28,8 @@ class PublicationSpec:
 
     `fingerprint` hashes every input (snapshot, release, vectors, settings): equal fingerprints give equal lists.
     `expected_rows`: active users, each of whom gets one row. `release` and `tower_version` are None where none serves.
+    `repeats`: the repeat policy in words; unless it is "allow", forbidden pairs must be loaded. `calibrated`: whether
+    the ranker's scores may be shown as chances.
     """
 
     as_of: date
@@ -39,6 +41,8 @@ class PublicationSpec:
     k: int
     spares: int
     shards: int
+    repeats: str = "allow"
+    calibrated: bool = True
 
 
 @dataclass(frozen=True)

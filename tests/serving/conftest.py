@@ -16,7 +16,7 @@ DO $$
 DECLARE name text;
 BEGIN
   FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND relkind = 'r'
-              AND relname ~ '^list_rows_[0-9]+$' LOOP
+              AND relname ~ '^(list|withheld)_rows_[0-9]+$' LOOP
     EXECUTE format('DROP TABLE recsys.%I', name);
   END LOOP;
   PERFORM recsys.point_vectors(NULL);
@@ -34,16 +34,21 @@ END $$
 """
 
 
-@pytest.fixture
-def empty(postgres: Mapping[str, str]) -> Mapping[str, str]:
-    owner = create_engine(postgres["recsys_owner"])
+def empty_schema(owner_url: str) -> None:
+    """Whatever earlier tests left there goes."""
+    owner = create_engine(owner_url)
     with owner.begin() as connection:
-        found = connection.scalar(sa.text("SELECT to_regclass('recsys.shop_clock')"))
+        found = connection.scalar(sa.text("SELECT to_regclass('recsys.withheld_rows')"))
     if found is None:  # a test of migrations failed half-way
-        migrate(postgres["recsys_owner"])
+        migrate(owner_url)
     with owner.begin() as connection:
         connection.exec_driver_sql(_EMPTY.replace("%", "%%"))
     owner.dispose()
+
+
+@pytest.fixture
+def empty(postgres: Mapping[str, str]) -> Mapping[str, str]:
+    empty_schema(postgres["recsys_owner"])
     return postgres
 
 

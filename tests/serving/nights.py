@@ -40,9 +40,11 @@ def stock(engine: Engine, unavailable: Sequence[int] = ()) -> None:
             connection.execute(sa.text("INSERT INTO recsys.item_availability VALUES (:id, :ok, '2026-01-01')"), values)
 
 
-def spec(day: int = 0, fingerprint: str = "f", release: str = "r1", expected: int = USERS) -> PublicationSpec:
-    as_of = FIRST + timedelta(days=day)
-    return PublicationSpec(as_of, Cutoffs.at(as_of), f"{fingerprint}{day}", release, "t1", expected, K, SPARES, SHARDS)
+def spec(
+    day: int = 0, fingerprint: str = "f", release: str = "r1", expected: int = USERS, **further: Any
+) -> PublicationSpec:
+    as_of, mark = FIRST + timedelta(days=day), f"{fingerprint}{day}"
+    return PublicationSpec(as_of, Cutoffs.at(as_of), mark, release, "t1", expected, K, SPARES, SHARDS, **further)
 
 
 def table(lists: Lists, **changes: Any) -> pa.Table:

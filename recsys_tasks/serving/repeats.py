@@ -1,0 +1,94 @@
+"""Which items the repeat policy keeps from which users, active or not, as of a cutoff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys_tasks.clock import DAY_SECONDS, Cutoffs, day_of
+from recsys_tasks.config import AfterDays, Config
+from recsys_tasks.ids import Keys
+from recsys_tasks.serving.load import FORBIDDEN_SCHEMA
+from recsys_tasks.snapshot.dataset import Snapshot
+
+Codes = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+MERGE_AT = 20_000_000
+"""Pairs of single days that are gathered before those that repeat are joined."""
+
+
+def policy_words(config: Config) -> str:
+    """The policy as a publication notes it: allow, forbid, or after so many days."""
+    policy = config.repeat_consumption
+    return f"after {policy.after_days} days" if isinstance(policy, AfterDays) else policy
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """Distinct pairs, each once, by user and then item: `users [p]`, `items [p]`."""
+
+    users: Keys
+    items: Keys
+
+    def where(self, chosen: Bools) -> Forbidden:
+        """Some of the pairs, `[p]`."""
+        return Forbidden(self.users[chosen], self.items[chosen])
+
+    def table(self) -> pa.Table:
+        """Rows for `load_forbidden`."""
+        return pa.table([self.users, self.items], schema=FORBIDDEN_SCHEMA)
+
+
+def forbidden_pairs(snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bools) -> Forbidden | None:
+    """What each user did anything with and may not be shown (again): None where the policy allows everything.
+
+    Of `eligible [n_items]` alone, since nothing else is shown to anyone. After `after_days` to the second an item may
+    come back; what counts is its newest event before the history cutoff. One day's events are held at a time.
+    """
+    policy = snapshot.config.repeat_consumption
+    if policy == "allow":
+        return None
+    after = cutoffs.history - policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else None
+    since = None if after is None else day_of(after)
+    found, waiting, size = np.empty(0, np.int64), list[Codes](), 0
+    for file in snapshot.event_files(since=since, before=cutoffs.history_before):
+        codes = _codes(file, snapshot.n_items, after, cutoffs.history, eligible)
+        waiting.append(codes)
+        size += len(codes)
+        if size > max(MERGE_AT, len(found)):
+            found, waiting, size = np.unique(np.concatenate([found, *waiting])), [], 0
+    found = np.unique(np.concatenate([found, *waiting]))
+    users, items = np.divmod(found, max(snapshot.n_items, 1))
+    return Forbidden(users.astype(np.int32), items.astype(np.int32))
+
+
+def _codes(file: str, n_items: int, after: int | None, before: int, eligible: Bools) -> Codes:
+    """The pairs of one day's events that came later than `after`, as user * n_items + item."""
+    events = pq.read_table(file, columns=["user_key", "item_key", "ts"])
+    item, ts = events["item_key"].to_numpy(), events["ts"].to_numpy()
+    chosen = eligible[item] & (ts < before)
+    if after is not None:
+        chosen &= ts > after
+    codes = events["user_key"].to_numpy()[chosen].astype(np.int64) * n_items + item[chosen]
+    return np.unique(codes)
+
+
+def needed_length(forbidden: Forbidden, ranking: Keys, k: int, most: int) -> int:
+    """How many of `ranking`, best first, hold k items for every user who may not be shown some; at most `most`."""
+    size = min(len(ranking), most)
+    place = np.full(int(max(forbidden.items.max(initial=-1), ranking.max(initial=-1))) + 1, size, np.int64)
+    place[ranking[:size]] = np.arange(size)
+    at = place[forbidden.items]
+    early = at < size
+    # Places of each user's forbidden items, ascending: one counts where fewer than k others stand before it.
+    code = np.sort(forbidden.users[early].astype(np.int64) * size + at[early])
+    users, at = np.divmod(code, max(size, 1))
+    starts = np.flatnonzero(np.diff(users, prepend=-1))
+    before = np.arange(len(users)) - np.repeat(starts, np.diff(np.append(starts, len(users))))
+    counted = before[at - before < k]
+    return min(size, k + int(counted.max(initial=-1)) + 1)
