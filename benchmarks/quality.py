@@ -108,7 +108,11 @@ def published_rows(night: Night) -> pd.DataFrame:
 
 
 def score_error(rows: pd.DataFrame, window: Window) -> float:
-    """Expected calibration error of published scores: of all who have a list, also those who did nothing."""
+    """Expected calibration error of published scores: of all who have a list, also those who did nothing.
+
+    Places without a score claim no chance.
+    """
+    rows = rows[rows.score.notna()]
     done = pd.MultiIndex.from_tuples([(user, item) for user, items in window.truth.items() for item in items])
     came_true = pd.MultiIndex.from_frame(rows[["user_id", "item_id"]]).isin(done)
     return calibration_error(rows.score.to_numpy(float), came_true)

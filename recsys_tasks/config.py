@@ -520,6 +520,9 @@ class GateConfig(Section):
     """Relative loss in a slice, with its whole interval past it, that holds a release."""
     max_calibration_error: Share = 0.05
     """Largest expected calibration error."""
+    max_calibration_ratio: PositiveFloat = 1.0
+    """Largest calibration error, beyond chance, over the rate said or the rate come true, whichever is less; 1: off
+    by a factor of two."""
     min_coverage_ratio: Share = 0.5
     """Challenger's item coverage divided by the champion's."""
     max_popularity_rise: Share = 0.1

@@ -93,8 +93,12 @@ def _list(result: DemoResult) -> Table:
         table.add_column(name, justify="right" if name in ("rank", "score") else "left")
     for row in result.report.items:
         found = ", ".join(row["sources"] or ())
-        table.add_row(str(row["rank"]), row["item_id"], row["title"], f"{row['score']:.4f}", _why(row), found)
+        table.add_row(str(row["rank"]), row["item_id"], row["title"], _chance(row["score"]), _why(row), found)
     return table
+
+
+def _chance(score: float | None) -> str:
+    return "–" if score is None else f"{score:.4f}"
 
 
 def _totals(result: DemoResult) -> RenderableType:

@@ -18,6 +18,7 @@ from recsys_tasks.pipeline.learning import NOT_DUE, ranker_due, release_facts
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
 from recsys_tasks.pipeline.records import record_metrics
+from recsys_tasks.ranking.ranker import scores_are_chances
 from recsys_tasks.release.cost import nodes_a_user
 from recsys_tasks.release.decision import GateContext, GateDecision, not_judged, read_decision, write_decision
 from recsys_tasks.release.evaluate import Evaluation
@@ -223,4 +224,5 @@ def _running(night: Night, challenger: Artifact, champion: str | None) -> Runnin
         cost=nodes_a_user(challenger, candidates, survivors),
         champion_cost=nodes_a_user(theirs, candidates, survivors) if theirs else None,
         unranked=str(facts["reason"]) if facts["mode"] == "retrieval" else None,
+        claims_chances=scores_are_chances(challenger),
     )

@@ -17,6 +17,7 @@ from recsys_tasks.pipeline.inputs import embeddings_at, open_inputs, open_recomm
 from recsys_tasks.pipeline.learning import served_lineage, serving_release
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Figure, Outcome
+from recsys_tasks.ranking.ranker import scores_are_chances
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.serving.fallback import load_paths
 from recsys_tasks.serving.load import load_dimensions, load_lists, load_similar
@@ -72,6 +73,7 @@ def prepare_publication(night: Night) -> Outcome:
         spares=night.config.serving.spares,
         shards=night.config.serving.shards,
         repeats=policy_words(night.config),
+        calibrated=release is not None and scores_are_chances(release),
     )
     publication = create_publication(night.engine, spec, night.now)
     if publication.needs_rows:
@@ -114,9 +116,7 @@ def _fingerprint(night: Night, contents: Mapping[str, str]) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _load_common(
-    night: Night, publication: Publication, users: Keys, embeddings: Embeddings, index: Artifact
-) -> None:
+def _load_common(night: Night, publication: Publication, users: Keys, embeddings: Embeddings, index: Artifact) -> None:
     from recsys_tasks.retrieval.index import open_index
 
     load_dimensions(night.engine, night.snapshot)

@@ -2,6 +2,10 @@
 
 The fit is centred: each block of the isotonic regression becomes one knot at the mean raw score of its
 rows, and scores between knots are interpolated, so that a step does not tie all candidates on it.
+
+With too few positives for two knots that would be one rate for every score. Then the curve is logistic (Platt 1999,
+"Probabilistic outputs for support vector machines"), its slope drawn towards a moderate one by what is not known, and
+kept as knots all the same. With hardly any positives even its level is a guess: it orders, but is not `known`.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
+from scipy.optimize import isotonic_regression, minimize
 
 from recsys_tasks.metrics import calibration_error
 
@@ -22,6 +26,12 @@ Outcome = Bools | Floats
 
 POSITIVES_PER_KNOT = 20
 """Fewest positives behind a knot: with fewer, the steepest (top) end of the curve is noise."""
+KNOWN_FROM = 10
+"""Fewest positives that a curve is shown from as chances: with so many its level is known to about a third."""
+LOGISTIC_KNOTS = 65
+"""Knots that a logistic curve is kept as."""
+REACH = 1.0
+"""How far it goes on beyond the scores that it was fitted on, in their standard deviations."""
 CHART_BINS = 20
 TILT = 1e-5
 """Share of the score that only keeps the raw order where the curve is flat."""
@@ -42,7 +52,8 @@ class Calibration:
 
     `raw` strictly increases, `probability` never decreases; `centre` and `scale` (raw units) shape the tilt;
     `error` is the expected calibration error on users that the curve was not fitted on, in [0, 1]; `chart` is the
-    reliability chart of the same scores, lowest first.
+    reliability chart of the same scores, lowest first. `positives`: what came true among the rows of the fit; None in
+    files from before it was noted.
     """
 
     raw: tuple[float, ...]
@@ -51,6 +62,12 @@ class Calibration:
     scale: float
     error: float
     chart: tuple[Bin, ...] = ()
+    positives: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the probabilities may be called that; else they only order."""
+        return len(self.raw) > 1 if self.positives is None else self.positives >= KNOWN_FROM
 
     def apply(self, raw: npt.NDArray[np.floating[Any]]) -> Floats:
         """`[rows]` in [0, 1], strictly increasing with `raw` up to the precision of float64."""
@@ -78,11 +95,12 @@ def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Outcome, half: 
     judged on the other, both ways.
     """
     wide = raw.astype(np.float64)
-    crossed = np.zeros(len(wide))
+    crossed, positives = np.zeros(len(wide)), float(outcome.sum())
+    curve = _knots if positives >= 2 * POSITIVES_PER_KNOT or positives == 0 else _logistic_knots
     for side in (half, ~half):
-        crossed[~side] = np.interp(wide[~side], *_knots(wide[side], outcome[side]))
+        crossed[~side] = np.interp(wide[~side], *curve(wide[side], outcome[side]))
     scale = float(np.std(wide)) if len(wide) else 0.0
-    knots = _knots(wide, outcome)
+    knots = curve(wide, outcome)
     return Calibration(
         raw=tuple(knots[0].tolist()),
         probability=tuple(knots[1].tolist()),
@@ -90,6 +108,7 @@ def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Outcome, half: 
         scale=scale if scale > 0 else 1.0,
         error=calibration_error(crossed, outcome),
         chart=reliability(crossed, outcome),
+        positives=positives,
     )
 
 
@@ -124,3 +143,30 @@ def _knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
     blocks: npt.NDArray[np.int64] = fit.blocks[:-1]
     weight = np.add.reduceat(rows[used], blocks)
     return np.add.reduceat(centre[used], blocks) / weight, fit.x[blocks]
+
+
+def _logistic_knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
+    """The same of a rising logistic curve of the standardised raw score.
+
+    Its slope's logarithm is normal about 0 with deviation 1 beforehand, so that no score is without meaning and none
+    is certain; its level is as the rows say.
+    """
+    spread = float(np.std(raw)) if len(raw) else 0.0
+    if len(raw) == 0 or spread <= 0:
+        return _knots(raw, outcome)
+    centre = float(np.mean(raw))
+    z, said = (raw - centre) / spread, outcome.astype(np.float64)
+    level = (said.sum() + 0.5) / (len(said) + 1.0)
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        slope = np.exp(at[1])
+        logit = at[0] + slope * z
+        gap = 0.5 * (1.0 + np.tanh(0.5 * logit)) - said
+        value = np.logaddexp(0.0, logit).sum() - (said * logit).sum() + 0.5 * at[1] ** 2
+        return float(value), np.array([gap.sum(), (gap * z).sum() * slope + at[1]])
+
+    start = np.array([np.log(level / (1.0 - level)), 0.0])
+    found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-30.0, 30.0), (-4.0, 3.0)])
+    knots = np.linspace(z.min() - REACH, z.max() + REACH, LOGISTIC_KNOTS)
+    logit = found.x[0] + np.exp(found.x[1]) * knots
+    return centre + spread * knots, 0.5 * (1.0 + np.tanh(0.5 * logit))

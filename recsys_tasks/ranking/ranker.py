@@ -1,4 +1,4 @@
-"""The rankers: a light one cuts the candidates, a heavy one orders the survivors, each score a probability.
+"""The rankers: a light one cuts the candidates, a heavy one orders the survivors, each score a calibrated one.
 
 The heavy ranker learns from survivors of a light ranker that never saw their user's labels: two light rankers are
 trained on half of the users each and cut the other half; a third, on both halves, cuts for serving (_stages).
@@ -75,6 +75,10 @@ class Ranker:
         """Whether there is a heavy ranker."""
         return bool(self._heavy)
 
+    def is_calibrated(self, stage: str) -> bool:
+        """Whether a stage's scores may be shown as chances; else they only order."""
+        return all(curve.known for curve in self._curves[stage])
+
     def cut_scores(self, X: Matrix) -> Floats:
         """`[rows]`: what the light ranker cuts by, from a matrix of `light_names`."""
         return predicted(self._light, X) @ self._weights
@@ -91,6 +95,13 @@ class Ranker:
         raw = predicted(models, X)
         curves = self._curves[stage]
         return np.column_stack([curve.apply(raw[:, o]) for o, curve in enumerate(curves)]) @ self._weights
+
+
+def scores_are_chances(release: Artifact) -> bool:
+    """Whether a release's scores may be shown as chances: it has a ranker, fitted to enough of what came true."""
+    curves = json.loads(release.file("calibration.json").read_text())
+    serving = curves.get("heavy", curves.get("light", []))
+    return bool(serving) and all(Calibration.from_dict(curve).known for curve in serving)
 
 
 def _opened(artifact: Artifact, name: str, threads: int) -> Predictor:

@@ -1,7 +1,8 @@
 """From users to their lists: candidates, the light cut, the heavy order, the rules. The judge and the shards use it.
 
 Scores are P(objective within W days | candidate), the objectives' weighted mean. On the retrieval rung there is no
-ranker to ask: the fused order is kept and the score is 1 / (1 + fused rank), a decreasing number, no probability.
+ranker to ask: the fused order is kept and the score is 1 / (1 + fused rank), a decreasing number, no probability, and
+so is that of a ranker with too little to be calibrated by (`claims_chances`): readers are shown none.
 """
 
 from __future__ import annotations
@@ -114,6 +115,11 @@ class Recommender:
     def release(self) -> None:
         """Give back the memory of the users looked up so far."""
         self.inputs.release()
+
+    @property
+    def claims_chances(self) -> bool:
+        """Whether scores are probabilities, but for promoted items that the ranker was not asked about."""
+        return self.rung != "retrieval" and self.ranker is not None and self.ranker.is_calibrated(self.rung)
 
     @property
     def _config(self) -> Config:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from recsys_tasks.config import GateConfig
 from recsys_tasks.release._comparison_rules import number
 from recsys_tasks.release.decision import RuleResult
 from recsys_tasks.release.evaluate import Evaluation
+
+CHANCE_DEVIATIONS = 2.0
+"""So far a bin's share may lie from what was said of it before that counts."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,8 @@ class Running:
     """What running the challenger means; None: not known.
 
     `index_recall` of tonight's index against exact search, and the floor it must reach; `cost` and `champion_cost`
-    are tree nodes a user. `unranked` says why the challenger has no ranker; None: it has one.
+    are tree nodes a user. `unranked` says why the challenger has no ranker; None: it has one. `claims_chances`: whether
+    readers are shown its scores.
     """
 
     index_recall: float | None = None
@@ -25,6 +31,7 @@ class Running:
     cost: int | None = None
     champion_cost: int | None = None
     unranked: str | None = None
+    claims_chances: bool = True
 
 
 def side_rules(
@@ -35,7 +42,10 @@ def side_rules(
         yield _coverage(challenger, champion, rules)
         yield _popularity_bias(challenger, champion, rules)
     # Without a ranker a score only falls with the place: it claims no chance that could be held against it.
-    yield _calibration(challenger, rules) if running.unranked is None else _unranked(running.unranked)
+    if running.unranked is not None:
+        yield _unranked(running.unranked)
+    elif running.claims_chances:
+        yield from _calibration(challenger, rules)
     if running.index_recall is not None:
         fine = running.index_recall >= running.index_floor
         words = (
@@ -65,13 +75,36 @@ def _popularity_bias(challenger: Evaluation, champion: Evaluation, rules: GateCo
     return RuleResult("popularity_bias", rules.max_popularity_rise, rise, rise <= rules.max_popularity_rise, words)
 
 
-def _calibration(challenger: Evaluation, rules: GateConfig) -> RuleResult:
+def _calibration(challenger: Evaluation, rules: GateConfig) -> Iterator[RuleResult]:
+    """By itself, and over the rate: of what seldom comes true every score is near the truth by itself."""
     error = challenger.summary.get("calibration_error")
     if error is None or math.isnan(error) or not challenger.summary["users"]:
         words = "without scores and what came of them, calibration was not measured"
-        return RuleResult("calibration", rules.max_calibration_error, None, True, words)
+        yield RuleResult("calibration", rules.max_calibration_error, None, True, words)
+        return
     words = f"its scores are off by {error:.3f} on average (at most {rules.max_calibration_error:.3f})"
-    return RuleResult("calibration", rules.max_calibration_error, error, error <= rules.max_calibration_error, words)
+    yield RuleResult("calibration", rules.max_calibration_error, error, error <= rules.max_calibration_error, words)
+    times, bound = calibration_ratio(challenger.reliability), rules.max_calibration_ratio
+    if times is not None:
+        words = f"beyond chance they are off by {times:.2f} times the rate of what they say or what came true, "
+        words += f"whichever is less (at most {bound:.2f})"
+        yield RuleResult("calibration_ratio", bound, number(times), times <= bound, words)
+
+
+def calibration_ratio(reliability: Sequence[tuple[float, float, int]]) -> float | None:
+    """How far bins of scores are off, over the lower of the rates said and come true; None without anything said.
+
+    Of each bin (mean said, share that came true, rows) only what two standard deviations of chance do not explain.
+    """
+    said, came, rows = np.array(reliability, float).reshape(-1, 3).T
+    said_of, came_of = float((said * rows).sum()), float((came * rows).sum())
+    if said_of <= 0:
+        return None
+    chance = CHANCE_DEVIATIONS * np.sqrt(said * (1 - said) * rows)
+    beyond = float(np.maximum(np.abs(said - came) * rows - chance, 0.0).sum())
+    if beyond == 0:
+        return 0.0
+    return beyond / min(said_of, came_of) if came_of > 0 else math.inf
 
 
 def _unranked(reason: str) -> RuleResult:

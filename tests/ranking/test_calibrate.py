@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from recsys_tasks.metrics import calibration_error
 from recsys_tasks.ranking import calibrate
@@ -74,3 +75,56 @@ def test_chart_and_error_are_of_the_same_scores_and_none_was_fitted_where_it_is_
     assert low.said < 0.2 < 0.3 < low.came_true and high.came_true < 0.2 < 0.3 < high.said
     seen = calibration_error(fit.apply(raw), outcome)
     assert seen < 0.05  # judged where it is fitted, it looks fine
+
+
+def small_shop(seed: int, lists: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Raw scores of lists of 100 candidates, what came true, the halves, and the true chances: about 30 positives."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(size=lists * 100)
+    truth = 1 / (1 + np.exp(7.2 - 1.8 * raw))
+    return raw * 3, rng.random(len(raw)) < truth, np.repeat(np.arange(lists), 100) % 2 == 0, truth
+
+
+def test_few_positives_make_no_constant_and_the_first_place_is_said_about_what_comes_true():
+    said, true, flat = [], [], []
+    for seed in range(20):
+        raw, outcome, half, truth = small_shop(seed)
+        assert 10 <= outcome.sum() < 40
+        fit = fit_calibration(raw, outcome, half)
+        scores = fit.apply(raw).reshape(60, 100)
+        first = scores.argmax(axis=1)
+        said.append(scores[np.arange(60), first].mean())
+        true.append(truth.reshape(60, 100)[np.arange(60), first].mean())
+        flat.append(outcome.mean())
+        assert fit.known and len(fit.raw) > 2
+        assert scores.mean() == pytest.approx(outcome.mean(), rel=0.15)  # on the whole, as often as it did
+    ratio = np.array(said) / np.array(true)
+    assert np.mean(true) > 8 * np.mean(flat)  # the one rate of all says an eighth of that, at most
+    assert 0.7 < ratio.mean() < 1.4 and ratio.min() > 0.3 and ratio.max() < 3
+
+
+def test_a_handful_of_positives_gives_a_curve_that_is_not_shown():
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=2000)
+    outcome = np.zeros(2000, bool)
+    outcome[np.argsort(-raw)[:7]] = True
+    fit = fit_calibration(raw, outcome, halves(2000))
+    assert not fit.known
+    assert (np.diff(fit.apply(np.linspace(-3, 3, 100))) > 1e-9).all()  # in order, and not the tilt's doing alone
+    assert fit.apply(raw).max() > 5 * outcome.mean()
+    assert not fit_calibration(raw, np.zeros(2000, bool), halves(2000)).known
+
+
+def test_separated_scores_do_not_run_away():
+    raw = np.concatenate([np.zeros(980), np.ones(20)]) + np.linspace(0, 0.01, 1000)
+    fit = fit_calibration(raw, raw >= 1, halves(1000))
+    assert 0.2 < fit.apply(np.array([1.0]))[0] < 1.0 and fit.apply(np.array([0.0]))[0] < 0.02
+    same = fit_calibration(np.ones(500), np.arange(500) < 12, halves(500))
+    assert same.apply(np.ones(1))[0] == pytest.approx(12 / 500, rel=0.01)
+
+
+def test_an_older_release_with_one_rate_for_all_is_not_shown():
+    """Its file says nothing of positives."""
+    old = {"raw": [0.3], "probability": [0.004], "centre": 0.0, "scale": 1.0, "error": 0.002, "chart": []}
+    assert not Calibration.from_dict(old).known
+    assert Calibration.from_dict({**old, "raw": [0.3, 1.0], "probability": [0.004, 0.02]}).known

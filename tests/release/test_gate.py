@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -258,3 +259,32 @@ def test_decision_survives_the_lake(tmp_path: Path) -> None:
 def test_backfill_is_not_judged() -> None:
     decision = not_judged("r2", "champion", CONTEXT, "backfill")
     assert not decision.promotes and "not judged: backfill" in decision.paragraph
+
+
+def reliable(*bins: tuple[float, float, int]) -> Evaluation:
+    """A release that wins, with such bins of its scores: mean said, share that came true, rows."""
+    rows = sum(n for *_, n in bins)
+    error = sum(abs(said - came) * n for said, came, n in bins) / rows
+    return replace(measured("r2", BASE * 1.2, summary={"calibration_error": error}), reliability=list(bins))
+
+
+def test_what_seldom_comes_true_must_be_said_about_as_often() -> None:
+    """One constant for all: every place is off by less than .05, and the first came true thirty times as often."""
+    constant = judge(reliable((0.003, 0.0, 4000), (0.003, 0.01, 4000), (0.003, 0.09, 1000)))
+    assert constant.verdict == "reject" and failed(constant) == {"calibration_ratio"}
+    assert "times the rate" in constant.paragraph
+    assert judge(reliable((0.001, 0.0, 4000), (0.009, 0.01, 4000), (0.085, 0.09, 1000))).promotes
+    boast = judge(reliable((0.01, 0.001, 5000), (0.04, 0.004, 5000)))
+    assert failed(boast) == {"calibration_ratio"}
+    assert failed(judge(reliable((0.01, 0.0, 9000)))) == {"calibration_ratio"}
+
+
+def test_a_season_and_chance_are_no_fault_of_a_releases_scores() -> None:
+    assert judge(reliable((0.01, 0.018, 5000), (0.02, 0.036, 5000))).promotes  # everybody buys more this week
+    assert judge(reliable((0.005, 0.0, 200), (0.01, 0.03, 100))).promotes  # three where one was said: so few say little
+    assert judge(reliable((0.0, 0.0, 500))).promotes
+
+
+def test_scores_that_nobody_is_shown_are_not_held_against_a_release() -> None:
+    decision = judge(reliable((0.003, 0.09, 9000)), running=Running(claims_chances=False))
+    assert decision.promotes

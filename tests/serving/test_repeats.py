@@ -15,7 +15,7 @@ from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.load import load_forbidden
 from recsys_tasks.serving.pointer import rollback
 from recsys_tasks.serving.publication import Publication
-from recsys_tasks.serving.publish import finish, publish
+from recsys_tasks.serving.publish import finish, publish, read_checks
 from recsys_tasks.serving.repeats import Forbidden, needed_length
 from recsys_tasks.serving.retire import drop_old
 from tests.serving.nights import LIMITS, NOW, PLAIN, Lists, night, publish_night, recommend, stock, table
@@ -120,13 +120,30 @@ UNSHOWN = {
 
 @pytest.mark.parametrize("path", BESIDE)
 @pytest.mark.parametrize("why", UNSHOWN)
-def test_what_may_not_be_shown_is_refused_on_paths_beside_the_lists(writer: Engine, path: str, why: str) -> None:
+def test_what_may_not_be_shown_beside_the_lists_is_counted_and_not_shown(
+    empty: Mapping[str, str], writer: Engine, reader: Engine, path: str, why: str
+) -> None:
     stock(writer)
     publication = night(writer, 0, {0: [0, 1, 2, 3], 1: [1, 2, 3, 5]}, until=4)
     with writer.begin() as connection:
+        connection.execute(sa.text("DELETE FROM recsys.item_availability"))
         for statement in (BESIDE[path], UNSHOWN[why]):
             connection.execute(sa.text(statement))
-    with pytest.raises(ServingError, match="1 failed: unavailable_fallbacks: 1, bound 0"):
+    publish(writer, finish(writer, publication, LIMITS), "night", NOW)
+    found = {check.name: check.found for check in read_checks(writer, publication.id) if not check.passed}
+    assert found == {"unavailable_fallbacks": 1}
+    assert "i4" not in recommend(reader, "stranger", 20)
+    with reader.connect() as connection:
+        beside = "SELECT item_id FROM recsys.fallback_lists UNION SELECT similar_item_id FROM recsys.similar_items"
+        assert "i4" not in connection.scalars(sa.text(beside)).all()
+
+
+def test_a_fallback_of_unknown_items_is_refused(writer: Engine) -> None:
+    stock(writer)
+    publication = night(writer, 0, until=4)
+    with writer.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.fallback_rows SET items = ARRAY[6, 88] WHERE segment = ''"))
+    with pytest.raises(ServingError, match="1 failed: unknown_fallbacks: 1, bound 0"):
         finish(writer, publication, LIMITS)
 
 
