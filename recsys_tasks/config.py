@@ -653,7 +653,8 @@ class Config(Section):
     objectives: tuple[Objective, ...]
     """What the rankers learn."""
     repeat_consumption: Literal["allow", "forbid"] | AfterDays = "allow"
-    """Whether an item the user already consumed may be recommended again."""
+    """Whether an item that the user had any event with before the night's cutoff may be recommended again, on any
+    path: own lists, spares, top-ups and fallbacks."""
     label_window_days: PositiveInt = 7
     """W: labels, the gate and the scores' meaning all span this many days."""
     learning_lag_days: NonNegativeInt = 0
