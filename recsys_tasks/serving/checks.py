@@ -122,13 +122,13 @@ SELECT p.repeats, p.forbidden_pairs,
 FROM recsys.publication AS p WHERE p.id = :publication
 """
 
-# What the policy forbids of the fallback lists, less what recommend() will leave out of them.
+# What the policy forbids of the fallback lists and recommend() would not leave out of them.
 _NOT_WITHHELD = """
-SELECT (SELECT count(*) FROM (SELECT DISTINCT f.user_key, f.item_key FROM recsys.forbidden_rows AS f
-                              WHERE f.publication_id = :publication AND f.item_key IN (
-                                SELECT unnest(l.items) FROM recsys.fallback_rows AS l
-                                WHERE l.publication_id = :publication)) AS d)
-     - (SELECT coalesce(sum(cardinality(w.items)), 0) FROM {withheld} AS w) AS missing
+SELECT count(*) AS missing
+FROM recsys.forbidden_rows AS f
+LEFT JOIN {withheld} AS w ON w.user_key = f.user_key
+WHERE f.publication_id = :publication AND (f.item_key = ANY (w.items)) IS NOT TRUE
+  AND f.item_key IN (SELECT unnest(l.items) FROM recsys.fallback_rows AS l WHERE l.publication_id = :publication)
 """
 
 # Equal lists have equal hashes, so none is missed; grouping a million lists themselves would take 500 MB.

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.load import load_forbidden
 from recsys_tasks.serving.pointer import rollback
@@ -212,3 +213,23 @@ def withheld(engine: Engine) -> set[int]:
     with engine.connect() as connection:
         names = connection.scalars(sa.text("SELECT relname FROM pg_class WHERE relname ~ '^withheld_rows_[0-9]+$'"))
         return {int(name.removeprefix("withheld_rows_")) for name in names}
+
+
+def test_a_fallback_item_that_is_forbidden_and_not_withheld_is_refused(
+    empty: Mapping[str, str], writer: Engine
+) -> None:
+    """As if the function that notes what is withheld were at fault."""
+    stock(writer)
+    owner = create_engine(empty["recsys_owner"])
+    with owner.begin() as connection:
+        sound = connection.scalar(sa.text("SELECT pg_get_functiondef('recsys.withhold'::regproc)"))
+        broken = sound.replace("GROUP BY f.user_key", "AND f.item_key <> 7 GROUP BY f.user_key")
+        assert broken != sound
+        connection.exec_driver_sql(broken.replace("%", "%%"))
+    try:
+        with pytest.raises(ServingError, match="1 failed: forbidden_fallbacks: 2, bound 0"):
+            publish_without(writer, [(0, 6), (0, 7), (3, 7)])
+    finally:
+        with owner.begin() as connection:
+            connection.exec_driver_sql(sound.replace("%", "%%"))
+        owner.dispose()
