@@ -73,10 +73,16 @@ CROSS JOIN LATERAL unnest(l.scores, l.sources, l.reasons, l.propensities) AS e(s
 WHERE ({_SCORES} AND {_PROPENSITIES} AND {_CODES}) IS NOT TRUE
 """
 
+# Of an item `i`: there that night, launched before it, and kept back by no rule or moderator.
+_OFFERED = (
+    "(i.available AND NOT i.blocked AND (i.available_from IS NULL "
+    "OR i.available_from < CAST(:night AS date)::timestamp AT TIME ZONE 'UTC'))"
+)
+
 # Of the entries counted by item: a catalogue is far smaller than they are.
-_ITEMS = """
+_ITEMS = f"""
 SELECT count(*) FILTER (WHERE x.lists > 0) AS shown,
-       count(*) FILTER (WHERE (i.available AND NOT i.blocked) IS NOT TRUE) AS suspects
+       count(*) FILTER (WHERE {_OFFERED} IS NOT TRUE) AS suspects
 FROM recsys.item_exposure_rows AS x
 LEFT JOIN recsys.items AS i ON i.item_key = x.item_key
 WHERE x.publication_id = :publication
@@ -90,10 +96,10 @@ WHERE i.available
 """
 
 # Only where an item is suspect: how many entries name such items.
-_SUSPECTS = """
+_SUSPECTS = f"""
 SELECT count(*) FILTER (WHERE i.item_key IS NULL) AS unknown_items,
-       count(*) FILTER (WHERE NOT i.available OR i.blocked) AS unavailable
-FROM {rows} AS l
+       count(*) FILTER (WHERE NOT {_OFFERED}) AS unavailable
+FROM {{rows}} AS l
 CROSS JOIN LATERAL unnest(l.items) AS e(item_key)
 LEFT JOIN recsys.items AS i ON i.item_key = e.item_key
 """
@@ -106,9 +112,9 @@ JOIN recsys.forbidden_rows AS f
 """
 
 # Of what readers get beside own lists. Similar items answer for an item, not a user: no repeat policy speaks of them.
-_FALLBACKS = """
+_FALLBACKS = f"""
 SELECT count(*) FILTER (WHERE i.item_key IS NULL) AS unknown,
-       count(*) FILTER (WHERE NOT i.available OR i.blocked) AS unavailable
+       count(*) FILTER (WHERE NOT {_OFFERED}) AS unavailable
 FROM (SELECT f.items FROM recsys.fallback_rows AS f WHERE f.publication_id = :publication
       UNION ALL
       SELECT s.items FROM recsys.similar_rows AS s WHERE s.publication_id = :publication) AS l
@@ -183,7 +189,8 @@ def run_checks(connection: Connection, publication: Publication, limits: CheckLi
 
 def _ask(connection: Connection, publication: Publication, question: str, **values: object) -> Any:
     """The one row that answers a question about the publication's table."""
-    known = {"k": publication.k, "spares": publication.spares, "publication": publication.id, **values}
+    sizes = {"k": publication.k, "spares": publication.spares}
+    known = {**sizes, "publication": publication.id, "night": publication.as_of, **values}
     withheld = quoted("recsys", f"withheld_rows_{publication.id}")
     statement = sa.text(question.format(rows=quoted("recsys", publication.partition), withheld=withheld))
     return connection.execute(statement, {n: v for n, v in known.items() if f":{n}" in question}).one()
@@ -232,7 +239,7 @@ def _entry_checks(
     yield _none("propensities", wrong.wrong_propensities if wrong else 0, "entries with a propensity outside (0, 1]")
     yield _none("codes", wrong.wrong_codes if wrong else 0, "entries with an unknown reason or source")
     yield from _path_checks(connection, publication)
-    catalogue = _ask(connection, publication, _ON_OFFER, night=publication.as_of).items
+    catalogue = _ask(connection, publication, _ON_OFFER).items
     share = items.shown / catalogue if catalogue else 0.0
     floor = limits.min_coverage
     yield CheckResult("coverage", share >= floor, "block", share, floor, "share of available items in some first k")

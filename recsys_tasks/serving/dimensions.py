@@ -107,13 +107,9 @@ def _chunks(snapshot: Snapshot, name: str) -> Iterator[pd.DataFrame]:
     with pq.ParquetFile(snapshot.artifact.file(f"{name}.parquet")) as file:
         for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=[*names, *ruled * (name == "items")]):
             frame = batch.select(names).to_pandas()
-            yield frame if name == "users" else frame.assign(blocked=_blocked(snapshot, pa.Table.from_batches([batch])))
-
-
-def _blocked(snapshot: Snapshot, items: pa.Table) -> npt.NDArray[np.bool_]:
-    """`[n]`: what a rule or a moderator keeps from readers, or a launch that is still to come, whatever the stock."""
-    waits = items["available_from"].to_numpy() >= start_of(snapshot.as_of)
-    return np.asarray(waits | ~showable(snapshot.config, items))
+            if name == "items":  # what a rule or a moderator keeps from readers, whatever the stock
+                frame = frame.assign(blocked=~showable(config, pa.Table.from_batches([batch])))
+            yield frame
 
 
 def _hashes(frame: pd.DataFrame, dimension: _Dimension) -> npt.NDArray[np.int64]:

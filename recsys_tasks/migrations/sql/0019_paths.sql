@@ -8,7 +8,7 @@ ALTER TABLE recsys.publication
   ADD COLUMN IF NOT EXISTS forbidden_pairs bigint,
   ADD COLUMN IF NOT EXISTS calibrated boolean NOT NULL DEFAULT true;
 
--- Rules, moderators or a launch to come keep it from readers: unlike stock, nobody reports that away during the day.
+-- Rules or moderators keep it from readers: unlike stock, nobody reports that away during the day.
 ALTER TABLE recsys.items ADD COLUMN blocked boolean NOT NULL DEFAULT false;
 
 -- Of each user with a history, active or not, the items of the publication's fallback lists that the policy forbids.
