@@ -11,16 +11,19 @@ import pandas as pd
 
 from recsys_tasks import metrics
 from recsys_tasks.clock import Cutoffs, start_of
+from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.inputs import open_inputs, open_recommender
 from recsys_tasks.pipeline.learning import release_facts
 from recsys_tasks.pipeline.night import Night
+from recsys_tasks.pipeline.recount import Measured, recount
 from recsys_tasks.ranking.matrix import Block, column_names, feature_matrix
 from recsys_tasks.ranking.recommender import Recommender
 from recsys_tasks.ranking.watched import Watched, fulfilling
-from recsys_tasks.release.canaries import Canaries, column_aucs, future_first, overlap, shuffled_truth
+from recsys_tasks.release.canaries import Canaries, Dealt, against_others, column_aucs, future_first, overlap
 from recsys_tasks.release.evaluate import Catalogue, Evaluation, Scored, Truth, evaluate, item_sets, truth_between
+from recsys_tasks.release.recount import Recount
 from recsys_tasks.release.slices import activity_slices, attribute_slices
 from recsys_tasks.serving.fallback import fallback_lists, segments
 from recsys_tasks.serving.precompute import active_users
@@ -28,6 +31,8 @@ from recsys_tasks.serving.precompute import active_users
 MAX_JUDGED_USERS = 50_000
 COLUMN_USERS = 400
 """Users with a truth whose candidates show whether a single feature knows the window."""
+EARLIER_USERS = 2_000
+"""Users of the window before the gate's who show whether users differ at all."""
 K = 10
 
 Lists = npt.NDArray[np.int32]
@@ -101,11 +106,20 @@ class System:
 
     lists: Lists
     evaluation: Evaluation
+    scores: Scores
 
 
 def measure(night: Night, judged: Judged, release: Artifact) -> System:
     """Rank all judged users with a release: active ones by it, the others get the fallback. Raises RecsysError."""
-    recommender = _recommender(night, release)
+    recommender, size = _recommender(night, release), night.config.serving.block_users
+    lists, scores = _ranked(night, judged, recommender)
+    scored = Scored(scores, _came_true(night, judged, lists), judged.active)
+    evaluation = _evaluated(judged, release.key, lists, scored)
+    fault = evaluation.fault or _missing_scores(recommender, judged.users[judged.active][:size])
+    return System(lists, replace(evaluation, fault=fault), scores)
+
+
+def _ranked(night: Night, judged: Judged, recommender: Recommender) -> tuple[Lists, Scores]:
     k, size = night.config.serving.k, night.config.serving.block_users
     lists, scores = judged.fallback.copy(), np.zeros((len(judged.users), k), np.float32)
     rows = np.flatnonzero(judged.active)
@@ -113,10 +127,14 @@ def measure(night: Night, judged: Judged, release: Artifact) -> System:
         block = rows[start : start + size]
         ranked = recommender.recommend(judged.users[block], k, eligible=None)
         lists[block], scores[block] = ranked.items, ranked.scores
-    scored = Scored(scores, _came_true(night, judged, lists), judged.active)
-    evaluation = _evaluated(judged, release.key, lists, scored)
-    fault = evaluation.fault or _missing_scores(recommender, judged.users[rows[:size]])
-    return System(lists, replace(evaluation, fault=fault))
+    return lists, scores
+
+
+def retrieval_order(night: Night, judged: Judged, release: Artifact) -> System:
+    """The order of retrieval of a release's lineage, which serves while there is no champion. Raises RecsysError."""
+    inputs = open_inputs(night, str(release_facts(release)["lineage"]), night.gate)
+    lists, scores = _ranked(night, judged, open_recommender(night, inputs, None))
+    return System(lists, _evaluated(judged, "retrieval order", lists, None), scores)  # its scores are no chances
 
 
 def _missing_scores(recommender: Recommender, users: Keys) -> str | None:
@@ -133,14 +151,53 @@ def popularity(judged: Judged) -> Evaluation:
 
 def canaries(night: Night, judged: Judged, system: System, release: Artifact) -> Canaries:
     """What the evaluation of this release must tell apart."""
-    mixed = shuffled_truth(judged.truth, night.config.resources.seed)
-    planted = future_first(system.lists, judged.truth)
+    planted, barred = future_first(system.lists, judged.truth), _barred(night, judged.known)
+    seed = night.config.resources.seed
     return Canaries(
-        shuffled=evaluate("shuffled labels", system.lists, mixed, catalogue=judged.catalogue, k=K),
+        shuffled=against_others(system.lists, judged.truth, judged.catalogue, seed, K, barred=barred),
+        earlier=window_before(night, judged, release),
         future=evaluate("future feature", planted, judged.truth, catalogue=judged.catalogue, k=K),
         columns=single_columns(night, judged, release),
         popularity_overlap=overlap(system.lists[judged.active, :K], judged.fallback[judged.active, :K]),
     )
+
+
+def window_before(night: Night, judged: Judged, release: Artifact) -> Dealt | None:
+    """The order of retrieval one window before the gate's, against its users' truth and against others'.
+
+    None without such a window, or where what was known before it is gone.
+    """
+    if not night.label_windows:
+        return None
+    cutoffs, end = night.label_windows[0], night.gate.history
+    try:
+        inputs = open_inputs(night, str(release_facts(release)["lineage"]), cutoffs)
+    except ArtifactError:
+        return None
+    events = night.snapshot.events(before=night.gate.history_before)
+    wanted = fulfilling(night.snapshot, events.between(cutoffs.history, end))
+    users = np.intersect1d(active_users(night.snapshot, night.config, cutoffs), wanted.user).astype(np.int32)
+    rng = np.random.default_rng([night.config.resources.seed, 31])
+    users = np.sort(rng.choice(users, min(len(users), EARLIER_USERS), replace=False))
+    truth = truth_between(wanted, None, cutoffs.history, end, users)
+    places = 3 * K  # enough that a list from which another user's known items are taken still has K
+    lists = open_recommender(night, inputs, None).recommend(users, places, eligible=None).items
+    barred = _barred(night, truth_between(events, None, 0, cutoffs.history, users))
+    return against_others(lists, truth, judged.catalogue, night.config.resources.seed, K, barred=barred)
+
+
+def _barred(night: Night, known: Truth) -> Truth | None:
+    """Users' known items where the policy keeps all of them out of every list."""
+    return known if night.config.repeat_consumption == "forbid" else None
+
+
+def counted_again(night: Night, judged: Judged, systems: Mapping[str, System], release: Artifact) -> Recount:
+    """A sample of the evaluation, counted a second time from the delivered rows; `systems` has the challenger first."""
+    popular = Measured(judged.fallback, popularity(judged))
+    measured = [*(Measured(system.lists, system.evaluation) for system in systems.values()), popular]
+    scores = next(iter(systems.values())).scores
+    examples = night.lake.newest("examples", night.as_of.isoformat())
+    return recount(night, judged.truth, judged.active, measured, scores, _recommender(night, release), examples)
 
 
 def single_columns(night: Night, judged: Judged, release: Artifact) -> dict[str, float]:

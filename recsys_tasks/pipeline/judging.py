@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import text
@@ -13,7 +13,16 @@ from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ArtifactError, DamagedArtifact, RecsysError
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.generator_figures import record_generators
-from recsys_tasks.pipeline.judged import Judged, System, canaries, judged_users, measure, popularity
+from recsys_tasks.pipeline.judged import (
+    Judged,
+    System,
+    canaries,
+    counted_again,
+    judged_users,
+    measure,
+    popularity,
+    retrieval_order,
+)
 from recsys_tasks.pipeline.learning import NOT_DUE, ranker_due, release_facts
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.pipeline.outcome import Outcome
@@ -158,9 +167,14 @@ def _evaluate_and_decide(night: Night, challenger: Artifact, champion: str | Non
     except ArtifactError as error:
         why = f"the release cannot rank: {error.expected}: {error.found}"
         return _Verdict(not_judged(challenger.key, champion, _context(night), why, "refuse"), None, {})
-    planted = canaries(night, judged, ours, challenger)
     theirs, fault = _other(night, judged, champion)
     anchor, anchor_fault = _anchor(night, judged, challenger, champion)
+    first = champion is None and release_facts(challenger)["mode"] != "retrieval"
+    retrieval = retrieval_order(night, judged, challenger) if first else None
+    roles = {"challenger": ours, "champion": theirs, "anchor": anchor, "retrieval": retrieval}
+    systems = {role: system for role, system in roles.items() if system is not None}
+    planted = canaries(night, judged, ours, challenger)
+    planted = replace(planted, recount=counted_again(night, judged, systems, challenger))
     decision = decide(
         ours.evaluation,
         theirs.evaluation if theirs else None,
@@ -170,10 +184,10 @@ def _evaluate_and_decide(night: Night, challenger: Artifact, champion: str | Non
         anchor=anchor.evaluation if anchor else None,
         canaries=planted,
         running=_running(night, challenger, champion if theirs else None),
+        retrieval=retrieval.evaluation if retrieval else None,
     )
-    roles = {"challenger": ours, "champion": theirs, "anchor": anchor}
-    systems = {role: system.evaluation for role, system in roles.items() if system is not None}
-    figures = all_figures({**systems, "popularity": baseline}, planted.columns, night.config.gate, seed)
+    measured = {role: system.evaluation for role, system in systems.items()}
+    figures = all_figures({**measured, "popularity": baseline}, planted.columns, night.config.gate, seed)
     return _Verdict(decision, ours.evaluation, figures)
 
 

@@ -122,6 +122,11 @@ class Recommender:
         return self.rung != "retrieval" and self.ranker is not None and self.ranker.is_calibrated(self.rung)
 
     @property
+    def promoted(self) -> tuple[int, ...]:
+        """Items that are shown first whether or not they are a user's candidates."""
+        return self._rules.promoted
+
+    @property
     def _config(self) -> Config:
         return self.snapshot.config
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import offenders
 from recsys_tasks.release._comparison_rules import compare, number
-from recsys_tasks.release.canaries import Canaries
+from recsys_tasks.release.bootstrap import Bootstrap
+from recsys_tasks.release.canaries import Canaries, Dealt
 from recsys_tasks.release.decision import RuleResult
 from recsys_tasks.release.evaluate import Evaluation
+from recsys_tasks.release.recount import recount_rule
+
+LEFT = 0.5
+"""Part of what was personal one window earlier that a release must leave possible, to be taken for one of a shop whose
+users are alike."""
 
 
 def canary_rules(
@@ -19,26 +27,63 @@ def canary_rules(
     """Every canary that was made; those of evaluations need enough users to say anything."""
     if challenger.summary["users"] >= rules.min_users:
         if canaries.shuffled is not None:
-            yield _shuffled(challenger, canaries.shuffled, rules, seed)
+            yield _shuffled(challenger, canaries.shuffled, canaries.earlier, rules, seed)
         if canaries.future is not None:
             yield from _future(challenger, canaries.future, rules, seed)
         yield _told_from_popularity(challenger, baseline, rules, seed)
+    if canaries.recount is not None:
+        yield recount_rule(canaries.recount)
     if canaries.columns:
         yield _leaking(canaries, rules)
     if canaries.popularity_overlap is not None and not math.isnan(canaries.popularity_overlap):
         yield _not_popularity(canaries.popularity_overlap, rules)
 
 
-def _shuffled(challenger: Evaluation, shuffled: Evaluation, rules: GateConfig, seed: int) -> RuleResult:
-    sure = compare(challenger, shuffled, rules, seed).confidence(0.0)
-    told = sure >= rules.confidence
-    words = f"canary: the real truth is told from one shuffled between users with {sure:.1%} confidence"
-    if not told:
+def _shuffled(
+    challenger: Evaluation,
+    shuffled: Dealt | Evaluation,
+    earlier: Dealt | None,
+    rules: GateConfig,
+    seed: int,
+) -> RuleResult:
+    """The real truth is told from a shuffled one, unless users are so alike that no evaluation could tell.
+
+    Where a release does as well by other users' truth, either its evaluation is broken or the shop's users are alike.
+    The window before, judged on lists that no ranker made, says which: it is refused only where more than twice as much
+    was surely personal there as this evaluation leaves possible.
+    """
+    dealt = shuffled if isinstance(shuffled, Dealt) else Dealt(challenger, shuffled)
+    found = compare(dealt.own, dealt.others, rules, seed)
+    sure = found.confidence(0.0)
+    if sure >= rules.confidence:
+        words = f"canary: the real truth is told from one shuffled between users with {sure:.1%} confidence"
+        return RuleResult("real_beats_shuffled", rules.confidence, number(sure), True, words, "refuse")
+    before = compare(earlier.own, earlier.others, rules, seed) if earlier is not None else None
+    least = _personal(before, 1 - rules.confidence) if before is not None else None
+    most = _personal(found, rules.confidence)
+    alike = least is not None and (least <= 0 or most >= LEFT * least)
+    words = (
+        f"canary shuffled labels: the evaluation cannot tell the real truth from one shuffled between users "
+        f"({sure:.1%} confidence, at least {rules.confidence:.1%} wanted), so its figures mean nothing"
+    )
+    if alike and least is not None:
         words = (
-            f"canary shuffled labels: the evaluation cannot tell the real truth from one shuffled between users "
-            f"({sure:.1%} confidence, at least {rules.confidence:.1%} wanted), so its figures mean nothing"
+            f"canary shuffled labels: nothing to say ({sure:.1%} confidence), for users are alike here: one window "
+            f"earlier, too, only {max(least, 0.0):.0%} of retrieval's {rules.metric} was surely personal"
         )
-    return RuleResult("real_beats_shuffled", rules.confidence, number(sure), told, words, "refuse")
+    elif least is not None:
+        words += (
+            f"; users do differ here: one window earlier {least:.0%} of retrieval's {rules.metric} was surely "
+            f"personal, of this at most {max(most, 0.0):.0%} is"
+        )
+    return RuleResult("real_beats_shuffled", rules.confidence, number(sure), alike, words, "refuse")
+
+
+def _personal(found: Bootstrap, quantile: float) -> float:
+    """A quantile of the share of the real figure that other users' truth does not give: 1 all, 0 none of it."""
+    real = found.gains + found.bases
+    share = np.divide(found.gains, real, out=np.zeros(len(real)), where=real > 0)
+    return float(np.quantile(share, quantile, method="inverted_cdf")) if len(share) else 0.0
 
 
 def _future(challenger: Evaluation, future: Evaluation, rules: GateConfig, seed: int) -> Iterator[RuleResult]:

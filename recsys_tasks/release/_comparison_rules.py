@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from recsys_tasks.config import GateConfig
 from recsys_tasks.release.bootstrap import Bootstrap, paired_bootstrap
 from recsys_tasks.release.decision import GateContext, RuleResult
@@ -14,6 +16,13 @@ from recsys_tasks.release.evaluate import Evaluation
 def compare(one: Evaluation, other: Evaluation, rules: GateConfig, seed: int) -> Bootstrap:
     """The gate's metric of two systems, user by user."""
     return paired_bootstrap(one.per_user[rules.metric], other.per_user[rules.metric], rules.bootstrap_samples, seed)
+
+
+def mean_of(system: Evaluation, metric: str) -> float:
+    """The metric's mean over users with a truth; NaN without any."""
+    values = system.per_user[metric]
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def number(value: float) -> float | None:

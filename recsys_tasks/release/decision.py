@@ -50,7 +50,10 @@ class GateContext:
 
 @dataclass(frozen=True)
 class GateDecision:
-    """A verdict with all its reasons; it moves nothing by itself."""
+    """A verdict with all its reasons; it moves nothing by itself.
+
+    `served`: what readers get in its place, in figures, where there is no champion; None: a champion, or not measured.
+    """
 
     as_of: date
     challenger: str
@@ -58,6 +61,7 @@ class GateDecision:
     verdict: Verdict
     paragraph: str
     rules: tuple[RuleResult, ...]
+    served: str | None = None
 
     @property
     def promotes(self) -> bool:
@@ -101,9 +105,13 @@ def read_decision(artifact: Artifact) -> GateDecision:
 
 
 def conclude(
-    challenger: str, champion: str | None, context: GateContext, rules: tuple[RuleResult, ...]
+    challenger: str,
+    champion: str | None,
+    context: GateContext,
+    rules: tuple[RuleResult, ...],
+    served: str | None = None,
 ) -> GateDecision:
-    """The decision that these rules make: the worst failed one leads."""
+    """The decision that these rules make: the worst failed one leads. `served`: what readers get if nothing moves."""
     failed = {rule.leads_to for rule in rules if not rule.passed}
     verdict: Verdict = next((v for v in _WORST_FIRST if v in failed), "promote")
     said = _paragraph(
@@ -116,7 +124,9 @@ def conclude(
         other=[r.words for r in rules if not r.passed and r.leads_to not in (verdict, None)],
         passed=[r.words for r in rules if r.passed and not r.name.startswith(SLICE)] + _slices_in_order(rules),
     )
-    return GateDecision(context.as_of, challenger, champion, verdict, said, rules)
+    served = None if verdict == "promote" else served
+    said += f" {served}." if served else ""
+    return GateDecision(context.as_of, challenger, champion, verdict, said, rules, served)
 
 
 def _slices_in_order(rules: tuple[RuleResult, ...]) -> list[str]:

@@ -68,17 +68,6 @@ def truth_between(events: Events, codes: Iterable[int] | None, start: int, end: 
     return item_sets(users, order[place][asked], window.item[asked])
 
 
-def shuffled_truth(truth: Truth, seed: int) -> Truth:
-    """The same sets given to other users: what evaluation must tell from the real truth."""
-    rng = np.random.default_rng([seed, 17])
-    some = np.flatnonzero(truth.sizes)
-    to = np.arange(len(truth.users))
-    # A rotation of a random order: with two users or more, nobody keeps the own set.
-    mixed = rng.permutation(some)
-    to[mixed] = np.roll(mixed, 1)
-    return item_sets(truth.users, to[truth.rows], truth.items)
-
-
 def without(lists: Lists, known: ItemSets) -> Lists:
     """`[n, k]`: the lists without the known items, later places moved up, -1 at the end."""
     gone = metrics.hit_matrix(lists, known.offsets, known.items) | (lists < 0)

@@ -9,6 +9,7 @@ The verdict is what the worst failed rule leads to:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,10 +17,10 @@ import numpy as np
 from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import DataError
 from recsys_tasks.release._canary_rules import canary_rules
-from recsys_tasks.release._comparison_rules import against_baseline, against_champion
+from recsys_tasks.release._comparison_rules import against_baseline, against_champion, mean_of
 from recsys_tasks.release._side_rules import Running, side_rules
 from recsys_tasks.release._slice_rules import slice_rules
-from recsys_tasks.release.canaries import Canaries
+from recsys_tasks.release.canaries import Canaries, Dealt
 from recsys_tasks.release.decision import GateContext, GateDecision, RuleResult, conclude
 from recsys_tasks.release.evaluate import Evaluation
 
@@ -36,14 +37,17 @@ def decide(
     anchor: Evaluation | None = None,
     canaries: Canaries | None = None,
     running: Running | None = None,
+    retrieval: Evaluation | None = None,
 ) -> GateDecision:
     """Apply every rule; none is skipped because an earlier one failed.
 
     All evaluations are of the same users in the same order; `baseline` is plain popularity; `anchor` None: there is
-    none, or the champion is it. Raises DataError when the users differ.
+    none, or the champion is it; `retrieval` is the order that serves until there is a champion. Raises DataError when
+    the users differ.
     """
     canaries = canaries or Canaries()
-    _check_users(challenger, champion, baseline, anchor, canaries.shuffled, canaries.future)
+    shuffled = canaries.shuffled.others if isinstance(canaries.shuffled, Dealt) else canaries.shuffled
+    _check_users(challenger, champion, baseline, anchor, shuffled, canaries.future, retrieval)
     results = [*_judged(challenger, rules, context), *canary_rules(challenger, baseline, canaries, rules, context.seed)]
     if _users(challenger):  # without anyone's truth there is nothing to compare
         first = champion is None and context.champion is None
@@ -53,7 +57,19 @@ def decide(
             results += slice_rules(challenger, champion, rules, context.seed)
     results += side_rules(challenger, champion, running or Running(), rules)
     name = champion.system if champion else context.champion
-    return conclude(challenger.system, name, context, tuple(results))
+    serves = _served(challenger, retrieval, baseline, rules) if retrieval is not None and name is None else None
+    return conclude(challenger.system, name, context, tuple(results), serves)
+
+
+def _served(challenger: Evaluation, retrieval: Evaluation, baseline: Evaluation, rules: GateConfig) -> str | None:
+    """What readers get while no release passes, beside what they do not get, in figures."""
+    theirs, ours, popular = (mean_of(e, rules.metric) for e in (retrieval, challenger, baseline))
+    if math.isnan(theirs):
+        return None
+    others = ((ours, "this release's"), (popular, "plain popularity's"))
+    beside = [f"{theirs / other - 1:+.0%} against {whose} {other:.4f}" for other, whose in others if other > 0]
+    words = f"Until a release passes, readers get the order of retrieval: {rules.metric} {theirs:.4f}"
+    return f"{words}, {' and '.join(beside)}" if beside else words
 
 
 def _judged(challenger: Evaluation, rules: GateConfig, context: GateContext) -> Iterator[RuleResult]:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from recsys_tasks.lake import Lake
-from recsys_tasks.release.canaries import column_aucs, future_first, overlap, shuffled_truth
+from recsys_tasks.release.canaries import against_others, column_aucs, future_first, overlap, shuffled_truth
 from recsys_tasks.release.cost import nodes_a_user, tree_nodes
+from recsys_tasks.release.evaluate import Catalogue
 from tests.release.test_evaluate import as_lists, truth_of
 
 
@@ -23,6 +24,30 @@ def test_shuffled_truth_moves_every_set_to_another_user() -> None:
     mixed = as_lists(shuffled_truth(truth, seed=1))
     assert mixed[2] == [] and sorted(map(tuple, mixed)) == [(), (1,), (2, 3), (4,)]
     assert all(m != o for m, o in zip(mixed, as_lists(truth), strict=True) if o)
+
+
+def test_lists_are_held_against_every_other_users_truth() -> None:
+    # Two users with a truth: each is dealt the other's, in every deal. A list that hits first reaches 1.
+    truth, lists = truth_of([[1], [], [2]]), np.array([[1, 2], [1, 2], [2, 3]], np.int32)
+    dealt = against_others(lists, truth, Catalogue(np.ones(4, np.int64)), seed=1, k=2)
+    np.testing.assert_allclose(dealt.own.per_user["ndcg@2"], [1, np.nan, 1])
+    np.testing.assert_allclose(dealt.others.per_user["ndcg@2"], [1 / np.log2(3), np.nan, 0])
+
+
+def test_what_either_user_has_had_tells_nobody_apart() -> None:
+    """Where nothing is shown twice, a list owes to its user that it leaves out what the user has had: that is no taste.
+
+    Both like 1, then 2. The first has had 1 and goes on to 2 and 3, the second has had nothing and takes 1 and 2. Of
+    what both have yet to see the first's list is [2, 3]: right for [2, 3], and half for the other's [2] with 2 first.
+    """
+    truth, had = truth_of([[2, 3], [1, 2]]), truth_of([[1], []])
+    lists = np.array([[2, 3, 4], [1, 2, 3]], np.int32)
+    dealt = against_others(lists, truth, Catalogue(np.ones(5, np.int64)), seed=1, k=2, barred=had)
+    # The second's list without 1 is [2, 3]: right for its own [2], and for the first's [2, 3].
+    np.testing.assert_allclose(dealt.own.per_user["ndcg@2"], [1, 1])
+    np.testing.assert_allclose(dealt.others.per_user["ndcg@2"], [1, 1])
+    plain = against_others(lists, truth, Catalogue(np.ones(5, np.int64)), seed=1, k=2)
+    assert (plain.own.per_user["ndcg@2"] > plain.others.per_user["ndcg@2"]).all()  # what would pass for taste
 
 
 def test_the_future_comes_first_and_the_rest_keeps_its_order() -> None:

@@ -14,10 +14,11 @@ import pytest
 from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import DataError
 from recsys_tasks.lake import Lake
-from recsys_tasks.release.canaries import Canaries
+from recsys_tasks.release.canaries import Canaries, Dealt
 from recsys_tasks.release.decision import GateContext, GateDecision, not_judged, read_decision, write_decision
 from recsys_tasks.release.evaluate import Evaluation
 from recsys_tasks.release.gate import Running, decide
+from recsys_tasks.release.recount import Counted, Recount
 
 RULES = GateConfig(confidence=0.95, min_users=50, min_slice_users=50, bootstrap_samples=400)
 RNG = np.random.default_rng(1)
@@ -140,6 +141,63 @@ def test_evaluation_that_cannot_tell_shuffled_from_real_is_refused() -> None:
     decision = judge(r2, canaries=Canaries(shuffled=measured("shuffled", RNG.permutation(BASE * 1.2))))
     assert decision.verdict == "refuse" and failed(decision) == {"real_beats_shuffled"}
     assert "canary shuffled labels" in decision.paragraph
+
+
+R2 = measured("r2", BASE * 1.2)
+MIXED = measured("shuffled", RNG.permutation(BASE * 1.2))
+"""By the truth of other users as good as by the own."""
+
+
+def earlier(left: float) -> Dealt:
+    """One window earlier, other users: this part of the figure is left by others' truth."""
+    return Dealt(measured("real", BASE[:300]), measured("shuffled", BASE[:300] * left))
+
+
+def test_where_users_are_alike_shuffled_labels_have_nothing_to_say() -> None:
+    decision = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(0.97)))
+    assert decision.promotes
+    assert "nothing to say" in decision.paragraph and "users are alike here" in decision.paragraph
+    reversed_ = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(1.3)))
+    assert reversed_.promotes and "only 0% of retrieval's ndcg@10 was surely personal" in reversed_.paragraph
+
+
+def test_where_users_differ_an_evaluation_that_does_not_tell_them_apart_is_refused() -> None:
+    decision = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(0.1)))
+    assert decision.verdict == "refuse" and failed(decision) == {"real_beats_shuffled"}
+    assert "users do differ here: one window earlier 90% of retrieval's ndcg@10" in decision.paragraph
+
+
+def test_an_evaluation_that_comes_out_otherwise_when_counted_again_is_refused() -> None:
+    fine = Recount(truth=Counted(400), figures=Counted(400), lists=Counted(50, 5), claims=Counted(50, 5))
+    decision = judge(R2, canaries=Canaries(recount=fine))  # a tenth of the lists: near ties
+    assert (
+        decision.promotes and "it comes out the same (truth of 400, figures of 400, lists of 50" in decision.paragraph
+    )
+    for recount, words in (
+        (Recount(truth=Counted(400, 1)), "what 1 of 400 users are said to have done"),
+        (Recount(delivered=Counted(400, 2)), "no delivered row of theirs says"),
+        (Recount(labels=Counted(90, 1)), "the labels of 1 of 90 users"),
+        (Recount(figures=Counted(400, 3)), "the figures of 3 of 400 users"),
+        (Recount(lists=Counted(50, 6)), "6 of 50 users were measured by another list"),
+        (Recount(claims=Counted(50, 6)), "items or scores that the release does not give them"),
+    ):
+        decision = judge(R2, canaries=Canaries(recount=recount))
+        assert decision.verdict == "refuse" and failed(decision) == {"recount_agrees"}
+        assert words in decision.paragraph
+
+
+def test_a_first_release_that_is_refused_says_what_readers_get_instead() -> None:
+    retrieval = measured("retrieval order", BASE * 0.8)
+    broken = Canaries(recount=Recount(truth=Counted(9, 9)))
+    decision = judge(R2, None, canaries=broken, retrieval=retrieval)
+    mean = BASE.mean()  # .8 of it is a third less than 1.2 of it, and .6 more than half of it
+    assert decision.served == (
+        f"Until a release passes, readers get the order of retrieval: ndcg@10 {0.8 * mean:.4f}, -33% against this "
+        f"release's {1.2 * mean:.4f} and +60% against plain popularity's {0.5 * mean:.4f}"
+    )
+    assert decision.paragraph.endswith(f"{decision.served}.")
+    assert judge(R2, None, retrieval=retrieval).served is None  # promoted: it serves
+    assert judge(R2, canaries=broken, retrieval=retrieval).served is None  # the champion stays
 
 
 def test_an_evaluation_that_does_not_see_the_future_is_refused() -> None:
