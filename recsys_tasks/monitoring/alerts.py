@@ -82,7 +82,7 @@ def alarm_alert(alarm: Alarm, *, as_of: date, reader_state: str, remedy: str, ru
         dag="",
         task="",
         kind=alarm.kind,
-        severity="critical" if alarm.kind == "stale" else "warning",
+        severity="critical" if alarm.kind in _CRITICAL_ALARMS else "warning",
         message=f"{alarm.words}\nmetric: {alarm.metric} = {alarm.value:.4g}, bound {alarm.bound:g}",
         reader_state=reader_state,
         remedy=remedy,
@@ -136,7 +136,11 @@ _RUNBOOKS = {
     "index_recall": "index-recall.md",
     "list_churn": "list-churn.md",
     "quality_drop": "quality-drop.md",
+    "gate_refused": "release-refused.md",
+    "gate_held": "release-held.md",
+    "gate_stuck": "release-refused.md",
 }
+_CRITICAL_ALARMS = ("stale", "gate_stuck")
 
 
 def runbook_for(kind: str) -> str:

@@ -12,6 +12,7 @@ from recsys_tasks.clock import parse_day
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ArtifactError, DamagedArtifact, RecsysError
 from recsys_tasks.lake import Artifact
+from recsys_tasks.pipeline.gate_alarm import tell_of_verdict
 from recsys_tasks.pipeline.generator_figures import record_generators
 from recsys_tasks.pipeline.judged import (
     Judged,
@@ -50,6 +51,7 @@ def judge(night: Night) -> Outcome:
     why = f"another gate was still at work after {minutes} minutes; rerun judge when it is done"
     decision = not_judged(challenger.key, night.registry.champion(), _context(night), why, "refuse")
     night.registry.record_decision(decision, night.now, {})
+    tell_of_verdict(night, decision)
     return Outcome(None, 0, _shown(decision, {}), note=decision.paragraph)
 
 
@@ -59,7 +61,9 @@ def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
     inputs = {"challenger": challenger.content, "snapshot": night.snapshot.artifact.content}
     earlier = night.lake.newest("decision", night.as_of.isoformat())
     if earlier is not None and {k: earlier.manifest["inputs"].get(k) for k in inputs} == inputs:
-        return Outcome(earlier, earlier.rows, _shown(read_decision(earlier), {}))
+        known = read_decision(earlier)
+        tell_of_verdict(night, known)  # again, for a judge that was killed before it told: repeated, it is no news
+        return Outcome(earlier, earlier.rows, _shown(known, {}))
     later = [key for key in night.lake.keys("decision") if parse_day(key) > night.as_of]
     if later:
         why = f"backfill: the night of {later[-1]} was judged already"
@@ -74,6 +78,7 @@ def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
     )
     if not later:
         _carry_out(night, found.decision)
+    tell_of_verdict(night, found.decision)
     record_metrics(night.engine, night.as_of, "gate/challenger", summary)
     record_generators(night, str(release_facts(challenger)["lineage"]))
     return Outcome(artifact, artifact.rows, _shown(found.decision, summary))
