@@ -45,8 +45,8 @@ test-slow: setup  ## the tests that run whole nights through Airflow
 chaos: setup  ## publications, rollbacks and kills under readers who never stop asking; prints what they saw
 	@$(BIN)/python -m pytest -m slow -s tests/serving/test_chaos.py
 
-gate-cases: setup  ## what the gate says of planted cases, through the real train_ranker DAG; prints each paragraph
-	@AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR $(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py
+gate-cases: setup  ## what the gate says of planted releases, through the real train_ranker DAG, and of broken evaluations
+	@AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR $(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py tests/pipeline/test_broken_evaluations.py
 
 lint: setup  ## ruff, mypy strict, the import rule
 	@$(BIN)/ruff check .
@@ -73,7 +73,7 @@ bench-index: setup .venv-peers/.installed  ## the index beside exact search, fai
 bench-precompute: setup .venv-peers/.installed  ## users a second, published, at 10 k, 100 k and 1 M users, beside RecTools
 	@$(BIN)/python -m benchmarks.precompute
 
-bench-gate: setup  ## the gate's error rates: 200 simulated nights of equally good, better and worse challengers
+bench-gate: setup  ## the gate's error rates: 200 simulated nights of equally good, better and worse challengers, and first ones
 	@$(BIN)/python -m benchmarks.gate
 
 bench-ranker: setup  ## rankers on 20 M example rows, features of 1 M users and 20 M events: seconds and peak MB

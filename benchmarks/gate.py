@@ -6,6 +6,12 @@ as models of one data set do. Rankers of equal noise are equally good; less nois
 kind of challenger: promoted because better, promoted as a refresh of an old champion, held, and all other verdicts.
 An equally good challenger that is promoted because better is a false promotion. One that refreshes an old champion is
 none: "not worse" is true of it; what may not happen is that a worse one gets in that way.
+
+First releases are judged on shops of two kinds: where everybody has tastes of their own, and where users are alike, so
+that a list is as right for others, save what they have had already (nothing is shown twice). A first release that is no
+better than plain popularity and is promoted is a false promotion, too. Truth of other users is refused by the shuffled
+labels alone where users differ; where they are alike only the second count tells, which needs a real night: see
+`make gate-cases`.
 """
 
 from __future__ import annotations
@@ -20,69 +26,61 @@ from functools import cache
 from itertools import repeat
 
 import numpy as np
-import numpy.typing as npt
 
+from benchmarks.gate_worlds import OWN_NOISE, K, alike, night
 from recsys_tasks.config import GateConfig
 from recsys_tasks.release.canaries import Canaries, future_first, overlap, shuffled_truth
 from recsys_tasks.release.decision import GateContext, GateDecision
-from recsys_tasks.release.evaluate import Catalogue, Evaluation, Truth, evaluate, item_sets
 from recsys_tasks.release.gate import decide
-from recsys_tasks.release.slices import activity_slices
 
-Lists = npt.NDArray[np.int32]
-ITEMS, CANDIDATES, K = 400, 50, 10
-SHARED_NOISE, OWN_NOISE = 0.8, 0.6
 NOISES = (0.0, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, OWN_NOISE, 0.65, 0.7, 0.8, 1.0, 1.4, 2.0)
-COUNTRIES = 6
+RETRIEVAL_NOISE = 1.4
 DAY = date(2026, 3, 10)
 
 
 @dataclass(frozen=True)
-class Night:
-    """Users of one gate window: candidates `[n, c]`, logits of their chances, what came true, groups of users."""
+class First:
+    """A first release: whether users are alike, how much noise it sees, and whether its truth is other users'."""
 
-    candidates: Lists
-    logits: npt.NDArray[np.float64]
-    shared: npt.NDArray[np.float64]
-    truth: Truth
-    popular: Lists
-    catalogue: Catalogue
-    slices: dict[str, npt.NDArray[np.bool_]]
-    seed: int
-
-    def ranked(self, ranker: int, noise: float = OWN_NOISE) -> Lists:
-        """A ranker's first places: the logit through the night's shared noise and its own."""
-        own = np.random.default_rng([self.seed, ranker]).normal(0, noise, self.logits.shape)
-        order = np.argsort(-(self.logits + self.shared + own), axis=1)[:, :K]
-        return np.take_along_axis(self.candidates, order, axis=1)
-
-    def measured(self, name: str, lists: Lists, truth: Truth | None = None) -> Evaluation:
-        return evaluate(name, lists, truth or self.truth, catalogue=self.catalogue, slices=self.slices, k=K)
+    alike: bool
+    noise: float = OWN_NOISE
+    broken: bool = False
+    no_better: bool = False
 
 
-def night(seed: int, users: int) -> Night:
-    rng = np.random.default_rng(seed)
-    popularity = 1.0 / np.arange(1, ITEMS + 1) ** 0.8
-    # The exponential trick: the first c of a random order weighted by popularity, without an item twice.
-    candidates = np.argsort(rng.exponential(size=(users, ITEMS)) / popularity, axis=1)[:, :CANDIDATES].astype(np.int32)
-    activity = rng.lognormal(1.5, 1.2, users)
-    logits = rng.normal(-5.6, 1.3, candidates.shape) + 0.35 * np.log(activity)[:, None]
-    logits += 0.4 * np.log(popularity / popularity.mean())[candidates]
-    came_true = rng.random(candidates.shape) < 1 / (1 + np.exp(-logits))
-    rows, columns = np.nonzero(came_true)
-    keys = np.arange(users, dtype=np.int32)
-    country = rng.integers(0, COUNTRIES, users)
-    return Night(
-        candidates=candidates,
-        logits=logits,
-        shared=rng.normal(0, SHARED_NOISE, candidates.shape),
-        truth=item_sets(keys, rows, candidates[rows, columns]),
-        popular=np.tile(np.arange(K, dtype=np.int32), (users, 1)),
-        catalogue=Catalogue((popularity * 1e5).astype(np.int64)),
-        slices=activity_slices(activity.astype(np.int64))
-        | {f"country={c}": np.asarray(country == c) for c in range(COUNTRIES)},
-        seed=seed,
+def first_verdict(seed: int, users: int, case: First, rules: GateConfig) -> GateDecision:
+    """The gate on a first release; the window before is another night of the same kind."""
+    make = alike if case.alike else night
+    world, before = make(seed, users), make(seed + 10**5, users)
+    truth = shuffled_truth(world.truth, seed) if case.broken else world.truth
+    lists = world.ranked(1, case.noise)
+    popular = world.popular
+    if case.no_better:  # two rankings, dealt out by a coin for each user: neither side is the better one
+        coin, other = np.random.default_rng([seed, 5]).random(users) < 0.5, world.ranked(3, case.noise)
+        lists, popular = np.where(coin[:, None], lists, other), np.where(coin[:, None], other, lists)
+    return decide(
+        world.measured("challenger", lists, truth),
+        None,
+        world.measured("popularity", popular, truth),
+        rules,
+        GateContext(DAY, DAY - timedelta(days=7)),
+        canaries=Canaries(
+            shuffled=world.dealt(lists, truth),
+            earlier=before.dealt(before.ranked(2, RETRIEVAL_NOISE, 3 * K)),
+            future=world.measured("future feature", future_first(lists, truth), truth),
+            popularity_overlap=overlap(lists, popular),
+        ),
     )
+
+
+FIRST_CASES = {
+    "users differ: better than popularity": First(False),
+    "users differ: as good as popularity": First(False, no_better=True),
+    "users differ: truth of other users": First(False, broken=True),
+    "users alike: better than popularity": First(True),
+    "users alike: as good as popularity": First(True, no_better=True),
+    "users alike: worse than popularity": First(True, noise=8.0),
+}
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
         GateContext(DAY, DAY - timedelta(days=7), champion_age_days=case.age),
         anchor=None if anchor is None else world.measured("anchor", world.ranked(3, noise_for(anchor))),
         canaries=Canaries(
-            shuffled=world.measured("shuffled labels", lists, shuffled_truth(world.truth, seed)),
+            shuffled=world.dealt(lists),  # always told here, so nobody asks what an earlier window says
             future=world.measured("future feature", future_first(lists, world.truth)),
             popularity_overlap=overlap(lists, world.popular),
         ),
@@ -136,13 +134,17 @@ def kind(decision: GateDecision) -> str:
     """What happened, with promotions by their reason."""
     if not decision.promotes:
         return decision.verdict
-    return "better" if next(rule.passed for rule in decision.rules if rule.name == "better") else "refreshed"
+    better = next((rule.passed for rule in decision.rules if rule.name == "better"), True)  # no rule of a first release
+    return "better" if better else "refreshed"
 
 
-def kinds(nights: int, users: int, case: Case, rules: GateConfig, pool: ProcessPoolExecutor | None) -> Counter[str]:
+def kinds(
+    nights: int, users: int, case: Case | First, rules: GateConfig, pool: ProcessPoolExecutor | None
+) -> Counter[str]:
     """How many of so many nights ended how."""
     run = pool.map if pool else map
-    decisions = run(verdict, range(nights), repeat(users), repeat(case), repeat(rules))
+    judge = first_verdict if isinstance(case, First) else verdict
+    decisions = run(judge, range(nights), repeat(users), repeat(case), repeat(rules))
     return Counter(kind(decision) for decision in decisions)
 
 
@@ -195,6 +197,13 @@ def main() -> int:
             shares = [found[k] / nights for k in ("better", "refreshed", "hold", "reject", "refuse")]
             print(f"| {name} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
             false = max(false, shares[0]) if case.gain == 0 and not case.anchor_gain else false
+        print(f"\nFirst releases, {users // 3:,} users:")
+        print("| first release | promoted | | held | rejected | refused |\n|---|---|---|---|---|---|", flush=True)
+        for name, first in FIRST_CASES.items():
+            found = kinds(nights, users // 3, first, rules, pool)
+            shares = [found[k] / nights for k in ("better", "refreshed", "hold", "reject", "refuse")]
+            print(f"| {name} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
+            false = max(false, shares[0]) if first.no_better or first.broken or first.noise > OWN_NOISE else false
         # So small a shop cannot rule out a loss of 1 %: here it lets more pass, as a large one would.
         generous = rules.model_copy(update={"non_inferior_margin": 0.03})
         runs = [pool.submit(ratchet, nights, 2 * users, generous, anchored=anchored) for anchored in (False, True)]

@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 
 from recsys_tasks.clock import DAY_SECONDS
-from recsys_tasks.pipeline import Night
-from recsys_tasks.ranking import matrix, ranker
+from recsys_tasks.ids import Keys
+from recsys_tasks.pipeline import Night, judged
+from recsys_tasks.ranking import examples, matrix, ranker
 from recsys_tasks.ranking.calibrate import Calibration
 from recsys_tasks.ranking.examples import Examples
+from recsys_tasks.ranking.recommender import RankedLists, Recommender
+from recsys_tasks.release.evaluate import Truth, item_sets
+from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.events import Events
 
 Plant = Callable[[pytest.MonkeyPatch, Night], None]
 
@@ -91,3 +96,85 @@ def next_week(patch: pytest.MonkeyPatch, night: Night) -> None:
         out[:, 0] = np.isin(rows.users.astype(np.int64) * snapshot.n_items + rows.items, happened)
 
     patch.setitem(matrix._GROUPS, "leak", matrix._Group(lambda inputs: ["next_week"], fill))
+
+
+# --- evaluations that are broken ----------------------------------------------------------------
+
+
+def _moved(truth: Truth) -> Truth:
+    """Each user's set is the next user's."""
+    return item_sets(truth.users, (truth.rows + 1) % len(truth.users), truth.items)
+
+
+def truth_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
+    """The join of events and users is off by one row, wherever the judge makes it."""
+    right = judged.truth_between
+    patch.setattr(judged, "truth_between", lambda *asked: _moved(right(*asked)))
+
+
+def keys_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
+    """The events of a window come with other users' keys, as after a wrong join on read."""
+    right = judged.fulfilling
+
+    def wrong(snapshot: Snapshot, window: Events) -> Events:
+        events = right(snapshot, window)
+        return replace(events, user=((events.user + 1) % snapshot.n_users).astype(np.int32))
+
+    patch.setattr(judged, "fulfilling", wrong)
+
+
+def ids_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
+    """The keys of the users table no longer mean the ids that they meant when events were keyed."""
+    users = night.snapshot.users
+    patch.setitem(vars(night.snapshot), "users", users.assign(user_id=np.roll(users["user_id"].to_numpy(), 1)))
+
+
+def _lists(change: Callable[[RankedLists], RankedLists]) -> Plant:
+    def plant(patch: pytest.MonkeyPatch, night: Night) -> None:
+        right = Recommender.recommend
+
+        def wrong(self: Recommender, users: Keys, k: int, *, eligible: Any = None) -> RankedLists:
+            return change(right(self, users, k, eligible=eligible))
+
+        patch.setattr(Recommender, "recommend", wrong)
+
+    return plant
+
+
+def _repeated(ranked: RankedLists) -> RankedLists:
+    first = {name: np.repeat(getattr(ranked, name)[:1], len(ranked.users), axis=0) for name in ("items", "scores")}
+    return replace(ranked, **first)
+
+
+def _rolled(ranked: RankedLists) -> RankedLists:
+    return replace(ranked, items=np.roll(ranked.items, 1, axis=0), scores=np.roll(ranked.scores, 1, axis=0))
+
+
+one_list_for_all = _lists(_repeated)
+"""Everyone of a block is measured by its first user's list."""
+
+list_of_the_user_before = _lists(_rolled)
+"""Everyone is measured by the list of the user before."""
+
+
+def a_list_without_users(patch: pytest.MonkeyPatch, night: Night) -> None:
+    """The first list ever made is everyone's, also where a user is asked for alone."""
+    made: dict[tuple[str, int], RankedLists] = {}
+
+    def first(self: Recommender, ranked: RankedLists, k: int) -> RankedLists:
+        kept = made.setdefault((self.rung, k), ranked)
+        same = {n: np.repeat(getattr(kept, n)[:1], len(ranked.users), axis=0) for n in ("items", "scores")}
+        return replace(ranked, **same)
+
+    right = Recommender.recommend
+    patch.setattr(
+        Recommender,
+        "recommend",
+        lambda self, users, k, *, eligible=None: first(self, right(self, users, k, eligible=eligible), k),
+    )
+
+
+def labels_up_to_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
+    """Every label window ends with the gate's: what is judged was learned."""
+    right = examples.truth_of
+    patch.setattr(examples, "truth_of", lambda snapshot, since, before: right(snapshot, since, night.as_of))
