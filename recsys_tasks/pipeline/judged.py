@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from recsys_tasks import metrics
-from recsys_tasks.clock import Cutoffs, start_of
+from recsys_tasks.clock import DAY_SECONDS, Cutoffs, day_of, start_of
+from recsys_tasks.config import AfterDays
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
@@ -151,7 +152,7 @@ def popularity(judged: Judged) -> Evaluation:
 
 def canaries(night: Night, judged: Judged, system: System, release: Artifact) -> Canaries:
     """What the evaluation of this release must tell apart."""
-    planted, barred = future_first(system.lists, judged.truth), _barred(night, judged.known)
+    planted, barred = future_first(system.lists, judged.truth), _barred(night, night.gate, judged.users, judged.known)
     seed = night.config.resources.seed
     return Canaries(
         shuffled=against_others(system.lists, judged.truth, judged.catalogue, seed, K, barred=barred),
@@ -174,7 +175,7 @@ def window_before(night: Night, judged: Judged, release: Artifact) -> Dealt | No
         inputs = open_inputs(night, str(release_facts(release)["lineage"]), cutoffs)
     except ArtifactError:
         return None
-    events = night.snapshot.events(before=night.gate.history_before)
+    events = night.snapshot.events(since=cutoffs.history_before, before=night.gate.history_before)
     wanted = fulfilling(night.snapshot, events.between(cutoffs.history, end))
     users = np.intersect1d(active_users(night.snapshot, night.config, cutoffs), wanted.user).astype(np.int32)
     rng = np.random.default_rng([night.config.resources.seed, 31])
@@ -182,13 +183,20 @@ def window_before(night: Night, judged: Judged, release: Artifact) -> Dealt | No
     truth = truth_between(wanted, None, cutoffs.history, end, users)
     places = 3 * K  # enough that a list from which another user's known items are taken still has K
     lists = open_recommender(night, inputs, None).recommend(users, places, eligible=None).items
-    barred = _barred(night, truth_between(events, None, 0, cutoffs.history, users))
+    barred = _barred(night, cutoffs, users)
     return against_others(lists, truth, judged.catalogue, night.config.resources.seed, K, barred=barred)
 
 
-def _barred(night: Night, known: Truth) -> Truth | None:
-    """Users' known items where the policy keeps all of them out of every list."""
-    return known if night.config.repeat_consumption == "forbid" else None
+def _barred(night: Night, cutoffs: Cutoffs, users: Keys, known: Truth | None = None) -> Truth | None:
+    """What the policy on repeats keeps out of each list; `known`: all that the users have had, where it is at hand."""
+    policy = night.config.repeat_consumption
+    if policy == "allow":
+        return None
+    if known is not None and policy == "forbid":
+        return known
+    since = cutoffs.history - policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else 0
+    events = night.snapshot.events(since=day_of(since) if since else None, before=cutoffs.history_before)
+    return truth_between(events, None, since, cutoffs.history, users)
 
 
 def counted_again(night: Night, judged: Judged, systems: Mapping[str, System], release: Artifact) -> Recount:

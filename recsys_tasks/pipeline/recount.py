@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from recsys_tasks.clock import parse_day, start_of
+from recsys_tasks.clock import DAY_SECONDS, parse_day, start_of
 from recsys_tasks.errors import ArtifactError
+from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.lake import Artifact
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.ranking.examples import Examples
@@ -33,6 +34,8 @@ LISTS = 50
 """Of these, active ones that the release is asked for one by one."""
 _MOST_OFF = 1e-3
 """Relative difference of scores that sums in another order explain."""
+_DAYS_OFF = 0.01
+"""Days that features may differ by, which are kept in single precision."""
 
 Lists = npt.NDArray[np.int32]
 Pairs = Mapping[int, set[int]]
@@ -109,6 +112,23 @@ def count_labels(night: Night, examples: Artifact | None, users: Collection[int]
     return Counted(len(asked), len(wrong))
 
 
+def count_history(night: Night, tables: FeatureTables, users: Collection[int]) -> Counted:
+    """The pairs that the features know of, and the days since each, against the events before the gate window."""
+    cutoff, since = night.gate.history, tables.pair_names.index("since_last")
+    last: dict[int, dict[int, int]] = {user: {} for user in users}
+    for file in night.snapshot.event_files(before=night.gate.history_before):
+        for row in _rows(file, ["user_key", "item_key", "ts"], "user_key", list(last)):
+            mine, item = last[row["user_key"]], row["item_key"]
+            mine[item] = max(mine.get(item, row["ts"]), row["ts"])
+    pair, wrong = tables.pair, 0
+    for user, mine in last.items():
+        rows = slice(*pair.offsets[user : user + 2]) if user + 1 < len(pair.offsets) else slice(0)
+        known = dict(zip(pair.items[rows].tolist(), pair.values[rows, since].tolist(), strict=True))
+        days = {item: (cutoff - ts) / DAY_SECONDS for item, ts in mine.items()}
+        wrong += known.keys() != days.keys() or any(abs(known[item] - days[item]) > _DAYS_OFF for item in days)
+    return Counted(len(last), wrong)
+
+
 def recount(
     night: Night,
     truth: Truth,
@@ -130,6 +150,7 @@ def recount(
         truth=counted,
         delivered=delivered,
         labels=count_labels(night, examples, truth.users[rows].tolist()),
+        history=count_history(night, recommender.inputs.tables, truth.users[rows].tolist()),
         figures=count_figures(truth, rows, measured, night.config.gate.metric),
         lists=lists,
         claims=claims,

@@ -35,14 +35,16 @@ class Recount:
     """A sample, counted a second time; users 0: not counted.
 
     `truth` against the snapshot's events, `delivered` against the rows as the shop delivered them (ids as text),
-    `labels` of the examples that the release learned from against the events of their own windows, `figures` of
-    every system, `lists` against the release asked for one user alone, `claims`: every place is a candidate of its
-    user with the score that the release gives it for this user.
+    `labels` of the examples that the release learned from against the events of their own windows, `history`: the
+    pairs that features know against the events before the window, `figures` of every system, `lists` against the
+    release asked for one user alone, `claims`: every place is a candidate of its user with the score that the release
+    gives it for this user.
     """
 
     truth: Counted = field(default_factory=Counted)
     delivered: Counted = field(default_factory=Counted)
     labels: Counted = field(default_factory=Counted)
+    history: Counted = field(default_factory=Counted)
     figures: Counted = field(default_factory=Counted)
     lists: Counted = field(default_factory=Counted)
     claims: Counted = field(default_factory=Counted)
@@ -60,6 +62,7 @@ _CHECKS = (
     ("truth", 0.0, "what {n} of {of} users are said to have done differs from their own events in the window"),
     ("delivered", 0.0, "{n} of {of} users are said to have done what no delivered row of theirs says"),
     ("labels", 0.0, "the labels of {n} of {of} users that it learned from are not what happened in their window"),
+    ("history", 0.0, "the features of {n} of {of} users know other events than their own before the window"),
     ("figures", 0.0, "the figures of {n} of {of} users are not those of their lists and their truth"),
     ("lists", NEAR_TIES, "{n} of {of} users were measured by another list than the release gives them"),
     ("claims", NEAR_TIES, "{n} of {of} users were measured by items or scores that the release does not give them"),

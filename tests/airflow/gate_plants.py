@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recsys_tasks.clock import DAY_SECONDS
+from recsys_tasks.clock import DAY_SECONDS, Cutoffs
+from recsys_tasks.features.build import build_features
+from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.ids import Keys
 from recsys_tasks.pipeline import Night, judged
 from recsys_tasks.ranking import examples, matrix, ranker
 from recsys_tasks.ranking.calibrate import Calibration
 from recsys_tasks.ranking.examples import Examples
+from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.recommender import RankedLists, Recommender
 from recsys_tasks.release.evaluate import Truth, item_sets
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -178,3 +181,14 @@ def labels_up_to_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
     """Every label window ends with the gate's: what is judged was learned."""
     right = examples.truth_of
     patch.setattr(examples, "truth_of", lambda snapshot, since, before: right(snapshot, since, night.as_of))
+
+
+def features_of_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
+    """What features know of users and items ends with the window instead of before it."""
+    right, tonight = judged.open_inputs, FeatureTables.open(build_features(night.snapshot, night.tonight))
+
+    def wrong(asked: Night, lineage: str, cutoffs: Cutoffs) -> RankingInputs:
+        inputs = right(asked, lineage, cutoffs)
+        return replace(inputs, tables=tonight) if cutoffs == asked.gate else inputs
+
+    patch.setattr(judged, "open_inputs", wrong)

@@ -158,6 +158,7 @@ def test_an_honest_release_passes_where_users_differ_and_where_they_are_alike(sh
         plants.one_list_for_all,
         plants.list_of_the_user_before,
         plants.a_list_without_users,
+        plants.features_of_tonight,
     ],
     ids=lambda plant: getattr(plant, "__name__", ""),
 )

@@ -177,6 +177,7 @@ def test_an_evaluation_that_comes_out_otherwise_when_counted_again_is_refused() 
         (Recount(truth=Counted(400, 1)), "what 1 of 400 users are said to have done"),
         (Recount(delivered=Counted(400, 2)), "no delivered row of theirs says"),
         (Recount(labels=Counted(90, 1)), "the labels of 1 of 90 users"),
+        (Recount(history=Counted(400, 1)), "the features of 1 of 400 users know other events"),
         (Recount(figures=Counted(400, 3)), "the figures of 3 of 400 users"),
         (Recount(lists=Counted(50, 6)), "6 of 50 users were measured by another list"),
         (Recount(claims=Counted(50, 6)), "items or scores that the release does not give them"),
