@@ -82,7 +82,7 @@ def alarm_alert(alarm: Alarm, *, as_of: date, reader_state: str, remedy: str, ru
         dag="",
         task="",
         kind=alarm.kind,
-        severity="critical" if alarm.kind in _CRITICAL_ALARMS else "warning",
+        severity="critical" if alarm.kind in _CRITICAL else "warning",
         message=f"{alarm.words}\nmetric: {alarm.metric} = {alarm.value:.4g}, bound {alarm.bound:g}",
         reader_state=reader_state,
         remedy=remedy,
@@ -118,6 +118,7 @@ def as_text(alert: Alert) -> str:
     )
 
 
+_CRITICAL = ("stale", "gate_stuck")
 _RUNBOOKS = {
     "ValidationFailed": "data-check-failed.md",
     "SchemaError": "data-check-failed.md",
@@ -140,7 +141,6 @@ _RUNBOOKS = {
     "gate_held": "release-held.md",
     "gate_stuck": "release-refused.md",
 }
-_CRITICAL_ALARMS = ("stale", "gate_stuck")
 
 
 def runbook_for(kind: str) -> str:

@@ -22,7 +22,8 @@ _REMEDY = {
     "hold": "recsys promote {release} --who YOU --why REASON if its gain is worth the loss of those users; "
     "recsys report --as-of {night} names the page with every group",
 }
-_MOST_REASONS, _LONGEST_REASON = 3, 400
+_LONGEST_REASON = 280
+"""Letters of the first reason: who reads an alert shall see what readers get, too; the page has the rest."""
 
 
 def tell_of_verdict(night: Night, decision: GateDecision) -> None:
@@ -31,11 +32,9 @@ def tell_of_verdict(night: Night, decision: GateDecision) -> None:
         return
     nights = _nights_in_a_row(night)
     kind = "gate_stuck" if nights >= STUCK_NIGHTS else _KIND[decision.verdict]
-    words = (
-        f"release {decision.challenger} {_SAID[decision.verdict]}: {_reasons(decision)}. {_serving(night, decision)}"
-    )
-    if nights > 1:
-        words += f". This is night {nights} in a row on which a release was refused or held"
+    again = f", as on the nights before, {nights} in a row" if nights > 1 else ""
+    words = f"release {decision.challenger} {_SAID[decision.verdict]}{again}. {_serving(night, decision)}"
+    words += f". Why: {_reasons(decision)}"
     alarm = Alarm(kind, "nights in a row with a refused or held release", 0, nights, words)
     raise_alarm(night, alarm, _REMEDY[decision.verdict].format(night=night.as_of, release=decision.challenger))
 
@@ -52,10 +51,9 @@ def _nights_in_a_row(night: Night) -> int:
 
 
 def _reasons(decision: GateDecision) -> str:
-    said = [rule.words for rule in decision.rules if not rule.passed and rule.leads_to == decision.verdict]
-    more = f" (and {len(said) - _MOST_REASONS} more)" if len(said) > _MOST_REASONS else ""
-    cut = [words if len(words) <= _LONGEST_REASON else f"{words[:_LONGEST_REASON]}…" for words in said]
-    return "; ".join(cut[:_MOST_REASONS]) + more
+    first, *others = [rule.words for rule in decision.rules if not rule.passed and rule.leads_to == decision.verdict]
+    cut = first if len(first) <= _LONGEST_REASON else f"{first[:_LONGEST_REASON]}…"
+    return f"{cut} (and {len(others)} more)" if others else cut
 
 
 def _serving(night: Night, decision: GateDecision) -> str:

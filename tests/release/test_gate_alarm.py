@@ -70,9 +70,7 @@ def test_a_refused_first_release_says_why_and_what_readers_get_in_figures(night:
     decided(night, "refuse", reasons=5)
     (alert,) = alerts(night)
     assert (alert.kind, alert.severity, alert.as_of) == ("gate_refused", "warning", str(FIRST))
-    assert alert.message.splitlines()[0] == (
-        f"release r1 was refused: rule 0 says so; rule 1 says so; rule 2 says so (and 2 more). {SERVED}"
-    )
+    assert alert.message.splitlines()[0] == (f"release r1 was refused. {SERVED}. Why: rule 0 says so (and 4 more)")
     assert alert.runbook == "include/runbooks/release-refused.md"
     assert "recsys report --as-of 2026-03-10" in alert.remedy and "recsys promote r1 --who" in alert.remedy
 
@@ -81,7 +79,8 @@ def test_a_held_release_asks_for_a_person(night: Night) -> None:
     decided(night, "hold", champion="r0")
     (alert,) = alerts(night)
     assert (alert.kind, alert.severity) == ("gate_held", "warning")
-    assert "release r1 is held for a person to decide: rule 0 says so" in alert.message
+    assert "release r1 is held for a person to decide. Until a release passes" in alert.message  # r0's files are gone
+    assert "Why: rule 0 says so\n" in alert.message
     assert alert.runbook == "include/runbooks/release-held.md" and "recsys promote r1" in alert.remedy
 
 
@@ -94,7 +93,7 @@ def test_many_such_nights_in_a_row_are_worse_and_one_that_was_judged_ends_them(n
         ("gate_stuck", "critical"),
     ]
     stuck = alerts(night)[-1]
-    assert f"night {STUCK_NIGHTS} in a row" in stuck.message and "= 3, bound 0" in stuck.message
+    assert f"as on the nights before, {STUCK_NIGHTS} in a row" in stuck.message and "= 3, bound 0" in stuck.message
     decided(night, "reject", after=3)
     decided(night, "refuse", after=4)
     assert [a.kind for a in alerts(night)][3:] == ["gate_refused"]
