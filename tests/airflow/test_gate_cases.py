@@ -20,6 +20,7 @@ import yaml
 from recsys_tasks.config import load_config
 from recsys_tasks.database import create_engine, owner_url
 from recsys_tasks.lake import Artifact
+from recsys_tasks.monitoring.spool import spool_of
 from recsys_tasks.pipeline import STAGES, Night, judging, run_on, run_stage
 from recsys_tasks.release.decision import GateDecision, read_decision
 from recsys_tasks.sources.shop import Shop
@@ -151,6 +152,9 @@ def test_better_but_one_slice_worse_is_held_and_names_it(gate: Gate) -> None:
     decision = gate.run(night, plants.fails_one_band)
     assert decision.verdict == "hold" and failed(decision) == {"slice:activity=5-19 events"}
     assert "activity=5-19 events" in decision.paragraph and night.registry.champion() == partial
+    (told,) = [alert for alert, _ in spool_of(night.environment.home).all() if alert.kind == "gate_held"]
+    assert f"Tonight's lists are made by {partial}, champion for 3 days" in told.message
+    assert "activity=5-19 events" in told.message and told.severity == "warning"
 
 
 def test_a_leaking_feature_is_refused_by_name(gate: Gate, weak: str) -> None:
