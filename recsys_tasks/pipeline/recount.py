@@ -32,6 +32,8 @@ USERS = 400
 """Sampled users: half of them with a truth, where there are so many."""
 LISTS = 50
 """Of these, active ones that the release is asked for one by one."""
+LABELS = 2_000
+"""Sampled true labels of the examples."""
 _MOST_OFF = 1e-3
 """Relative difference of scores that sums in another order explain."""
 _DAYS_OFF = 0.01
@@ -91,23 +93,23 @@ def count_lists(
     return Counted(len(users), otherwise), Counted(len(users), claims)
 
 
-def count_labels(night: Night, examples: Artifact | None, users: Collection[int]) -> Counted:
-    """Labels of the sampled users among the examples against what happened in the window of each."""
+def count_labels(night: Night, examples: Artifact | None) -> Counted:
+    """A sample of the true labels among the examples against what happened in the window of each."""
     if examples is None:
         return Counted()
     data, first = Examples.open(examples), 0
+    rng = np.random.default_rng([night.config.resources.seed, 37])
     asked: set[int] = set()
     wrong: set[int] = set()
     for window in data.facts["windows"]:
-        rows = np.arange(first, first + window["rows"])
-        first += window["rows"]
-        chosen = rows[np.isin(data.user[rows], list(users))]
-        here = set(data.user[chosen].tolist())
-        start = parse_day(window["label_start"])
-        happened = _happened(night, start, start + timedelta(days=night.config.label_window_days), here)
-        true = chosen[np.asarray(data.labels[chosen]).any(axis=1)]
+        rows = slice(first, first + window["rows"])
+        true = np.flatnonzero(np.asarray(data.labels[rows]).any(axis=1)) + first
+        true = rng.permutation(true)[: LABELS // len(data.facts["windows"])]
+        first = rows.stop
+        users, start = set(data.user[true].tolist()), parse_day(window["label_start"])
+        happened = _happened(night, start, start + timedelta(days=night.config.label_window_days), users)
         pairs = zip(data.user[true].tolist(), data.item[true].tolist(), strict=True)
-        asked |= here
+        asked |= users
         wrong |= {user for user, item in pairs if item not in happened[user]}
     return Counted(len(asked), len(wrong))
 
@@ -149,7 +151,7 @@ def recount(
     return Recount(
         truth=counted,
         delivered=delivered,
-        labels=count_labels(night, examples, truth.users[rows].tolist()),
+        labels=count_labels(night, examples),
         history=count_history(night, recommender.inputs.tables, truth.users[rows].tolist()),
         figures=count_figures(truth, rows, measured, night.config.gate.metric),
         lists=lists,

@@ -103,10 +103,12 @@ def _left(lists: Lists, truth: Truth, to: Ints, barred: ItemSets, k: int) -> tup
     theirs = _dealt(barred, to)
     lists, own, other = without(lists, theirs), sets_without(truth, theirs), sets_without(_dealt(truth, to), barred)
     both = (own.sizes > 0) & (other.sizes > 0)
-    one, two = (metrics.per_user(lists, wanted.offsets, wanted.items, k) for wanted in (own, other))
-    return {n: np.where(both, v, np.nan) for n, v in one.items()}, {
-        n: np.where(both, v, np.nan) for n, v in two.items()
-    }
+
+    def figures(wanted: Truth) -> Figures:
+        found = metrics.per_user(lists, wanted.offsets, wanted.items, k)
+        return {name: np.where(both, values, np.nan) for name, values in found.items()}
+
+    return figures(own), figures(other)
 
 
 def _means(found: Sequence[Figures]) -> Figures:
