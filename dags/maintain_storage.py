@@ -6,7 +6,9 @@ from airflow.sdk import DAG, task
 from airflow.sdk.timezone import utcnow
 from recsys_airflow import cron, dag_arguments, settings
 
-with DAG("maintain_storage", doc_md=__doc__, **dag_arguments(cron(settings().schedule.maintain_storage), "storage")):
+_EVERY = cron(settings().schedule.maintain_storage)
+
+with DAG("maintain_storage", doc_md=__doc__, **dag_arguments(_EVERY, "storage", dated=False)):
 
     @task
     def sweep() -> str:

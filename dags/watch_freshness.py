@@ -1,20 +1,26 @@
-"""Each hour: are the published lists fresh? A night that never ran raises no other alert."""
+"""Each hour: what raises no alert by itself, such as a night that never ran; then deliver what waits."""
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, task
-from airflow.sdk.timezone import utcnow
-from recsys_airflow import cron, dag_arguments, settings
+from airflow.sdk import DAG, get_current_context, task
+from recsys_airflow import as_airflow_errors, cron, dag_arguments, settings
 from recsys_alerts import deliver_alerts
 
-with DAG("watch_freshness", doc_md=__doc__, **dag_arguments(cron(settings().schedule.watch_freshness), "monitoring")):
+_EVERY = cron(settings().schedule.watch_freshness)
+
+with DAG("watch_freshness", doc_md=__doc__, **dag_arguments(_EVERY, "monitoring", dated=False)):
 
     @task
     def look() -> str:
-        """Raise an alert when the lists are stale, then offer what waits to every channel."""
-        from recsys_tasks.pipeline import run_watch_freshness
+        """Raise an alert for what is missing, paused or wrong, then offer what waits to every channel."""
+        from recsys_watch import look
 
-        finding = run_watch_freshness(utcnow())
-        return f"{finding}; {deliver_alerts()}"
+        context = get_current_context()
+        try:
+            with as_airflow_errors("watch_freshness", context):
+                found = look(context)
+        finally:
+            delivered = deliver_alerts()
+        return f"{found}; {delivered}"
 
     look()

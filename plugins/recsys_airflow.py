@@ -7,10 +7,10 @@ inside its task.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import (
@@ -18,6 +18,7 @@ from airflow.sdk import (
     CronPartitionTimetable,
     CronTriggerTimetable,
     ExceptionRetryPolicy,
+    Param,
     PartitionedAssetTimetable,
     PartitionedAtRuntime,
     RetryAction,
@@ -27,10 +28,21 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.timezone import utcnow
-from recsys_alerts import IncidentAlert
+from recsys_alerts import (
+    IncidentAlert,
+    deliver_alerts,
+    error_folder,
+    moment_of,
+    name_of,
+    raise_or_send,
+    reader_state,
+)
 
-from recsys_tasks.config import Config, load_config, read_environment
+from recsys_tasks.config import read_environment
 from recsys_tasks.errors import ConfigError, RecsysError, TransientError
+from recsys_tasks.essentials import Essentials, read_essentials
+
+log = logging.getLogger(__name__)
 
 # --- assets: one a hand-over, updated on every successful run, keyed by the night's date -----------
 
@@ -59,9 +71,13 @@ _MINUTES = {
 
 
 @functools.cache
-def settings() -> Config:
-    """The settings file, read once a process. Raises ConfigError, which Airflow shows as an import error."""
-    return load_config(read_environment().config_path)
+def settings() -> Essentials:
+    """What DAGs need of the settings file, read once a process.
+
+    It never raises: Airflow starts no run of a DAG that it cannot import, so nobody would hear of a wrong file. The
+    DAGs load, and the night's first task fails by the file's mistakes.
+    """
+    return read_essentials(read_environment())
 
 
 # --- schedules -------------------------------------------------------------------------------------
@@ -97,9 +113,13 @@ def retry_policy() -> ExceptionRetryPolicy:
     )
 
 
-def dag_arguments(schedule: Any, *tags: str) -> dict[str, Any]:
-    """Keyword arguments of every DAG: one run at a time, because a night builds on the night before."""
+def dag_arguments(schedule: Any, *tags: str, dated: bool = True) -> dict[str, Any]:
+    """Keyword arguments of every DAG: one run at a time, because a night builds on the night before.
+
+    `dated`: its runs are for a night; who triggers one by hand is asked for the date.
+    """
     return {
+        "params": {"as_of": _date_picker()} if dated else {},
         "schedule": schedule,
         "catchup": False,
         "max_active_runs": 1,
@@ -113,8 +133,19 @@ def dag_arguments(schedule: Any, *tags: str) -> dict[str, Any]:
             "max_retry_delay": timedelta(minutes=15),
             "retry_policy": retry_policy(),
             "execution_timeout": timedelta(minutes=60),
+            "on_failure_callback": IncidentAlert(),
         },
     }
+
+
+def _date_picker() -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Night",
+        description="The night to run: what is known before 00:00 UTC of this date. A run by hand needs it.",
+    )
 
 
 def stage(name: str, *, emits: Asset | None = None) -> Any:
@@ -141,7 +172,11 @@ def promotion(judge: Any) -> None:
     def anything_to_approve() -> str | None:
         from recsys_tasks.pipeline import awaits_approval
 
-        return awaits_approval(resolve_as_of(get_current_context()))
+        context = get_current_context()
+        words = awaits_approval(resolve_as_of(context))
+        if words is not None:
+            tell_of_approval(words, resolve_as_of(context))
+        return words
 
     approve = ApprovalOperator(
         task_id="approve",
@@ -151,6 +186,20 @@ def promotion(judge: Any) -> None:
         response_timeout=timedelta(hours=settings().gate.approval_hours),
     )
     judge >> anything_to_approve() >> approve >> stage("promote")()
+
+
+def tell_of_approval(words: str, as_of: date) -> None:
+    """On-call hears that a release waits for a person, and how long."""
+    from recsys_tasks.monitoring.alarm import Alarm
+    from recsys_tasks.monitoring.alerts import alarm_alert
+
+    hours, essentials = settings().gate.approval_hours, settings()
+    alarm = Alarm("approval", "hours_to_answer", hours, hours, f"a release waits for a person to agree: {words}")
+    remedy = "answer on the page Required Actions of Airflow's UI; without an answer the champion stays"
+    now, readers = utcnow(), reader_state(as_of.isoformat())
+    base = essentials.alerts.runbook_base
+    raise_or_send(alarm_alert(alarm, as_of=as_of, reader_state=readers, remedy=remedy, runbooks=base, now=now))
+    log.info(deliver_alerts())
 
 
 def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
@@ -169,6 +218,15 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
     return str(result.summary())
 
 
+def end_alerts() -> str:
+    """The night went well: end what was open of it, then deliver; returns one line for people."""
+    from recsys_tasks.pipeline.settling import end_of_night
+
+    with suppress(OSError):  # the watcher ends them later
+        end_of_night(read_environment(), resolve_as_of(get_current_context()), utcnow())
+    return deliver_alerts()
+
+
 # --- the night's date ------------------------------------------------------------------------------
 
 
@@ -185,7 +243,8 @@ def resolve_as_of(context: Mapping[str, Any]) -> date:
         or _names((run.conf or {}).get("as_of"))
         or _names(*_event_dates(context.get("triggering_asset_events") or {}))
     )
-    remedy = 'trigger the DAG with a partition key or with conf {"as_of": "YYYY-MM-DD"}'
+    command = f"""airflow dags trigger {run.dag_id} --conf '{{"as_of": "YYYY-MM-DD"}}'"""
+    remedy = f"trigger it with a date: the field Night of Trigger in Airflow's UI, or `{command}`"
     if len(found) != 1:
         raise ConfigError(expected="one date for this run", found=f"{found or 'none'}", where=where, remedy=remedy)
     try:
@@ -212,25 +271,26 @@ def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[N
     """Record an error for the alert, then fail without a retry unless the outside world is to blame.
 
     A DAG-level callback gets no exception, so the four parts are written to
-    `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first, and removed when a later try succeeds.
+    `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first. What an earlier try left there is removed when a try begins:
+    it is not why this one fails.
     """
-    from recsys_tasks.monitoring.incidents import clear_error, record_error
+    from recsys_tasks.monitoring.incidents import clear_error, describe_error, record_error
 
-    folder, name = _error_place(context)
+    run, instance = context["dag_run"], context["ti"]
+    folder, name = error_folder(run.dag_id, run.run_id), name_of(instance)
+    with suppress(OSError):
+        clear_error(folder, name)
     try:
         yield
     except AirflowException:
         raise
     except (Exception, AirflowTaskTimeout) as error:
-        record_error(folder, name, stage_name, error)
+        number = int(getattr(instance, "try_number", 0) or 0)
+        started = moment_of(getattr(run, "start_date", None))
+        try:
+            record_error(folder, describe_error(name, stage_name, error, started=started, try_number=number))
+        except OSError as full:  # the disk may be why the task fails: its own error goes on
+            log.warning("The error could not be written down for the alert: %s", full)
         if isinstance(error, RecsysError) and not error.retryable:
             raise AirflowFailException(str(error)) from error
         raise
-    clear_error(folder, name)
-
-
-def _error_place(context: Mapping[str, Any]) -> tuple[Path, str]:
-    run, instance = context["dag_run"], context["ti"]
-    shard = getattr(instance, "map_index", -1)
-    name = instance.task_id if shard is None or shard < 0 else f"{instance.task_id}.{shard}"
-    return read_environment().home / "errors" / run.dag_id / run.run_id, name

@@ -1,24 +1,30 @@
 """The notifier: one alert for a failed run, even when its task was killed and left no exception.
 
-It hangs on the DAG, not on tasks: a task-level callback never runs when the last try is killed.
-Every Airflow process loads this file, so it imports nothing heavy.
+It hangs on every DAG and on every task: a task-level callback never runs when the last try is killed, a DAG-level one
+needs the dag-processor. Whichever comes first raises the alert; a run that both miss is found by watch_freshness.
+Every Airflow process loads this file, so it imports nothing heavy; and nothing in it needs right settings.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from datetime import date
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseHook, BaseNotifier
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowException
 from airflow.sdk.timezone import utcnow
+from recsys_channels import channels
 
-from recsys_tasks.config import Config, load_config, read_environment
+from recsys_tasks.config import read_environment
+from recsys_tasks.essentials import Essentials, read_essentials, remember
 
 log = logging.getLogger(__name__)
-_SECONDS = 10
+_READER_SECONDS = 8.0
+_sent_without_spool: set[str] = set()
 
 
 class IncidentAlert(BaseNotifier):
@@ -37,46 +43,104 @@ class IncidentAlert(BaseNotifier):
 
 def raise_incident(context: Mapping[str, Any]) -> bool:
     """Spool the alert of a failed run; False when this failure has one already."""
-    from recsys_tasks.monitoring.alerts import failure_alert
     from recsys_tasks.monitoring.incidents import read_errors
-    from recsys_tasks.monitoring.spool import spool_of
 
-    environment = read_environment()
     run, instance = context.get("dag_run"), context.get("ti")
     dag_id, run_id = context["dag"].dag_id, getattr(run, "run_id", None) or context["run_id"]
-    as_of = str(getattr(run, "partition_key", None) or (getattr(run, "conf", None) or {}).get("as_of") or "")
+    started = moment_of(getattr(run, "start_date", None))
+    last_try = (name_of(instance), int(getattr(instance, "try_number", 0) or 0)) if instance else None
+    errors = read_errors(error_folder(dag_id, run_id), started=started, last_try=last_try)
+    if last_try and not errors and (error := _own_error(context.get("exception"))) is not None:
+        errors = [_described(last_try[0], instance, error)]
+    tasks = [name_of(instance)] if instance else []
+    return raise_failure(dag_id, run_id, started, night_of(run), errors, tasks)
+
+
+def raise_failure(dag_id: str, run_id: str, started: str, as_of: str, errors: Any, tasks: Any) -> bool:
+    """Spool the alert of a run that failed in these tasks; False when this failure has one already."""
+    from recsys_tasks.monitoring.alerts import failure_alert
+
+    environment = read_environment()
     alert = failure_alert(
         dag=dag_id,
         run=run_id,
-        started=str(getattr(run, "start_date", "")),
+        started=started,
         as_of=as_of,
-        errors=read_errors(environment.home / "errors" / dag_id / run_id),
-        tasks=[instance.task_id] if instance else [],
-        reader_state=_reader_state(as_of),
-        runbooks=load_config(environment.config_path).alerts.runbook_base,
+        errors=errors,
+        tasks=tasks,
+        reader_state=reader_state(as_of),
+        runbooks=read_essentials(environment).alerts.runbook_base,
         now=utcnow(),
+        settings=str(environment.config_path),
     )
-    return spool_of(environment.home).add(alert)
+    return raise_or_send(alert)
+
+
+def raise_or_send(alert: Any) -> bool:
+    """Spool an alert; where no folder can be written, send it at once. False when its incident is known already."""
+    from recsys_tasks.monitoring.delivery import send_now
+    from recsys_tasks.monitoring.spool import raise_alert
+
+    environment = read_environment()
+    try:
+        return raise_alert(environment.home, alert)
+    except OSError as error:
+        log.warning("No folder can keep the alert (%s): it is sent at once", error)
+    if alert.incident in _sent_without_spool or _in_table(alert):
+        return False
+    _sent_without_spool.add(alert.incident)
+    log.info(send_now(alert, channels(read_essentials(environment).alerts)[0], _keep))
+    return True
 
 
 def deliver_alerts() -> str:
     """Offer every spooled alert to the table and to the channels that exist; one line on how it went."""
-    from recsys_tasks.monitoring.spool import deliver, spool_of
+    from recsys_tasks.monitoring.delivery import deliver
+    from recsys_tasks.monitoring.spool import spool_of
 
     environment = read_environment()
-    return deliver(spool_of(environment.home), _channels(load_config(environment.config_path)), _keep)
+    essentials: Essentials = read_essentials(environment)
+    remember(environment, essentials)
+    senders, unknown = channels(essentials.alerts)
+    return deliver(spool_of(environment.home), senders, _keep, now=utcnow(), known=unknown)
 
 
-def _reader_state(as_of: str) -> str:
-    try:
+def reader_state(as_of: str) -> str:
+    """What readers see while the night `as_of` is missing, in one sentence; it waits a few seconds for the database."""
+    from recsys_tasks.monitoring.alerts import describe_readers
+
+    def ask() -> str:
         from recsys_tasks.monitoring.alert_table import published_night
-        from recsys_tasks.monitoring.alerts import describe_readers
 
         night = date.fromisoformat(as_of) if as_of else utcnow().date()
         return describe_readers(published_night(_engine()), night)
-    except Exception as error:  # the alert matters more than this sentence
-        log.warning("Could not read what readers see: %s", error)
-        return "unknown: the database did not answer"
+
+    return _within(_READER_SECONDS, ask, "unknown: the database did not answer")
+
+
+def _within(seconds: float, ask: Callable[[], Any], otherwise: Any) -> Any:
+    """The answer, or `otherwise` when there is none in time: the alert matters more."""
+    answers: list[Any] = []
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except Exception as error:
+            log.warning("The database was asked for an alert in vain: %s", type(error).__name__)
+
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    worker.join(seconds)
+    return answers[0] if answers else otherwise
+
+
+def _in_table(alert: Any) -> bool:
+    def ask() -> bool:
+        from recsys_tasks.monitoring.alert_table import was_sent
+
+        return was_sent(_engine(), alert.incident)
+
+    return bool(_within(_READER_SECONDS, ask, False))
 
 
 def _engine() -> Any:
@@ -85,56 +149,45 @@ def _engine() -> Any:
     return create_engine(database_url(read_environment()))
 
 
-def _keep(alert: Any, channels: Any) -> None:
+def _keep(alert: Any, names: Any, resolved_at: str) -> None:
     from recsys_tasks.monitoring.alert_table import keep_alert
 
-    keep_alert(_engine(), alert, channels)
+    keep_alert(_engine(), alert, names, resolved_at)
 
 
-def _channels(config: Config) -> dict[str, Any]:
-    """Senders of those configured connections that exist."""
-    found = {}
-    for name, connection_id, send in (
-        ("slack", config.alerts.slack_connection, _send_slack),
-        ("webhook", config.alerts.webhook_connection, _send_webhook),
-    ):
-        if connection_id and _exists(connection_id):
-            found[name] = lambda alert, send=send, connection_id=connection_id: send(connection_id, alert)
-    return found
+# --- a run, as both kinds of context have it -------------------------------------------------------
 
 
-def _exists(connection_id: str) -> bool:
-    try:
-        connection = BaseHook.get_connection(connection_id)
-    except AirflowNotFoundException:
-        return False
-    return bool(connection.host or connection.password)  # an empty AIRFLOW_CONN_… variable is no connection
+def night_of(run: Any) -> str:
+    """The run's date as text, or an empty one."""
+    conf = getattr(run, "conf", None) or {}
+    return str(getattr(run, "partition_key", None) or conf.get("as_of") or "")
 
 
-def _send_slack(connection_id: str, alert: Any) -> None:
-    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
-
-    from recsys_tasks.monitoring.alerts import as_text
-
-    SlackWebhookHook(slack_webhook_conn_id=connection_id, timeout=_SECONDS).send(text=as_text(alert))
+def moment_of(moment: datetime | None) -> str:
+    """A moment as text, the same in each Airflow process."""
+    return moment.astimezone(UTC).isoformat() if isinstance(moment, datetime) else ""
 
 
-def _send_webhook(connection_id: str, alert: Any) -> None:
-    """POST the alert as JSON; the connection's password, where set, goes as a bearer token."""
-    from dataclasses import asdict
-
-    import httpx
-
-    connection = BaseHook.get_connection(connection_id)
-    headers = {"Authorization": f"Bearer {connection.password}"} if connection.password else {}
-    httpx.post(webhook_url(connection), json=asdict(alert), headers=headers, timeout=_SECONDS).raise_for_status()
+def name_of(instance: Any) -> str:
+    """The task's id, with its shard's number where it is mapped."""
+    shard = getattr(instance, "map_index", -1)
+    return str(instance.task_id) if shard is None or shard < 0 else f"{instance.task_id}.{shard}"
 
 
-def webhook_url(connection: Any) -> str:
-    """The host when it is a whole URL, else schema, host, port and the extra field `path`."""
-    host = connection.host or ""
-    if "://" in host:
-        return host
-    port = f":{connection.port}" if connection.port else ""
-    path = str((connection.extra_dejson or {}).get("path", ""))
-    return f"{connection.schema or 'https'}://{host}{port}/{path.lstrip('/')}"
+def error_folder(dag_id: str, run_id: str) -> Path:
+    """Where tasks of a run leave their errors for the alert."""
+    return read_environment().home / "errors" / dag_id / run_id
+
+
+def _own_error(error: Any) -> BaseException | None:
+    """What a task-level callback knows: the error itself, or what Airflow's own error was raised from."""
+    if not isinstance(error, BaseException):
+        return None
+    return error.__cause__ if isinstance(error, AirflowException) and error.__cause__ is not None else error
+
+
+def _described(task: str, instance: Any, error: BaseException) -> Any:
+    from recsys_tasks.monitoring.incidents import describe_error
+
+    return describe_error(task, instance.task_id, error)

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from recsys_tasks import cron
 from recsys_tasks.errors import ConfigError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -542,7 +543,8 @@ class GateConfig(Section):
     approval: bool = False
     """True: a promotion waits for a person in Airflow; the night goes on with the champion meanwhile."""
     approval_hours: PositiveInt = 12
-    """How long it waits; without an answer the champion stays."""
+    """How long it waits; without an answer the champion stays. Shorter than the time between two nights, which it
+    would block."""
 
 
 class ServingConfig(Section):
@@ -582,6 +584,9 @@ class MonitoringConfig(Section):
 
     stale_after_hours: PositiveFloat = 30.0
     """Age of the newest publication that raises an alert."""
+    late_after_hours: PositiveFloat | None = None
+    """Hours after `schedule.nightly` by which a night's lists must be published, else it is missed and raises an alert;
+    null: twice what the last two weeks' nights took (the median), at least 2 and at most 6; 4 before there were any."""
     max_list_churn: Share = 0.95
     """Share of first-k places that may change between two nights of one release."""
     max_psi: PositiveFloat = 0.25
@@ -624,6 +629,14 @@ class ScheduleConfig(Section):
     """A night on which the ranker is not due serves with the champion."""
     train_two_tower_every_days: PositiveInt = 1
     """A night on which the tower is not due serves with the newest version of its lineage."""
+
+    @field_validator("nightly", "watch_freshness", "maintain_storage")
+    @classmethod
+    def _fires(cls, expression: str) -> str:
+        """Airflow turns a cron that it cannot keep into a DAG that never runs."""
+        if words := cron.mistake(expression):
+            raise ValueError(words)
+        return expression
 
 
 class ResourcesConfig(Section):
@@ -749,7 +762,16 @@ def _naming_mistakes(config: Config) -> list[str]:
     declared = {a.name for a in config.items.attributes if a.kind == "categorical"}
     if config.items.category and config.items.category not in declared:
         mistakes.append(f"items.category: {config.items.category!r} is not a declared categorical attribute")
-    return mistakes
+    return mistakes + _approval_mistakes(config)
+
+
+def _approval_mistakes(config: Config) -> list[str]:
+    """A run that waits for its approval holds the next night's train_ranker back: one run at a time."""
+    gate, hours = config.gate, cron.shortest_gap(config.schedule.nightly).total_seconds() / 3600
+    if not gate.approval or gate.approval_hours < hours:
+        return []
+    words = f"{gate.approval_hours} hours hold the next night back, which comes {hours:g} hours after this one"
+    return [f"gate.approval_hours: {words}: give less than {hours:g}"]
 
 
 def _vector_mistakes(config: Config) -> list[str]:
@@ -838,14 +860,26 @@ def expand_variables(text: str) -> str:
 
 def load_config(path: Path) -> Config:
     """Read and check the settings file. Raises ConfigError with every mistake at once."""
+    return parse_config(read_settings(path), where=str(path))
+
+
+def read_settings(path: Path) -> Any:
+    """The settings file as YAML has it, unchecked. Raises ConfigError when it cannot be read."""
     try:
-        raw = yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(
             expected="a settings file",
             found="no such file",
             where=str(path),
             remedy="set RECSYS_CONFIG, or copy include/recsys.yaml",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            expected="a settings file that this user may read, as UTF-8 text",
+            found=f"{type(error).__name__}: {error}",
+            where=str(path),
+            remedy="correct its rights or its encoding, or set RECSYS_CONFIG to another file",
         ) from error
     except yaml.YAMLError as error:
         raise ConfigError(
@@ -854,7 +888,6 @@ def load_config(path: Path) -> Config:
             where=str(path),
             remedy="fix the line named above",
         ) from error
-    return parse_config(raw, where=str(path))
 
 
 def parse_config(raw: Any, where: str = "settings") -> Config:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from recsys_tasks.config import config_hash, parse_config
+from recsys_tasks.config import config_hash, load_config, parse_config
 from recsys_tasks.errors import ConfigError
 from tests.worlds import make_config
 
@@ -87,3 +89,54 @@ def test_settings_are_frozen_and_hash_by_value() -> None:
         config.project = "other"  # type: ignore[misc]
     assert config_hash(config.gate) == config_hash(make_config().gate)
     assert config_hash(config.gate) != config_hash(make_config(gate={"margin": 0.02}).gate)
+
+
+CRONS = {
+    "61 25 * * *": "no cron that ever fires",
+    "0 0 30 2 *": "no cron that ever fires",
+    "0 0 31 4,6,9,11 *": "no cron that ever fires",
+    "": "no cron that ever fires",
+    "nightly": "no cron that ever fires",
+    "0 1 * *": "no cron that ever fires",
+    "@once": "no cron that ever fires",
+    "H H * * *": "no cron that ever fires",
+    "R R * * *": "another time in each process",
+    "0 1 * * * 0 2020": "7 fields",
+}
+
+
+@pytest.mark.parametrize("name", ["nightly", "watch_freshness", "maintain_storage"])
+@pytest.mark.parametrize(("cron", "words"), CRONS.items())
+def test_a_cron_that_never_fires_is_refused(name: str, cron: str, words: str) -> None:
+    """Airflow makes an import error, or no run, of it: nothing runs and nobody hears."""
+    with pytest.raises(ConfigError) as caught:
+        make_config(schedule={name: cron})
+    assert f"schedule.{name}: " in caught.value.found and words in caught.value.found
+    assert "such as '0 1 * * *'" in caught.value.found
+
+
+@pytest.mark.parametrize("cron", ["0 1 * * *", "*/15 * * * *", "0 0 29 2 *", "@daily", "0 1 * * MON-FRI", "0 1 L * *"])
+def test_a_cron_that_fires_is_kept(cron: str) -> None:
+    assert make_config(schedule={"nightly": cron}).schedule.nightly == cron
+
+
+def test_an_approval_that_outlasts_a_night_is_refused() -> None:
+    def waiting(hours: int, nightly: str = "0 1 * * *", approval: bool = True) -> None:
+        make_config(gate={"approval": approval, "approval_hours": hours}, schedule={"nightly": nightly})
+
+    for hours, nightly in ((24, "0 1 * * *"), (72, "0 1 * * *"), (12, "0 */12 * * *")):
+        with pytest.raises(ConfigError) as caught:
+            waiting(hours, nightly)
+        assert f"gate.approval_hours: {hours} hours hold the next night back" in caught.value.found
+    waiting(23)
+    waiting(72, "0 1 * * MON")
+    waiting(72, approval=False)
+
+
+@pytest.mark.parametrize("content", [b"project: caf\xe9\n", None])
+def test_a_settings_file_that_cannot_be_read_is_said_in_four_parts(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "recsys.yaml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert caught.value.where == str(path) and "UTF-8" in caught.value.expected

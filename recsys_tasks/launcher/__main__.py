@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from recsys_tasks.clock import typed_day
-from recsys_tasks.config import read_environment
+from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.errors import RecsysError
 from recsys_tasks.launcher.demo import NightFailed, run_demo
 from recsys_tasks.launcher.nights import run_nights
@@ -38,6 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[dim]{time.perf_counter() - began:6.1f} s[/dim]  {line}", markup=True, soft_wrap=True)
 
     try:
+        if chosen.verb != "demo":
+            load_config(
+                read_environment().config_path
+            )  # DAGs load without it: better said here than by the first night
         if chosen.verb == "demo":
             show(console, run_demo(say, chosen.home))
         elif chosen.verb == "nights":

@@ -13,17 +13,26 @@ from recsys_tasks.monitoring.alerts import Alert
 
 _UPSERT = text(
     "INSERT INTO recsys.alerts (incident, raised_at, as_of, dag, task, kind, severity, message,"
-    " reader_state, remedy, runbook, delivered)"
+    " reader_state, remedy, runbook, delivered, resolved_at)"
     " VALUES (:incident, CAST(:raised_at AS timestamptz), CAST(NULLIF(:as_of, '') AS date), :dag, :task, :kind,"
-    " :severity, :message, :reader_state, :remedy, :runbook, CAST(:channels AS jsonb))"
-    " ON CONFLICT (incident) DO UPDATE SET delivered = excluded.delivered"
+    " :severity, :message, :reader_state, :remedy, :runbook, CAST(:channels AS jsonb),"
+    " CAST(NULLIF(:resolved_at, '') AS timestamptz))"
+    " ON CONFLICT (incident) DO UPDATE SET delivered = excluded.delivered, resolved_at = excluded.resolved_at"
 )
+_KNOWN = text("SELECT count(*) FROM recsys.alerts WHERE incident = :incident AND delivered <> '{}'")
 
 
-def keep_alert(engine: Engine, alert: Alert, channels: Sequence[str]) -> None:
-    """Write the alert to `recsys.alerts`, once; a repetition only notes the channels that took it."""
+def keep_alert(engine: Engine, alert: Alert, channels: Sequence[str], resolved_at: str = "") -> None:
+    """Write the alert to `recsys.alerts`, once; a repetition only notes the channels that took it, and its end."""
+    delivered = json.dumps({name: "sent" for name in channels})
     with engine.begin() as connection:
-        connection.execute(_UPSERT, {**asdict(alert), "channels": json.dumps({name: "sent" for name in channels})})
+        connection.execute(_UPSERT, {**asdict(alert), "channels": delivered, "resolved_at": resolved_at})
+
+
+def was_sent(engine: Engine, incident: str) -> bool:
+    """Whether a channel took the alert of this incident, as far as the table knows."""
+    with engine.connect() as connection:
+        return bool(connection.scalar(_KNOWN, {"incident": incident}))
 
 
 def published_night(engine: Engine) -> date | None:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from recsys_tasks.errors import ConfigError
 from recsys_tasks.monitoring.alarm import Alarm
 from recsys_tasks.monitoring.incidents import FailedTask
+from recsys_tasks.monitoring.wording import calling_nobody, fit_to_send
 
-Severity = Literal["critical", "warning"]
+Severity = Literal["critical", "warning", "info"]
+
+FIRST = "validate_data"
+PUBLISHING = (FIRST, "train_two_tower", "build_index", "train_ranker", "precompute_recommendations")
+"""DAGs that stand between the shop's rows and the published lists, in order."""
+CHAIN = (*PUBLISHING, "monitor_recommendations")
+"""DAGs of a night; each of their runs has a date."""
+WRONG_SETTINGS = "settings"
+"""Cause of whatever a wrong settings file breaks: one alert for all of it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,12 @@ class Alert:
     remedy: str
     """The command to run."""
     runbook: str
+    run: str = ""
+    """Airflow's run id, where a run failed."""
+    cause: str = ""
+    """What broke beyond this run, such as a server that is down; see `Spool.add` on what is one incident with it."""
+    status: Literal["open", "resolved"] = "open"
+    """resolved: the message that it is over, to those channels that took the alert."""
 
 
 # --- building the message ------------------------------------------------------------------------
@@ -52,24 +69,30 @@ def failure_alert(
     reader_state: str,
     runbooks: str,
     now: datetime,
+    settings: str = "",
 ) -> Alert:
-    """The alert of a failed run. `tasks` names failed tasks when none left an error (killed, out of memory)."""
+    """The alert of a failed run. `tasks` names failed tasks when none left an error (killed, out of memory).
+
+    `settings` is the settings file's path, to tell its mistakes from other ConfigErrors.
+    """
     first = errors[0] if errors else _killed(tasks)
     names = [error.task for error in errors] or list(tasks) or ["unknown"]
     parts = [f"{dag} failed for {as_of or 'an unknown date'} at {', '.join(names[:5])} ({first.error})"]
     parts += [f"expected: {first.expected}", f"found: {first.found}", f"where: {first.where}"]
     return Alert(
         incident=_incident(dag, run, started),
-        raised_at=now.isoformat(timespec="seconds"),
+        raised_at=now.isoformat(timespec="milliseconds"),
         as_of=as_of,
         dag=dag,
         task=names[0],
         kind=first.error,
         severity="critical",
-        message="\n".join(parts),
+        message="\n".join(map(fit_to_send, parts)),
         reader_state=reader_state,
-        remedy=f"{first.remedy}; then: {_again(dag, run)}",
+        remedy=f"{fit_to_send(first.remedy)}; then: {_again(dag, run, as_of, now)}",
         runbook=f"{runbooks}/{runbook_for(first.error)}",
+        run=run,
+        cause=_cause(first, settings),
     )
 
 
@@ -77,23 +100,79 @@ def alarm_alert(alarm: Alarm, *, as_of: date, reader_state: str, remedy: str, ru
     """The alert of an alarm: nothing failed, but a metric went past its bound. One a night and metric."""
     return Alert(
         incident=_incident("alarm", alarm.kind, alarm.metric, str(as_of)),
-        raised_at=now.isoformat(timespec="seconds"),
+        raised_at=now.isoformat(timespec="milliseconds"),
         as_of=str(as_of),
         dag="",
         task="",
         kind=alarm.kind,
         severity="critical" if alarm.kind in _CRITICAL else "warning",
-        message=f"{alarm.words}\nmetric: {alarm.metric} = {alarm.value:.4g}, bound {alarm.bound:g}",
+        message=f"{fit_to_send(alarm.words)}\nmetric: {alarm.metric} = {alarm.value:.4g}, bound {alarm.bound:g}",
         reader_state=reader_state,
-        remedy=remedy,
+        remedy=fit_to_send(remedy),
         runbook=f"{runbooks}/{runbook_for(alarm.kind)}",
     )
 
 
-def _again(dag: str, run: str) -> str:
-    """The command that runs it again: the data anew from its first task, other chains from the task that failed."""
-    only_failed = "" if dag == "validate_data" else " --only-failed"
+def settings_alert(mistake: ConfigError, *, reader_state: str, runbooks: str, now: datetime) -> Alert:
+    """The alert of a settings file that is wrong, whether or not a night has failed by it yet."""
+    at = now.isoformat(timespec="milliseconds")
+    parts = ["the settings file is wrong: no night can run", f"expected: {mistake.expected}"]
+    parts += [f"found: {mistake.found}", f"where: {mistake.where}"]
+    return Alert(
+        incident=_incident(WRONG_SETTINGS, at),
+        raised_at=at,
+        as_of="",
+        dag="",
+        task="",
+        kind="ConfigError",
+        severity="critical",
+        message="\n".join(map(fit_to_send, parts)),
+        reader_state=reader_state,
+        remedy=f"{fit_to_send(mistake.remedy)}; then, where a night failed meanwhile: {trigger_command(now.date())}",
+        runbook=f"{runbooks}/{runbook_for('ConfigError')}",
+        cause=WRONG_SETTINGS,
+    )
+
+
+def resolved_notice(alert: Alert, words: str, at: str) -> Alert:
+    """The message that an incident is over; it keeps the incident's name."""
+    return Alert(
+        **{
+            **vars(alert),
+            "raised_at": at,
+            "severity": "info",
+            "message": f"resolved: {alert.message.splitlines()[0]}",
+            "reader_state": words,
+            "remedy": "nothing is left to do",
+            "status": "resolved",
+        }
+    )
+
+
+def trigger_command(night: date | str, dag: str = FIRST) -> str:
+    """The command that runs a night by its date."""
+    return f"""airflow dags trigger {dag} --conf '{{"as_of": "{night}"}}'"""
+
+
+def _again(dag: str, run: str, as_of: str, now: datetime) -> str:
+    """The command that runs it again: the data anew from its first task, other chains from the task that failed.
+
+    A night's run without a date would fail again for the same reason: that one is started anew, with a date.
+    """
+    if not as_of and dag in CHAIN:
+        return f"{trigger_command(now.date(), dag)} (with the date of the night that is meant)"
+    only_failed = "" if dag == FIRST else " --only-failed"
     return f"airflow dags clear --yes{only_failed} --run-id {run} {dag}"
+
+
+def _cause(error: FailedTask, settings: str) -> str:
+    """What else breaks by the same: a wrong settings file, or the server that does not answer."""
+    if error.error == "ConfigError" and error.where == settings:
+        return WRONG_SETTINGS
+    if error.error != "TransientError":
+        return ""
+    server = re.search(r"://(?:[^/@\s]*@)?([^/?\s]+)", error.where)
+    return f"outside {server[1] if server else error.where}"[:200]
 
 
 def describe_readers(published: date | None, night: date) -> str:
@@ -110,7 +189,7 @@ def as_text(alert: Alert) -> str:
     """The alert in lines, for a chat channel or a terminal."""
     return "\n".join(
         [
-            f"[{alert.severity}] {alert.message}",
+            f"[{alert.severity if alert.status == 'open' else 'resolved'}] {alert.message}",
             f"readers: {alert.reader_state}",
             f"to do: {alert.remedy}",
             f"runbook: {alert.runbook}",
@@ -118,7 +197,12 @@ def as_text(alert: Alert) -> str:
     )
 
 
-_CRITICAL = ("stale", "gate_stuck")
+def as_payload(alert: Alert) -> dict[str, str]:
+    """The alert's fields for a webhook; nothing in them calls a channel when its receiver passes them on."""
+    return {name: calling_nobody(str(value)) for name, value in vars(alert).items()}
+
+
+_CRITICAL = ("stale", "missed_night", "paused", "gate_stuck")
 _RUNBOOKS = {
     "ValidationFailed": "data-check-failed.md",
     "SchemaError": "data-check-failed.md",
@@ -133,6 +217,10 @@ _RUNBOOKS = {
     "refresh": "tower-refresh.md",
     "control": "tower-control.md",
     "stale": "lists-stale.md",
+    "missed_night": "night-missed.md",
+    "paused": "night-missed.md",
+    "held": "lists-held.md",
+    "approval": "approval-waiting.md",
     "drift": "drift.md",
     "index_recall": "index-recall.md",
     "list_churn": "list-churn.md",

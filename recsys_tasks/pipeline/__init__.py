@@ -22,7 +22,6 @@ __all__ = [
     "run_maintain_storage",
     "run_on",
     "run_stage",
-    "run_watch_freshness",
 ]
 
 STAGES = (
@@ -144,13 +143,6 @@ def awaits_approval(as_of: date) -> str | None:
     from recsys_tasks.pipeline.judging import awaits_approval as awaits
 
     return awaits(Night.from_environment(as_of))
-
-
-def run_watch_freshness(now: datetime) -> str:
-    """See `watching.run_watch_freshness`."""
-    from recsys_tasks.pipeline.watching import run_watch_freshness as watch
-
-    return watch(now)
 
 
 def run_maintain_storage(now: datetime) -> str:

@@ -1,15 +1,15 @@
-"""After publication: metrics of the lists, alarms, and freshness."""
+"""After publication: metrics of the lists, and alarms."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.errors import DamagedArtifact, RecsysError
 from recsys_tasks.ids import Keys
-from recsys_tasks.monitoring import feedback, freshness
+from recsys_tasks.monitoring import feedback
 from recsys_tasks.monitoring.alarm import Alarm
 from recsys_tasks.pipeline.alarming import raise_alarm
 from recsys_tasks.pipeline.drifting import drift_alarms, event_mix, quality_alarm, score_shape
@@ -19,7 +19,6 @@ from recsys_tasks.pipeline.publishing import read_plan
 from recsys_tasks.pipeline.realised import REALISED, realised_figures
 from recsys_tasks.pipeline.records import record_metrics
 from recsys_tasks.serving.precompute import list_batches
-from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.snapshot.eligible import eligible_items
 
 Lists = npt.NDArray[np.int32]
@@ -97,24 +96,5 @@ def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[di
 
 
 def _raise(night: Night, alarm: Alarm) -> None:
-    raise_alarm(night, alarm, "recsys publications; recsys rollback --why … if readers should not see tonight's lists")
-
-
-# --- outside the nightly chain -------------------------------------------------------------------
-
-
-def run_watch_freshness(now: datetime) -> str:
-    """Raise an alert when readers' lists are too old; one line on what was found."""
-    night = Night.from_environment(now.date(), now)
-    current = current_publication(night.engine)
-    alarm = freshness.stale(
-        current.as_of if current else None,
-        current.published_at if current else None,
-        night.now,
-        night.config.monitoring.stale_after_hours,
-    )
-    if alarm is None:
-        assert current is not None
-        return f"the lists of {current.as_of} are fresh"
-    _raise(night, alarm)
-    return alarm.words
+    back = "recsys rollback --who YOU --why REASON"
+    raise_alarm(night, alarm, f"recsys publications; {back} if readers should not see tonight's lists")

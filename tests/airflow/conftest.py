@@ -7,6 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
+from tests.airflow.recorder import Recorder
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _HOME = tempfile.mkdtemp(prefix="nightshelf-airflow-")
@@ -19,3 +23,29 @@ os.environ.update(
 )
 if str(ROOT / "plugins") not in sys.path:  # Airflow does this for its own processes
     sys.path.append(str(ROOT / "plugins"))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A RECSYS_HOME of its own, without channels; what cannot be written there goes beside it, not to /tmp."""
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path / "home"))
+    for name in ("RECSYS_DATABASE_URL", "RECSYS_CONFIG", "AIRFLOW_CONN_SLACK_ALERTS", "AIRFLOW_CONN_ALERT_WEBHOOK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (tmp_path / "spare").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spare"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def recorder():
+    server = Recorder()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def webhook(recorder, monkeypatch):
+    """A local server that is the webhook of the settings."""
+    monkeypatch.setenv("AIRFLOW_CONN_ALERT_WEBHOOK", recorder.as_webhook)
+    return recorder

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
 import recsys_airflow
 import recsys_alerts
+import recsys_channels
 
 from recsys_tasks.errors import ValidationFailed
 
@@ -21,39 +20,6 @@ PARTS = {
     "where": "events of 2026-03-09",
     "remedy": "send a corrected batch",
 }
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
-    monkeypatch.delenv("RECSYS_DATABASE_URL", raising=False)
-    monkeypatch.delenv("RECSYS_CONFIG", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def webhook(monkeypatch):
-    """A local server; `answers` holds the status codes of the next requests, 204 after them."""
-    received, answers = [], []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            received.append((self.path, self.headers.get("Authorization"), body))
-            self.send_response(answers.pop(0) if answers else 204)
-            self.end_headers()
-
-        def log_message(self, *arguments):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    connection = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}/hook", "password": "token"}
-    monkeypatch.setenv("AIRFLOW_CONN_ALERT_WEBHOOK", json.dumps(connection))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield SimpleNamespace(received=received, answers=answers)
-    server.shutdown()
-    server.server_close()
 
 
 def context_of(started=STARTED, task="freeze"):
@@ -141,4 +107,4 @@ def test_the_notifier_never_fails_its_caller(home):
 )
 def test_a_webhook_is_a_whole_url_or_its_parts(connection, url):
     whole = {"schema": None, "port": None, "extra_dejson": {}, **connection}
-    assert recsys_alerts.webhook_url(SimpleNamespace(**whole)) == url
+    assert recsys_channels.webhook_url(SimpleNamespace(**whole)) == url

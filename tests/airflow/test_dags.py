@@ -9,7 +9,9 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+import recsys_airflow
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import ParamValidationError
 
 from tests.airflow.conftest import ROOT
 
@@ -63,6 +65,18 @@ def test_every_dag_carries_the_house_rules(bag, dag_id):
         assert task.retries == 2
         assert task.retry_policy is not None
         assert timedelta(minutes=1) <= task.execution_timeout <= timedelta(hours=6)
+        assert [type(c).__name__ for c in _listed(task.on_failure_callback)] == ["IncidentAlert"]
+
+
+def test_who_triggers_a_night_by_hand_is_asked_for_its_date(bag):
+    asked = {name: dag.params for name, dag in bag.dags.items()}
+    for name in ("validate_data", *ASSET_OF):
+        param = asked[name].get_param("as_of")
+        assert (param.value, param.schema["format"], param.schema["title"]) == (None, "date", "Night")
+        assert param.resolve("2026-03-10") == "2026-03-10"
+        with pytest.raises(ParamValidationError):
+            param.resolve("tomorrow")
+    assert not asked["watch_freshness"] and not asked["maintain_storage"]
 
 
 @pytest.mark.parametrize(("dag_id", "asset"), ASSET_OF.items())
@@ -107,16 +121,35 @@ def test_a_real_shop_runs_each_night_by_date(tmp_path):
     ]
 
 
-def test_a_wrong_settings_file_is_an_import_error_that_names_the_mistake(tmp_path):
-    (tmp_path / "recsys.yaml").write_text("project: shop\nsource: {kind: shop}\nobjectives: []\nshards: 3\n")
-    code = (
-        "import json; from airflow.dag_processing.dagbag import DagBag;"
-        f"b = DagBag({str(ROOT / 'dags' / 'validate_data.py')!r});"
-        "print(json.dumps(list(b.import_errors.values())))"
-    )
-    errors = _in_airflow(code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml"))
-    assert len(errors) == 1
-    assert "shards: Extra inputs are not permitted" in errors[0]
+WRONG = {
+    "a key that is unknown": "{whole}\nshards: 3\n",
+    "a bound that is none": "{whole}\nmonitoring: {{stale_after_hours: -1}}\n",
+    "no YAML": "project: [shop\n",
+    "no mapping": "- project\n",
+    "empty": "",
+    "a cron that is impossible": '{whole}\nschedule: {{nightly: "61 25 * * *"}}\n',
+    "a cron that never fires": '{whole}\nschedule: {{watch_freshness: "0 0 30 2 *"}}\n',
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_with_a_wrong_settings_file_every_dag_loads(tmp_path, monkeypatch, wrong):
+    """Airflow runs no DAG that it cannot import: watch_freshness and the notifier would be silent with the others."""
+    whole = (ROOT / "include" / "recsys.yaml").read_text().replace("clock: simulated", "clock: wall")
+    (tmp_path / "recsys.yaml").write_text(WRONG[wrong].format(whole=whole))
+    monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "recsys.yaml"))
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
+    recsys_airflow.settings.cache_clear()
+    try:
+        loaded = DagBag(dag_folder=str(ROOT / "dags"))
+    finally:
+        recsys_airflow.settings.cache_clear()
+    assert loaded.import_errors == {}
+    assert set(loaded.dags) == set(TASKS_OF)
+    assert {name: str(loaded.dags[name].timetable.expression) for name in ("validate_data", "watch_freshness")} == {
+        "validate_data": "0 1 * * *",
+        "watch_freshness": "0 * * * *",
+    }
 
 
 def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):

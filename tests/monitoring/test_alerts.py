@@ -13,8 +13,9 @@ from recsys_tasks.database import create_engine
 from recsys_tasks.monitoring.alarm import Alarm
 from recsys_tasks.monitoring.alert_table import keep_alert, published_night
 from recsys_tasks.monitoring.alerts import _RUNBOOKS, Alert, alarm_alert, as_text, describe_readers, failure_alert
+from recsys_tasks.monitoring.delivery import deliver
 from recsys_tasks.monitoring.incidents import FailedTask, read_errors
-from recsys_tasks.monitoring.spool import Spool, deliver, raise_alert
+from recsys_tasks.monitoring.spool import Spool, raise_alert
 
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,14 +85,14 @@ def test_a_broken_channel_does_not_silence_the_others(tmp_path: Path) -> None:
     def refuse(alert: Alert) -> None:
         raise ConnectionError("down")
 
-    def table(alert: Alert, channels: object) -> None:
+    def table(alert: Alert, channels: object, resolved_at: str) -> None:
         kept.append(channels)
 
-    line = deliver(spool, {"slack": refuse, "webhook": sent.append}, table)
+    line = deliver(spool, {"slack": refuse, "webhook": sent.append}, table, now=NOW)
     assert line == "1 alert(s) sent; failed: slack: ConnectionError: down"
     assert (len(sent), kept) == (1, [["webhook"]])
     # Slack is back: the table learns of it, the webhook hears nothing twice.
-    assert deliver(spool, {"slack": sent.append, "webhook": refuse}, table) == "1 alert(s) sent"
+    assert deliver(spool, {"slack": sent.append, "webhook": refuse}, table, now=NOW) == "1 alert(s) sent"
     assert kept == [["webhook"], ["slack", "webhook"]]
     assert spool.all()[0][1] == ["slack", "table", "webhook"]
 

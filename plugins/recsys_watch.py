@@ -1,0 +1,154 @@
+"""What watch_freshness does each hour, and the scheduler's own note of each run that failed.
+
+A callback can be lost: the task's when it is killed, the DAG's when the dag-processor is down. So the scheduler, which
+knows of every failed run, notes each in `RECSYS_HOME/alerts/failed`; the watcher raises what has no alert by then.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import runpy
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk.timezone import utcnow
+from recsys_alerts import error_folder, moment_of, night_of, raise_failure, raise_or_send
+
+from recsys_tasks.config import read_environment
+from recsys_tasks.essentials import read_essentials
+
+log = logging.getLogger(__name__)
+CHAIN = (
+    "validate_data",
+    "train_two_tower",
+    "build_index",
+    "train_ranker",
+    "precompute_recommendations",
+    "monitor_recommendations",
+)
+BESIDE = ("watch_freshness", "maintain_storage")
+_FOR_CALLBACKS = timedelta(minutes=3)
+"""So long a failed run may go without an alert: its callbacks are on their way."""
+
+
+# --- the scheduler's note ----------------------------------------------------------------------------
+
+
+class FailedRuns:
+    """Airflow's listener. It runs in the scheduler's loop: it writes one small file, and asks no database."""
+
+    @hookimpl
+    def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
+        """Note the run. A run that a person marked as failed comes without words, and is no incident."""
+        if not msg or dag_run.dag_id not in (*CHAIN, *BESIDE):
+            return
+        try:
+            note_failed(dag_run.dag_id, dag_run.run_id, moment_of(dag_run.start_date), night_of(dag_run))
+        except Exception:
+            log.exception("A failed run could not be noted")
+
+
+class FailedRunsPlugin(AirflowPlugin):
+    """Registers the listener."""
+
+    name = "nightshelf_failed_runs"
+    listeners = [FailedRuns()]  # noqa: RUF012
+
+
+def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
+    """Write down that a run failed. Raises OSError."""
+    from recsys_tasks.monitoring.incidents import safe_name
+    from recsys_tasks.small_files import write_whole
+
+    folder = _notes()
+    folder.mkdir(parents=True, exist_ok=True)
+    note = {"dag": dag_id, "run": run_id, "started": started, "as_of": as_of, "at": utcnow().isoformat()}
+    write_whole(folder / f"{safe_name(f'{dag_id}.{run_id}.{started}')}.json", json.dumps(note))
+
+
+def _notes() -> Path:
+    return read_environment().home / "alerts" / "failed"
+
+
+# --- the watcher's look ------------------------------------------------------------------------------
+
+
+def look(context: Mapping[str, Any]) -> str:
+    """Raise what raises no alert by itself; one line on what was found. Raises RecsysError without a database."""
+    from recsys_tasks.pipeline.watch import Airflow, Look
+    from recsys_tasks.pipeline.watch import look as watch
+
+    now, instance = utcnow(), context["ti"]
+    unheard = raise_unheard(instance, now)
+    environment = read_environment()
+    airflow = Airflow(
+        paused=tuple(name for name in CHAIN if _answer(instance, "get_dag", "is_paused", dag_id=name)),
+        broken=tuple(broken_files(Path(context["dag"].fileloc).parent)),
+        at_work=tuple(name for name in CHAIN if _runs_under_way(instance, name)),
+    )
+    found = watch(Look(environment, read_essentials(environment), now, airflow, raise_or_send))
+    return "; ".join(filter(None, [found, f"{unheard} failed run(s) had no alert" if unheard else ""]))
+
+
+def raise_unheard(instance: Any, now: datetime) -> int:
+    """Raise the alert of each noted run that still is failed and has none; how many there were."""
+    from recsys_tasks.monitoring.incidents import read_errors
+
+    raised = 0
+    for path in sorted(_notes().glob("*.json")):
+        note = _read(path)
+        if note is not None and now - datetime.fromisoformat(note["at"]) < _FOR_CALLBACKS:
+            continue
+        if note is not None and _still_failed(instance, note["dag"], note["run"]):
+            errors = read_errors(error_folder(note["dag"], note["run"]), started=note["started"])
+            tasks = [] if errors else _failed_tasks(instance, note["dag"], note["run"])
+            raised += raise_failure(note["dag"], note["run"], note["started"], note["as_of"], errors, tasks)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    return raised
+
+
+def broken_files(folder: Path) -> Iterator[str]:
+    """DAG files that cannot be imported, each with the class of its error."""
+    for path in sorted(folder.glob("*.py")):
+        try:
+            runpy.run_path(str(path), run_name=f"looked_at_{path.stem}")
+        except Exception as error:
+            yield f"{path.stem}: {type(error).__name__}"
+
+
+def _read(path: Path) -> dict[str, str] | None:
+    try:
+        note = json.loads(path.read_text())
+        return note if {"dag", "run", "started", "as_of", "at"} <= set(note) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _answer(instance: Any, question: str, part: str | None = None, **about: Any) -> Any:
+    """What Airflow's API for tasks says; None where it does not answer. A look must not fail by it."""
+    try:
+        answer = getattr(instance, question)(**about)
+        return answer if part is None else getattr(answer, part)
+    except Exception as error:
+        log.warning("Airflow did not answer %s of %s: %s", question, about, type(error).__name__)
+        return None
+
+
+def _runs_under_way(instance: Any, dag_id: str) -> bool:
+    return bool(_answer(instance, "get_dr_count", dag_id=dag_id, states=["running", "queued"]))
+
+
+def _still_failed(instance: Any, dag_id: str, run_id: str) -> bool:
+    return str(_answer(instance, "get_dagrun_state", dag_id=dag_id, run_id=run_id)) in ("failed", "None")
+
+
+def _failed_tasks(instance: Any, dag_id: str, run_id: str) -> list[str]:
+    states = _answer(instance, "get_task_states", dag_id=dag_id, run_ids=[run_id]) or {}
+    return [name for name, state in states.get(run_id, {}).items() if state == "failed"]

@@ -1,0 +1,59 @@
+"""A channel's other end: a server on 127.0.0.1 that records every message, and answers as a test wants."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Recorder:
+    """`answers` holds the status codes of the next requests, 200 after them; each answer takes `seconds`."""
+
+    def __init__(self):
+        self.received, self.answers, self.seconds = [], [], 0.0
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                recorder.received.append((self.path, self.headers.get("Authorization"), body))
+                time.sleep(recorder.seconds)
+                self.send_response(recorder.answers.pop(0) if recorder.answers else 200)
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            def log_message(self, *arguments):
+                pass
+
+            def handle(self):
+                with suppress(BrokenPipeError, ConnectionResetError):  # the sender did not wait for the answer
+                    super().handle()
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def base(self):
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def as_webhook(self):
+        """The connection of a JSON webhook, for AIRFLOW_CONN_ALERT_WEBHOOK."""
+        return json.dumps({"conn_type": "http", "host": f"{self.base}/hook", "password": "token"})
+
+    @property
+    def as_slack(self):
+        """The connection of a Slack incoming webhook, for AIRFLOW_CONN_SLACK_ALERTS."""
+        return json.dumps({"conn_type": "slackwebhook", "host": self.base, "password": "T/B/X"})
+
+    @property
+    def bodies(self):
+        return [body for _, _, body in self.received]
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,281 @@
+"""Alerts reach people with whatever is broken, once, and in words that are safe to send. A real server records them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+import recsys_airflow
+import recsys_alerts
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.timezone import utcnow
+
+from recsys_tasks.errors import TransientError, ValidationFailed
+from tests.airflow.conftest import ROOT
+from tests.airflow.recorder import Recorder
+
+STARTED = datetime(2026, 3, 10, 1, tzinfo=UTC)
+PARTS = {"expected": "no unknown event", "found": "9 rows", "where": "events", "remedy": "send a corrected batch"}
+
+
+def context_of(run_id="manual:1", dag="validate_data", task="freeze", night="2026-03-10", started=STARTED, **more):
+    run = SimpleNamespace(dag_id=dag, run_id=run_id, partition_key=night, conf={}, start_date=started)
+    instance = SimpleNamespace(task_id=task, map_index=-1, try_number=more.pop("try_number", 1))
+    return {"dag": SimpleNamespace(dag_id=dag), "dag_run": run, "run_id": run_id, "ti": instance, **more}
+
+
+def fail(error, context):
+    with pytest.raises((type(error), AirflowFailException)), recsys_airflow.as_airflow_errors("freeze", context):
+        raise error
+
+
+def notify(context):
+    recsys_alerts.IncidentAlert().notify(context)
+
+
+# --- silence ---------------------------------------------------------------------------------------
+
+
+def test_a_read_only_home_costs_no_alert_and_brings_no_second_one(home, webhook, monkeypatch):
+    monkeypatch.setenv("RECSYS_HOME", "/proc/nightshelf")  # where root can make no folder either
+    context = context_of()
+    # The task's own error, not that the disk is read-only.
+    with pytest.raises(AirflowFailException, match="9 rows"), recsys_airflow.as_airflow_errors("freeze", context):
+        raise ValidationFailed(**PARTS)
+    try:
+        raise AirflowFailException("…") from ValidationFailed(**PARTS)
+    except AirflowFailException as error:  # as Airflow hands it to the task's callback
+        notify({**context, "exception": error})
+    notify(context)  # the DAG's callback, in another process
+    recsys_alerts.deliver_alerts()  # watch_freshness, an hour later
+    assert [body["kind"] for body in webhook.bodies] == ["ValidationFailed"]
+    assert "found: 9 rows" in webhook.bodies[0]["message"]
+
+
+FULL_DISK = """
+import json, resource, signal, sys
+from types import SimpleNamespace
+from tests.airflow.test_alert_delivery import context_of, notify
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # every write to a file fails, in every folder
+notify(context_of())
+notify(context_of())
+"""
+
+
+def test_a_full_disk_costs_no_alert_and_leaves_no_empty_file(home, webhook):
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", FULL_DISK], env=environment, cwd=ROOT, check=True, capture_output=True)
+    assert [body["kind"] for body in webhook.bodies] == ["Killed"]
+    assert [p for p in home.rglob("*") if p.suffix in (".json", ".tmp")] == []
+    notify(context_of("manual:2"))  # there is room again
+    assert len(webhook.bodies) == 2
+
+
+def test_an_empty_file_of_an_earlier_version_hides_no_alert(home, webhook):
+    notify(context_of())
+    (kept,) = (home / "alerts" / "spool").glob("*.json")
+    kept.write_text("")
+    notify(context_of())
+    assert len(webhook.bodies) == 2 and json.loads(kept.read_text())["delivered"] == ["webhook"]
+
+
+def test_the_notifier_works_while_the_settings_file_is_wrong(home, recorder, tmp_path, monkeypatch):
+    settings = tmp_path / "recsys.yaml"
+    whole = (ROOT / "include" / "recsys.yaml").read_text()
+    settings.write_text(whole + "\nalerts: {webhook_connection: pager}\n")
+    monkeypatch.setenv("RECSYS_CONFIG", str(settings))
+    monkeypatch.setenv("AIRFLOW_CONN_PAGER", recorder.as_webhook)
+    notify(context_of("manual:1"))
+    settings.write_text(whole + "\nalerts: {webhook_connection: pager}\nshards: 3\n")  # unknown key
+    notify(context_of("manual:2"))
+    settings.write_text("alerts: [")  # no YAML: the channel is the one that the file named when it was right
+    notify(context_of("manual:3"))
+    assert [body["run"] for body in recorder.bodies] == ["manual:1", "manual:2", "manual:3"]
+
+
+def test_one_callback_is_enough_and_two_are_no_more(home, webhook):
+    """A task-level callback misses killed tasks, a DAG-level one needs the dag-processor: both, and one alert."""
+    error = ValidationFailed(**PARTS)
+    context = context_of()
+    fail(error, context)
+    notify({**context, "exception": error})
+    last_ti = SimpleNamespace(task_id="freeze", map_index=-1, try_number=1)
+    notify({**context, "ti": last_ti, "reason": "task_failure"})
+    notify({"dag": context["dag"], "run_id": "manual:9", "reason": "task_failure"})  # the least that Airflow gives
+    assert [body["run"] for body in webhook.bodies] == ["manual:1", "manual:9"]
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+
+def test_a_killed_rerun_is_not_reported_as_the_earlier_try(home, webhook):
+    first = context_of()
+    fail(ValueError("secret=hunter2"), first)
+    notify(first)
+    again = context_of(started=STARTED.replace(hour=9), try_number=2)  # cleared; then killed before it could say why
+    notify(again)
+    second, third = context_of("manual:2", try_number=1), context_of("manual:2", try_number=2)
+    fail(TransientError(**PARTS), second)
+    notify(third)  # killed at its second try
+    kinds = [(body["kind"], body["runbook"].rpartition("/")[2]) for body in webhook.bodies]
+    assert kinds == [("ValueError", "unexpected-error.md"), *[("Killed", "task-killed.md")] * 2]
+
+
+def test_a_try_that_begins_forgets_the_error_before_it(home):
+    fail(ValueError("?"), context_of())
+    seen = []
+    with recsys_airflow.as_airflow_errors("freeze", context_of(try_number=2)):
+        seen = list((home / "errors").rglob("*.json"))
+    assert seen == []
+
+
+def test_what_an_exception_says_stays_in_the_tasks_log(home, webhook, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_ALERTS", webhook.as_slack)
+    fail(ValueError("cannot connect to postgresql://u:s3cr3t@h/db password=hunter2 user_id=u-123"), context_of())
+    notify(context_of())
+    assert len(webhook.received) == 2
+    sent = json.dumps(webhook.bodies)
+    kept = "".join(path.read_text() for path in home.rglob("*.json"))
+    for secret in ("s3cr3t", "hunter2", "u-123"):
+        assert secret not in sent + kept
+    assert "ValueError" in sent and "test_alert_delivery.py:" in sent  # its class and its place are told
+
+
+def test_secrets_in_our_own_words_are_taken_out_as_well(home, webhook):
+    found = 'login failed for postgresql://writer:s3cr3t@db/x, api_key: "abcd1234", AKIAABCDEFGHIJKLMNOP, Token=zzz9'
+    fail(ValidationFailed(**{**PARTS, "found": found}), context_of())
+    notify(context_of())
+    everything = json.dumps(webhook.bodies) + "".join(path.read_text() for path in home.rglob("*.json"))
+    for secret in ("s3cr3t", "abcd1234", "AKIAABCDEFGHIJKLMNOP", "zzz9"):
+        assert secret not in everything
+    assert "login failed for postgresql://***@db/x" in webhook.bodies[0]["message"]
+
+
+HOSTILE = "<!channel> <@U123> @here & <https://evil.example|click> \u202edesrever\x07"
+
+
+def test_what_a_shop_wrote_calls_nobody(home, webhook, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_ALERTS", webhook.as_slack)
+    fail(ValidationFailed(**{**PARTS, "found": HOSTILE}), context_of())
+    notify(context_of())
+    slack = next(body for path, _, body in webhook.received if path != "/hook")["text"]
+    plain = next(body for path, _, body in webhook.received if path == "/hook")["message"]
+    assert "<" not in slack.replace("&lt;", "") and ">" not in slack.replace("&gt;", "") and "&amp;" in slack
+    for text in (slack, plain):
+        assert not any(call in text for call in ("<!", "<@", "@here", "\u202e", "\x07"))
+
+
+def test_a_run_without_a_date_is_told_a_command_that_has_one(home, webhook):
+    context = context_of(night=None)
+    with pytest.raises(AirflowFailException), recsys_airflow.as_airflow_errors("extract", context):
+        recsys_airflow.resolve_as_of(context)
+    notify(context)
+    remedy = webhook.bodies[0]["remedy"]
+    today = utcnow().date()
+    assert f"""airflow dags trigger validate_data --conf '{{"as_of": "{today}"}}'""" in remedy
+    assert "clear" not in remedy
+
+
+def test_the_date_picker_is_the_nights_date(home):
+    run = SimpleNamespace(dag_id="validate_data", run_id="m", partition_key=None, conf={"as_of": "2026-03-10"})
+    assert str(recsys_airflow.resolve_as_of({"dag_run": run})) == "2026-03-10"
+
+
+# --- too many --------------------------------------------------------------------------------------
+
+
+def together(function, times):
+    threads = [threading.Thread(target=function) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_deliverers_at_once_send_one_page(home, webhook):
+    webhook.seconds = 0.5
+    together(lambda: notify(context_of()), 4)
+    together(recsys_alerts.deliver_alerts, 4)
+    assert len(webhook.bodies) == 1
+
+
+@pytest.mark.slow
+def test_a_channel_that_takes_its_time_is_asked_once(home, webhook):
+    webhook.seconds = 11.0
+    notify(context_of())
+    for _ in range(3):
+        recsys_alerts.deliver_alerts()
+    assert len(webhook.bodies) == 1
+
+
+def test_a_channel_without_an_answer_is_not_asked_for_ever(home, webhook, monkeypatch):
+    import recsys_channels
+
+    monkeypatch.setattr(recsys_channels, "_ANSWER_SECONDS", 0.2)
+    webhook.seconds = 0.6
+    notify(context_of())
+    for _ in range(5):
+        recsys_alerts.deliver_alerts()
+    assert 1 <= len(webhook.bodies) <= 2
+
+
+def test_a_channel_configured_later_gets_no_old_alerts(home, recorder, monkeypatch):
+    for number in range(60):
+        notify(context_of(f"manual:{number}"))
+    monkeypatch.setenv("AIRFLOW_CONN_ALERT_WEBHOOK", recorder.as_webhook)
+    for _ in range(3):
+        recsys_alerts.deliver_alerts()
+    assert [body["run"] for body in recorder.bodies] == ["manual:59", "manual:58", "manual:57"]
+    notify(context_of("manual:new"))
+    assert len(recorder.bodies) == 4
+
+
+def test_a_hanging_channel_does_not_hold_up_the_other_and_the_newest_comes_first(home, webhook, monkeypatch):
+    import recsys_channels
+
+    monkeypatch.setattr(recsys_channels, "_ANSWER_SECONDS", 4)
+    slow = Recorder()
+    slow.seconds = 60.0
+    try:
+        for number in range(3):
+            recsys_alerts.raise_incident(context_of(f"manual:{number}"))
+            time.sleep(1.05)  # raised at different seconds
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK_ALERTS", slow.as_slack)
+        began = time.monotonic()
+        notify(context_of("manual:new"))
+        assert time.monotonic() - began < 45  # Airflow ends a callback at 50 s
+    finally:
+        slow.stop()
+    assert len(webhook.bodies) == 4 and webhook.bodies[0]["run"] == "manual:new"
+
+
+OUTAGE = {
+    "expected": "PostgreSQL to answer",
+    "found": "connection refused",
+    "where": "postgresql+psycopg://recsys_writer:***@db:5432/recsys",
+    "remedy": "start it",
+}
+
+
+def test_an_outage_of_the_database_pages_once_however_often_the_watcher_fails(home, webhook):
+    night = context_of("scheduled:1", dag="precompute_recommendations", task="publish")
+    fail(TransientError(**OUTAGE), night)
+    notify(night)
+    for hour in range(4, 10):
+        watch = context_of(f"hour:{hour}", dag="watch_freshness", task="look", night=None)
+        watch["dag_run"].start_date = STARTED.replace(hour=hour)
+        fail(TransientError(**OUTAGE), watch)
+        notify(watch)
+    assert [body["dag"] for body in webhook.bodies] == ["precompute_recommendations"]
+    tomorrow = context_of("scheduled:2", dag="precompute_recommendations", task="publish", night="2026-03-11")
+    fail(TransientError(**OUTAGE), tomorrow)
+    notify(tomorrow)  # another night that needs its own command
+    assert len(webhook.bodies) == 2
