@@ -96,10 +96,15 @@ def failure_alert(
     )
 
 
-def alarm_alert(alarm: Alarm, *, as_of: date, reader_state: str, remedy: str, runbooks: str, now: datetime) -> Alert:
-    """The alert of an alarm: nothing failed, but a metric went past its bound. One a night and metric."""
+def alarm_alert(
+    alarm: Alarm, *, as_of: date, reader_state: str, remedy: str, runbooks: str, now: datetime, once: str = ""
+) -> Alert:
+    """The alert of an alarm: nothing failed, but a metric went past its bound. One a night and metric.
+
+    `once` names what it comes once for instead, however many nights that lasts.
+    """
     return Alert(
-        incident=_incident("alarm", alarm.kind, alarm.metric, str(as_of)),
+        incident=_incident("alarm", alarm.kind, alarm.metric, once or str(as_of)),
         raised_at=now.isoformat(timespec="milliseconds"),
         as_of=str(as_of),
         dag="",
@@ -119,7 +124,7 @@ def settings_alert(mistake: ConfigError, *, reader_state: str, runbooks: str, no
     parts = ["the settings file is wrong: no night can run", f"expected: {mistake.expected}"]
     parts += [f"found: {mistake.found}", f"where: {mistake.where}"]
     return Alert(
-        incident=_incident(WRONG_SETTINGS, at),
+        incident=_incident(WRONG_SETTINGS, str(now.date())),
         raised_at=at,
         as_of="",
         dag="",

@@ -80,17 +80,19 @@ class Spool:
         """Keep an alert; False when its incident is known already. Raises OSError when no folder can be written.
 
         With a cause that is open since less than a day it is the same incident, unless it is the failure of a night:
-        that has a command of its own to be run, except where the settings file is wrong and no night can run.
+        that has a command of its own to be run, except where the settings file is wrong and no night can run. What an
+        alarm tells of may come back after it was over; a failed run is told once, however late a callback comes.
         """
         with self._locked():
             records = self._read()
-            if alert.incident in records:
+            before = records.pop(alert.incident, None)
+            if before is not None and (alert.dag or not before.resolved_at):
                 return False
             for record in records.values():
                 if _covers(record, alert):
                     self._write(replace(record, repeats=record.repeats + 1))
                     return False
-            self._write(Record(alert))
+            self._write(Record(alert, version=before.version if before is not None else 0))
         return True
 
     def all(self) -> list[tuple[Alert, list[str]]]:

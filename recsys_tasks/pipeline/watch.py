@@ -120,19 +120,23 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
     readers = describe_readers(shown.as_of if shown else None, due.night)
     for alarm, command in alarms:
         if alarm is not None:
-            _tell(at, alarm, command, due, readers, open_now)
+            once = str(shown.held_since) if shown is not None and alarm.kind == "held" else ""
+            _tell(at, alarm, command, due, readers, open_now, once)
     if all(alarm is None for alarm, _ in alarms):
         assert shown is not None  # else it is stale
         at.found.append(f"the lists of {shown.as_of} are " + (f"held by {shown.hold}" if shown.hold else "fresh"))
 
 
-def _tell(at: Look, alarm: Alarm, remedy: str, due: freshness.Due, readers: str, open_now: list[Alert]) -> None:
+def _tell(
+    at: Look, alarm: Alarm, remedy: str, due: freshness.Due, readers: str, open_now: list[Alert], once: str
+) -> None:
     at.found.append(alarm.words)
     if alarm.kind in ("missed_night", "stale", "paused") and (known := _explained(alarm, due, open_now)):
         at.found.append(f"on-call has an alert of it already: {known.splitlines()[0]}")
         return
-    night = due.night
-    alert = alarm_alert(alarm, as_of=night, reader_state=readers, remedy=remedy, runbooks=at.runbooks, now=at.now)
+    alert = alarm_alert(
+        alarm, as_of=due.night, reader_state=readers, remedy=remedy, runbooks=at.runbooks, now=at.now, once=once
+    )
     if at.raise_(alert):
         open_now.append(alert)
 

@@ -1,0 +1,7 @@
+"""The serving schema's fixtures: what watches nights is tried on real publications."""
+
+from __future__ import annotations
+
+from tests.serving.conftest import empty, writer
+
+__all__ = ["empty", "writer"]
