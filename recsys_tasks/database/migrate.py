@@ -36,6 +36,17 @@ def current_revision(url: str) -> str | None:
         engine.dispose()
 
 
+def head_revision() -> str:
+    """The newest revision that this version knows: what its schema must be at."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return str(ScriptDirectory.from_config(config).get_current_head())
+
+
 def _run(url: str, verb: Literal["upgrade", "downgrade"], revision: str) -> None:
     from alembic import command  # here: only the launcher migrates
     from alembic.config import Config

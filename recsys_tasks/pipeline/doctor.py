@@ -7,32 +7,27 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 
 from recsys_tasks.config import Environment, load_config
 from recsys_tasks.errors import RecsysError
+from recsys_tasks.pipeline.doctor_services import Finding, by_settings, lake, registry, schema
 
 MIN_FREE_GB = 5
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    passed: bool
-    words: str
-
-
 def examine(environment: Environment) -> Iterator[Finding]:
-    """Python, libraries, disk, settings and database, each as a finding."""
+    """Python, libraries, disk, lake, settings and what they name, databases, each as a finding."""
     ok = sys.version_info[:2] == (3, 11)
     yield Finding(ok, f"Python {sys.version.split()[0]}" + ("" if ok else ": Nightshelf needs 3.11"))
     yield _openmp()
     yield _scann_and_tensorflow()
     yield _disk(environment)
+    yield lake(environment)
     yield _settings(environment)
-    yield _database(environment)
+    yield from by_settings(environment)
+    yield from _database(environment)
 
 
 def _openmp() -> Finding:
@@ -71,21 +66,26 @@ def _settings(environment: Environment) -> Finding:
     return Finding(True, f"{environment.config_path}: project {config.project}")
 
 
-def _database(environment: Environment) -> Finding:
-    from recsys_tasks.database import create_engine, database_url, owner_url, safe_url
+def _database(environment: Environment) -> Iterator[Finding]:
+    from recsys_tasks.database import create_engine, database_url, safe_url
     from recsys_tasks.pipeline.night import local_environment
     from recsys_tasks.serving.vectors import require_pgvector
 
     try:
-        with local_environment() as running:
+        with nullcontext(environment) if environment.database_url else local_environment() as running:
             url = database_url(running)
             engine = create_engine(url)
             engine.connect().close()
+            yield Finding(True, f"database {safe_url(url)}")
             if _publishes_vectors(environment):
                 require_pgvector(engine)
-            return Finding(True, f"database {safe_url(url)}, schema revision {_revision(owner_url(running))}")
+            engine.dispose()
+            yield schema(running)
+            yield registry(running)
     except RecsysError as error:
-        return Finding(False, f"database: {error}")
+        yield Finding(False, f"database: {error}")
+        if environment.database_url:
+            yield registry(environment)
 
 
 def _publishes_vectors(environment: Environment) -> bool:
@@ -93,14 +93,3 @@ def _publishes_vectors(environment: Environment) -> bool:
         return load_config(environment.config_path).embeddings.publish
     except RecsysError:
         return False  # a finding of its own says so
-
-
-def _revision(url: str) -> str:
-    from sqlalchemy.exc import ProgrammingError
-
-    from recsys_tasks.database import current_revision
-
-    try:
-        return current_revision(url) or "none: run recsys migrate"
-    except ProgrammingError:
-        return "not readable by this role"

@@ -1,3 +1,4 @@
+REVOKE SELECT ON recsys.alembic_version FROM recsys_writer;
 DROP VIEW recsys.alerts;
 ALTER TABLE recsys.alert_rows DROP COLUMN resolved_at;
 
