@@ -48,6 +48,7 @@ def deliver(
     """
     failures: list[str] = []
     sent: list[str] = []
+    spool.settle()
     try:
         _fix_audiences(spool, [*channels, *known])
     except OSError as error:

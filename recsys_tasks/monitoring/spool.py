@@ -129,6 +129,14 @@ class Spool:
         found = [record for record in self.open() if over(record.alert)]
         return sum(self.change(record.alert.incident, end) is not None for record in found)
 
+    def settle(self) -> None:
+        """Take home what a spare folder took while the home could not be written."""
+        for folder in self._folders():
+            for path in sorted(folder.glob("*.json")) if folder != self.folder else ():
+                with suppress(OSError), self._locked():
+                    if (record := self._read_one(path.stem)) is not None:
+                        self._write(record)
+
     def trim(self, channels: Sequence[str]) -> None:
         """Forget the oldest alerts that every channel took, beyond a few hundred."""
         done = [r.alert for r in self.records() if set(channels) <= {*r.delivered, *_never(r, channels)}]

@@ -8,16 +8,20 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 import recsys_airflow
 import recsys_alerts
+import recsys_watch
+from airflow.plugins_manager import _get_plugins
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.timezone import utcnow
 
+from recsys_tasks.config import read_environment
 from recsys_tasks.errors import TransientError, ValidationFailed
+from recsys_tasks.pipeline.settling import end_of_night
 from tests.airflow.conftest import ROOT
 from tests.airflow.recorder import Recorder
 
@@ -279,3 +283,98 @@ def test_an_outage_of_the_database_pages_once_however_often_the_watcher_fails(ho
     fail(TransientError(**OUTAGE), tomorrow)
     notify(tomorrow)  # another night that needs its own command
     assert len(webhook.bodies) == 2
+
+
+# --- and over --------------------------------------------------------------------------------------
+
+
+def test_a_page_is_ended_where_it_was_sent_and_nowhere_else(home, webhook, monkeypatch):
+    notify(context_of())
+    slack = Recorder()
+    try:
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK_ALERTS", slack.as_slack)  # it came too late for that page
+        for _ in range(2):
+            end_of_night(read_environment(), date(2026, 3, 10), utcnow())
+            recsys_alerts.deliver_alerts()
+    finally:
+        slack.stop()
+    page, over = webhook.bodies
+    assert (over["status"], over["incident"], over["severity"]) == ("resolved", page["incident"], "info")
+    assert over["message"].startswith("resolved: validate_data failed for 2026-03-10")
+    assert over["reader_state"] == "the night of 2026-03-10 ended well"
+    assert slack.bodies == []
+
+
+def test_what_was_over_before_a_channel_could_take_it_is_not_sent(home, webhook):
+    webhook.answers += [503] * 3
+    notify(context_of())
+    end_of_night(read_environment(), date(2026, 3, 10), utcnow())
+    recsys_alerts.deliver_alerts()
+    assert len(webhook.bodies) == 1  # the one that was refused
+
+
+def test_what_a_spare_folder_took_comes_home(home, webhook, monkeypatch, tmp_path):
+    home.parent.mkdir(exist_ok=True)
+    home.write_text("a file, where the folder of RECSYS_HOME should be")
+    notify(context_of())
+    assert len(webhook.bodies) == 1
+    (spare,) = (tmp_path / "spare").iterdir()
+    assert len(list(spare.glob("*.json"))) == 1 and spare.stat().st_mode & 0o077 == 0
+    home.unlink()
+    notify(context_of())
+    recsys_alerts.deliver_alerts()
+    assert len(webhook.bodies) == 1
+    assert list(spare.glob("*.json")) == [] and len(list((home / "alerts" / "spool").glob("*.json"))) == 1
+
+
+# --- what every callback missed --------------------------------------------------------------------
+
+
+class Airflow:
+    """What a task's instance answers of other runs."""
+
+    def __init__(self, **states):
+        self.states = states
+
+    def get_dagrun_state(self, dag_id, run_id):
+        return self.states[run_id]
+
+    def get_task_states(self, dag_id, run_ids):
+        return {run_ids[0]: {"extract": "success", "freeze": "failed", "later": "upstream_failed"}}
+
+
+def note(run_id, minutes=60, msg="task_failure"):
+    run = context_of(run_id)["dag_run"]
+    recsys_watch.FailedRuns().on_dag_run_failed(run, msg)
+    for path in recsys_watch._notes().glob(f"*{run_id}*.json"):
+        kept = json.loads(path.read_text())
+        path.write_text(json.dumps({**kept, "at": (utcnow() - timedelta(minutes=minutes)).isoformat()}))
+
+
+def test_a_failed_run_that_no_callback_told_is_told_by_the_watcher(home, webhook):
+    notify(context_of("told"))
+    for run_id in ("told", "lost", "cleared"):
+        note(run_id)
+    note("now", minutes=1)  # its callbacks are on their way
+    note("by_hand", msg="")  # a person marked it as failed
+    states = Airflow(told="failed", lost="failed", cleared="success", now="failed")
+    assert recsys_watch.raise_unheard(states, utcnow()) == 1
+    recsys_alerts.deliver_alerts()
+    assert [(body["run"], body["task"], body["kind"]) for body in webhook.bodies] == [
+        ("told", "freeze", "Killed"),
+        ("lost", "freeze", "Killed"),
+    ]
+    assert len(list(recsys_watch._notes().glob("*.json"))) == 1
+    assert recsys_watch.raise_unheard(states, utcnow()) == 0
+
+
+def test_a_dag_file_that_cannot_be_imported_is_named(tmp_path):
+    (tmp_path / "build_index.py").write_text("import a_package_that_is_not_there\n")
+    (tmp_path / "good.py").write_text("x = 1\n")
+    assert list(recsys_watch.broken_files(tmp_path)) == ["build_index: ModuleNotFoundError"]
+    assert list(recsys_watch.broken_files(ROOT / "dags")) == []
+
+
+def test_airflow_loads_the_note_taker():
+    plugins = [plugin for plugin in _get_plugins()[0] if plugin.name == "nightshelf_failed_runs"]
+    assert len(plugins) == 1 and hasattr(plugins[0].listeners[0], "on_dag_run_failed")
