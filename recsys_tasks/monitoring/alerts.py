@@ -89,7 +89,7 @@ def failure_alert(
         severity="critical",
         message="\n".join(map(fit_to_send, parts)),
         reader_state=reader_state,
-        remedy=f"{fit_to_send(first.remedy)}; then: {_again(dag, run, as_of, now)}",
+        remedy=f"{fit_to_send(first.remedy)}; then: {_again(dag, run, as_of, first.error, now)}",
         runbook=f"{runbooks}/{runbook_for(first.error)}",
         run=run,
         cause=_cause(first, settings),
@@ -159,13 +159,16 @@ def trigger_command(night: date | str, dag: str = FIRST) -> str:
     return f"""airflow dags trigger {dag} --conf '{{"as_of": "{night}"}}'"""
 
 
-def _again(dag: str, run: str, as_of: str, now: datetime) -> str:
+def _again(dag: str, run: str, as_of: str, error: str, now: datetime) -> str:
     """The command that runs it again: the data anew from its first task, other chains from the task that failed.
 
-    A night's run without a date would fail again for the same reason: that one is started anew, with a date.
+    A night's run without a date would fail again for the same reason: that one is started anew, with a date. What an
+    earlier DAG left out or broke is made by the night's first DAG and those after it; what is whole is reused.
     """
     if not as_of and dag in CHAIN:
         return f"{trigger_command(now.date(), dag)} (with the date of the night that is meant)"
+    if error in ("ArtifactError", "DamagedArtifact") and dag in CHAIN:
+        return trigger_command(as_of)
     only_failed = "" if dag == FIRST else " --only-failed"
     return f"airflow dags clear --yes{only_failed} --run-id {run} {dag}"
 

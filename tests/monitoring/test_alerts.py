@@ -125,3 +125,26 @@ def test_the_table_holds_an_incident_once_and_the_night_that_readers_see(postgre
     keep_alert(engine, an_alert(incident="without a date", as_of=""), [])
     assert published_night(engine) is None or isinstance(published_night(engine), date)
     engine.dispose()
+
+
+WITH_DATE = """--conf '{"as_of": "2026-03-10"}'"""
+
+
+@pytest.mark.parametrize(
+    ("dag", "as_of", "error", "command"),
+    [
+        ("validate_data", "2026-03-10", "ValidationFailed", "airflow dags clear --yes --run-id r:1 validate_data"),
+        ("build_index", "2026-03-10", "Killed", "airflow dags clear --yes --only-failed --run-id r:1 build_index"),
+        # What another DAG was to write is not made by clearing this one's failed task.
+        ("train_ranker", "2026-03-10", "ArtifactError", f"airflow dags trigger validate_data {WITH_DATE}"),
+        ("train_ranker", "2026-03-10", "DamagedArtifact", f"airflow dags trigger validate_data {WITH_DATE}"),
+        # Cleared, a run without a date has none again.
+        ("build_index", "", "ConfigError", f"airflow dags trigger build_index {WITH_DATE}"),
+        ("maintain_storage", "", "Killed", "airflow dags clear --yes --only-failed --run-id r:1 maintain_storage"),
+    ],
+)
+def test_the_command_helps(dag: str, as_of: str, error: str, command: str) -> None:
+    errors = [FailedTask("t", "t", error, "a", "b", "c", "correct it")]
+    about = {"dag": dag, "run": "r:1", "started": "t0", "as_of": as_of, "reader_state": "-", "runbooks": "r"}
+    alert = failure_alert(**about, errors=errors, tasks=[], now=NOW)
+    assert alert.remedy.startswith(f"correct it; then: {command}")
