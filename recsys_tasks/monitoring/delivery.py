@@ -18,8 +18,8 @@ Table = Callable[[Alert, Sequence[str], str], None]
 """Keeps one alert, the names of the channels that took it, and when it was over; raises when it could not."""
 
 # Airflow ends a callback after 50 s. A channel that began nothing new after START_SECONDS is given up at LAST_SECONDS.
-START_SECONDS = 10.0
-LAST_SECONDS = 32.0
+START_SECONDS = 7.0
+LAST_SECONDS = 28.0
 TABLE_SECONDS = 6.0
 CATCH_UP = 3
 """Alerts that a channel which is new gets of those raised before it: the newest ones that are open."""

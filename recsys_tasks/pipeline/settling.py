@@ -10,11 +10,13 @@ from recsys_tasks.monitoring.alerts import CHAIN, PUBLISHING, Alert
 from recsys_tasks.monitoring.spool import spool_of
 
 
-def over_with(*, newest: date | None, held: bool, stopped: Iterable[str], fresh: bool) -> Callable[[Alert], bool]:
+def over_with(
+    *, newest: date | None, held: bool, stopped: Iterable[str], fresh: bool, unanswered: datetime
+) -> Callable[[Alert], bool]:
     """Whether an open alert is over, seen by the watcher.
 
     `newest` is the newest night whose lists were made; `stopped` names DAGs that cannot run; `fresh`: nobody would
-    call what readers see stale now.
+    call what readers see stale now. Who was asked before `unanswered` can no longer agree.
     """
     still = list(stopped)
 
@@ -25,6 +27,8 @@ def over_with(*, newest: date | None, held: bool, stopped: Iterable[str], fresh:
             return not still
         if alert.kind == "held":
             return not held
+        if alert.kind == "approval":
+            return datetime.fromisoformat(alert.raised_at) < unanswered
         if alert.kind == "stale":
             return fresh
         if alert.kind == "missed_night" or alert.dag in PUBLISHING:
@@ -38,6 +42,8 @@ def end_of_night(environment: Environment, as_of: date, now: datetime) -> int:
     """A night went through to its end: what was open of it and of nights before is over; how much that was."""
 
     def over(alert: Alert) -> bool:
+        if alert.kind == "approval":
+            return alert.as_of < as_of.isoformat()
         of_the_chain = alert.dag in CHAIN or alert.kind in ("missed_night", "stale")
         return of_the_chain and bool(alert.as_of) and alert.as_of <= as_of.isoformat()
 

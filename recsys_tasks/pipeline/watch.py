@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -104,8 +104,15 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
     newest = max((night for night, _ in made), default=None)
     spool = spool_of(at.environment.home)
     stale = freshness.stale(shown, at.now, watched.stale_after_hours)
+    over = over_with(
+        newest=newest,
+        held=bool(shown and shown.hold),
+        stopped=_stopped(at),
+        fresh=stale is None,
+        unanswered=at.now - timedelta(hours=at.essentials.gate.approval_hours),
+    )
     spool.resolve(
-        over_with(newest=newest, held=bool(shown and shown.hold), stopped=_stopped(at), fresh=stale is None),
+        over,
         describe_readers(shown.as_of if shown else None, due.night),
         at.now,
     )

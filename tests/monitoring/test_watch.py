@@ -14,7 +14,8 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks.config import DEFAULT_CONFIG, Environment
 from recsys_tasks.essentials import read_essentials
-from recsys_tasks.monitoring.alerts import Alert, failure_alert
+from recsys_tasks.monitoring.alarm import Alarm
+from recsys_tasks.monitoring.alerts import Alert, alarm_alert, failure_alert
 from recsys_tasks.monitoring.incidents import FailedTask
 from recsys_tasks.monitoring.spool import spool_of
 from recsys_tasks.pipeline.settling import end_of_night
@@ -228,3 +229,15 @@ def test_nothing_was_ever_published(environment: Environment, watch: Watch) -> N
         watch(0, hours)
     (alert,) = raised(environment)
     assert alert.kind == "missed_night" and "Readers have no lists" in alert.message
+
+
+def test_an_approval_that_nobody_gave_is_over(writer: Engine, environment: Environment, watch: Watch) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    alarm = Alarm("approval", "hours_to_answer", 12, 12, "a release waits for a person to agree")
+    about = {"as_of": FIRST, "reader_state": "-", "remedy": "-", "runbooks": "r", "now": NOW + timedelta(hours=2)}
+    spool_of(environment.home).add(alarm_alert(alarm, **about))
+    watch(0, 13)
+    assert open_now(environment) == ["approval"]
+    watch(0, 14.1)
+    assert open_now(environment) == []
