@@ -2,7 +2,8 @@
 
 `root/kind/key/<sequence>-<token>/` holds one attempt. Its files come first and `manifest.json`
 last, so a folder without a manifest does not exist for readers, on a file system and on S3 alike.
-An attempt is never written over: a change of inputs, config or code makes a new one beside it.
+An attempt is never written over: a change of inputs, config or code makes a new one beside it. The newest is the
+one that was finished last; where every version goes on from the one before, `slot` keeps two writers apart.
 
 One thing alone changes what a finished attempt holds: a person must be erased from it (`revise`). The
 attempt is then written again, without that person's rows, as the next *revision* of the same version, in
@@ -31,7 +32,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ from typing import Any
 
 from upath import UPath
 
+from recsys_tasks import slots
 from recsys_tasks.checksums import damage, hash_file
 from recsys_tasks.errors import ArtifactError, DamagedArtifact, TransientError
 
@@ -154,6 +156,8 @@ class Lake:
         self.root = UPath(root)
         self.is_local = self.root.protocol in ("", "file", "local")
         self._cache = cache or Path(tempfile.gettempdir()) / "nightshelf-lake-cache"
+        self.fence: Callable[[], None] = lambda: None
+        """Called before an attempt is finished or removed; what it raises prevents that. See `pipeline.busy`."""
 
     def fingerprint(self, kind: str, key: str, inputs: Mapping[str, str], config: str) -> str:
         """What makes a rerun a no-op: equal inputs, config and code."""
@@ -179,6 +183,19 @@ class Lake:
         """The newest finished attempt of a key, or None."""
         versions = self.versions(kind, key)
         return versions[-1] if versions else None
+
+    def head(self, kind: str, key: str) -> tuple[int, Artifact | None]:
+        """(the next free slot of a key, the version that its version must go on from).
+
+        Finishes the version of the last taken slot first, where its writer was killed before.
+        """
+        if not self.is_local:
+            self.root.fs.invalidate_cache()  # another machine may have written since
+        taken = slots.newest(self.root, kind, key)
+        if taken is not None:
+            self._settle(kind, key, taken)
+        newest = self.newest(kind, key)
+        return 1 + max(taken.number if taken else 0, _number(newest.version) if newest else 0), newest
 
     def require(self, kind: str, key: str) -> Artifact:
         """The newest finished attempt of a key. Raises ArtifactError when there is none."""
@@ -226,14 +243,21 @@ class Lake:
 
     @contextmanager
     def writing(
-        self, kind: str, key: str, *, inputs: Mapping[str, str] | None = None, config: str = ""
+        self,
+        kind: str,
+        key: str,
+        *,
+        inputs: Mapping[str, str] | None = None,
+        config: str = "",
+        slot: int | None = None,
     ) -> Iterator[Draft]:
         """Write one attempt; the manifest is written when the block ends without an error.
 
-        Afterwards `draft.artifact` is the finished artifact. On an error the attempt is removed.
+        Afterwards `draft.artifact` is the finished artifact. On an error the attempt is removed. `slot`, as `head`
+        gave it, is taken before the manifest is written. Raises SlotTaken at the end when another writer has it.
         """
         inputs = dict(inputs or {})
-        version = f"{self._next_sequence(kind, key):06d}-{secrets.token_hex(4)}"
+        version = f"{slot or self._next_sequence(kind, key):06d}-{secrets.token_hex(4)}"
         target = self.root / kind / key / version
         local = Path(str(target.path)) if self.is_local else Path(tempfile.mkdtemp(prefix="nightshelf-"))
         local.mkdir(parents=True, exist_ok=True)
@@ -241,13 +265,19 @@ class Lake:
         try:
             yield draft
             manifest = self._manifest(draft, kind, key, inputs, config)
-            name = self._vacant(kind, key, manifest)
+            name = self._vacant(kind, key, manifest) if slot is None else None
             if name is not None:
-                local, target = self._take_over(local, self.root / kind / key / name), self.root / kind / key / name
-            self._finish(local, target, manifest)
-            draft.artifact = self._open(kind, key, name or version)
+                target = self.root / kind / key / name
+                local = draft.path = self._take_over(local, target)
+            elif slot is None:
+                target = self._last_place(target)
+                local = draft.path = _moved(local, target) if self.is_local else local
+            self._finish(local, target, manifest, slot)
+            draft.artifact = self._open(kind, key, target.name)
         except BaseException as error:
-            shutil.rmtree(local, ignore_errors=True)
+            # whoever sees the slot taken may have finished the version already, and gone on from it
+            if slot is None or slots.holder(self.root, kind, key, slot) != version:
+                shutil.rmtree(local, ignore_errors=True)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise _disk_full(error, target) from error
             raise
@@ -280,6 +310,7 @@ class Lake:
 
     def remove(self, artifact: Artifact) -> None:
         """Delete a finished attempt, its manifest first so that no reader sees half of it."""
+        self.fence()
         kind, key = artifact.kind, artifact.key
         for name in sorted(self._folders(kind, key, artifact.version), key=_order, reverse=True):
             self._delete(kind, key, name)
@@ -288,6 +319,8 @@ class Lake:
         """Delete attempts without a manifest (killed writers) and name them. Run it when none writes."""
         removed = []
         for kind in self.root.iterdir() if self.root.exists() else ():
+            if kind.name == slots.FOLDER:
+                continue
             for key in kind.iterdir():
                 for attempt in key.iterdir():
                     if not (attempt / MANIFEST).exists():
@@ -297,7 +330,8 @@ class Lake:
 
     def damaged(self) -> Iterator[Damaged]:
         """Every finished attempt that is not what was written, each of its files read. A remote one is read anew."""
-        for kind in sorted(c.name for c in self.root.iterdir()) if self.root.exists() else ():
+        kinds = sorted(c.name for c in self.root.iterdir()) if self.root.exists() else []
+        for kind in (name for name in kinds if name != slots.FOLDER):
             for key in sorted(c.name for c in (self.root / kind).iterdir()):
                 for attempt in sorted((self.root / kind / key).iterdir(), key=lambda c: _order(c.name)):
                     if (attempt / MANIFEST).exists() and (found := self._damages(kind, key, attempt.name)):
@@ -367,10 +401,35 @@ class Lake:
         else:
             shutil.rmtree(self._cache / kind / key / name, ignore_errors=True)
 
-    def _finish(self, local: Path, target: UPath, manifest: Mapping[str, Any]) -> None:
+    def _settle(self, kind: str, key: str, slot: slots.Slot) -> None:
+        """Finish the version of a taken slot where that was not done and all of its files are there."""
+        target = self.root / kind / key / slot.version
+        known = [name for name in self._folders(kind, key, slot.version) if (target.parent / name / MANIFEST).exists()]
+        if known or not all((target / name).exists() for name in slot.manifest["files"]):
+            return
+        if self.is_local:
+            _write_durably(Path(str(target.path)) / MANIFEST, slot.manifest)
+        else:
+            (target / MANIFEST).write_text(json.dumps(slot.manifest))
+
+    def _last_place(self, target: UPath) -> UPath:
+        """Where an attempt comes to lie: behind those that others finished meanwhile, for the newest is the last."""
+        folder, mine = target.parent, _number(target.name)
+        names = [child.name for child in folder.iterdir()] if folder.exists() else []
+        if any(name != target.name and _number(name) >= mine and (folder / name / MANIFEST).exists() for name in names):
+            return folder / f"{1 + max(map(_number, names)):06d}-{target.name.partition('-')[2]}"
+        return target
+
+    def _finish(self, local: Path, target: UPath, manifest: Mapping[str, Any], slot: int | None = None) -> None:
         """Make a written folder an attempt: its files where they belong, and the manifest last."""
         if not self.is_local:
             _upload(local, target, manifest)
+        self.fence()
+        if slot is not None:
+            for name in manifest["files"] if self.is_local else ():
+                slots.sync(local / name)
+            taken = slots.Slot(slot, target.name, manifest)
+            slots.take(self.root, manifest["kind"], manifest["key"], taken, local=self.is_local)
         _write_durably(local / MANIFEST, manifest)
         if not self.is_local:
             (target / MANIFEST).write_text(json.dumps(manifest))
@@ -381,7 +440,7 @@ class Lake:
     def _next_sequence(self, kind: str, key: str) -> int:
         folder = self.root / kind / key
         names = [c.name for c in folder.iterdir()] if folder.exists() else []
-        return 1 + max((int(n.split("-")[0]) for n in names), default=0)
+        return 1 + max(map(_number, names), default=0)
 
     def _manifest(self, draft: Draft, kind: str, key: str, inputs: Mapping[str, str], config: str) -> dict[str, Any]:
         return {
@@ -433,6 +492,14 @@ def _damaged(path: Path | UPath, expected: str, found: str) -> DamagedArtifact:
         where=str(path),
         remedy="`recsys verify --set-aside` takes what is damaged out of the lake and says which nights to run again",
     )
+
+
+def _number(version: str) -> int:
+    return int(version.split("-")[0])
+
+
+def _moved(folder: Path, target: UPath) -> Path:
+    return folder.rename(str(target.path)) if folder.name != target.name else folder
 
 
 def _order(name: str) -> tuple[str, int]:
@@ -504,7 +571,7 @@ def _download(target: UPath, cached: Path) -> None:
 
 def _write_durably(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON so that after a crash the file is either whole or absent."""
-    draft = path.with_suffix(".tmp")
+    draft = path.with_suffix(f".{secrets.token_hex(4)}.tmp")  # two may finish one version at once: see `head`
     with draft.open("w") as handle:
         json.dump(value, handle, indent=1, sort_keys=True)
         handle.flush()

@@ -7,7 +7,7 @@ messages show.
 from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow
 from recsys_tasks.database.embedded import EmbeddedServer, database_url, is_running, owner_url, urls
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
-from recsys_tasks.database.locks import gave_up_waiting, lock_key, take_lock, waiting_for_rows
+from recsys_tasks.database.locks import gave_up_waiting, hold_lock, lock_key, take_lock, try_lock, waiting_for_rows
 from recsys_tasks.database.migrate import current_revision, downgrade, head_revision, migrate
 from recsys_tasks.database.priority import background_transaction, lower_session
 
@@ -22,6 +22,7 @@ __all__ = [
     "downgrade",
     "gave_up_waiting",
     "head_revision",
+    "hold_lock",
     "is_running",
     "libpq_uri",
     "load_arrow",
@@ -33,6 +34,7 @@ __all__ = [
     "safe_url",
     "take_lock",
     "transaction",
+    "try_lock",
     "urls",
     "waiting_for_rows",
 ]

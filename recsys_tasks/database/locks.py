@@ -64,6 +64,29 @@ def take_lock(connection: Connection, *parts: object) -> None:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
+def hold_lock(connection: Connection, *parts: object, shared: bool = False, wait: str = LOCK_WAIT) -> None:
+    """Wait for a lock that lasts as long as the session, which commits by itself.
+
+    Raises TransientError that names the holders.
+    """
+    key = lock_key(*parts)
+    take = "SELECT pg_advisory_lock_shared(:key)" if shared else "SELECT pg_advisory_lock(:key)"
+    connection.execute(sa.text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": wait})
+    try:
+        connection.execute(sa.text(take), {"key": key})
+    except TransientError as error:
+        if not gave_up_waiting(error):
+            raise
+        rows = connection.execute(_HOLDERS_BY_NAME, {"key": key, "table": None})
+        where = connection.engine.url.render_as_string(hide_password=True)
+        raise lock_held(lock_name(*parts), in_words(rows), where) from error
+
+
+def try_lock(connection: Connection, *parts: object) -> bool:
+    """Take a lock that lasts as long as the session, if it is free."""
+    return bool(connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": lock_key(*parts)}))
+
+
 def gave_up_waiting(error: TransientError) -> bool:
     """Whether a statement failed because a lock did not come free in time, and the server is well."""
     return getattr(error.__cause__, "sqlstate", None) == LOCK_TIMEOUT

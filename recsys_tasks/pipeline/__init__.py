@@ -64,7 +64,7 @@ def run_all(night: Night, before: Callable[[str], None] = lambda name: None) -> 
 
 def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
     """Run one stage of an opened night, and record it; one that fails leaves the night's page before it raises."""
-    from recsys_tasks.pipeline.busy import at_work
+    from recsys_tasks.pipeline.busy import at_work, in_turn
     from recsys_tasks.pipeline.failing import failures_on_the_page
     from recsys_tasks.pipeline.records import record_stage
     from recsys_tasks.pipeline.shop_clock import keep_time
@@ -74,7 +74,7 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
         keep_time(night)
         known = set(_artifacts(night)) if name != "precompute_shard" else set()
         started = perf_counter()
-        with at_work(night.engine):
+        with at_work(night.engine, night.lake), in_turn(night.engine, night.lake, name):
             outcome = _call(night, name, shard)
     seconds = perf_counter() - started
     result = StageResult(

@@ -83,16 +83,23 @@ def erase_user(
     What `recsys verify` set aside goes whole: no layout says who is in a damaged file.
 
     Raises DataError for an id that nothing holds, ServingError while a stage runs or a publication is being
-    built (`give_up_unfinished` gives it up instead), ArtifactError for a lake with unknown layouts, or when the
-    search at the end still finds the user.
+    built (`give_up_unfinished` gives it up instead), TransientError when its lock was lost on the way, ArtifactError
+    for a lake with unknown layouts, or when the search at the end still finds the user.
     """
     engine = create_engine(database_url(environment))
     try:
         if dry_run:
             return _dry_run(_open(environment, engine, user_id))
-        with alone(engine):
+        with alone(engine) as fence:
             _settle_unfinished(engine, now, give_up_unfinished)
-            return _erase(_open(environment, engine, user_id), who, why, now, before)
+            job = _open(environment, engine, user_id)
+            job.lake.fence = fence
+
+            def step(name: str) -> None:
+                fence()
+                before(name)
+
+            return _erase(job, who, why, now, step)
     finally:
         engine.dispose()
 

@@ -10,10 +10,12 @@ from sqlalchemy import text
 from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.lake import Lake
 from recsys_tasks.monitoring import storage
-from recsys_tasks.pipeline.busy import at_work
+from recsys_tasks.pipeline.busy import alone
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.serving.retire import drop_old
+
+SWEEP_LOOKS = 900  # half an hour: a sweep comes between two stages, never beside one
 
 
 def run_maintain_storage(now: datetime) -> str:
@@ -32,7 +34,7 @@ def run_maintain_storage(now: datetime) -> str:
 
 def sweep(night: Night, ran: frozenset[date]) -> str:
     """See `run_maintain_storage`; `ran` are the nights of the lake, `night` the newest of them."""
-    with at_work(night.engine):
+    with alone(night.engine, night.lake, looks=SWEEP_LOOKS):
         dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
         in_use = _in_use(night, ran)
         in_use = replace(in_use, references=storage.snapshot_parts(night.lake, in_use))

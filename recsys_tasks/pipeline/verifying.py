@@ -42,7 +42,7 @@ def verify(environment: Environment, *, set_aside: bool = False) -> list[Found]:
     if set_aside and movable:
         engine = create_engine(database_url(environment))
         try:
-            with alone(engine):
+            with alone(engine, lake):
                 moved = {one.reference: lake.set_aside(one, environment.home / SET_ASIDE) for one in movable}
         finally:
             engine.dispose()

@@ -16,7 +16,9 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks.errors import TransientError
 from recsys_tasks.lake import Lake
+from recsys_tasks.slots import SlotTaken
 
 KIND, KEY, FILE = "erased", "users", "erased.json"
 
@@ -69,14 +71,38 @@ def read_erased(lake: Lake) -> ErasedUsers:
     return ErasedUsers(raw["salt"], tuple(Erased(**entry) for entry in raw["entries"]))
 
 
+def last_erasure(lake: Lake) -> str:
+    """Reference of the newest list; empty when nobody was erased yet."""
+    artifact = lake.newest(KIND, KEY)
+    return artifact.reference if artifact else ""
+
+
 def remember(lake: Lake, erased: ErasedUsers, user_id: str, key: int, now: datetime, who: str) -> ErasedUsers:
-    """The list with a user added and stored; the same list when the user is on it."""
+    """The list with a user added and stored; the same list when the user is on it.
+
+    Raises TransientError when another process has changed the list since `erased` was read.
+    """
     if erased.find(user_id) is not None:
         return erased
     entry = Erased(erased.hash_of(user_id), key, now.isoformat(timespec="seconds"), who)
     longer = ErasedUsers(erased.salt, (*erased.entries, entry))
-    with lake.writing(KIND, KEY, inputs={"entries": str(len(longer.entries))}) as draft:
-        raw = {"salt": longer.salt, "entries": [asdict(e) for e in longer.entries]}
-        (draft.path / FILE).write_text(json.dumps(raw, indent=1))
-        draft.rows = len(longer.entries)
+    slot, newest = lake.head(KIND, KEY)
+    if newest is not None and newest.rows != len(erased.entries):
+        raise _changed(lake)
+    try:
+        with lake.writing(KIND, KEY, inputs={"entries": str(len(longer.entries))}, slot=slot) as draft:
+            raw = {"salt": longer.salt, "entries": [asdict(e) for e in longer.entries]}
+            (draft.path / FILE).write_text(json.dumps(raw, indent=1))
+            draft.rows = len(longer.entries)
+    except SlotTaken as error:
+        raise _changed(lake) from error
     return longer
+
+
+def _changed(lake: Lake) -> TransientError:
+    return TransientError(
+        expected="the list of erased users as it was read",
+        found="another process added to it meanwhile",
+        where=f"{lake.root}/{KIND}/{KEY}",
+        remedy="run the erasure again",
+    )

@@ -230,7 +230,7 @@ def test_a_dry_run_counts_and_an_unknown_id_changes_nothing(world: World) -> Non
 
 
 def test_a_running_stage_or_an_unfinished_publication_refuses_it(world: World) -> None:
-    with at_work(world.first.engine), pytest.raises(ServingError, match="no stage of a night"):
+    with at_work(world.first.engine, world.lake), pytest.raises(ServingError, match="no stage of a night"):
         erase(world, ODD)
     with world.first.engine.begin() as connection:
         connection.execute(sa.text("UPDATE recsys.publication SET status = 'building' WHERE id = 1"))
