@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow chaos stress-ids gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,11 @@ test-slow: setup  ## the tests that run whole nights through Airflow
 
 chaos: setup  ## publications, rollbacks and kills under readers who never stop asking; prints what they saw
 	@$(BIN)/python -m pytest -m slow -s tests/serving/test_chaos.py
+
+MINUTES ?= 20
+USERS ?= 300000
+stress-ids: setup  ## two processes freeze, erase and run nights on one home (MINUTES=20 USERS=300000); a model counts lost ids
+	@$(BIN)/python -m tests.pipeline.stress_ids --minutes $(MINUTES) --users $(USERS)
 
 gate-cases: setup  ## what the gate says of planted releases, through the real train_ranker DAG, and of broken evaluations
 	@AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR $(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py tests/pipeline/test_broken_evaluations.py

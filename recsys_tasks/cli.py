@@ -107,11 +107,16 @@ def config_docs() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also read the whole lake: does every key name whom it was given to?")
+    ] = False,
+) -> None:
     """Check this machine and the configured services, one line each; exit code 1 when something is missing."""
-    from recsys_tasks.pipeline.doctor import examine
+    from recsys_tasks.pipeline.doctor import examine, examine_deeply
 
-    findings = list(examine(read_environment()))
+    environment = read_environment()
+    findings = [*examine(environment), *(examine_deeply(environment) if deep else ())]
     for finding in findings:
         mark = ("ok  ", "green") if finding.passed else ("FAIL", "red")
         console.print(Text.assemble(mark, " ", finding.words), soft_wrap=True)
@@ -309,6 +314,21 @@ def erase_user(
     console.print(table if done.places else Text(done.words))
     if done.proof:
         _say(done.proof)
+
+
+@app.command("repair-ids")
+def repair_ids(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Remove what was made with keys that name others now (`recsys doctor --deep`); say which nights to run again."""
+    from recsys_tasks.pipeline import local_environment
+    from recsys_tasks.pipeline.repair_ids import rebuild
+    from recsys_tasks.pipeline.repair_ids import repair_ids as repair
+
+    with _shown_errors(), local_environment() as environment, console.status("reading the lake"):
+        done = repair(environment, dry_run=dry_run)
+    for line in (*done.damage.words, done.words, *rebuild(done.damage)):
+        _say(line)
 
 
 # --- use elsewhere -----------------------------------------------------------------------------

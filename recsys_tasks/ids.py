@@ -131,7 +131,7 @@ def _open(lake: Lake, entity: str, artifact: Artifact | None) -> IdMap:
     path = artifact.file(FILE)
     seen = _seen(path)
     if seen not in _verified:
-        _verify_bytes(artifact, path)
+        verify_bytes(artifact)
     column = read_column(artifact)
     if seen not in _verified:
         _verify(lake, artifact, column)
@@ -148,7 +148,9 @@ def read_column(artifact: Artifact) -> pa.ChunkedArray:
         raise _broken("a Parquet file with a column id", str(error)[:200], path) from error
 
 
-def _verify_bytes(artifact: Artifact, path: Path) -> None:
+def verify_bytes(artifact: Artifact) -> None:
+    """Raises ArtifactError when the file is not the one that was written."""
+    path = artifact.file(FILE)
     wanted, found = artifact.manifest["files"][FILE]["sha256"], hash_file(path)
     if found != wanted:
         raise _broken(f"sha256 {wanted}", f"{found}: the bytes changed after they were written", path)

@@ -6,6 +6,7 @@ import pytest
 
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import Lake
+from recsys_tasks.slots import SlotTaken
 
 
 def write(lake: Lake, text: str, inputs: dict[str, str]) -> str:
@@ -134,3 +135,67 @@ def test_what_is_damaged_is_set_aside_and_made_again(tmp_path: Path, remote: boo
     assert lake.find("thing", "k", lake.fingerprint("thing", "k", {"x": "2"}, "")) is None
     assert write(lake, "other", {"x": "3"}) != bad  # other files under the old name would be another artifact
     assert write(lake, "two", {"x": "2"}) == bad and lake.get(bad).file("a.txt").read_text() == "two"
+
+
+def take(lake: Lake, text: str, slot: int) -> str:
+    with lake.writing("chain", "k", slot=slot) as draft:
+        (draft.path / "a.txt").write_text(text)
+    assert draft.artifact is not None
+    return draft.artifact.reference
+
+
+@pytest.mark.parametrize("root", ["", "memory://slots"])
+def test_a_slot_is_one_writers_and_who_comes_second_leaves_nothing(tmp_path: Path, root: str) -> None:
+    lake = Lake(root + "/" + tmp_path.name if root else tmp_path, cache=tmp_path / "cache")
+    assert lake.head("chain", "k") == (1, None)
+    first = take(lake, "one", 1)
+    with pytest.raises(SlotTaken):
+        take(lake, "other", 1)
+    number, parent = lake.head("chain", "k")
+    assert number == 2 and parent is not None and parent.reference == first
+    assert take(lake, "two", number) != first
+    assert [a.file("a.txt").read_text() for a in lake.versions("chain", "k")] == ["one", "two"]
+    assert lake.remove_unfinished() in ([], ["chain/k/" + name for name in unfinished(lake)])
+    assert lake.head("chain", "k")[0] == 3  # a sweep leaves the slots
+
+
+def unfinished(lake: Lake) -> list[str]:
+    return [child.name for child in (lake.root / "chain" / "k").iterdir() if not (child / "manifest.json").exists()]
+
+
+def test_a_version_whose_writer_was_killed_after_taking_its_slot_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path)
+    with monkeypatch.context() as killed:
+        killed.setattr("recsys_tasks.lake._write_durably", lambda path, value: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            take(lake, "one", 1)
+    assert lake.newest("chain", "k") is None
+    number, parent = lake.head("chain", "k")
+    assert number == 2 and parent is not None and parent.file("a.txt").read_text() == "one"
+
+
+def test_a_slot_whose_version_was_swept_away_is_left_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(tmp_path)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr("recsys_tasks.lake._write_durably", lambda path, value: (_ for _ in ()).throw(KeyboardInterrupt))
+        take(lake, "one", 1)
+    assert len(lake.remove_unfinished()) == 1
+    assert lake.head("chain", "k") == (2, None)
+    take(lake, "two", 2)
+    assert lake.require("chain", "k").file("a.txt").read_text() == "two"
+
+
+def test_the_newest_is_the_one_that_was_finished_last(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with lake.writing("thing", "k") as slow:
+        (slow.path / "a.txt").write_text("slow")
+        for text in ("quick", "quicker"):
+            write(lake, text, {})
+    assert lake.require("thing", "k").file("a.txt").read_text() == "slow"
+    assert len(lake.versions("thing", "k")) == 3 and unfinished_of(tmp_path) == []
+
+
+def unfinished_of(root: Path) -> list[Path]:
+    return [path for path in (root / "thing" / "k").iterdir() if not (path / "manifest.json").exists()]

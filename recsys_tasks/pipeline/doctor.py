@@ -30,6 +30,26 @@ def examine(environment: Environment) -> Iterator[Finding]:
     yield from _database(environment)
 
 
+def examine_deeply(environment: Environment) -> Iterator[Finding]:
+    """The whole lake, read: keys that changed their user or item, and what was made with them."""
+    from recsys_tasks.lake import Lake
+    from recsys_tasks.pipeline.key_check import examine_keys
+    from recsys_tasks.pipeline.repair_ids import rebuild
+
+    try:
+        damage = examine_keys(Lake(environment.lake, cache=environment.home / "lake-cache"))
+    except RecsysError as error:
+        yield Finding(False, f"keys: {error}")
+        return
+    if damage.is_none:
+        yield Finding(True, "every key of maps, snapshots and events names whom it was given to")
+        return
+    for words in damage.words:
+        yield Finding(False, words)
+    commands = "; ".join(["recsys repair-ids", *rebuild(damage)])
+    yield Finding(False, f"to rebuild it: {commands}")
+
+
 def _openmp() -> Finding:
     found = ctypes.util.find_library("gomp")
     words = (
