@@ -10,10 +10,12 @@ from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_
 from recsys_tasks.database.locks import gave_up_waiting, hold_lock, lock_key, take_lock, try_lock, waiting_for_rows
 from recsys_tasks.database.migrate import current_revision, downgrade, head_revision, migrate
 from recsys_tasks.database.priority import background_transaction, lower_session
+from recsys_tasks.database.sharing import ServerUse
 
 __all__ = [
     "ArrowSession",
     "EmbeddedServer",
+    "ServerUse",
     "background_transaction",
     "copy_arrow",
     "create_engine",

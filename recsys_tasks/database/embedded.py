@@ -8,6 +8,7 @@ made once, in a file that its owner alone can read.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import re
@@ -16,7 +17,8 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ import psycopg
 from sqlalchemy.engine import URL
 
 from recsys_tasks.config import Environment
+from recsys_tasks.database.guardian import postmaster
 from recsys_tasks.database.roles import (
     DATABASES,
     ROLES,
@@ -70,14 +73,20 @@ class EmbeddedServer:
     def start(cls, home: Path) -> EmbeddedServer:
         """Start the server under `home`, or attach to the one that runs there; roles and databases exist after.
 
-        Survives a killed predecessor: its leftover pid and socket files are removed and the log replayed.
+        Survives a killed predecessor: its leftover sessions, pid and socket files are removed and the log replayed.
         Raises TransientError when it does not come up in a minute.
         """
         home = home.resolve()
         home.mkdir(parents=True, exist_ok=True)
+        with _alone(home):
+            return cls._start(home)
+
+    @classmethod
+    def _start(cls, home: Path) -> EmbeddedServer:
         data = home / "postgres"
         known = _read_secrets(home)
         if not is_running(home):
+            _end_sessions(data)
             _clear_remains(data, known.get("socket"))
         server = _server(data)
         passwords = {role: known.get("passwords", {}).get(role) or secrets.token_urlsafe(24) for role in ROLES}
@@ -97,7 +106,10 @@ class EmbeddedServer:
         return cls(home, server)
 
     def stop(self) -> None:
-        """Stop the server for everyone."""
+        """Stop the server for everyone, also one that was restarted by somebody else since."""
+        found = postmaster(self.server.pgdata)
+        if found is not None and found.pid != self.server.get_pid():
+            self.server.start()  # joins it
         self.server.stop()
         self.server._instances.pop(self.server.pgdata, None)  # else the next start() believes that it runs
         atexit.unregister(self.server._cleanup)
@@ -141,6 +153,34 @@ def database_url(environment: Environment) -> str:
 def owner_url(environment: Environment) -> str:
     """Where migrations run: RECSYS_DATABASE_URL, or the embedded server's owner of the schema."""
     return environment.database_url or urls(environment.home)["recsys_owner"]
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One starter at a time: what a second takes for the remains of a killed server may be the first one's server."""
+    with (home / ".postgres.start").open("ab") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _end_sessions(data: Path) -> None:
+    """End the sessions of a killed server: one that computes does not see for minutes that its server is gone.
+
+    Until they are gone no new server may touch their files, and none starts.
+    """
+    left = [process for process in psutil.process_iter(["name"]) if _works_in(process, data)]
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=START_SECONDS)
+
+
+def _works_in(process: psutil.Process, data: Path) -> bool:
+    """Whether a process is one of the server's: those work in its data folder."""
+    try:
+        return str(process.info["name"]).startswith("postgres") and process.cwd() == str(data)
+    except psutil.Error:
+        return False
 
 
 def _clear_remains(data: Path, socket: str | None) -> None:
@@ -190,12 +230,7 @@ def _short_folder() -> Path:
 
 def is_running(home: Path) -> bool:
     """Whether a server runs under `home` now: its pid file names a process that is a PostgreSQL."""
-    path = home / "postgres" / "postmaster.pid"
-    try:
-        process = psutil.Process(int(path.read_text().split()[0]))
-        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, IndexError, ValueError, psutil.Error):
-        return False
+    return postmaster(home / "postgres") is not None
 
 
 def _initialise(server: PostgresServer) -> None:

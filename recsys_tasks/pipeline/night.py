@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from recsys_tasks.clock import Cutoffs, Timeline
 from recsys_tasks.config import Config, Environment, load_config, read_environment
-from recsys_tasks.database import EmbeddedServer, create_engine, database_url, is_running, migrate, owner_url
+from recsys_tasks.database import EmbeddedServer, ServerUse, create_engine, database_url, is_running, migrate, owner_url
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
@@ -166,6 +169,7 @@ def mlflow_url(environment: Environment) -> str:
 def local_environment(home: Path | None = None) -> Iterator[Environment]:
     """The environment with a running database: the configured one, or the embedded server, migrated, for the while.
 
+    A server that this starts is stopped when the last process that uses it is gone, also when it is killed.
     A configured database is migrated by `recsys migrate` alone: the pipeline's own role may not change the schema.
 
     `home` replaces RECSYS_HOME and lake, and then always uses an embedded server of its own.
@@ -177,11 +181,33 @@ def local_environment(home: Path | None = None) -> Iterator[Environment]:
     if environment.database_url:
         yield environment
         return
-    running = is_running(environment.home)
-    server = EmbeddedServer.start(environment.home)
+    with ended_by_signals(), ServerUse(environment.home) as use:
+        ours = not is_running(environment.home)
+        server = EmbeddedServer.start(environment.home)
+        try:
+            if ours:
+                use.guard()
+            migrate(owner_url(environment))
+            yield environment
+        finally:
+            if ours and use.is_last():
+                server.stop()
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it started is stopped; `nohup` stays in force."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _end) for number in numbers}
     try:
-        migrate(owner_url(environment))
-        yield environment
+        yield
     finally:
-        if not running:
-            server.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
