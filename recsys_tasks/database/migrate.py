@@ -7,10 +7,25 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from recsys_tasks.database.engine import create_engine
+from recsys_tasks.database.engine import create_engine, safe_url
 from recsys_tasks.database.locks import take_lock
+from recsys_tasks.errors import ConfigError
 
 _SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
+_REVISION = sa.text("SELECT version_num FROM recsys.alembic_version")
+_REVISION_TABLE = sa.text("""
+SELECT t.oid IS NOT NULL, t.oid IS NOT NULL AND has_table_privilege(t.oid, 'SELECT')
+FROM (SELECT to_regclass('recsys.alembic_version')::oid AS oid) AS t
+""")
+# The pipeline's role starts nights, and must know whether the schema is the one that they need.
+_LET_LOOK = sa.text("""
+DO $$
+BEGIN
+  IF to_regclass('recsys.alembic_version') IS NOT NULL AND to_regrole('recsys_writer') IS NOT NULL THEN
+    GRANT SELECT ON recsys.alembic_version TO recsys_writer;
+  END IF;
+END $$
+""")
 
 
 def migrate(url: str, revision: str = "head") -> None:
@@ -30,7 +45,7 @@ def current_revision(url: str) -> str | None:
         with engine.begin() as connection:
             if connection.scalar(sa.text("SELECT to_regclass('recsys.alembic_version')")) is None:
                 return None
-            found = connection.scalar(sa.text("SELECT version_num FROM recsys.alembic_version"))
+            found = connection.scalar(_REVISION)
             return None if found is None else str(found)
     finally:
         engine.dispose()
@@ -38,13 +53,30 @@ def current_revision(url: str) -> str | None:
 
 def head_revision() -> str:
     """The newest revision that this version knows: what its schema must be at."""
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return str(ScriptDirectory.from_config(config).get_current_head())
+    return str(ScriptDirectory(str(_SCRIPTS)).get_current_head())
+
+
+def require_migrated(url: str) -> None:
+    """Nothing, when the schema is this version's as far as the URL's role may know. Raises ConfigError."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            found, readable = connection.execute(_REVISION_TABLE).one()
+            if found and not readable:
+                return  # migrated before the pipeline's role was let look
+            revision = connection.scalar(_REVISION) if found else None
+    finally:
+        engine.dispose()
+    head = head_revision()
+    if revision != head:
+        raise ConfigError(
+            expected=f"schema recsys at revision {head}",
+            found=f"revision {revision}" if revision else "no tables of the pipeline",
+            where=safe_url(url),
+            remedy="RECSYS_DATABASE_URL=URL_OF_THE_SCHEMA_OWNER recsys migrate; the pipeline's own role may not",
+        )
 
 
 def _run(url: str, verb: Literal["upgrade", "downgrade"], revision: str) -> None:
@@ -61,5 +93,6 @@ def _run(url: str, verb: Literal["upgrade", "downgrade"], revision: str) -> None
             config.set_main_option("path_separator", "os")
             config.attributes["connection"] = connection
             getattr(command, verb)(config, revision)
+            connection.execute(_LET_LOOK)
     finally:
         engine.dispose()

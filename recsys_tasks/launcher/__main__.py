@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from recsys_tasks.clock import typed_day
-from recsys_tasks.config import load_config, read_environment
+from recsys_tasks.config import Environment, load_config, read_environment
 from recsys_tasks.errors import RecsysError
 from recsys_tasks.launcher.demo import NightFailed, run_demo
 from recsys_tasks.launcher.nights import run_nights
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.perf_counter()
 
     def say(line: str) -> None:
-        console.print(f"[dim]{time.perf_counter() - began:6.1f} s[/dim]  {line}", markup=True, soft_wrap=True)
+        console.print(f"[dim]{time.perf_counter() - began:6.1f} s[/dim]  {escape(line)}", markup=True, soft_wrap=True)
 
     try:
         if chosen.verb != "demo":
@@ -59,15 +60,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(console: Console, port: int) -> None:
-    with Stack(read_environment(), lambda line: console.print(line), port=port) as stack:
-        stack.wait_ready()
+    settings = read_environment()
+    with Stack(settings, lambda line: console.print(line, markup=False, soft_wrap=True), port=port) as stack:
+        try:
+            stack.wait_ready()
+        except (RuntimeError, TimeoutError) as error:  # readers keep their database, and what is wrong can be mended
+            console.print(str(error), style="red", markup=False)
         console.print(f"UI: {stack.api.base} (no login: it listens on 127.0.0.1 only)")
-        console.print(f"A shell that speaks to it: source {stack.exports}")
+        console.print(f"A shell that speaks to it: source {stack.exports}", soft_wrap=True)
+        console.print(nights_by_themselves(settings), markup=False, soft_wrap=True)
         console.print('Run a night: airflow dags trigger validate_data --conf \'{"as_of": "YYYY-MM-DD"}\'')
         console.print("Ctrl-C stops everything.")
-        while stack.fleet.dead() is None:
+        while True:
             time.sleep(1)
-        raise RuntimeError(f"airflow {stack.fleet.dead()} ended by itself; see {stack.home}/airflow/processes")
+
+
+def nights_by_themselves(settings: Environment) -> str:
+    """Whether and when a night starts without being asked for, in one line."""
+    try:
+        config = load_config(settings.config_path)
+    except RecsysError:
+        return f"No night can run: {settings.config_path} is wrong; `recsys config check` names each mistake"
+    if config.clock == "simulated":
+        return (
+            f"No night starts by itself: {settings.config_path} says `clock: simulated`; a real shop says `clock: wall`"
+        )
+    return f"Nights start by themselves: {config.schedule.nightly!r} (cron, UTC)"
 
 
 if __name__ == "__main__":

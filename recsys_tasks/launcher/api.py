@@ -82,7 +82,11 @@ class AirflowApi:
         ]
 
     def _get(self, path: str, **parameters: Any) -> Any:
-        return self._http.get(f"/api/v2{path}", params=parameters).raise_for_status().json()
+        answer = self._http.get(f"/api/v2{path}", params=parameters)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:  # the token lives for a day, a long backfill for longer
+            self.login()
+            answer = self._http.get(f"/api/v2{path}", params=parameters)
+        return answer.raise_for_status().json()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str, every: float = 0.3) -> None:

@@ -16,11 +16,11 @@ from sqlalchemy import Engine
 from recsys_tasks.config import DEFAULT_CONFIG, PROJECT_ROOT, Environment, ShopSource, load_config
 from recsys_tasks.database import EmbeddedServer, create_engine
 from recsys_tasks.errors import ConfigError
-from recsys_tasks.launcher import report
+from recsys_tasks.launcher import report, sessions
 from recsys_tasks.launcher.api import wait_until
 from recsys_tasks.launcher.nights import FIRST, LAST
 from recsys_tasks.launcher.progress import Progress
-from recsys_tasks.launcher.stack import Stack
+from recsys_tasks.launcher.stack import Stack, alone_in
 from recsys_tasks.sources.shop import Shop
 
 HISTORY_DAYS = 56
@@ -127,7 +127,9 @@ def _shop(settings: Environment) -> Shop:
 
 
 def _clear(home: Path) -> None:
-    """Remove an earlier demo, and end its database first if a killed demo left it running."""
+    """Remove an earlier demo, and end what a killed demo left running. Raises ConfigError while one still runs."""
+    alone_in(home).close()
+    sessions.end_left_over(home / "airflow" / "processes")
     if (home / "postgres" / "postmaster.pid").exists():
         EmbeddedServer.start(home).stop()
     shutil.rmtree(home, ignore_errors=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from recsys_tasks.config import PROJECT_ROOT
 
 LOCALHOST = "127.0.0.1"
+_TAKEN = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,15 @@ def write_exports(path: Path, environment: Mapping[str, str]) -> Path:
     return path
 
 
+def not_taken(environment: Mapping[str, str]) -> list[str]:
+    """Airflow's variables of this shell that the children do not get as they are: names only, values may be secret."""
+    mine = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
+    return sorted(name for name, value in mine.items() if environment.get(name) != value)
+
+
 def _inherited() -> dict[str, str]:
-    """What children keep of our own environment: nothing of another Airflow, and this Python's tools first."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "AIRFLOW__"))}
+    """What children keep of our own environment: connections and variables, else nothing of another Airflow."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW_") or k.startswith(_TAKEN)}
     # Cached bytecode halves TensorFlow's import in every one of the night's tasks.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return (

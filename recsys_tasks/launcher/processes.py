@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import psutil
 
 from recsys_tasks.database import lower_session
+from recsys_tasks.launcher import sessions
 
 _CHILD_SECONDS = 6.0
 _REST_SECONDS = 2.0
@@ -22,18 +24,40 @@ class Fleet:
     """A set of children. `stop()` ends them and everything that they started, also what was re-parented."""
 
     def __init__(self, environment: Mapping[str, str], logs: Path) -> None:
-        self._environment = dict(environment)
-        self._logs = logs
-        self._logs.mkdir(parents=True, exist_ok=True)
+        self.environment = dict(environment)
+        self.logs = logs
+        self.logs.mkdir(parents=True, exist_ok=True)
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, Sequence[str]] = {}
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start one child; its output goes to `logs/name.log`."""
-        with (self._logs / f"{name}.log").open("ab") as log:
+        with _output(self.logs / f"{name}.log") as log:
             self._children[name] = subprocess.Popen(
-                command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        self._commands[name] = command
         lower_session(self._children[name].pid)  # the database that runs beside them serves readers
+        sessions.note(self.logs, [child.pid for child in self._children.values()])
+
+    def restart(self, name: str) -> None:
+        """Start a child that ended once more, after an end to everything that it left behind.
+
+        A dead scheduler's workers hold its database connections open, and with them its locks: the next one would
+        pass over the runs that they lock until they are gone. They are killed: what they did is the next one's to do.
+        """
+        self.kill(name)
+        self.start(name, self._commands[name])
+
+    def kill(self, name: str) -> None:
+        """KILL a child and everything that it started."""
+        child = self._children[name]
+        deadline = time.monotonic() + _REST_SECONDS
+        while (left := sessions.members({child.pid})) and time.monotonic() < deadline:
+            for process in left:
+                sessions.signal_to(process, signal.SIGKILL)
+            child.poll()
+            time.sleep(0.02)
 
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run one command to its end. Raises RuntimeError with the end of its log when it fails."""
@@ -43,19 +67,19 @@ class Fleet:
         if code:
             raise RuntimeError(f"{name} ended with code {code}:\n{self.log_tail(name)}")
 
-    def dead(self) -> str | None:
-        """Name of a child that ended by itself, if any."""
-        return next((name for name, child in self._children.items() if child.poll() is not None), None)
+    def ended(self) -> dict[str, int]:
+        """Children that ended by themselves: name → exit code, a signal's number negative."""
+        codes = {name: child.poll() for name, child in list(self._children.items())}
+        return {name: code for name, code in codes.items() if code is not None}
 
     def log_tail(self, name: str, lines: int = 15) -> str:
         """The last lines that a child wrote."""
-        return "\n".join((self._logs / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
+        path = self.logs / f"{name}.log"
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
 
     def members(self) -> list[psutil.Process]:
         """Every living process of the children's sessions: a session outlives re-parenting."""
-        sessions = {child.pid for child in self._children.values()}
-        found = (_living(pid) for pid in psutil.pids() if _session(pid) in sessions)
-        return [process for process in found if process is not None]
+        return sessions.members({child.pid for child in list(self._children.values())})
 
     def stop(self) -> None:
         """TERM to the children, so that they end their own; TERM to what is left; KILL what ignores it."""
@@ -65,11 +89,12 @@ class Fleet:
         self._wait(lambda: any(child.poll() is None for child in self._children.values()), _CHILD_SECONDS)
         for number in (signal.SIGTERM, signal.SIGKILL):
             for process in self.members():
-                _signal(process, number)
+                sessions.signal_to(process, number)
             self._wait(lambda: bool(self.members()), _REST_SECONDS)
         for child in self._children.values():
             child.wait()
         self._children.clear()
+        sessions.note(self.logs, [])
 
     def _wait(self, busy: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -79,12 +104,20 @@ class Fleet:
             time.sleep(0.05)
 
 
+def _output(path: Path) -> IO[bytes]:
+    """Where a child writes; nowhere when the disk is full or cannot be written: the child is more than its log."""
+    try:
+        return path.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
+
+
 class MemoryMeter:
     """Samples the memory of all processes together: PSS, so that shared pages count once."""
 
     def __init__(self, fleet: Fleet, others: Iterable[int] = (), seconds: float = 0.5) -> None:
         self._fleet = fleet
-        self._roots = tuple(others)
+        self.others = tuple(others)
         self._seconds = seconds
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -111,7 +144,7 @@ class MemoryMeter:
             self.peaks[self.label] = max(total, self.peaks.get(self.label, 0))
 
     def _trees(self) -> set[int]:
-        return {pid for root in self._roots for pid in (root, *_children(root))}
+        return {pid for root in self.others for pid in (root, *_children(root))}
 
 
 def _children(pid: int) -> list[int]:
@@ -134,25 +167,3 @@ def _pss(pid: int) -> int:
         except psutil.Error:
             return 0
     return 0
-
-
-def _session(pid: int) -> int:
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return -1
-
-
-def _living(pid: int) -> psutil.Process | None:
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
-    except psutil.Error:
-        return None
-
-
-def _signal(process: psutil.Process, number: int) -> None:
-    try:
-        process.send_signal(number)  # psutil checks the creation time: never a recycled pid
-    except psutil.Error:
-        return

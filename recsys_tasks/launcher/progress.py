@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
+import httpx
 from sqlalchemy import Engine
 
+from recsys_tasks.errors import TransientError
 from recsys_tasks.launcher import report
 from recsys_tasks.launcher.api import FINISHED, AirflowApi
 from recsys_tasks.launcher.processes import MemoryMeter
 
 _EVERY_SECONDS = 1.0
 _FIGURES_SHOWN = 4
+_SILENT_SECONDS = 300.0
 
 
 class Progress:
@@ -27,24 +30,37 @@ class Progress:
     def follow(self, night: date, run: str, *, until: str, seconds: float) -> str:
         """Until `until` finished for this night, or a DAG failed: the state. Raises TimeoutError.
 
-        `run` is the first DAG's run id: older runs of the same night are not this one's business.
+        `run` is the first DAG's run id: older runs of the same night are not this one's business. An Airflow or a
+        database that is being started again meanwhile is waited for.
         """
         deadline = time.monotonic() + seconds
-        began: str | None = None
+        answered = time.monotonic()
         while time.monotonic() < deadline:
-            runs = self._api.runs(night.isoformat())
-            began = began or next((r["run_after"] for r in runs if r["dag_run_id"] == run), None)
-            mine = [r for r in runs if began and r["run_after"] >= began]
-            self._label(mine)
-            self.tell_new()
-            states = {r["dag_id"]: r["state"] for r in mine}
-            if "failed" in states.values():
-                return "failed"
-            if states.get(until) in FINISHED:
-                self.tell_new()
-                return str(states[until])
+            try:
+                state = self._state(night, run, until)
+                answered = time.monotonic()
+            except (httpx.HTTPError, TransientError):
+                if time.monotonic() - answered > _SILENT_SECONDS:
+                    raise
+                state = None
+            if state is not None:
+                return state
             time.sleep(_EVERY_SECONDS)
         raise TimeoutError(f"night {night} did not end within {seconds:.0f} s")
+
+    def _state(self, night: date, run: str, until: str) -> str | None:
+        runs = self._api.runs(night.isoformat())
+        began = next((r["run_after"] for r in runs if r["dag_run_id"] == run), None)
+        mine = [r for r in runs if began and r["run_after"] >= began]
+        self._label(mine)
+        self.tell_new()
+        states = {r["dag_id"]: r["state"] for r in mine}
+        if "failed" in states.values():
+            return "failed"
+        if states.get(until) in FINISHED:
+            self.tell_new()
+            return str(states[until])
+        return None
 
     def tell_new(self) -> None:
         """One line for each stage that finished since the last call."""

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import IO, Self
+
+import psycopg
 
 from recsys_tasks.config import Environment
-from recsys_tasks.database import EmbeddedServer, migrate
+from recsys_tasks.database import (
+    EmbeddedServer,
+    ServerUse,
+    is_running,
+    libpq_uri,
+    migrate,
+    require_migrated,
+)
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.launcher import sessions, trouble
 from recsys_tasks.launcher.api import AirflowApi, wait_until
-from recsys_tasks.launcher.environment import LOCALHOST, airflow_environment, free_ports, write_exports
+from recsys_tasks.launcher.environment import LOCALHOST, airflow_environment, free_ports, not_taken, write_exports
 from recsys_tasks.launcher.processes import Fleet, MemoryMeter
+from recsys_tasks.launcher.supervisor import Supervisor
 
 DAGS = frozenset(
     {
@@ -27,14 +40,23 @@ DAGS = frozenset(
         "maintain_storage",
     }
 )
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "api-server": ("airflow", "api-server"),
+    # Logs are read from the folder that both share; a server for them would listen on every address.
+    "scheduler": ("airflow", "scheduler", "--skip-serve-logs"),
+    "dag-processor": ("airflow", "dag-processor"),
+}
 _UP_SECONDS = 180.0
+_CONNECT_SECONDS = 5
 
 
 class Stack:
     """A context manager: inside it, everything runs; after it, nothing that it started is left.
 
+    What ends by itself inside is started again. PostgreSQL is stopped at the end, unless another process uses it.
     `settings.home` is RECSYS_HOME; a configured RECSYS_DATABASE_URL is used for the lists, the embedded
-    server then holds Airflow's own tables only. `say` gets a line for each step. No triggerer: no task of ours defers.
+    server then holds Airflow's own tables only. `say` gets a line for each step. No triggerer: no task of ours defers,
+    a task that waits for a person neither.
     """
 
     def __init__(
@@ -50,15 +72,21 @@ class Stack:
         self.server: EmbeddedServer
         self.fleet: Fleet
         self.meter: MemoryMeter
+        self.supervisor: Supervisor
         self.api: AirflowApi
         self.urls: dict[str, str] = {}
         self.recsys_url = ""
         self.exports: Path
+        self._alone: IO[bytes]
+        self._use: ServerUse
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> Self:
+        self._alone = alone_in(self.home)
         self._catch_signals()
-        self.home.mkdir(parents=True, exist_ok=True)
+        if left := sessions.end_left_over(self._logs):
+            self._say(f"{left} processes of a launcher that was killed are ended")
+        self._use = ServerUse(self.home)
         self.server = EmbeddedServer.start(self.home)
         self.urls = dict(self.server.urls())
         self.recsys_url = self._settings.database_url or self.urls["recsys"]
@@ -85,9 +113,16 @@ class Stack:
             raise RuntimeError("a DAG cannot be imported:\n" + "\n".join(errors))
         self._say(f"Airflow is up at {self.api.base}")
 
+    @property
+    def _logs(self) -> Path:
+        return self.home / "airflow" / "processes"
+
     def _start_airflow(self) -> None:
         self._say("PostgreSQL is up")
-        migrate(self._settings.database_url or self.urls["recsys_owner"])
+        if self._settings.database_url is None:
+            migrate(self.urls["recsys_owner"])
+        else:
+            require_migrated(self._settings.database_url)
         ports = free_ports(self._port)
         environment = airflow_environment(
             self.home,
@@ -95,33 +130,69 @@ class Stack:
             recsys_url=self.recsys_url,
             mlflow_url=self._settings.mlflow_url or self.urls["mlflow"],
             ports=ports,
-            config_path=self._settings.config_path,
+            config_path=self._settings.config_path.resolve(),
             paused=False,
         )
         environment |= self._extra
+        if others := not_taken(environment):
+            self._say(f"not used here, for they are another Airflow's: {', '.join(others)}")
         self.exports = write_exports(self.home / "airflow" / "env.sh", environment)
-        self.fleet = Fleet(environment, self.home / "airflow" / "processes")
-        self.meter = MemoryMeter(self.fleet, others=filter(None, [self.server.server.get_pid()]))
+        self.fleet = Fleet(environment, self._logs)
+        self.meter = MemoryMeter(self.fleet)
+        self._meter_server()
         self.meter.start()
         self.fleet.run("migrate", ["airflow", "db", "migrate"])
         self._say("Airflow's tables are ready")
-        for name in ("api-server", "scheduler", "dag-processor"):
-            self.fleet.start(name, ["airflow", name])
+        for name, command in PARTS.items():
+            self.fleet.start(name, command)
         self.api = AirflowApi(f"http://{LOCALHOST}:{ports.api}")
+        self.supervisor = Supervisor(self.fleet, self, self._say, self._tell)
+        self.supervisor.start()
 
     def _healthy(self) -> bool:
-        if name := self.fleet.dead():
-            raise RuntimeError(f"airflow {name} ended by itself:\n{self.fleet.log_tail(name)}")
+        if name := self.supervisor.failing():
+            raise RuntimeError(f"airflow {name} does not stay up:\n{self.fleet.log_tail(name)}")
         return self.api.is_up()
 
-    def _dags_read(self) -> bool:
-        return self.api.dags() >= DAGS or bool(self.api.import_errors())
+    # --- the embedded server, as the supervisor sees it -------------------------------------------
+
+    def is_up(self) -> bool:
+        """Whether its process lives."""
+        return is_running(self.home)
+
+    def answers(self) -> bool:
+        """Whether it lets Airflow in."""
+        try:
+            psycopg.connect(libpq_uri(self.urls["airflow"]), connect_timeout=_CONNECT_SECONDS).close()
+        except psycopg.Error:
+            return False
+        return True
+
+    def start(self) -> None:
+        """Start it again. Raises TransientError."""
+        self.server = EmbeddedServer.start(self.home)
+        self._meter_server()
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _tell(self, part: str, found: str) -> None:
+        self._say(trouble.tell(part, found, self.fleet.environment))
+
+    def _meter_server(self) -> None:
+        self.meter.others = tuple(filter(None, [self.server.server.get_pid()]))
 
     def _stop(self) -> None:
+        if hasattr(self, "supervisor"):
+            self.supervisor.stop()
         if hasattr(self, "fleet"):
             self.fleet.stop()
             self.meter.stop()
-        self.server.stop()
+        if self._use.is_last():
+            self.server.stop()
+        else:
+            self._say("PostgreSQL stays up: another process uses it")
+        self._use.end()
+        self._alone.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
@@ -129,7 +200,30 @@ class Stack:
         """SIGTERM and SIGHUP end the block like Ctrl-C does, so that nothing stays behind."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP):
-                self._handlers[number] = signal.signal(number, _interrupt)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                    self._handlers[number] = signal.signal(number, _interrupt)
+
+
+def alone_in(home: Path) -> IO[bytes]:
+    """A lock on a home for one launcher, until it is closed. Raises ConfigError when another one runs there.
+
+    Two would stop each other's processes and share their logs.
+    """
+    (home / "airflow").mkdir(parents=True, exist_ok=True)
+    handle = (home / "airflow" / ".launcher").open("ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        trigger = 'airflow dags trigger validate_data --conf \'{"as_of": "YYYY-MM-DD"}\''
+        raise ConfigError(
+            expected="no other launcher in this home",
+            found="`make airflow`, `make nights` or `make demo` runs there",
+            where=str(home),
+            remedy=f"for a night there: source {home}/airflow/env.sh; {trigger}; or end the other one, "
+            "or choose another RECSYS_HOME",
+        ) from None
+    return handle
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -222,6 +222,7 @@ _RUNBOOKS = {
     "ServingError": "publication-refused.md",
     "TransientError": "outside-world-failed.md",
     "Killed": "task-killed.md",
+    "Down": "part-down.md",
     "refresh": "tower-refresh.md",
     "control": "tower-control.md",
     "stale": "lists-stale.md",

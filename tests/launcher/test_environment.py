@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import stat
 import subprocess
@@ -7,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from recsys_tasks.launcher.environment import LOCALHOST, Ports, airflow_environment, free_ports, write_exports
+from recsys_tasks.launcher.environment import (
+    LOCALHOST,
+    Ports,
+    airflow_environment,
+    free_ports,
+    not_taken,
+    write_exports,
+)
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -42,13 +50,35 @@ def test_airflow_listens_on_this_machine_only_and_calls_nobody(tmp_path: Path) -
 
 
 def test_another_airflow_around_us_does_not_leak_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
-    monkeypatch.setenv("AIRFLOW_CONN_OTHER", "http://x")
+    monkeypatch.setenv("AIRFLOW_HOME", "/elsewhere")
+    monkeypatch.setenv("AIRFLOW__SMTP__SMTP_PASSWORD", "hunter2")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     made = environment(tmp_path)
     assert made["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
-    assert "AIRFLOW_CONN_OTHER" not in made
+    assert "AIRFLOW__SMTP__SMTP_PASSWORD" not in made
     assert "PYTHONDONTWRITEBYTECODE" not in made
+    assert not_taken(made) == ["AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "AIRFLOW__SMTP__SMTP_PASSWORD"]
+
+
+def test_a_channel_of_the_shell_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"AIRFLOW_CONN_SLACK_ALERTS": '{"password": "T/B/X"}', "AIRFLOW_VAR_TEAM": "search"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    made = environment(tmp_path)
+    assert {name: made[name] for name in given} == given
+    assert not_taken(made) == [name for name in not_taken(made) if name not in given]
+
+
+def test_a_shell_that_sourced_this_home_is_told_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        monkeypatch.delenv(name)
+    made = environment(tmp_path)
+    for name, value in made.items():
+        monkeypatch.setenv(name, value)
+    assert not_taken(environment(tmp_path)) == []
 
 
 def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:

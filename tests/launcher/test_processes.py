@@ -63,9 +63,9 @@ def test_a_failed_command_shows_the_end_of_its_log(fleet: Fleet) -> None:
 
 def test_a_child_that_ended_by_itself_is_named(fleet: Fleet) -> None:
     fleet.start("short", [sys.executable, "-c", "pass"])
-    while fleet.dead() is None:
+    while not fleet.ended():
         time.sleep(0.02)
-    assert fleet.dead() == "short"
+    assert fleet.ended() == {"short": 0}
     fleet.stop()
 
 

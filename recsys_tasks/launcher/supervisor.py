@@ -1,0 +1,134 @@
+"""Keeps PostgreSQL and the parts of Airflow up: readers never lose their database because a part of Airflow died."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from recsys_tasks.errors import RecsysError
+from recsys_tasks.launcher.processes import Fleet
+from recsys_tasks.launcher.restarts import Restarts
+
+DATABASE = "PostgreSQL"
+_EVERY_SECONDS = 1.0
+_GONE_SECONDS = 3.0  # a server that an administrator restarts is away for a moment
+
+
+class Database(Protocol):
+    """The embedded server, as far as it is looked after."""
+
+    def is_up(self) -> bool:
+        """Whether its process lives."""
+
+    def answers(self) -> bool:
+        """Whether it lets somebody in; not so while it recovers."""
+
+    def start(self) -> None:
+        """Start it again. Raises RecsysError when it does not come up."""
+
+
+class Supervisor:
+    """Looks each second for what ended by itself and starts it again, PostgreSQL first.
+
+    `say` gets a line for each step; `tell` gets a part's name and what is known, once it does not stay up.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        database: Database,
+        say: Callable[[str], None],
+        tell: Callable[[str, str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fleet, self._database, self._say, self._tell, self._clock = fleet, database, say, tell, clock
+        self._parts: dict[str, Restarts] = {}
+        self._server = Restarts()
+        self._gone_since: float | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it; nothing is started again after this returns."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def failing(self) -> str | None:
+        """Name of a part that does not stay up."""
+        return next((name for name, part in self._parts.items() if part.too_many), None)
+
+    def look(self) -> None:
+        """One look at everything."""
+        now = self._clock()
+        if not self._database_is_up(now):
+            return  # nothing of Airflow lives without it
+        ended = self._fleet.ended()
+        if ended and not self._database.answers():
+            return  # they died of that, and would again
+        for name, code in ended.items():
+            self._look_after(name, code, now)
+        for name, part in self._parts.items():
+            if name not in ended and part.calm(now):
+                self._say(f"airflow {name} has stayed up since")
+
+    def _run(self) -> None:
+        while not self._ended.wait(_EVERY_SECONDS):
+            try:
+                self.look()
+            except Exception as error:  # whoever watches must not die of what it sees
+                with suppress(Exception):
+                    self._say(f"looking after the processes failed, and is tried again: {error}")
+
+    def _look_after(self, name: str, code: int, now: float) -> None:
+        part = self._parts.setdefault(name, Restarts())
+        if part.due is None:
+            seconds = part.note(now)
+            self._say(f"airflow {name} ended by itself ({_words(code)}); it is started again in {seconds:.0f} s")
+            if part.too_many and not part.told:
+                part.told = True
+                self._tell(f"airflow {name}", f"{_words(code)}; it last said:\n{self._fleet.log_tail(name, 5)}")
+        if part.is_due(now) and not self._ended.is_set():
+            self._fleet.restart(name)
+            part.started()
+
+    def _database_is_up(self, now: float) -> bool:
+        if self._database.is_up():
+            self._gone_since = None
+            return True
+        self._gone_since = now if self._gone_since is None else self._gone_since
+        if now - self._gone_since < _GONE_SECONDS:
+            return False
+        if self._server.due is None:
+            seconds = self._server.note(now)
+            self._say(f"{DATABASE} ended by itself; it is started again in {seconds:.0f} s")
+        if self._server.is_due(now) and not self._ended.is_set():
+            self._restart_database()
+        return False
+
+    def _restart_database(self) -> None:
+        self._server.started()
+        try:
+            self._database.start()
+        except RecsysError as error:
+            found = f"it does not start: {error.found}; see {error.where}"
+        else:
+            self._gone_since = None
+            self._say(f"{DATABASE} is up again")
+            for part in self._parts.values():
+                part.forget()  # they died of this
+            found = "it was started again each time, and did not stay up"
+        if (self._gone_since is not None or self._server.too_many) and not self._server.told:
+            self._server.told = True
+            self._tell(DATABASE, found)
+
+
+def _words(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

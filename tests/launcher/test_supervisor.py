@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from recsys_tasks.database import EmbeddedServer, libpq_uri
+from recsys_tasks.errors import TransientError
+from recsys_tasks.launcher import sessions
+from recsys_tasks.launcher.processes import Fleet
+from recsys_tasks.launcher.restarts import ALLOWED, SLOW_SECONDS, WINDOW_SECONDS, Restarts
+from recsys_tasks.launcher.supervisor import Supervisor
+
+SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
+SHORT = [sys.executable, "-c", "import sys; print('no such port'); sys.exit(3)"]
+# As the scheduler does: a transaction with locks, and workers that were forked with its connection.
+LOCKING = """
+import os, sys, time, psycopg
+connection = psycopg.connect(sys.argv[1])
+connection.execute("SELECT pg_advisory_xact_lock(4711)")
+worker = os.fork()
+if worker:
+    print(worker, flush=True)
+time.sleep(60)
+"""
+
+
+class Database:
+    """Stands for the embedded server: what it answers is what a test says."""
+
+    up = answering = True
+    starts = 0
+    broken = False
+
+    def is_up(self) -> bool:
+        return self.up
+
+    def answers(self) -> bool:
+        return self.answering
+
+    def start(self) -> None:
+        self.starts += 1
+        if self.broken:
+            raise TransientError(expected="a start", found="no space left on device", where="the disk", remedy="room")
+        self.up = True
+
+
+class Watch:
+    """A supervisor of a real fleet under a clock that the test moves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.fleet, self.database, self.now = Fleet(dict(os.environ), folder), Database(), 0.0
+        self.said: list[str] = []
+        self.told: list[tuple[str, str]] = []
+        self.supervisor = Supervisor(
+            self.fleet, self.database, self.said.append, lambda *what: self.told.append(what), lambda: self.now
+        )
+
+    def pid(self, name: str) -> int:
+        return self.fleet._children[name].pid
+
+    def ended(self, name: str) -> None:
+        deadline = time.monotonic() + 10
+        while name not in self.fleet.ended() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def look_after(self, seconds: float) -> None:
+        self.now += seconds
+        self.supervisor.look()
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    made = Watch(tmp_path)
+    yield made
+    made.fleet.stop()
+
+
+def test_it_waits_longer_each_time_and_forgets_what_is_long_ago() -> None:
+    part = Restarts()
+    assert [part.note(now) for now in range(ALLOWED + 1)] == [1, 2, 4, 8, 16, SLOW_SECONDS]
+    assert part.too_many
+    assert part.note(ALLOWED + WINDOW_SECONDS + 1) == 1  # the first six are forgotten
+    assert not part.too_many
+
+
+def test_what_was_killed_runs_again_and_nobody_is_paged(watch: Watch) -> None:
+    watch.fleet.start("scheduler", SLEEPER)
+    first = watch.pid("scheduler")
+    psutil.Process(first).kill()
+    watch.ended("scheduler")
+    watch.look_after(0)
+    assert watch.pid("scheduler") == first  # not yet
+    watch.look_after(1)
+    assert psutil.Process(watch.pid("scheduler")).is_running() and watch.pid("scheduler") != first
+    assert watch.said == ["airflow scheduler ended by itself (signal 9); it is started again in 1 s"]
+    assert watch.told == []
+
+
+def test_what_does_not_stay_up_is_told_once_with_its_last_words_and_tried_on(watch: Watch) -> None:
+    watch.fleet.start("api-server", SHORT)
+    for _ in range(ALLOWED + 3):
+        watch.ended("api-server")
+        watch.look_after(0)
+        watch.look_after(SLOW_SECONDS)
+    ((part, found),) = watch.told
+    assert part == "airflow api-server" and "exit code 3" in found and "no such port" in found
+    assert watch.supervisor.failing() == "api-server"
+    watch.ended("api-server")
+    watch.look_after(0)
+    assert watch.said[-1].endswith("started again in 60 s")
+
+
+def test_nothing_is_started_or_counted_while_the_database_is_away(watch: Watch) -> None:
+    watch.fleet.start("scheduler", SHORT)
+    watch.ended("scheduler")
+    watch.database.up = False
+    for _ in range(3):
+        watch.look_after(1)
+    assert watch.said == [] and watch.database.starts == 0  # an administrator's restart takes a moment
+    watch.look_after(1)
+    watch.look_after(1)
+    assert watch.database.starts == 1 and watch.said[-1] == "PostgreSQL is up again"
+    watch.database.answering = False  # it replays its log
+    watch.look_after(60)
+    assert len(watch.said) == 2
+    watch.database.answering = True
+    watch.look_after(1)
+    assert watch.said[-1] == "airflow scheduler ended by itself (exit code 3); it is started again in 1 s"
+    assert watch.told == []
+
+
+def test_a_database_that_cannot_start_is_told_once(watch: Watch) -> None:
+    watch.database.up, watch.database.broken = False, True
+    for _ in range(30):
+        watch.look_after(10)
+    ((part, found),) = watch.told
+    assert part == "PostgreSQL" and "no space left on device" in found
+    assert watch.database.starts > 3
+    watch.database.broken = False
+    watch.look_after(SLOW_SECONDS)
+    watch.look_after(SLOW_SECONDS)
+    assert watch.database.up
+
+
+def test_a_dead_scheduler_gives_its_locks_back_before_the_next_one_starts(
+    tmp_path: Path, embedded_server: EmbeddedServer, watch: Watch
+) -> None:
+    url = libpq_uri(embedded_server.urls()["airflow"])
+    watch.fleet.start("scheduler", [sys.executable, "-c", LOCKING, url])
+    deadline = time.monotonic() + 20
+    while not (said := watch.fleet.log_tail("scheduler")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    worker = int(said)
+    psutil.Process(watch.pid("scheduler")).kill()
+    watch.ended("scheduler")
+    with psycopg.connect(url, autocommit=True) as connection:
+        taken = connection.execute("SELECT pg_try_advisory_lock(4711)").fetchone()
+        assert taken == (False,)  # the worker holds the dead scheduler's connection
+        watch.fleet.kill("scheduler")
+        assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
+        while connection.execute("SELECT pg_try_advisory_lock(4711)").fetchone() != (True,):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_the_next_launcher_ends_what_a_killed_one_left_and_nobody_else(tmp_path: Path, watch: Watch) -> None:
+    watch.fleet.start("scheduler", SLEEPER)
+    other = Fleet(dict(os.environ), tmp_path / "other")
+    other.start("scheduler", SLEEPER)
+    assert sessions.end_left_over(tmp_path) == 1
+    watch.ended("scheduler")
+    assert watch.fleet.ended() == {"scheduler": -9} and other.ended() == {}
+    other.stop()
+    assert sessions.end_left_over(tmp_path / "other") == 0
