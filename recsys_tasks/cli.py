@@ -148,6 +148,31 @@ def verify(
 
 
 @app.command()
+def probe(
+    stale_after: Annotated[float, typer.Option(min=0, help="Hours that readers may see the same lists.")] = 30.0,
+    nights_behind: Annotated[int, typer.Option(min=0, help="Days that the lists' night may lie before today.")] = 1,
+) -> None:
+    """For an outside cron or monitor: one line on what readers see; exit code 0 well, 1 look at it, 2 critical.
+
+    The reader's RECSYS_DATABASE_URL is all that it needs: no settings file, no Airflow. It starts no server.
+    """
+    from recsys_tasks.database import create_engine, urls
+    from recsys_tasks.monitoring import probe as outside
+
+    environment = read_environment()
+    try:
+        url = environment.database_url or urls(environment.home)["recsys_reader"]
+        engine = create_engine(url)
+        now = datetime.now(UTC)  # noqa: TID251
+        found = outside.probe(engine, now, stale_after_hours=stale_after, nights_behind=nights_behind)
+        engine.dispose()
+    except RecsysError as error:
+        found = outside.unreachable(error)
+    typer.echo(str(found))
+    raise typer.Exit(found.code)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the schema `recsys` up to date; RECSYS_DATABASE_URL, where set, must be its owner's."""
     from recsys_tasks import database

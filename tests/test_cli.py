@@ -12,7 +12,7 @@ from recsys_tasks.cli import app
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     *("config", "doctor", "migrate", "run", "recommend", "publications", "releases", "promote", "rollback", "resume"),
-    *("erase-user", "data-dictionary"),
+    *("erase-user", "data-dictionary", "probe"),
 )
 
 

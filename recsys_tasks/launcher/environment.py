@@ -87,6 +87,8 @@ def airflow_environment(
             "scheduler_idle_sleep_time": 0.2,
             "scheduler_heartbeat_sec": 5,
             "job_heartbeat_sec": 5,
+            # What a killed scheduler left running is taken up by the next one as soon as its heartbeat is old (30 s).
+            "orphaned_tasks_check_interval": 15,
             "enable_health_check": False,
         },
         "dag_processor": {
