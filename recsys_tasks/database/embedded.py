@@ -131,7 +131,7 @@ def urls(home: Path) -> Mapping[str, str]:
             expected="a started embedded PostgreSQL",
             found="none was started here",
             where=str(home),
-            remedy="start it with `recsys up` (or make demo), or set RECSYS_DATABASE_URL",
+            remedy="`make airflow` or `recsys run` starts it; or set RECSYS_DATABASE_URL",
         )
 
     def url(driver: str, role: str, database: str) -> str:
@@ -178,7 +178,7 @@ def _end_sessions(data: Path) -> None:
 def _works_in(process: psutil.Process, data: Path) -> bool:
     """Whether a process is one of the server's: those work in its data folder."""
     try:
-        return str(process.info["name"]).startswith("postgres") and process.cwd() == str(data)
+        return str(process.info["name"]).startswith("postgres") and process.cwd() == str(data.resolve())
     except psutil.Error:
         return False
 
@@ -198,6 +198,8 @@ def _read_secrets(home: Path) -> dict[str, Any]:
 
 
 def _write_secrets(home: Path, value: Mapping[str, Any]) -> None:
+    if _read_secrets(home) == value:
+        return  # a full disk must not keep a server from starting again
     draft = home / f".{SECRETS}.{os.getpid()}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
         json.dump(value, handle)

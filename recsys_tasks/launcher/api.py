@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+_HEALTH_SECONDS = 5.0
 FINISHED = frozenset({"success", "failed"})
 
 
@@ -45,6 +46,19 @@ class AirflowApi:
         return all(
             (health.get(p) or {}).get("status") == "healthy" for p in ("metadatabase", "scheduler", "dag_processor")
         )
+
+    def well(self) -> dict[str, bool]:
+        """Which parts do their work, as far as anybody can tell now: by heartbeats, the API server by its answer."""
+        try:
+            answer = self._http.get("/api/v2/monitor/health", timeout=_HEALTH_SECONDS)
+            health = answer.raise_for_status().json()
+        except httpx.HTTPError:
+            return {"api-server": False}
+        if (health.get("metadatabase") or {}).get("status") != "healthy":
+            return {}  # then nobody's heartbeat is known
+        names = {"scheduler": "scheduler", "dag-processor": "dag_processor"}
+        heard = {part: (health.get(key) or {}).get("status") == "healthy" for part, key in names.items()}
+        return {"api-server": True, **heard}
 
     def login(self) -> None:
         """Fetch a token."""

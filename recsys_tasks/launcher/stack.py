@@ -146,7 +146,7 @@ class Stack:
         for name, command in PARTS.items():
             self.fleet.start(name, command)
         self.api = AirflowApi(f"http://{LOCALHOST}:{ports.api}")
-        self.supervisor = Supervisor(self.fleet, self, self._say, self._tell)
+        self.supervisor = Supervisor(self.fleet, self, self._say, self._tell, self.api.well)
         self.supervisor.start()
 
     def _healthy(self) -> bool:
@@ -190,7 +190,8 @@ class Stack:
         if self._use.is_last():
             self.server.stop()
         else:
-            self._say("PostgreSQL stays up: another process uses it")
+            self._say("PostgreSQL stays up until the other processes that use it have ended")
+            self._use.guard()
         self._use.end()
         self._alone.close()
         for number, handler in self._handlers.items():

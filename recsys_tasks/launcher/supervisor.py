@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -14,6 +14,8 @@ from recsys_tasks.launcher.restarts import Restarts
 
 DATABASE = "PostgreSQL"
 _EVERY_SECONDS = 1.0
+_ASK_SECONDS = 10.0
+_HANGS_SECONDS = 300.0
 _GONE_SECONDS = 3.0  # a server that an administrator restarts is away for a moment
 
 
@@ -33,7 +35,8 @@ class Database(Protocol):
 class Supervisor:
     """Looks each second for what ended by itself and starts it again, PostgreSQL first.
 
-    `say` gets a line for each step; `tell` gets a part's name and what is known, once it does not stay up.
+    `say` gets a line for each step; `tell` gets a part's name and what is known, once it does not stay up. What `well`
+    calls unwell for five minutes on end, though its process lives, is killed and started again.
     """
 
     def __init__(
@@ -42,9 +45,13 @@ class Supervisor:
         database: Database,
         say: Callable[[str], None],
         tell: Callable[[str, str], None],
+        well: Callable[[], Mapping[str, bool]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._fleet, self._database, self._say, self._tell, self._clock = fleet, database, say, tell, clock
+        self._fleet, self._database, self._say, self._tell = fleet, database, say, tell
+        self._well, self._clock = well, clock
+        self._asked = clock()
+        self._unwell_since: dict[str, float] = {}
         self._parts: dict[str, Restarts] = {}
         self._server = Restarts()
         self._gone_since: float | None = None
@@ -78,6 +85,9 @@ class Supervisor:
         for name, part in self._parts.items():
             if name not in ended and part.calm(now):
                 self._say(f"airflow {name} has stayed up since")
+        if now - self._asked >= _ASK_SECONDS:
+            self._asked = now
+            self._end_what_hangs(set(ended), now)
 
     def _run(self) -> None:
         while not self._ended.wait(_EVERY_SECONDS):
@@ -99,6 +109,15 @@ class Supervisor:
             self._fleet.restart(name)
             part.started()
 
+    def _end_what_hangs(self, ended: set[str], now: float) -> None:
+        well = self._well()
+        unwell = {name for name, good in well.items() if not good} - ended
+        self._unwell_since = {name: self._unwell_since.get(name, now) for name in unwell}
+        for name, since in self._unwell_since.items():
+            if now - since >= _HANGS_SECONDS:
+                self._say(f"airflow {name} has not worked for {now - since:.0f} s; it is ended")
+                self._fleet.kill(name)  # the next look finds it ended
+
     def _database_is_up(self, now: float) -> bool:
         if self._database.is_up():
             self._gone_since = None
@@ -117,8 +136,9 @@ class Supervisor:
         self._server.started()
         try:
             self._database.start()
-        except RecsysError as error:
-            found = f"it does not start: {error.found}; see {error.where}"
+        except Exception as error:  # a full disk has many words, and on-call must hear of each
+            words = f"{error.found}; see {error.where}" if isinstance(error, RecsysError) else str(error)
+            found = f"it does not start: {words}"
         else:
             self._gone_since = None
             self._say(f"{DATABASE} is up again")

@@ -46,6 +46,7 @@ def test_airflow_listens_on_this_machine_only_and_calls_nobody(tmp_path: Path) -
     assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8081/execution/"
     assert made["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
     assert made["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+    assert int(made["AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL"]) <= 30  # Airflow's own: 300
     assert made["RECSYS_HOME"] == str(tmp_path)
 
 

@@ -37,6 +37,7 @@ class Database:
     up = answering = True
     starts = 0
     broken = False
+    error: Exception = TransientError(expected="a start", found="no space left on device", where="it", remedy="room")
 
     def is_up(self) -> bool:
         return self.up
@@ -47,7 +48,7 @@ class Database:
     def start(self) -> None:
         self.starts += 1
         if self.broken:
-            raise TransientError(expected="a start", found="no space left on device", where="the disk", remedy="room")
+            raise self.error
         self.up = True
 
 
@@ -58,8 +59,14 @@ class Watch:
         self.fleet, self.database, self.now = Fleet(dict(os.environ), folder), Database(), 0.0
         self.said: list[str] = []
         self.told: list[tuple[str, str]] = []
+        self.well: dict[str, bool] = {}
         self.supervisor = Supervisor(
-            self.fleet, self.database, self.said.append, lambda *what: self.told.append(what), lambda: self.now
+            self.fleet,
+            self.database,
+            self.said.append,
+            lambda *what: self.told.append(what),
+            lambda: self.well,
+            lambda: self.now,
         )
 
     def pid(self, name: str) -> int:
@@ -136,8 +143,11 @@ def test_nothing_is_started_or_counted_while_the_database_is_away(watch: Watch) 
     assert watch.told == []
 
 
-def test_a_database_that_cannot_start_is_told_once(watch: Watch) -> None:
-    watch.database.up, watch.database.broken = False, True
+@pytest.mark.parametrize(
+    "error", [Database.error, OSError(28, "no space left on device")], ids=["ours", "the system's"]
+)
+def test_a_database_that_cannot_start_is_told_once(watch: Watch, error: Exception) -> None:
+    watch.database.up, watch.database.broken, watch.database.error = False, True, error
     for _ in range(30):
         watch.look_after(10)
     ((part, found),) = watch.told
@@ -147,6 +157,27 @@ def test_a_database_that_cannot_start_is_told_once(watch: Watch) -> None:
     watch.look_after(SLOW_SECONDS)
     watch.look_after(SLOW_SECONDS)
     assert watch.database.up
+
+
+def test_what_lives_but_does_not_work_is_ended_and_started_again(watch: Watch) -> None:
+    watch.fleet.start("scheduler", SLEEPER)
+    first = watch.pid("scheduler")
+    psutil.Process(first).suspend()
+    watch.well = {"scheduler": False, "api-server": True}
+    for _ in range(29):
+        watch.look_after(10)
+    watch.well["scheduler"] = True  # it was only slow
+    watch.look_after(10)
+    watch.well["scheduler"] = False
+    for _ in range(30):
+        watch.look_after(10)
+    assert watch.pid("scheduler") == first and watch.fleet.ended() == {}
+    watch.look_after(10)
+    watch.ended("scheduler")
+    watch.look_after(0)
+    watch.look_after(1)
+    assert watch.pid("scheduler") != first and watch.told == []
+    assert watch.said[0] == "airflow scheduler has not worked for 300 s; it is ended"
 
 
 def test_a_dead_scheduler_gives_its_locks_back_before_the_next_one_starts(
