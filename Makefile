@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos stress-ids gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow chaos chaos-smoke stress-ids gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,9 @@ test-slow: setup  ## the tests that run whole nights through Airflow
 
 chaos: setup  ## publications, rollbacks and kills under readers who never stop asking; prints what they saw
 	@$(BIN)/python -m pytest -m slow -s tests/serving/test_chaos.py
+
+chaos-smoke: setup  ## what breaks at night, under the real launcher: one right page each, readers keep their lists; as root
+	@$(BIN)/python -m pytest -m slow tests/airflow/test_chaos_smoke.py
 
 MINUTES ?= 20
 USERS ?= 300000

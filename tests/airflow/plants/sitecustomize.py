@@ -1,0 +1,58 @@
+"""Faults for the launcher's processes, found by Python itself where this folder is on PYTHONPATH.
+
+`RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, or `hang` until it is killed. Retries
+come after two seconds and not after half a minute: the tests wait for them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+
+
+def _learning(module):
+    real = module.freeze
+
+    def freeze(night):
+        place = Path(os.environ["RECSYS_HOME"]) / "plant.txt"
+        plant = place.read_text().strip() if place.exists() else ""
+        if plant == "raise":
+            raise ValueError("an error that nobody foresaw")
+        if plant == "hang":
+            place.with_name("hangs.txt").write_text(str(os.getpid()))
+            time.sleep(600)
+        return real(night)
+
+    module.freeze = freeze
+
+
+def _airflow(module):
+    real = module.dag_arguments
+
+    def dag_arguments(*arguments, **options):
+        made = real(*arguments, **options)
+        made["default_args"] |= {
+            "retries": 1,
+            "retry_delay": timedelta(seconds=2),
+            "retry_exponential_backoff": 0,
+            "max_retry_delay": timedelta(seconds=2),
+        }
+        return made
+
+    module.dag_arguments = dag_arguments
+
+
+_PLANTS = {"recsys_tasks.pipeline.learning": _learning, "recsys_airflow": _airflow}
+_run = SourceFileLoader.exec_module
+
+
+def _exec_module(loader, module):
+    _run(loader, module)
+    if module.__name__ in _PLANTS:  # a plugin is no ordinary import, but comes through here, too
+        _PLANTS[module.__name__](module)
+
+
+SourceFileLoader.exec_module = _exec_module

@@ -1,0 +1,244 @@
+"""Parts are broken under the real launcher: on-call gets exactly one right page, readers are never without lists.
+
+A webhook on 127.0.0.1 records what on-call gets. Minutes: `make chaos-smoke` runs it, and `make test-slow`.
+The home is a file system of its own, so that it can be full or read-only; databases and logs lie beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from recsys_tasks.config import load_config
+from recsys_tasks.database import EmbeddedServer
+from recsys_tasks.pipeline import Night, local_environment, run_all
+from recsys_tasks.sources.shop import Shop
+from tests.airflow.recorder import Recorder
+from tests.airflow.stacks import NIGHT, Launcher, Reader, until, write_settings
+from tests.test_shared_server import restart
+
+pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(1800)]
+PLANTS = Path(__file__).parent / "plants"
+HOME_MB = 400
+DAYS = 12
+TINY = {
+    "source": {"kind": "shop", "seed": 3, "users": 300, "items": 120, "first_day": "2026-01-12"},
+    "two_tower": {"dimensions": 16, "epochs": 1, "batch_size": 256, "history_length": 10},
+    "ranker": {"windows": 1, "light_trees": 5, "heavy_trees": 5, "min_leaf_rows": 20},
+    "embeddings": {"publish": False},
+    "gate": {"min_users": 20},
+    "serving": {"k": 10, "spares": 5, "shards": 1},
+}
+
+
+class Stand:
+    """The launcher, its reader, and the pages since the last look."""
+
+    def __init__(self, launcher, reader, recorder):
+        self.launcher, self.reader, self.recorder = launcher, reader, recorder
+        self.home, self.days, self._seen = launcher.home, 0, 0
+
+    def begin(self):
+        """A night that was not tried before; what came until now is no longer of interest."""
+        self.days += 1
+        self.look_from_now()
+        return self.night, self.launcher.trigger(self.night)
+
+    def look_from_now(self):
+        self._seen = len(self.recorder.received)
+        self.reader.failures.clear()
+
+    @property
+    def night(self):
+        return NIGHT + timedelta(days=self.days)
+
+    @property
+    def pages(self):
+        bodies = self.recorder.bodies[self._seen :]
+        return [body for body in bodies if body.get("status", "open") == "open"]
+
+    def until_failed(self, run, dag="validate_data"):
+        until(lambda: self.state(run, dag) == "failed", 400, lambda: self.launcher.said)
+
+    def state(self, run, dag="validate_data"):
+        return {found["dag_run_id"]: found["state"] for found in self.launcher.runs() if found["dag_id"] == dag}.get(
+            run
+        )
+
+    def until_paged(self):
+        until(lambda: self.pages, 120, lambda: f"no page; {self.launcher.said}")
+
+    def watch(self):
+        """The hourly look, now: it delivers what waits, and pages for nothing that has a page."""
+        run = self.launcher.trigger_now("watch_freshness")
+        until(lambda: self.state(run, "watch_freshness") in ("success", "failed"), 300, lambda: self.launcher.said)
+
+    def until_killed(self, number):
+        """SIGKILL the task that hangs, for the `number`th time."""
+        hangs = self.home / "hangs.txt"
+        until(hangs.exists, 120, lambda: f"try {number} did not begin; {self.launcher.said}")
+        process = psutil.Process(int(hangs.read_text()))
+        hangs.unlink()
+        process.kill()
+
+    def one_page(self):
+        """The only page of this night, also after the hourly look; readers saw their lists all the time."""
+        self.until_paged()
+        self.watch()
+        (page,) = self.pages
+        assert self.reader.failures == []
+        return page
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A small file system: skipped where nothing may be mounted."""
+    folder = tmp_path_factory.mktemp("chaos")
+    place = folder / "home"
+    place.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", f"size={HOME_MB}m,mode=755", "nightshelf-chaos", str(place)]
+    if os.geteuid() or subprocess.run(mounted, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small file system, for a home that is full or read-only")
+    for name in ("postgres", "airflow"):
+        (folder / name).mkdir()
+        (place / name).symlink_to(folder / name)
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.fixture(scope="module")
+def stand(home):
+    """A home with the lists of one night, under the launcher, and a reader who never stops asking."""
+    recorder, folder = Recorder(), home.parent
+    settings = write_settings(folder / "recsys.yaml", **TINY)
+    config = load_config(settings)
+    Shop(config.source, home).simulate(NIGHT + timedelta(days=DAYS))
+    with local_environment(home) as environment:
+        for _ in run_all(Night.open(config, environment, NIGHT)):
+            pass
+    with Launcher(home, settings, recorder, PYTHONPATH=str(PLANTS)) as launcher:
+        launcher.wait_up()
+        with Reader(home) as reader:
+            until(lambda: reader.answers, 30, "the reader was not answered")
+            yield Stand(launcher, reader, recorder)
+    recorder.stop()
+
+
+def test_2_a_killed_scheduler_is_back_and_the_night_goes_on_without_a_page(stand):
+    night, run = stand.begin()
+    until(lambda: stand.launcher.tasks("validate_data", run).get("freeze", {}).get("state") == "running", 240, "freeze")
+    scheduler = stand.launcher.part("airflow scheduler")
+    killed = datetime.now(UTC).isoformat()  # noqa: TID251
+    scheduler.kill()
+    until(lambda: stand.launcher.part_other_than(scheduler, "airflow scheduler"), 60, lambda: stand.launcher.said)
+    # The task is taken up as soon as the dead scheduler's heartbeat is old, not with the next look in five minutes.
+    until(
+        lambda: stand.launcher.tasks("validate_data", run).get("freeze", {}).get("start_date", "") > killed,
+        200,
+        "freeze again",
+    )
+    until(lambda: stand.reader.night == night, 900, lambda: stand.launcher.said)
+    assert "airflow scheduler ended by itself (signal 9)" in stand.launcher.said
+    until(lambda: stand.launcher.states("monitor_recommendations")[:1] == ["success"], 200, lambda: stand.launcher.said)
+    stand.watch()
+    assert stand.reader.failures == [] and stand.pages == []
+
+
+@pytest.mark.parametrize("how", ["a session is killed", "restarted", "killed"])
+def test_a_hiccup_of_the_database_is_over_in_seconds_and_airflow_lives_on(stand, how):
+    server = EmbeddedServer.start(stand.home)  # joins it
+    postmaster = psutil.Process(server.server.get_pid())
+    stand.look_from_now()
+    if how == "restarted":
+        restart(server)
+    else:
+        (postmaster if how == "killed" else postmaster.children()[-1]).kill()
+    asked = stand.reader.answers
+    until(lambda: stand.reader.answers > asked + 5, 60, lambda: stand.launcher.said)
+    until(stand.launcher.healthy, 180, lambda: stand.launcher.said)
+    times = [moment for moment, _ in stand.reader.failures]
+    assert not times or max(times) - min(times) < 30
+    assert stand.pages == []
+    stand.launcher.wait_up()
+
+
+@pytest.mark.parametrize("how", ["read-only", "full"])
+def test_3_a_home_that_cannot_be_written_is_one_page(stand, how):
+    filler = stand.home / "filler"
+    if how == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", str(stand.home)], check=True)
+    else:
+        free = os.statvfs(stand.home)
+        os.posix_fallocate(os.open(filler, os.O_CREAT | os.O_WRONLY), 0, free.f_bavail * free.f_frsize)
+    try:
+        _, run = stand.begin()
+        stand.until_failed(run)
+        page = stand.one_page()
+        assert "Read-only" in page["message"] or "No space left" in page["message"] or "OSError" in page["message"]
+        assert str(stand.night) in page["message"]
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(stand.home)], check=True)
+        filler.unlink(missing_ok=True)
+
+
+def test_4_a_broken_settings_file_is_one_page_and_the_watcher_still_looks(stand):
+    settings = stand.launcher.settings
+    right = settings.read_text()
+    settings.write_text(right + "\nnonsense: 1\nschedule: {nightly: '61 25 * * *'}\n")
+    try:
+        _, run = stand.begin()
+        stand.until_failed(run)
+        page = stand.one_page()
+        assert page["kind"] == "ConfigError" and str(settings) in page["message"] and "nonsense" in page["message"]
+        assert page["runbook"].endswith("settings-wrong.md")
+    finally:
+        settings.write_text(right)
+
+
+def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stand):
+    night, _ = stand.begin()
+    before = stand.reader.night
+    until(lambda: stand.launcher.states_of("train_two_tower", night) == ["success"], 900, lambda: stand.launcher.said)
+    (vectors,) = newest(stand.home / "lake" / "embeddings").rglob("item_vectors.npy")
+    vectors.chmod(0o644)
+    with vectors.open("r+b") as file:  # noise of the same size
+        size = vectors.stat().st_size
+        file.seek(size // 2)
+        file.write(os.urandom(size - size // 2))
+    until(lambda: "failed" in stand.launcher.states_of_night(night), 600, lambda: stand.launcher.said)
+    page = stand.one_page()
+    assert page["kind"] == "ArtifactError" and "item_vectors" in page["message"]
+    assert page["runbook"].endswith("artifact-missing.md")
+    assert stand.reader.night == before
+
+
+def test_11_and_16_a_page_names_the_present_cause_and_two_deliverers_send_it_once(stand):
+    plant = stand.home / "plant.txt"
+    plant.write_text("raise")
+    stand.recorder.seconds = 15.0  # the first deliverer waits for the channel while the watcher looks
+    try:
+        _, run = stand.begin()
+        stand.until_failed(run)
+        page = stand.one_page()
+        assert page["kind"] == "ValueError"
+    finally:
+        stand.recorder.seconds = 0.0
+    plant.write_text("hang")
+    stand.look_from_now()
+    stand.launcher.clear("validate_data", run)
+    for number in (1, 2):
+        stand.until_killed(number)
+    stand.until_failed(run)
+    plant.unlink()
+    page = stand.one_page()
+    assert page["kind"] == "Killed" and "ValueError" not in page["message"] and page["task"] == "freeze"
+    assert page["runbook"].endswith("task-killed.md")
+
+
+def newest(folder):
+    return max((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)

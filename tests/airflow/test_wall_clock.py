@@ -1,0 +1,80 @@
+"""README's "Use your own data": files of one's own, the example settings, the launcher. A night starts by itself.
+
+Nothing is triggered: the scheduler's clock is waited for, some minutes ahead. `make test-slow` runs it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+import yaml
+
+from recsys_tasks.config import ShopSource
+from recsys_tasks.sources.shop import Shop
+from tests.airflow.conftest import ROOT
+from tests.airflow.recorder import Recorder
+from tests.airflow.stacks import Launcher, Reader, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(2400)]
+AHEAD = timedelta(minutes=6)
+DAYS = 42
+
+
+def now():
+    return datetime.now(UTC)  # noqa: TID251
+
+
+def write_files(folder, today):
+    """Six weeks of a small shop, up to last midnight, as three CSV files with the example's column names."""
+    first = (today - timedelta(days=DAYS)).isoformat()
+    shop = Shop(ShopSource(kind="shop", seed=3, users=600, items=260, first_day=first), folder / "made")
+    shop.simulate(today)
+    folder = shop.folder
+    events = pd.concat(pd.read_parquet(path) for path in sorted((folder / "events").glob("*.parquet")))
+    events["timestamp"] = pd.to_datetime(events["timestamp"], unit="s", utc=True).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert events["timestamp"].max() >= str(today - timedelta(days=1))
+    events[["user_id", "item_id", "timestamp", "event"]].to_csv(folder.parents[1] / "interactions.csv", index=False)
+    items = pd.read_parquet(folder / "items.parquet")
+    items[["item_id", "title", "category", "price"]].to_csv(folder.parents[1] / "items.csv", index=False)
+    users = pd.read_parquet(folder / "users.parquet")
+    users[["user_id", "country"]].to_csv(folder.parents[1] / "users.csv", index=False)
+
+
+def write_settings(path, tick):
+    """The example as it is, but for when the night starts and for models small enough for a test."""
+    settings = yaml.safe_load((ROOT / "include" / "examples" / "my-shop.yaml").read_text())
+    settings["schedule"]["nightly"] = f"{tick.minute} {tick.hour} * * *"
+    settings |= {"two_tower": {"dimensions": 16, "epochs": 2}, "ranker": {"windows": 1}, "gate": {"min_users": 30}}
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def test_a_night_starts_by_the_clock_and_ends_in_published_lists(tmp_path):
+    write_files(tmp_path, now().date())
+    tick = (now() + AHEAD).replace(second=0, microsecond=0)
+    settings = write_settings(tmp_path / "my-shop.yaml", tick)
+    environment = {"RECSYS_SHOP": str(tmp_path)}
+    command = [sys.executable, "-m", "recsys_tasks.cli", "config", "check"]
+    given = {**os.environ, **environment, "RECSYS_CONFIG": str(settings)}
+    assert "clock: wall" in subprocess.run(command, env=given, capture_output=True, text=True, check=True).stdout
+    recorder = Recorder()
+    with Launcher(tmp_path / "home", settings, recorder, port=8310, **environment) as launcher:
+        launcher.wait_up()
+        assert now() < tick, "Airflow was not up in time: the test says nothing"
+        assert f"Nights start by themselves: '{tick.minute} {tick.hour} * * *'" in launcher.said
+        dags = {dag["dag_id"]: dag for dag in launcher.get("/api/v2/dags", limit=100)["dags"]}
+        assert [name for name, dag in dags.items() if dag["is_paused"]] == []
+        assert dags["validate_data"]["next_dagrun_run_after"].startswith(f"{tick:%Y-%m-%dT%H:%M}")
+        until(lambda: "success" in launcher.states("monitor_recommendations"), 1500, lambda: launcher.said)
+        runs = {run["dag_id"]: run for run in launcher.runs()}
+        first = runs["validate_data"]
+        assert (first["run_type"], first["partition_key"]) == ("scheduled", tick.date().isoformat())
+        rows, night = Reader(launcher.home).ask()
+        assert night == tick.date() and rows > 300 * 10
+    assert [body["message"] for body in recorder.bodies] == []
+    recorder.stop()
