@@ -111,8 +111,10 @@ class Launcher:
     def states(self, dag):
         return [run["state"] for run in self.runs() if run["dag_id"] == dag]
 
-    def states_of(self, dag, night):
-        return [r["state"] for r in self.runs() if r["dag_id"] == dag and r.get("partition_key") == str(night)]
+    def task_state(self, dag, night, task):
+        """State of a task in the night's newest run of a DAG."""
+        runs = [r["dag_run_id"] for r in self.runs() if r["dag_id"] == dag and r.get("partition_key") == str(night)]
+        return self.tasks(dag, runs[0]).get(task, {}).get("state") if runs else None
 
     def states_of_night(self, night):
         return [run["state"] for run in self.runs() if run.get("partition_key") == str(night)]

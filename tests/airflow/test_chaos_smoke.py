@@ -203,8 +203,10 @@ def test_4_a_broken_settings_file_is_one_page_and_the_watcher_still_looks(stand)
 def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stand):
     night, _ = stand.begin()
     before = stand.reader.night
-    until(lambda: stand.launcher.states_of("train_two_tower", night) == ["success"], 900, lambda: stand.launcher.said)
-    (vectors,) = newest(stand.home / "lake" / "embeddings").rglob("item_vectors.npy")
+    until(
+        lambda: stand.launcher.task_state("build_index", night, "embed") == "success", 900, lambda: stand.launcher.said
+    )
+    (vectors,) = (stand.home / "lake" / "embeddings").glob(f"*@{night}/*/item_vectors.npy")
     vectors.chmod(0o644)
     with vectors.open("r+b") as file:  # noise of the same size
         size = vectors.stat().st_size
@@ -238,7 +240,3 @@ def test_11_and_16_a_page_names_the_present_cause_and_two_deliverers_send_it_onc
     page = stand.one_page()
     assert page["kind"] == "Killed" and "ValueError" not in page["message"] and page["task"] == "freeze"
     assert page["runbook"].endswith("task-killed.md")
-
-
-def newest(folder):
-    return max((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)

@@ -49,7 +49,11 @@ def write_settings(path, tick):
     """The example as it is, but for when the night starts and for models small enough for a test."""
     settings = yaml.safe_load((ROOT / "include" / "examples" / "my-shop.yaml").read_text())
     settings["schedule"]["nightly"] = f"{tick.minute} {tick.hour} * * *"
-    settings |= {"two_tower": {"dimensions": 16, "epochs": 2}, "ranker": {"windows": 1}, "gate": {"min_users": 30}}
+    settings |= {
+        "two_tower": {"dimensions": 16, "epochs": 2},
+        "ranker": {"windows": 1, "light_trees": 10, "heavy_trees": 20},
+        "gate": {"min_users": 30},
+    }
     path.write_text(yaml.safe_dump(settings))
     return path
 
