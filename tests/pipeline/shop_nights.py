@@ -37,6 +37,7 @@ SETTINGS = yaml.safe_load(
     objectives: [{name: engage, events: [view, cart, purchase]}]
     activity: {min_events: 2, within_days: 40}
     embeddings: {publish: true}
+    index: {exact_below: 100}
     two_tower: {dimensions: 16, epochs: 2, batch_size: 256, history_length: 10}
     ranker: {windows: 1, light_trees: 10, heavy_trees: 20, min_leaf_rows: 20}
     gate: {min_users: 30}

@@ -47,6 +47,14 @@ def test_the_second_night_starts_warm_and_reads_only_what_is_new(
     assert two["train_two_tower"].figures["lineage"] == one["train_two_tower"].figures["lineage"]
 
 
+def test_what_a_large_catalogue_is_searched_by_serves_these_nights(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
+    for results in nights[3:]:
+        found = results["build_index"].figures
+        assert found["kind"] == "scann" and not found["below_floor"] and float(str(found["recall"])) >= 0.98
+
+
 def test_the_gate_decided_in_words_and_the_registry_agrees(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
     _, second, _, one, _ = nights
     decisions = rows(second, "SELECT as_of, verdict, paragraph, challenger FROM recsys.gate_decisions ORDER BY id")
