@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import date, timedelta
@@ -118,6 +119,17 @@ def test_every_metric_that_the_cookbook_names_is_one_that_monitoring_writes(moni
                 assert any(pattern.fullmatch(value) for value in found[column]), f"{title}: {column} {pattern.pattern}"
                 asked += 1
     assert asked > 20
+
+
+def test_the_data_dictionary_names_every_scope_and_figure_that_monitoring_writes(monitored: Night) -> None:
+    query = "SELECT col_description('recsys.metrics'::regclass, attnum) AS said FROM pg_attribute WHERE attrelid = "
+    query += "'recsys.metrics'::regclass AND attname = :column"
+    found = rows(monitored, "SELECT DISTINCT scope, name FROM recsys.metrics")
+    scopes = {re.sub("=.*", "=NAME", scope) for scope in found["scope"]}
+    names = {re.sub("@[0-9]+", "", name).removeprefix("popular/").split("/")[0] for name in found["name"]}
+    for column, written in (("scope", scopes), ("name", names)):
+        said = rows(monitored, query, column=column)["said"][0]
+        assert [word for word in written if not re.search(rf"(?<![a-z_]){re.escape(word)}(?![a-z_])", said)] == []
 
 
 def test_realised_figures_by_kind_of_event_beside_popular_items(monitored: Night) -> None:
