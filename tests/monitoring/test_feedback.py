@@ -1,16 +1,14 @@
-"""Feedback, drift and freshness by hand."""
+"""Feedback and drift by hand."""
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from recsys_tasks.monitoring.drift import drift_alarm, mix_psi, psi, score_psi
 from recsys_tasks.monitoring.feedback import churn, churn_alarm, drop_alarm, list_health, realised
-from recsys_tasks.monitoring.freshness import stale
 from recsys_tasks.release.evaluate import truth_between
 from recsys_tasks.snapshot.events import Events
 
@@ -89,13 +87,3 @@ def test_drift_alarm() -> None:
     alarm = drift_alarm("score distribution", 0.4)
     assert alarm is not None and alarm.bound == 0.25 and "PSI 0.40" in alarm.words
     assert drift_alarm("x", 0.25) is None and drift_alarm("x", float("nan")) is None
-
-
-def test_stale_at_its_bound() -> None:
-    published = datetime(2026, 3, 10, 2, tzinfo=UTC)
-    night = date(2026, 3, 10)
-    assert stale(night, published, published + timedelta(hours=30), 30) is None
-    alarm = stale(night, published, published + timedelta(hours=30, seconds=36), 30)
-    assert alarm is not None and alarm.value == pytest.approx(30.01) and "lists of 2026-03-10" in alarm.words
-    none = stale(None, None, published, 30)
-    assert none is not None and math.isinf(none.value) and "no publication" in none.words

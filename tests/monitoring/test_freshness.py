@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -77,7 +78,11 @@ def test_who_is_held_is_not_stale_and_is_reminded_once_the_hold_is_old() -> None
 
 def test_staleness_has_a_bound_and_its_words_are_true() -> None:
     assert freshness.stale(shown(TODAY, 30, NOON), NOON, 30) is None
-    alarm = freshness.stale(shown(TODAY - timedelta(days=1), 30.1, NOON), NOON, 30)
-    assert alarm is not None and "the lists of 2026-03-09, current for 30.1 hours" in alarm.words
+    alarm = freshness.stale(shown(TODAY - timedelta(days=1), 30.01, NOON), NOON, 30)
+    assert (
+        alarm is not None
+        and alarm.value == pytest.approx(30.01)
+        and "the lists of 2026-03-09, current for 30.0 hours" in alarm.words
+    )
     nothing = freshness.stale(None, NOON, 30)
-    assert nothing is not None and "no publication is current" in nothing.words
+    assert nothing is not None and "no publication is current" in nothing.words and math.isinf(nothing.value)
