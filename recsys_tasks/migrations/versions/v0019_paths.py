@@ -7,7 +7,7 @@ from alembic import op
 from recsys_tasks.migrations.run import run_file
 
 revision = "0019"
-down_revision = "0014"
+down_revision = "0016"
 
 
 def upgrade() -> None:
