@@ -6,6 +6,7 @@ that lists every mistake at once. Nothing else in the package reads the environm
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from recsys_tasks import cron
+from recsys_tasks.config_mistakes import mistake_words, refuse_unstorable
 from recsys_tasks.errors import ConfigError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +48,8 @@ class Attribute(Section):
 
     name: Name
     """Column name, also used in feature and metric names."""
+    column: str | None = Field(default=None, exclude_if=lambda column: column is None)
+    """Column of the table, where it has another name than the attribute, e.g. `Unit-Price`."""
     kind: Literal["categorical", "multi", "numeric", "text", "vector"]
     """categorical: one value; multi: several, joined by `separator`; numeric; text: free words; vector: numbers that
     an encoder made of an image, a text or a sound, of items only."""
@@ -60,6 +64,11 @@ class Attribute(Section):
     # Left out of hashes where unset: a shop without vectors keeps its snapshots and its towers' lineage.
     dimensions: PositiveInt | None = Field(default=None, exclude_if=lambda dimensions: dimensions is None)
     """How many numbers a `vector` attribute has, e.g. `{name: image, kind: vector, dimensions: 512}`; of no other."""
+
+    @property
+    def delivered_as(self) -> str:
+        """The column of the table."""
+        return self.name if self.column is None else self.column
 
     @model_validator(mode="after")
     def _vectors_alone_have_dimensions(self) -> Self:
@@ -201,11 +210,30 @@ class FilesSource(Section):
 
     kind: Literal["files"] = "files"
     events: str
-    """File or folder with the interactions; `${VAR}` is replaced from the environment."""
+    """File, folder or pattern (`part-*.csv`) with the interactions; `${VAR}` is replaced from the environment, and a
+    relative path is one beside this file."""
     items: str
     """File or folder with the items."""
     users: str | None = None
     """File or folder with the users; None: users are those seen in the interactions."""
+    # Left out of hashes where unset: a home without them goes on from the rows that it has.
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        default=",", exclude_if=lambda sign: sign == ","
+    )
+    """What separates the values of CSV files."""
+    encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
+    """Encoding of CSV files, e.g. latin-1 or utf-16."""
+    null_words: tuple[str, ...] = Field(default=(), exclude_if=lambda words: not words)
+    r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always does."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            codecs.lookup(name)
+        except LookupError as error:
+            raise ValueError(f"{name!r} is no encoding; write e.g. utf-8, latin-1, cp1252 or utf-16") from error
+        return name
 
 
 class ShopSource(Section):
@@ -708,6 +736,12 @@ class Config(Section):
     """When things run."""
     resources: ResourcesConfig = ResourcesConfig()
     """Threads and seeds."""
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the settings file is: what a relative path of `source` starts from; None without a file."""
+        return self._folder
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -737,6 +771,7 @@ def _naming_mistakes(config: Config) -> list[str]:
         names = [a.name for a in attributes]
         mistakes += [f"{table}.attributes: {n!r} is declared twice" for n in sorted(set(names)) if names.count(n) > 1]
     mistakes += _vector_mistakes(config)
+    mistakes += _reserved_mistakes(config)
     kinds = [kind.name for kind in config.events.kinds]
     if len(set(kinds)) < len(kinds):
         mistakes.append("events.kinds: a name is declared twice")
@@ -772,6 +807,28 @@ def _approval_mistakes(config: Config) -> list[str]:
         return []
     words = f"{gate.approval_hours} hours hold the next night back, which comes {hours:g} hours after this one"
     return [f"gate.approval_hours: {words}: give less than {hours:g}"]
+
+
+_RESERVED = {
+    "users": ("user_id", "user_key"),
+    "items": ("item_id", "item_key", "available", "available_from", "available_fault", "available_from_fault"),
+}
+"""Columns that every snapshot has of its own."""
+
+
+def _reserved_mistakes(config: Config) -> list[str]:
+    own = {
+        "available": "name it in items.available_column, if it says whether the item can be had",
+        "available_from": "name it in items.available_from_column, if it says since when",
+    }
+    return [
+        f"{table}.attributes: {a.name!r} is a column that each table of {table} has of its own: "
+        f"{own.get(a.name, 'leave it out')}, or give the attribute another name, e.g. "
+        f"{{name: shop_{a.name}, column: {a.delivered_as}, kind: {a.kind}}}"
+        for table, attributes in (("users", config.users.attributes), ("items", config.items.attributes))
+        for a in attributes
+        if a.name in _RESERVED[table]
+    ]
 
 
 def _vector_mistakes(config: Config) -> list[str]:
@@ -860,7 +917,9 @@ def expand_variables(text: str) -> str:
 
 def load_config(path: Path) -> Config:
     """Read and check the settings file. Raises ConfigError with every mistake at once."""
-    return parse_config(read_settings(path), where=str(path))
+    config = parse_config(read_settings(path), where=str(path))
+    config._folder = path.resolve().parent
+    return config
 
 
 def read_settings(path: Path) -> Any:
@@ -892,13 +951,11 @@ def read_settings(path: Path) -> Any:
 
 def parse_config(raw: Any, where: str = "settings") -> Config:
     """Check a settings mapping. Raises ConfigError with every mistake at once."""
+    refuse_unstorable(raw, where)
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        mistakes = [
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        ]
+        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {mistake_words(e)}" for e in error.errors()]
         raise ConfigError(
             expected="settings as documented in include/recsys.yaml",
             found=f"{len(mistakes)} mistake(s): " + "; ".join(mistakes),

@@ -23,13 +23,40 @@ class Read(NamedTuple):
 
 
 def as_text(column: Any) -> pa.ChunkedArray:
-    """Text exactly as written; whole numbers without a fraction, also where nulls made them floats."""
+    """Text exactly as written; whole numbers without a fraction, also where nulls made them floats.
+
+    Raises TypeError for a column of lists, structs or maps.
+    """
+    if pa.types.is_nested(column.type):
+        raise TypeError("a list, struct or map is no text")
     if pa.types.is_floating(column.type):
         column = _nan_to_null(column)
         exact = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**53))
         whole = pc.if_else(pc.fill_null(exact, False), column, pa.scalar(None, column.type))
         return pc.coalesce(pc.cast(pc.cast(whole, pa.int64()), pa.string()), pc.cast(column, pa.string()))
     return pc.cast(column, pa.string())
+
+
+def as_values(column: Any, separator: str) -> pa.ChunkedArray:
+    """Several values as one text: of lists, joined by `separator`; of anything else as `as_text`.
+
+    Raises ValueError where a value of a list holds the separator: it would become two.
+    """
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        return as_text(column)
+    joined = []
+    for chunk in column.chunks:
+        parts, row = as_text(pa.chunked_array([pc.list_flatten(chunk)])).combine_chunks(), pc.list_parent_indices(chunk)
+        there = pc.fill_null(pc.not_equal(parts, ""), False)
+        parts, row = parts.filter(there), row.filter(there)
+        if pc.any(pc.match_substring(parts, separator)).as_py():
+            raise ValueError(f"a value holds {separator!r}, which joins values: choose another `separator`")
+        counts = np.bincount(row.to_numpy(), minlength=len(chunk))
+        offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
+        texts = pc.binary_join(pa.ListArray.from_arrays(offsets, parts), separator)
+        joined.append(pc.if_else(pa.array(counts > 0), texts, pa.scalar(None, pa.string())))
+    return pa.chunked_array(joined, pa.string())
 
 
 def as_number(column: Any) -> pa.ChunkedArray:
@@ -67,7 +94,7 @@ def delivered_text(column: Any) -> pa.ChunkedArray:
     """The first characters of what was delivered, for a message; the type where its values are no text."""
     try:
         return pc.utf8_slice_codeunits(as_text(column), 0, _QUOTED)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError):
         return pa.chunked_array([pa.repeat(pa.scalar(f"a value of type {column.type}"), len(column))])
 
 

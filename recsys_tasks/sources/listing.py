@@ -1,0 +1,137 @@
+"""Which files of a path hold data: what is hidden, temporary or metadata is never read, at any level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from glob import has_magic
+from pathlib import Path
+from urllib.parse import unquote
+
+from recsys_tasks.errors import ConfigError, SchemaError, offenders
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet", ".parq", ".pq")
+_HIDDEN = (".", "_", "~", "#", "$", "@")
+"""First signs of names that programs give to what is not data: .ipynb_checkpoints, ._x, _temporary, _SUCCESS, ~$x."""
+_TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".inprogress", ".crdownload", ".swp", ".bak", ".old", "~")
+_NOT_DATA = frozenset({"lost+found", "system volume information", "tmp", "temp"})
+_TABLE_LOGS = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
+_NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
+
+
+def resolve(text: str, folder: Path | None) -> Path:
+    """The path that the settings mean: `~` replaced, and relative to the settings file's `folder`.
+
+    A relative path that is there only below the current folder is read from there, as it always was.
+    Raises ConfigError when both are there and differ: which one is meant would depend on where the night is started.
+    """
+    path = Path(text).expanduser()
+    if path.is_absolute() or folder is None:
+        return path
+    beside = folder / path
+    if not _is_there(path) or (_is_there(beside) and beside.resolve() == path.resolve()):
+        return beside
+    if _is_there(beside):
+        raise ConfigError(
+            expected="one path that a relative one means",
+            found=f"{text!r} is there beside the settings file, {beside}, and in the current folder, {path.resolve()}",
+            where="source",
+            remedy="write the whole path",
+        )
+    return path
+
+
+def list_files(root: Path) -> list[Path]:
+    """The data files at or below a path or of a pattern such as `part-*.csv`, sorted. Raises ConfigError, SchemaError.
+
+    Parts of a name below `root` are looked at, not `root` itself: what the settings name is read.
+    """
+    if root.is_file():
+        return [root]
+    found = _matching(root) if not root.exists() and has_magic(str(root)) else _below(root)
+    files = sorted(path for path in found if path.name.lower().endswith(SUFFIXES))
+    if not files:
+        raise _nothing(root, found)
+    return files
+
+
+def passed_over(root: Path) -> list[Path]:
+    """Visible files at or below a folder that are not read, for their suffix."""
+    return [] if not root.is_dir() else [p for p in _below(root) if not p.name.lower().endswith(SUFFIXES)]
+
+
+def folder_values(root: Path, path: Path) -> dict[str, str | None]:
+    """Columns that the folders' names give, as `event=purchase/day=2026-01-05` does; text, or None where null."""
+    root = root if root.exists() or not has_magic(str(root)) else _fixed(root)
+    if root not in path.parents:
+        return {}
+    pairs = [part.split("=", 1) for part in path.relative_to(root).parts[:-1] if "=" in part]
+    return {unquote(name): None if value == _NULL_FOLDER else unquote(value) for name, value in pairs}
+
+
+def _below(root: Path) -> list[Path]:
+    """Visible files below a folder. Raises SchemaError for tables of which a log says what files count."""
+    for log, words in _TABLE_LOGS.items():
+        if any(root.rglob(log)):
+            raise SchemaError(
+                expected="CSV or Parquet files, all of which count",
+                found=f"{words} ({log}): its folder also holds files that were replaced or deleted",
+                where=str(root),
+                remedy="export the table as plain Parquet to a folder of its own, and name that under `source`",
+            )
+    return _files(path for path in root.rglob("*") if _is_visible(path.relative_to(root).parts))
+
+
+def _matching(pattern: Path) -> list[Path]:
+    fixed = _fixed(pattern)
+    found = fixed.glob(str(pattern.relative_to(fixed)))
+    visible = [path for path in found if _is_visible(path.relative_to(fixed).parts)]
+    return _files(file for path in visible for file in (_below(path) if path.is_dir() else [path]))
+
+
+def _fixed(pattern: Path) -> Path:
+    """The folder that every path of a pattern is below."""
+    return next(parent for parent in pattern.parents if not has_magic(str(parent)))
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    files = []
+    for path in paths:
+        if path.is_symlink() and not path.exists():
+            raise ConfigError(
+                expected="files that are there",
+                found="a link to a file that is not there",
+                where=str(path),
+                remedy="deliver the file again, or remove the link",
+            )
+        if path.is_file():
+            files.append(path)
+    return sorted(files)
+
+
+def _is_visible(parts: tuple[str, ...]) -> bool:
+    return not any(_is_hidden(part) for part in parts)
+
+
+def _is_hidden(name: str) -> bool:
+    if name.startswith("_") and "=" in name:  # a partition of a column whose name begins so
+        return False
+    return name.startswith(_HIDDEN) or name.lower().endswith(_TEMPORARY) or name.lower() in _NOT_DATA
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() or (has_magic(str(path)) and any(_fixed(path).glob(str(path.relative_to(_fixed(path))))))
+
+
+def _nothing(root: Path, passed: list[Path]) -> ConfigError:
+    if not root.exists() and not has_magic(str(root)):
+        found = "no such path" if root.is_absolute() else f"no such path below {Path.cwd()}"
+    elif passed:
+        found = f"only files with other suffixes: {offenders(p.name for p in passed)}"
+    else:
+        found = "an empty folder" if root.is_dir() else "no file of this pattern"
+    return ConfigError(
+        expected="a .csv, .csv.gz or .parquet file, or a folder with some",
+        found=found,
+        where=str(root),
+        remedy="correct the path under `source`, or deliver the files",
+    )
