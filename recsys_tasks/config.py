@@ -297,6 +297,30 @@ class ValidationConfig(Section):
     """True: a day without rows is a normal day, also when it is not a closed day."""
     max_quarantine_days: PositiveInt = 30
     """Days for which set-aside rows are tried again each night."""
+    max_gone_item_share: Share = 0.2
+    """Blocking above this share of the last night's items that tonight's items table lacks."""
+    max_gone_user_share: Share = 0.2
+    """Blocking above this share of the last night's users that tonight's users table lacks."""
+    max_lost_row_share: Share = 0.2
+    """Blocking above this share of a known day's rows that the source does not deliver any more; days of fewer than 20
+    rows are looked at together."""
+    max_late_share: Share = 0.05
+    """Blocking above this share of new rows that are of days before the lookback, which no night reads any more."""
+    accepted_losses: tuple[str, ...] = ()
+    """Nights, YYYY-MM-DD, on which a person has seen that what is gone or late is right: those four checks warn."""
+
+    @field_validator("accepted_losses", "closed_days", mode="before")
+    @classmethod
+    def _as_text(cls, days: Any) -> Any:
+        """A date without quotes is no text to YAML."""
+        return [d.isoformat() if isinstance(d, date) else d for d in days] if isinstance(days, list | tuple) else days
+
+    @field_validator("accepted_losses")
+    @classmethod
+    def _are_dates(cls, nights: tuple[str, ...]) -> tuple[str, ...]:
+        for night in nights:
+            date.fromisoformat(night)
+        return nights
 
 
 # --- models ------------------------------------------------------------------------------------

@@ -237,6 +237,7 @@ _RUNBOOKS = {
     "gate_refused": "release-refused.md",
     "gate_held": "release-held.md",
     "gate_stuck": "release-refused.md",
+    "late_rows": "late-rows.md",
 }
 
 

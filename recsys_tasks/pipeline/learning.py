@@ -16,6 +16,7 @@ from recsys_tasks.pipeline.records import record_tower, recorded_towers
 
 if TYPE_CHECKING:
     from recsys_tasks.retrieval.tower_versions import TowerVersion
+    from recsys_tasks.snapshot.freeze import FreezeResult
 
 
 def extract(night: Night) -> Outcome:
@@ -36,6 +37,7 @@ def freeze(night: Night) -> Outcome:
     from recsys_tasks.snapshot.freeze import freeze as freeze_night
 
     done = freeze_night(night.config, night.lake, night.as_of, night.now)
+    tell_of_late_rows(night, done)
     figures = {
         "checks": len(done.report.checks),
         "warnings": sum(not c.passed for c in done.report.checks),
@@ -44,10 +46,23 @@ def freeze(night: Night) -> Outcome:
         "readmitted": done.readmitted,
         "erased": done.erased,
         "hidden": done.hidden,
+        "late_rows": done.late_rows,
         "users": done.snapshot.n_users,
         "items": done.snapshot.n_items,
     }
     return Outcome(done.snapshot.artifact, done.snapshot.artifact.rows, figures)
+
+
+def tell_of_late_rows(night: Night, done: FreezeResult) -> None:
+    """On-call hears of rows that no night reads, be they few enough for the night to go on."""
+    if not done.late_rows or night.as_of.isoformat() in night.config.validation.accepted_losses:
+        return
+    from recsys_tasks.monitoring.alarm import Alarm
+    from recsys_tasks.pipeline.alarming import raise_alarm
+
+    words = next(check.observed for check in done.report.checks if check.name == "rows_late")
+    remedy = f"set extract.lookback_days to that many days; then recsys run --as-of {night.as_of}"
+    raise_alarm(night, Alarm("late_rows", "late rows", 0, done.late_rows, words), remedy)
 
 
 def train_two_tower(night: Night) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.errors import ValidationFailed
 from recsys_tasks.ids import MAX_ID_BYTES
+from recsys_tasks.snapshot.remedies import remedy_for
 
 Suite = Literal["night", "events", "users", "items"]
 Kind = Literal["not_null", "in_set", "between", "columns"]
@@ -31,6 +32,8 @@ class Check:
     allowed: tuple[Any, ...] = ()
     example: tuple[str, ...] = ()
     """Columns quoted of the first rows that break it."""
+    delivered: str = ""
+    """Column whose values of no use are quoted as they were delivered, e.g. `items.cost`."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,7 @@ class ValidationReport:
             expected=f"every blocking data check of night {self.as_of} to pass ({names} did not)",
             found="; ".join(check.sentence() for check in self.failed),
             where=where,
-            remedy="readers keep the last published lists; correct the batch at the source and rerun this night, "
-            "or widen the bound under `validation` in the settings if the data is right",
+            remedy=remedy_for([(check.suite, check.name) for check in self.failed], self.as_of),
         )
 
 
@@ -114,6 +116,7 @@ def event_checks(config: Config) -> list[Check]:
             "overlong_id", "events", "between", "id_bytes", f"ids of at most {MAX_ID_BYTES} bytes",
             rules.max_bad_value_share, maximum=MAX_ID_BYTES, example=("id_bytes",),
         ),
+        _true("unstorable", "storable", "ids without NUL", rules.max_bad_value_share, "user_id", "item_id", "ts"),
         Check(
             "unknown_event", "events", "in_set", "event", "a declared kind of event",
             rules.max_unknown_event_share, allowed=table.known, example=("event",),
@@ -126,7 +129,12 @@ def event_checks(config: Config) -> list[Check]:
         if source is not None:
             about = f"a readable {name} of 0 or more"
             bound = rules.max_bad_value_share
-            checks.append(Check(f"bad_{name}", "events", "between", name, about, bound, minimum=0.0, example=(name,)))
+            checks.append(
+                Check(
+                    f"bad_{name}", "events", "between", name, about, bound,
+                    minimum=0.0, example=(name,), delivered=f"events.{name}",
+                )
+            )  # fmt: skip
     return checks
 
 
@@ -138,10 +146,14 @@ def entity_checks(config: Config, suite: Literal["users", "items"]) -> list[Chec
     checks = [
         Check("missing_id", suite, "not_null", key, "an id", rules.max_null_share),
         Check(
-            "overlong_id", suite, "between", "id_bytes", f"ids of at most {MAX_ID_BYTES} bytes",
-            maximum=MAX_ID_BYTES, example=("id_bytes",),
+            "overlong_id", suite, "between", "_id_bytes", f"ids of at most {MAX_ID_BYTES} bytes",
+            maximum=MAX_ID_BYTES, example=("_id_bytes",),
         ),
-        Check("repeated_id", suite, "in_set", "first", "each id once", allowed=(True,), example=(key,)),
+        Check(
+            "unstorable", suite, "in_set", "_unstorable", "text without NUL, and a segment no longer than an id",
+            allowed=("",), example=(key, "_unstorable"),
+        ),
+        Check("repeated_id", suite, "in_set", "_first", "each id once", allowed=(True,), example=(key,)),
     ]  # fmt: skip
     for attribute in table.attributes:
         checks += _attribute_checks(config, suite, key, attribute)
@@ -154,9 +166,15 @@ def entity_checks(config: Config, suite: Literal["users", "items"]) -> list[Chec
     return checks
 
 
-def night_checks(config: Config) -> list[Check]:
+def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
     """Checks of the night's figures; a figure that does not apply tonight is null and passes."""
-    low, high = config.validation.volume_ratio
+    rules = config.validation
+    low, high = rules.volume_ratio
+    stops = as_of is None or as_of.isoformat() not in rules.accepted_losses
+
+    def lost(name: str, about: str, bound: float) -> Check:
+        return Check(name, "night", "between", name, about, blocking=stops, minimum=0, maximum=bound)
+
     return [
         Check("fresh", "night", "between", "newest_day_rows", "rows on the newest day", minimum=1),
         Check(
@@ -169,6 +187,14 @@ def night_checks(config: Config) -> list[Check]:
         ),
         Check("users", "night", "between", "users", "rows in the users table", minimum=1),
         Check("items", "night", "between", "items", "rows in the items table", minimum=1),
+        lost("items_gone", "share of the last night's items that are gone", rules.max_gone_item_share),
+        lost("users_gone", "share of the last night's users that are gone", rules.max_gone_user_share),
+        lost("rows_lost", "share of a known day's rows that are gone", rules.max_lost_row_share),
+        lost("rows_late", "share of rows that came too late to be read", rules.max_late_share),
+        Check(
+            "files_passed_over", "night", "between", "files_passed_over", "files that are not read, for their suffix",
+            blocking=False, minimum=0, maximum=0,
+        ),
     ]  # fmt: skip
 
 
@@ -187,11 +213,11 @@ def _attribute_checks(config: Config, suite: Suite, key: str, attribute: Attribu
             + (f" >= {low:g}" if low is not None else "")
             + (f" <= {high:g}" if high is not None else "")
         )
-        column = f"{name}_in_range"
+        column = f"_{name}_in_range"
         checks.append(
             Check(
                 f"{name}_range", suite, "in_set", column, f"{name}: {limits}",
-                rules.max_bad_value_share, allowed=(True,), example=(key, name),
+                rules.max_bad_value_share, allowed=(True,), example=(key, name), delivered=f"{suite}.{name}",
             )
         )  # fmt: skip
     if attribute.kind == "vector":
@@ -207,7 +233,7 @@ def _availability_checks(config: Config, key: str) -> list[Check]:
     }
     return [
         Check(
-            f"{name}_readable", "items", "in_set", f"{name}_readable", f"{column}: {words}, or nothing",
+            f"{name}_readable", "items", "in_set", f"_{name}_readable", f"{column}: {words}, or nothing",
             config.validation.max_bad_value_share, allowed=(True,), example=(key, f"{name}_fault"),
         )
         for name, (column, words) in declared.items()
@@ -220,12 +246,12 @@ def _vector_checks(config: Config, suite: Suite, key: str, attribute: Attribute)
     name = attribute.name
     return [
         Check(
-            f"{name}_readable", suite, "in_set", f"{name}_readable",
+            f"{name}_readable", suite, "in_set", f"_{name}_readable",
             f"{name}: a list of {attribute.dimensions} numbers",
-            config.validation.max_bad_value_share, allowed=(True,), example=(key, f"{name}_fault"),
+            config.validation.max_bad_value_share, allowed=(True,), example=(key, f"_{name}_fault"),
         ),
         Check(
-            f"{name}_finite", suite, "in_set", f"{name}_finite", f"{name}: no number that is NaN or infinite",
+            f"{name}_finite", suite, "in_set", f"_{name}_finite", f"{name}: no number that is NaN or infinite",
             blocking=False, allowed=(True,), example=(key,),
         ),
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from recsys_tasks import schema
 from recsys_tasks.clock import start_of
 from recsys_tasks.ids import IdMap, Keys
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.storable import is_usable
 
 NEVER = start_of(date(9999, 1, 1))
 ITEM_TIMES = "item_times.parquet"  # first_event and known_since of every item key, seconds
@@ -95,7 +96,7 @@ def _merge(
 ) -> tuple[pa.Table, npt.NDArray[np.bool_], pa.Table, npt.NDArray[np.bool_]]:
     """(merged table, unknown [n] bool, tonight's rows by key with nulls, in tonight's table [n] bool)."""
     key, name = f"{entity[:-1]}_key", f"{entity[:-1]}_id"
-    raw = _numbers_alone(raw.filter(pc.fill_null(pc.not_equal(raw[name], ""), False)))
+    raw = _usable_alone(raw.filter(pc.fill_null(pc.not_equal(raw[name], ""), False)))
     keys = ids.keys(raw[name].to_pylist())
     old = pq.read_table(base.artifact.file(f"{entity}.parquet")) if base is not None else None
     n_old = 0 if old is None else old.num_rows
@@ -130,9 +131,12 @@ def _faulty(listed: pa.Table, column: str) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.is_valid(listed[name]).to_numpy(), bool)
 
 
-def _numbers_alone(raw: pa.Table) -> pa.Table:
-    """Delivered vectors without the words on their faults: one of no use is missing from here on."""
+def _usable_alone(raw: pa.Table) -> pa.Table:
+    """Numbers and delivered vectors of no use are missing from here on."""
     for field in raw.schema:
+        if pa.types.is_floating(field.type):
+            usable = pc.if_else(pc.fill_null(is_usable(raw[field.name]), False), raw[field.name], None)
+            raw = raw.set_column(raw.column_names.index(field.name), field.name, usable)
         if pa.types.is_struct(field.type):
             numbers = pc.struct_field(raw[field.name], "numbers")
             raw = raw.set_column(raw.column_names.index(field.name), field.name, numbers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -24,7 +25,8 @@ from recsys_tasks.config import Config, ExtractConfig, FilesSource, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_version
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
-from recsys_tasks.snapshot.erased import read_erased
+from recsys_tasks.snapshot.erased import ErasedUsers, read_erased
+from recsys_tasks.snapshot.storable import storable_ids
 from recsys_tasks.snapshot.undated import FILE as UNDATED_FILE
 from recsys_tasks.snapshot.undated import assign_days, days_of, no_times, undated_counts
 from recsys_tasks.sources.base import Source, has_users_table
@@ -47,6 +49,9 @@ class ExtractResult:
     future_rows: int  # rows with a time later than `now`
     later_rows: int  # rows of the night's day or later ones, not read: under a simulated clock, the history's rest
     erased_rows: int  # rows of erased users that the source still holds, not read
+    late: Mapping[date, int]  # days before the lookback → rows that the source has and no night read
+    odd_values: Mapping[str, tuple[str, ...]]  # column → its first numbers of no use, as delivered
+    files_passed_over: tuple[str, ...]
     artifact: Artifact
 
 
@@ -91,6 +96,7 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
         "undated_why": undated_counts(config, undated, as_of),
         "future_rows": future,
     }
+    facts |= _oddities(lake, source, gone, parts, undated, first)
     counts = {
         "read_days": [day.isoformat() for day in sorted(by_day)],
         "new_days": [day.isoformat() for day in sorted(by_day) if day not in known],
@@ -124,6 +130,9 @@ def read_extract(artifact: Artifact) -> ExtractResult:
         future_rows=raw["future_rows"],
         later_rows=raw.get("later_rows", 0),
         erased_rows=raw.get("erased_rows", 0),
+        late={parse_day(day): rows for day, rows in raw.get("late", {}).items()},
+        odd_values={name: tuple(texts) for name, texts in raw.get("odd_values", {}).items()},
+        files_passed_over=tuple(raw.get("files_passed_over", ())),
         artifact=artifact,
     )
 
@@ -156,12 +165,34 @@ def _first_day(config: Config, lake: Lake, base: ExtractResult) -> date:
 
 
 def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:
-    """The newest extract of an earlier night under the same settings."""
+    """The newest extract of an earlier night under the same settings, unless that night's checks refused it.
+
+    What a check refused is no ground to build on: days that a broken delivery emptied would stay empty once they
+    are older than the lookback.
+    """
     for key in reversed([k for k in lake.keys("extract") if k < as_of.isoformat()]):
         artifact = lake.require("extract", key)
-        if artifact.manifest["config"] == settings:
+        checked = lake.newest("validation", key)
+        refused = checked is not None and not checked.facts.get("passed", True)
+        if artifact.manifest["config"] == settings and not refused:
             return read_extract(artifact)
     return None
+
+
+def _oddities(
+    lake: Lake, source: Source, gone: ErasedUsers, parts: Mapping[date, str], undated: pa.Table, first: date | None
+) -> dict[str, Any]:
+    """What the checks tell of beside the rows; nothing where there is nothing to tell."""
+    without = (lambda rows: gone.without(rows)[0]) if gone.entries else None
+    delivered = source.count_days(first, without) if first else {}
+    rootless: Mapping[str, int] = Counter(undated["day"].to_pylist())
+    late = {}
+    for day, rows in sorted(delivered.items()):
+        kept = lake.get(parts[day]).rows - rootless.get(day.isoformat(), 0) if day in parts else 0
+        if rows > kept:
+            late[day.isoformat()] = rows - kept
+    told = {"late": late, "odd_values": source.odd_values(), "files_passed_over": source.files_passed_over()}
+    return {name: found for name, found in told.items() if found}
 
 
 def _partition(lake: Lake, events: pa.Table, as_of: date) -> tuple[pa.Table, dict[date, pa.Table]]:
@@ -204,6 +235,7 @@ def _users(config: Config, source: Source, events: pa.Table) -> pa.Table:
     if has_users_table(config):
         return source.read_users()
     ids = pc.unique(events["user_id"]).drop_null()
+    ids = ids.filter(storable_ids(ids))  # the others' rows are set aside
     contract = schema.raw_users(config).schema
     ids = ids.take(pc.sort_indices(ids))
     return pa.table([ids, *(pa.nulls(len(ids), kind) for kind in contract.types[1:])], schema=contract)

@@ -23,6 +23,7 @@ from recsys_tasks.snapshot.checks import ValidationReport
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, table_hash, write_events_day, write_snapshot
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract import ExtractResult, open_extract
+from recsys_tasks.snapshot.losses import LATE, TABLES, find_losses
 from recsys_tasks.snapshot.rules import REASONS, actions_and_showings, first_reason, keyed_rows, set_aside
 from recsys_tasks.snapshot.showable import showable
 from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
@@ -44,6 +45,7 @@ class FreezeResult:
     expired: int  # rows set aside for longer than validation.max_quarantine_days, given up
     hidden: int  # available items that the rules of `rerank` keep out of every list
     erased: int  # rows of erased users that the source still holds, left out for good
+    late_rows: int  # rows of days before the lookback that were delivered since the last night, not read
 
 
 def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResult:
@@ -102,6 +104,9 @@ def _check(
         future_rows=tonight.extracted.future_rows,
         newest_day=_newest_day(lake, tonight.extracted),
         undated=undated_words(config, _undated(tonight), as_of),
+        losses=find_losses(config, lake, tonight.extracted, tonight.users, tonight.items),
+        odd_values=tonight.extracted.odd_values,
+        files_passed_over=tonight.extracted.files_passed_over,
     )
     with lake.writing("validation", as_of.isoformat(), inputs=inputs, config=settings) as draft:
         report = validate(config, night, now, draft.path / "data_docs")
@@ -177,6 +182,8 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         RAW_PARTS: json.dumps({day.isoformat(): ref for day, ref in sorted(tonight.extracted.parts.items())}, indent=1),
     }
     facts |= {"validation": validation.reference}
+    facts |= {TABLES: {"users": tonight.extracted.users, "items": tonight.extracted.items}}
+    facts |= {LATE: {day.isoformat(): rows for day, rows in tonight.extracted.late.items()}}
     facts |= {ITEMS_AS_OF: lake.get(tonight.extracted.items).facts.get(ITEMS_AS_OF)}
     return write_snapshot(
         config, lake, as_of, users=entities.users, items=item_table, parts=parts, facts=facts, extras=extras
@@ -219,4 +226,6 @@ def _result(snapshot: Snapshot, validation: Artifact) -> FreezeResult:
         name: facts[name] for name in ("rows", "duplicates", "waiting", "readmitted", "expired", "erased", "hidden")
     }
     days = tuple(parse_day(day) for day in facts["days"])
-    return FreezeResult(snapshot, read_report(validation), validation, days, **counts)
+    report = read_report(validation)
+    late = next((check.found for check in report.checks if check.name == "rows_late"), 0)
+    return FreezeResult(snapshot, report, validation, days, **counts, late_rows=late)

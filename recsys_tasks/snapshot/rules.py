@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from recsys_tasks import schema
 from recsys_tasks.config import Config
-from recsys_tasks.ids import MAX_ID_BYTES, IdMap, Keys
+from recsys_tasks.ids import IdMap, Keys
+from recsys_tasks.snapshot.storable import has_nul, is_overlong, is_usable
 
 Flags = npt.NDArray[np.bool_]
 
@@ -22,6 +23,7 @@ REASONS = (
     "missing_item",
     "missing_time",
     "overlong_id",
+    "unstorable",
     "unknown_event",
     "unknown_user",
     "unknown_item",
@@ -57,7 +59,8 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
         "missing_user": no_user,
         "missing_item": no_item,
         "missing_time": ~dated,
-        "overlong_id": _overlong(user) | _overlong(item),
+        "overlong_id": _flags(is_overlong(user)) | _flags(is_overlong(item)),
+        "unstorable": _flags(has_nul(user)) | _flags(has_nul(item)),
         "unknown_event": ~_flags(pc.is_in(events["event"], value_set=pa.array(declared))),
         "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~no_user,
         "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~no_item,
@@ -68,8 +71,8 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
 
 
 def bad_number(column: pa.ChunkedArray) -> Flags:
-    """Negative, infinite or unreadable (NaN); a missing value is not bad."""
-    fine = pc.and_(pc.is_finite(column), pc.greater_equal(column, 0.0))
+    """Negative, too large to keep, infinite or unreadable (NaN); a missing value is not bad."""
+    fine = pc.and_(is_usable(column), pc.greater_equal(column, 0.0))
     return ~_flags(pc.fill_null(fine, True))
 
 
@@ -138,10 +141,6 @@ def _keys(column: pa.ChunkedArray, ids: IdMap) -> pa.Array:
 
 def _absent(column: pa.ChunkedArray) -> Flags:
     return _flags(pc.fill_null(pc.equal(column, ""), True))
-
-
-def _overlong(column: pa.ChunkedArray) -> Flags:
-    return _flags(pc.fill_null(pc.greater(pc.binary_length(column), MAX_ID_BYTES), False))
 
 
 def _flags(column: Any) -> Flags:

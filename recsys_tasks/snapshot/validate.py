@@ -8,7 +8,7 @@ checks their shares. The result is a value; all checks run, whatever the first o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,9 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
-from recsys_tasks import schema
 from recsys_tasks.clock import start_of
-from recsys_tasks.config import Attribute, Config
-from recsys_tasks.errors import hashed_user
+from recsys_tasks.config import Config
+from recsys_tasks.errors import hashed_user, offenders
 from recsys_tasks.snapshot.checks import (
     Check,
     CheckResult,
@@ -36,12 +35,15 @@ from recsys_tasks.snapshot.checks import (
     event_checks,
     night_checks,
 )
+from recsys_tasks.snapshot.entity_frames import entity_frame
+from recsys_tasks.snapshot.losses import Losses
+from recsys_tasks.snapshot.near_ids import near_words
 from recsys_tasks.snapshot.report_page import report_page
-from recsys_tasks.snapshot.rules import Flags, repeated_rows
+from recsys_tasks.snapshot.rules import Flags
+from recsys_tasks.snapshot.storable import is_usable
 from recsys_tasks.sources.base import has_users_table
 from recsys_tasks.sources.time_rule import launch_times
 from recsys_tasks.sources.time_words import quoted_faults
-from recsys_tasks.sources.vectors import NOT_FINITE
 
 MAX_ROWS = 1_000_000
 _QUOTED = 20  # failing rows asked of each check, from which up to five different examples are shown
@@ -62,6 +64,21 @@ class Night:
     future_rows: int
     newest_day: date | None = None  # newest day with rows, whether new tonight or not
     undated: tuple[str, ...] = ()  # what was delivered in place of times, in words
+    losses: Losses = field(default_factory=Losses)
+    odd_values: Mapping[str, Sequence[str]] = field(default_factory=dict)  # column → first values, as delivered
+    files_passed_over: Sequence[str] = ()
+
+    def words(self, check: Check, fails: bool) -> str:
+        """What is known of a check beside its figures; empty where nothing is."""
+        if check.name == "files_passed_over" and self.files_passed_over:
+            return offenders(self.files_passed_over)
+        if check.suite == "night":
+            return self.losses.words.get(check.name, "")
+        name = check.name.removeprefix("share:")
+        if not fails or name not in ("unknown_user", "unknown_item"):
+            return ""
+        column, table = ("user_id", self.users) if name == "unknown_user" else ("item_id", self.items)
+        return near_words(self.events[column].filter(pa.array(self.flags[name])), table[column])
 
 
 def validate(
@@ -70,20 +87,22 @@ def validate(
     """Run every check. `docs`: folder that gets the Data Docs, one HTML page a suite."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    suites: list[tuple[str, pd.DataFrame, list[Check]]] = [("night", _night_frame(config, night), night_checks(config))]
+    suites: list[tuple[str, pd.DataFrame, list[Check]]] = [
+        ("night", _night_frame(config, night), night_checks(config, night.as_of))
+    ]
     if night.events.num_rows <= limit:
         suites.append(("events", _event_frame(night.events, night.flags), event_checks(config)))
     else:
         suites.append(("events", _share_frame(night), _share_checks(event_checks(config))))
     suites += [
-        ("users", _entity_frame(night.users, "user_id", config.users.attributes), entity_checks(config, "users")),
-        ("items", _entity_frame(night.items, "item_id", config.items.attributes), entity_checks(config, "items")),
+        ("users", entity_frame(night.users, "user_id", config.users), entity_checks(config, "users")),
+        ("items", entity_frame(night.items, "item_id", config.items), entity_checks(config, "items")),
     ]
     results: list[CheckResult] = []
     for name, frame, checks in suites:
         outcome = _run(context, name, frame, checks, now)
         results += [
-            _with_times(config, night, _result(check, found, frame))
+            _with_times(config, night, _told(night, check, _result(check, found, frame)))
             for check, found in zip(checks, outcome.results, strict=True)
         ]
         if docs is not None:
@@ -168,6 +187,18 @@ def _with_times(config: Config, night: Night, result: CheckResult) -> CheckResul
     return result
 
 
+def _told(night: Night, check: Check, result: CheckResult) -> CheckResult:
+    """The result with what is known beside its figures: values as they were delivered, and how ids differ."""
+    if check.suite == "night" and (words := night.words(check, not result.passed)):
+        result = replace(result, observed=words, found=night.losses.counts.get(check.name, result.found))
+    elif words := night.words(check, not result.passed):
+        result = replace(result, observed=f"{result.observed}{words}")
+    if result.found and (texts := night.odd_values.get(check.delivered.removeprefix("share:"))):
+        ids = tuple(text.partition(", ")[0] for text in result.examples) if check.suite != "events" else ()
+        result = replace(result, examples=(*ids, f"delivered as {', '.join(texts)}"))
+    return result
+
+
 def _figure(check: Check, frame: pd.DataFrame) -> str:
     if check.kind == "columns":
         missing = sorted(set(check.allowed) - set(frame.columns))
@@ -204,43 +235,17 @@ def _event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
         frame.loc[flags["missing_user" if column == "user_id" else "missing_item"], column] = None
     for column in ("price", "quantity"):
         # an unreadable number is NaN in Arrow and would pass as missing in pandas; infinity has no upper bound to break
-        frame.loc[~pc.is_finite(events[column]).fill_null(True).to_numpy(), column] = -np.inf
+        frame.loc[~is_usable(events[column]).fill_null(True).to_numpy(), column] = -np.inf
     # null is not one of the declared kinds; Great Expectations would leave it out of the count
     frame["event"] = frame["event"].fillna("")
     lengths = [pc.fill_null(pc.binary_length(events[column]), 0).to_numpy() for column in ("user_id", "item_id")]
     frame["id_bytes"] = np.maximum(*lengths)
-    return frame.assign(user_known=~flags["unknown_user"], item_known=~flags["unknown_item"], first=~flags["repeated"])
-
-
-def _entity_frame(table: pa.Table, key: str, attributes: Sequence[Attribute]) -> pd.DataFrame:
-    vectors = [a.name for a in attributes if a.kind == "vector"]
-    table = _with_faults_alone(table, vectors).sort_by(key)
-    ids = table[key]
-    frame: pd.DataFrame = table.to_pandas()
-    frame["id_bytes"] = pc.fill_null(pc.binary_length(ids), 0).to_numpy()
-    for name in (n.removesuffix("_fault") for n in schema.ITEM_FAULTS if n in table.column_names):
-        frame[f"{name}_readable"] = pc.is_null(table[f"{name}_fault"]).to_numpy()
-    frame["first"] = ~repeated_rows(table.select([key])) | pc.is_null(ids).to_numpy()
-    frame.loc[frame[key] == "", key] = None
-    for attribute in (a for a in attributes if a.kind == "numeric"):
-        values = frame[attribute.name]
-        low = -np.inf if attribute.minimum is None else attribute.minimum
-        high = np.inf if attribute.maximum is None else attribute.maximum
-        unreadable = pc.is_nan(table[attribute.name]).fill_null(False).to_numpy()
-        frame[f"{attribute.name}_in_range"] = (values.isna() | values.between(low, high)) & ~unreadable
-    for name in vectors:
-        infinite = frame[f"{name}_fault"] == NOT_FINITE
-        frame[f"{name}_finite"], frame[f"{name}_readable"] = ~infinite, infinite | frame[f"{name}_fault"].isna()
-    return frame
-
-
-def _with_faults_alone(table: pa.Table, vectors: Sequence[str]) -> pa.Table:
-    """Each delivered vector as two columns: true where there is one (else null), and its fault."""
-    for name in vectors:
-        numbers, fault = (pc.struct_field(table[name], part) for part in ("numbers", "fault"))
-        there = pc.if_else(pc.is_valid(numbers), True, pa.scalar(None, pa.bool_()))
-        table = table.set_column(table.column_names.index(name), name, there).append_column(f"{name}_fault", fault)
-    return table
+    return frame.assign(
+        user_known=~flags["unknown_user"],
+        item_known=~flags["unknown_item"],
+        first=~flags["repeated"],
+        storable=~flags["unstorable"],
+    )
 
 
 def _night_frame(config: Config, night: Night) -> pd.DataFrame:
@@ -253,6 +258,9 @@ def _night_frame(config: Config, night: Night) -> pd.DataFrame:
         "future_share": night.future_rows / max(night.future_rows + night.events.num_rows, 1),
         "users": night.users.num_rows if has_users_table(config) else np.nan,
         "items": night.items.num_rows,
+        "files_passed_over": len(night.files_passed_over),
+        **dict.fromkeys(("items_gone", "users_gone", "rows_lost", "rows_late"), np.nan),
+        **night.losses.shares,
     }
     return pd.DataFrame([figures], dtype=np.float64)
 
@@ -270,7 +278,8 @@ def _share_checks(checks: Sequence[Check]) -> list[Check]:
     for check in checks:
         if check.kind != "columns":
             name = f"share:{check.name}"
-            made.append(Check(name, "events", "between", name, check.about, 0.0, check.blocking, 0.0, check.bound))
+            shares = Check(name, "events", "between", name, check.about, 0.0, check.blocking, 0.0, check.bound)
+            made.append(replace(shares, delivered=check.delivered))
     return made
 
 

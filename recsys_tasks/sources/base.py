@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +38,18 @@ class Source(Protocol):
 
     def count_after(self, seconds: int) -> int:
         """Rows with a time at or after this UTC second."""
+        ...
+
+    def count_days(self, before: date, without: Callable[[pa.Table], pa.Table] | None = None) -> Mapping[date, int]:
+        """Rows with a readable time by UTC day, of the days before a date; `without` leaves out rows by `user_id`."""
+        ...
+
+    def odd_values(self) -> Mapping[str, tuple[str, ...]]:
+        """Of the columns read so far, by names such as `events.price`: the first numbers of no use, as delivered."""
+        ...
+
+    def files_passed_over(self) -> tuple[str, ...]:
+        """Visible files that lie among the data and are not read."""
         ...
 
     def read_users(self) -> pa.Table:

@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 
 KEPT = 5
 _LONGEST = 60
-LARGEST = 3.4e38
-"""Beyond it a number is infinite to everything that keeps 4 bytes a number."""
+_LARGEST = 3.4e38  # beyond it a number is infinite to everything that keeps 4 bytes a number
 
 
 @dataclass
@@ -37,8 +36,8 @@ class Delivered:
 
 def odd_numbers(read: Any, minimum: float | None = None, maximum: float | None = None) -> Any | None:
     """Values that are no number, too large to keep, or out of their range; None where there is none."""
-    low = -LARGEST if minimum is None else max(minimum, -LARGEST)
-    high = LARGEST if maximum is None else min(maximum, LARGEST)
+    low = -_LARGEST if minimum is None else max(minimum, -_LARGEST)
+    high = _LARGEST if maximum is None else min(maximum, _LARGEST)
     fine = pc.and_(pc.greater_equal(read, low), pc.less_equal(read, high))  # of NaN it is neither
     odd = pc.fill_null(pc.invert(fine), False)
     return odd if pc.any(odd).as_py() else None

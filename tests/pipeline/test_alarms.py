@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import pytest
 
 from recsys_tasks.config import Environment
 from recsys_tasks.monitoring.spool import spool_of
-from recsys_tasks.pipeline.learning import tell_of_control, tell_of_recall, tell_of_refresh
+from recsys_tasks.pipeline.learning import extract, freeze, tell_of_control, tell_of_recall, tell_of_refresh
 from recsys_tasks.pipeline.night import Night
 from recsys_tasks.retrieval import _tuning
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index import build_index
 from recsys_tasks.retrieval.tower_versions import TowerVersion
+from tests.snapshot.shops import LiteralShop
 from tests.worlds import make_config, make_snapshot
 
 AS_OF = date(1970, 1, 2)
@@ -67,6 +69,30 @@ def test_on_call_hears_once_that_exact_search_serves(
     assert (alert.kind, alert.severity, alert.as_of) == ("index_recall", "warning", "1970-01-02")
     assert "2,500 items" in alert.message and "index recall@100 = 0." in alert.message and "bound 1" in alert.message
     assert alert.runbook == "include/runbooks/index-recall.md"
+
+
+def test_on_call_hears_of_rows_that_came_too_late(night: Night, tmp_path: Path) -> None:
+    shop = LiteralShop(tmp_path, [(f"u{n}", "i", (day, n)) for day in range(1, 9) for n in range(30)])
+    shop.users, shop.items = [f"u{n}" for n in range(30)], ["i"]
+
+    def freeze_on(day: int, **settings: object) -> None:
+        shop.deliver()
+        config = make_config(source=shop.config.source.model_dump(), clock="simulated", **settings)
+        tonight = replace(night, config=config, as_of=date(2026, 1, day))
+        extract(tonight)
+        freeze(tonight)
+
+    freeze_on(7)
+    shop.rows.append(("u1", "i", (1, 900)))
+    freeze_on(8, validation={"accepted_losses": ["2026-01-08"]})
+    assert spool_of(tmp_path).all() == []
+    shop.rows += [("u2", "i", (2, 900)), ("u3", "i", (3, 900))]
+    for _ in range(2):
+        freeze_on(9)
+    ((alert, _),) = spool_of(tmp_path).all()
+    assert (alert.kind, alert.severity, alert.as_of) == ("late_rows", "warning", "2026-01-09")
+    assert "2 rows of 2 days before the lookback" in alert.message and "7 days before this night" in alert.message
+    assert alert.runbook == "include/runbooks/late-rows.md"
 
 
 LOST = {"refresh_ok": True, "control_ok": False, "recall_before": 0.5, "recall_after": 0.4, "recall_cold": 0.6}

@@ -224,3 +224,17 @@ def test_freezing_twice_from_nothing_gives_the_same_rows(tmp_path: Path) -> None
         assert open_snapshot(shop.config, shop.lake, date(2026, 1, 3)).n_items == 2
         assert freeze(shop.config, shop.lake, date(2026, 1, 3), now=None).rows == 3  # type: ignore[arg-type]
     assert contents[0] == contents[1]
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_numbers_of_no_use_are_missing_and_ids_with_nul_are_set_aside(tmp_path: Path) -> None:
+    items = pd.DataFrame({"item_id": ["i", "j", "k"], "cost": ["inf", "1e300", "2"]})
+    settings = {
+        "items": {"attributes": [{"name": "cost", "kind": "numeric"}]},
+        "events": {"price_column": "price"},
+    }
+    rows = [("u", "i", (1, 1)), ("v\0", "i", (1, 2)), ("w", "i", (1, 3), "purchase", 1e300)]
+    night = LiteralShop(tmp_path, rows, items=items, settings=settings).night(2)  # users are those of the rows
+    assert night.snapshot.items["cost"].fillna(-1).tolist() == [-1, -1, 2]
+    assert night.waiting == {"unstorable": 1, "bad_price": 1}
+    assert night.snapshot.users["user_id"].tolist() == ["u", "w"]

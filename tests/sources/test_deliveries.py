@@ -264,6 +264,7 @@ def test_a_relative_path_that_means_two_files_is_refused(tmp_path: Path, monkeyp
         ({"users": {"attributes": [{"name": "user_id", "kind": "text"}]}}, "column that each table of users has"),
         ({"users": {"attributes": [{"name": "Land", "kind": "text"}]}}, "name: land, column: 'Land'"),
         ({"events": {"kinds": [{"name": 3}]}}, "write it in quotes, '3'"),
+        ({"validation": {"accepted_losses": ["soon"]}}, "accepted_losses"),
         ({"source": {"kind": "files", "events": "e", "items": "i", "encoding": "utf-1"}}, "no encoding"),
         ({"events": {"kinds": [{"name": "a\0b"}]}}, "NUL"),
         ({"events": {"kinds": [{"name": "a\ud800b"}]}}, "surrogate"),

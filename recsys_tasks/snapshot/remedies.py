@@ -1,0 +1,74 @@
+"""What to do about each check that failed: the bound that would accept what was found, or that there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+_BOUNDS = {
+    "missing_user": "max_null_share",
+    "missing_item": "max_null_share",
+    "missing_time": "max_null_share",
+    "missing_id": "max_null_share",
+    "overlong_id": "max_bad_value_share",
+    "unstorable": "max_bad_value_share",
+    "unknown_event": "max_unknown_event_share",
+    "unknown_user": "max_unknown_user_share",
+    "unknown_item": "max_unknown_item_share",
+    "bad_price": "max_bad_value_share",
+    "fresh": "closed_days or validation.allow_empty_days",
+    "volume": "volume_ratio",
+    "future": "max_future_share",
+}
+_LOST = {
+    "items_gone": ("deliver the whole items table", "max_gone_item_share"),
+    "users_gone": ("deliver the whole users table", "max_gone_user_share"),
+    "rows_lost": (
+        "deliver every row of the days of extract.lookback_days, not the newest day's alone",
+        "max_lost_row_share",
+    ),
+    "rows_late": ("set extract.lookback_days to that many days, which reads them", "max_late_share"),
+}
+_WORDS = {
+    "repeated_id": "deliver one row for each id, the newest state of it, and remove older files or rows: "
+    "no bound accepts two",
+    "repeated": "deliver each action once; where a row stands for a unit, deliver one row with a quantity "
+    "(events.quantity_column), for repeated rows are removed; or raise validation.max_duplicate_share",
+    "bad_quantity": "leave returns (negative quantities) out of the delivery, and write numbers with a point and "
+    "without words; or raise validation.max_bad_value_share",
+    "columns": "deliver the declared columns",
+}
+
+
+def remedy_for(failed: Sequence[tuple[str, str]], as_of: date) -> str:
+    """What a person can do about these checks, each given as (suite, name), and how to go on."""
+    words = dict.fromkeys(_remedy(suite, name, as_of) for suite, name in failed)
+    return (
+        f"readers keep the last published lists; {'; '.join(words)}; then run this night again: "
+        f"recsys run --as-of {as_of}"
+    )
+
+
+def _remedy(suite: str, name: str, as_of: date) -> str:
+    label = f"{suite}.{name}"
+    if name in _LOST:
+        deliver, bound = _LOST[name]
+        return (
+            f"{label}: {deliver}; or, if it is right, add '{as_of}' to validation.accepted_losses (this night alone) "
+            f"or raise validation.{bound}"
+        )
+    if suite != "events" and name in ("overlong_id", "unstorable"):
+        return f"{label}: correct these rows of the {suite} table: no bound accepts what cannot be stored"
+    if name in _WORDS:
+        return f"{label}: {_WORDS[name]}"
+    if name in ("users", "items"):
+        return f"{label}: deliver the {name} table"
+    return f"{label}: correct the batch at the source, or change {_bound(name)} in the settings if the data is right"
+
+
+def _bound(name: str) -> str:
+    if name in _BOUNDS:
+        return f"validation.{_BOUNDS[name]}"
+    if name.startswith("has_"):
+        return "the attribute's `required` or validation.max_null_share"
+    return "the attribute's `minimum` and `maximum` or validation.max_bad_value_share"
