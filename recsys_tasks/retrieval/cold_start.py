@@ -25,9 +25,11 @@ def cold_train(snapshot: Snapshot, learned_before: date, why: str) -> tuple[Towe
     if not len(examples):
         raise NotEnoughData(
             expected="a user with events at two different times",
-            found=f"{len(run.events)} events, none with an earlier one of its user",
+            found=f"{len(run.events)} events before {learned_before}, none with an earlier one of its user; the "
+            f"{snapshot.rows_between(learned_before, snapshot.as_of)} of the {(snapshot.as_of - learned_before).days} "
+            "days since are kept from the tower, to be judged on",
             where=f"two-tower at {learned_before}",
-            remedy="wait for more history, or start later",
+            remedy="deliver an older history, wait for more days, or set a shorter label_window_days",
         )
     tower, losses = _fitted(run, examples)
     state = cold_state(snapshot, run, tower.arrays())

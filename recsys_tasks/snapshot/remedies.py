@@ -15,7 +15,6 @@ _BOUNDS = {
     "unknown_event": "max_unknown_event_share",
     "unknown_user": "max_unknown_user_share",
     "unknown_item": "max_unknown_item_share",
-    "bad_price": "max_bad_value_share",
     "fresh": "closed_days or validation.allow_empty_days",
     "volume": "volume_ratio",
     "future": "max_future_share",
@@ -29,13 +28,15 @@ _LOST = {
     ),
     "rows_late": ("set extract.lookback_days to that many days, which reads them", "max_late_share"),
 }
+_NUMBERS = "write numbers with a point, and name words for a missing one in source.null_words"
 _WORDS = {
     "repeated_id": "deliver one row for each id, the newest state of it, and remove older files or rows: "
     "no bound accepts two",
     "repeated": "deliver each action once; where a row stands for a unit, deliver one row with a quantity "
     "(events.quantity_column), for repeated rows are removed; or raise validation.max_duplicate_share",
-    "bad_quantity": "leave returns (negative quantities) out of the delivery, and write numbers with a point and "
-    "without words; or raise validation.max_bad_value_share",
+    "bad_quantity": "leave returns (negative quantities) out of the delivery; "
+    f"{_NUMBERS}, or raise validation.max_bad_value_share",
+    "bad_price": f"{_NUMBERS}, or raise validation.max_bad_value_share",
     "columns": "deliver the declared columns",
 }
 
@@ -45,7 +46,7 @@ def remedy_for(failed: Sequence[tuple[str, str]], as_of: date) -> str:
     words = dict.fromkeys(_remedy(suite, name, as_of) for suite, name in failed)
     return (
         f"readers keep the last published lists; {'; '.join(words)}; then run this night again: "
-        f"recsys run --as-of {as_of}"
+        f"recsys run --as-of {as_of} (under Airflow, clear validate_data's run)"
     )
 
 
@@ -63,6 +64,8 @@ def _remedy(suite: str, name: str, as_of: date) -> str:
         return f"{label}: {_WORDS[name]}"
     if name in ("users", "items"):
         return f"{label}: deliver the {name} table"
+    if name.endswith("_range"):
+        return f"{label}: {_NUMBERS}, or change {_bound(name)} in the settings if the data is right"
     return f"{label}: correct the batch at the source, or change {_bound(name)} in the settings if the data is right"
 
 

@@ -97,10 +97,8 @@ def _unreadable(path: Path, dialect: Dialect, words: str) -> SchemaError:
 def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
     if "Empty CSV" in words:
         return "an empty file, without even a header", "deliver the file again, or remove it if there is nothing in it"
-    if "UTF8" in words or "codec" in words:
-        return _bad_byte(path, dialect), (
-            "save the file as UTF-8, or name the encoding that it has, e.g. `source.encoding: latin-1`"
-        )
+    if bad := _bad_byte(path, dialect):
+        return bad, "save the file as UTF-8, or name the encoding that it has, e.g. `source.encoding: latin-1`"
     if "Expected" in words and "columns" in words:
         return _ragged_row(path, dialect), (
             "correct the row: a text that holds a quote, a line break or the separator is put in quotes, "
@@ -113,7 +111,7 @@ def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
 
 
 def _bad_byte(path: Path, dialect: Dialect) -> str:
-    """The first byte that is not of the encoding, and the line that holds it."""
+    """The first byte that is not of the encoding, and the line that holds it; empty where all are."""
     decoder, line, at = codecs.getincrementaldecoder(dialect.encoding)(), 1, 0
     with _stream(path) as file:
         while chunk := file.read(_CHUNK):
@@ -123,9 +121,14 @@ def _bad_byte(path: Path, dialect: Dialect) -> str:
                 bad, start = error.object[error.start], error.start - (len(error.object) - len(chunk))
                 line += chunk[: max(start, 0)].count(b"\n")
                 letter = f" ({bytes([bad]).decode('latin-1')!r} in Latin-1)" if bad >= 0xA0 else ""
-                return f"byte 0x{bad:02x}{letter} in line {line}, byte {at + start + 1} of the file, is not UTF-8"
+                where = f"in line {line}, byte {at + start + 1} of the file"
+                return f"byte 0x{bad:02x}{letter} {where}, is not {dialect.encoding.upper()}"
             line, at = line + chunk.count(b"\n"), at + len(chunk)
-    return "bytes at its end that are not UTF-8"
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return f"line {line} ends within a character: the file broke off"
+    return ""
 
 
 def _ragged_row(path: Path, dialect: Dialect) -> str:

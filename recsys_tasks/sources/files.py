@@ -106,6 +106,8 @@ class Files:
             table = table if without is None else without(table)
             days, rows = np.unique(table["ts"].to_numpy() // DAY_SECONDS, return_counts=True)
             for day, n in zip(days.tolist(), rows.tolist(), strict=True):
+                if day < 0:  # no day that a shop has
+                    continue
                 counts[day_of(day * DAY_SECONDS)] = counts.get(day_of(day * DAY_SECONDS), 0) + n
         return counts
 

@@ -81,8 +81,11 @@ def read_parquet(path: Path, columns: Sequence[str], window: Window | None) -> p
         table = data.to_table(columns=list(columns), filter=_pushdown(found, window))
     except (pa.ArrowException, OSError) as error:
         raise unreadable_file(path, error) from error
-    for name in table.column_names:
-        _refuse_bad_text(path, name, table[name])
+    for place, field in enumerate(table.schema):
+        column = table[field.name]
+        _refuse_bad_text(path, field.name, column)
+        if field.type == pa.string_view():  # which Arrow's functions do not all know
+            table = table.set_column(place, field.name, column.cast(pa.string()))
     return table
 
 
