@@ -142,15 +142,15 @@ def by_settings(environment: Environment) -> Iterator[Finding]:
     except RecsysError:
         return  # a finding of its own says so
     if isinstance(config.source, FilesSource):
-        yield _data_files(config.source)
+        yield _data_files(config.source, config.folder)
     if config.clock == "wall":
         yield _stale_bound(config)
     yield from _channels(config, environment)
 
 
-def _data_files(source: FilesSource) -> Finding:
+def _data_files(source: FilesSource, folder: Path | None) -> Finding:
     from recsys_tasks.config import expand_variables
-    from recsys_tasks.sources.files import list_files
+    from recsys_tasks.sources.listing import list_files, resolve
 
     missing = []
     for name in ("events", "items", "users"):
@@ -158,7 +158,7 @@ def _data_files(source: FilesSource) -> Finding:
         if given is None:
             continue
         try:
-            path = Path(expand_variables(given))
+            path = resolve(expand_variables(given), folder)
             if not list_files(path):
                 missing.append(f"source.{name}: no file in {path}")
         except (RecsysError, OSError) as error:
