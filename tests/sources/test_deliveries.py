@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsys_tasks.config import load_config, parse_config
+from recsys_tasks.config import FilesSource, load_config, parse_config
 from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, TransientError
+from recsys_tasks.pipeline.doctor_services import _data_files
 from recsys_tasks.sources.base import open_source
 from recsys_tasks.sources.files import Files
 from recsys_tasks.sources.formats import unreadable_file
@@ -241,6 +242,8 @@ def test_paths_as_people_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     config = load_config(settings(tmp_path / "data", events))
     assert open_source(config, tmp_path).read_events(None, date(2026, 2, 1)).num_rows == 1
     assert open_source(config, tmp_path).read_items().num_rows == 1
+    assert isinstance(config.source, FilesSource)
+    assert _data_files(config.source, config.folder).passed  # the doctor looks where the night does
 
 
 def test_a_relative_path_that_means_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
