@@ -199,7 +199,8 @@ def _partition(lake: Lake, events: pa.Table, as_of: date) -> tuple[pa.Table, dic
     """(rows without a time, with the day each is kept in; rows by day), both in one fixed order."""
     order = [(name, "ascending") for name in ("ts", "user_id", "item_id", "event", "price", "quantity")]
     missing = pc.is_null(events["ts"])
-    dated = events.drop_columns(["ts_fault"]).filter(pc.invert(missing)).combine_chunks().sort_by(order)
+    dated = events.select(schema.RAW_EVENTS.schema.names)
+    dated = (dated.filter(pc.invert(missing)) if events["ts"].null_count else dated).combine_chunks().sort_by(order)
     undated = assign_days(lake, events.filter(missing).combine_chunks().sort_by(order), as_of)
     days = dated["ts"].to_numpy() // DAY_SECONDS
     starts = np.flatnonzero(np.concatenate([np.ones(min(len(days), 1), bool), days[1:] != days[:-1]]))
