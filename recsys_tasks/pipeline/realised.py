@@ -7,7 +7,6 @@ import numpy.typing as npt
 from sqlalchemy import text
 
 from recsys_tasks.clock import start_of
-from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ids import Keys
 from recsys_tasks.monitoring import feedback
 from recsys_tasks.pipeline.night import Night
@@ -33,7 +32,7 @@ def realised_figures(night: Night, before: Night, users: Keys, lists: Lists) -> 
     for objective in night.config.objectives:
         chosen[f"{REALISED}/objective={objective.name}"] = window.where(fulfils(night.snapshot, objective, window))
     some = np.isin(users, window.user)
-    popular, start, end = _popular(before, users[some]), start_of(before.as_of), start_of(night.as_of)
+    popular, start, end = _popular(night, before, users[some]), start_of(before.as_of), start_of(night.as_of)
     found = {}
     for scope, events in chosen.items():
         truth = truth_between(events, None, start, end, users[some])
@@ -42,14 +41,14 @@ def realised_figures(night: Night, before: Night, users: Keys, lists: Lists) -> 
     return found
 
 
-def _popular(before: Night, users: Keys) -> Lists | None:
-    """What each of these users would have got without a list of their own that night; None when it is not kept."""
+def _popular(night: Night, before: Night, users: Keys) -> Lists:
+    """What each of these users would have got without a list of their own that night.
+
+    From tonight's snapshot, as of that night: its own may have been made under other settings, or be gone.
+    """
     from recsys_tasks.pipeline.judged import fallback_matrix
 
-    try:
-        return fallback_matrix(before, before.tonight, users)
-    except ArtifactError:
-        return None
+    return fallback_matrix(night, before.tonight, users)
 
 
 def _was_shown(before: Night) -> bool:
