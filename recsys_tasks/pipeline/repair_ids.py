@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from recsys_tasks.config import Environment
 from recsys_tasks.database import create_engine, database_url
 from recsys_tasks.errors import ArtifactError
-from recsys_tasks.ids import FILE, KIND, PARENT, read_column, verify_bytes
+from recsys_tasks.ids import FILE, KIND, PARENT, read_column
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.pipeline.busy import alone
 from recsys_tasks.pipeline.key_check import Damage, examine_keys
@@ -86,7 +86,6 @@ def _restore(lake: Lake, entity: str) -> None:
 def _last_whole(lake: Lake, entity: str) -> tuple[Artifact | None, list[str]]:
     for artifact in reversed(lake.versions(KIND, entity)):
         try:
-            verify_bytes(artifact)
             return artifact, read_column(artifact).to_pylist()
         except ArtifactError:
             continue

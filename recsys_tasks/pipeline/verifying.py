@@ -42,7 +42,7 @@ def verify(environment: Environment, *, set_aside: bool = False) -> list[Found]:
     if set_aside and movable:
         engine = create_engine(database_url(environment))
         try:
-            with alone(engine, lake):
+            with alone(engine):
                 moved = {one.reference: lake.set_aside(one, environment.home / SET_ASIDE) for one in movable}
         finally:
             engine.dispose()
@@ -52,6 +52,8 @@ def verify(environment: Environment, *, set_aside: bool = False) -> list[Found]:
 def _remedy(damaged: Damaged) -> str:
     """What makes an attempt again once it is out of the lake."""
     days = _DAY.findall(damaged.key)
+    if damaged.kind == "ids":
+        return "`recsys repair-ids` makes the map again from the snapshots, which name its keys, too"
     if damaged.kind in RECORD:
         return "restore this folder from a backup: nothing can make it again, and no night runs without it"
     if damaged.kind == "raw_events":
