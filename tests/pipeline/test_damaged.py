@@ -97,7 +97,7 @@ def test_ids_are_never_set_aside_and_an_erasure_removes_what_was(nights: Nights)
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     (found,) = verify(night.environment, set_aside=True)
-    assert found.aside is None and "backup" in found.remedy
+    assert found.aside is None and "recsys repair-ids" in found.remedy
     path.write_bytes(whole)
     aside = night.environment.home / "damaged"
     aside.mkdir(exist_ok=True)
