@@ -39,10 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[dim]{time.perf_counter() - began:6.1f} s[/dim]  {escape(line)}", markup=True, soft_wrap=True)
 
     try:
-        if chosen.verb != "demo":
-            load_config(
-                read_environment().config_path
-            )  # DAGs load without it: better said here than by the first night
+        if chosen.verb == "nights":  # `airflow` starts with any: readers need their database, and DAGs load without it
+            load_config(read_environment().config_path)
         if chosen.verb == "demo":
             show(console, run_demo(say, chosen.home))
         elif chosen.verb == "nights":

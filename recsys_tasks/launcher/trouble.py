@@ -17,14 +17,10 @@ from recsys_tasks.monitoring.alerts import Alert, as_text, runbook_for
 _SECONDS = 60
 _SEND = """
 import json, sys
-import recsys_alerts
-from recsys_tasks.config import read_environment
+from recsys_alerts import deliver_alerts, raise_or_send
 from recsys_tasks.monitoring.alerts import Alert
-from recsys_tasks.monitoring.spool import raise_alert
-alert = Alert(**json.load(sys.stdin))
-keep = getattr(recsys_alerts, "raise_or_send", lambda alert: raise_alert(read_environment().home, alert))
-keep(alert)
-print("\\x1e", recsys_alerts.deliver_alerts(), sep="")
+raise_or_send(Alert(**json.load(sys.stdin)))
+print("\\x1e", deliver_alerts(), sep="")
 """
 
 
