@@ -20,7 +20,7 @@ from tests.airflow.conftest import ROOT
 from tests.airflow.recorder import Recorder
 from tests.airflow.stacks import Launcher, Reader, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(3000)]
 AHEAD = timedelta(minutes=6)
 DAYS = 42
 
@@ -74,7 +74,7 @@ def test_a_night_starts_by_the_clock_and_ends_in_published_lists(tmp_path):
         dags = {dag["dag_id"]: dag for dag in launcher.get("/api/v2/dags", limit=100)["dags"]}
         assert [name for name, dag in dags.items() if dag["is_paused"]] == []
         assert dags["validate_data"]["next_dagrun_run_after"].startswith(f"{tick:%Y-%m-%dT%H:%M}")
-        until(lambda: "success" in launcher.states("monitor_recommendations"), 1500, lambda: launcher.said)
+        until(lambda: "success" in launcher.states("monitor_recommendations"), 2200, lambda: launcher.said)
         runs = {run["dag_id"]: run for run in launcher.runs()}
         first = runs["validate_data"]
         assert (first["run_type"], first["partition_key"]) == ("scheduled", tick.date().isoformat())
