@@ -75,6 +75,7 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
         known = set(_artifacts(night)) if name != "precompute_shard" else set()
         started = perf_counter()
         with at_work(night.engine, night.lake), in_turn(night.engine, night.lake, name):
+            night.forget_what_was_replaced()
             outcome = _call(night, name, shard)
     seconds = perf_counter() - started
     result = StageResult(

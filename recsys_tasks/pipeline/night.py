@@ -19,7 +19,7 @@ from recsys_tasks.clock import Cutoffs, Timeline
 from recsys_tasks.config import Config, Environment, load_config, read_environment
 from recsys_tasks.database import EmbeddedServer, ServerUse, create_engine, database_url, is_running, migrate, owner_url
 from recsys_tasks.errors import ConfigError
-from recsys_tasks.lake import Lake
+from recsys_tasks.lake import MANIFEST, Lake
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
@@ -97,6 +97,12 @@ class Night:
     def snapshot(self) -> Snapshot:
         """Tonight's frozen data. Raises ArtifactError when `freeze` has not passed."""
         return open_snapshot(self.config, self.lake, self.as_of)
+
+    def forget_what_was_replaced(self) -> None:
+        """Open the snapshot anew where a user was erased from it since: between two stages that may be."""
+        opened = vars(self).get("snapshot")
+        if opened is not None and not (opened.artifact.path / MANIFEST).exists():
+            del vars(self)["snapshot"]
 
     @cached_property
     def engine(self) -> Engine:
