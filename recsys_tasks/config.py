@@ -6,7 +6,6 @@ that lists every mistake at once. Nothing else in the package reads the environm
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 import os
@@ -53,7 +52,7 @@ class Attribute(Section):
     kind: Literal["categorical", "multi", "numeric", "text", "vector"]
     """categorical: one value; multi: several, joined by `separator`; numeric; text: free words; vector: numbers that
     an encoder made of an image, a text or a sound, of items only."""
-    separator: str = "|"
+    separator: Annotated[str, Field(min_length=1)] = "|"
     """Joins the values of a `multi` attribute."""
     required: bool = False
     """A missing value fails a blocking check instead of being learned as unknown."""
@@ -69,6 +68,15 @@ class Attribute(Section):
     def delivered_as(self) -> str:
         """The column of the table."""
         return self.name if self.column is None else self.column
+
+    @model_validator(mode="after")
+    def _has_a_range(self) -> Self:
+        low, high = self.minimum, self.maximum
+        if any(bound is not None and bound != bound for bound in (low, high)):
+            raise ValueError(f"{self.name!r}: a minimum or maximum that is no number: leave it out")
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"{self.name!r}: no number is at least {low:g} and at most {high:g}: swap the two")
+        return self
 
     @model_validator(mode="after")
     def _vectors_alone_have_dimensions(self) -> Self:
@@ -226,12 +234,19 @@ class FilesSource(Section):
     null_words: tuple[str, ...] = Field(default=(), exclude_if=lambda words: not words)
     r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always does."""
 
+    @field_validator("delimiter")
+    @classmethod
+    def _is_a_sign(cls, sign: str) -> str:
+        if not sign.isascii() or sign in '"\r\n\0':
+            raise ValueError(f"{sign!r} cannot separate values: write one ASCII sign, no quote and no line break")
+        return sign
+
     @field_validator("encoding")
     @classmethod
     def _is_known(cls, name: str) -> str:
         try:
-            codecs.lookup(name)
-        except LookupError as error:
+            "user_id,1".encode(name).decode(name)  # hex, zlib or rot13 are codecs, and no encodings of text
+        except (LookupError, UnicodeError) as error:
             raise ValueError(f"{name!r} is no encoding; write e.g. utf-8, latin-1, cp1252 or utf-16") from error
         return name
 
@@ -861,8 +876,12 @@ def _vector_mistakes(config: Config) -> list[str]:
         for a in config.users.attributes
         if a.kind == "vector"
     ]
-    if any(a.name == "title" for a in config.items.vector_attributes):
-        mistakes.append("items.attributes: 'title' is text that people read: give the vector's column another name")
+    mistakes += [
+        f"items.attributes: 'title' is text that people read, not {a.kind}: give the attribute another name, e.g. "
+        f"{{name: shop_title, column: {a.delivered_as}, kind: {a.kind}}}"
+        for a in config.items.attributes
+        if a.name == "title" and a.kind in ("vector", "numeric")
+    ]
     return mistakes
 
 

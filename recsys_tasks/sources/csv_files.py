@@ -8,6 +8,7 @@ import gzip
 import io
 import re
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from recsys_tasks.errors import SchemaError, offenders
+from recsys_tasks.sources.formats import unreadable_file
 
 _BLOCKS = (1 << 20, 1 << 26, (1 << 31) - 1)
 """Bytes that are parsed at once; a row, a header or a text must fit into one."""
@@ -37,6 +39,13 @@ def read_csv(path: Path, dialect: Dialect) -> pa.Table:
 
     Raises SchemaError.
     """
+    try:
+        return _read(path, dialect)
+    except (OSError, EOFError, zlib.error) as error:  # what is compressed broke off, or is damaged
+        raise unreadable_file(path, error) from error
+
+
+def _read(path: Path, dialect: Dialect) -> pa.Table:
     for block in _BLOCKS:
         try:
             table = _parse(path, dialect, block)
@@ -95,6 +104,11 @@ def _unreadable(path: Path, dialect: Dialect, words: str) -> SchemaError:
 
 
 def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
+    if "Empty CSV" in words and (start := _first_line(path)):
+        return (
+            f"one line without an end, {start}, and no row below it",
+            "deliver the file again, or remove it if there is nothing in it",
+        )
     if "Empty CSV" in words:
         return "an empty file, without even a header", "deliver the file again, or remove it if there is nothing in it"
     if bad := _bad_byte(path, dialect):
@@ -108,6 +122,20 @@ def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
         return f"a row or a text of more than {_BLOCKS[-1]:,} bytes", "shorten it, or deliver the table as Parquet"
     plain = words.splitlines()[0].split(":")[0]
     return f"a file that no CSV reader understands ({plain})", "deliver the file again"
+
+
+def _first_line(path: Path) -> str:
+    """How a file begins that is no header with rows: it may be a page of words that a failed download left."""
+    with _stream(path) as file:
+        start = file.read(200).strip(b"\0\r\n\t ")
+    is_markup = start.startswith(b"<")
+    return (
+        "which begins as a web page or an answer in XML does"
+        if is_markup
+        else f"of {len(start)} bytes"
+        if start
+        else ""
+    )
 
 
 def _bad_byte(path: Path, dialect: Dialect) -> str:

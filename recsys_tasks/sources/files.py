@@ -22,7 +22,7 @@ from recsys_tasks.sources.columns import Read, as_number, as_text, as_values, re
 from recsys_tasks.sources.csv_files import Dialect, header_words, read_csv, repeated_names, separator_hint
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
 from recsys_tasks.sources.formats import Window, is_parquet, parquet_names, read_parquet
-from recsys_tasks.sources.listing import folder_values, list_files, passed_over, resolve
+from recsys_tasks.sources.listing import folder_values, list_files, passed_over, resolve, shown_path
 from recsys_tasks.sources.time_rule import event_times, launch_times
 from recsys_tasks.sources.times import read_times
 from recsys_tasks.sources.vectors import as_vectors
@@ -117,7 +117,8 @@ class Files:
 
     def files_passed_over(self) -> tuple[str, ...]:
         """Visible files below the folders that are not read, for their suffix."""
-        return tuple(str(path) for root in (self.events, self.items, self.users) if root for path in passed_over(root))
+        roots = (self.events, self.items, self.users)
+        return tuple(shown_path(path) for root in roots if root for path in passed_over(root))
 
     def read_users(self) -> pa.Table:
         """Users as delivered; without a users file, those seen in the events, sorted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from glob import has_magic
 from pathlib import Path
@@ -24,7 +25,7 @@ def resolve(text: str, folder: Path | None) -> Path:
     A relative path that is there only below the current folder is read from there, as it always was.
     Raises ConfigError when both are there and differ: which one is meant would depend on where the night is started.
     """
-    path = Path(text).expanduser()
+    path = _expanded(text)
     if path.is_absolute() or folder is None:
         return path
     beside = folder / path
@@ -40,6 +41,20 @@ def resolve(text: str, folder: Path | None) -> Path:
     return path
 
 
+def _expanded(text: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+        _is_there(path)
+    except (RuntimeError, ValueError, OSError) as error:  # no such user, no pattern, longer than a path may be
+        raise ConfigError(
+            expected="a path or a pattern such as part-*.csv",
+            found=f"{text[:200]!r}: {error.strerror if isinstance(error, OSError) else error}",
+            where="source",
+            remedy="correct the path under `source`",
+        ) from error
+    return path
+
+
 def list_files(root: Path) -> list[Path]:
     """The data files at or below a path or of a pattern such as `part-*.csv`, sorted. Raises ConfigError, SchemaError.
 
@@ -49,6 +64,13 @@ def list_files(root: Path) -> list[Path]:
         return [root]
     found = _matching(root) if not root.exists() and has_magic(str(root)) else _below(root)
     files = sorted(path for path in found if path.name.lower().endswith(SUFFIXES))
+    if odd := [path for path in files if not _is_utf8(path)]:
+        raise SchemaError(
+            expected="names of files in UTF-8",
+            found=f"a name of other bytes: {os.fsencode(odd[0].name)!r}",
+            where=shown_path(odd[0].parent),
+            remedy="give the file a name in UTF-8",
+        )
     if not files:
         raise _nothing(root, found)
     return files
@@ -57,6 +79,19 @@ def list_files(root: Path) -> list[Path]:
 def passed_over(root: Path) -> list[Path]:
     """Visible files at or below a folder that are not read, for their suffix."""
     return [] if not root.is_dir() else [p for p in _below(root) if not p.name.lower().endswith(SUFFIXES)]
+
+
+def shown_path(path: Path) -> str:
+    """A path in words, also where its name is no UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def folder_values(root: Path, path: Path) -> dict[str, str | None]:
