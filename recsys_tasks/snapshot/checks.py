@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -135,6 +135,11 @@ def event_checks(config: Config) -> list[Check]:
                     minimum=0.0, example=(name,), delivered=f"events.{name}",
                 )
             )  # fmt: skip
+    if table.impressions is not None:
+        about = f"a place of 1 or more where event is {table.impressions.event!r}"
+        bound = rules.max_bad_value_share
+        checks.append(_true("bad_position", "placed", about, bound, "item_id", "ts"))
+        checks[-1] = replace(checks[-1], delivered="events.position")
     return checks
 
 

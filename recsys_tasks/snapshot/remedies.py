@@ -28,6 +28,8 @@ _LOST = {
     ),
     "rows_late": ("set extract.lookback_days to that many days, which reads them", "max_late_share"),
 }
+_KEPT_OUT = "validation.max_bad_value_share, which keeps such items out of every list"
+_READABLE = "validation.max_bad_value_share, which takes such vectors for missing"
 _NUMBERS = "write numbers with a point, and name words for a missing one in source.null_words"
 _WORDS = {
     "repeated_id": "deliver one row for each id, the newest state of it, and remove older files or rows: "
@@ -37,6 +39,12 @@ _WORDS = {
     "bad_quantity": "leave returns (negative quantities) out of the delivery; "
     f"{_NUMBERS}, or raise validation.max_bad_value_share",
     "bad_price": f"{_NUMBERS}, or raise validation.max_bad_value_share",
+    "bad_position": "number the places of a page from 1, or raise validation.max_bad_value_share, which sets such rows "
+    "aside",
+    "available_readable": "write true or false, 1 or 0, yes or no (a stock of 17 is none of them), and name words for "
+    f"a missing one in source.null_words; or raise {_KEPT_OUT}",
+    "available_from_readable": "write launches as 2026-01-15, set items.available_from_unit to what numbers are, and "
+    f"name words for a missing one in source.null_words; or raise {_KEPT_OUT}",
     "columns": "deliver the declared columns",
 }
 
@@ -64,6 +72,8 @@ def _remedy(suite: str, name: str, as_of: date) -> str:
         return f"{label}: {_WORDS[name]}"
     if name in ("users", "items"):
         return f"{label}: deliver the {name} table"
+    if name.endswith("_readable"):
+        return f"{label}: deliver a list of as many numbers as `dimensions` says, or raise {_READABLE}"
     if name.endswith("_range"):
         return f"{label}: {_NUMBERS}, or change {_bound(name)} in the settings if the data is right"
     return f"{label}: correct the batch at the source, or change {_bound(name)} in the settings if the data is right"

@@ -29,6 +29,7 @@ REASONS = (
     "unknown_item",
     "bad_price",
     "bad_quantity",
+    "bad_position",
 )
 """Why a row is set aside; a row with several faults carries the first."""
 
@@ -54,7 +55,7 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
     """
     user, item = events["user_id"], events["item_id"]
     no_user, no_item, dated = _absent(user), _absent(item), _flags(pc.is_valid(events["ts"]))
-    declared = config.events.known
+    declared, shown = config.events.known, _shown(config, events)
     return {
         "missing_user": no_user,
         "missing_item": no_item,
@@ -65,7 +66,8 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
         "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~no_user,
         "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~no_item,
         "bad_price": bad_number(events["price"]),
-        "bad_quantity": bad_number(events["quantity"]),
+        "bad_quantity": bad_number(events["quantity"]) & ~shown,
+        "bad_position": bad_position(events["quantity"]) & shown,
         "repeated": repeated_rows(events) & dated,  # without times, alike rows may well be of different ones
     }
 
@@ -74,6 +76,18 @@ def bad_number(column: pa.ChunkedArray) -> Flags:
     """Negative, too large to keep, infinite or unreadable (NaN); a missing value is not bad."""
     fine = pc.and_(is_usable(column), pc.greater_equal(column, 0.0))
     return ~_flags(pc.fill_null(fine, True))
+
+
+def bad_position(column: pa.ChunkedArray) -> Flags:
+    """Unreadable, or before the first place; a missing one is not bad, and counts as no showing."""
+    return ~_flags(pc.fill_null(pc.and_(is_usable(column), pc.greater_equal(column, 1.0)), True))
+
+
+def _shown(config: Config, events: pa.Table) -> Flags:
+    """Rows that are showings: what they hold as a quantity is a place."""
+    if config.events.impressions is None:
+        return np.zeros(events.num_rows, bool)
+    return _flags(pc.fill_null(pc.equal(events["event"], config.events.impressions.event), False))
 
 
 def repeated_rows(table: pa.Table) -> Flags:

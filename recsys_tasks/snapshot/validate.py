@@ -233,9 +233,12 @@ def _event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
     frame: pd.DataFrame = events.to_pandas()
     for column in ("user_id", "item_id"):
         frame.loc[flags["missing_user" if column == "user_id" else "missing_item"], column] = None
+    quantity = pc.if_else(pa.array(flags["bad_position"]), None, events["quantity"])  # a check of its own tells of it
+    frame["quantity"] = quantity.to_pandas().copy()
     for column in ("price", "quantity"):
         # an unreadable number is NaN in Arrow and would pass as missing in pandas; infinity has no upper bound to break
-        frame.loc[~is_usable(events[column]).fill_null(True).to_numpy(), column] = -np.inf
+        numbers = quantity if column == "quantity" else events[column]
+        frame.loc[~is_usable(numbers).fill_null(True).to_numpy(), column] = -np.inf
     # null is not one of the declared kinds; Great Expectations would leave it out of the count
     frame["event"] = frame["event"].fillna("")
     lengths = [pc.fill_null(pc.binary_length(events[column]), 0).to_numpy() for column in ("user_id", "item_id")]
@@ -245,6 +248,7 @@ def _event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
         item_known=~flags["unknown_item"],
         first=~flags["repeated"],
         storable=~flags["unstorable"],
+        placed=~flags["bad_position"],
     )
 
 

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "0", "0.0")
+EXACT_FLOAT = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
+"""Bits of a float → the whole numbers below are told apart."""
 _QUOTED = 100  # characters kept of a value that could not be read
 
 
@@ -35,6 +37,15 @@ def as_text(column: Any) -> pa.ChunkedArray:
         whole = pc.if_else(pc.fill_null(exact, False), column, pa.scalar(None, column.type))
         return pc.coalesce(pc.cast(pc.cast(whole, pa.int64()), pa.string()), pc.cast(column, pa.string()))
     return pc.cast(column, pa.string())
+
+
+def as_ids(column: Any) -> pa.ChunkedArray:
+    """Text exactly as written, of ids. Raises ValueError for floats so large that two ids may have become one."""
+    if pa.types.is_floating(column.type):
+        largest = pc.max(pc.abs(_nan_to_null(column))).as_py()
+        if largest is not None and largest >= EXACT_FLOAT[column.type.bit_width]:
+            raise ValueError(f"ids as floats, up to {largest:.17g}: ids next to each other are one number there")
+    return as_text(column)
 
 
 def as_values(column: Any, separator: str) -> pa.ChunkedArray:

@@ -128,14 +128,9 @@ def _first_line(path: Path) -> str:
     """How a file begins that is no header with rows: it may be a page of words that a failed download left."""
     with _stream(path) as file:
         start = file.read(200).strip(b"\0\r\n\t ")
-    is_markup = start.startswith(b"<")
-    return (
-        "which begins as a web page or an answer in XML does"
-        if is_markup
-        else f"of {len(start)} bytes"
-        if start
-        else ""
-    )
+    if start.startswith(b"<"):
+        return "which begins as a web page or an answer in XML does"
+    return f"of {len(start)} bytes" if start else ""
 
 
 def _bad_byte(path: Path, dialect: Dialect) -> str:

@@ -18,7 +18,7 @@ from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
 from recsys_tasks.config import Attribute, Config, FilesSource, expand_variables
 from recsys_tasks.errors import SchemaError, offenders
-from recsys_tasks.sources.columns import Read, as_number, as_text, as_values, read_flags
+from recsys_tasks.sources.columns import Read, as_ids, as_number, as_text, as_values, read_flags
 from recsys_tasks.sources.csv_files import Dialect, header_words, read_csv, repeated_names, separator_hint
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
 from recsys_tasks.sources.formats import Window, is_parquet, parquet_names, read_parquet
@@ -129,7 +129,7 @@ class Files:
             ids = ids.take(pc.sort_indices(ids))
             absent = {n: pa.nulls(len(ids), contract.schema.field(n).type) for n in contract.schema.names[1:]}
             return contract.check(pa.table({"user_id": ids, **absent}), str(self.events))
-        columns = [_Column("user_id", table.id_column, as_text), *_attribute_columns(table.attributes)]
+        columns = [_Column("user_id", table.id_column, as_ids), *_attribute_columns(table.attributes)]
         return contract.check(self._read("users", self.users, columns), str(self.users))
 
     def read_items(self) -> pa.Table:
@@ -139,7 +139,7 @@ class Files:
         launches = launch_times(self.config, self._cutoff)
         titled = "title" if len(further) < len(table.attributes) else None
         columns = [
-            _Column("item_id", table.id_column, as_text),
+            _Column("item_id", table.id_column, as_ids),
             _Column("title", table.title_column or titled, as_text, optional=True),
             _Column("available_from", table.available_from_column, partial(read_times, rule=launches)),
             _Column("available", table.available_column, read_flags),
@@ -154,14 +154,14 @@ class Files:
     def _event_columns(self) -> list[_Column]:
         table = self.config.events
         return [
-            _Column("user_id", table.user_column, as_text),
-            _Column("item_id", table.item_column, as_text),
+            _Column("user_id", table.user_column, as_ids),
+            _Column("item_id", table.item_column, as_ids),
             _Column("ts", table.timestamp_column, partial(read_times, rule=event_times(self.config, self._cutoff))),
             _Column("event", table.event_column, as_text),
             _Column("price", table.price_column, as_number, True, (0, None)),
             _Column("quantity", table.quantity_column, as_number, True, (0, None)),
             *(
-                [_Column("position", table.impressions.position_column, as_number, True, (0, None))]
+                [_Column("position", table.impressions.position_column, as_number, True, (1, None))]
                 if table.impressions
                 else []
             ),

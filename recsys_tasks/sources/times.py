@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.sources.columns import Read, is_text, with_faults
+from recsys_tasks.sources.columns import EXACT_FLOAT, Read, is_text, with_faults
 from recsys_tasks.sources.time_rule import FIRST_HOUR_KEY, PER_SECOND, YEAR_1, YEAR_10000, TimeRule
 from recsys_tasks.sources.time_text import Bools, Longs, alike_numbers, alike_seconds, civil_seconds, flags, iso_seconds
 
 _NUMBER = r"^-?([0-9]{1,18}|[0-8][0-9]{18})(\.[0-9]*)?$"  # below 9e18: it fits 64 bits
 _SMEAR_ENDS = 31 * 86_400
 """Epoch seconds that someone took for milliseconds or less lie in January 1970, and hardly at midnight."""
-_EXACT_FLOAT = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
 
 Found = tuple[Longs, Bools]
 """Seconds, and which of them are times."""
@@ -117,7 +116,7 @@ def _integers(column: pa.ChunkedArray, rule: TimeRule) -> Found:
 
 def _floats(column: pa.ChunkedArray, rule: TimeRule) -> Found:
     values = pc.fill_null(pc.cast(column, pa.float64()), 0.0).to_numpy()
-    exact = _EXACT_FLOAT[column.type.bit_width] if rule.unit not in PER_SECOND else 2.0**62
+    exact = EXACT_FLOAT[column.type.bit_width] if rule.unit not in PER_SECOND else 2.0**62
     fits = np.abs(values) < exact  # false for NaN and the infinite
     whole = np.floor(np.where(fits, values, 0.0))
     seconds, good = _numbers(whole.astype(np.int64), whole != np.where(fits, values, 0.0), rule)

@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from recsys_tasks.config import parse_config
 from recsys_tasks.errors import ConfigError, SchemaError
 from recsys_tasks.sources.listing import list_files, resolve
 from tests.sources.test_deliveries import HEADER, ROW, events, refusal, source
-from tests.sources.test_files import config_for, write
+from tests.sources.test_files import NOON, config_for, write
 
 
 @pytest.mark.parametrize("cut", [30, 200])
@@ -71,3 +73,17 @@ def test_what_cannot_separate_or_encode_text_is_refused_with_the_settings(
     raw = config_for(tmp_path, users=None).model_dump()
     with pytest.raises(ConfigError, match=words):
         parse_config({**raw, "source": {**raw["source"], **setting}})
+
+
+@pytest.mark.parametrize(("kind", "start"), [(pa.float64(), 2**60), (pa.float32(), 2**25)])
+def test_ids_that_floats_cannot_tell_apart_are_refused(tmp_path: Path, kind: pa.DataType, start: int) -> None:
+    ids = pa.array([float(start), float(start + 1), None], kind)
+    table = {"user_id": ids, "item_id": ["lamp"] * 3, "timestamp": [NOON] * 3, "event": ["x"] * 3}
+    (tmp_path / "events").mkdir()
+    pq.write_table(pa.table(table), tmp_path / "events" / "a.parquet")
+    error = refusal(tmp_path)
+    assert "ids as floats" in error.found
+    assert "'user_id'" in error.expected
+    table["user_id"] = pa.array([1.0, float(2**24 - 1), None], kind)
+    pq.write_table(pa.table(table), tmp_path / "events" / "a.parquet")
+    assert events(tmp_path)["user_id"].to_pylist() == ["1", str(2**24 - 1), None]
