@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from recsys_tasks import cron
-from recsys_tasks.config_mistakes import mistake_words, refuse_unstorable
+from recsys_tasks.config_mistakes import mistake_words, read_yaml, refuse_unstorable
 from recsys_tasks.errors import ConfigError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +28,9 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0.0)]
+Days = Annotated[int, Field(ge=0, le=700_000)]
+PositiveDays = Annotated[int, Field(ge=1, le=700_000)]
+"""So many days before a night there still was a year."""
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 TimeUnit = Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "yyyymmdd", "yyyymmddhhmmss"]
@@ -36,7 +39,7 @@ TimeUnit = Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "yy
 class Section(BaseModel):
     """A part of the settings file: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 # --- what the shop's tables hold ---------------------------------------------------------------
@@ -72,8 +75,6 @@ class Attribute(Section):
     @model_validator(mode="after")
     def _has_a_range(self) -> Self:
         low, high = self.minimum, self.maximum
-        if any(bound is not None and bound != bound for bound in (low, high)):
-            raise ValueError(f"{self.name!r}: a minimum or maximum that is no number: leave it out")
         if low is not None and high is not None and low > high:
             raise ValueError(f"{self.name!r}: no number is at least {low:g} and at most {high:g}: swap the two")
         return self
@@ -130,7 +131,7 @@ class ItemsTable(Section):
 class EventKind(Section):
     """One kind of interaction."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     """Value of the event column."""
     weight: PositiveFloat = 1.0
     """How much one such event counts in histories, popularity and training, relative to others."""
@@ -163,7 +164,7 @@ class EventsTable(Section):
     (20260301) or of a second (20260301235959); timestamps and ISO-8601 text are read under each."""
     event_column: str | None = "event"
     """Column with the kind of event; None: every row is the first declared kind."""
-    kinds: tuple[EventKind, ...] = (EventKind(name="purchase"),)
+    kinds: Annotated[tuple[EventKind, ...], Field(min_length=1, max_length=100)] = (EventKind(name="purchase"),)
     """Known kinds of event."""
     price_column: str | None = None
     """Column with the price paid or shown, in the shop's currency."""
@@ -195,7 +196,7 @@ class Objective(Section):
 
     name: Name
     """Objective's name, also its model's."""
-    events: tuple[str, ...]
+    events: Annotated[tuple[str, ...], Field(min_length=1)]
     """Kinds of event that fulfil it."""
     weight: PositiveFloat = 1.0
     """Share in the final score, relative to the other objectives."""
@@ -206,7 +207,7 @@ class Objective(Section):
 class AfterDays(Section):
     """Consumed items come back after a while."""
 
-    after_days: PositiveInt
+    after_days: PositiveDays
     """Days after which an item may be recommended again to the same user."""
 
 
@@ -279,11 +280,11 @@ Source = Annotated[FilesSource | ShopSource, Field(discriminator="kind")]
 class ExtractConfig(Section):
     """What a night reads anew."""
 
-    lookback_days: NonNegativeInt = 3
+    lookback_days: Days = 3
     """Days before the newest known one that are read again for late or corrected rows."""
     earliest_day: date = date(1990, 1, 1)
     """A row before this day has no readable time: its number is of another unit, or stands for an unknown time."""
-    latest_days: PositiveInt = 3653
+    latest_days: PositiveDays = 3653
     """Nor has a row more than so many days after the night; the same range holds for launch dates in numbers."""
 
 
@@ -310,7 +311,7 @@ class ValidationConfig(Section):
     """Days on which the shop is closed: YYYY-MM-DD, or a weekday name in lower case."""
     allow_empty_days: bool = False
     """True: a day without rows is a normal day, also when it is not a closed day."""
-    max_quarantine_days: PositiveInt = 30
+    max_quarantine_days: PositiveDays = 30
     """Days for which set-aside rows are tried again each night."""
     max_gone_item_share: Share = 0.2
     """Blocking above this share of the last night's items that tonight's items table lacks."""
@@ -333,9 +334,30 @@ class ValidationConfig(Section):
     @field_validator("accepted_losses")
     @classmethod
     def _are_dates(cls, nights: tuple[str, ...]) -> tuple[str, ...]:
-        for night in nights:
-            date.fromisoformat(night)
-        return nights
+        return tuple(date.fromisoformat(night).isoformat() for night in nights)
+
+    @field_validator("closed_days")
+    @classmethod
+    def _are_days(cls, days: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(day if day in _WEEKDAYS else _closed_date(day) for day in days)
+
+    @field_validator("volume_ratio")
+    @classmethod
+    def _is_a_range(cls, ratio: tuple[float, float]) -> tuple[float, float]:
+        if ratio[0] > ratio[1]:
+            raise ValueError(f"no ratio is at least {ratio[0]:g} and at most {ratio[1]:g}: swap the two")
+        return ratio
+
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _closed_date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        meant = f"{text.lower()!r}" if text.lower() in _WEEKDAYS else f"YYYY-MM-DD or one of {', '.join(_WEEKDAYS)}"
+        raise ValueError(f"{text!r} is no day: write {meant}") from error
 
 
 # --- models ------------------------------------------------------------------------------------
@@ -344,7 +366,7 @@ class ValidationConfig(Section):
 class FeaturesConfig(Section):
     """Windows of the features."""
 
-    popularity_days: tuple[PositiveInt, ...] = (1, 3, 7, 28, 90)
+    popularity_days: tuple[PositiveDays, ...] = (1, 3, 7, 28, 90)
     """Popularity is counted over each of these windows, in days."""
     history_half_life_days: PositiveFloat = 60.0
     """A user's own events lose half their weight in this time."""
@@ -365,7 +387,7 @@ class WarmStartConfig(Section):
     """Age at which an old example is half as likely to be replayed."""
     replay_events_per_item: PositiveInt = 500
     """An old example gives way to a newer one of its item, where the item has this many events since."""
-    young_item_days: NonNegativeInt = 28
+    young_item_days: Days = 28
     """An item is young for this long; 0: no item is."""
     young_replays: NonNegativeFloat = 1.5
     """Times that every night replays each example of a young item, up to as many as the other replay; 1.5: half of
@@ -374,7 +396,7 @@ class WarmStartConfig(Section):
     """Replay fills up to at least this many examples."""
     accumulator_half_life_days: PositiveFloat = 30.0
     """Optimizer accumulators lose half their value in this time, so that ids stay movable."""
-    archive_after_days: PositiveInt = 180
+    archive_after_days: PositiveDays = 180
     """An id absent from the catalogue for this long moves to the archive, with its vector."""
     refresh_floor: Share = 0.85
     """Share of the previous version's recall on held-back new rows that tonight's must reach to serve."""
@@ -576,9 +598,9 @@ class GateConfig(Section):
     """One-sided confidence of the paired bootstrap; 1 - confidence of equally good challengers are taken for better."""
     non_inferior_margin: Share = 0.01
     """Relative loss within which a challenger counts as not worse."""
-    non_inferior_after_days: PositiveInt = 7
+    non_inferior_after_days: PositiveDays = 7
     """A champion older than this many days is replaced by one that is not worse, also than the anchor."""
-    anchor_days: PositiveInt = 90
+    anchor_days: PositiveDays = 90
     """The champion becomes the anchor when the present one was fixed this many days ago."""
     min_users: PositiveInt = 100
     """Fewest users with a positive in the window; below it nothing is promoted."""
@@ -642,7 +664,7 @@ class ActivityConfig(Section):
 
     min_events: PositiveInt = 1
     """Fewest events within `within_days` before the cutoff."""
-    within_days: PositiveInt = 365
+    within_days: PositiveDays = 365
     """Days looked back."""
 
 
@@ -692,9 +714,9 @@ class ScheduleConfig(Section):
     """watch_freshness."""
     maintain_storage: str = "0 12 * * 0"
     """maintain_storage."""
-    train_ranker_every_days: PositiveInt = 1
+    train_ranker_every_days: PositiveDays = 1
     """A night on which the ranker is not due serves with the champion."""
-    train_two_tower_every_days: PositiveInt = 1
+    train_two_tower_every_days: PositiveDays = 1
     """A night on which the tower is not due serves with the newest version of its lineage."""
 
     @field_validator("nightly", "watch_freshness", "maintain_storage")
@@ -730,16 +752,16 @@ class Config(Section):
     """The items table."""
     events: EventsTable = EventsTable()
     """The interactions table."""
-    objectives: tuple[Objective, ...]
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
     """What the rankers learn."""
     repeat_consumption: Literal["allow", "forbid"] | AfterDays = "allow"
     """Whether an item that the user had any event with before the night's cutoff may be recommended again, on any
     path: own lists, spares, top-ups and fallbacks."""
-    label_window_days: PositiveInt = 7
+    label_window_days: PositiveDays = 7
     """W: labels, the gate and the scores' meaning all span this many days."""
-    learning_lag_days: NonNegativeInt = 0
+    learning_lag_days: Days = 0
     """Days by which learned parameters end before the histories (papers' leave-one-out: 1)."""
-    min_history_days: PositiveInt = 14
+    min_history_days: PositiveDays = 14
     """Days of data a label window needs before it."""
     activity: ActivityConfig = ActivityConfig()
     """Who gets a list of their own."""
@@ -818,6 +840,8 @@ def _naming_mistakes(config: Config) -> list[str]:
         mistakes.append(f"events.impressions: {config.events.impressions.event!r} is one of events.kinds: name it once")
     if config.events.impressions and config.events.event_column is None:
         mistakes.append("events.impressions: needs events.event_column to tell showings from actions")
+    aims = [objective.name for objective in config.objectives]
+    mistakes += [f"objectives: {name!r} is declared twice" for name in sorted(set(aims)) if aims.count(name) > 1]
     for objective in config.objectives:
         mistakes += [
             f"objectives.{objective.name}: event {e!r} is not one of events.kinds {kinds}"
@@ -968,7 +992,7 @@ def load_config(path: Path) -> Config:
 def read_settings(path: Path) -> Any:
     """The settings file as YAML has it, unchecked. Raises ConfigError when it cannot be read."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(
             expected="a settings file",
@@ -983,12 +1007,13 @@ def read_settings(path: Path) -> Any:
             where=str(path),
             remedy="correct its rights or its encoding, or set RECSYS_CONFIG to another file",
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date of 30 February is a ValueError
+        deep = isinstance(error, RecursionError)
         raise ConfigError(
-            expected="valid YAML",
-            found=str(error).replace("\n", " "),
+            expected="valid YAML, each setting once",
+            found="values nested so deep that nobody can mean it" if deep else str(error).replace("\n", " "),
             where=str(path),
-            remedy="fix the line named above",
+            remedy="fix the line or the value named above",
         ) from error
 
 

@@ -7,9 +7,52 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import yaml
 from pydantic_core import ErrorDetails
 
 from recsys_tasks.errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses what YAML takes without a word: a key that is there twice, and a value that holds itself."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge" or not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is there twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        made: dict[Any, Any] = super().construct_mapping(node, deep)
+        return made
+
+
+def read_yaml(text: str) -> Any:
+    """A document's value. Raises yaml.YAMLError, ValueError, RecursionError."""
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _refuse_rings(root, (), set())
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _refuse_rings(node: yaml.Node, above: tuple[yaml.Node, ...], fine: set[int]) -> None:
+    if id(node) in fine:
+        return
+    if any(node is one for one in above):
+        raise yaml.MarkedYAMLError(problem="a value that holds itself", problem_mark=node.start_mark)
+    if isinstance(node, yaml.SequenceNode):
+        children = node.value
+    else:
+        children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
+    for child in children:
+        _refuse_rings(child, (*above, node), fine)
+    fine.add(id(node))
 
 
 def mistake_words(error: ErrorDetails) -> str:

@@ -72,7 +72,7 @@ def test_vectors_that_cannot_be_read_block_the_night_and_name_their_items(tmp_pa
     assert "2 of 5 rows (40.00%) (allowed: 1.00%)" in caught.value.found
     assert "'b', '3 numbers, not 2', 'c', \"'x' is no number\"" in caught.value.found
     assert "validation" in caught.value.where
-    assert "correct the batch at the source" in caught.value.remedy
+    assert "as many numbers as `dimensions` says" in caught.value.remedy
 
 
 def test_a_few_that_cannot_be_read_are_missing(tmp_path: Path) -> None:
