@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
+# What is installed besides requirements.txt, kept until another EXTRAS is given (EXTRAS= for none).
+EXTRAS ?= $(shell cat .venv/.extras 2>/dev/null)
+REQUIREMENTS := requirements.txt $(patsubst %,requirements-%.txt,$(EXTRAS))
 UV_VERSION := 0.13.9
 
 # Cached bytecode halves TensorFlow's import in every one of the nightly tasks.
@@ -16,15 +19,20 @@ export OMP_WAIT_POLICY ?= PASSIVE
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: $(STAMP)  ## build the environment in .venv (a no-op when requirements.txt has not changed)
+setup: $(STAMP)  ## build the environment in .venv (a no-op when nothing has changed); EXTRAS=s3: with the driver of s3:// lakes
 
-$(STAMP): requirements.txt pyproject.toml
+ifneq ($(strip $(EXTRAS)),$(shell cat .venv/.extras 2>/dev/null))
+.PHONY: $(STAMP)
+endif
+
+$(STAMP): $(REQUIREMENTS) pyproject.toml
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11)' 2>/dev/null \
 	  || { echo "Nightshelf needs Python 3.11 as '$(PYTHON)'; set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip sync -q --python $(BIN)/python requirements.txt
+	@$(BIN)/uv pip sync -q --python $(BIN)/python $(REQUIREMENTS)
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@echo $(strip $(EXTRAS)) > .venv/.extras
 	@touch $@
 
 demo: setup  ## three simulated nights through the real Airflow scheduler, then a summary
@@ -65,8 +73,9 @@ lint: setup  ## ruff, mypy strict, the import rule
 format: setup  ## rewrite the sources as ruff wants them
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-lock: $(BIN)/uv  ## compile requirements.in into requirements.txt
+lock: $(BIN)/uv  ## compile requirements.in into requirements.txt, and the extras on top of it
 	@$(BIN)/uv pip compile -q --python-version 3.11 requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile -q --python-version 3.11 requirements-s3.in -o requirements-s3.txt
 	@$(BIN)/uv pip compile -q --python-version 3.11 benchmarks/requirements-peers.in -o benchmarks/requirements-peers.txt
 
 bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (needs RECSYS_TEST_DATA)

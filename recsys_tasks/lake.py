@@ -42,7 +42,7 @@ from upath import UPath
 
 from recsys_tasks import slots
 from recsys_tasks.checksums import damage, hash_file
-from recsys_tasks.errors import ArtifactError, DamagedArtifact, TransientError
+from recsys_tasks.errors import ArtifactError, ConfigError, DamagedArtifact, TransientError
 
 MANIFEST = "manifest.json"
 VACANT = "vacant"
@@ -58,6 +58,23 @@ def code_version() -> str:
         digest.update(str(path.relative_to(_PACKAGE)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def open_root(url: str) -> UPath:
+    """A lake's root, a folder or a URL. Raises ConfigError when nothing that is installed opens it."""
+    try:
+        root = UPath(url)
+        root.fs  # noqa: B018  (the driver is only now looked for)
+    except (ImportError, ValueError) as error:
+        scheme = url.partition("://")[0]
+        driver = "make setup EXTRAS=s3" if scheme in ("s3", "s3a") else f"install fsspec's driver of {scheme}://"
+        raise ConfigError(
+            expected="a lake that opens: a folder, or a URL whose driver is installed (s3fs for s3://)",
+            found=f"no driver for {scheme}:// ({error})",
+            where=f"RECSYS_LAKE={url}",
+            remedy=f"{driver}, or set RECSYS_LAKE to a folder",
+        ) from error
+    return root
 
 
 @dataclass(frozen=True)
@@ -153,7 +170,7 @@ class Lake:
     """
 
     def __init__(self, root: str | Path, cache: Path | None = None) -> None:
-        self.root = UPath(root)
+        self.root = open_root(str(root))
         self.is_local = self.root.protocol in ("", "file", "local")
         self._cache = cache or Path(tempfile.gettempdir()) / "nightshelf-lake-cache"
         self.fence: Callable[[], None] = lambda: None

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from recsys_tasks.errors import ArtifactError
+from recsys_tasks.errors import ArtifactError, ConfigError
 from recsys_tasks.lake import Lake
 from recsys_tasks.slots import SlotTaken
 
@@ -75,6 +76,16 @@ def test_a_remote_lake_behaves_like_a_local_one(tmp_path: Path) -> None:
     assert again.find("thing", "k", again.fingerprint("thing", "k", {"x": "1"}, "")) is not None
     again.remove(again.get(reference))
     assert again.newest("thing", "k") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "remedy"), [("s3://bucket/lake", "make setup EXTRAS=s3"), ("nosuch://bucket/lake", "driver of nosuch://")]
+)
+def test_a_lake_without_a_driver_says_what_to_install(url: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # as where the extra is not installed
+    with pytest.raises(ConfigError, match="no driver for") as caught:
+        Lake(url)
+    assert remedy in caught.value.remedy and caught.value.where == f"RECSYS_LAKE={url}"
 
 
 def noise(path: Path) -> bytes:

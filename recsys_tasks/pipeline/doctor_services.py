@@ -113,19 +113,16 @@ def _opens(url: str) -> None:
 
 def lake(environment: Environment) -> Finding:
     """Whether artifacts can be written: a small file is, and is removed."""
-    from upath import UPath
+    from recsys_tasks.lake import open_root
 
-    probe = None
     try:
-        folder = UPath(environment.lake)
+        folder = open_root(environment.lake)
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".doctor-{os.getpid()}"
         probe.write_text("ok")
         probe.unlink()
-    except ImportError as error:
-        scheme = environment.lake.partition("://")[0]
-        words = f"lake {environment.lake}: no driver for {scheme}:// ({error})"
-        return Finding(False, f"{words}: install it (s3fs for s3://), or set RECSYS_LAKE to a folder")
+    except RecsysError as error:
+        return Finding(False, f"lake {environment.lake}: {error}")
     except Exception as error:
         words = f"lake {environment.lake}: cannot be written ({type(error).__name__})"
         return Finding(False, f"{words}: correct RECSYS_LAKE, its rights or its credentials")
