@@ -1,7 +1,7 @@
 """Events as of the cutoffs: ages, days and weights as columns, and the sums and medians made of them.
 
-Everything is an Ibis expression, so that the same definitions run on DuckDB here and on Spark or a
-warehouse there. Sums are over integers: their bytes do not depend on the order of rows or threads.
+Everything is an Ibis expression: DuckDB runs it here, and it compiles to a warehouse's SQL (docs/features.md). Sums are
+over integers: their bytes do not depend on the order of rows or threads.
 """
 
 from __future__ import annotations
