@@ -1,0 +1,238 @@
+"""What documentation, runbooks and errors tell people to type, set or look at is there."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import typer
+from pydantic import BaseModel
+
+from recsys_tasks.cli import app
+from recsys_tasks.config import Config
+from recsys_tasks.monitoring.alerts import _RUNBOOKS
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNBOOKS = ROOT / "include" / "runbooks"
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", ".env.example", "docker-compose.yaml", "Makefile")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(RUNBOOKS.glob("*.md")),
+    *sorted((ROOT / "include").glob("**/*.yaml")),
+]
+CODE = [path for name in ("recsys_tasks", "plugins", "dags") for path in sorted((ROOT / name).rglob("*.py"))]
+ROOT_COMMAND = typer.main.get_command(app)
+UsageError: Any = typer.BadParameter.__base__
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+def commands(text: str) -> list[str]:
+    """What stands after `recsys` up to the end of its code span, its line or its comment."""
+    spans = re.findall(r"(?:^|[`(/]|: |; |run )recsys (?=[a-z])([^`\n;#]*)", text, flags=re.M)
+    return [re.sub(r"\$\([^)]*\)", "X", span).partition(" > ")[0].strip() for span in spans]
+
+
+def command_named(words: list[str]) -> Any:
+    """The command that these words begin with; it takes its words off. Raises KeyError when there is none."""
+    command: Any = ROOT_COMMAND
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0) if words else ""]
+    return command
+
+
+def fault(text: str) -> str | None:
+    """What the command line says to a command as it is written, or to its name alone; None when all is well."""
+    words = shlex.split(text)
+    try:
+        command = command_named(words)
+        if words:
+            command.make_context(text, words)
+    except KeyError as error:
+        return f"recsys {text}: no command {error}"
+    except UsageError as error:
+        return f"recsys {text}: {error.format_message()}"
+    return None
+
+
+def test_a_wrong_command_is_a_fault() -> None:
+    assert fault("rollback --who ann --why 'odd lists'") is None
+    wrong = ["roll-back", "config", "config show", "rollback --who ann", "rollback --reason odd --why odd"]
+    assert [text for text in wrong if fault(text) is None] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_every_command_of_a_page_is_taken_as_it_is_written(path: Path) -> None:
+    assert [words for command in commands(path.read_text()) if (words := fault(command))] == []
+
+
+@functools.cache
+def strings(path: Path) -> tuple[str, ...]:
+    """Every text of a module, what is filled in as {}."""
+    return tuple(_strings(path))
+
+
+def _strings(path: Path) -> Iterator[str]:
+    inner = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            inner |= {id(part) for part in node.values}
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
+            yield node.value
+
+
+def test_every_command_that_the_program_recommends_exists() -> None:
+    seen = 0
+    for path in CODE:
+        for text in strings(path):
+            for name, options in re.findall(r"(?:`|^|[:;,] |run )recsys ((?:config )?[a-z][a-z-]+)([^`;.\n]*)", text):
+                known = {option for parameter in command_named(name.split()).params for option in parameter.opts}
+                assert set(re.findall(r"(?<!\S)--[a-z-]+", options)) <= known, (named(path), text)
+                seen += 1
+    assert seen > 30
+
+
+# --- variables and settings ----------------------------------------------------------------------------
+
+
+def test_every_variable_that_is_named_is_read_somewhere() -> None:
+    readers = [
+        *CODE,
+        *(ROOT / "tests").rglob("*.py"),
+        *(ROOT / "benchmarks").rglob("*.py"),
+        *(ROOT / "include" / "docker").rglob("*"),
+        *PAGES[3:4],
+    ]
+    readers = [path for path in readers if path.is_file() and path != Path(__file__)]
+    read = set(re.findall(r"RECSYS_[A-Z_]+", "\n".join(path.read_text() for path in readers)))
+    examples = re.findall(r"\$\{(RECSYS_[A-Z_]+)\}", "\n".join(path.read_text() for path in PAGES[-4:]))
+    for path in PAGES:
+        assert set(re.findall(r"RECSYS_[A-Z_]+", path.read_text())) <= read | set(examples), named(path)
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every path of a setting below a section, and of the section itself."""
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        for section in sections(field.annotation):
+            yield from settings(section, f"{prefix}{name}.")
+
+
+def sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections within a field's type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from sections(part)
+
+
+SETTINGS = set(settings(Config))
+OTHERS = {"items.blocked"}
+"""A column of the database whose table is called as a section is."""
+
+
+def paths(text: str) -> set[str]:
+    """What has the form of a setting's path, its first word a section's."""
+    tops = "|".join(sorted(name for name in SETTINGS if any(path.startswith(f"{name}.") for path in SETTINGS)))
+    return set(re.findall(rf"(?<![\w./-])(?:{tops})(?:\.[a-z_]+)+(?![\w(/]|\.[a-z])", text))
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if path.suffix == ".md"], ids=named)
+def test_every_setting_of_a_page_exists(path: Path) -> None:
+    spans = " ".join(re.findall(r"`([^`\n]+)`", path.read_text()))
+    checks = {text for module in CODE for text in strings(module)}  # events.missing_time is a check of the data
+    assert paths(spans) - SETTINGS - checks - OTHERS == set()
+
+
+def test_every_setting_that_the_program_names_exists() -> None:
+    every = {text for module in CODE for text in strings(module)}
+    for path in CODE:
+        for text in set(strings(path)) - remarks(path):
+            assert paths(text) - SETTINGS - every == set(), named(path)
+
+
+def remarks(path: Path) -> set[str]:
+    """The docstrings of a module, fields' too: nobody is told them."""
+    statements = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Expr)]
+    return {str(value.value) for value in statements if isinstance(value, ast.Constant)}
+
+
+# --- alarms and their runbooks -------------------------------------------------------------------------
+
+
+def used(node: ast.AST) -> set[str]:
+    """Every name in some code, also where a text is one: stages are looked up by it."""
+    names = texts(node) | {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return names | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+
+
+def running() -> list[ast.AST]:
+    """What runs: modules' own statements, classes, decorated functions, and each function that such code names."""
+    waiting: dict[str, list[ast.AST]] = {}
+    runs: list[ast.AST] = []
+    for path in CODE:
+        for node in ast.parse(path.read_text()).body if path.name != "errors.py" else ():
+            if isinstance(node, ast.FunctionDef) and not node.decorator_list:
+                waiting.setdefault(node.name, []).append(node)
+            elif not isinstance(node, ast.Import | ast.ImportFrom):
+                runs.append(node)
+    for node in runs:  # it grows meanwhile
+        for name in used(node):
+            runs += waiting.pop(name, [])
+    return runs
+
+
+def raised() -> set[str]:
+    """Kinds of the alarms that running code makes, and every class that it calls."""
+    found = set()
+    for node in running():
+        calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+        found |= {call.func.id for call in calls if isinstance(call.func, ast.Name)}
+        for call in calls:
+            first = call.args[:1] if isinstance(call.func, ast.Name) and call.func.id == "Alarm" else []
+            found |= texts(*first, *(word.value for word in call.keywords if word.arg in ("kind", "error")))
+            if any(isinstance(each, ast.Name) for each in first):
+                found |= texts(*chosen(node))
+    return found
+
+
+def chosen(function: ast.AST) -> list[ast.AST]:
+    """What a function that makes an alarm of one of several kinds takes it from: itself, and its module's tables."""
+    for path in CODE:
+        body = ast.parse(path.read_text()).body
+        if any(ast.dump(node) == ast.dump(function) for node in body):
+            return [function, *(node for node in body if isinstance(node, ast.Assign))]
+    return [function]
+
+
+def texts(*nodes: ast.AST) -> set[str]:
+    """Every text in some code."""
+    inner = [each for node in nodes for each in ast.walk(node)]
+    return {each.value for each in inner if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+
+
+def test_every_alarm_that_has_a_runbook_is_raised_somewhere() -> None:
+    assert sorted(set(_RUNBOOKS) - raised()) == []
+
+
+@pytest.mark.parametrize("kind", _RUNBOOKS)
+def test_a_runbook_says_when_it_comes(kind: str) -> None:
+    (when,) = re.findall(r"^\*\*When:\*\* (.*?)\n\n", (RUNBOOKS / _RUNBOOKS[kind]).read_text(), flags=re.M | re.S)
+    assert f"`{kind}`" in when
+
+
+def test_every_runbook_is_in_the_list_of_runbooks() -> None:
+    listed = set(re.findall(r"\]\(([a-z-]+\.md)\)", (RUNBOOKS / "README.md").read_text()))
+    assert listed == {path.name for path in RUNBOOKS.glob("*.md")} - {"README.md"}
