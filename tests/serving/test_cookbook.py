@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -238,6 +239,21 @@ def test_a_campaigns_list_of_a_segment_loses_nobody(two_nights: Engine) -> None:
         ("u0", ["i0", "i1", "i2"]),
         ("u1", ["i2", "i1", "i5"]),
     ]
+
+
+RUNBOOK_QUERIES = [
+    (page.stem, " ".join(sql.split()).replace("<date>", "2026-03-02").replace("<user>", "u1"), after)
+    for page in sorted((ROOT / "include" / "runbooks").glob("*.md"))
+    for sql, after in re.findall(r"`(SELECT [^`]+)`(.{0,12})", page.read_text(), flags=re.S)
+]
+
+
+def test_every_query_of_the_runbooks_is_answered(two_nights: Engine, writer: Engine) -> None:
+    assert len(RUNBOOK_QUERIES) > 10
+    for page, sql, after in RUNBOOK_QUERIES:
+        engine = writer if "as writer" in after else two_nights
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql(sql.replace("%", "%%")).keys(), page
 
 
 @pytest.mark.parametrize("view", ["recommendations", "recommendation_history", "recommendation_lists"])
