@@ -6,6 +6,7 @@ import ast
 import functools
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -167,6 +168,13 @@ def remarks(path: Path) -> set[str]:
     """The docstrings of a module, fields' too: nobody is told them."""
     statements = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Expr)]
     return {str(value.value) for value in statements if isinstance(value, ast.Constant)}
+
+
+def test_the_layers_of_the_architecture_are_those_that_are_checked() -> None:
+    contract, *_ = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [{name.removeprefix("recsys_tasks.") for name in layer.split(" | ")} for layer in contract["layers"]]
+    (told,) = re.findall(r"^`(cli, launcher > [^`]+)`$", (ROOT / "docs" / "architecture.md").read_text(), flags=re.M)
+    assert [set(layer.split(", ")) for layer in " ".join(told.split()).split(" > ")] == layers
 
 
 # --- alarms and their runbooks -------------------------------------------------------------------------
