@@ -18,7 +18,7 @@ from recsys_tasks import schema
 from recsys_tasks.clock import start_of
 from recsys_tasks.ids import IdMap, Keys
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.snapshot.storable import is_usable
+from recsys_tasks.snapshot.storable import is_blank, is_usable
 
 NEVER = start_of(date(9999, 1, 1))
 ITEM_TIMES = "item_times.parquet"  # first_event and known_since of every item key, seconds
@@ -43,13 +43,13 @@ class Entities:
 
 
 def known_ids(base: Snapshot | None, entity: str, tonight: pa.Array) -> pa.Array:
-    """Ids of the snapshot before and of tonight's table, each once; missing and empty ones left out."""
+    """Ids of the snapshot before and of tonight's table, each once; missing and blank ones left out."""
     ids = [tonight]
     if base is not None:
         table = pq.read_table(base.artifact.file(f"{entity}.parquet"), columns=[f"{entity[:-1]}_id"])
         ids.append(table[0].filter(pa.array(_is_known(base, entity, table.num_rows))))
     names = pc.unique(pa.chunked_array([c for part in ids for c in _chunks(part)], pa.string()))
-    return names.filter(pc.fill_null(pc.not_equal(names, ""), False))
+    return names.filter(pc.invert(is_blank(names)))
 
 
 def build_entities(
@@ -96,7 +96,7 @@ def _merge(
 ) -> tuple[pa.Table, npt.NDArray[np.bool_], pa.Table, npt.NDArray[np.bool_]]:
     """(merged table, unknown [n] bool, tonight's rows by key with nulls, in tonight's table [n] bool)."""
     key, name = f"{entity[:-1]}_key", f"{entity[:-1]}_id"
-    raw = _usable_alone(raw.filter(pc.fill_null(pc.not_equal(raw[name], ""), False)))
+    raw = _usable_alone(raw.filter(pc.invert(is_blank(raw[name]))))
     keys = ids.keys(raw[name].to_pylist())
     old = pq.read_table(base.artifact.file(f"{entity}.parquet")) if base is not None else None
     n_old = 0 if old is None else old.num_rows

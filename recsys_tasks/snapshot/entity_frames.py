@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from recsys_tasks import schema
 from recsys_tasks.config import ItemsTable, UsersTable
 from recsys_tasks.snapshot.rules import repeated_rows
-from recsys_tasks.snapshot.storable import has_nul, is_overlong, is_usable
+from recsys_tasks.snapshot.storable import has_nul, is_blank, is_overlong, is_usable
 from recsys_tasks.sources.vectors import NOT_FINITE
 
 
@@ -29,7 +29,7 @@ def entity_frame(table: pa.Table, key: str, settings: UsersTable | ItemsTable) -
         frame[f"_{name}_readable"] = pc.is_null(table[f"{name}_fault"]).to_numpy()
     frame["_first"] = ~repeated_rows(table.select([key])) | pc.is_null(ids).to_numpy()
     frame["_unstorable"] = _unstorable(table, getattr(settings, "segment_by", None))
-    frame.loc[frame[key] == "", key] = None
+    frame.loc[is_blank(ids).to_numpy(), key] = None
     for attribute in (a for a in attributes if a.kind == "numeric"):
         values = frame[attribute.name]
         low = -np.inf if attribute.minimum is None else attribute.minimum

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from recsys_tasks import schema
 from recsys_tasks.config import Config
 from recsys_tasks.ids import IdMap, Keys
-from recsys_tasks.snapshot.storable import has_nul, is_overlong, is_usable
+from recsys_tasks.snapshot.storable import has_nul, is_blank, is_overlong, is_usable
 
 Flags = npt.NDArray[np.bool_]
 
@@ -154,7 +154,7 @@ def _keys(column: pa.ChunkedArray, ids: IdMap) -> pa.Array:
 
 
 def _absent(column: pa.ChunkedArray) -> Flags:
-    return _flags(pc.fill_null(pc.equal(column, ""), True))
+    return _flags(is_blank(column))
 
 
 def _flags(column: Any) -> Flags:

@@ -19,6 +19,11 @@ def has_nul(column: Any) -> Any:
     return pc.fill_null(pc.match_substring(column, NUL), False)
 
 
+def is_blank(ids: Any) -> Any:
+    """Ids that are missing, empty, or blanks alone: what a column of fixed width holds where there is none."""
+    return pc.fill_null(pc.equal(pc.utf8_trim_whitespace(ids), ""), True)
+
+
 def is_overlong(column: Any) -> Any:
     """Texts of more bytes than an id or a segment may have."""
     return pc.fill_null(pc.greater(pc.binary_length(column), MAX_ID_BYTES), False)
@@ -26,7 +31,7 @@ def is_overlong(column: Any) -> Any:
 
 def storable_ids(ids: pa.Array) -> pa.Array:
     """Ids that can be kept."""
-    return pc.invert(pc.or_(has_nul(ids), is_overlong(ids)))
+    return pc.invert(pc.or_(pc.or_(has_nul(ids), is_overlong(ids)), is_blank(ids)))
 
 
 def is_usable(numbers: Any) -> Any:

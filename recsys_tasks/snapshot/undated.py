@@ -39,12 +39,14 @@ def no_times(config: Config, undated: pa.Table, as_of: date) -> SchemaError:
     """What a night raises when no row has a time."""
     rule, words = event_times(config, start_of(as_of)), undated_words(config, undated, as_of)
     hints = list(dict.fromkeys(text.split(": ", 1)[1] for text in words if ": set " in text))
+    numbers = pc.any(pc.match_substring_regex(undated["ts_fault"].drop_null(), r"^\s*[-+]?[0-9.]+\s*$")).as_py()
+    advice = f"{' or '.join(hints)} in the settings, or " if hints else ""
+    advice = advice or (f"set {rule.setting} to what numbers are, or " if numbers else "")
     return SchemaError(
         expected=f"times: ISO 8601, timestamps or {rule.unit}, not before {config.extract.earliest_day}",
-        found=f"{undated.num_rows:,} rows and not one such time" + (": " if words else "") + "; ".join(words),
+        found=f"{undated.num_rows:,} rows and not one such time: {'; '.join(words) or 'all of them are missing'}",
         where=f"source, column {config.events.timestamp_column!r}",
-        remedy=(f"{' or '.join(hints)} in the settings, " if hints else f"set {rule.setting} to what numbers are, ")
-        + "or deliver 2026-01-15T10:00:00Z; `recsys config check` shows what will run",
+        remedy=f"{advice}deliver 2026-01-15T10:00:00Z; `recsys config check` shows what will run",
     )
 
 

@@ -40,7 +40,7 @@ def quoted_faults(faults: pa.ChunkedArray, rule: TimeRule) -> tuple[str, ...]:
 
 def fault_words(text: str, rule: TimeRule) -> str:
     """Why a delivered text is no time, and what to set where that is known."""
-    match = re.fullmatch(r"\s*(-?[0-9]{1,19})(\.0*)?\s*", text)
+    match = re.fullmatch(r"\s*(-?[0-9]{1,19})(\.[0-9]*)?\s*", text)
     if match:
         found = _looks_like(int(match[1]), rule)
         if found and (found in PER_SECOND or found in _SETTABLE.values()):
@@ -50,6 +50,8 @@ def fault_words(text: str, rule: TimeRule) -> str:
     seconds = read_times(pa.chunked_array([[text]], pa.string()), rule.free()).values[0].as_py()
     if seconds is None:
         return "is no ISO-8601 time"
+    if rule.earliest <= seconds < rule.latest:
+        return "is stored as something else than a time"
     if seconds < rule.earliest:
         return f"is {_moment(seconds)}, before extract.earliest_day"
     return f"is {_moment(seconds)}, later than extract.latest_days after the night"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.config import parse_config
-from recsys_tasks.errors import ConfigError, ValidationFailed
+from recsys_tasks.errors import ConfigError, SchemaError, ValidationFailed
 from tests.snapshot.shops import LiteralShop, second
 from tests.worlds import make_config
 
@@ -66,7 +66,7 @@ def test_the_remedy_of_an_unreadable_flag_or_launch_names_what_is_read(tmp_path:
     [
         ({"name": "title", "kind": "numeric"}, "'title' is text that people read, not numeric"),
         ({"name": "cost", "kind": "numeric", "minimum": 5, "maximum": 1}, "at least 5 and at most 1"),
-        ({"name": "cost", "kind": "numeric", "minimum": float("nan")}, "no number"),
+        ({"name": "cost", "kind": "numeric", "minimum": float("nan")}, "finite number"),
         ({"name": "tags", "kind": "multi", "separator": ""}, "separator: String should have at least 1"),
     ],
 )
@@ -75,3 +75,30 @@ def test_an_attribute_that_no_value_can_fit_is_refused_with_the_settings(attribu
     with pytest.raises(ConfigError) as caught:
         parse_config({**raw, "items": {**raw["items"], "attributes": [attribute]}})
     assert words in caught.value.found
+
+
+@pytest.mark.parametrize(("user", "item"), [("  ", "lamp"), ("ann", "\t")])
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_id_of_blanks_alone_is_a_missing_one(tmp_path: Path, user: str, item: str, listed: bool) -> None:
+    rows = [("ann", "lamp", (5, 1)), (user, item, (5, 2))]
+    error = refused(LiteralShop(tmp_path, rows, users=["ann"] if listed else None, items=["lamp"]))
+    assert f"events.missing_{'user' if user.isspace() else 'item'}: 1 of 2 rows" in error.found
+    error = refused(LiteralShop(tmp_path, rows[:1], users=["ann", user], items=["lamp", item]))
+    assert f"{'users' if user.isspace() else 'items'}.missing_id: 1 of 2 rows" in error.found
+
+
+@pytest.mark.parametrize(
+    ("texts", "found", "remedy"),
+    [
+        (["46082.0658", "46073.25"], "days as Excel counts them", "events.timestamp_unit"),
+        (["01/31/2026", "02/28/2026"], "no ISO-8601 time", "deliver 2026"),
+        (["", ""], "all of them are missing", "deliver 2026"),
+    ],
+)
+def test_a_night_without_any_time_is_told_what_helps(tmp_path: Path, texts: list[str], found: str, remedy: str) -> None:
+    shop = LiteralShop(tmp_path, [("ann", "lamp", text) for text in texts], items=["lamp"])
+    with pytest.raises(SchemaError) as caught:
+        shop.night(6)
+    assert found in caught.value.found
+    assert remedy in caught.value.remedy
+    assert ("timestamp_unit" in caught.value.remedy) == (texts[0][:2] == "46")
