@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 
 from recsys_tasks.clock import typed_day
 from recsys_tasks.config import load_config, read_environment
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.errors import ConfigError, RecsysError
 
 if TYPE_CHECKING:
     from recsys_tasks.pipeline import Night
@@ -35,9 +35,18 @@ Who = Annotated[str, typer.Option(help="Who decided it.", default_factory=getpas
 
 @contextmanager
 def _shown_errors() -> Iterator[None]:
-    """A RecsysError becomes its four parts on standard error and exit code 1."""
+    """A RecsysError, and what the machine refuses, become four parts on standard error and exit code 1."""
     try:
         yield
+    except OSError as error:
+        refused = ConfigError(
+            expected="files and folders that this user may read and write, on a disk with room",
+            found=error.strerror or str(error),
+            where=str(error.filename or read_environment().home),
+            remedy="correct its rights, make room, or set RECSYS_HOME to another folder; `recsys doctor` checks it",
+        )
+        typer.echo(f"{type(refused).__name__}\n{refused}", err=True)
+        raise typer.Exit(1) from error
     except RecsysError as error:
         typer.echo(f"{type(error).__name__}\n{error}", err=True)
         raise typer.Exit(1) from error
@@ -116,7 +125,8 @@ def doctor(
     from recsys_tasks.pipeline.doctor import examine, examine_deeply
 
     environment = read_environment()
-    findings = [*examine(environment), *(examine_deeply(environment) if deep else ())]
+    with _shown_errors():
+        findings = [*examine(environment), *(examine_deeply(environment) if deep else ())]
     for finding in findings:
         mark = ("ok  ", "green") if finding.passed else ("FAIL", "red")
         console.print(Text.assemble(mark, " ", finding.words), soft_wrap=True)

@@ -28,7 +28,10 @@ def parse_day(text: str) -> date:
 def typed_day(text: str, where: str) -> date:
     """`parse_day` of what a person typed. Raises ConfigError that says how a date is written."""
     try:
-        return parse_day(text)
+        day = parse_day(text)
+        if not 1970 <= day.year <= 2999:
+            raise ValueError("no night from 1970 to 2999")
+        return day
     except ValueError as error:
         raise ConfigError(
             expected="a date that exists, as YYYY-MM-DD",

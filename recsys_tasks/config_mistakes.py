@@ -16,6 +16,12 @@ from recsys_tasks.errors import ConfigError
 class _Loader(yaml.SafeLoader):
     """Refuses what YAML takes without a word: a key that is there twice, and a value that holds itself."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # 30 February, or a number of thousands of digits
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key, _ in node.value:

@@ -41,7 +41,7 @@ def test_config_check_prints_what_will_run_or_every_mistake(home: Path, tmp_path
         "project: shop\nsource: {kind: files, events: e, items: i}\nobjectives: []\nnonsense: 1\nclock: 3\n"
     )
     code, text = call(home, "config", "check", str(broken))
-    assert code == 1 and "2 mistake(s)" in text and "nonsense" in text and "clock" in text
+    assert code == 1 and "3 mistake(s)" in text and "objectives" in text and "nonsense" in text and "clock" in text
 
 
 def test_a_machine_that_runs_the_tests_passes_the_doctor(home: Path) -> None:
@@ -85,3 +85,12 @@ def test_an_empty_home_answers_kindly(home: Path) -> None:
 
 def test_the_data_dictionary_is_the_committed_one(home: Path) -> None:
     assert call(home, "data-dictionary") == (0, (ROOT / "docs" / "data-dictionary.md").read_text())
+
+
+@pytest.mark.parametrize("words", [("verify",), ("publications",), ("doctor",), ("report", "--as-of", "2026-01-01")])
+def test_a_home_that_cannot_be_made_is_told_in_words(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "file").write_text("")
+    code, text = call(tmp_path / "file" / "home", *words)
+    assert code == 1, text
+    assert "Not a directory" in text
+    assert "RECSYS_HOME" in text

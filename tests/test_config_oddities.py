@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from recsys_tasks.clock import typed_day
 from recsys_tasks.config import load_config, parse_config
 from recsys_tasks.errors import ConfigError
 from tests.worlds import make_config
@@ -15,6 +16,7 @@ from tests.worlds import make_config
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("extract: {earliest_day: 2026-02-30}", "line 1"),
         ("extract: {earliest_day: 2026-02-30}", "day is out of range"),
         ("a: &again [*again]", "itself"),
         ("a: &again {b: *again}", "itself"),
@@ -77,3 +79,9 @@ def test_nights_are_compared_as_dates_however_they_are_written() -> None:
     rules = parse_config({**make_config().model_dump(), "validation": days}).validation
     assert rules.accepted_losses == ("2026-03-01",)
     assert rules.closed_days == ("2026-12-25", "sunday")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31", "1969-12-31"])
+def test_a_night_that_no_window_fits_before_or_behind_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="from 1970 to 2999"):
+        typed_day(text, "--as-of")
