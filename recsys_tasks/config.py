@@ -366,7 +366,7 @@ def _closed_date(text: str) -> str:
 class FeaturesConfig(Section):
     """Windows of the features."""
 
-    popularity_days: tuple[PositiveDays, ...] = (1, 3, 7, 28, 90)
+    popularity_days: Annotated[tuple[PositiveDays, ...], Field(min_length=1)] = (1, 3, 7, 28, 90)
     """Popularity is counted over each of these windows, in days."""
     history_half_life_days: PositiveFloat = 60.0
     """A user's own events lose half their weight in this time."""

@@ -55,6 +55,7 @@ def test_a_setting_that_is_there_twice_is_refused_with_its_lines(tmp_path: Path)
         ({"validation": {"max_quarantine_days": 10**9}}, "validation.max_quarantine_days"),
         ({"repeat_consumption": {"after_days": 10**9}}, "after_days"),
         ({"features": {"popularity_days": [10**9]}}, "features.popularity_days.0"),
+        ({"features": {"popularity_days": []}}, "features.popularity_days"),
         ({"validation": {"volume_ratio": [5, 0.2]}}, "swap"),
         ({"validation": {"volume_ratio": [0.2, float("inf")]}}, "finite number"),
         ({"validation": {"closed_days": ["Sunday"]}}, "'sunday'"),
