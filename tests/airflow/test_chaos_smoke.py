@@ -214,7 +214,7 @@ def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stan
         file.write(os.urandom(size - size // 2))
     until(lambda: "failed" in stand.launcher.states_of_night(night), 600, lambda: stand.launcher.said)
     page = stand.one_page()
-    assert page["kind"] == "ArtifactError" and "item_vectors" in page["message"]
+    assert page["kind"] == "DamagedArtifact" and "item_vectors" in page["message"]
     assert page["runbook"].endswith("artifact-missing.md")
     assert stand.reader.night == before
 
