@@ -104,7 +104,7 @@ def test_a_night_that_never_ran_is_refused_and_makes_no_page(shop: Night, comman
     recorded = rows(shop, "SELECT count(*) AS n FROM recsys.stage_runs")["n"][0]
     code, text = ask(shop, *command, "--as-of", day)
     assert code == 1 and "expected:" in text and "todo:" in text, text
-    assert f"found: {day}" in text and ("2026-03-10" in text or "future" in text)
+    assert day in text.split("found:")[1].split("where:")[0] and ("2026" in text or "future" in text), text
     assert {kind: Lake(shop.environment.lake).keys(kind) for kind in before} == before
     assert rows(shop, "SELECT count(*) AS n FROM recsys.stage_runs")["n"][0] == recorded
 
