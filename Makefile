@@ -59,10 +59,10 @@ chaos-smoke: setup  ## what breaks at night, under the real launcher: one right 
 MINUTES ?= 20
 USERS ?= 300000
 stress-ids: setup  ## two processes freeze, erase and run nights on one home (MINUTES=20 USERS=300000); a model counts lost ids
-	@$(BIN)/python -m tests.pipeline.stress_ids --minutes $(MINUTES) --users $(USERS)
+	@$(BIN)/python -m tests.stages.stress_ids --minutes $(MINUTES) --users $(USERS)
 
 gate-cases: setup  ## what the gate says of planted releases, through the real train_ranker DAG, and of broken evaluations
-	@AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR $(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py tests/pipeline/test_broken_evaluations.py
+	@AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR $(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py tests/stages/judging/test_broken_evaluations.py
 
 lint: setup  ## ruff, mypy strict, the import rule
 	@$(BIN)/ruff check .

@@ -29,11 +29,11 @@ from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import load_config
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
-from recsys_tasks.retrieval.content import content_space
-from recsys_tasks.retrieval.embed import embed
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.retrieval.index import ExactSearcher
-from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
+from recsys_tasks.retrieval.generators.content import content_space
+from recsys_tasks.retrieval.index.build import ExactSearcher
+from recsys_tasks.retrieval.tower.embed import embed
+from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot, write_events_day, write_snapshot
 
 SHARE, SEEDS, WINDOWS = 0.05, (1, 2, 3), 4

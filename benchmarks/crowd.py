@@ -21,12 +21,12 @@ from recsys_tasks.clock import Cutoffs, Timeline, start_of
 from recsys_tasks.config import Config, parse_config
 from recsys_tasks.features.build import build_features
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.ranking.examples import Window, build_examples, label_windows
+from recsys_tasks.ranking.examples.build import Window, build_examples, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
-from recsys_tasks.ranking.ranker import train_ranker
+from recsys_tasks.ranking.models.ranker import train_ranker
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
-from recsys_tasks.retrieval.generators import build_generators
-from recsys_tasks.retrieval.index import build_index, open_index
+from recsys_tasks.retrieval.generators.tables import build_generators
+from recsys_tasks.retrieval.index.build import build_index, open_index
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot, write_events_day, write_snapshot
 
 AS_OF = date(2026, 3, 1)

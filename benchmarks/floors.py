@@ -17,9 +17,9 @@ import numpy as np
 from benchmarks.crowd import SETTINGS
 from recsys_tasks.config import parse_config
 from recsys_tasks.ranking.inputs import RankingInputs
-from recsys_tasks.ranking.ranker import Ranker
-from recsys_tasks.ranking.trees import Compiled, Predictor
-from recsys_tasks.retrieval.candidates import Candidates
+from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.ranking.models.trees import Compiled, Predictor
+from recsys_tasks.retrieval.generators.candidates import Candidates
 from recsys_tasks.schema import SOURCES
 
 CONFIG = parse_config(SETTINGS)

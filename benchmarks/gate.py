@@ -29,9 +29,9 @@ import numpy as np
 
 from benchmarks.gate_worlds import OWN_NOISE, K, alike, night
 from recsys_tasks.config import GateConfig
-from recsys_tasks.release.canaries import Canaries, future_first, overlap, shuffled_truth
-from recsys_tasks.release.decision import GateContext, GateDecision
-from recsys_tasks.release.gate import decide
+from recsys_tasks.gate.canaries import Canaries, future_first, overlap, shuffled_truth
+from recsys_tasks.gate.decide import decide
+from recsys_tasks.gate.decision import GateContext, GateDecision
 
 NOISES = (0.0, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, OWN_NOISE, 0.65, 0.7, 0.8, 1.0, 1.4, 2.0)
 RETRIEVAL_NOISE = 1.4

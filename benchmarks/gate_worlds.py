@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.release.canaries import Dealt, against_others
-from recsys_tasks.release.evaluate import Catalogue, Evaluation, ItemSets, Truth, evaluate, item_sets, without
-from recsys_tasks.release.slices import activity_slices
+from recsys_tasks.gate.canaries import Dealt, against_others
+from recsys_tasks.gate.evaluate import Catalogue, Evaluation, ItemSets, Truth, evaluate, item_sets, without
+from recsys_tasks.gate.slices import activity_slices
 
 Lists = npt.NDArray[np.int32]
 ITEMS, CANDIDATES, K = 400, 50, 10

@@ -28,7 +28,7 @@ from benchmarks import report
 from recsys_tasks.config import parse_config
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
-from recsys_tasks.retrieval.index import ExactSearcher, build_index, neighbour_recall, open_index
+from recsys_tasks.retrieval.index.build import ExactSearcher, build_index, neighbour_recall, open_index
 from recsys_tasks.snapshot.dataset import Snapshot
 
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"

@@ -15,13 +15,13 @@ from recsys_tasks.config import Config, ShopSource
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.retrieval.index import ExactSearcher
+from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.events import Events
 from recsys_tasks.snapshot.extract import extract
 from recsys_tasks.snapshot.freeze import freeze
 from recsys_tasks.sources.base import open_source
-from recsys_tasks.sources.shop import Shop
+from recsys_tasks.sources.shop.source import Shop
 
 K, SHOWN = 100, 10
 NEW_DAYS = 28

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from benchmarks.crowd import AS_OF, SETTINGS, reopen
 from recsys_tasks.config import parse_config
 from recsys_tasks.lake import Lake
-from recsys_tasks.ranking.matrix import Block, FeatureMatrix, feature_matrix
-from recsys_tasks.ranking.ranker import Ranker
-from recsys_tasks.ranking.recommender import Recommender
+from recsys_tasks.ranking.columns.matrix import Block, FeatureMatrix, feature_matrix
+from recsys_tasks.ranking.lists.recommender import Recommender
+from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.snapshot.dataset import open_snapshot
 
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"

@@ -37,15 +37,15 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import parse_config
 from recsys_tasks.database import EmbeddedServer, create_engine, lower_session, migrate
 from recsys_tasks.lake import Lake
-from recsys_tasks.pipeline import SHARD_NICENESS
-from recsys_tasks.ranking.ranker import Ranker
-from recsys_tasks.ranking.recommender import Recommender
+from recsys_tasks.ranking.lists.recommender import Recommender
+from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_lists
 from recsys_tasks.serving.precompute import active_users, list_batches, precompute_shard
 from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec, read_publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.snapshot.dataset import open_snapshot
+from recsys_tasks.stages import SHARD_NICENESS
 
 CONFIG = parse_config(SETTINGS)
 NOW = datetime(2026, 3, 1, 1, tzinfo=UTC)

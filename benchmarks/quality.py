@@ -25,9 +25,9 @@ from benchmarks.verdicts import Verdict, judge, judge_both, stage_gains
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Environment, load_config
 from recsys_tasks.metrics import calibration_error
-from recsys_tasks.pipeline import Night, local_environment, run_all
-from recsys_tasks.pipeline.night import mlflow_url
-from recsys_tasks.release.registry import prepare
+from recsys_tasks.registry.registry import prepare
+from recsys_tasks.stages import Night, local_environment, run_all
+from recsys_tasks.stages.night import mlflow_url
 
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
 

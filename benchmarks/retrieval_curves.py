@@ -37,11 +37,11 @@ class Point:
 
 def ours(world: World) -> Iterator[Point]:
     """The steps of a cold training as `train_two_tower` takes them; judged as `embed` makes vectors of a version."""
-    from recsys_tasks.retrieval._tf_runtime import prepare
-    from recsys_tasks.retrieval._tf_training import Run
-    from recsys_tasks.retrieval.tower_examples import Draws, newest
-    from recsys_tasks.retrieval.tower_inputs import EMPTY
-    from recsys_tasks.retrieval.tower_weights import start_arrays
+    from recsys_tasks.retrieval.tower.examples import Draws, newest
+    from recsys_tasks.retrieval.tower.inputs import EMPTY
+    from recsys_tasks.retrieval.tower.runtime import prepare
+    from recsys_tasks.retrieval.tower.training import Run
+    from recsys_tasks.retrieval.tower.weights import start_arrays
 
     settings, resources = world.snapshot.config.two_tower, world.snapshot.config.resources
     prepare(resources)
@@ -64,8 +64,8 @@ def ours(world: World) -> Iterator[Point]:
 
 
 def _judged(world: World, run: object, arrays: dict[str, np.ndarray]) -> Score:
-    from recsys_tasks.retrieval.embed import model_of, users_of
-    from recsys_tasks.retrieval.two_tower import cold_state
+    from recsys_tasks.retrieval.tower.embed import model_of, users_of
+    from recsys_tasks.retrieval.tower.train import cold_state
 
     snapshot, cutoffs = world.snapshot, world.cutoffs
     model = model_of(snapshot, cold_state(snapshot, run, arrays))  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def _judged(world: World, run: object, arrays: dict[str, np.ndarray]) -> Score:
 def stock(world: World) -> Iterator[Point]:
     """`keras.fit` of the tutorial's model, judged after every pass."""
     from benchmarks.stock_towers import LEARNING_RATE, AfterEpoch, StockTowers, batches
-    from recsys_tasks.retrieval._tf_runtime import tf
+    from recsys_tasks.retrieval.tower.runtime import tf
 
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -9,17 +9,17 @@ import numpy as np
 
 from benchmarks.protocols import Window
 from recsys_tasks.ids import Keys
-from recsys_tasks.pipeline import Night
-from recsys_tasks.pipeline.inputs import open_inputs
-from recsys_tasks.pipeline.publishing import read_plan
-from recsys_tasks.ranking._order import in_order
-from recsys_tasks.ranking.matrix import Block
-from recsys_tasks.ranking.ranker import Ranker
-from recsys_tasks.ranking.recommender import Recommender
-from recsys_tasks.retrieval.candidates import open_candidate_source
+from recsys_tasks.ranking.columns.matrix import Block
+from recsys_tasks.ranking.lists.order import in_order
+from recsys_tasks.ranking.lists.recommender import Recommender
+from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.retrieval.generators import build_generators
-from recsys_tasks.retrieval.index import ExactSearcher
+from recsys_tasks.retrieval.generators.candidates import open_candidate_source
+from recsys_tasks.retrieval.generators.tables import build_generators
+from recsys_tasks.retrieval.index.build import ExactSearcher
+from recsys_tasks.stages import Night
+from recsys_tasks.stages.inputs import open_inputs
+from recsys_tasks.stages.publishing import read_plan
 
 STAGES = (
     "nightshelf/two-tower",

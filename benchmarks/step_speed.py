@@ -94,10 +94,10 @@ def events_of(items: int) -> Events:
 
 def ours(items: int) -> Rates:
     """The default two-tower, batches made and learned from as in a training; then its products alone."""
-    from recsys_tasks.retrieval._tf_runtime import prepare
-    from recsys_tasks.retrieval._tf_training import Run
-    from recsys_tasks.retrieval.tower_inputs import EMPTY
-    from recsys_tasks.retrieval.tower_weights import start_arrays
+    from recsys_tasks.retrieval.tower.inputs import EMPTY
+    from recsys_tasks.retrieval.tower.runtime import prepare
+    from recsys_tasks.retrieval.tower.training import Run
+    from recsys_tasks.retrieval.tower.weights import start_arrays
 
     config, empty = _config(), np.zeros((items, 1), np.int32)
     prepare(config.resources)
@@ -129,7 +129,7 @@ def _config() -> Config:
 
 def _products(settings: TwoTowerConfig) -> Rates:
     """The floor: every member's scores of a batch and their two gradients; and with the user towers' two layers."""
-    from recsys_tasks.retrieval._tf_runtime import tf
+    from recsys_tasks.retrieval.tower.runtime import tf
 
     k = settings.dimensions // settings.members
     softmax = [(BATCH, k, BATCH)] * settings.members
@@ -162,7 +162,7 @@ def _products(settings: TwoTowerConfig) -> Rates:
 def stock(items: int, dimensions: int) -> Rates:
     """The tutorial's towers with Adam, whose moments of every row move at every step, by `keras.fit`."""
     from benchmarks.stock_towers import AfterEpoch, StockTowers, batches
-    from recsys_tasks.retrieval._tf_runtime import tf
+    from recsys_tasks.retrieval.tower.runtime import tf
 
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(1)

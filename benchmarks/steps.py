@@ -25,18 +25,18 @@ from recsys_tasks.config import parse_config
 from recsys_tasks.database import create_engine
 from recsys_tasks.database.binary import encode
 from recsys_tasks.lake import Lake
-from recsys_tasks.ranking import ranker as ranker_module
-from recsys_tasks.ranking import recommender as recommender_module
-from recsys_tasks.ranking.ranker import Ranker
-from recsys_tasks.ranking.recommender import Recommender
-from recsys_tasks.retrieval import candidates as candidates_module
-from recsys_tasks.retrieval.index import ScannSearcher
+from recsys_tasks.lake.table_files import writing
+from recsys_tasks.ranking.lists import recommender as recommender_module
+from recsys_tasks.ranking.lists.recommender import Recommender
+from recsys_tasks.ranking.models import ranker as ranker_module
+from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.retrieval.generators import candidates as candidates_module
+from recsys_tasks.retrieval.index.build import ScannSearcher
 from recsys_tasks.serving import precompute
 from recsys_tasks.serving.load import load_lists
 from recsys_tasks.serving.publication import PublicationSpec
 from recsys_tasks.serving.publish import create_publication
 from recsys_tasks.snapshot.dataset import open_snapshot
-from recsys_tasks.table_files import writing
 
 USERS, REPEATS = 8192, 5
 COPIES = 16

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.retrieval._tf_runtime import tf, tfrs
+from recsys_tasks.retrieval.tower.runtime import tf, tfrs
 
 DIMENSIONS, BATCH, LEARNING_RATE, SHUFFLED = 32, 8192, 0.1, 100_000
 """The tutorial's own."""

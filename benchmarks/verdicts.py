@@ -12,7 +12,7 @@ import numpy.typing as npt
 from benchmarks import report
 from benchmarks.protocols import Dataset, Lists, Window, ndcg_and_hits, without_known
 from benchmarks.stage_lists import STAGES
-from recsys_tasks.release.bootstrap import paired_bootstrap
+from recsys_tasks.gate.bootstrap import paired_bootstrap
 
 LEVEL, SAMPLES, SEED = 0.95, 2000, 1
 

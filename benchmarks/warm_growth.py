@@ -86,8 +86,9 @@ def _config() -> Config:
 
 def before(size: Size, folder: Path) -> None:
     """The crowd, and a version that learned up to the day before, when today's items were not there."""
-    from recsys_tasks.retrieval import cold_start, two_tower
-    from recsys_tasks.retrieval.tower_examples import newest
+    from recsys_tasks.retrieval.tower import cold_start
+    from recsys_tasks.retrieval.tower import train as two_tower
+    from recsys_tasks.retrieval.tower.examples import newest
 
     crowd = gather(
         folder, size.users, events_per_user=size.events_per_user, config=_config(), m=size.items, days=size.days
@@ -104,10 +105,10 @@ def before(size: Size, folder: Path) -> None:
 
 def night(size: Size, folder: Path) -> dict[str, float]:
     """Tonight's version and its vectors, by the pipeline's stages."""
-    from recsys_tasks.retrieval._tf_training import Run
-    from recsys_tasks.retrieval.embed import embed
-    from recsys_tasks.retrieval.tower_versions import lineages_of, tower_at
-    from recsys_tasks.retrieval.two_tower import train_two_tower
+    from recsys_tasks.retrieval.tower.embed import embed
+    from recsys_tasks.retrieval.tower.train import train_two_tower
+    from recsys_tasks.retrieval.tower.training import Run
+    from recsys_tasks.retrieval.tower.versions import lineages_of, tower_at
     from recsys_tasks.snapshot.dataset import open_snapshot
 
     snapshot = open_snapshot(_config(), Lake(folder), AS_OF)

@@ -26,10 +26,10 @@ from benchmarks.nights import SLICES, Truth, freeze_nights, judge, nearest
 from benchmarks.protocols import EXAMPLES
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import DEFAULT_CONFIG, Config, ShopSource, TwoTowerConfig, load_config
-from recsys_tasks.release.bootstrap import Bootstrap, paired_bootstrap
-from recsys_tasks.retrieval.embed import embed
+from recsys_tasks.gate.bootstrap import Bootstrap, paired_bootstrap
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.retrieval.two_tower import TowerVersion, train_two_tower
+from recsys_tasks.retrieval.tower.embed import embed
+from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot
 
 NIGHTS, COLD_EVERY = 30, 3

@@ -13,7 +13,7 @@ with DAG("maintain_storage", doc_md=__doc__, **dag_arguments(_EVERY, "storage", 
     @task
     def sweep() -> str:
         """Keep what is live, what the next gate needs, and the last nights whole."""
-        from recsys_tasks.pipeline import run_maintain_storage
+        from recsys_tasks.stages import run_maintain_storage
 
         return str(run_maintain_storage(utcnow()))
 

@@ -39,8 +39,8 @@ from recsys_alerts import (
 )
 
 from recsys_tasks.config import read_environment
+from recsys_tasks.config.essentials import Essentials, read_essentials
 from recsys_tasks.errors import ConfigError, RecsysError, TransientError
-from recsys_tasks.essentials import Essentials, read_essentials
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ def promotion(judge: Any) -> None:
 
     @task.short_circuit(task_id="anything_to_approve")
     def anything_to_approve() -> str | None:
-        from recsys_tasks.pipeline import awaits_approval
+        from recsys_tasks.stages import awaits_approval
 
         context = get_current_context()
         words = awaits_approval(resolve_as_of(context))
@@ -190,8 +190,8 @@ def promotion(judge: Any) -> None:
 
 def tell_of_approval(words: str, as_of: date) -> None:
     """On-call hears that a release waits for a person, and how long."""
-    from recsys_tasks.monitoring.alarm import Alarm
-    from recsys_tasks.monitoring.alerts import alarm_alert
+    from recsys_tasks.monitoring.alerts.alarm import Alarm
+    from recsys_tasks.monitoring.alerts.alert import alarm_alert
 
     hours, essentials = settings().gate.approval_hours, settings()
     alarm = Alarm("approval", "hours_to_answer", hours, hours, f"a release waits for a person to agree: {words}")
@@ -208,7 +208,7 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
     context["shard"] = shard  # type: ignore[typeddict-unknown-key]  # for map_index_template
     with as_airflow_errors(name, context):
         as_of = resolve_as_of(context)
-        from recsys_tasks.pipeline import run_stage
+        from recsys_tasks.stages import run_stage
 
         result = run_stage(name, as_of, shard=shard, now=utcnow())
     if emits:
@@ -220,7 +220,7 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
 
 def end_alerts() -> str:
     """The night went well: end what was open of it, then deliver; returns one line for people."""
-    from recsys_tasks.pipeline.settling import end_of_night
+    from recsys_tasks.monitoring.alerts.settling import end_of_night
 
     with suppress(OSError):  # the watcher ends them later
         end_of_night(read_environment(), resolve_as_of(get_current_context()), utcnow())
@@ -274,7 +274,7 @@ def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[N
     `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first. What an earlier try left there is removed when a try begins:
     it is not why this one fails.
     """
-    from recsys_tasks.monitoring.incidents import clear_error, describe_error, record_error
+    from recsys_tasks.monitoring.alerts.incidents import clear_error, describe_error, record_error
 
     run, instance = context["dag_run"], context["ti"]
     folder, name = error_folder(run.dag_id, run.run_id), name_of(instance)

@@ -20,7 +20,7 @@ from airflow.sdk.timezone import utcnow
 from recsys_channels import channels
 
 from recsys_tasks.config import read_environment
-from recsys_tasks.essentials import Essentials, read_essentials, remember
+from recsys_tasks.config.essentials import Essentials, read_essentials, remember
 
 log = logging.getLogger(__name__)
 _READER_SECONDS = 8.0
@@ -47,7 +47,7 @@ class IncidentAlert(BaseNotifier):
 
 def raise_incident(context: Mapping[str, Any]) -> bool:
     """Spool the alert of a failed run; False when this failure has one already."""
-    from recsys_tasks.monitoring.incidents import read_errors
+    from recsys_tasks.monitoring.alerts.incidents import read_errors
 
     run, instance = context.get("dag_run"), context.get("ti")
     dag_id, run_id = context["dag"].dag_id, getattr(run, "run_id", None) or context["run_id"]
@@ -62,7 +62,7 @@ def raise_incident(context: Mapping[str, Any]) -> bool:
 
 def raise_failure(dag_id: str, run_id: str, started: str, as_of: str, errors: Any, tasks: Any) -> bool:
     """Spool the alert of a run that failed in these tasks; False when this failure has one already."""
-    from recsys_tasks.monitoring.alerts import failure_alert
+    from recsys_tasks.monitoring.alerts.alert import failure_alert
 
     environment = read_environment()
     alert = failure_alert(
@@ -82,8 +82,8 @@ def raise_failure(dag_id: str, run_id: str, started: str, as_of: str, errors: An
 
 def raise_or_send(alert: Any) -> bool:
     """Spool an alert; where no folder can be written, send it at once. False when its incident is known already."""
-    from recsys_tasks.monitoring.delivery import send_now
-    from recsys_tasks.monitoring.spool import raise_alert
+    from recsys_tasks.monitoring.alerts.delivery import send_now
+    from recsys_tasks.monitoring.alerts.spool import raise_alert
 
     environment = read_environment()
     try:
@@ -99,8 +99,8 @@ def raise_or_send(alert: Any) -> bool:
 
 def deliver_alerts() -> str:
     """Offer every spooled alert to the table and to the channels that exist; one line on how it went."""
-    from recsys_tasks.monitoring.delivery import deliver
-    from recsys_tasks.monitoring.spool import spool_of
+    from recsys_tasks.monitoring.alerts.delivery import deliver
+    from recsys_tasks.monitoring.alerts.spool import spool_of
 
     environment = read_environment()
     essentials: Essentials = read_essentials(environment)
@@ -111,10 +111,10 @@ def deliver_alerts() -> str:
 
 def reader_state(as_of: str) -> str:
     """What readers see while the night `as_of` is missing, in one sentence; it waits a few seconds for the database."""
-    from recsys_tasks.monitoring.alerts import describe_readers
+    from recsys_tasks.monitoring.alerts.alert import describe_readers
 
     def ask() -> str:
-        from recsys_tasks.monitoring.alert_table import published_night
+        from recsys_tasks.monitoring.alerts.table import published_night
 
         night = date.fromisoformat(as_of) if as_of else utcnow().date()
         return describe_readers(published_night(_engine()), night)
@@ -140,7 +140,7 @@ def _within(seconds: float, ask: Callable[[], Any], otherwise: Any) -> Any:
 
 def _in_table(alert: Any) -> bool:
     def ask() -> bool:
-        from recsys_tasks.monitoring.alert_table import was_sent
+        from recsys_tasks.monitoring.alerts.table import was_sent
 
         return was_sent(_engine(), alert.incident)
 
@@ -154,7 +154,7 @@ def _engine() -> Any:
 
 
 def _keep(alert: Any, names: Any, resolved_at: str) -> None:
-    from recsys_tasks.monitoring.alert_table import keep_alert
+    from recsys_tasks.monitoring.alerts.table import keep_alert
 
     keep_alert(_engine(), alert, names, resolved_at)
 
@@ -192,6 +192,6 @@ def _own_error(error: Any) -> BaseException | None:
 
 
 def _described(task: str, instance: Any, error: BaseException) -> Any:
-    from recsys_tasks.monitoring.incidents import describe_error
+    from recsys_tasks.monitoring.alerts.incidents import describe_error
 
     return describe_error(task, instance.task_id, error)

@@ -52,9 +52,9 @@ def _slack(connection_id: str, connection: Any) -> Send:
     def send(alert: Any) -> None:
         from http.client import HTTPException
 
-        from recsys_tasks.monitoring.alerts import as_text
-        from recsys_tasks.monitoring.delivery import Unconfirmed
-        from recsys_tasks.monitoring.wording import for_slack
+        from recsys_tasks.monitoring.alerts.alert import as_text
+        from recsys_tasks.monitoring.alerts.delivery import Unconfirmed
+        from recsys_tasks.monitoring.alerts.wording import for_slack
 
         try:
             hook.send(text=for_slack(as_text(alert)), unfurl_links=False, unfurl_media=False)
@@ -72,8 +72,8 @@ def _webhook(connection_id: str, connection: Any) -> Send:
     def send(alert: Any) -> None:
         import httpx
 
-        from recsys_tasks.monitoring.alerts import as_payload
-        from recsys_tasks.monitoring.delivery import Unconfirmed
+        from recsys_tasks.monitoring.alerts.alert import as_payload
+        from recsys_tasks.monitoring.alerts.delivery import Unconfirmed
 
         timeout = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
         try:

@@ -21,7 +21,7 @@ from airflow.sdk.timezone import utcnow
 from recsys_alerts import error_folder, moment_of, night_of, raise_failure, raise_or_send
 
 from recsys_tasks.config import read_environment
-from recsys_tasks.essentials import read_essentials
+from recsys_tasks.config.essentials import read_essentials
 
 log = logging.getLogger(__name__)
 CHAIN = (
@@ -63,7 +63,7 @@ class FailedRunsPlugin(AirflowPlugin):
 
 def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
     """Write down that a run failed. Raises OSError."""
-    from recsys_tasks.monitoring.incidents import safe_name
+    from recsys_tasks.monitoring.alerts.incidents import safe_name
     from recsys_tasks.small_files import write_whole
 
     folder = _notes()
@@ -81,8 +81,8 @@ def _notes() -> Path:
 
 def look(context: Mapping[str, Any]) -> str:
     """Raise what raises no alert by itself; one line on what was found. Raises RecsysError without a database."""
-    from recsys_tasks.pipeline.watch import Airflow, Look
-    from recsys_tasks.pipeline.watch import look as watch
+    from recsys_tasks.stages.watch import Airflow, Look
+    from recsys_tasks.stages.watch import look as watch
 
     now, instance = utcnow(), context["ti"]
     unheard = raise_unheard(instance, now)
@@ -98,7 +98,7 @@ def look(context: Mapping[str, Any]) -> str:
 
 def raise_unheard(instance: Any, now: datetime) -> int:
     """Raise the alert of each noted run that still is failed and has none; how many there were."""
-    from recsys_tasks.monitoring.incidents import read_errors
+    from recsys_tasks.monitoring.alerts.incidents import read_errors
 
     raised = 0
     for path in sorted(_notes().glob("*.json")):

@@ -21,7 +21,7 @@ from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.errors import ConfigError, RecsysError
 
 if TYPE_CHECKING:
-    from recsys_tasks.pipeline import Night
+    from recsys_tasks.stages import Night
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Every user's ranked list, rebuilt every night.")
 config_app = typer.Typer(no_args_is_help=True, help="The settings file.")
@@ -55,7 +55,7 @@ def _shown_errors() -> Iterator[None]:
 @contextmanager
 def _database() -> Iterator[Connection]:
     from recsys_tasks.database import create_engine, database_url
-    from recsys_tasks.pipeline import local_environment
+    from recsys_tasks.stages import local_environment
 
     with _shown_errors(), local_environment() as environment:
         engine = create_engine(database_url(environment))
@@ -67,7 +67,7 @@ def _database() -> Iterator[Connection]:
 @contextmanager
 def _night(as_of: str) -> Iterator[Night]:
     """The night that was typed, with its services; they are not started for a date that is none."""
-    from recsys_tasks.pipeline import Night, local_environment
+    from recsys_tasks.stages import Night, local_environment
 
     with _shown_errors():
         day = typed_day(as_of, "--as-of")
@@ -98,7 +98,7 @@ def config_check(
     path: Annotated[Path | None, typer.Argument(help="Settings file; default: RECSYS_CONFIG.")] = None,
 ) -> None:
     """Print what will run, or every mistake of the settings file at once."""
-    from recsys_tasks.pipeline.describe import describe
+    from recsys_tasks.commands.describe import describe
 
     environment = read_environment()
     with _shown_errors():
@@ -110,7 +110,7 @@ def config_check(
 @config_app.command("docs")
 def config_docs() -> None:
     """Print docs/configuration.md: every field, its meaning, unit and default."""
-    from recsys_tasks.pipeline.describe import field_reference
+    from recsys_tasks.commands.describe import field_reference
 
     typer.echo(field_reference(), nl=False)
 
@@ -122,7 +122,7 @@ def doctor(
     ] = False,
 ) -> None:
     """Check this machine and the configured services, one line each; exit code 1 when something is missing."""
-    from recsys_tasks.pipeline.doctor import examine, examine_deeply
+    from recsys_tasks.commands.doctor import examine, examine_deeply
 
     environment = read_environment()
     with _shown_errors():
@@ -141,8 +141,8 @@ def verify(
     ] = False,
 ) -> None:
     """Read every artifact of the lake, and name each file that is not what was written; exit code 1 for any."""
-    from recsys_tasks.pipeline import local_environment
-    from recsys_tasks.pipeline.verifying import verify as check
+    from recsys_tasks.commands.verify import verify as check
+    from recsys_tasks.stages import local_environment
 
     with _shown_errors(), local_environment() as environment, console.status("reading"):
         damaged = check(environment, set_aside=set_aside)
@@ -167,7 +167,7 @@ def probe(
     The reader's RECSYS_DATABASE_URL is all that it needs: no settings file, no Airflow. It starts no server.
     """
     from recsys_tasks.database import create_engine, urls
-    from recsys_tasks.monitoring import probe as outside
+    from recsys_tasks.monitoring.readers import probe as outside
 
     environment = read_environment()
     try:
@@ -186,7 +186,7 @@ def probe(
 def migrate() -> None:
     """Bring the schema `recsys` up to date; RECSYS_DATABASE_URL, where set, must be its owner's."""
     from recsys_tasks import database
-    from recsys_tasks.pipeline import local_environment
+    from recsys_tasks.stages import local_environment
 
     with _shown_errors(), local_environment() as environment:
         database.migrate(database.owner_url(environment))
@@ -201,7 +201,7 @@ def run(
     as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD: what is known before 00:00 UTC of it.")],
 ) -> None:
     """Run every stage of one night in this process, without Airflow."""
-    from recsys_tasks.pipeline import STAGES, run_all
+    from recsys_tasks.stages import STAGES, run_all
 
     with _night(as_of) as night:
         watched = sys.stderr.isatty()
@@ -246,7 +246,7 @@ def publications(limit: Annotated[int, typer.Option(min=1, help="Newest ones sho
 @app.command()
 def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20) -> None:
     """Releases, newest first: aliases, and the last thing that happened to each, who did it and why."""
-    from recsys_tasks.release.audit import ReleaseEvent, aliases
+    from recsys_tasks.registry.audit import ReleaseEvent, aliases
 
     query = (
         "SELECT release, registered_at, promoted_at, last_event, last_who, last_why FROM recsys.releases "
@@ -268,7 +268,7 @@ def report(
     again: Annotated[bool, typer.Option("--again", help="Write it anew from what is known now.")] = False,
 ) -> None:
     """Print where a night's run report is, written when there is none yet; refused for a night that never ran."""
-    from recsys_tasks.pipeline.reporting import report_path
+    from recsys_tasks.stages.report import report_path
 
     with _night(as_of) as night:
         typer.echo(report_path(night, again=again))
@@ -287,7 +287,7 @@ def rollback(
     ] = False,
 ) -> None:
     """Show readers an earlier publication, and hold later nights back until `recsys resume`."""
-    from recsys_tasks.pipeline.steer import roll_back, roll_back_release
+    from recsys_tasks.commands.steer import roll_back, roll_back_release
 
     with _shown_errors():
         if release:
@@ -303,7 +303,7 @@ def promote(
     who: Who,
 ) -> None:
     """Make a release champion from the next publication on, whatever the gate said."""
-    from recsys_tasks.pipeline.steer import promote as make_champion
+    from recsys_tasks.commands.steer import promote as make_champion
 
     with _shown_errors():
         _say(make_champion(release, who=who, why=why, now=datetime.now(UTC)))  # noqa: TID251
@@ -312,7 +312,7 @@ def promote(
 @app.command()
 def resume(who: Who) -> None:
     """End the hold and publish the newest publication that is ready."""
-    from recsys_tasks.pipeline.steer import resume as end_hold
+    from recsys_tasks.commands.steer import resume as end_hold
 
     with _shown_errors():
         _say(end_hold(who=who, now=datetime.now(UTC)))  # noqa: TID251
@@ -329,8 +329,8 @@ def erase_user(
     ] = False,
 ) -> None:
     """Remove one user from the database, the lake and this machine's texts, and prove it by searching."""
-    from recsys_tasks.pipeline import local_environment
-    from recsys_tasks.pipeline.erase import erase_user as erase
+    from recsys_tasks.commands.erase_user import erase_user as erase
+    from recsys_tasks.stages import local_environment
 
     with _shown_errors(), local_environment() as environment, console.status("looking") as status:
         done = erase(
@@ -356,9 +356,9 @@ def repair_ids(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Remove what was made with keys that name others now (`recsys doctor --deep`); say which nights to run again."""
-    from recsys_tasks.pipeline import local_environment
-    from recsys_tasks.pipeline.repair_ids import rebuild
-    from recsys_tasks.pipeline.repair_ids import repair_ids as repair
+    from recsys_tasks.commands.repair_ids import rebuild
+    from recsys_tasks.commands.repair_ids import repair_ids as repair
+    from recsys_tasks.stages import local_environment
 
     with _shown_errors(), local_environment() as environment, console.status("reading the lake"):
         done = repair(environment, dry_run=dry_run)
@@ -375,7 +375,7 @@ def export_embeddings(
     to: Annotated[Path, typer.Option(help="Folder to write; an earlier export there is replaced.")],
 ) -> None:
     """Write a night's item and user vectors as parquet, for TensorBoard's projector, and as a map (PNG and HTML)."""
-    from recsys_tasks.pipeline.exporting import export_embeddings as export
+    from recsys_tasks.commands.export_embeddings import export_embeddings as export
 
     environment = read_environment()
     with _shown_errors(), console.status("reading") as status:

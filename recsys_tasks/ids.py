@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from recsys_tasks.errors import ArtifactError, DamagedArtifact, DataError, TransientError, offenders
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.slots import SlotTaken
+from recsys_tasks.lake.slots import SlotTaken
 
 KIND, FILE = "ids", "ids.parquet"
 PARENT = "parent"  # input of a version: reference of the one that it goes on from

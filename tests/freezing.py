@@ -16,8 +16,8 @@ from recsys_tasks.config import Config
 from recsys_tasks.ids import IdMap, read_ids
 from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot import freeze as freezing
-from recsys_tasks.snapshot import validate as validation
-from recsys_tasks.snapshot.checks import ValidationReport
+from recsys_tasks.snapshot.checks import validate as validation
+from recsys_tasks.snapshot.checks.catalogue import ValidationReport
 from recsys_tasks.snapshot.extract import extract
 from recsys_tasks.sources.base import open_source
 from tests.worlds import make_config

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from recsys_tasks.cli import app
 from recsys_tasks.config import Config
-from recsys_tasks.monitoring.alerts import _RUNBOOKS
+from recsys_tasks.monitoring.alerts.alert import _RUNBOOKS
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNBOOKS = ROOT / "include" / "runbooks"

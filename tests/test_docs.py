@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from recsys_tasks.commands.describe import describe, field_reference
 from recsys_tasks.config import load_config
-from recsys_tasks.pipeline.describe import describe, field_reference
-from recsys_tasks.pipeline.erase_lake import ERASERS, IMPERSONAL
-from recsys_tasks.pipeline.night import read_environment
+from recsys_tasks.privacy.lake import ERASERS, IMPERSONAL
+from recsys_tasks.stages.night import read_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))

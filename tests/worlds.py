@@ -13,11 +13,11 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys_tasks import schema
-from recsys_tasks.checksums import hash_file
 from recsys_tasks.clock import day_of, parse_day
 from recsys_tasks.config import Config, parse_config
 from recsys_tasks.ids import extend_ids
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake.checksums import hash_file
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, write_events_day, write_snapshot
 
 

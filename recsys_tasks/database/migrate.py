@@ -11,7 +11,7 @@ from recsys_tasks.database.engine import create_engine, safe_url
 from recsys_tasks.database.locks import take_lock
 from recsys_tasks.errors import ConfigError
 
-_SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
+_SCRIPTS = Path(__file__).resolve().parent / "migrations"
 _REVISION = sa.text("SELECT version_num FROM recsys.alembic_version")
 _REVISION_TABLE = sa.text("""
 SELECT t.oid IS NOT NULL, t.oid IS NOT NULL AND has_table_privilege(t.oid, 'SELECT')

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys_tasks.features._pairs import fill_pairs
+from recsys_tasks.features.pairs import fill_pairs
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 

@@ -21,7 +21,7 @@ from recsys_tasks.launcher.api import wait_until
 from recsys_tasks.launcher.nights import FIRST, LAST
 from recsys_tasks.launcher.progress import Progress
 from recsys_tasks.launcher.stack import Stack, alone_in
-from recsys_tasks.sources.shop import Shop
+from recsys_tasks.sources.shop.source import Shop
 
 HISTORY_DAYS = 56
 _NIGHT_SECONDS = 1800.0

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recsys_tasks.config import PROJECT_ROOT
-from recsys_tasks.monitoring.alerts import Alert, as_text, runbook_for
+from recsys_tasks.monitoring.alerts.alert import Alert, as_text, runbook_for
 
 _SECONDS = 60
 _SEND = """
 import json, sys
 from recsys_alerts import deliver_alerts, raise_or_send
-from recsys_tasks.monitoring.alerts import Alert
+from recsys_tasks.monitoring.alerts.alert import Alert
 raise_or_send(Alert(**json.load(sys.stdin)))
 print("\\x1e", deliver_alerts(), sep="")
 """

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
-from recsys_tasks.retrieval.tower_inputs import Vectors
+from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.snapshot.dataset import Snapshot
 
 ARRAYS = ("item_keys", "item_vectors", "user_keys", "user_vectors")

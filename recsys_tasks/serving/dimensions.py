@@ -25,8 +25,8 @@ from recsys_tasks.config import Attribute
 from recsys_tasks.database import ArrowSession, load_arrow
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.eligibility.showable import showable
 from recsys_tasks.snapshot.entities import NEVER
-from recsys_tasks.snapshot.showable import showable
 
 ROWS_PER_CHUNK = 50_000
 _OF_ITEMS = ("title", "available", "available_from", "blocked")

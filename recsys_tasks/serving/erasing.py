@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 
 from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.lake.table_files import read_columns
 from recsys_tasks.serving.precompute import lists_file
 from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows
-from recsys_tasks.table_files import read_columns
 
 
 def erase_lists(artifact: Artifact, subject: Subject) -> list[Cut]:

@@ -17,7 +17,7 @@ from recsys_tasks.serving.load import FALLBACK_SCHEMA, load_fallbacks, load_forb
 from recsys_tasks.serving.publication import Publication
 from recsys_tasks.serving.repeats import Forbidden, forbidden_pairs, needed_length
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.snapshot.eligible import eligible_items
+from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 from recsys_tasks.snapshot.events import Events
 
 WINDOW_DAYS = 28

@@ -23,8 +23,8 @@ from recsys_tasks.config import Config, ServingConfig, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake.table_files import read_columns, writing
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.table_files import read_columns, writing
 
 BUCKETS = 256
 RELEASE_EVERY = 2

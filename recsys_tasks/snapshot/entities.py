@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from recsys_tasks import schema
 from recsys_tasks.clock import start_of
 from recsys_tasks.ids import IdMap, Keys
+from recsys_tasks.snapshot.checks.storable import is_blank, is_usable
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.snapshot.storable import is_blank, is_usable
 
 NEVER = start_of(date(9999, 1, 1))
 ITEM_TIMES = "item_times.parquet"  # first_event and known_since of every item key, seconds

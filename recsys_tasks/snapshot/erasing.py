@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 
 from recsys_tasks.errors import hashed_user
 from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.lake.table_files import column_names, count_rows, read_columns, write_like
 from recsys_tasks.snapshot.dataset import table_hash
-from recsys_tasks.table_files import column_names, count_rows, read_columns, write_like
 
 STAND_IN = "(erased)"
 DISTINCT_BYTES = 6

@@ -24,9 +24,9 @@ from recsys_tasks.clock import DAY_SECONDS, day_of, parse_day, start_of
 from recsys_tasks.config import Config, ExtractConfig, FilesSource, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_version
+from recsys_tasks.snapshot.checks.storable import storable_ids
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
-from recsys_tasks.snapshot.erased import ErasedUsers, read_erased
-from recsys_tasks.snapshot.storable import storable_ids
+from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased
 from recsys_tasks.snapshot.undated import FILE as UNDATED_FILE
 from recsys_tasks.snapshot.undated import assign_days, days_of, no_times, undated_counts
 from recsys_tasks.sources.base import Source, has_users_table

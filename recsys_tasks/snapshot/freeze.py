@@ -19,13 +19,13 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.ids import IdMap, Keys, extend_ids
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.snapshot.checks import ValidationReport
+from recsys_tasks.snapshot.checks.catalogue import ValidationReport
+from recsys_tasks.snapshot.checks.losses import LATE, TABLES, find_losses
+from recsys_tasks.snapshot.checks.row_rules import REASONS, actions_and_showings, first_reason, keyed_rows, set_aside
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, table_hash, write_events_day, write_snapshot
+from recsys_tasks.snapshot.eligibility.showable import showable
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract import ExtractResult, open_extract
-from recsys_tasks.snapshot.losses import LATE, TABLES, find_losses
-from recsys_tasks.snapshot.rules import REASONS, actions_and_showings, first_reason, keyed_rows, set_aside
-from recsys_tasks.snapshot.showable import showable
 from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
 from recsys_tasks.snapshot.undated import read_undated, undated_words
 
@@ -87,7 +87,7 @@ def _check(
     config: Config, lake: Lake, tonight: Tonight, now: datetime, inputs: Mapping[str, str], settings: str
 ) -> Artifact:
     """Run the checks on the new and changed days and store what they found."""
-    from recsys_tasks.snapshot.validate import Night, validate  # Great Expectations takes seconds to import
+    from recsys_tasks.snapshot.checks.validate import Night, validate  # Great Expectations takes seconds to import
 
     as_of = tonight.extracted.as_of
     n = sum(tonight.raw[day].rows for day in tonight.changed)

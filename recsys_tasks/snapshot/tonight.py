@@ -16,10 +16,10 @@ from recsys_tasks import schema
 from recsys_tasks.clock import parse_day
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.snapshot.checks.row_rules import QUARANTINE, Flags, Known, first_reason, flag_rows
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.entities import known_ids
 from recsys_tasks.snapshot.extract import ExtractResult
-from recsys_tasks.snapshot.rules import QUARANTINE, Flags, Known, first_reason, flag_rows
 
 RAW_PARTS = "raw.json"  # day → reference of the raw partition that the snapshot's rows come from
 SET_ASIDE = "quarantine.parquet"

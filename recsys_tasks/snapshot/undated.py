@@ -14,9 +14,9 @@ from recsys_tasks.clock import parse_day, start_of
 from recsys_tasks.config import Config
 from recsys_tasks.errors import SchemaError
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.sources.time_rule import event_times
-from recsys_tasks.sources.time_words import quoted_faults
-from recsys_tasks.sources.times import count_faults
+from recsys_tasks.sources.times.columns import count_faults
+from recsys_tasks.sources.times.rule import event_times
+from recsys_tasks.sources.times.words import quoted_faults
 
 FILE = "undated.parquet"
 UNDATED = schema.DELIVERED_EVENTS.schema.append(pa.field("day", pa.string()))

@@ -73,9 +73,9 @@ def has_users_table(config: Config) -> bool:
 def open_source(config: Config, home: Path) -> Source:
     """The source that the settings name; `home` is where the simulated shop keeps its files."""
     if isinstance(config.source, FilesSource):
-        from recsys_tasks.sources.files import open_files
+        from recsys_tasks.sources.files.source import open_files
 
         return open_files(config, config.source)
-    from recsys_tasks.sources.shop import ShopFiles
+    from recsys_tasks.sources.shop.source import ShopFiles
 
     return ShopFiles(config, home)

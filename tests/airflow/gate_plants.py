@@ -12,16 +12,19 @@ import pytest
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.features.build import build_features
 from recsys_tasks.features.tables import FeatureTables
+from recsys_tasks.gate.evaluate import Truth, item_sets
 from recsys_tasks.ids import Keys
-from recsys_tasks.pipeline import Night, judged
-from recsys_tasks.ranking import examples, matrix, ranker
-from recsys_tasks.ranking.calibrate import Calibration
-from recsys_tasks.ranking.examples import Examples
+from recsys_tasks.ranking.columns import matrix
+from recsys_tasks.ranking.examples import build as examples
+from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.inputs import RankingInputs
-from recsys_tasks.ranking.recommender import RankedLists, Recommender
-from recsys_tasks.release.evaluate import Truth, item_sets
+from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
+from recsys_tasks.ranking.models import ranker
+from recsys_tasks.ranking.models.calibrate import Calibration
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.events import Events
+from recsys_tasks.stages import Night
+from recsys_tasks.stages.judging import measure as judged
 
 Plant = Callable[[pytest.MonkeyPatch, Night], None]
 

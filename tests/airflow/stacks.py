@@ -18,7 +18,7 @@ import yaml
 
 from recsys_tasks.database import urls
 from tests.airflow.conftest import ROOT
-from tests.pipeline.shop_nights import SETTINGS
+from tests.stages.shop_nights import SETTINGS
 
 NIGHT = date(2026, 2, 16)
 UI = re.compile(r"UI: (http://127\.0\.0\.1:\d+)")

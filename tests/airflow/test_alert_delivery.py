@@ -21,7 +21,7 @@ from airflow.sdk.timezone import utcnow
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.errors import TransientError, ValidationFailed
-from recsys_tasks.pipeline.settling import end_of_night
+from recsys_tasks.monitoring.alerts.settling import end_of_night
 from tests.airflow.conftest import ROOT
 from tests.airflow.recorder import Recorder
 

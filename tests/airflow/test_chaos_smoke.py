@@ -16,11 +16,11 @@ import pytest
 
 from recsys_tasks.config import load_config
 from recsys_tasks.database import EmbeddedServer
-from recsys_tasks.pipeline import Night, local_environment, run_all
-from recsys_tasks.sources.shop import Shop
+from recsys_tasks.sources.shop.source import Shop
+from recsys_tasks.stages import Night, local_environment, run_all
 from tests.airflow.recorder import Recorder
 from tests.airflow.stacks import NIGHT, Launcher, Reader, until, write_settings
-from tests.test_shared_server import restart
+from tests.database.test_shared_server import restart
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(1800)]
 PLANTS = Path(__file__).parent / "plants"

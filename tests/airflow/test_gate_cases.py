@@ -19,14 +19,15 @@ import yaml
 
 from recsys_tasks.config import load_config
 from recsys_tasks.database import create_engine, owner_url
+from recsys_tasks.gate.decision import GateDecision, read_decision
 from recsys_tasks.lake import Artifact
-from recsys_tasks.monitoring.spool import spool_of
-from recsys_tasks.pipeline import STAGES, Night, judging, run_on, run_stage
-from recsys_tasks.release.decision import GateDecision, read_decision
-from recsys_tasks.sources.shop import Shop
+from recsys_tasks.monitoring.alerts.spool import spool_of
+from recsys_tasks.sources.shop.source import Shop
+from recsys_tasks.stages import STAGES, Night, run_on, run_stage
+from recsys_tasks.stages import judge as judging
 from tests.airflow import gate_plants as plants
 from tests.airflow.conftest import ROOT
-from tests.pipeline.shop_nights import FIRST_NIGHT, SETTINGS, running_shop
+from tests.stages.shop_nights import FIRST_NIGHT, SETTINGS, running_shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(900)]
 

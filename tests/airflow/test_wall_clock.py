@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from recsys_tasks.config import ShopSource
-from recsys_tasks.sources.shop import Shop
+from recsys_tasks.sources.shop.source import Shop
 from tests.airflow.conftest import ROOT
 from tests.airflow.recorder import Recorder
 from tests.airflow.stacks import Launcher, Reader, until

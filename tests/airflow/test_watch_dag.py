@@ -15,7 +15,7 @@ import yaml
 from airflow.dag_processing.dagbag import DagBag
 
 from recsys_tasks.config import DEFAULT_CONFIG
-from recsys_tasks.monitoring.alerts import _incident
+from recsys_tasks.monitoring.alerts.alert import _incident
 from tests.airflow.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow]

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_tasks.checksums import hash_file
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
 from recsys_tasks.features.build import build_features
 from recsys_tasks.features.tables import FeatureTables
+from recsys_tasks.lake.checksums import hash_file
 from tests.worlds import make_config, make_snapshot
 
 CUTOFF = date(2026, 3, 1)

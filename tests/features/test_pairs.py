@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys_tasks.features._pairs import SIEVE
+from recsys_tasks.features.pairs import SIEVE
 from recsys_tasks.features.tables import PairTable
 
 

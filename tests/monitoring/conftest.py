@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.serving.conftest import empty, writer
+from tests.serving.conftest import empty, reader, writer
 
-__all__ = ["empty", "writer"]
+__all__ = ["empty", "reader", "writer"]

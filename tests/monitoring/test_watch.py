@@ -13,14 +13,14 @@ import yaml
 from sqlalchemy.engine import Engine
 
 from recsys_tasks.config import DEFAULT_CONFIG, Environment
-from recsys_tasks.essentials import read_essentials
-from recsys_tasks.monitoring.alarm import Alarm
-from recsys_tasks.monitoring.alerts import Alert, alarm_alert, failure_alert
-from recsys_tasks.monitoring.incidents import FailedTask
-from recsys_tasks.monitoring.spool import spool_of
-from recsys_tasks.pipeline.settling import end_of_night
-from recsys_tasks.pipeline.watch import STEPS, Airflow, Look, look
+from recsys_tasks.config.essentials import read_essentials
+from recsys_tasks.monitoring.alerts.alarm import Alarm
+from recsys_tasks.monitoring.alerts.alert import Alert, alarm_alert, failure_alert
+from recsys_tasks.monitoring.alerts.incidents import FailedTask
+from recsys_tasks.monitoring.alerts.settling import end_of_night
+from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.serving.pointer import resume, rollback
+from recsys_tasks.stages.watch import STEPS, Airflow, Look, look
 from tests.serving.nights import FIRST, NOW, night, publish_night, stock
 
 Watch = Callable[..., str]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from recsys_tasks import schema
 from recsys_tasks.clock import Timeline, day_of, start_of
 from recsys_tasks.config import Config
-from recsys_tasks.ranking.examples import Window, label_windows
+from recsys_tasks.ranking.examples.build import Window, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.snapshot.dataset import Snapshot, write_events_day
 from tests.ranking import fakes

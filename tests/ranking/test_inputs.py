@@ -13,13 +13,13 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.features import definitions
 from recsys_tasks.features.build import build_features
-from recsys_tasks.ranking.examples import Examples, Window, build_examples, label_windows
+from recsys_tasks.ranking.columns.matrix import Block, feature_matrix
+from recsys_tasks.ranking.examples.build import Examples, Window, build_examples, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
-from recsys_tasks.ranking.matrix import Block, feature_matrix
-from recsys_tasks.ranking.ranker import Ranker, train_ranker
-from recsys_tasks.ranking.recommender import Recommender
+from recsys_tasks.ranking.lists.recommender import Recommender
+from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
 from recsys_tasks.retrieval.embeddings import ARRAYS, Embeddings, open_embeddings
-from recsys_tasks.retrieval.generators import build_generators
+from recsys_tasks.retrieval.generators.tables import build_generators
 from tests.ranking.planted import AS_OF, USERS, World
 
 

@@ -29,13 +29,13 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from recsys_tasks.checksums import hash_file
 from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import Config
 from recsys_tasks.database import EmbeddedServer, create_engine, libpq_uri, migrate
 from recsys_tasks.errors import RecsysError, TransientError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
+from recsys_tasks.lake.checksums import hash_file
 from recsys_tasks.serving import retire
 from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_forbidden, load_lists, load_similar
 from recsys_tasks.serving.precompute import precompute_shard, read_lists

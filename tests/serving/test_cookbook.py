@@ -16,12 +16,12 @@ from sqlalchemy.engine import Engine, Row
 from benchmarks.queries import COOKBOOK, queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError
-from recsys_tasks.monitoring.feedback import list_health, realised
-from recsys_tasks.pipeline.records import record_metrics, record_tower, recorded_towers
-from recsys_tasks.release.evaluate import item_sets
+from recsys_tasks.gate.evaluate import item_sets
+from recsys_tasks.monitoring.lists.feedback import list_health, realised
 from recsys_tasks.serving.dictionary import data_dictionary
 from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.serving.vectors import VectorSet, publish_vectors
+from recsys_tasks.stages.records import record_metrics, record_tower, recorded_towers
 from tests.serving.nights import NOW, publish_night, stock, table
 from tests.serving.nights import night as run_night
 from tests.serving.test_readers import VIEWS

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
 from recsys_tasks.config import Environment
-from recsys_tasks.pipeline import Night, StageResult, run_on
-from recsys_tasks.pipeline.publishing import PLAN, Plan
 from recsys_tasks.serving.pointer import hold_of, resume, rollback
 from recsys_tasks.serving.publication import Publication, read_publication
 from recsys_tasks.serving.publish import finish, publish
+from recsys_tasks.stages import Night, StageResult, run_on
+from recsys_tasks.stages.publishing import PLAN, Plan
 from tests.serving.nights import FIRST, LIMITS, NOW, PLAIN, Lists, night, publish_night, shown, stock
 from tests.worlds import make_config
 

@@ -30,8 +30,8 @@ from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.repeats import policy_words
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.snapshot.eligible import eligible_items
-from recsys_tasks.snapshot.showable import showable
+from recsys_tasks.snapshot.eligibility.eligible import eligible_items
+from recsys_tasks.snapshot.eligibility.showable import showable
 from tests.serving import nights
 from tests.serving.conftest import empty_schema
 from tests.serving.test_readers import sell_out

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from recsys_tasks.snapshot import validate as validation
-from recsys_tasks.snapshot.checks import ValidationReport
+from recsys_tasks.snapshot.checks import validate as validation
+from recsys_tasks.snapshot.checks.catalogue import ValidationReport
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.extract import extract
 from recsys_tasks.snapshot.freeze import FreezeResult, freeze
 from recsys_tasks.sources.base import open_source
-from recsys_tasks.sources.shop import Shop
-from tests.sources.test_shop import SMALL, shop_config
+from recsys_tasks.sources.shop.source import Shop
+from tests.sources.shop.test_source import SMALL, shop_config
 
 DATA = os.environ.get("RECSYS_TEST_DATA")
 

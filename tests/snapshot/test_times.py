@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys_tasks.errors import DataError, NotEnoughData, SchemaError, ValidationFailed
-from recsys_tasks.snapshot.eligible import eligible_items
+from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 from recsys_tasks.snapshot.extract import ExtractResult
 from recsys_tasks.snapshot.undated import UNDATED, read_undated
 from tests.snapshot.shops import LiteralShop, second

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recsys_tasks.commands.doctor_services import _data_files
 from recsys_tasks.config import FilesSource, load_config, parse_config
 from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, TransientError
-from recsys_tasks.pipeline.doctor_services import _data_files
 from recsys_tasks.sources.base import open_source
-from recsys_tasks.sources.files import Files
-from recsys_tasks.sources.formats import unreadable_file
-from tests.sources.test_files import NOON, config_for, write
+from recsys_tasks.sources.files.formats import unreadable_file
+from recsys_tasks.sources.files.source import Files
+from tests.sources.files.test_source import NOON, config_for, write
 
 HEADER = "user_id,item_id,timestamp,event\n"
 ROW = f"ann,lamp,{NOON},purchase\n"

@@ -13,9 +13,9 @@ import pytest
 
 from recsys_tasks.config import parse_config
 from recsys_tasks.errors import ConfigError, SchemaError
-from recsys_tasks.sources.listing import list_files, resolve
+from recsys_tasks.sources.files.listing import list_files, resolve
+from tests.sources.files.test_source import NOON, config_for, write
 from tests.sources.test_deliveries import HEADER, ROW, events, refusal, source
-from tests.sources.test_files import NOON, config_for, write
 
 
 @pytest.mark.parametrize("cut", [30, 200])

@@ -12,7 +12,7 @@ import pytest
 from recsys_tasks.schema import delivered_vector_type
 from recsys_tasks.sources.base import open_source
 from recsys_tasks.sources.vectors import NOT_FINITE, as_vectors
-from tests.sources.test_files import config_for, write
+from tests.sources.files.test_source import config_for, write
 
 FINE, MISSING = ([1.0, 2.0], None), (None, None)
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from recsys_tasks.gate.evaluate import Truth
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking.contributions import contributions, mean_strength, strongest
-from recsys_tasks.ranking.learning_curves import HeldOut
-from recsys_tasks.ranking.matrix import Block, feature_matrix
-from recsys_tasks.ranking.recommender import RankedLists, Recommender
-from recsys_tasks.release.evaluate import Truth
+from recsys_tasks.ranking.columns.matrix import Block, feature_matrix
+from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
+from recsys_tasks.ranking.models.contributions import contributions, mean_strength, strongest
+from recsys_tasks.ranking.models.learning_curves import HeldOut
 from recsys_tasks.schema import REASONS
 
 log = logging.getLogger(__name__)

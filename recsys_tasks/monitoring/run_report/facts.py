@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.monitoring.spool import spool_of
+from recsys_tasks.monitoring.alerts.spool import spool_of
 
 Facts = Mapping[str, Any]
 

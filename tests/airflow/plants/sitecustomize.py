@@ -45,7 +45,7 @@ def _airflow(module):
     module.dag_arguments = dag_arguments
 
 
-_PLANTS = {"recsys_tasks.pipeline.learning": _learning, "recsys_airflow": _airflow}
+_PLANTS = {"recsys_tasks.stages.learning": _learning, "recsys_airflow": _airflow}
 _run = SourceFileLoader.exec_module
 
 

@@ -1,0 +1,220 @@
+"""Erase one user everywhere, and prove it by searching.
+
+    remember → PostgreSQL → lake, the id map last → texts on this machine → search → note it as proved
+
+The list of erased users comes first, so that no extract brings the user back; PostgreSQL next, so that
+readers lose the lists at once and together. Every step looks for what is there and takes it out, so a
+killed erasure is finished by running it again: until the id map is written, which is last, the map still
+tells the user's key, and after that the list of erased users does.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.engine import Engine
+
+from recsys_tasks.commands.verify import SET_ASIDE
+from recsys_tasks.config import Environment
+from recsys_tasks.database import create_engine, database_url
+from recsys_tasks.errors import ArtifactError, DataError, ServingError, hashed_user, offenders
+from recsys_tasks.ids import read_ids
+from recsys_tasks.lake import Lake
+from recsys_tasks.privacy import database as erase_database
+from recsys_tasks.privacy import home as erase_home
+from recsys_tasks.privacy import lake as erase_lake
+from recsys_tasks.serving.retire import retire
+from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased, remember
+from recsys_tasks.snapshot.erasing import Subject
+from recsys_tasks.stages.busy import alone
+
+CACHE = "lake-cache"
+GIVEN_UP = "given up: a user was erased before it was complete; run the night again"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where rows (or mentions) of the user are, or were."""
+
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was found and, unless it was a dry run, removed. `proof` is what the search at the end read."""
+
+    places: tuple[Place, ...]
+    proof: str
+    words: str
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One user and the stores to search."""
+
+    lake: Lake
+    engine: Engine
+    environment: Environment
+    subject: Subject
+    erased: ErasedUsers
+
+    @property
+    def hash(self) -> str:
+        return self.erased.hash_of(self.subject.user_id)
+
+
+def erase_user(
+    environment: Environment,
+    user_id: str,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+    dry_run: bool = False,
+    give_up_unfinished: bool = False,
+    before: Callable[[str], None] = lambda step: None,
+) -> Erasure:
+    """Remove a user from the database, the lake and this machine's texts; `before` hears each step.
+
+    What `recsys verify` set aside goes whole: no layout says who is in a damaged file.
+
+    Raises DataError for an id that nothing holds, ServingError while a stage runs or a publication is being
+    built (`give_up_unfinished` gives it up instead), TransientError when its lock was lost on the way, ArtifactError
+    for a lake with unknown layouts, or when the search at the end still finds the user.
+    """
+    engine = create_engine(database_url(environment))
+    try:
+        if dry_run:
+            return _dry_run(_open(environment, engine, user_id))
+        with alone(engine) as fence:
+            _settle_unfinished(engine, now, give_up_unfinished)
+            job = _open(environment, engine, user_id)
+            job.lake.fence = fence
+
+            def step(name: str) -> None:
+                fence()
+                before(name)
+
+            return _erase(job, who, why, now, step)
+    finally:
+        engine.dispose()
+
+
+def _open(environment: Environment, engine: Engine, user_id: str) -> _Job:
+    if not user_id:
+        raise DataError(expected="a user id", found="an empty text", where="erase-user", remedy="name the user")
+    lake = Lake(environment.lake, cache=environment.home / CACHE)
+    erase_lake.check_layouts(lake)
+    erased = read_erased(lake)
+    known = erased.find(user_id)
+    keys = (int(read_ids(lake, "users").keys([user_id])[0]), known.key if known else -1)
+    key = next((key for key in keys if key >= 0), erase_database.key_of(engine, user_id))
+    return _Job(lake, engine, environment, Subject(user_id, key), erased)
+
+
+def _cache(job: _Job) -> Path:
+    return job.environment.home / CACHE
+
+
+def _settle_unfinished(engine: Engine, now: datetime, give_up: bool) -> None:
+    """A publication that is being built counted its users before; it cannot go on without one of them."""
+    waiting = erase_database.unfinished_publications(engine)
+    if waiting and not give_up:
+        raise ServingError(
+            expected="no publication that is being built",
+            found=", ".join(f"publication {number} of {night}" for number, night in waiting),
+            where="recsys.publication",
+            remedy="finish the night first, or pass --give-up-unfinished and run the night again afterwards",
+        )
+    for number, _ in waiting:
+        with engine.begin() as connection:
+            retire(connection, number, now, note=GIVEN_UP)
+
+
+def _places(job: _Job) -> list[Place]:
+    """Everything that holds the user now, at least one row a place."""
+    by_kind: Counter[str] = Counter()
+    for hold in erase_lake.holds(job.lake, job.subject):
+        by_kind[f"lake {hold.artifact.kind}"] += hold.rows
+    for path, found in erase_home.mentions(job.environment.home, job.subject):
+        by_kind[f"home {path.relative_to(job.environment.home).parts[0]}"] += found
+    tables = {f"recsys.{name}": rows for name, rows in erase_database.count(job.engine, job.subject).items()}
+    return [Place(name, rows) for name, rows in [*tables.items(), *by_kind.items()] if rows]
+
+
+def _dry_run(job: _Job) -> Erasure:
+    places = _places(job)
+    if not places:
+        return _nothing(job)
+    words = f"dry run: {sum(place.rows for place in places)} rows in {len(places)} places would go; nothing was changed"
+    return Erasure(tuple(places), "", words)
+
+
+def _nothing(job: _Job) -> Erasure:
+    """Nobody of that id, or one who is gone already."""
+    known = job.erased.find(job.subject.user_id)
+    if known is not None:
+        return Erasure((), _prove(job), f"erased on {known.at} by {known.who}; nothing is left, nothing was changed")
+    raise DataError(
+        expected="the id of a user that some table or artifact holds",
+        found=f"{hashed_user(job.subject.user_id)} (hashed) is nowhere; nothing was changed",
+        where="the lake, the recsys database and RECSYS_HOME",
+        remedy="check the spelling: ids are text, so 007 is not 7, and spaces count",
+    )
+
+
+def _erase(job: _Job, who: str, why: str, now: datetime, before: Callable[[str], None]) -> Erasure:
+    before("looking")
+    places = _places(job)
+    noted = erase_database.last_erasure(job.engine, job.hash)
+    if not places and (noted is None or noted[1] == "proved"):
+        return _nothing(job)
+    subject, at = job.subject, now.isoformat(timespec="seconds")
+    # A name or a reason may be the very id.
+    who, why = subject.without(who), subject.without(why)
+    counts = {place.name: place.rows for place in places}
+    record: dict[str, object] = {"hash": job.hash, "who": who, "why": why, "at": at, "rows": counts}
+    before("remembering")
+    remember(job.lake, job.erased, subject.user_id, subject.key, now, who)
+    before("PostgreSQL")
+    erase_database.erase(job.engine, subject, record)
+    before("lake")
+    job.lake.remove_unfinished()  # half-made attempts of killed stages have rows, too
+    for hold in erase_lake.holds(job.lake, subject):
+        before(f"lake {hold.artifact.kind}")
+        erase_lake.take_out(job.lake, hold, {"at": at, "by": who, "user_hash": job.hash})
+    job.lake.remove_unfinished()
+    shutil.rmtree(_cache(job), ignore_errors=True)  # a remote lake's copies; what is needed again is fetched again
+    shutil.rmtree(job.environment.home / SET_ASIDE, ignore_errors=True)
+    before("texts")
+    for path, _ in list(erase_home.mentions(job.environment.home, subject)):
+        erase_home.take_out(path, subject)
+    before("searching")
+    proof = _prove(job)
+    erase_database.prove(job.engine, {**record, "searched": proof})
+    return Erasure(tuple(places), proof, f"erased: {sum(counts.values())} rows in {len(counts)} places")
+
+
+def _prove(job: _Job) -> str:
+    """What was searched without finding the user. Raises ArtifactError naming where the user still is."""
+    found, kinds, files = erase_lake.search_lake(job.lake, job.subject)
+    cached, more = erase_lake.search_folder(_cache(job), job.subject)
+    named = [str(path) for path, _ in erase_home.mentions(job.environment.home, job.subject)]
+    columns, tables = erase_database.search(job.engine, job.subject)
+    left = [*found, *cached, *named, *columns]
+    if left:
+        raise ArtifactError(
+            expected=f"nothing of {hashed_user(job.subject.user_id)} after the erasure",
+            found=offenders(left),
+            where="the lake, RECSYS_HOME and the recsys database",
+            remedy="run it again; if a place stays, its layout is unknown to erase-user: remove it by hand",
+        )
+    files += more + len(erase_home.texts(job.environment.home))
+    places = kinds + len(erase_home.FOLDERS) + tables
+    return f"searched {places} places, {files} files, {tables} tables: not found"

@@ -1,0 +1,1 @@
+"""The gate: whether a new release may replace the one that serves."""

@@ -1,0 +1,1 @@
+"""The gate's rules, one file a family: each says its bound, what was seen and whether it holds."""

@@ -1,0 +1,142 @@
+"""Rules on whether the evaluation can be believed: planted systems are told apart, and nothing knows the future."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from recsys_tasks.config import GateConfig
+from recsys_tasks.errors import offenders
+from recsys_tasks.gate.bootstrap import Bootstrap
+from recsys_tasks.gate.canaries import Canaries, Dealt
+from recsys_tasks.gate.decision import RuleResult
+from recsys_tasks.gate.evaluate import Evaluation
+from recsys_tasks.gate.recount import recount_rule
+from recsys_tasks.gate.rules.comparison import compare, number
+
+LEFT = 0.5
+"""Part of what was personal one window earlier that a release must leave possible, to be taken for one of a shop whose
+users are alike."""
+
+
+def canary_rules(
+    challenger: Evaluation, baseline: Evaluation, canaries: Canaries, rules: GateConfig, seed: int
+) -> Iterator[RuleResult]:
+    """Every canary that was made; those of evaluations need enough users to say anything."""
+    if challenger.summary["users"] >= rules.min_users:
+        if canaries.shuffled is not None:
+            yield _shuffled(challenger, canaries.shuffled, canaries.earlier, rules, seed)
+        if canaries.future is not None:
+            yield from _future(challenger, canaries.future, rules, seed)
+        yield _told_from_popularity(challenger, baseline, rules, seed)
+    if canaries.recount is not None:
+        yield recount_rule(canaries.recount)
+    if canaries.columns:
+        yield _leaking(canaries, rules)
+    if canaries.popularity_overlap is not None and not math.isnan(canaries.popularity_overlap):
+        yield _not_popularity(canaries.popularity_overlap, rules)
+
+
+def _shuffled(
+    challenger: Evaluation,
+    shuffled: Dealt | Evaluation,
+    earlier: Dealt | None,
+    rules: GateConfig,
+    seed: int,
+) -> RuleResult:
+    """The real truth is told from a shuffled one, unless users are so alike that no evaluation could tell.
+
+    Where a release does as well by other users' truth, either its evaluation is broken or the shop's users are alike.
+    The window before, judged on lists that no ranker made, says which: it is refused only where more than twice as much
+    was surely personal there as this evaluation leaves possible.
+    """
+    dealt = shuffled if isinstance(shuffled, Dealt) else Dealt(challenger, shuffled)
+    found = compare(dealt.own, dealt.others, rules, seed)
+    sure = found.confidence(0.0)
+    if sure >= rules.confidence:
+        words = f"canary: the real truth is told from one shuffled between users with {sure:.1%} confidence"
+        return RuleResult("real_beats_shuffled", rules.confidence, number(sure), True, words, "refuse")
+    before = compare(earlier.own, earlier.others, rules, seed) if earlier is not None else None
+    least = _personal(before, 1 - rules.confidence) if before is not None else None
+    most = _personal(found, rules.confidence)
+    alike = least is not None and (least <= 0 or most >= LEFT * least)
+    words = (
+        f"canary shuffled labels: the evaluation cannot tell the real truth from one shuffled between users "
+        f"({sure:.1%} confidence, at least {rules.confidence:.1%} wanted), so its figures mean nothing"
+    )
+    if alike and least is not None:
+        words = (
+            f"canary shuffled labels: nothing to say ({sure:.1%} confidence), for users are alike here: one window "
+            f"earlier, too, only {max(least, 0.0):.0%} of retrieval's {rules.metric} was surely personal"
+        )
+    elif least is not None:
+        words += (
+            f"; users do differ here: one window earlier {least:.0%} of retrieval's {rules.metric} was surely "
+            f"personal, of this at most {max(most, 0.0):.0%} is"
+        )
+    return RuleResult("real_beats_shuffled", rules.confidence, number(sure), alike, words, "refuse")
+
+
+def _personal(found: Bootstrap, quantile: float) -> float:
+    """A quantile of the share of the real figure that other users' truth does not give: 1 all, 0 none of it."""
+    real = found.gains + found.bases
+    share = np.divide(found.gains, real, out=np.zeros(len(real)), where=real > 0)
+    return float(np.quantile(share, quantile, method="inverted_cdf")) if len(share) else 0.0
+
+
+def _future(challenger: Evaluation, future: Evaluation, rules: GateConfig, seed: int) -> Iterator[RuleResult]:
+    found = compare(future, challenger, rules, seed)
+    sure = found.confidence(0.0)
+    seen = sure >= rules.confidence
+    words = f"canary: a planted column that knows the window would be seen ({rules.metric} {found.challenger:.4f})"
+    if not seen:
+        words = (
+            f"canary future feature: lists ordered by a column that knows the window are not told from the release's "
+            f"own ({rules.metric} {found.challenger:.4f} and {found.champion:.4f}): the evaluation is blind, or the "
+            "release knows the window itself"
+        )
+    yield RuleResult("future_is_seen", rules.confidence, number(sure), seen, words, "refuse")
+    share = found.champion / found.challenger if found.challenger > 0 else 0.0
+    fine = share <= rules.max_share_of_perfect
+    words = f"it reaches {share:.0%} of what its own lists would with the future's items first"
+    if not fine:
+        words += (
+            f", more than {rules.max_share_of_perfect:.0%}: too good to be true, so something in it knows the window"
+        )
+    yield RuleResult("not_too_good", rules.max_share_of_perfect, number(share), fine, words, "refuse")
+
+
+def _told_from_popularity(challenger: Evaluation, baseline: Evaluation, rules: GateConfig, seed: int) -> RuleResult:
+    sure = compare(challenger, baseline, rules, seed).told_apart()
+    told = sure >= rules.confidence
+    words = f"canary: it is told from plain popularity with {sure:.1%} confidence"
+    if not told:
+        words = (
+            f"canary plain popularity: the evaluation cannot tell the release from showing everyone the best sellers "
+            f"({sure:.1%} confidence, at least {rules.confidence:.1%} wanted)"
+        )
+    return RuleResult("told_from_popularity", rules.confidence, number(sure), told, words, "refuse")
+
+
+def _leaking(canaries: Canaries, rules: GateConfig) -> RuleResult:
+    known = {name: auc for name, auc in canaries.columns.items() if not math.isnan(auc)}
+    best = max(known, key=lambda name: known[name], default=None)
+    guilty = sorted((name for name, auc in known.items() if auc > rules.max_column_auc), key=lambda n: -known[n])
+    value = known[best] if best is not None else None
+    words = f"no feature alone orders too well (best: {best} with AUC {value:.3f})" if best else "no feature was judged"
+    if guilty:
+        words = (
+            f"canary future feature: {offenders(guilty)} alone orders what users did next with AUC {value:.3f}, more "
+            f"than any honest feature can ({rules.max_column_auc:.2f}): it knows the window that it is judged on"
+        )
+    return RuleResult("no_leaking_column", rules.max_column_auc, value, not guilty, words, "refuse")
+
+
+def _not_popularity(shared: float, rules: GateConfig) -> RuleResult:
+    fine = shared <= rules.max_popularity_overlap
+    words = f"{shared:.0%} of its places are on the users' popular lists, too"
+    if not fine:
+        words = f"it is plain popularity: {words} (at most {rules.max_popularity_overlap:.0%})"
+    return RuleResult("not_plain_popularity", rules.max_popularity_overlap, shared, fine, words)

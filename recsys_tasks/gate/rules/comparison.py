@@ -1,0 +1,109 @@
+"""Rules that compare the challenger's lists with plain popularity's, the champion's and the anchor's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from recsys_tasks.config import GateConfig
+from recsys_tasks.gate.bootstrap import Bootstrap, paired_bootstrap
+from recsys_tasks.gate.decision import GateContext, RuleResult
+from recsys_tasks.gate.evaluate import Evaluation
+
+
+def compare(one: Evaluation, other: Evaluation, rules: GateConfig, seed: int) -> Bootstrap:
+    """The gate's metric of two systems, user by user."""
+    return paired_bootstrap(one.per_user[rules.metric], other.per_user[rules.metric], rules.bootstrap_samples, seed)
+
+
+def mean_of(system: Evaluation, metric: str) -> float:
+    """The metric's mean over users with a truth; NaN without any."""
+    values = system.per_user[metric]
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def number(value: float) -> float | None:
+    """None for what JSON cannot say."""
+    return value if math.isfinite(value) else None
+
+
+def against_baseline(
+    challenger: Evaluation, baseline: Evaluation, rules: GateConfig, seed: int, *, first: bool
+) -> Iterator[RuleResult]:
+    """A first release must surely beat plain popularity; a later one must not be below it."""
+    found = compare(challenger, baseline, rules, seed)
+    means = f"{rules.metric} {found.challenger:.4f} against {found.champion:.4f} of plain popularity"
+    if first:
+        sure = found.confidence(0.0)
+        words = f"{means}: better with {sure:.1%} confidence (a first release needs {rules.confidence:.1%})"
+        yield RuleResult("first_beats_popularity", rules.confidence, number(sure), sure >= rules.confidence, words)
+    else:
+        passed = found.relative >= 0 and found.users > 0
+        words = f"{means}: {'not worse' if passed else 'worse than showing everyone the same best sellers'}"
+        yield RuleResult("not_below_popularity", number(found.champion), number(found.challenger), passed, words)
+
+
+def against_champion(
+    challenger: Evaluation, champion: Evaluation, anchor: Evaluation | None, rules: GateConfig, context: GateContext
+) -> Iterator[RuleResult]:
+    """Better by the margin; or not worse than an old champion, nor than the anchor."""
+    found = compare(challenger, champion, rules, context.seed)
+    better, safe = found.confidence(rules.margin), found.confidence(-rules.non_inferior_margin)
+    low, high = found.interval(2 * rules.confidence - 1)
+    age = context.champion_age_days
+    is_better, is_safe = better >= rules.confidence, safe >= rules.confidence
+    is_old = age is not None and age > rules.non_inferior_after_days
+    means = f"{rules.metric} {found.challenger:.4f} against the champion's {found.champion:.4f}"
+    change = f"{found.relative:+.1%}, {2 * rules.confidence - 1:.0%} interval {low:+.1%} to {high:+.1%}"
+    words = f"{means} ({change}): a gain above {rules.margin:.1%} has {better:.1%} confidence"
+    yield RuleResult("better", rules.confidence, number(better), is_better, words, None)
+    words = f"a loss above {rules.non_inferior_margin:.1%} is ruled out with {safe:.1%} confidence"
+    yield RuleResult("not_worse", rules.confidence, number(safe), is_safe, words, None)
+    words = f"the champion is {'of unknown age' if age is None else f'{age} days old'}"
+    yield RuleResult("champion_is_old", rules.non_inferior_after_days, age, is_old, words, None)
+    held = _against_anchor(challenger, anchor, rules, context)
+    yield held
+    yield _identical(challenger, champion)
+    yield _improves(is_better, is_safe and is_old, held, f"{means} ({change})", rules)
+
+
+def _against_anchor(
+    challenger: Evaluation, anchor: Evaluation | None, rules: GateConfig, context: GateContext
+) -> RuleResult:
+    """Many refreshes, each not quite as good as the last, must not add up."""
+    name = "not_worse_than_anchor"
+    if context.anchor_fault is not None:
+        words = f"the anchor cannot be judged ({context.anchor_fault}), so a mere refresh is not allowed"
+        return RuleResult(name, rules.confidence, None, False, words, None)
+    if anchor is None:
+        return RuleResult(name, rules.confidence, None, True, "no anchor apart from the champion to compare with", None)
+    found = compare(challenger, anchor, rules, context.seed)
+    safe = found.confidence(-rules.non_inferior_margin)
+    words = f"{found.relative:+.1%} against the anchor {anchor.system}, a loss above {rules.non_inferior_margin:.1%} "
+    words += f"is ruled out with {safe:.1%} confidence"
+    return RuleResult(name, rules.confidence, number(safe), safe >= rules.confidence, words, None)
+
+
+def _improves(is_better: bool, refreshes: bool, anchor: RuleResult, means: str, rules: GateConfig) -> RuleResult:
+    old = f"older than {rules.non_inferior_after_days} days"
+    if is_better:
+        words = f"{means}: better with at least {rules.confidence:.1%} confidence"
+    elif refreshes and anchor.passed:
+        words = f"{means}: not worse, and the champion is {old}"
+    elif refreshes:
+        words = f"{means}: not better, and a refresh of a champion {old} would let quality slide: {anchor.words}"
+    else:
+        words = (
+            f"{means}: not better with {rules.confidence:.1%} confidence, and not a harmless refresh of a champion "
+            f"{old} either"
+        )
+    return RuleResult("better_or_fresher", None, None, is_better or (refreshes and anchor.passed), words)
+
+
+def _identical(challenger: Evaluation, champion: Evaluation) -> RuleResult:
+    same = challenger.lists_hash == champion.lists_hash or challenger.system == champion.system
+    words = "no difference: it gives every user the champion's list" if same else "its lists differ from the champion's"
+    return RuleResult("differs", None, None, not same, words)

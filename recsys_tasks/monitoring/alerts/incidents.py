@@ -1,0 +1,108 @@
+"""What a failed task leaves behind for the alert: one small JSON file with the four parts of its error."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from recsys_tasks.errors import RecsysError
+from recsys_tasks.monitoring.alerts.wording import without_secrets
+from recsys_tasks.small_files import write_whole
+
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+
+
+@dataclass(frozen=True)
+class FailedTask:
+    """One task's error, in the four parts of a RecsysError, and the try that it ended."""
+
+    task: str
+    stage: str
+    error: str
+    expected: str
+    found: str
+    where: str
+    remedy: str
+    started: str = ""
+    """When the task's run started, in the words of `moment_of`; a cleared run starts anew."""
+    try_number: int = 0
+
+
+def describe_error(
+    task: str, stage: str, error: BaseException, *, started: str = "", try_number: int = 0
+) -> FailedTask:
+    """An error as an alert tells it."""
+    return FailedTask(task=task, stage=stage, **error_parts(error), started=started, try_number=try_number)
+
+
+def record_error(folder: Path, failed: FailedTask) -> Path:
+    """Write `folder/<task>.json`, over an earlier try's. Raises OSError."""
+    path = folder / f"{safe_name(failed.task)}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(asdict(failed), indent=1))
+    return path
+
+
+def error_parts(error: BaseException) -> dict[str, str]:
+    """The class and the four parts of any error, as the alert shows them.
+
+    Of an error that is not the pipeline's own, its class and place only: what its text holds (rows, credentials)
+    stays in the task's log.
+    """
+    parts = error.as_dict() if isinstance(error, RecsysError) else _foreign(error)
+    return {name: without_secrets(text) for name, text in parts.items()}
+
+
+def clear_error(folder: Path, name: str) -> None:
+    """Forget an earlier try's error: if the one that begins is killed, nothing must speak for it. Raises OSError."""
+    (folder / f"{safe_name(name)}.json").unlink(missing_ok=True)
+
+
+def read_errors(folder: Path, *, started: str = "", last_try: tuple[str, int] | None = None) -> list[FailedTask]:
+    """Errors of the run that started then, by task name. A file that cannot be read is left out.
+
+    `last_try` is a failed task and the number of its last try: an error of an earlier one is not why it failed now.
+    """
+    errors = [e for e in _recorded(folder) if not (started and e.started) or e.started == started]
+    if last_try is None:
+        return errors
+    name, number = last_try
+    return [e for e in errors if e.task != name or not e.try_number or e.try_number == number]
+
+
+def _recorded(folder: Path) -> Iterator[FailedTask]:
+    for path in sorted(folder.glob("*.json")):
+        try:
+            yield FailedTask(**json.loads(path.read_text()))
+        except (ValueError, TypeError, OSError):
+            continue
+
+
+def safe_name(text: str) -> str:
+    """A file name for a run id or task id: `:`, `+` and `/` become `_`."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)
+
+
+def _foreign(error: BaseException) -> dict[str, str]:
+    kind = type(error).__name__
+    return {
+        "error": kind,
+        "expected": "the stage to finish",
+        "found": f"{kind}; its text is in the task's log only",
+        "where": _place(error),
+        "remedy": "read the task's log and correct the cause",
+    }
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line, and before it the innermost of the pipeline's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return "unknown"
+    ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
+    shown = [ours[-1], frames[-1]] if ours and ours[-1] is not frames[-1] else [frames[-1]]
+    return ", called from ".join(f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in reversed(shown))

@@ -1,0 +1,1 @@
+"""How published lists fare and how they change."""

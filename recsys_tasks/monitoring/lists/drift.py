@@ -1,0 +1,50 @@
+"""Whether scores and events still look as they did: the population stability index.
+
+PSI = sum over bins of (now - before) · ln(now / before), of shares. The usual reading: below 0.1 no
+change, above 0.25 a change that needs a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from recsys_tasks.metrics import Floats
+from recsys_tasks.monitoring.alerts.alarm import Alarm
+
+PSI_BOUND = 0.25
+_FLOOR = 1e-4
+
+
+def psi(before: Floats, now: Floats) -> float:
+    """PSI of two vectors of counts or shares over the same bins; an empty bin counts as 0.01 %. NaN without rows."""
+    if before.sum() <= 0 or now.sum() <= 0:
+        return float("nan")
+    old, new = (np.maximum(v / v.sum(), _FLOOR) for v in (before, now))
+    return float(((new - old) * np.log(new / old)).sum())
+
+
+def score_psi(before: Floats, now: Floats, bins: int = 10) -> float:
+    """PSI of two samples of scores, in bins that held equally many of the earlier ones; NaN without rows."""
+    before, now = before[~np.isnan(before)], now[~np.isnan(now)]
+    if len(before) == 0 or len(now) == 0:
+        return float("nan")
+    edges = np.unique(np.quantile(before, np.linspace(0, 1, bins + 1)[1:-1]))
+    counts = [np.bincount(np.searchsorted(edges, v, side="left"), minlength=len(edges) + 1) for v in (before, now)]
+    return psi(counts[0].astype(float), counts[1].astype(float))
+
+
+def mix_psi(before: Mapping[str, float], now: Mapping[str, float]) -> float:
+    """PSI of the mix of events: counts by kind, in earlier weeks and now; a kind missing on one side counts as 0."""
+    kinds = sorted(set(before) | set(now))
+    old, new = (np.array([mix.get(kind, 0.0) for kind in kinds]) for mix in (before, now))
+    return psi(old, new)
+
+
+def drift_alarm(metric: str, value: float, bound: float = PSI_BOUND) -> Alarm | None:
+    """An alarm when a PSI is past its bound; NaN (nothing to compare) is none."""
+    if not value > bound:
+        return None
+    words = f"{metric} drifted: PSI {value:.2f} against the weeks before, above {bound:.2f}; look for a change in the "
+    return Alarm("drift", metric, bound, value, words + "shop, the tracking or the model before trusting the lists")

@@ -1,0 +1,1 @@
+"""What readers see now, and whether that is what they should see."""

@@ -1,0 +1,228 @@
+"""Train the ranker on what serving will show it: candidates made at a past cutoff, labelled by what came after.
+
+A label window [c, c + W) asks which candidates, made as of c, the user went on to act on. Positives that no
+generator found are never added: serving could not rank them either. A fixed share of users, drawn by a hash of
+the key, never trains a ranker; they keep all their candidates, with or without a positive, for the calibration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.clock import Timeline
+from recsys_tasks.config import Config, config_hash
+from recsys_tasks.errors import LeakageError
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact
+from recsys_tasks.ranking.columns.matrix import Block, column_names, feature_matrix, light_names
+from recsys_tasks.ranking.examples.files import COLUMNS, Examples
+from recsys_tasks.ranking.examples.impressions import Showings
+from recsys_tasks.ranking.examples.labels import CALIBRATION_A, Truth, sampled, truth_of, user_parts
+from recsys_tasks.ranking.examples.sampling import Hashes, hashed
+from recsys_tasks.ranking.inputs import RankingInputs
+from recsys_tasks.snapshot.dataset import Snapshot
+
+__all__ = ["Examples", "Window", "build_examples", "label_windows", "windows_needed"]
+
+Bools = npt.NDArray[np.bool_]
+
+CALIBRATION_WINDOWS = 2
+"""Newest windows that calibrate: whole lists are many rows, and a probability should be a recent one."""
+
+CALIBRATION_SHARES = 2 * CALIBRATION_WINDOWS
+"""Whole lists are long: each of those windows calibrates on a quarter of the held-out share of `max_users`."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Inputs as of a past cutoff and the half-open days [label_start, label_end) that label their candidates."""
+
+    inputs: RankingInputs
+    label_start: date
+    label_end: date
+
+
+def label_windows(timeline: Timeline) -> list[tuple[date, date]]:
+    """(label_start, label_end) of each of the timeline's label cutoffs, newest first."""
+    return [(cutoff, cutoff + timedelta(days=timeline.window_days)) for cutoff in timeline.label_cutoffs]
+
+
+def windows_needed(snapshot: Snapshot, timeline: Timeline) -> int:
+    """How many of the timeline's windows, newest first, hold `ranker.max_users` users; all when they hold fewer.
+
+    A user counts in every window with an event. A shop where one week has users enough learns from that week,
+    with the least old tower, and pays for no other.
+    """
+    found = 0
+    for number, (start, end) in enumerate(label_windows(timeline), 1):
+        found += len(np.unique(snapshot.events(start, end).user))
+        if found >= snapshot.config.ranker.max_users:
+            return number
+    return len(timeline.label_cutoffs)
+
+
+def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Window]) -> Artifact:
+    """Write the `examples` of a night; a no-op when they exist for the same inputs, config and code.
+
+    Raises LeakageError when a window's labels begin before its inputs end, or reach into the gate window.
+    """
+    for window in windows:
+        _refuse_leaks(window, timeline)
+    config, lake, key = snapshot.config, snapshot.lake, timeline.as_of.isoformat()
+    inputs = {f"{w.inputs.cutoffs}/{w.label_end}": w.inputs.hash for w in windows}
+    inputs["snapshot"] = snapshot.artifact.content
+    settings = config_hash(config.ranker, config.activity, config.events, *config.objectives, config.resources.seed)
+    found = lake.find("examples", key, lake.fingerprint("examples", key, inputs, settings))
+    if found is not None:
+        return found
+    with lake.writing("examples", key, inputs=inputs, config=settings) as draft:
+        facts: dict[str, Any] = {
+            "as_of": key,
+            "gate_cutoff": timeline.gate_cutoff.isoformat(),
+            "label_cutoffs": [w.label_start.isoformat() for w in windows],
+            "label_end": max((w.label_end.isoformat() for w in windows), default=None),
+            "objectives": [objective.name for objective in config.objectives],
+            "counts_from": _counts_from(config),
+            "names": list(column_names(windows[0].inputs)) if windows else [],
+            "light_names": list(light_names(windows[0].inputs)) if windows else [],
+            "windows": _write(snapshot, windows, draft.path),
+        }
+        (draft.path / "examples.json").write_text(json.dumps(facts, indent=1))
+        draft.rows = sum(w["rows"] for w in facts["windows"])
+        draft.facts = {"windows": facts["windows"]}
+    assert draft.artifact is not None
+    return draft.artifact
+
+
+def _counts_from(config: Config) -> list[float] | None:
+    """Each objective's worth from which it counts as fulfilled; None where none asks how much was watched."""
+    asked = [objective.watch.counts_from if objective.watch else 0.0 for objective in config.objectives]
+    return asked if any(objective.watch for objective in config.objectives) else None
+
+
+def _refuse_leaks(window: Window, timeline: Timeline) -> None:
+    known, start, end = window.inputs.cutoffs.history_before, window.label_start, window.label_end
+    if known > start or end > timeline.gate_cutoff:
+        raise LeakageError(
+            expected=f"inputs end by {start}, labels end by the gate cutoff {timeline.gate_cutoff}",
+            found=f"inputs as of {window.inputs.cutoffs}, labels in [{start}, {end})",
+            where=f"ranker examples of {timeline.as_of}",
+            remedy="make the window's inputs at its label cutoff, and take label cutoffs from clock.Timeline",
+        )
+
+
+# --- one window ----------------------------------------------------------------------------------
+
+
+def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[dict[str, Any]]:
+    """Append every window's rows to the flat files; returns what each window gave."""
+    summaries: list[dict[str, Any]] = []
+    calibrates = sorted((window.label_start for window in windows), reverse=True)[:CALIBRATION_WINDOWS]
+    groups, places = 0, snapshot.config.ranker.max_users
+    names = ("X", "labels", *(["worth"] if _counts_from(snapshot.config) else []), *COLUMNS)
+    handles = {name: (folder / f"{name}.bin").open("wb") for name in names}
+    try:
+        for window in windows:
+            truth = truth_of(snapshot, window.label_start, window.label_end)
+            users, part = _chosen_users(snapshot, window, truth, places, window.label_start in calibrates)
+            places -= int((part < CALIBRATION_A).sum())
+            summary: dict[str, Any] = {
+                "label_start": window.label_start.isoformat(),
+                "users": len(users),
+                "rows": 0,
+                "positives": 0,
+            }
+            shown = Showings.of(snapshot, window.label_start, window.label_end)
+            for block in _blocks(snapshot.config, window, truth, shown, users, part):
+                block["group"] += groups
+                groups = int(block["group"].max(initial=groups - 1)) + 1
+                for name, values in block.items():
+                    values.tofile(handles[name])
+                summary["rows"] += len(block["X"])
+                summary["positives"] += int(block["labels"].any(axis=1).sum())
+            summary["truth"] = int(np.isin(truth.user, users).sum())
+            summaries.append(summary)
+    finally:
+        for handle in handles.values():
+            handle.close()
+    return summaries
+
+
+def _chosen_users(
+    snapshot: Snapshot, window: Window, truth: Truth, places: int, calibrate: bool
+) -> tuple[Keys, npt.NDArray[np.int8]]:
+    """Users of a window, sorted, and their parts: up to `places` with a label to train on, active ones to calibrate."""
+    ranker, seed = snapshot.config.ranker, snapshot.config.resources.seed
+    everyone = np.arange(snapshot.n_users, dtype=np.int32)
+    part = user_parts(everyone, ranker.calibration_users, seed)
+    draw = hashed(everyone, seed, window.label_start.toordinal())
+    acted = np.zeros(snapshot.n_users, bool)
+    acted[truth.user] = True
+    calibrates = part >= CALIBRATION_A
+    cap = round(ranker.max_users * ranker.calibration_users / CALIBRATION_SHARES)
+
+    def known(mask: Bools) -> Keys:
+        users = everyone[mask]
+        return users[window.inputs.source.newest_items(users)[:, 0] >= 0]
+
+    chosen = np.concatenate(
+        [
+            _first(known(acted & ~calibrates), draw, places),
+            _first(known(_active(snapshot, window) & calibrates), draw, cap if calibrate else 0),
+        ]
+    )
+    chosen.sort()
+    return chosen, part[chosen]
+
+
+def _first(users: Keys, draw: Hashes, limit: int) -> Keys:
+    return users[np.argsort(draw[users], kind="stable")[:limit]]
+
+
+def _active(snapshot: Snapshot, window: Window) -> Bools:
+    """Users who would have got a list of their own at the window's start."""
+    activity, until = snapshot.config.activity, window.inputs.cutoffs.history_before
+    recent = snapshot.events(until - timedelta(days=activity.within_days), until)
+    return np.asarray(np.bincount(recent.user, minlength=snapshot.n_users) >= activity.min_events)
+
+
+# --- one block of users --------------------------------------------------------------------------
+
+
+def _blocks(
+    config: Config, window: Window, truth: Truth, shown: Showings, users: Keys, part: npt.NDArray[np.int8]
+) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Columns of a few users at a time; groups count from 0 in each block."""
+    day, size = window.label_start.toordinal(), config.serving.block_users
+    for start in range(0, len(users), size):
+        candidates = window.inputs.source.block(users[start : start + size])
+        labels = truth.labels(candidates.users, candidates.items)
+        parts = part[start : start + size]
+        codes = candidates.users.astype(np.int64)[:, None] * truth.n_items + candidates.items
+        draw = hashed(codes, config.resources.seed, day)
+        position = shown.positions(codes)
+        positive, negatives = np.asarray(labels.any(axis=2)), config.ranker.negatives_per_user
+        keep, weight = sampled(candidates, positive, position > 0, parts, draw, negatives)
+        matrix = feature_matrix(Block(window.inputs, candidates), None, keep)
+        at = (matrix.user_row, matrix.column)
+        worth = truth.worth(labels, codes)
+        _, group = np.unique(matrix.user_row, return_inverse=True)
+        yield {
+            "X": matrix.X,
+            "labels": labels[at],
+            **({} if worth is None else {"worth": worth[at]}),
+            "user": candidates.users[matrix.user_row],
+            "item": candidates.items[at],
+            "group": group.astype(np.int32),
+            "part": parts[matrix.user_row],
+            "weight": weight[at],
+            "position": position[at],
+        }

@@ -1,0 +1,1 @@
+"""From scored candidates to a user's list: the cut, the order, the re-rank rules, the reasons."""

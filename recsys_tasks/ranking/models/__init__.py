@@ -1,0 +1,1 @@
+"""The rankers: LightGBM models, their training, calibration and compiled form. LightGBM is imported in here only."""

@@ -1,1 +1,0 @@
-"""Evaluation, the gate and the model registry."""

@@ -1,0 +1,1 @@
+"""What the lake keeps, why, and for how long."""

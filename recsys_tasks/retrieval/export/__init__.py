@@ -1,0 +1,1 @@
+"""Vectors for other programs: Parquet, the Embedding Projector, a map of the catalogue."""

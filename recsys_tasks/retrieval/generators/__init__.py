@@ -1,0 +1,1 @@
+"""Candidate generators beside the two-tower, and the fusion of all lists into one."""

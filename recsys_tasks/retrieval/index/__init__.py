@@ -1,0 +1,1 @@
+"""The nearest-neighbour index: exact search, ScaNN, and the choice between them. ScaNN is imported in here only."""

@@ -1,0 +1,80 @@
+"""A training that knows no version before it: a lineage's first, and the control beside a warm one."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.errors import NotEnoughData
+from recsys_tasks.retrieval.tower.examples import Rows, newest
+from recsys_tasks.retrieval.tower.inputs import EMPTY
+from recsys_tasks.retrieval.tower.model import Tower
+from recsys_tasks.retrieval.tower.training import Run
+from recsys_tasks.retrieval.tower.versions import Archive, TowerState
+from recsys_tasks.retrieval.tower.weights import Arrays, forget_untouched, start_arrays
+from recsys_tasks.snapshot.dataset import Snapshot
+
+
+def cold_train(snapshot: Snapshot, learned_before: date, why: str) -> tuple[TowerState, dict[str, Any]]:
+    """Train on everything before a day; `why` a cold start was needed is kept in the ledger."""
+    run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
+    examples = _examples_of(run)
+    if not len(examples):
+        raise NotEnoughData(
+            expected="a user with events at two different times",
+            found=f"{len(run.events)} events before {learned_before}, none with an earlier one of its user; the "
+            f"{snapshot.rows_between(learned_before, snapshot.as_of)} of the {(snapshot.as_of - learned_before).days} "
+            "days since are kept from the tower, to be judged on",
+            where=f"two-tower at {learned_before}",
+            remedy="deliver an older history, wait for more days, or set a shorter label_window_days",
+        )
+    tower, losses = _fitted(run, examples)
+    state = cold_state(snapshot, run, tower.arrays())
+    ledger = {
+        "start": "cold",
+        "why": why,
+        "examples": len(examples),
+        "replayed": 0,
+        "loss": losses,
+        "kept": 0,
+        "new": int(state.known.sum()),
+        "archived": 0,
+        "returned": 0,
+        "drift": 0.0,
+        "held_back_rows": 0,
+        "recall_before": None,
+        "recall_after": None,
+        "recall_cold": None,
+        "refresh_ok": True,
+        "control_ok": True,
+    }
+    return state, ledger
+
+
+def control_hits(snapshot: Snapshot, learned_before: date, held: Rows) -> npt.NDArray[np.bool_]:
+    """Which held-back examples a cold tower finds that learned from all others: what a warm chain is measured by."""
+    run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
+    examples = _examples_of(run)
+    tower, _ = _fitted(run, examples[~np.isin(examples, held)])
+    return run.hits(tower, held)
+
+
+def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
+    """The state that a training without a parent leaves: ids and values that no example touched have no vector."""
+    forget_untouched(arrays)
+    last_seen = run.last_seen(snapshot, np.full(len(arrays["item"]), -1, np.int32))
+    return TowerState(arrays, run.items, run.users, last_seen, Archive.empty(run.config.two_tower.dimensions))
+
+
+def _examples_of(run: Run) -> Rows:
+    settings = run.config.two_tower
+    return newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
+
+
+def _fitted(run: Run, examples: Rows) -> tuple[Tower, list[float]]:
+    settings = run.config.two_tower
+    tower = run.tower(start_arrays(settings, run.rows, run.config.resources.seed))
+    return tower, run.fit(tower, examples, settings.epochs)

@@ -1,0 +1,124 @@
+"""The dense part of the towers: each member's MLP and softmax, their gradients, and Adam on the layers."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+from recsys_tasks.config import TwoTowerConfig
+from recsys_tasks.retrieval.tower.embedding_rows import BETA_1, BETA_2, EPSILON
+from recsys_tasks.retrieval.tower.inputs import Vectors
+from recsys_tasks.retrieval.tower.runtime import tf, tfrs
+from recsys_tasks.retrieval.tower.weights import LAYERS, MOMENTS, Arrays, Batch
+
+
+class Layers:
+    """The members' layers and their moments, as variables made from arrays and read back as arrays."""
+
+    def __init__(self, config: TwoTowerConfig, arrays: Arrays) -> None:
+        self._members = config.members
+        self._cosine = config.metric == "cosine"
+        # TFRS would divide every score by a temperature: to scale the queries is the same and cheaper.
+        self._scale = config.logit_scale if self._cosine else 1.0
+        self._softmax = _softmax()
+        names = [name + moment for name in LAYERS for moment in MOMENTS]
+        self._var = {name: tf.Variable(arrays[name], name=name.replace("/", "_")) for name in names}
+        vectors = tf.TensorSpec([None, config.members, config.dimensions // config.members], tf.float32)
+        reals, real = tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.float32)
+        signature = [[vectors] * 4, reals, reals, tf.TensorSpec([None, None], tf.bool), [real] * 3]
+        self._step = tf.function(self._train_step, input_signature=signature, autograph=False)
+
+    def train(self, inputs: list[Vectors], batch: Batch, step: int) -> tuple[float, list[Vectors]]:
+        """Adam's step number `step` (from 1) on the layers; the mean loss and its gradients by the inputs.
+
+        Inputs, `[n, members, k]` each: pooled history, mean of the last moment, mean user value, candidate.
+        """
+        number = tf.constant(step, tf.float32)
+        rates = [batch.rate, tf.pow(BETA_1, number), tf.pow(BETA_2, number)]
+        loss, gradients = self._step(inputs, batch.weight, batch.probability, batch.allowed, rates)
+        return float(loss), [gradient.numpy() for gradient in gradients]
+
+    def queries(self, pooled: Any, last: Any, about: Any) -> Any:
+        """The user towers over what was pooled, `[n, members, k]` each."""
+        hidden = tf.transpose(tf.concat([pooled, last, about], 2), [1, 0, 2])
+        hidden = tf.nn.relu(tf.matmul(hidden, self._var["w1"]) + self._var["b1"])
+        return pooled + tf.transpose(tf.matmul(hidden, self._var["w2"]) + self._var["b2"], [1, 0, 2])
+
+    def scaled(self, vectors: Any) -> Any:
+        """Vectors of length one where the metric is cosine."""
+        return tf.nn.l2_normalize(vectors, -1) if self._cosine else vectors
+
+    def arrays(self) -> Arrays:
+        """Parameters and moments."""
+        return {name: variable.numpy() for name, variable in self._var.items()}
+
+    def _train_step(self, inputs: list[Any], weight: Any, probability: Any, allowed: Any, rates: list[Any]) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = self._loss(self.queries(*inputs[:3]), inputs[3], weight, probability, allowed)
+        gradients = tape.gradient(loss, [*inputs, *(self._var[name] for name in LAYERS)])
+        for name, gradient in zip(LAYERS, gradients[len(inputs) :], strict=True):
+            self._adam(name, gradient, rates)
+        return loss, gradients[: len(inputs)]
+
+    def _loss(self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any) -> Any:
+        """Mean over the members of each one's own softmax."""
+        queries, candidates = self._scale * self.scaled(queries), self.scaled(candidates)
+        members = zip(tf.unstack(queries, axis=1), tf.unstack(candidates, axis=1), strict=True)
+        losses = [
+            self._softmax(
+                query,
+                candidate,
+                sample_weight=weight,
+                candidate_sampling_probability=probability,
+                score_mask=allowed,
+                compute_metrics=False,
+                compute_batch_metrics=False,
+            )
+            for query, candidate in members
+        ]
+        return tf.add_n(losses) / (self._members * tf.reduce_sum(weight))
+
+    def _adam(self, name: str, gradient: Any, rates: list[Any]) -> None:
+        """Kingma and Ba 2015 on a parameter and its two moments, in one pass over memory."""
+        var, m, v = (self._var[name + moment].handle for moment in MOMENTS)
+        rate, power_1, power_2 = rates
+        tf.raw_ops.ResourceApplyAdam(
+            var=var,
+            m=m,
+            v=v,
+            beta1_power=power_1,
+            beta2_power=power_2,
+            lr=rate,
+            beta1=BETA_1,
+            beta2=BETA_2,
+            epsilon=EPSILON,
+            grad=gradient,
+        )
+
+
+class _OwnCandidate(tf.keras.losses.Loss):
+    """Cross-entropy of each query's own candidate, the one on the diagonal, without a matrix of labels."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """`[n]` losses from `y_pred [n, n]`."""
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(tf.shape(y_pred)[0]), y_pred)
+
+
+def _softmax() -> Any:
+    """TFRS's retrieval task, called as it is with its tensors; the loss summed over the batch.
+
+    Of a whole step its `call` alone asks Python about a tensor: `len` of a shape, which AutoGraph would have to
+    convert. Ranks are known when a step is traced, so its `len` is given here: converting took .15 s of every training,
+    and of all that a step calls three seconds.
+    """
+    task = tfrs.tasks.Retrieval(loss=_OwnCandidate(reduction=tf.keras.losses.Reduction.SUM))
+    asked = type(task).call
+    call = FunctionType(asked.__code__, {**asked.__globals__, "len": _length}, None, asked.__defaults__)
+    return partial(call, task)
+
+
+def _length(of: Any) -> int:
+    """`len`, of tensors too, where it is known while tracing."""
+    return int(of.shape[0]) if tf.is_tensor(of) else len(of)

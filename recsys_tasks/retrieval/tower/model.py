@@ -1,0 +1,206 @@
+"""The two towers, their loss and their optimizer, over named arrays.
+
+An item's input is its id vector plus the mean of its value vectors plus, of each vector attribute, its
+supplied vector times a learned projection; the item tower scales it to unit length (metric cosine).
+The user tower pools the inputs of the newest history items with a learned decay by moment (the items
+of one basket weigh the same), and adds an MLP of [pooled, mean of the last moment, mean user value
+vector] to it.
+
+There are several such towers in one model, its members, trained side by side on the same batches: each has its own
+start, decay, MLP and softmax and its own part of every row, and none sees another's loss. Their vectors are laid
+end to end and scaled so that a product of joined vectors is the mean of the members' products: an ensemble
+(Lakshminarayanan, Pritzel and Blundell 2017, "Simple and scalable predictive uncertainty estimation using deep
+ensembles") that is searched as one vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.config import TwoTowerConfig
+from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval.tower.dense import Layers
+from recsys_tasks.retrieval.tower.embedding_rows import (
+    Dropout,
+    Slots,
+    adam,
+    add_means,
+    add_rows,
+    pool,
+    pool_gradients,
+    spread_means,
+)
+from recsys_tasks.retrieval.tower.examples import FlatHistories
+from recsys_tasks.retrieval.tower.inputs import Table, Vectors
+from recsys_tasks.retrieval.tower.supplied import Supplied
+from recsys_tasks.retrieval.tower.weights import MOMENTS, ROWS, TABLES, Arrays, Batch, projection
+
+BLOCK = 8192
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a step takes out of the tables for a batch; vectors are `[.., members, k]`."""
+
+    items: Keys  # [u] keys of the different items
+    seen: Keys  # [r] which of them each event of the histories has
+    targets: Keys  # [n] and each example
+    of_items: Dropout  # [u] one mask an item and step, not one an occurrence
+    of_targets: Dropout  # [n]
+    inputs: Vectors  # [u] dropped
+    candidates: Vectors  # [n] dropped
+    weight: Vectors  # [l, members] of an event by its age
+    pooled: Vectors  # [n]
+    last: Vectors  # [n]
+    about: Vectors  # [n]
+
+
+class Tower:
+    """Parameters and moments, made from arrays and read back as arrays.
+
+    Tables are taken over, not copied, and training moves them where they are. Rows are taken, pooled and moved by
+    kernels; TensorFlow has the dense part between and its gradients.
+    """
+
+    def __init__(
+        self,
+        config: TwoTowerConfig,
+        arrays: Arrays,
+        item_values: Table,
+        user_values: Table,
+        seed: int,
+        supplied: Supplied | None = None,
+    ) -> None:
+        self._config = config
+        self._seed = seed
+        self._step = int(arrays["step"])
+        self._supplied = {projection(name): vectors for name, vectors in (supplied or {}).items()}
+        names = (*ROWS, *self._supplied)
+        moments = [name + moment for name in names for moment in MOMENTS[1:] if name + moment in arrays]
+        self._rows = {name: arrays[name] for name in (*names, *moments)}  # to be read, it needs no moments
+        self._layers = Layers(config, arrays)
+        self._lists = {"value": item_values, "user_value": user_values}
+        self._slots = {name: Slots(len(arrays[name])) for name in TABLES}
+
+    def train(self, batch: Batch) -> float:
+        """One step of Adam on a batch; the mean loss."""
+        self._step += 1
+        read = self._read(batch)
+        loss, gradients = self._layers.train([read.pooled, read.last, read.about, read.candidates], batch, self._step)
+        self._learn(batch, read, gradients)
+        return loss
+
+    def arrays(self) -> Arrays:
+        """Parameters and moments, tables as they stand: another step moves them."""
+        return {**self._rows, **self._layers.arrays(), "step": np.asarray(self._step, np.int64)}
+
+    def item_vectors(self, items: npt.NDArray[np.signedinteger[Any]]) -> Vectors:
+        """Item tower of some keys, `[n, d] float32`."""
+        vectors: Vectors = np.empty((len(items), self._config.dimensions), np.float32)
+        for a in range(0, len(items), BLOCK):
+            vectors[a : a + BLOCK] = self._joined(self._inputs_of(items[a : a + BLOCK]))
+        return vectors
+
+    def user_vectors(self, history: FlatHistories, users: Keys) -> Vectors:
+        """User tower, `[n, d] float32`, of n histories and their users' keys."""
+        items, seen = self._slots["item"].number(history.item)
+        pooled, last = self._pooled(self._inputs_of(items), seen, history, np.exp(self._rows["decay"]), len(users))
+        return self._joined(self._layers.queries(pooled, last, self._about(users)))
+
+    # --- forward ------------------------------------------------------------------------------
+
+    def _read(self, batch: Batch) -> _Read:
+        history, n = batch.history, len(batch.user)
+        items, places = self._slots["item"].number(np.concatenate([history.item, batch.target]))
+        seen, targets = places[: len(history.item)], places[len(history.item) :]
+        inputs = self._inputs_of(items)
+        of_items, of_targets = self._dropout(len(items), 0), self._dropout(n, 1)
+        candidates = inputs[targets]
+        of_targets.lay_on(candidates)
+        of_items.lay_on(inputs)
+        weight = np.exp(self._rows["decay"])
+        pooled, last = self._pooled(inputs, seen, history, weight, n)
+        about = self._about(batch.user)
+        return _Read(items, seen, targets, of_items, of_targets, inputs, candidates, weight, pooled, last, about)
+
+    def _inputs_of(self, items: Keys) -> Vectors:
+        inputs = self._by_member(self._rows["item"][items])
+        add_means(self._by_member(self._rows["value"]), self._lists["value"], items, inputs)
+        for name, vectors in self._supplied.items():
+            inputs += self._by_member(vectors[items] @ self._rows[name])
+        return inputs
+
+    def _about(self, users: Keys) -> Vectors:
+        """Mean value vectors of users, `[n, members, k]`."""
+        means = self._zeros(len(users))
+        add_means(self._by_member(self._rows["user_value"]), self._lists["user_value"], users, means)
+        return means
+
+    def _pooled(
+        self, inputs: Vectors, seen: Keys, history: FlatHistories, weight: Vectors, n: int
+    ) -> tuple[Vectors, Vectors]:
+        """Means of n histories and of their last moments, `[n, members, k]` each."""
+        pooled, last = self._zeros(n), self._zeros(n)
+        pool(inputs, seen, history.row, history.age, weight, pooled, last)
+        return pooled, last
+
+    def _dropout(self, n: int, stream: int) -> Dropout:
+        """Dropout of n histories' items (stream 0) or targets (1), another one in every step."""
+        rate = (self._config.dropout, self._config.item_dropout)[stream]
+        return Dropout(n, self._config.dimensions, rate, [self._seed, stream, self._step])
+
+    # --- backward -----------------------------------------------------------------------------
+
+    def _learn(self, batch: Batch, read: _Read, gradients: list[Vectors]) -> None:
+        """Gradients by what was read, on to the rows, and Adam on these."""
+        of_pooled, of_last, of_about, of_candidates = gradients
+        of_items, of_decay = self._zeros(len(read.items)), np.zeros_like(read.weight)
+        ages = batch.history.row, batch.history.age
+        pool_gradients(read.inputs, read.seen, *ages, read.weight, read.pooled, of_pooled, of_last, of_items, of_decay)
+        read.of_items.lay_on(of_items)
+        of_targets = of_candidates.copy()  # TensorFlow's own memory is not ours to write
+        read.of_targets.lay_on(of_targets)
+        add_rows(of_targets, read.targets, of_items)
+        self._move("item", read.items, of_items, batch.rate)
+        self._move_values("value", read.items, of_items, batch.rate)
+        for name, vectors in self._supplied.items():
+            self._move_projection(name, vectors[read.items], of_items, batch.rate)
+        self._move_values("user_value", batch.user, of_about, batch.rate)
+        self._move("decay", np.arange(len(of_decay), dtype=np.int32), of_decay, batch.rate)
+
+    def _move_values(self, name: str, entities: Keys, of_means: Vectors, rate: np.float32) -> None:
+        """Adam on the value vectors of some entities, of whose means this is the gradient."""
+        lists = self._lists[name][entities]
+        values, places = self._slots[name].number(lists.ravel())
+        of_values = self._zeros(len(values))
+        spread_means(of_means, lists, places.reshape(lists.shape), of_values)
+        self._move(name, values, of_values, rate)
+
+    def _move_projection(self, name: str, vectors: Vectors, of_items: Vectors, rate: np.float32) -> None:
+        """Adam on a projection, through which `vectors [u, dimensions]` went into the inputs with this gradient."""
+        of_projection = vectors.T @ of_items.reshape(len(vectors), -1)
+        self._move(name, np.arange(len(of_projection), dtype=np.int32), of_projection, rate)
+
+    def _move(self, name: str, rows: Keys, gradient: Vectors, rate: np.float32) -> None:
+        """Adam on the rows of this batch only: a step costs what it touches, whatever the catalogue's size."""
+        parameter, first, second = (self._rows[name + moment] for moment in MOMENTS)
+        adam(parameter, first, second, rows, gradient.reshape(len(rows), -1), self._step, float(rate))
+
+    # --- shapes -------------------------------------------------------------------------------
+
+    def _zeros(self, n: int) -> Vectors:
+        return self._by_member(np.zeros((n, self._config.dimensions), np.float32))
+
+    def _by_member(self, rows: Vectors) -> Vectors:
+        """`[n, d]` rows as `[n, members, k]`, the same memory."""
+        members = self._config.members
+        return rows.reshape(len(rows), members, self._config.dimensions // members)
+
+    def _joined(self, vectors: Vectors) -> Vectors:
+        """`[n, d]` of `[n, members, k]`, each to scale: a product of two is the mean of the members' products."""
+        scaled: Vectors = np.asarray(self._layers.scaled(vectors))
+        return scaled.reshape(len(scaled), self._config.dimensions) / np.float32(self._config.members**0.5)

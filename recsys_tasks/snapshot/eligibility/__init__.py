@@ -1,0 +1,1 @@
+"""Which items may be on a list as of a day."""

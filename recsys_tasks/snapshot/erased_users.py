@@ -1,0 +1,108 @@
+"""Users who were erased and must not come back: a growing list of salted hashes, in the lake.
+
+The shop's own tables may still hold such a user for weeks, so every extract leaves these rows out. The
+salt is drawn once a lake; it keeps the list from being read with a table of common ids, but whoever holds
+both list and salt can still ask whether a given id is on it: that is what the list is for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.errors import TransientError
+from recsys_tasks.lake import Lake
+from recsys_tasks.lake.slots import SlotTaken
+
+KIND, KEY, FILE = "erased", "users", "erased.json"
+
+
+@dataclass(frozen=True)
+class Erased:
+    """One erased user. `key` is the reserved user key, -1 when the user never had one."""
+
+    hash: str
+    key: int
+    at: str
+    who: str
+
+
+@dataclass(frozen=True)
+class ErasedUsers:
+    """Everyone erased from a lake, the first one first."""
+
+    salt: str
+    entries: tuple[Erased, ...] = ()
+
+    def hash_of(self, user_id: str) -> str:
+        """What stands for an id on the list and in manifests: SHA-256 of salt and id."""
+        return hashlib.sha256(f"{self.salt}/{user_id}".encode()).hexdigest()
+
+    def find(self, user_id: str) -> Erased | None:
+        """The user's entry, or None."""
+        wanted = self.hash_of(user_id)
+        return next((entry for entry in self.entries if entry.hash == wanted), None)
+
+    def without(self, rows: pa.Table) -> tuple[pa.Table, int]:
+        """The rows of a table with a `user_id` column that are nobody's on the list, and how many were left out."""
+        if not self.entries:
+            return rows, 0
+        hashes = {entry.hash for entry in self.entries}
+        named = [name for name in pc.unique(rows["user_id"]).to_pylist() if name is not None]
+        gone = [name for name in named if self.hash_of(name) in hashes]
+        if not gone:
+            return rows, 0
+        kept = rows.filter(pc.invert(pc.is_in(rows["user_id"], value_set=pa.array(gone, pa.string()))))
+        return kept, rows.num_rows - kept.num_rows
+
+
+def read_erased(lake: Lake) -> ErasedUsers:
+    """The newest list; an empty one, with a salt of its own, when nobody was erased yet."""
+    artifact = lake.newest(KIND, KEY)
+    if artifact is None:
+        return ErasedUsers(secrets.token_hex(16))
+    raw = json.loads(artifact.file(FILE).read_text())
+    return ErasedUsers(raw["salt"], tuple(Erased(**entry) for entry in raw["entries"]))
+
+
+def last_erasure(lake: Lake) -> str:
+    """Reference of the newest list; empty when nobody was erased yet."""
+    artifact = lake.newest(KIND, KEY)
+    return artifact.reference if artifact else ""
+
+
+def remember(lake: Lake, erased: ErasedUsers, user_id: str, key: int, now: datetime, who: str) -> ErasedUsers:
+    """The list with a user added and stored; the same list when the user is on it.
+
+    Raises TransientError when another process has changed the list since `erased` was read.
+    """
+    if erased.find(user_id) is not None:
+        return erased
+    entry = Erased(erased.hash_of(user_id), key, now.isoformat(timespec="seconds"), who)
+    longer = ErasedUsers(erased.salt, (*erased.entries, entry))
+    slot, newest = lake.head(KIND, KEY)
+    if newest is not None and newest.rows != len(erased.entries):
+        raise _changed(lake)
+    try:
+        with lake.writing(KIND, KEY, inputs={"entries": str(len(longer.entries))}, slot=slot) as draft:
+            raw = {"salt": longer.salt, "entries": [asdict(e) for e in longer.entries]}
+            (draft.path / FILE).write_text(json.dumps(raw, indent=1))
+            draft.rows = len(longer.entries)
+    except SlotTaken as error:
+        raise _changed(lake) from error
+    return longer
+
+
+def _changed(lake: Lake) -> TransientError:
+    return TransientError(
+        expected="the list of erased users as it was read",
+        found="another process added to it meanwhile",
+        where=f"{lake.root}/{KIND}/{KEY}",
+        remedy="run the erasure again",
+    )

@@ -1,0 +1,1 @@
+"""CSV and Parquet files, or folders of them, as a source."""

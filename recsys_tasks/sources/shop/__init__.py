@@ -1,0 +1,1 @@
+"""The simulated shop: a source whose users react to the lists that they get."""

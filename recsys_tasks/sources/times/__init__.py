@@ -1,0 +1,1 @@
+"""Columns of times in every form that shops deliver them, as UTC seconds."""

@@ -1,0 +1,97 @@
+"""What a delivered text that is no time looks like, and the setting under which it would be one: for messages."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.sources.times.columns import read_times
+from recsys_tasks.sources.times.rule import PER_SECOND, TimeRule
+from recsys_tasks.sources.times.text import civil_seconds
+
+_LOOKED_AT, _KINDS, _OF_A_KIND = 200, 5, 3
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXCEL_DAY_0 = -25_569 * 86_400
+_YEAR_1 = -62_135_596_800
+_KEYS = {
+    4: ("a year", 10**10, 1_01_00_00_00),
+    6: ("YYYYMM", 10**8, 1_00_00_00),
+    8: ("YYYYMMDD", 10**6, 0),
+    10: ("YYYYMMDDhh", 10**4, 0),
+    12: ("YYYYMMDDhhmm", 10**2, 0),
+    14: ("YYYYMMDDhhmmss", 1, 0),
+}
+"""Digits → what they spell, and how to make YYYYMMDDhhmmss of them."""
+_SETTABLE = {"YYYYMMDD": "yyyymmdd", "YYYYMMDDhhmmss": "yyyymmddhhmmss"}
+
+
+def quoted_faults(faults: pa.ChunkedArray, rule: TimeRule) -> tuple[str, ...]:
+    """The first different texts of every kind of fault, so many of each, and why they are no times."""
+    kinds: dict[str, list[str]] = {}
+    for text in pc.unique(faults.drop_null()).slice(0, _LOOKED_AT).to_pylist():
+        kinds.setdefault(fault_words(text, rule), []).append(repr(text))
+    most = sorted(kinds.items(), key=lambda kind: -len(kind[1]))[:_KINDS]
+    return tuple(f"{', '.join(texts[:_OF_A_KIND])} {words}" for words, texts in most)
+
+
+def fault_words(text: str, rule: TimeRule) -> str:
+    """Why a delivered text is no time, and what to set where that is known."""
+    match = re.fullmatch(r"\s*(-?[0-9]{1,19})(\.[0-9]*)?\s*", text)
+    if match:
+        found = _looks_like(int(match[1]), rule)
+        if found and (found in PER_SECOND or found in _SETTABLE.values()):
+            return f"looks like {_spelt(found)}: set {rule.setting}: {found}"
+        if found:
+            return f"looks like {found}"
+    seconds = read_times(pa.chunked_array([[text]], pa.string()), rule.free()).values[0].as_py()
+    if seconds is None:
+        return "is no ISO-8601 time"
+    if rule.earliest <= seconds < rule.latest:
+        return "is stored as something else than a time"
+    if seconds < rule.earliest:
+        return f"is {_moment(seconds)}, before extract.earliest_day"
+    return f"is {_moment(seconds)}, later than extract.latest_days after the night"
+
+
+def _looks_like(number: int, rule: TimeRule) -> str | None:
+    """A unit of the settings, or words; None where no reading of the number falls into the plausible range."""
+
+    def plausible(seconds: int) -> bool:
+        return rule.earliest <= seconds < rule.latest
+
+    if plausible(number // 10**7 + _YEAR_1):
+        return "ticks of 100 nanoseconds since the year 1"
+    for unit, per_second in PER_SECOND.items():
+        if unit != rule.unit and plausible(number // per_second):
+            return unit
+    spelt = _KEYS.get(len(str(number))) if number > 0 else None
+    if spelt:
+        words, factor, rest = spelt
+        seconds, exists = civil_seconds(np.array([number * factor + rest]))
+        if exists[0] and plausible(int(seconds[0])):
+            return _SETTABLE.get(words, words)
+    for words, each, start in (
+        ("days since the epoch", 86_400, 0),
+        ("days as Excel counts them", 86_400, _EXCEL_DAY_0),
+        ("hours since the epoch", 3600, 0),
+        ("minutes since the epoch", 60, 0),
+    ):
+        if plausible(number * each + start):
+            return words
+    return None
+
+
+def _spelt(unit: str) -> str:
+    words = {setting: spelling for spelling, setting in _SETTABLE.items()}
+    return words.get(unit, f"{unit} since the epoch")
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S}"
+    except OverflowError:
+        return f"the year {1970 + seconds // 31_556_952}"

@@ -1,0 +1,1 @@
+"""What the judge stage measures, beside the stage itself."""

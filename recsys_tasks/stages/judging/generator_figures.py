@@ -1,0 +1,39 @@
+"""What each generator finds of the gate window: recall, and what it alone found, as metrics of the night."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recsys_tasks.clock import start_of
+from recsys_tasks.gate.evaluate import Truth, truth_between
+from recsys_tasks.gate.generator_recall import generator_recall
+from recsys_tasks.ranking.examples.watch_time import fulfilling
+from recsys_tasks.stages.inputs import open_inputs
+from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.records import record_metrics
+
+MAX_USERS = 10_000
+"""Users with a truth whose candidates are compared with it: a share of pairs is steady long before."""
+
+
+def record_generators(night: Night, lineage: str) -> None:
+    """Recall of each generator at the gate's cutoffs, and what it alone found: metrics of `gate/generator=…`."""
+    source = open_inputs(night, lineage, night.gate).source
+    truth = _some_truth(night)
+    size, c = night.config.serving.block_users, night.config.generators.max_candidates
+    blocks = (source.block(truth.users[at : at + size]) for at in range(0, len(truth.users), size))
+    for name, shares in generator_recall(blocks, truth).items():
+        values = {f"{metric}@{c}": share for metric, share in shares.items()}
+        record_metrics(night.engine, night.as_of, f"gate/generator={name}", values)
+
+
+def _some_truth(night: Night) -> Truth:
+    """What users known before E did in [E, as_of), of a sample when many did something."""
+    start, end = night.gate.history, start_of(night.as_of)
+    events = night.snapshot.events(before=night.as_of)
+    window = fulfilling(night.snapshot, events.between(start, end))
+    users = np.intersect1d(events.before(start).user, window.user).astype(np.int32)
+    if len(users) > MAX_USERS:
+        rng = np.random.default_rng([night.config.resources.seed, night.as_of.toordinal(), 2])
+        users = np.sort(rng.choice(users, MAX_USERS, replace=False))
+    return truth_between(window, None, start, end, users)

@@ -1,0 +1,80 @@
+"""The weekly sweep: publications and artifacts that nothing needs any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+
+from sqlalchemy import text
+
+from recsys_tasks.config import load_config, read_environment
+from recsys_tasks.lake import Lake
+from recsys_tasks.retention import plan as storage
+from recsys_tasks.serving.publication import current_publication
+from recsys_tasks.serving.retire import drop_old
+from recsys_tasks.stages.busy import alone
+from recsys_tasks.stages.night import Night
+
+SWEEP_LOOKS = 900  # half an hour: a sweep comes between two stages, never beside one
+
+
+def run_maintain_storage(now: datetime) -> str:
+    """Remove publications and artifacts that nothing needs; one line on what went.
+
+    What is old is told by the nights that ran, not by today's date: see `monitoring.storage`.
+    """
+    environment = read_environment()
+    lake = Lake(environment.lake, cache=environment.home / "lake-cache")
+    ran = storage.nights_of(lake)
+    if not ran:
+        return "no night has run: nothing to remove"
+    night = Night.open(load_config(environment.config_path), environment, max(ran), now)
+    return sweep(night, ran)
+
+
+def sweep(night: Night, ran: frozenset[date]) -> str:
+    """See `run_maintain_storage`; `ran` are the nights of the lake, `night` the newest of them."""
+    with alone(night.engine, night.lake, looks=SWEEP_LOOKS):
+        dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
+        in_use = _in_use(night, ran)
+        in_use = replace(in_use, references=storage.snapshot_parts(night.lake, in_use))
+        plan = storage.plan_retention(storage.stored(night.lake), in_use)
+        removed = storage.apply(night.lake, plan)
+    megabytes = plan.bytes_to_free / 1e6
+    return f"dropped {len(dropped)} publications, removed {len(removed)} artifacts ({megabytes:.0f} MB)"
+
+
+def _in_use(night: Night, ran: frozenset[date]) -> storage.InUse:
+    from recsys_tasks.registry.registry import ALIASES
+    from recsys_tasks.retrieval.tower.versions import current_lineage
+    from recsys_tasks.stages.learning import anchor_lineage, champion_lineage
+
+    releases = {
+        release: f"the registry's {alias}" for alias in ALIASES if (release := night.registry.alias(alias)) is not None
+    }
+    lineages = dict.fromkeys(anchor_lineage(night), "the anchor's lineage")
+    lineages |= dict.fromkeys(champion_lineage(night), "the champion's lineage")
+    tonight = current_lineage(night.lake, night.config, night.as_of)
+    if tonight is not None:
+        lineages.setdefault(tonight, "the lineage in training")
+    query = text("SELECT as_of, fingerprint, tower_version FROM recsys.publication WHERE retired_at IS NULL")
+    at_work_of_late = text("SELECT DISTINCT as_of FROM recsys.stage_runs WHERE finished_at > now() - interval '3 days'")
+    with night.engine.connect() as connection:
+        kept = connection.execute(query).all()
+        busy = frozenset(connection.scalars(at_work_of_late))
+    tokens = {f"{row.as_of}-{row.fingerprint[:16]}": "a kept publication" for row in kept}
+    for row in kept:
+        if row.tower_version:
+            lineages.setdefault(row.tower_version.rsplit(".", 1)[0], "a kept publication's lineage")
+    shown = current_publication(night.engine)
+    return storage.InUse(
+        # A night of a mistyped, far date must not make the others old.
+        as_of=min(night.as_of, shown.as_of) if shown else night.as_of,
+        nights=night.config.serving.keep_publications,
+        ran=ran,
+        busy=busy,
+        gate_days=(night.config.ranker.windows + 1) * night.config.label_window_days,
+        releases=releases,
+        lineages=lineages,
+        publications=tokens,
+    )

@@ -1,0 +1,1 @@
+"""What the monitor stage measures, beside the stage itself."""

@@ -1,0 +1,208 @@
+"""The hourly look at what raises no alert by itself: a night that never ran, a DAG that is paused, wrong settings.
+
+Nothing here needs a right settings file, and what Airflow knows comes as an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from recsys_tasks.config import Environment
+from recsys_tasks.config.essentials import Essentials
+from recsys_tasks.database import create_engine, database_url
+from recsys_tasks.monitoring.alerts.alarm import Alarm
+from recsys_tasks.monitoring.alerts.alert import (
+    PUBLISHING,
+    WRONG_SETTINGS,
+    Alert,
+    alarm_alert,
+    describe_readers,
+    settings_alert,
+    trigger_command,
+)
+from recsys_tasks.monitoring.alerts.settling import over_with
+from recsys_tasks.monitoring.alerts.spool import spool_of
+from recsys_tasks.monitoring.readers import freshness, night_state
+
+STEPS = (
+    ("extract", "validate_data"),
+    ("freeze", "validate_data"),
+    ("train_two_tower", "train_two_tower"),
+    ("embed", "build_index"),
+    ("build_index", "build_index"),
+    ("build_examples", "train_ranker"),
+    ("train_ranker", "train_ranker"),
+    ("judge", "train_ranker"),
+    ("prepare_publication", "precompute_recommendations"),
+    ("precompute_shard", "precompute_recommendations"),
+    ("publish", "precompute_recommendations"),
+)
+"""Stages up to the published lists, in order, and the DAG that runs each."""
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """What Airflow says of the chain's DAGs."""
+
+    paused: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    """DAG files that cannot be imported, and why."""
+    at_work: tuple[str, ...] = ()
+    """DAGs that have a run under way."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look: `raise_` takes each alert; False from it means that its incident is known."""
+
+    environment: Environment
+    essentials: Essentials
+    now: datetime
+    airflow: Airflow
+    raise_: Callable[[Alert], bool]
+    found: list[str] = field(default_factory=list)
+
+    @property
+    def runbooks(self) -> str:
+        """What runbook links start with."""
+        return self.essentials.alerts.runbook_base
+
+
+def look(at: Look) -> str:
+    """Raise what is wrong, end what no longer is; one line on what was found. Raises RecsysError without a database."""
+    spool = spool_of(at.environment.home)
+    if at.essentials.mistake is None:
+        spool.resolve(lambda alert: alert.cause == WRONG_SETTINGS, "the settings file is right again", at.now)
+    else:
+        words = settings_alert(
+            at.essentials.mistake,
+            reader_state="readers keep the lists that they have",
+            runbooks=at.runbooks,
+            now=at.now,
+        )
+        at.raise_(words)
+        at.found.append("the settings file is wrong")
+    if at.essentials.clock == "simulated":
+        return "; ".join([*at.found, "a simulated shop has no schedule: no night is late"])
+    engine = create_engine(database_url(at.environment))
+    try:
+        _look_at_nights(at, engine)
+    finally:
+        engine.dispose()
+    return "; ".join(at.found)
+
+
+def _look_at_nights(at: Look, engine: Engine) -> None:
+    shown, made = night_state.shown(engine), night_state.made(engine)
+    schedule, watched = at.essentials.schedule.nightly, at.essentials.monitoring
+    late = watched.late_after_hours or freshness.usual_late_hours(schedule, made)
+    due = freshness.due_night(schedule, at.now, late)
+    newest = max((night for night, _ in made), default=None)
+    spool = spool_of(at.environment.home)
+    stale = freshness.stale(shown, at.now, watched.stale_after_hours)
+    over = over_with(
+        newest=newest,
+        held=bool(shown and shown.hold),
+        stopped=_stopped(at),
+        fresh=stale is None,
+        unanswered=at.now - timedelta(hours=at.essentials.gate.approval_hours),
+    )
+    spool.resolve(
+        over,
+        describe_readers(shown.as_of if shown else None, due.night),
+        at.now,
+    )
+    open_now = [record.alert for record in spool.open()]
+    progress, remedy = _progress(at, engine, due)
+    alarms = [
+        (freshness.missed(due, newest, shown, at.now, progress), remedy),
+        (_paused(at), f"{_start_again(at)}; then, for a night that was lost meanwhile: {trigger_command(due.night)}"),
+        (stale, trigger_command(due.night)),
+        (freshness.held(shown, at.now, watched.stale_after_hours), "recsys publications; recsys resume --who YOU"),
+    ]
+    readers = describe_readers(shown.as_of if shown else None, due.night)
+    for alarm, command in alarms:
+        if alarm is not None:
+            once = str(shown.held_since) if shown is not None and alarm.kind == "held" else ""
+            _tell(at, alarm, command, due, readers, open_now, once)
+    if all(alarm is None for alarm, _ in alarms):
+        assert shown is not None  # else it is stale
+        at.found.append(f"the lists of {shown.as_of} are " + (f"held by {shown.hold}" if shown.hold else "fresh"))
+
+
+def _tell(
+    at: Look, alarm: Alarm, remedy: str, due: freshness.Due, readers: str, open_now: list[Alert], once: str
+) -> None:
+    at.found.append(alarm.words)
+    if alarm.kind in ("missed_night", "stale", "paused") and (known := _explained(alarm, due, open_now)):
+        at.found.append(f"on-call has an alert of it already: {known.splitlines()[0]}")
+        return
+    alert = alarm_alert(
+        alarm, as_of=due.night, reader_state=readers, remedy=remedy, runbooks=at.runbooks, now=at.now, once=once
+    )
+    if at.raise_(alert):
+        open_now.append(alert)
+
+
+def _explained(alarm: Alarm, due: freshness.Due, open_now: list[Alert]) -> str | None:
+    """The message of an open alert that is why: the night's failed run, wrong settings, or another of these alarms."""
+    for alert in open_now:
+        tonight = alert.as_of == str(due.night)
+        if alert.cause == WRONG_SETTINGS or (tonight and alert.dag in PUBLISHING):
+            return alert.message
+        if tonight and alert.kind in ("missed_night", "stale", "paused") and alert.kind != alarm.kind:
+            return alert.message
+    return None
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+
+def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:
+    """How far the due night came and what holds it, in words; and the command that takes it on."""
+    done = night_state.finished_stages(engine, due.night)
+    left = [(number, stage, dag) for number, (stage, dag) in enumerate(STEPS, 1) if stage not in done]
+    if not left:
+        return "every stage finished, but no publication is ready", trigger_command(due.night, STEPS[-1][1])
+    number, stage, dag = left[0]
+    words = f"it never started (stage 1 of {len(STEPS)}, {stage} of DAG {dag})"
+    if number > 1:
+        words = f"it stopped before stage {number} of {len(STEPS)}, {stage} of DAG {dag}"
+    if dag in at.airflow.at_work:
+        words = f"stage {number} of {len(STEPS)}, {stage} of DAG {dag}, is still at work or waits"
+    if stopped := list(_stopped(at)):
+        words += f"; {', '.join(stopped)} cannot run ({_why_stopped(at)})"
+    first = f"{_start_again(at)}; then: " if stopped else ""
+    if dag in at.airflow.at_work:
+        return words, f"{first}look at the log of {dag}'s run; where it hangs: {trigger_command(due.night, dag)}"
+    return words, first + trigger_command(due.night, dag)
+
+
+def _paused(at: Look) -> Alarm | None:
+    stopped = list(_stopped(at))
+    if not stopped:
+        return None
+    words = f"no night can go through {', '.join(stopped)}: {_why_stopped(at)}. "
+    words += "What an earlier DAG hands over meanwhile is lost"
+    return Alarm("paused", "dags_that_cannot_run", 0, len(stopped), words)
+
+
+def _stopped(at: Look) -> Iterator[str]:
+    yield from at.airflow.paused
+    yield from (entry.partition(":")[0] for entry in at.airflow.broken)
+
+
+def _why_stopped(at: Look) -> str:
+    reasons = [f"{name} is paused" for name in at.airflow.paused]
+    return "; ".join([*reasons, *(f"{entry} (cannot be imported)" for entry in at.airflow.broken)])
+
+
+def _start_again(at: Look) -> str:
+    commands = [f"airflow dags unpause {name}" for name in at.airflow.paused]
+    if at.airflow.broken:
+        commands.append("airflow dags list-import-errors, and correct those files")
+    return "; ".join(commands)

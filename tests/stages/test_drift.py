@@ -1,0 +1,86 @@
+"""A night tells on-call when the shop's events or the lists' success changed their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from recsys_tasks.clock import start_of
+from recsys_tasks.config import Environment
+from recsys_tasks.stages.monitoring.drift import SCOPE, drift_alarms, event_mix, quality_alarm
+from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.records import record_metrics
+from tests.stages.shop_nights import Results, rows
+from tests.worlds import make_config, make_snapshot
+
+AS_OF = date(2026, 3, 2)
+FIRST = AS_OF - timedelta(days=29)
+
+
+@pytest.fixture
+def night(tmp_path: Path, postgres: Mapping[str, str]) -> Iterator[Night]:
+    environment = Environment(
+        home=tmp_path, lake=str(tmp_path / "lake"), database_url=postgres["recsys"], mlflow_url=None,
+        config_path=tmp_path / "none",
+    )  # fmt: skip
+    kinds = [{"name": "view"}, {"name": "purchase", "weight": 5}]
+    opened = Night.open(make_config(events={"kinds": kinds}), environment, AS_OF)
+    yield opened
+    opened.engine.dispose()
+
+
+def a_shop(night: Night, purchases_of_the_newest_day: int, events_a_day: int = 250) -> Night:
+    """29 days of a purchase in five events; the newest day has another number of purchases."""
+    table = []
+    for day in range(29):
+        newest = day == 28
+        for n in range(events_a_day):
+            bought = n < purchases_of_the_newest_day if newest else n % 5 == 0
+            ts = start_of(FIRST + timedelta(days=day)) + n
+            table.append((f"u{n % 40}", f"i{n % 9}", ts, "purchase" if bought else "view"))
+    frame = pd.DataFrame(table, columns=["user_id", "item_id", "ts", "event"])
+    make_snapshot(Path(night.environment.lake), night.config, AS_OF, frame)
+    return night
+
+
+@pytest.mark.parametrize(("purchases", "alarms"), [(50, 0), (60, 0), (0, 1), (200, 1)])
+def test_a_tracker_that_broke_is_told_and_a_usual_day_is_not(night: Night, purchases: int, alarms: int) -> None:
+    figures = event_mix(a_shop(night, purchases))
+    found = drift_alarms(night, figures)
+    assert len(found) == alarms and all(a.kind == "drift" and a.metric == "event_mix_psi" for a in found)
+    kept = rows(night, "SELECT value FROM recsys.metrics WHERE scope = :s AND name = 'event_mix_psi'", s=SCOPE)
+    assert kept.value.tolist() == pytest.approx([figures["event_mix_psi"]])
+
+
+def test_a_handful_of_events_is_no_drift(night: Night) -> None:
+    assert event_mix(a_shop(night, 0, events_a_day=20)) == {}
+
+
+def test_a_fall_of_what_users_take_from_their_lists_is_told(night: Night) -> None:
+    before = Night(night.config, night.environment, AS_OF - timedelta(days=1), night.now)
+    for back in range(2, 8):
+        record_metrics(night.engine, AS_OF - timedelta(days=back), "realised", {"ndcg@10": 0.1})
+    assert quality_alarm(night, before, 0.08) is None and quality_alarm(night, before, float("nan")) is None
+    alarm = quality_alarm(night, before, 0.06)
+    assert alarm is not None and alarm.kind == "quality_drop" and alarm.bound == pytest.approx(0.07)
+
+
+def test_every_night_records_its_drift(nights: tuple[Night, Night, object, Results, Results]) -> None:
+    _, second, *_ = nights
+    kept = rows(second, "SELECT name, value FROM recsys.metrics WHERE scope = 'drift' AND as_of = :d", d=second.as_of)
+    assert {"event_mix_psi", "score_psi"} <= set(kept.name) and kept.value.notna().all()
+
+
+def test_a_stage_after_an_erasure_reads_the_snapshot_as_it_is_now(night: Night) -> None:
+    """`recsys run` keeps one night open over all stages; another process may erase somebody between two of them."""
+    shop = a_shop(night, 50)
+    before = shop.snapshot.artifact
+    with shop.lake.revising(before, {"at": "2026-03-02"}):
+        pass
+    assert not before.path.joinpath("users.parquet").exists()
+    shop.forget_what_was_replaced()
+    assert shop.snapshot.artifact.revision == 1 and len(shop.snapshot.users) == 40
