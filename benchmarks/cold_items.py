@@ -1,10 +1,11 @@
 """Items without a single event: how well does content alone place them?
 
-`python -m benchmarks.cold_items`. A twentieth of the items, another draw for each of three seeds, loses all its
-events; a tower is trained on the rest, and the held-out items are ranked among themselves for every user who took
-one of them in the four windows that follow. Beside it: chance, the newest first, and the popularity of the items
-that share their categories, or any attribute value. Where there are few held-out items, a hundred are many of them:
-so a second recall counts the first fifth of them.
+`python -m benchmarks.cold_items`. A twentieth of the items, another draw for each of three seeds,
+loses all its events; a tower is trained on the rest, and the held-out items are ranked among
+themselves for every user who took one of them in the four windows that follow. Beside it: chance,
+the newest first, and the popularity of the items that share their categories, or any attribute
+value. Where there are few held-out items, a hundred are many of them: so a second recall counts the
+first fifth of them.
 """
 
 from __future__ import annotations
@@ -76,7 +77,10 @@ def measure_one(name: str, cutoff: date) -> list[report.Row]:
         for system, figures in judged.items():
             found.setdefault(system, []).append(figures)
         figures = ", ".join(f"{system} {f.recall[K]:.4f}" for system, f in judged.items())
-        print(f"{name} {cutoff} seed {seed}, {len(held)} held out: {figures}; share of lists {share:.4f}", flush=True)
+        print(
+            f"{name} {cutoff} seed {seed}, {len(held)} held out: {figures}; share of lists {share:.4f}",
+            flush=True,
+        )
     shutil.rmtree(home)
     return list(_rows(name, found, shares))
 
@@ -89,15 +93,21 @@ def hold_out(snapshot: Snapshot, seed: int) -> Keys:
 
 
 def without_events(snapshot: Snapshot, held: Keys, folder: Path) -> Snapshot:
-    """The same snapshot in a lake of its own, without any event of these items; the items themselves stay."""
+    """The same snapshot in a lake of its own, without any event of these items; the items
+    themselves stay.
+    """
     lake, gone = Lake(folder), pa.array(held, pa.int32())
     parts = {}
     for day, reference in snapshot.parts.items():
         table = pq.read_table(snapshot.lake.get(reference).file("events.parquet"))
         rest = table.filter(pc.invert(pc.is_in(table["item_key"], gone)))
         parts[day] = write_events_day(lake, day, rest, f"{reference} without {len(held)}")
-    users, items = (pq.read_table(snapshot.artifact.file(f"{name}.parquet")) for name in ("users", "items"))
-    return write_snapshot(snapshot.config, lake, snapshot.as_of, users=users, items=items, parts=parts)
+    users, items = (
+        pq.read_table(snapshot.artifact.file(f"{name}.parquet")) for name in ("users", "items")
+    )
+    return write_snapshot(
+        snapshot.config, lake, snapshot.as_of, users=users, items=items, parts=parts
+    )
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,9 @@ class Wanted:
 
     @classmethod
     def of(cls, learned: Snapshot, whole: Snapshot, held: Keys, start: date, days: int) -> Wanted:
-        """Of the window that starts on a day, by the snapshot that still has the held-out items' events."""
+        """Of the window that starts on a day, by the snapshot that still has the held-out items'
+        events.
+        """
         window = whole.events(since=start, before=start + timedelta(days=days))
         window = window.where(np.isin(window.item, held))
         window = window.where(np.isin(window.user, learned.events(before=start).user))
@@ -120,20 +132,27 @@ class Wanted:
 
 
 def recall(scores: Floats, pairs: npt.NDArray[np.bool_], k: int) -> Floats:
-    """Of each user, the share of wanted items among the k of the highest score; equal scores in the items' order."""
+    """Of each user, the share of wanted items among the k of the highest score; equal scores in the
+    items' order.
+    """
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     found: Floats = np.take_along_axis(pairs, order, axis=1).sum(axis=1) / pairs.sum(axis=1)
     return found
 
 
-def popularity_of_content(snapshot: Snapshot, held: Keys, cutoff: date, kinds: Collection[str]) -> Floats:
-    """Of each held-out item, the mean over its attribute values of the recent events an item with that value had.
+def popularity_of_content(
+    snapshot: Snapshot, held: Keys, cutoff: date, kinds: Collection[str]
+) -> Floats:
+    """Of each held-out item, the mean over its attribute values of the recent events an item with
+    that value had.
 
     Attributes of these `kinds` count; all of them where there is none.
     """
     config = snapshot.config
     chosen = tuple(a for a in config.items.attributes if a.kind in kinds) or config.items.attributes
-    config = config.model_copy(update={"items": config.items.model_copy(update={"attributes": chosen})})
+    config = config.model_copy(
+        update={"items": config.items.model_copy(update={"attributes": chosen})}
+    )
     recent = snapshot.events(since=cutoff - timedelta(days=POPULAR_DAYS), before=cutoff)
     count = np.bincount(recent.item, minlength=snapshot.n_items).astype(float)
     learned = np.zeros(snapshot.n_items, np.bool_)
@@ -141,15 +160,21 @@ def popularity_of_content(snapshot: Snapshot, held: Keys, cutoff: date, kinds: C
     everything = np.zeros(snapshot.n_items, np.bool_)
     everything[snapshot.existing_items(start_of(cutoff))] = True
     values = (content_space(config, snapshot.items, everything).items > 0).astype(float)
-    popular = (values[learned].T @ count[learned]) / np.maximum(np.asarray(values[learned].sum(axis=0)).ravel(), 1.0)
-    mean: Floats = (values[held] @ popular) / np.maximum(np.asarray(values[held].sum(axis=1)).ravel(), 1.0)
+    popular = (values[learned].T @ count[learned]) / np.maximum(
+        np.asarray(values[learned].sum(axis=0)).ravel(), 1.0
+    )
+    mean: Floats = (values[held] @ popular) / np.maximum(
+        np.asarray(values[held].sum(axis=1)).ravel(), 1.0
+    )
     return mean
 
 
 def _windows(
     learned: Snapshot, whole: Snapshot, tower: TowerVersion, held: Keys, days: int
 ) -> tuple[dict[str, Figures], float]:
-    """Each system's recall over the users of all windows, and the held-out items' share of full lists."""
+    """Each system's recall over the users of all windows, and the held-out items' share of full
+    lists.
+    """
     depths = (K, len(held) // 5)
     of: dict[str, list[Floats]] = {}
     shares, users = [], 0
@@ -165,14 +190,21 @@ def _windows(
         items = np.asarray(made.item_vectors)
         everyone = {"newest-first": newest, **popular}
         scores = {"nightshelf/two-tower": vectors @ items[made.item_rows(held)].T}
-        scores |= {system: np.tile(score, (len(wanted.users), 1)) for system, score in everyone.items()}
+        scores |= {
+            system: np.tile(score, (len(wanted.users), 1)) for system, score in everyone.items()
+        }
         for system, given in scores.items():
-            of.setdefault(system, []).append(np.stack([recall(given, wanted.pairs, k) for k in depths]))
+            of.setdefault(system, []).append(
+                np.stack([recall(given, wanted.pairs, k) for k in depths])
+            )
         shares.append(_share_of_lists(made, vectors, held))
         users += len(wanted.users)
     means = {system: np.concatenate(parts, axis=1).mean(axis=1) for system, parts in of.items()}
     means["chance"] = np.minimum(np.array(depths) / len(held), 1.0)
-    figures = {system: Figures(dict(zip(depths, map(float, m), strict=True)), users) for system, m in means.items()}
+    figures = {
+        system: Figures(dict(zip(depths, map(float, m), strict=True)), users)
+        for system, m in means.items()
+    }
     return figures, float(np.mean(shares))
 
 
@@ -191,13 +223,17 @@ def _rows(name: str, found: dict[str, list[Figures]], shares: list[float]) -> It
             value = float(np.median([list(figures.recall.values())[column] for figures in seeds]))
             yield report.Row(*what, system, label, depth, seeds[0].users, value, runs=runs)
     size, value = next(iter(found.values()))[0].users, float(np.median(shares))
-    yield report.Row(*what, "nightshelf/two-tower", f"share of top-{K} lists", K, size, value, runs=runs)
+    yield report.Row(
+        *what, "nightshelf/two-tower", f"share of top-{K} lists", K, size, value, runs=runs
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="*", default=list(NAMES))
-    parser.add_argument("--as-of", type=date.fromisoformat, help="another cutoff than the test windows' (tuning)")
+    parser.add_argument(
+        "--as-of", type=date.fromisoformat, help="another cutoff than the test windows' (tuning)"
+    )
     arguments = parser.parse_args()
     for name in arguments.datasets:
         for row in measure_one(name, arguments.as_of or DATASETS[name].cutoffs[0]):

@@ -1,8 +1,10 @@
-"""Time every query of docs/cookbook.md: `python -m benchmarks.cookbook`, as a reader of a filled database.
+"""Time every query of docs/cookbook.md: `python -m benchmarks.cookbook`, as a reader of a filled
+database.
 
-RECSYS_READER_URL, or RECSYS_DATABASE_URL, names the database; without either, the embedded server's reader under
-RECSYS_HOME. `--user`, `--item` and `--segment` replace the cookbook's own, `--as-of` its date. Prints a Markdown table;
-exit code 1 when a query that is no export took longer than two seconds at its best of three.
+RECSYS_READER_URL, or RECSYS_DATABASE_URL, names the database; without either, the embedded server's
+reader under RECSYS_HOME. `--user`, `--item` and `--segment` replace the cookbook's own, `--as-of`
+its date. Prints a Markdown table; exit code 1 when a query that is no export took longer than two
+seconds at its best of three.
 """
 
 from __future__ import annotations
@@ -63,7 +65,12 @@ def main() -> int:
     slow = 0
     print("| query | rows | first, s | best of three, s |\n|---|---|---|---|")
     with engine.connect() as connection:
-        chosen = {"user": options.user, "item": options.item, "as_of": options.as_of, "segment": options.segment}
+        chosen = {
+            "user": options.user,
+            "item": options.item,
+            "as_of": options.as_of,
+            "segment": options.segment,
+        }
         for query in queries(**chosen):
             rows, first, best = best_of(connection, query)
             slow += best > LIMIT_SECONDS and not query.export

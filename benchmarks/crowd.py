@@ -1,7 +1,9 @@
-"""A simulated crowd for the benchmarks: n users, 100,000 items by default, every table made by the pipeline's stages.
+"""A simulated crowd for the benchmarks: n users, 100,000 items by default, every table made by the
+pipeline's stages.
 
-Users belong to one of 400 tastes, items too; a user's events fall mostly into the own taste, on items of uneven
-popularity. Vectors stand where a tower would put them: near their taste, with noise. Only the tower is not trained.
+Users belong to one of 400 tastes, items too; a user's events fall mostly into the own taste, on
+items of uneven popularity. Vectors stand where a tower would put them: near their taste, with
+noise. Only the tower is not trained.
 """
 
 from __future__ import annotations
@@ -44,10 +46,17 @@ SETTINGS = {
     "objectives": [{"name": "purchase", "events": ["purchase"]}],
     "min_history_days": 7,
     "features": {"popularity_days": [7, 28, 90]},
-    "ranker": {"windows": 2, "heavy_trees": 100, "leaves": 31, "light_survivors": 120, "light_trees": 20},
+    "ranker": {
+        "windows": 2,
+        "heavy_trees": 100,
+        "leaves": 31,
+        "light_survivors": 120,
+        "light_trees": 20,
+    },
     "serving": {"k": 100, "spares": 10, "shards": 4},
 }
-"""300 candidates cut to 120, 100 trees of 31 leaves on those, lists of 100 and ten spares; all else as it comes.
+"""300 candidates cut to 120, 100 trees of 31 leaves on those, lists of 100 and ten spares; all else
+as it comes.
 
 The windows of popularity are those of earlier measurements, which the figures are compared with."""
 
@@ -68,7 +77,9 @@ class Crowd:
         """Vectors at some cutoffs, as `embed` would leave them."""
         lake, key = self.snapshot.lake, f"crowd.{cutoffs.learned_before}@{cutoffs.history_before}"
         items = self.snapshot.existing_items(cutoffs.history)
-        with lake.writing("embeddings", key, inputs={"snapshot": self.snapshot.artifact.content}) as draft:
+        with lake.writing(
+            "embeddings", key, inputs={"snapshot": self.snapshot.artifact.content}
+        ) as draft:
             np.save(draft.path / "item_keys.npy", items)
             np.save(draft.path / "item_vectors.npy", self.item_vectors[items])
             np.save(draft.path / "user_keys.npy", np.arange(len(self.user_vectors), dtype=np.int32))
@@ -78,18 +89,31 @@ class Crowd:
         return open_embeddings(draft.artifact)
 
     def inputs(self, cutoffs: Cutoffs) -> RankingInputs:
-        """Everything that ranking reads at some cutoffs, made where it is missing; search is by the index."""
+        """Everything that ranking reads at some cutoffs, made where it is missing; search is by the
+        index.
+        """
         embeddings = self.embeddings(cutoffs)
         index = build_index(self.snapshot, embeddings, cutoffs.history_before.isoformat())
-        features, generators = build_features(self.snapshot, cutoffs), build_generators(self.snapshot, cutoffs)
-        return open_inputs(self.snapshot, cutoffs, generators, features, embeddings, open_index(index, embeddings))
+        features, generators = (
+            build_features(self.snapshot, cutoffs),
+            build_generators(self.snapshot, cutoffs),
+        )
+        return open_inputs(
+            self.snapshot, cutoffs, generators, features, embeddings, open_index(index, embeddings)
+        )
 
     def release(self) -> Artifact:
         """A light and a heavy ranker, trained as every night trains them."""
         timeline = Timeline.for_night(AS_OF, 7, 2, self.snapshot.first_day, 7)
-        windows = [Window(self.inputs(Cutoffs.at(start)), start, end) for start, end in label_windows(timeline)]
+        windows = [
+            Window(self.inputs(Cutoffs.at(start)), start, end)
+            for start, end in label_windows(timeline)
+        ]
         return train_ranker(
-            self.config, self.snapshot.lake, build_examples(self.snapshot, timeline, windows), lineage="crowd"
+            self.config,
+            self.snapshot.lake,
+            build_examples(self.snapshot, timeline, windows),
+            lineage="crowd",
         )
 
 
@@ -135,7 +159,9 @@ def gather(
 
 
 def _born(rng: np.random.Generator, m: int, days: int) -> npt.NDArray[np.int64]:
-    """Second from which each item exists: most before the first day, some within the last four weeks."""
+    """Second from which each item exists: most before the first day, some within the last four
+    weeks.
+    """
     born = np.full(m, start_of(AS_OF - timedelta(days=days + 10)), np.int64)
     new = rng.permutation(m)[:NEW_ITEMS]
     born[new] = start_of(AS_OF) - rng.integers(1, 28 * 86400, len(new))
@@ -167,8 +193,12 @@ def _day(
         "quantity": np.full(int(there.sum()), np.nan, np.float32),
     }
     sort = np.lexsort((columns["item_key"], columns["ts"], columns["user_key"]))
-    table = pa.table({name: values[sort] for name, values in columns.items()}, schema=schema.EVENTS.schema)
-    return write_events_day(lake, day, table, f"crowd of {len(user_taste)}, {events} events, {order.size} items")
+    table = pa.table(
+        {name: values[sort] for name, values in columns.items()}, schema=schema.EVENTS.schema
+    )
+    return write_events_day(
+        lake, day, table, f"crowd of {len(user_taste)}, {events} events, {order.size} items"
+    )
 
 
 def _near(rng: np.random.Generator, centres: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -181,14 +211,21 @@ def reopen(folder: Path) -> RankingInputs:
     """What tonight's shards read of a crowd that was gathered and prepared before."""
     lake, cutoffs = Lake(folder), Cutoffs.at(AS_OF)
     snapshot = open_snapshot(parse_config(SETTINGS), lake, AS_OF)
-    embeddings = open_embeddings(lake.require("embeddings", f"crowd.{cutoffs.learned_before}@{cutoffs.history_before}"))
+    embeddings = open_embeddings(
+        lake.require("embeddings", f"crowd.{cutoffs.learned_before}@{cutoffs.history_before}")
+    )
     index = open_index(lake.require("index", AS_OF.isoformat()), embeddings)
-    features, generators = lake.require("features", str(cutoffs)), lake.require("generators", str(cutoffs))
+    features, generators = (
+        lake.require("features", str(cutoffs)),
+        lake.require("generators", str(cutoffs)),
+    )
     return open_inputs(snapshot, cutoffs, generators, features, embeddings, index)
 
 
 def main() -> None:
-    """`python -m benchmarks.crowd N FOLDER [release]`: gather a crowd and prepare its night, in a process apart."""
+    """`python -m benchmarks.crowd N FOLDER [release]`: gather a crowd and prepare its night, in a
+    process apart.
+    """
     n, folder = int(sys.argv[1]), Path(sys.argv[2])
     started = time.perf_counter()
     crowd = gather(folder, n)

@@ -1,6 +1,7 @@
 """The floor of each step of the shard loop: what no arrangement of this work can avoid.
 
-A floor is measured, not assumed: the library call alone, or the bare loads, multiplications, comparisons and bytes.
+A floor is measured, not assumed: the library call alone, or the bare loads, multiplications,
+comparisons and bytes.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def _search_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], obje
 
 
 def _neighbours_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], object]:
-    """Adding the neighbours of each user's items up, sorting as many sums, and the fresh items' content products."""
+    """Adding the neighbours of each user's items up, sorting as many sums, and the fresh items'
+    content products.
+    """
     tables = inputs.source.tables  # type: ignore[attr-defined]
     newest = inputs.source.newest_items(users)
     sums = np.zeros(tables.n_items, np.float32)
@@ -80,14 +83,22 @@ def _content_alone(inputs: RankingInputs, items: np.ndarray, profiles: int) -> C
     if words is None:
         return lambda: None
     parts = (np.asarray(words.data), np.asarray(words.indices), np.asarray(words.indptr))
-    profile, out = np.zeros((words.shape[1], profiles), np.float32), np.zeros((*items.shape, profiles), np.float32)
+    profile, out = (
+        np.zeros((words.shape[1], profiles), np.float32),
+        np.zeros((*items.shape, profiles), np.float32),
+    )
     chosen = np.ascontiguousarray(items)
     return lambda: _along(chosen, *parts, profile, out)
 
 
 @numba.njit
 def _along(
-    items: np.ndarray, values: np.ndarray, columns: np.ndarray, starts: np.ndarray, profile: np.ndarray, out: np.ndarray
+    items: np.ndarray,
+    values: np.ndarray,
+    columns: np.ndarray,
+    starts: np.ndarray,
+    profile: np.ndarray,
+    out: np.ndarray,
 ) -> None:
     for row in range(items.shape[0]):
         for at in range(items.shape[1]):
@@ -99,7 +110,9 @@ def _along(
 
 
 @numba.njit
-def _add_up(newest: np.ndarray, neighbours: np.ndarray, strengths: np.ndarray, sums: np.ndarray) -> None:
+def _add_up(
+    newest: np.ndarray, neighbours: np.ndarray, strengths: np.ndarray, sums: np.ndarray
+) -> None:
     for row in newest:
         for item in row:
             if item < 0:
@@ -110,14 +123,21 @@ def _add_up(newest: np.ndarray, neighbours: np.ndarray, strengths: np.ndarray, s
 
 
 def _votes_alone(inputs: RankingInputs, candidates: Candidates) -> Callable[[], object]:
-    """Adding each named item's vote, sorting as many, and writing what is known of those that are kept."""
+    """Adding each named item's vote, sorting as many, and writing what is known of those that are
+    kept.
+    """
     quotas = CONFIG.generators
     named = np.maximum(candidates.items, 0)
     votes = np.zeros(inputs.source.tables.n_items, np.float32)  # type: ignore[attr-defined]
     lists = (candidates.ranks >= 0).sum() / named.size  # how many generators name a kept item
     times = max(1, round(lists * (quotas.two_tower + quotas.covisitation) / quotas.max_candidates))
     sort = _sort_alone((len(named), quotas.two_tower + quotas.covisitation), np.uint64)
-    return lambda: (_vote(named, votes, times), sort(), candidates.ranks.copy(), candidates.scores.copy())
+    return lambda: (
+        _vote(named, votes, times),
+        sort(),
+        candidates.ranks.copy(),
+        candidates.scores.copy(),
+    )
 
 
 @numba.njit
@@ -137,8 +157,9 @@ def _sort_alone(shape: tuple[int, ...], kind: type) -> Callable[[], object]:
 def _columns_alone(
     inputs: RankingInputs, ranker: Ranker, users: np.ndarray, candidates: Candidates, survivors: int
 ) -> Callable[[], object]:
-    """Reading what is known of each candidate (its feature row, its vector, its place in each list, whether it is one
-    of the user's own), the products with user, history and content, and writing both matrices."""
+    """Reading what is known of each candidate (its feature row, its vector, its place in each list,
+    whether it is one of the user's own), the products with user, history and content, and writing
+    both matrices."""
     items = candidates.items
     flat = np.maximum(items, 0)
     table, vectors = np.asarray(inputs.tables.item), np.asarray(inputs.embeddings.item_vectors)
@@ -156,8 +177,20 @@ def _columns_alone(
         lists = candidates.ranks.astype(np.float32), candidates.scores.copy()
         near = vectors.take(flat, axis=0)
         past = vectors.take(np.maximum(newest[:, :known], 0), axis=0)
-        scores = np.matmul(near, queries[:, :, None]), np.matmul(near[:, :survivors], past.transpose(0, 2, 1))
-        return rows, lists, scores, _among(items, newest, own), content(), light.copy(), heavy.copy(), sort()
+        scores = (
+            np.matmul(near, queries[:, :, None]),
+            np.matmul(near[:, :survivors], past.transpose(0, 2, 1)),
+        )
+        return (
+            rows,
+            lists,
+            scores,
+            _among(items, newest, own),
+            content(),
+            light.copy(),
+            heavy.copy(),
+            sort(),
+        )
 
     return work
 
@@ -173,11 +206,19 @@ def _among(items: np.ndarray, newest: np.ndarray, own: np.ndarray) -> None:
                 own[row, at] |= items[row, at] == past
 
 
-def _trees_alone(ranker: Ranker, users: int, candidates: int, survivors: int) -> Callable[[], object]:
-    """Every test compared with every row, within the processor's cache, and every tree's leaf read and added."""
+def _trees_alone(
+    ranker: Ranker, users: int, candidates: int, survivors: int
+) -> Callable[[], object]:
+    """Every test compared with every row, within the processor's cache, and every tree's leaf read
+    and added.
+    """
     light, heavy = (_sizes(models) for models in (ranker._light, ranker._heavy))
     rows = 128
-    x, bits, sums = _aligned((64, rows), np.float32), _aligned((rows,), np.uint32), _aligned((rows,), np.float64)
+    x, bits, sums = (
+        _aligned((64, rows), np.float32),
+        _aligned((rows,), np.uint32),
+        _aligned((rows,), np.float64),
+    )
     x[:] = np.random.default_rng(0).random(x.shape)
     leaves = np.random.default_rng(0).random((256, 32))
 
@@ -190,8 +231,8 @@ def _trees_alone(ranker: Ranker, users: int, candidates: int, survivors: int) ->
 
 
 def _aligned(shape: tuple[int, ...], kind: type) -> np.ndarray:
-    """Zeros that begin where a line of the processor's cache does: elsewhere the same comparisons take up to twice as
-    long, and a floor that may be beaten is none."""
+    """Zeros that begin where a line of the processor's cache does: elsewhere the same comparisons
+    take up to twice as long, and a floor that may be beaten is none."""
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
     raw = np.zeros(size + CACHE_BYTES, np.uint8)
     start = -raw.ctypes.data % CACHE_BYTES
@@ -206,7 +247,13 @@ def _sizes(models: Sequence[Predictor]) -> tuple[int, int]:
 
 @numba.njit
 def _compare(
-    x: np.ndarray, bits: np.ndarray, leaves: np.ndarray, sums: np.ndarray, tests: int, trees: int, blocks: int
+    x: np.ndarray,
+    bits: np.ndarray,
+    leaves: np.ndarray,
+    sums: np.ndarray,
+    tests: int,
+    trees: int,
+    blocks: int,
 ) -> None:
     for _ in range(blocks):
         for tree in range(trees):
@@ -219,9 +266,11 @@ def _compare(
                 sums[r] += row[bits[r] & 31]
 
 
-def _reasons_alone(inputs: RankingInputs, users: np.ndarray, candidates: Candidates) -> Callable[[], object]:
-    """Comparing each shown item with the history, and the products that find the nearest of it, for those items that
-    co-visitation put highest: no other needs one."""
+def _reasons_alone(
+    inputs: RankingInputs, users: np.ndarray, candidates: Candidates
+) -> Callable[[], object]:
+    """Comparing each shown item with the history, and the products that find the nearest of it, for
+    those items that co-visitation put highest: no other needs one."""
     newest = inputs.source.newest_items(users)
     width = CONFIG.serving.k + CONFIG.serving.spares
     shown, ranks = np.maximum(candidates.items[:, :width], 0), candidates.ranks[:, :width]
@@ -232,7 +281,9 @@ def _reasons_alone(inputs: RankingInputs, users: np.ndarray, candidates: Candida
 
     def work() -> object:
         past = vectors.take(np.maximum(newest[:, :known], 0), axis=0)
-        return _among(shown, newest, own), np.matmul(vectors.take(because, axis=0), past.transpose(0, 2, 1)).argmax(2)
+        return _among(shown, newest, own), np.matmul(
+            vectors.take(because, axis=0), past.transpose(0, 2, 1)
+        ).argmax(2)
 
     return work
 

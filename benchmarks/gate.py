@@ -1,17 +1,20 @@
-"""The gate's error rates: `python -m benchmarks.gate [--nights 200] [--users 3000]`, minutes on two cores.
+"""The gate's error rates: `python -m benchmarks.gate [--nights 200] [--users 3000]`, minutes on two
+cores.
 
-Simulated nights go through the real `evaluate` and `decide` with the default rules, canaries, slices and all. A user's
-candidates have a true chance each; a ranker sees its logit through noise, most of which every ranker of a night shares,
-as models of one data set do. Rankers of equal noise are equally good; less noise is a planted gain. Printed for each
-kind of challenger: promoted because better, promoted as a refresh of an old champion, held, and all other verdicts.
-An equally good challenger that is promoted because better is a false promotion. One that refreshes an old champion is
-none: "not worse" is true of it; what may not happen is that a worse one gets in that way.
+Simulated nights go through the real `evaluate` and `decide` with the default rules, canaries,
+slices and all. A user's candidates have a true chance each; a ranker sees its logit through noise,
+most of which every ranker of a night shares, as models of one data set do. Rankers of equal noise
+are equally good; less noise is a planted gain. Printed for each kind of challenger: promoted
+because better, promoted as a refresh of an old champion, held, and all other verdicts. An equally
+good challenger that is promoted because better is a false promotion. One that refreshes an old
+champion is none: "not worse" is true of it; what may not happen is that a worse one gets in that
+way.
 
-First releases are judged on shops of two kinds: where everybody has tastes of their own, and where users are alike, so
-that a list is as right for others, save what they have had already (nothing is shown twice). A first release that is no
-better than plain popularity and is promoted is a false promotion, too. Truth of other users is refused by the shuffled
-labels alone where users differ; where they are alike only the second count tells, which needs a real night: see
-`make gate-cases`.
+First releases are judged on shops of two kinds: where everybody has tastes of their own, and where
+users are alike, so that a list is as right for others, save what they have had already (nothing is
+shown twice). A first release that is no better than plain popularity and is promoted is a false
+promotion, too. Truth of other users is refused by the shuffled labels alone where users differ;
+where they are alike only the second count tells, which needs a real night: see `make gate-cases`.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ DAY = date(2026, 3, 10)
 
 @dataclass(frozen=True)
 class First:
-    """A first release: whether users are alike, how much noise it sees, and whether its truth is other users'."""
+    """A first release: whether users are alike, how much noise it sees, and whether its truth is
+    other users'.
+    """
 
     alike: bool
     noise: float = OWN_NOISE
@@ -55,9 +60,17 @@ def first_verdict(seed: int, users: int, case: First, rules: GateConfig) -> Gate
     truth = shuffled_truth(world.truth, seed) if case.broken else world.truth
     lists = world.ranked(1, case.noise)
     popular = world.popular
-    if case.no_better:  # two rankings, dealt out by a coin for each user: neither side is the better one
-        coin, other = np.random.default_rng([seed, 5]).random(users) < 0.5, world.ranked(3, case.noise)
-        lists, popular = np.where(coin[:, None], lists, other), np.where(coin[:, None], other, lists)
+    if (
+        case.no_better
+    ):  # two rankings, dealt out by a coin for each user: neither side is the better one
+        coin, other = (
+            np.random.default_rng([seed, 5]).random(users) < 0.5,
+            world.ranked(3, case.noise),
+        )
+        lists, popular = (
+            np.where(coin[:, None], lists, other),
+            np.where(coin[:, None], other, lists),
+        )
     return decide(
         world.measured("challenger", lists, truth),
         None,
@@ -85,7 +98,9 @@ FIRST_CASES = {
 
 @dataclass(frozen=True)
 class Case:
-    """A challenger's true relative gain, the champion's age in days, and the gain of the anchor over the champion."""
+    """A challenger's true relative gain, the champion's age in days, and the gain of the anchor
+    over the champion.
+    """
 
     gain: float = 0.0
     age: int = 3
@@ -104,9 +119,13 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
         world.measured("popularity", world.popular),
         rules,
         GateContext(DAY, DAY - timedelta(days=7), champion_age_days=case.age),
-        anchor=None if anchor is None else world.measured("anchor", world.ranked(3, noise_for(anchor))),
+        anchor=None
+        if anchor is None
+        else world.measured("anchor", world.ranked(3, noise_for(anchor))),
         canaries=Canaries(
-            shuffled=world.dealt(lists),  # always told here, so nobody asks what an earlier window says
+            shuffled=world.dealt(
+                lists
+            ),  # always told here, so nobody asks what an earlier window says
             future=world.measured("future feature", future_first(lists, world.truth)),
             popularity_overlap=overlap(lists, world.popular),
         ),
@@ -115,9 +134,15 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
 
 @cache
 def noise_for(gain: float) -> float:
-    """The own noise at which a ranker's NDCG is so much better (or worse) than at OWN_NOISE, on many users."""
+    """The own noise at which a ranker's NDCG is so much better (or worse) than at OWN_NOISE, on
+    many users.
+    """
     reached = levels()
-    return float(np.interp(-(1 + gain) * reached[NOISES.index(OWN_NOISE)], [-level for level in reached], NOISES))
+    return float(
+        np.interp(
+            -(1 + gain) * reached[NOISES.index(OWN_NOISE)], [-level for level in reached], NOISES
+        )
+    )
 
 
 @cache
@@ -125,7 +150,11 @@ def levels() -> tuple[float, ...]:
     """NDCG at each of NOISES, which falls."""
     world = night(10**6, 20_000)
     return tuple(
-        float(np.mean([world.measured("r", world.ranked(r, noise)).summary["ndcg@10"] for r in (1, 2)]))
+        float(
+            np.mean(
+                [world.measured("r", world.ranked(r, noise)).summary["ndcg@10"] for r in (1, 2)]
+            )
+        )
         for noise in NOISES
     )
 
@@ -134,7 +163,9 @@ def kind(decision: GateDecision) -> str:
     """What happened, with promotions by their reason."""
     if not decision.promotes:
         return decision.verdict
-    better = next((rule.passed for rule in decision.rules if rule.name == "better"), True)  # no rule of a first release
+    better = next(
+        (rule.passed for rule in decision.rules if rule.name == "better"), True
+    )  # no rule of a first release
     return "better" if better else "refreshed"
 
 
@@ -149,13 +180,16 @@ def kinds(
 
 
 def ratchet(nights: int, users: int, rules: GateConfig, *, anchored: bool) -> tuple[int, float]:
-    """Every night's challenger is 0.6 % worse than the champion: (refreshes, champion's true loss at the end)."""
+    """Every night's challenger is 0.6 % worse than the champion: (refreshes, champion's true loss
+    at the end).
+    """
     level, anchor_level, age, fixed, refreshes = 0.0, 0.0, 0, 0, 0
     for at in range(nights):
         age, fixed = age + 1, fixed + 1
         if age > rules.non_inferior_after_days:
             over_anchor = (1 + anchor_level) / (1 + level) - 1
-            # The simulated champion stands at OWN_NOISE; the others are so much better or worse than it.
+            # The simulated champion stands at OWN_NOISE; the others are so much better or worse
+            # than it.
             case = Case(-0.006, age, round(over_anchor, 3) if anchored and refreshes else None)
             if verdict(50_000 + at, users, case, rules).promotes:
                 level, age, refreshes = (1 + level) * 0.994 - 1, 0, refreshes + 1
@@ -194,25 +228,43 @@ def main() -> int:
     with ProcessPoolExecutor(2) as pool:
         for name, case in CASES.items():
             found = kinds(nights, users, case, rules, pool)
-            shares = [found[k] / nights for k in ("better", "refreshed", "hold", "reject", "refuse")]
+            shares = [
+                found[k] / nights for k in ("better", "refreshed", "hold", "reject", "refuse")
+            ]
             print(f"| {name} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
             false = max(false, shares[0]) if case.gain == 0 and not case.anchor_gain else false
         print(f"\nFirst releases, {users // 3:,} users:")
-        print("| first release | promoted | | held | rejected | refused |\n|---|---|---|---|---|---|", flush=True)
+        print(
+            "| first release | promoted | | held | rejected | refused |\n|---|---|---|---|---|---|",
+            flush=True,
+        )
         for name, first in FIRST_CASES.items():
             found = kinds(nights, users // 3, first, rules, pool)
-            shares = [found[k] / nights for k in ("better", "refreshed", "hold", "reject", "refuse")]
+            shares = [
+                found[k] / nights for k in ("better", "refreshed", "hold", "reject", "refuse")
+            ]
             print(f"| {name} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
-            false = max(false, shares[0]) if first.no_better or first.broken or first.noise > OWN_NOISE else false
-        # So small a shop cannot rule out a loss of 1 %: here it lets more pass, as a large one would.
+            false = (
+                max(false, shares[0])
+                if first.no_better or first.broken or first.noise > OWN_NOISE
+                else false
+            )
+        # So small a shop cannot rule out a loss of 1 %: here it lets more pass, as a large one
+        # would.
         generous = rules.model_copy(update={"non_inferior_margin": 0.03})
-        runs = [pool.submit(ratchet, nights, 2 * users, generous, anchored=anchored) for anchored in (False, True)]
+        runs = [
+            pool.submit(ratchet, nights, 2 * users, generous, anchored=anchored)
+            for anchored in (False, True)
+        ]
         print(
             f"\nEvery challenger 0.6 % worse, a loss of {generous.non_inferior_margin:.0%} let pass, {nights} nights:"
         )
         for words, run in zip(("without", "with"), runs, strict=True):
             refreshes, level = run.result()
-            print(f"{words} the anchor {refreshes} refreshes, the champion ends at {level:+.1%}", flush=True)
+            print(
+                f"{words} the anchor {refreshes} refreshes, the champion ends at {level:+.1%}",
+                flush=True,
+            )
     print(f"\nfalse promotions {false:.1%} (at most 5 %)")
     return 1 if false > 0.05 else 0
 

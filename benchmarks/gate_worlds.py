@@ -1,4 +1,6 @@
-"""Simulated gate windows: of a shop where everybody has tastes of their own, and of one where users are alike."""
+"""Simulated gate windows: of a shop where everybody has tastes of their own, and of one where users
+are alike.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.gate.canaries import Dealt, against_others
-from recsys_tasks.gate.evaluate import Catalogue, Evaluation, ItemSets, Truth, evaluate, item_sets, without
+from recsys_tasks.gate.evaluate import (
+    Catalogue,
+    Evaluation,
+    ItemSets,
+    Truth,
+    evaluate,
+    item_sets,
+    without,
+)
 from recsys_tasks.gate.slices import activity_slices
 
 Lists = npt.NDArray[np.int32]
@@ -19,9 +29,11 @@ COUNTRIES = 6
 
 @dataclass(frozen=True)
 class Night:
-    """Users of one gate window: candidates `[n, c]`, logits of their chances, what came true, groups of users.
+    """Users of one gate window: candidates `[n, c]`, logits of their chances, what came true,
+    groups of users.
 
-    `had`: what users of a shop of alike users have had, and never get again; None where users differ.
+    `had`: what users of a shop of alike users have had, and never get again; None where users
+    differ.
     """
 
     candidates: Lists
@@ -50,17 +62,24 @@ class Night:
         return without(np.tile(order, (len(self.logits), 1)), self.had)[:, :places]
 
     def dealt(self, lists: Lists, truth: Truth | None = None) -> Dealt:
-        return against_others(lists, truth or self.truth, self.catalogue, self.seed, K, barred=self.had)
+        return against_others(
+            lists, truth or self.truth, self.catalogue, self.seed, K, barred=self.had
+        )
 
     def measured(self, name: str, lists: Lists, truth: Truth | None = None) -> Evaluation:
-        return evaluate(name, lists, truth or self.truth, catalogue=self.catalogue, slices=self.slices, k=K)
+        return evaluate(
+            name, lists, truth or self.truth, catalogue=self.catalogue, slices=self.slices, k=K
+        )
 
 
 def night(seed: int, users: int) -> Night:
     rng = np.random.default_rng(seed)
     popularity = 1.0 / np.arange(1, ITEMS + 1) ** 0.8
-    # The exponential trick: the first c of a random order weighted by popularity, without an item twice.
-    candidates = np.argsort(rng.exponential(size=(users, ITEMS)) / popularity, axis=1)[:, :CANDIDATES].astype(np.int32)
+    # The exponential trick: the first c of a random order weighted by popularity, without an item
+    # twice.
+    candidates = np.argsort(rng.exponential(size=(users, ITEMS)) / popularity, axis=1)[
+        :, :CANDIDATES
+    ].astype(np.int32)
     activity = rng.lognormal(1.5, 1.2, users)
     logits = rng.normal(-5.6, 1.3, candidates.shape) + 0.35 * np.log(activity)[:, None]
     logits += 0.4 * np.log(popularity / popularity.mean())[candidates]
@@ -82,14 +101,22 @@ def night(seed: int, users: int) -> Night:
 
 
 def alike(seed: int, users: int) -> Night:
-    """A night of a shop where everybody likes the same: all items are candidates, but what a user has had."""
+    """A night of a shop where everybody likes the same: all items are candidates, but what a user
+    has had.
+    """
     rng = np.random.default_rng([seed, 0, 13])  # a stream that no ranker's noise is drawn from
     appeal, activity = rng.normal(-5.6, 1.6, ITEMS), rng.lognormal(0, 0.8, users)
     logits = appeal + np.log(activity)[:, None]
     chance = 1 / (1 + np.exp(-logits))
-    past, now = rng.random(logits.shape) < np.minimum(4 * chance, 0.9), rng.random(logits.shape) < chance
+    past, now = (
+        rng.random(logits.shape) < np.minimum(4 * chance, 0.9),
+        rng.random(logits.shape) < chance,
+    )
     keys = np.arange(users, dtype=np.int32)
-    had, new = (item_sets(keys, rows, items.astype(np.int32)) for rows, items in map(np.nonzero, (past, now & ~past)))
+    had, new = (
+        item_sets(keys, rows, items.astype(np.int32))
+        for rows, items in map(np.nonzero, (past, now & ~past))
+    )
     # Plain popularity counts what was liked before, with what has changed since.
     stale = np.tile(np.argsort(-(appeal + rng.normal(0, 1.5, ITEMS))).astype(np.int32), (users, 1))
     return Night(

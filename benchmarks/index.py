@@ -1,9 +1,11 @@
-"""`make bench-index`: our index beside exact search, faiss and hnswlib, on the same vectors, threads and recall.
+"""`make bench-index`: our index beside exact search, faiss and hnswlib, on the same vectors,
+threads and recall.
 
-Two sets of vectors: `tower`, of a tower that the pipeline's own stages trained (benchmarks.tower_vectors, or a lake's
-newest with --lake), and `random`, unit vectors without any structure, the hardest there are. Each system runs in a
-process of its own and is tuned to the recall floor on users set apart; recall and queries a second are of others.
-What was measured is kept in build/bench/index/, so that one system can be measured at a time.
+Two sets of vectors: `tower`, of a tower that the pipeline's own stages trained
+(benchmarks.tower_vectors, or a lake's newest with --lake), and `random`, unit vectors without any
+structure, the hardest there are. Each system runs in a process of its own and is tuned to the
+recall floor on users set apart; recall and queries a second are of others. What was measured is
+kept in build/bench/index/, so that one system can be measured at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +30,12 @@ from benchmarks import report
 from recsys_tasks.config import parse_config
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
-from recsys_tasks.retrieval.index.build import ExactSearcher, build_index, neighbour_recall, open_index
+from recsys_tasks.retrieval.index.build import (
+    ExactSearcher,
+    build_index,
+    neighbour_recall,
+    open_index,
+)
 from recsys_tasks.snapshot.dataset import Snapshot
 
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
@@ -45,7 +52,9 @@ def main() -> None:
     parser.add_argument("--systems", nargs="*", default=[*OURS, *PEERS])
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--lake", type=Path, help="take the newest tower's vectors from this lake")
-    parser.add_argument("--again", action="store_true", help="measure what was measured before, too")
+    parser.add_argument(
+        "--again", action="store_true", help="measure what was measured before, too"
+    )
     arguments = parser.parse_args()
     for name in arguments.sets:
         folder = PARTS / f"{name}-{arguments.items}"
@@ -69,7 +78,8 @@ def _rows(part: Path) -> list[report.Row]:
         "peak-mb": (found["peak_mb"], "MB"),
     }
     made = (
-        report.Row(name, "nearest", "mean", part.stem, m, K, int(items), v, u, RUNS) for m, (v, u) in figures.items()
+        report.Row(name, "nearest", "mean", part.stem, m, K, int(items), v, u, RUNS)
+        for m, (v, u) in figures.items()
     )
     return list(made)
 
@@ -84,12 +94,16 @@ def _vectors(name: str, folder: Path, m: int, lake: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if name == "random":
         rng = np.random.default_rng(1)
-        items, users = (_unit(rng.standard_normal((n, DIMENSIONS), np.float32)) for n in (m, TUNE + TEST))
+        items, users = (
+            _unit(rng.standard_normal((n, DIMENSIONS), np.float32)) for n in (m, TUNE + TEST)
+        )
     elif lake is not None:
         items, users = _of_lake(lake)
     else:
         if not (folder / "items.npy").exists():
-            subprocess.run([sys.executable, "-m", "benchmarks.tower_vectors", str(m), str(folder)], check=True)
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.tower_vectors", str(m), str(folder)], check=True
+            )
             shutil.rmtree(folder / "lake")
         items, users = np.load(folder / "items.npy"), np.load(folder / "users.npy")
     np.save(folder / "items.npy", items)
@@ -98,7 +112,10 @@ def _vectors(name: str, folder: Path, m: int, lake: Path | None) -> None:
     np.save(folder / "test.npy", users[TUNE : TUNE + TEST])
     exact = ExactSearcher(_embeddings(folder, users[:2]))
     for part in ("tune", "test"):
-        np.save(folder / f"{part}_truth.npy", exact.search(np.load(folder / f"{part}.npy")[:TRUTH], K)[0])
+        np.save(
+            folder / f"{part}_truth.npy",
+            exact.search(np.load(folder / f"{part}.npy")[:TRUTH], K)[0],
+        )
 
 
 def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -133,7 +150,11 @@ def _measured(system: str, folder: Path) -> dict[str, Any]:
         command = [str(PEERS_PYTHON), str(Path(__file__).with_name("peer_index.py"))]
         command += [system, str(folder), str(K), str(FLOOR), str(THREADS)]
     else:
-        command = [sys.executable, "-c", f"from benchmarks.index import ours; ours({system!r}, {str(folder)!r})"]
+        command = [
+            sys.executable,
+            "-c",
+            f"from benchmarks.index import ours; ours({system!r}, {str(folder)!r})",
+        ]
     env = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "OPENBLAS_NUM_THREADS": str(THREADS)}
     done = subprocess.run(command, check=True, env=env, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -141,7 +162,9 @@ def _measured(system: str, folder: Path) -> dict[str, Any]:
 
 
 def ours(system: str, where: str) -> None:
-    """Exact search, or the index as a night builds it, held to its floor at K neighbours as the peers are."""
+    """Exact search, or the index as a night builds it, held to its floor at K neighbours as the
+    peers are.
+    """
     folder = Path(where)
     embeddings = _embeddings(folder, np.load(folder / "tune.npy"))
     settings = {
@@ -174,7 +197,12 @@ def ours(system: str, where: str) -> None:
         rates.append(len(queries) / (time.perf_counter() - started))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     recall = neighbour_recall(truth, found[:TRUTH])
-    figures = {"recall": recall, "rate": float(np.median(rates)), "build": built, "index_mb": size / 1e6}
+    figures = {
+        "recall": recall,
+        "rate": float(np.median(rates)),
+        "build": built,
+        "index_mb": size / 1e6,
+    }
     print(json.dumps({**figures, "peak_mb": peak, "effort": facts}))
 
 

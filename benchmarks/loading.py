@@ -1,7 +1,9 @@
-"""What it costs to load, check, seal and show a night's lists: `python -m benchmarks.loading --users 100000`.
+"""What it costs to load, check, seal and show a night's lists: `python -m benchmarks.loading
+--users 100000`.
 
-Fills synthetic lists through the calls of a night on an embedded server of its own, which is removed afterwards.
-Wall times depend on who else uses the machine; CPU times of the client and of all server processes less so.
+Fills synthetic lists through the calls of a night on an embedded server of its own, which is
+removed afterwards. Wall times depend on who else uses the machine; CPU times of the client and of
+all server processes less so.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ CONFIG = {
 
 
 class Meter:
-    """Prints wall and CPU time of each step, and remembers the largest private memory of the server."""
+    """Prints wall and CPU time of each step, and remembers the largest private memory of the
+    server.
+    """
 
     def __init__(self, server: EmbeddedServer, engine: sa.Engine, users: int) -> None:
         self.postmaster = psutil.Process(server.server.get_pid() or 0)
@@ -74,11 +78,20 @@ class Meter:
 
     @contextmanager
     def step(self, name: str, counted: bool = True) -> Iterator[None]:
-        wal, server, client, wall = self._wal(), self._server_cpu(), time.process_time(), time.perf_counter()
+        wal, server, client, wall = (
+            self._wal(),
+            self._server_cpu(),
+            time.process_time(),
+            time.perf_counter(),
+        )
         yield
         seconds = time.perf_counter() - wall
         time.sleep(0.1)  # a session that ended is counted once it is gone
-        client, server, wal = time.process_time() - client, self._server_cpu() - server, self._wal() - wal
+        client, server, wal = (
+            time.process_time() - client,
+            self._server_cpu() - server,
+            self._wal() - wal,
+        )
         if counted:
             self.wall, self.cpu = self.wall + seconds, self.cpu + client + server
         print(
@@ -98,7 +111,10 @@ def pool(items: int) -> list[pa.RecordBatch]:
         return pa.ListArray.from_arrays(offsets, pa.array(values.ravel(), kind))
 
     def batch() -> pa.RecordBatch:
-        start, stride = rng.integers(0, items, (BATCH, 1)), rng.integers(1, items // size, (BATCH, 1))
+        start, stride = (
+            rng.integers(0, items, (BATCH, 1)),
+            rng.integers(1, items // size, (BATCH, 1)),
+        )
         reasons = (rng.random((BATCH, size)) < 0.2).astype(np.int8)
         columns = {
             "user_key": pa.array(np.arange(BATCH, dtype=np.int32)),
@@ -108,7 +124,9 @@ def pool(items: int) -> list[pa.RecordBatch]:
             "scores": lists(-np.sort(-rng.random((BATCH, size), dtype=np.float32)), pa.float32()),
             "sources": lists(rng.integers(1, 64, (BATCH, size)), pa.int16()),
             "reasons": lists(reasons, pa.int8()),
-            "reason_items": lists(np.where(reasons, rng.integers(0, items, (BATCH, size)), -1), pa.int32()),
+            "reason_items": lists(
+                np.where(reasons, rng.integers(0, items, (BATCH, size)), -1), pa.int32()
+            ),
             "ranks_before": lists(rng.permuted(places, axis=1) + 1, pa.int16()),
             "propensities": lists(np.ones((BATCH, size), np.float32), pa.float32()),
             "short_reason": pa.nulls(BATCH, pa.string()),
@@ -118,7 +136,9 @@ def pool(items: int) -> list[pa.RecordBatch]:
     return [batch() for _ in range(POOL)]
 
 
-def shard_batches(batches: list[pa.RecordBatch], users: int, shard: int) -> Iterator[pa.RecordBatch]:
+def shard_batches(
+    batches: list[pa.RecordBatch], users: int, shard: int
+) -> Iterator[pa.RecordBatch]:
     """The shard's users in blocks, each with the lists of one batch of the pool."""
     keys = np.arange(shard, users, SHARDS, dtype=np.int32)
     for number, start in enumerate(range(0, len(keys), BATCH)):
@@ -150,11 +170,15 @@ def measure(server: EmbeddedServer, folder: Path, users: int, items: int, nights
     """The calls of each night, in order."""
     engine = create_engine(server.urls()["recsys"])
     batches = pool(items)
-    fallback = pa.table({"segment": [""], "items": [list(range(K))], "scores": [[0.5] * K]}).cast(FALLBACK_SCHEMA)
+    fallback = pa.table({"segment": [""], "items": [list(range(K))], "scores": [[0.5] * K]}).cast(
+        FALLBACK_SCHEMA
+    )
     for night in range(nights):
         shop, meter = snapshot(folder, users, items, night), Meter(server, engine, users)
         as_of = FIRST + timedelta(days=night)
-        spec = PublicationSpec(as_of, Cutoffs.at(as_of), f"f{night}", "r", "t", users, K, SPARES, SHARDS)
+        spec = PublicationSpec(
+            as_of, Cutoffs.at(as_of), f"f{night}", "r", "t", users, K, SPARES, SHARDS
+        )
         publication = create_publication(engine, spec, NOW)
         with meter.step("dimensions", counted=False):
             load_dimensions(engine, shop)

@@ -22,7 +22,9 @@ class Measured(Protocol):
 
 @contextmanager
 def watched_memory(night: Measured, home: str) -> Iterator[None]:
-    """Sample the memory of this process's children and of the server under `home` while something runs."""
+    """Sample the memory of this process's children and of the server under `home` while something
+    runs.
+    """
     ended = threading.Event()
     pid = int((Path(home) / "postgres" / "postmaster.pid").read_text().split()[0])
 
@@ -32,7 +34,9 @@ def watched_memory(night: Measured, home: str) -> Iterator[None]:
             shards = [child for child in children if "postgres" not in _name(child)]
             night.shards_mb = max(night.shards_mb, _proportional(shards))
             server = psutil.Process(pid)
-            night.server_mb = max(night.server_mb, _proportional([server, *server.children(recursive=True)]))
+            night.server_mb = max(
+                night.server_mb, _proportional([server, *server.children(recursive=True)])
+            )
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -1,4 +1,6 @@
-"""Consecutive nights of a shop, frozen as they would have been, and towers judged on what came after each."""
+"""Consecutive nights of a shop, frozen as they would have been, and towers judged on what came
+after each.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ SLICES = ("all", "active that night", "new items")
 
 
 def freeze_nights(config: Config, home: Path, nights: Iterable[date]) -> dict[date, Snapshot]:
-    """A snapshot of each night, ascending; a simulated shop lives only up to the night that is frozen."""
+    """A snapshot of each night, ascending; a simulated shop lives only up to the night that is
+    frozen.
+    """
     lake, found = Lake(home / "lake"), {}
     for night in sorted(nights):
         if isinstance(config.source, ShopSource):
@@ -43,17 +47,21 @@ def freeze_nights(config: Config, home: Path, nights: Iterable[date]) -> dict[da
 
 @dataclass(frozen=True)
 class Truth:
-    """What was to be found after a night: pairs of users known before it and items, without repeats.
+    """What was to be found after a night: pairs of users known before it and items, without
+    repeats.
 
-    `active` and `new` say of each pair whether the user was there on the night's last day and whether the
-    item's first event was in the last NEW_DAYS before the night. Pairs are sorted by user.
+    `active` and `new` say of each pair whether the user was there on the night's last day and
+    whether the item's first event was in the last NEW_DAYS before the night. Pairs are sorted by
+    user.
     """
 
     user: Keys
     item: Keys
     active: npt.NDArray[np.bool_]
     new: npt.NDArray[np.bool_]
-    known: Mapping[int, set[int]]  # of each user, what may not be shown again; empty where repeats are allowed
+    known: Mapping[
+        int, set[int]
+    ]  # of each user, what may not be shown again; empty where repeats are allowed
 
     @classmethod
     def of(cls, night: date, later: Snapshot, days: int) -> Truth:
@@ -62,7 +70,11 @@ class Truth:
         window = later.events(since=night, before=night + timedelta(days=days))
         pairs = np.unique(np.stack([window.user, window.item], axis=1), axis=0)
         pairs = pairs[np.isin(pairs[:, 0], past.user)]
-        known = _known(past, np.unique(pairs[:, 0])) if later.config.repeat_consumption == "forbid" else {}
+        known = (
+            _known(past, np.unique(pairs[:, 0]))
+            if later.config.repeat_consumption == "forbid"
+            else {}
+        )
         if known:
             pairs = pairs[[item not in known[user] for user, item in pairs.tolist()]]
         first = np.full(later.n_items, np.iinfo(np.int64).max)
@@ -73,8 +85,14 @@ class Truth:
 
     def slice(self, name: str) -> Truth:
         """The pairs of one of SLICES."""
-        mask = {"all": np.ones(len(self.user), bool), "active that night": self.active, "new items": self.new}[name]
-        return Truth(self.user[mask], self.item[mask], self.active[mask], self.new[mask], self.known)
+        mask = {
+            "all": np.ones(len(self.user), bool),
+            "active that night": self.active,
+            "new items": self.new,
+        }[name]
+        return Truth(
+            self.user[mask], self.item[mask], self.active[mask], self.new[mask], self.known
+        )
 
 
 def _known(past: Events, users: Keys) -> dict[int, set[int]]:
@@ -100,7 +118,9 @@ def judge(lists: Mapping[int, list[int]], truth: Truth) -> npt.NDArray[np.float6
     discount = 1 / np.log2(np.arange(SHOWN) + 2)
     users, starts = np.unique(truth.user, return_index=True)
     rows = []
-    for user, start, end in zip(users.tolist(), starts, np.r_[starts, len(truth.user)][1:], strict=True):
+    for user, start, end in zip(
+        users.tolist(), starts, np.r_[starts, len(truth.user)][1:], strict=True
+    ):
         wanted, shown = set(truth.item[start:end].tolist()), lists.get(user, [])
         hits = np.array([item in wanted for item in shown[:SHOWN]], bool)
         gain = discount[: len(hits)][hits].sum() / discount[: min(SHOWN, len(wanted))].sum()

@@ -1,6 +1,8 @@
-"""ALS and BPR of implicit, in the peers' environment: `python peer_factors.py TRAIN OUT CUTOFF THREADS`.
+"""ALS and BPR of implicit, in the peers' environment: `python peer_factors.py TRAIN OUT CUTOFF
+THREADS`.
 
-TRAIN as for peers.py. OUT receives NAME.npz: users and items (ids), their factors, and processor seconds of training.
+TRAIN as for peers.py. OUT receives NAME.npz: users and items (ids), their factors, and processor
+seconds of training.
 """
 
 from __future__ import annotations

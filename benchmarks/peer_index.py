@@ -1,10 +1,11 @@
-"""One peer's index over given vectors, tuned to a recall and timed: run by benchmarks.index in the peers' environment.
+"""One peer's index over given vectors, tuned to a recall and timed: run by benchmarks.index in the
+peers' environment.
 
     peer_index.py SYSTEM FOLDER K FLOOR THREADS   → one line of JSON
 
-Parameters are the documentation's: hnswlib M 16, ef_construction 200; faiss HNSW32; faiss IVF with fast-scan PQ and
-exact refinement ("IVF…,PQ…x4fs,RFlat"), which is its nearest relative of ScaNN. What is searched (ef, nprobe) grows
-until recall on users set apart for it reaches the floor.
+Parameters are the documentation's: hnswlib M 16, ef_construction 200; faiss HNSW32; faiss IVF with
+fast-scan PQ and exact refinement ("IVF…,PQ…x4fs,RFlat"), which is its nearest relative of ScaNN.
+What is searched (ef, nprobe) grows until recall on users set apart for it reaches the floor.
 """
 
 from __future__ import annotations
@@ -42,7 +43,12 @@ def faiss_hnsw(items, k, threads):
     def at(effort):
         index.hnsw.efSearch = effort
 
-    return EFFORTS, at, lambda queries: index.search(queries, k)[1], items.nbytes + len(items) * 4 * 2 * 32
+    return (
+        EFFORTS,
+        at,
+        lambda queries: index.search(queries, k)[1],
+        items.nbytes + len(items) * 4 * 2 * 32,
+    )
 
 
 def faiss_ivf_pq(items, k, threads):
@@ -60,7 +66,12 @@ def faiss_ivf_pq(items, k, threads):
     def at(effort):
         faiss.extract_index_ivf(index.base_index).nprobe = effort
 
-    return PROBES, at, lambda queries: index.search(queries, k)[1], items.nbytes + len(items) * items.shape[1] // 4
+    return (
+        PROBES,
+        at,
+        lambda queries: index.search(queries, k)[1],
+        items.nbytes + len(items) * items.shape[1] // 4,
+    )
 
 
 def hnswlib_hnsw(items, k, threads):
@@ -71,10 +82,20 @@ def hnswlib_hnsw(items, k, threads):
     index.set_num_threads(threads)
     index.add_items(items, np.arange(len(items)))
     efforts = [effort for effort in EFFORTS if effort >= k]
-    return efforts, index.set_ef, lambda queries: index.knn_query(queries, k=k)[0], index.index_file_size()
+    return (
+        efforts,
+        index.set_ef,
+        lambda queries: index.knn_query(queries, k=k)[0],
+        index.index_file_size(),
+    )
 
 
-SYSTEMS = {"faiss-flat": faiss_flat, "faiss-hnsw": faiss_hnsw, "faiss-ivf-pq": faiss_ivf_pq, "hnswlib": hnswlib_hnsw}
+SYSTEMS = {
+    "faiss-flat": faiss_flat,
+    "faiss-hnsw": faiss_hnsw,
+    "faiss-ivf-pq": faiss_ivf_pq,
+    "hnswlib": hnswlib_hnsw,
+}
 
 
 def main() -> None:
@@ -103,7 +124,9 @@ def main() -> None:
 
 
 def recall(truth, found) -> float:
-    return float(np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in zip(truth, found, strict=False)]))
+    return float(
+        np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in zip(truth, found, strict=False)])
+    )
 
 
 if __name__ == "__main__":

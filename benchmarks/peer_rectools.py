@@ -1,9 +1,11 @@
-"""RecTools' own models: `python peer_rectools.py TRAIN USERS OUT CUTOFF FORBID WINDOW_DAYS SECONDS`, as peers.py.
+"""RecTools' own models: `python peer_rectools.py TRAIN USERS OUT CUTOFF FORBID WINDOW_DAYS
+SECONDS`, as peers.py.
 
-`rectools-two-stage`: CandidateRankingModel as its tutorial builds it, item-kNN and ALS into a LightGBM classifier by
-their ranks and scores, labels from the last WINDOW_DAYS before the cutoff. `sasrec`: SASRecModel with the softmax over
-the whole catalogue, its default, trained until both threads have worked SECONDS, however busy the machine is (it says
-how many epochs those were; on a CPU its sampled softmax is slower); it needs torch and is left out without it.
+`rectools-two-stage`: CandidateRankingModel as its tutorial builds it, item-kNN and ALS into a
+LightGBM classifier by their ranks and scores, labels from the last WINDOW_DAYS before the cutoff.
+`sasrec`: SASRecModel with the softmax over the whole catalogue, its default, trained until both
+threads have worked SECONDS, however busy the machine is (it says how many epochs those were; on a
+CPU its sampled softmax is slower); it needs torch and is left out without it.
 """
 
 from __future__ import annotations
@@ -50,10 +52,27 @@ def main() -> None:
         known = judged[judged.isin(dataset.user_id_map.external_ids)].to_numpy()
         for mode, filter_viewed in modes.items():
             lists = model.recommend(
-                known, dataset, k=DEPTH, filter_viewed=filter_viewed, on_unsupported_targets="ignore"
+                known,
+                dataset,
+                k=DEPTH,
+                filter_viewed=filter_viewed,
+                on_unsupported_targets="ignore",
             )
-            items = lists.sort_values([Columns.User, Columns.Rank]).groupby(Columns.User)[Columns.Item].agg(list)
-            out.append(pd.DataFrame({"user_id": items.index, "items": items.to_numpy(), "system": name, "known": mode}))
+            items = (
+                lists.sort_values([Columns.User, Columns.Rank])
+                .groupby(Columns.User)[Columns.Item]
+                .agg(list)
+            )
+            out.append(
+                pd.DataFrame(
+                    {
+                        "user_id": items.index,
+                        "items": items.to_numpy(),
+                        "system": name,
+                        "known": mode,
+                    }
+                )
+            )
         print(f"  peer {name}: {time.perf_counter() - started:.1f} s", flush=True)
     pd.concat(out).to_parquet(out_path)
 
@@ -70,15 +89,26 @@ def _systems(
 
 def two_stage(rows: pd.DataFrame, window_days: int, forbid: bool) -> tuple[ModelBase, Dataset]:
     dataset = Dataset.construct(rows)
-    als = AlternatingLeastSquares(factors=96, alpha=2, regularization=0.1, iterations=12, random_state=SEED)
+    als = AlternatingLeastSquares(
+        factors=96, alpha=2, regularization=0.1, iterations=12, random_state=SEED
+    )
     first = [
         CandidateGenerator(model, CANDIDATES, keep_ranks=True, keep_scores=True)
-        for model in (ImplicitItemKNNWrapperModel(TFIDFRecommender(K=100)), ImplicitALSWrapperModel(als))
+        for model in (
+            ImplicitItemKNNWrapperModel(TFIDFRecommender(K=100)),
+            ImplicitALSWrapperModel(als),
+        )
     ]
     splitter = TimeRangeSplitter(
-        f"{window_days}D", n_splits=1, filter_already_seen=forbid, filter_cold_items=False, filter_cold_users=True
+        f"{window_days}D",
+        n_splits=1,
+        filter_already_seen=forbid,
+        filter_cold_items=False,
+        filter_cold_users=True,
     )
-    reranker = Reranker(LGBMClassifier(n_estimators=100, num_leaves=31, n_jobs=2, random_state=SEED, verbose=-1))
+    reranker = Reranker(
+        LGBMClassifier(n_estimators=100, num_leaves=31, n_jobs=2, random_state=SEED, verbose=-1)
+    )
     model = CandidateRankingModel(first, splitter, reranker)
     return model.fit(dataset), dataset
 
@@ -91,10 +121,14 @@ def sasrec(rows: pd.DataFrame, seconds: int) -> tuple[ModelBase, Dataset]:
 
     torch.set_num_threads(THREADS)
     seed_everything(SEED, verbose=False)
-    # One event a user and item, the newest: a basket that is bought again should not fill the session.
-    rows = rows.sort_values(Columns.Datetime, kind="stable").drop_duplicates(Columns.UserItem, keep="last")
+    # One event a user and item, the newest: a basket that is bought again should not fill the
+    # session.
+    rows = rows.sort_values(Columns.Datetime, kind="stable").drop_duplicates(
+        Columns.UserItem, keep="last"
+    )
     dataset = Dataset.construct(rows)
-    # Sessions are padded to one length, and the padding is computed too: as long as nearly all histories, no longer.
+    # Sessions are padded to one length, and the padding is computed too: as long as nearly all
+    # histories, no longer.
     lengths = rows.groupby(Columns.User).size().quantile(0.95)
 
     end = time.process_time() + THREADS * seconds

@@ -21,9 +21,11 @@ BLOCK, IMITATED = 1000, 10
 
 
 def export(crowd: Path, release: tuple[Path, str], folder: Path, n: int) -> None:
-    """pairs.parquet (user, item, rank, score, label and every column of a pair), users.parquet and items.parquet.
+    """pairs.parquet (user, item, rank, score, label and every column of a pair), users.parquet and
+    items.parquet.
 
-    `label`: our first ten, so that the peer's trees have something to learn; only its speed is measured here.
+    `label`: our first ten, so that the peer's trees have something to learn; only its speed is
+    measured here.
     """
     inputs = reopen(crowd)
     snapshot = open_snapshot(parse_config(SETTINGS), Lake(crowd), AS_OF)
@@ -46,7 +48,10 @@ def export(crowd: Path, release: tuple[Path, str], folder: Path, n: int) -> None
         ("item", inputs.tables.item_names, inputs.tables.item),
     ):
         keys = users if family == "user" else np.arange(len(values))
-        columns = {f"{family}_id": keys, **{f"{family}_{name}": values[:, at] for at, name in enumerate(names)}}
+        columns = {
+            f"{family}_id": keys,
+            **{f"{family}_{name}": values[:, at] for at, name in enumerate(names)},
+        }
         pq.write_table(pa.table(columns), folder / f"{family}s.parquet")
 
 

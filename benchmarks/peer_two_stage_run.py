@@ -1,9 +1,11 @@
-"""RecTools' CandidateRankingModel on candidates that it is handed: `python peer_two_stage_run.py FOLDER`.
+"""RecTools' CandidateRankingModel on candidates that it is handed: `python peer_two_stage_run.py
+FOLDER`.
 
-Runs in the peers' environment. The candidates come from a table, so generating them costs the peer nothing; its
-feature collector and its reranker (LightGBM, 100 trees of 31 leaves, both cores) are used as its documentation shows.
-FOLDER/seconds.json receives the seconds of `recommend` with its own two features and with all of ours, for everyone in
-one call, as its documentation calls it, and for a few thousand users a call.
+Runs in the peers' environment. The candidates come from a table, so generating them costs the peer
+nothing; its feature collector and its reranker (LightGBM, 100 trees of 31 leaves, both cores) are
+used as its documentation shows. FOLDER/seconds.json receives the seconds of `recommend` with its
+own two features and with all of ours, for everyone in one call, as its documentation calls it, and
+for a few thousand users a call.
 """
 
 from __future__ import annotations
@@ -21,7 +23,12 @@ from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.model_selection import TimeRangeSplitter
 from rectools.models.base import ModelBase
-from rectools.models.ranking import CandidateFeatureCollector, CandidateGenerator, CandidateRankingModel, Reranker
+from rectools.models.ranking import (
+    CandidateFeatureCollector,
+    CandidateGenerator,
+    CandidateRankingModel,
+    Reranker,
+)
 
 K, CANDIDATES, BATCH_USERS, TRAINING_USERS = 100, 300, 2000, 1000
 
@@ -34,7 +41,9 @@ class Handed(ModelBase):
         self.table, self.is_fitted = table, True
 
     def recommend(self, users, *args, **kwargs) -> pd.DataFrame:
-        return rows_of(self.table, users)[[Columns.User, Columns.Item, Columns.Score, Columns.Rank]].copy()
+        return rows_of(self.table, users)[
+            [Columns.User, Columns.Item, Columns.Score, Columns.Rank]
+        ].copy()
 
 
 class Collector(CandidateFeatureCollector):
@@ -64,7 +73,9 @@ def rows_of(table: pd.DataFrame, users: np.ndarray) -> pd.DataFrame:
 def main() -> None:
     warnings.filterwarnings("ignore")
     folder = Path(sys.argv[1])
-    pairs, users, items = (pd.read_parquet(folder / f"{name}.parquet") for name in ("pairs", "users", "items"))
+    pairs, users, items = (
+        pd.read_parquet(folder / f"{name}.parquet") for name in ("pairs", "users", "items")
+    )
     everyone = pairs[Columns.User].unique()
     interactions = pairs.groupby(Columns.User).head(1)[[Columns.User, Columns.Item]]
     interactions = interactions.assign(weight=1.0, datetime=pd.Timestamp("2026-02-28"))
@@ -85,8 +96,13 @@ def main() -> None:
         generator.is_fitted_for_recommend = model.is_fitted = True
         candidates = model._get_candidates_from_first_stage(train, dataset, False, for_train=False)
         features = collector.collect_features(candidates, dataset, None)
-        model.reranker.model.fit(features.drop(columns=Columns.UserItem), rows_of(pairs, train)["label"].to_numpy())
-        for how, size in (("in one call", len(everyone)), (f"{BATCH_USERS:,} users a call", BATCH_USERS)):
+        model.reranker.model.fit(
+            features.drop(columns=Columns.UserItem), rows_of(pairs, train)["label"].to_numpy()
+        )
+        for how, size in (
+            ("in one call", len(everyone)),
+            (f"{BATCH_USERS:,} users a call", BATCH_USERS),
+        ):
             started = time.perf_counter()
             for at in range(0, len(everyone), size):
                 lists = model.recommend(everyone[at : at + size], dataset, k=K, filter_viewed=False)

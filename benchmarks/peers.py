@@ -2,7 +2,8 @@
 
 TRAIN is a parquet of user_id, item_id, timestamp before CUTOFF (seconds); USERS a parquet of the
 judged user ids; OUT receives user_id, items, system, known ("with" or "without" known items).
-Settings are those their documentation recommends, or better ones that were found on the tuning windows.
+Settings are those their documentation recommends, or better ones that were found on the tuning
+windows.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def main() -> None:
 class World:
     """What every peer may use: counts, decayed counts and ages of the rows before the cutoff."""
 
-    def __init__(self, events: pd.DataFrame, age: np.ndarray, rows: np.ndarray, n: int, m: int) -> None:
+    def __init__(
+        self, events: pd.DataFrame, age: np.ndarray, rows: np.ndarray, n: int, m: int
+    ) -> None:
         def matrix(weights: np.ndarray) -> sp.csr_matrix:
             return sp.csr_matrix((weights.astype(np.float32), (events.u, events.i)), shape=(n, m))
 
@@ -62,7 +65,9 @@ class World:
 
 def popularity(world: World) -> np.ndarray:
     """Events of the last 28 days, ties by all-time counts: one list for all."""
-    return np.broadcast_to(world.recent + 1e-6 * world.total, (len(world.rows), world.m)).astype(np.float64)
+    return np.broadcast_to(world.recent + 1e-6 * world.total, (len(world.rows), world.m)).astype(
+        np.float64
+    )
 
 
 def own_history(world: World) -> np.ndarray:
@@ -109,7 +114,13 @@ def ease(world: World) -> np.ndarray:
     return world.binary[world.rows] @ weights
 
 
-SYSTEMS = {"popularity": popularity, "own-history": own_history, "item-knn": item_knn, "als": als, "ease": ease}
+SYSTEMS = {
+    "popularity": popularity,
+    "own-history": own_history,
+    "item-knn": item_knn,
+    "als": als,
+    "ease": ease,
+}
 
 
 def top(scores: np.ndarray, world: World, filter_known: bool) -> np.ndarray:
@@ -122,7 +133,9 @@ def top(scores: np.ndarray, world: World, filter_known: bool) -> np.ndarray:
         best = np.argpartition(-block, DEPTH, axis=1)[:, :DEPTH]
         order = np.argsort(-np.take_along_axis(block, best, 1), axis=1, kind="stable")
         best = np.take_along_axis(best, order, 1)
-        out[start : start + 1024] = np.where(np.isfinite(np.take_along_axis(block, best, 1)), best, -1)
+        out[start : start + 1024] = np.where(
+            np.isfinite(np.take_along_axis(block, best, 1)), best, -1
+        )
     return out
 
 

@@ -1,8 +1,9 @@
-"""`make bench-precompute`: a whole night's lists, computed, loaded, checked and published, beside RecTools.
+"""`make bench-precompute`: a whole night's lists, computed, loaded, checked and published, beside
+RecTools.
 
-Sizes are run one after another, each in a lake and a database of its own. Two processes take the shards, one thread
-each, as two tasks of the DAG would. The peer gets the same users and the very same candidates, and keeps its lists in
-memory.
+Sizes are run one after another, each in a lake and a database of its own. Two processes take the
+shards, one thread each, as two tasks of the DAG would. The peer gets the same users and the very
+same candidates, and keeps its lists in memory.
 """
 
 from __future__ import annotations
@@ -42,7 +43,12 @@ from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_lists
 from recsys_tasks.serving.precompute import active_users, list_batches, precompute_shard
-from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec, read_publication
+from recsys_tasks.serving.publication import (
+    CheckLimits,
+    Publication,
+    PublicationSpec,
+    read_publication,
+)
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.snapshot.dataset import open_snapshot
 from recsys_tasks.stages import SHARD_NICENESS
@@ -57,8 +63,12 @@ PROCESSES = 2
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=list(SIZES))
-    parser.add_argument("--folder", type=Path, help="keep the crowds here, and use those that are there")
-    parser.add_argument("--runs", type=int, default=1, help="publications measured of each size below a million")
+    parser.add_argument(
+        "--folder", type=Path, help="keep the crowds here, and use those that are there"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=1, help="publications measured of each size below a million"
+    )
     parser.add_argument("--skip-peers", action="store_true")
     parser.add_argument("--skip-readers", action="store_true")
     arguments = parser.parse_args()
@@ -68,7 +78,9 @@ def main() -> None:
     finally:
         if arguments.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
-    report.publish("precompute", rows, seed=1, date=datetime.now(UTC).date().isoformat(), by_size=True)  # noqa: TID251
+    report.publish(
+        "precompute", rows, seed=1, date=datetime.now(UTC).date().isoformat(), by_size=True
+    )  # noqa: TID251
 
 
 def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
@@ -76,7 +88,10 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
     for size in arguments.sizes:
         crowd = _crowd(folder, size)
         with served(folder / f"home-{size}") as urls:
-            runs = [_night(crowd, release, urls, run) for run in range(1 if size >= 1_000_000 else arguments.runs)]
+            runs = [
+                _night(crowd, release, urls, run)
+                for run in range(1 if size >= 1_000_000 else arguments.runs)
+            ]
             yield from _figures(size, runs)
             if size == max(arguments.sizes):
                 checks = runs[-1].seconds["checks and seal"]
@@ -86,13 +101,17 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
                     yield from _readers(crowd, release, urls, size)
                 yield from _cookbook(urls, size, runs[-1])
         if not arguments.skip_peers and size == max(arguments.sizes):
-            yield from _peers(folder, crowd, release, size, runs[-1].users / _published_seconds(runs[-1]))
+            yield from _peers(
+                folder, crowd, release, size, runs[-1].users / _published_seconds(runs[-1])
+            )
 
 
 def _crowd(folder: Path, size: int, *extra: str) -> Path:
     crowd = folder / f"crowd-{size}"
     if not (crowd / "index").exists():
-        subprocess.run([sys.executable, "-m", "benchmarks.crowd", str(size), str(crowd), *extra], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.crowd", str(size), str(crowd), *extra], check=True
+        )
     return crowd
 
 
@@ -102,7 +121,7 @@ def _release(folder: Path, size: int) -> tuple[Path, str]:
     return crowd, Lake(crowd).keys("release")[0]
 
 
-# --- a night ---------------------------------------------------------------------------------------
+# --- a night --------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -124,10 +143,13 @@ class Night:
         return result
 
 
-def _night(crowd: Path, release: tuple[Path, str], urls: dict[str, str], run: int, watched: bool = True) -> Night:
+def _night(
+    crowd: Path, release: tuple[Path, str], urls: dict[str, str], run: int, watched: bool = True
+) -> Night:
     """What prepare_publication, the shards and publish_lists do, timed.
 
-    `watched`: their memory is measured; the system walks the pages of every process for that, which readers notice.
+    `watched`: their memory is measured; the system walks the pages of every process for that, which
+    readers notice.
     """
     snapshot, cutoffs = open_snapshot(CONFIG, Lake(crowd), AS_OF), Cutoffs.at(AS_OF)
     engine = create_engine(urls["recsys"])
@@ -141,24 +163,38 @@ def _night(crowd: Path, release: tuple[Path, str], urls: dict[str, str], run: in
     publication = create_publication(engine, spec, NOW)
     night.publication = publication.id
     night.timed("dimensions", lambda: load_dimensions(engine, snapshot))
-    night.timed("fallbacks", lambda: load_fallbacks(engine, publication, fallback_lists(snapshot, CONFIG, cutoffs)))
+    night.timed(
+        "fallbacks",
+        lambda: load_fallbacks(engine, publication, fallback_lists(snapshot, CONFIG, cutoffs)),
+    )
     np.save(crowd / "users.npy", users)
     with watched_memory(night, urls["home"]) if watched else nullcontext():
         night.timed("shards", lambda: _shards(crowd, release, urls["recsys"], publication, run))
-        ready = night.timed("checks and seal", lambda: finish(engine, publication, CheckLimits.of(CONFIG)))
+        ready = night.timed(
+            "checks and seal", lambda: finish(engine, publication, CheckLimits.of(CONFIG))
+        )
     assert isinstance(ready, Publication)
     shown = night.timed("pointer", lambda: publish(engine, ready, who="benchmark", now=NOW))
     assert getattr(shown, "moved", False), shown
     with engine.connect() as connection:
         size = sa.text("SELECT pg_total_relation_size(:table)")
-        night.list_bytes = int(connection.scalar(size, {"table": f"recsys.{publication.partition}"}) or 0)
+        night.list_bytes = int(
+            connection.scalar(size, {"table": f"recsys.{publication.partition}"}) or 0
+        )
     engine.dispose()
-    print(f"  {len(users):,} users: " + ", ".join(f"{n} {s:.1f} s" for n, s in night.seconds.items()), flush=True)
+    print(
+        f"  {len(users):,} users: " + ", ".join(f"{n} {s:.1f} s" for n, s in night.seconds.items()),
+        flush=True,
+    )
     return night
 
 
-def _shards(crowd: Path, release: tuple[Path, str], url: str, publication: Publication, run: int) -> None:
-    jobs = [(crowd, release, url, publication.id, run, shard) for shard in range(CONFIG.serving.shards)]
+def _shards(
+    crowd: Path, release: tuple[Path, str], url: str, publication: Publication, run: int
+) -> None:
+    jobs = [
+        (crowd, release, url, publication.id, run, shard) for shard in range(CONFIG.serving.shards)
+    ]
     with mp.get_context("spawn").Pool(PROCESSES, maxtasksperchild=1) as pool:
         for _ in pool.imap_unordered(_shard, jobs, chunksize=1):
             pass
@@ -172,7 +208,9 @@ def _shard(job: tuple[Path, tuple[Path, str], str, int, int, int]) -> int:
     lower_session(os.getpid())
     inputs, engine = reopen(crowd), create_engine(url)
     snapshot = open_snapshot(CONFIG, Lake(crowd), AS_OF)
-    recommender = Recommender.of(snapshot, inputs, Ranker.open(Lake(release[0]).require("release", release[1]), 1))
+    recommender = Recommender.of(
+        snapshot, inputs, Ranker.open(Lake(release[0]).require("release", release[1]), 1)
+    )
     artifact = precompute_shard(
         recommender,
         np.load(crowd / "users.npy"),
@@ -184,7 +222,9 @@ def _shard(job: tuple[Path, tuple[Path, str], str, int, int, int]) -> int:
         inputs={"run": str(time.time_ns())},
         threads=1,
     )
-    return load_lists(engine, read_publication(engine, publication_id), list_batches(artifact), shard)
+    return load_lists(
+        engine, read_publication(engine, publication_id), list_batches(artifact), shard
+    )
 
 
 @contextmanager
@@ -200,11 +240,13 @@ def served(home: Path) -> Iterator[dict[str, str]]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-# --- figures ---------------------------------------------------------------------------------------
+# --- figures --------------------------------------------------------------------------------------
 
 
 def _row(size: int, system: str, metric: str, value: float, unit: str, runs: int = 1) -> report.Row:
-    return report.Row("crowd", "precompute", "mean", system, metric, CONFIG.serving.k, size, value, unit, runs)
+    return report.Row(
+        "crowd", "precompute", "mean", system, metric, CONFIG.serving.k, size, value, unit, runs
+    )
 
 
 def _figures(size: int, runs: list[Night]) -> Iterator[report.Row]:
@@ -230,17 +272,27 @@ def _published_seconds(night: Night) -> float:
 def _row_of_steps(size: int, steps: list[tuple[str, float, float]]) -> Iterator[report.Row]:
     """µs a user and core of each step, beside its floor."""
     print(f"\n  {'µs a user on one core':<28}{'measured':>10}{'floor':>10}")
-    for name, measured, floor in [*steps, ("sum", sum(s[1] for s in steps), sum(s[2] for s in steps))]:
+    for name, measured, floor in [
+        *steps,
+        ("sum", sum(s[1] for s in steps), sum(s[2] for s in steps)),
+    ]:
         print(f"  {name:<28}{measured:>10.1f}{floor:>10.1f}")
         yield _row(size, "nightshelf", f"us {name}", measured, "µs")
         yield _row(size, "floor", f"us {name}", floor, "µs")
 
 
-def _readers(crowd: Path, release: tuple[Path, str], urls: dict[str, str], size: int) -> Iterator[report.Row]:
-    """recommend() at 500 a second, before, during and after another publication of everyone's lists."""
+def _readers(
+    crowd: Path, release: tuple[Path, str], urls: dict[str, str], size: int
+) -> Iterator[report.Row]:
+    """recommend() at 500 a second, before, during and after another publication of everyone's
+    lists.
+    """
     found = latencies(urls, size, lambda: _night(crowd, release, urls, 90, watched=False))
     for phase, (median, tail, answers) in found.items():
-        print(f"  readers {phase}: p50 {median:.2f} ms, p99 {tail:.2f} ms ({answers} answers)", flush=True)
+        print(
+            f"  readers {phase}: p50 {median:.2f} ms, p99 {tail:.2f} ms ({answers} answers)",
+            flush=True,
+        )
         yield _row(size, "nightshelf", f"recommend p50 {phase}", median, "ms")
         yield _row(size, "nightshelf", f"recommend p99 {phase}", tail, "ms")
 
@@ -253,11 +305,16 @@ def _cookbook(urls: dict[str, str], size: int, night: Night) -> Iterator[report.
         seconds = {query.title: best_of(connection, query)[2] for query in asked}
     engine.dispose()
     slowest = max(seconds, key=lambda title: seconds[title])
-    print(f"  cookbook: {len(asked)} queries, the slowest {seconds[slowest]:.2f} s ({slowest})", flush=True)
+    print(
+        f"  cookbook: {len(asked)} queries, the slowest {seconds[slowest]:.2f} s ({slowest})",
+        flush=True,
+    )
     yield _row(size, "nightshelf", "cookbook's slowest query", seconds[slowest], "seconds")
 
 
-def _peers(folder: Path, crowd: Path, release: tuple[Path, str], size: int, ours: float) -> Iterator[report.Row]:
+def _peers(
+    folder: Path, crowd: Path, release: tuple[Path, str], size: int, ours: float
+) -> Iterator[report.Row]:
     shared = folder / "peers"
     shared.mkdir(exist_ok=True)
     export(crowd, release, shared, PEER_USERS)

@@ -1,4 +1,6 @@
-"""The two protocols that list quality is measured by: rolling-7d (with and without repeats) and leave-one-out."""
+"""The two protocols that list quality is measured by: rolling-7d (with and without repeats) and
+leave-one-out.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,10 @@ class Window:
     def of(cls, dataset: Dataset, events: pd.DataFrame, cutoff: date) -> Window:
         """Users with an event before the cutoff and one in [cutoff, cutoff + window)."""
         start, end = start_of(cutoff), start_of(cutoff + timedelta(days=dataset.window_days))
-        past, future = events[events.timestamp < start], events[events.timestamp.between(start, end, inclusive="left")]
+        past, future = (
+            events[events.timestamp < start],
+            events[events.timestamp.between(start, end, inclusive="left")],
+        )
         known = past.groupby("user_id").item_id.agg(set).to_dict()
         truth = future.groupby("user_id").item_id.agg(set).to_dict()
         return cls(cutoff, {u: t for u, t in truth.items() if u in known}, known)
@@ -108,18 +113,26 @@ def without_known(lists: Lists, window: Window) -> dict[str, list[str]]:
     return {u: [i for i in items if i not in window.known.get(u, ())] for u, items in lists.items()}
 
 
-def ndcg_and_hits(lists: Lists, window: Window, k: int = 10) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """NDCG@k (ideal: min(k, truth) hits) and whether k hold a hit, of each user; 0 for a user without a list."""
+def ndcg_and_hits(
+    lists: Lists, window: Window, k: int = 10
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """NDCG@k (ideal: min(k, truth) hits) and whether k hold a hit, of each user; 0 for a user
+    without a list.
+    """
     discount = 1 / np.log2(np.arange(k) + 2)
     ndcg, hits = [], []
     for user, truth in window.truth.items():
         found = np.array([item in truth for item in lists.get(user, [])[:k]], bool)
-        ndcg.append(float(discount[: len(found)][found].sum() / discount[: min(k, len(truth))].sum()))
+        ndcg.append(
+            float(discount[: len(found)][found].sum() / discount[: min(k, len(truth))].sum())
+        )
         hits.append(bool(found.any()))
     return np.array(ndcg), np.array(hits, bool)
 
 
 def pair_recall(lists: Lists, window: Window, k: int) -> float:
     """Share of the window's user–item pairs among at most k candidates a user."""
-    found = sum(len(truth.intersection(lists.get(user, [])[:k])) for user, truth in window.truth.items())
+    found = sum(
+        len(truth.intersection(lists.get(user, [])[:k])) for user, truth in window.truth.items()
+    )
     return found / sum(map(len, window.truth.values()))

@@ -17,8 +17,12 @@ class Query:
     """Whether it is one of `## Exports`: a row or more for each of many users."""
 
 
-def queries(user: str = "u1", item: str = "i2", as_of: str = "2026-03-02", segment: str = "nl") -> list[Query]:
-    """Every ```sql block under its heading, with the cookbook's user, item, date and segment replaced."""
+def queries(
+    user: str = "u1", item: str = "i2", as_of: str = "2026-03-02", segment: str = "nl"
+) -> list[Query]:
+    """Every ```sql block under its heading, with the cookbook's user, item, date and segment
+    replaced.
+    """
     found = []
     text = COOKBOOK.read_text()
     exports = text.index("\n## Exports\n")

@@ -1,7 +1,9 @@
-"""`make bench-ranker`: rankers on 20 M example rows, and features of 1 M users and 20 M interactions.
+"""`make bench-ranker`: rankers on 20 M example rows, and features of 1 M users and 20 M
+interactions.
 
-Each is made by the pipeline's own stage, in a process of its own whose time and peak memory are printed. The examples
-are those of a crowd just large enough: candidates of all its users at two past cutoffs, with every feature.
+Each is made by the pipeline's own stage, in a process of its own whose time and peak memory are
+printed. The examples are those of a crowd just large enough: candidates of all its users at two
+past cutoffs, with every feature.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS, help="example rows to train on")
     parser.add_argument("--users", type=int, default=USERS, help="users whose features are made")
-    parser.add_argument("--folder", type=Path, help="keep the crowds here, and use those that are there")
+    parser.add_argument(
+        "--folder", type=Path, help="keep the crowds here, and use those that are there"
+    )
     parser.add_argument("--step", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
@@ -61,7 +65,10 @@ def _features(folder: Path, users: int) -> Iterator[report.Row]:
     if not (crowd / "snapshot").exists():
         _measured("gather", crowd, users)
     found = _measured("features", crowd, users)
-    print(f"  asked: under {FEATURE_SECONDS} s for {USERS:,} users × {ITEMS:,} items × 20 M events", flush=True)
+    print(
+        f"  asked: under {FEATURE_SECONDS} s for {USERS:,} users × {ITEMS:,} items × 20 M events",
+        flush=True,
+    )
     yield from _rows("features", users * EVENTS_PER_USER, found)
 
 
@@ -80,26 +87,38 @@ def _training(folder: Path, rows: int) -> Iterator[report.Row]:
 def _rows(system: str, size: int, found: dict[str, float]) -> Iterator[report.Row]:
     units = {"seconds": "seconds", "peak-mb": "MB"}
     for metric, value in found.items():
-        yield report.Row("crowd", "ranker", "mean", system, metric, 10, size, value, units.get(metric, "share"))
+        yield report.Row(
+            "crowd", "ranker", "mean", system, metric, 10, size, value, units.get(metric, "share")
+        )
 
 
-# --- one step, in a process of its own -------------------------------------------------------------
+# --- one step, in a process of its own ------------------------------------------------------------
 
 
 def _measured(step: str, crowd: Path, users: int) -> dict[str, float]:
     arguments = ["--step", step, "--folder", str(crowd), "--users", str(users)]
-    said = subprocess.run([sys.executable, "-m", "benchmarks.ranker", *arguments], check=True, stdout=subprocess.PIPE)
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks.ranker", *arguments], check=True, stdout=subprocess.PIPE
+    )
     found: dict[str, float] = json.loads(said.stdout.splitlines()[-1])
-    print(f"  {step}: " + ", ".join(f"{name} {value:,.5g}" for name, value in found.items()), flush=True)
+    print(
+        f"  {step}: " + ", ".join(f"{name} {value:,.5g}" for name, value in found.items()),
+        flush=True,
+    )
     return found
 
 
 def _timed(work: Callable[[], Artifact]) -> tuple[Artifact, dict[str, float]]:
-    """The artifact, seconds of wall clock, and the process's largest resident memory (mapped files count)."""
+    """The artifact, seconds of wall clock, and the process's largest resident memory (mapped files
+    count).
+    """
     started = time.perf_counter()
     made = work()
     seconds = time.perf_counter() - started
-    return made, {"seconds": seconds, "peak-mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6}
+    return made, {
+        "seconds": seconds,
+        "peak-mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+    }
 
 
 def _gather(folder: Path, users: int) -> None:
@@ -110,13 +129,18 @@ def _gather(folder: Path, users: int) -> None:
 def _make_features(folder: Path, users: int) -> None:
     snapshot = open_snapshot(_config(), Lake(folder), AS_OF)
     made, found = _timed(lambda: build_features(snapshot, Cutoffs.at(AS_OF)))
-    print(json.dumps({"events": snapshot.artifact.rows, "pairs": made.facts["pair"]["rows"], **found}))
+    print(
+        json.dumps({"events": snapshot.artifact.rows, "pairs": made.facts["pair"]["rows"], **found})
+    )
 
 
 def _make_examples(folder: Path, users: int) -> None:
     crowd = gather(folder, users, config=_config())
     timeline = Timeline.for_night(AS_OF, 7, 2, crowd.snapshot.first_day, 7)
-    windows = [Window(crowd.inputs(Cutoffs.at(start)), start, end) for start, end in label_windows(timeline)]
+    windows = [
+        Window(crowd.inputs(Cutoffs.at(start)), start, end)
+        for start, end in label_windows(timeline)
+    ]
     made, found = _timed(lambda: build_examples(crowd.snapshot, timeline, windows))
     print(json.dumps({"rows": made.rows, "seconds": found["seconds"]}))
 

@@ -32,7 +32,9 @@ class Row:
 
 
 def with_means(rows: Iterable[Row]) -> list[Row]:
-    """The rows and, for each system and metric, their mean over windows; rows that are means stay as they are."""
+    """The rows and, for each system and metric, their mean over windows; rows that are means stay
+    as they are.
+    """
     rows = list(rows)
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
@@ -70,7 +72,11 @@ def publish(name: str, rows: list[Row], seed: int, date: str, by_size: bool = Fa
     for (dataset, protocol), part in frame.groupby(["dataset", "protocol"], sort=False):
         index, columns = (["system", "metric", "unit"], "size") if by_size else ("system", "metric")
         table = part.pivot_table(index=index, columns=columns, values="value", sort=False)
-        over = "by users" if by_size else f"mean of the windows, {int(part['size'].max())} users in all"
+        over = (
+            "by users"
+            if by_size
+            else f"mean of the windows, {int(part['size'].max())} users in all"
+        )
         print(f"\n{dataset} · {protocol} · {over}")
         print(table.round(4).to_string(na_rep="–"))
     print(f"\nwritten: {path}")

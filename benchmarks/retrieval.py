@@ -1,8 +1,10 @@
-"""`make bench-retrieval`: the two-tower beside its peers: quality by seconds of training, speed, the index.
+"""`make bench-retrieval`: the two-tower beside its peers: quality by seconds of training, speed,
+the index.
 
-Every part is a module with `measure() -> list[Row]` and runs in a process of its own. What a part found is kept in
-build/bench/retrieval/PART.json, so that one part can be measured at a time: the report shows every part's newest
-figures. A part of many long runs keeps each in build/bench/retrieval/PART/, and repeats it only with --again.
+Every part is a module with `measure() -> list[Row]` and runs in a process of its own. What a part
+found is kept in build/bench/retrieval/PART.json, so that one part can be measured at a time: the
+report shows every part's newest figures. A part of many long runs keeps each in
+build/bench/retrieval/PART/, and repeats it only with --again.
 """
 
 from __future__ import annotations
@@ -37,12 +39,23 @@ LONG = ("index", "warm", "growth", "cold-items")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all but {LONG} where none is")
-    parser.add_argument("--index", action="store_true", help="the index beside exact search, faiss and hnswlib, too")
-    parser.add_argument("--again", action="store_true", help="measure what was measured before, too")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="part",
+        help=f"of {', '.join(PARTS)}; all but {LONG} where none is",
+    )
+    parser.add_argument(
+        "--index", action="store_true", help="the index beside exact search, faiss and hnswlib, too"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="measure what was measured before, too"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"no part is called {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
+        parser.error(
+            f"no part is called {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}"
+        )
     chosen = arguments.parts or [name for name in PARTS if name not in LONG]
     for name in [*chosen, "index"] if arguments.index and "index" not in chosen else chosen:
         if arguments.again:

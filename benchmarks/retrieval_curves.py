@@ -1,6 +1,8 @@
-"""Recall after so many seconds of training: of our tower, of stock TFRS, and of ALS and BPR, which have one point.
+"""Recall after so many seconds of training: of our tower, of stock TFRS, and of ALS and BPR, which
+have one point.
 
-Seconds are the processor's, from the events in memory to the vectors, tracing and batches included, judging not.
+Seconds are the processor's, from the events in memory to the vectors, tracing and batches included,
+judging not.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ from recsys_tasks.clock import start_of
 PEERS_PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
 
 FIRST_POINT = 0.125
-"""Passes after which our curve is first judged; then after twice as many each time, and at the end."""
+"""Passes after which our curve is first judged; then after twice as many each time, and at the end.
+"""
 
 STOCK_EPOCHS, STOCK_PATIENCE = 100, 5
-"""Stock TFRS trains until its recall has not risen for so many passes: far longer than its tutorial's three."""
+"""Stock TFRS trains until its recall has not risen for so many passes: far longer than its
+tutorial's three.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,9 @@ class Point:
 
 
 def ours(world: World) -> Iterator[Point]:
-    """The steps of a cold training as `train_two_tower` takes them; judged as `embed` makes vectors of a version."""
+    """The steps of a cold training as `train_two_tower` takes them; judged as `embed` makes vectors
+    of a version.
+    """
     from recsys_tasks.retrieval.tower.examples import Draws, newest
     from recsys_tasks.retrieval.tower.inputs import EMPTY
     from recsys_tasks.retrieval.tower.runtime import prepare
@@ -57,8 +64,13 @@ def ours(world: World) -> Iterator[Point]:
         if step in (judged, last):
             judged *= 2
             seconds = clock.stop()
-            score = _judged(world, run, {name: array.copy() for name, array in tower.arrays().items()})
-            print(f"  nightshelf/two-tower: {seconds:.0f} s, recall@100 {score.recall_100:.4f}", flush=True)
+            score = _judged(
+                world, run, {name: array.copy() for name, array in tower.arrays().items()}
+            )
+            print(
+                f"  nightshelf/two-tower: {seconds:.0f} s, recall@100 {score.recall_100:.4f}",
+                flush=True,
+            )
             yield Point("nightshelf/two-tower", seconds, score)
             clock.go_on()
 
@@ -100,7 +112,10 @@ def stock(world: World) -> Iterator[Point]:
         of_users, of_items = model.vectors()
         score = world.judge(_rows_of(world, users, of_users), world.item_vectors(items, of_items))
         points.append(Point("tfrs-stock", seconds, score))
-        print(f"  tfrs-stock epoch {epoch}: {seconds:.0f} s, recall@100 {score.recall_100:.4f}", flush=True)
+        print(
+            f"  tfrs-stock epoch {epoch}: {seconds:.0f} s, recall@100 {score.recall_100:.4f}",
+            flush=True,
+        )
         best = int(np.argmax([point.score.recall_100 for point in points]))
         clock.go_on()
         return len(points) - 1 - best < STOCK_PATIENCE
@@ -115,11 +130,19 @@ def factors(world: World) -> Iterator[Point]:
     with tempfile.TemporaryDirectory() as folder:
         train = Path(folder) / "train.parquet"
         world.past[["user_id", "item_id", "timestamp"]].to_parquet(train)
-        script, cutoff = Path(__file__).with_name("peer_factors.py"), str(start_of(world.window.cutoff))
+        script, cutoff = (
+            Path(__file__).with_name("peer_factors.py"),
+            str(start_of(world.window.cutoff)),
+        )
         subprocess.run(
             [PEERS_PYTHON, script, train, folder, cutoff, str(THREADS)],
             check=True,
-            env={"OMP_NUM_THREADS": str(THREADS), "OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "HOME": folder},
+            env={
+                "OMP_NUM_THREADS": str(THREADS),
+                "OPENBLAS_NUM_THREADS": "1",
+                "PATH": "/usr/bin:/bin",
+                "HOME": folder,
+            },
             cwd=folder,
         )
         for path in sorted(Path(folder).glob("*.npz")):

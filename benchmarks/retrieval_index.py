@@ -1,4 +1,6 @@
-"""The index beside exact search, faiss and hnswlib, reported with the rest of retrieval: `make bench-index`."""
+"""The index beside exact search, faiss and hnswlib, reported with the rest of retrieval: `make
+bench-index`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from benchmarks import report
 
 
 def measure() -> list[report.Row]:
-    """Every row of build/bench/index.json, after `make bench-index` has measured what it has not measured yet."""
+    """Every row of build/bench/index.json, after `make bench-index` has measured what it has not
+    measured yet.
+    """
     subprocess.run([sys.executable, "-m", "benchmarks.index"], check=True)
     found = json.loads((report.OUT / "index.json").read_text())
     return [report.Row(**row) for row in found if "system" in row]

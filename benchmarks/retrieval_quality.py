@@ -1,4 +1,6 @@
-"""Recall by seconds of training: our tower beside stock TFRS, ALS and BPR, on the same events and judged users."""
+"""Recall by seconds of training: our tower beside stock TFRS, ALS and BPR, on the same events and
+judged users.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def points_of(name: str, dataset: str, seed: int) -> list[Point]:
         points = list(CURVES[name](World.open(DATASETS[dataset], seed)))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps([asdict(point) for point in points], indent=1))
-    return [Point(p["system"], p["seconds"], Score(**p["score"])) for p in json.loads(path.read_text())]
+    return [
+        Point(p["system"], p["seconds"], Score(**p["score"])) for p in json.loads(path.read_text())
+    ]
 
 
 def rows_of(name: str, runs: Sequence[dict[str, list[Point]]]) -> list[report.Row]:
@@ -64,12 +68,21 @@ def rows_of(name: str, runs: Sequence[dict[str, list[Point]]]) -> list[report.Ro
             figures.setdefault((system, metric, k, unit), []).append(value)
     protocol, size = dataset.protocol, judged_users(name)
     made = [
-        report.Row(name, protocol, "mean", system, metric, k, size, median(values), unit, len(values))
+        report.Row(
+            name, protocol, "mean", system, metric, k, size, median(values), unit, len(values)
+        )
         for (system, metric, k, unit), values in figures.items()
     ]
     return made + [
         report.Row(
-            name, dataset.protocol, f"seed {seed}, {p.seconds:.1f} s", system, "recall@100", 100, size, _recall(p)
+            name,
+            dataset.protocol,
+            f"seed {seed}, {p.seconds:.1f} s",
+            system,
+            "recall@100",
+            100,
+            size,
+            _recall(p),
         )
         for seed, run in zip(SEEDS, runs, strict=False)
         for system, points in run.items()
@@ -88,7 +101,8 @@ Figure = tuple[str, str, int, str, float]
 
 def _figures(run: dict[str, list[Point]]) -> Iterator[Figure]:
     for system, points in run.items():
-        # Ours ends where its settings say; a peer's best point is chosen by the very users it is judged on.
+        # Ours ends where its settings say; a peer's best point is chosen by the very users it is
+        # judged on.
         shown = points[-1] if system == OURS else max(points, key=_recall)
         yield system, "recall@100", 100, "share", _recall(shown)
         yield system, "ndcg@10", 10, "share", shown.score.ndcg_10

@@ -1,4 +1,6 @@
-"""One window for systems that are vectors: what they may learn from, and how their vectors are judged."""
+"""One window for systems that are vectors: what they may learn from, and how their vectors are
+judged.
+"""
 
 from __future__ import annotations
 
@@ -57,18 +59,28 @@ class World:
         cutoff, home = dataset.cutoffs[-1], report.OUT / "retrieval" / f"lake-{dataset.name}"
         config, lake = load_config(dataset.config), Lake(home / "lake")
         config = config.model_copy(
-            update={"resources": config.resources.model_copy(update={"threads": THREADS, "seed": seed})}
+            update={
+                "resources": config.resources.model_copy(update={"threads": THREADS, "seed": seed})
+            }
         )
         now = datetime.combine(cutoff, clock_time(1), UTC)
         extract(config, lake, open_source(config, home), cutoff, now)
         snapshot = freeze(config, lake, cutoff, now).snapshot
         events = read_events(dataset)
         window = Window.of(dataset, events, cutoff)
-        return cls(dataset, window, snapshot, events[events.timestamp < start_of(cutoff)], list(window.truth))
+        return cls(
+            dataset,
+            window,
+            snapshot,
+            events[events.timestamp < start_of(cutoff)],
+            list(window.truth),
+        )
 
     @property
     def cutoffs(self) -> Cutoffs:
-        """What our tower may know: under the papers' strict protocol it learns a day less than the peers here do."""
+        """What our tower may know: under the papers' strict protocol it learns a day less than the
+        peers here do.
+        """
         return Cutoffs.at(self.window.cutoff, self.snapshot.config.learning_lag_days)
 
     def columns_of(self, item_ids: npt.ArrayLike) -> Rows:
@@ -83,12 +95,17 @@ class World:
         return known
 
     def judge(self, users: Vectors, items: Vectors) -> Score:
-        """`users [n, d]` in the order of `self.users` (zeros: no vector), `items [m, d]` as `item_vectors` makes them.
+        """`users [n, d]` in the order of `self.users` (zeros: no vector), `items [m, d]` as
+        `item_vectors` makes them.
 
-        An item's place is how many others score at least as high: ties count against a system, so that vectors that
-        are all alike find nothing.
+        An item's place is how many others score at least as high: ties count against a system, so
+        that vectors that are all alike find nothing.
         """
-        known = _pairs(self, self.window.known) if self.dataset.forbid_known else (np.empty(0, np.int64),) * 2
+        known = (
+            _pairs(self, self.window.known)
+            if self.dataset.forbid_known
+            else (np.empty(0, np.int64),) * 2
+        )
         rows, columns = _pairs(self, self.window.truth)
         places = np.full(len(rows), NOWHERE)
         for start in range(0, len(users), BLOCK):
@@ -103,15 +120,21 @@ class World:
 
 
 def _pairs(world: World, sets: dict[str, set[str]]) -> tuple[Rows, Rows]:  # type: ignore[type-arg]
-    """Row and column of each pair of a judged user; column -1 of an item that is not in the snapshot."""
+    """Row and column of each pair of a judged user; column -1 of an item that is not in the
+    snapshot.
+    """
     chosen = [(row, item) for row, user in enumerate(world.users) for item in sets.get(user, ())]
-    return np.array([row for row, _ in chosen], np.int64), world.columns_of([item for _, item in chosen])
+    return np.array([row for row, _ in chosen], np.int64), world.columns_of(
+        [item for _, item in chosen]
+    )
 
 
 def _score(places: Rows, rows: Rows, users: int) -> Score:
     """Recall over pairs; NDCG and hits over users, with min(10, |truth|) hits as the ideal."""
     discount = 1 / np.log2(np.arange(10) + 2)
-    gain = np.bincount(rows, weights=np.where(places < 10, discount[np.minimum(places, 9)], 0.0), minlength=users)
+    gain = np.bincount(
+        rows, weights=np.where(places < 10, discount[np.minimum(places, 9)], 0.0), minlength=users
+    )
     sizes = np.bincount(rows, minlength=users)
     ideal = np.cumsum(discount)[np.minimum(sizes, 10) - 1]
     hits = np.bincount(rows, weights=places < 10, minlength=users) > 0
@@ -121,7 +144,8 @@ def _score(places: Rows, rows: Rows, users: int) -> Score:
 class Clock:
     """Processor seconds of this process, less what is judged in between.
 
-    Of the processor, not of the wall: then nothing that runs beside a benchmark counts, for any system.
+    Of the processor, not of the wall: then nothing that runs beside a benchmark counts, for any
+    system.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,6 @@
-"""What each stage before publication would have shown: the tower, the candidates, the light and the heavy order."""
+"""What each stage before publication would have shown: the tower, the candidates, the light and the
+heavy order.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,8 @@ StageLists = dict[str, dict[str, list[str]]]
 def stage_lists(night: Night, window: Window) -> StageLists:
     """System → user → item ids, best first, on the vectors, tables and release that served tonight.
 
-    Business rules are not applied: what the repeat policy forbids is no candidate anyway. A night without a
-    release has no light or heavy list.
+    Business rules are not applied: what the repeat policy forbids is no candidate anyway. A night
+    without a release has no light or heavy list.
     """
     plan = read_plan(night)
     inputs = open_inputs(night, plan.lineage, night.tonight)
@@ -50,8 +52,14 @@ def stage_lists(night: Night, window: Window) -> StageLists:
             for rung, offered in (("light", ranker.has_light), ("heavy", ranker.has_heavy))
             if offered
         }
-    user_ids, item_ids = (night.snapshot.users["user_id"].to_numpy(), night.snapshot.items["item_id"].to_numpy())
-    lists: StageLists = {"nightshelf/two-tower": {}, **{f"nightshelf/{name}": {} for name in recommenders}}
+    user_ids, item_ids = (
+        night.snapshot.users["user_id"].to_numpy(),
+        night.snapshot.items["item_id"].to_numpy(),
+    )
+    lists: StageLists = {
+        "nightshelf/two-tower": {},
+        **{f"nightshelf/{name}": {} for name in recommenders},
+    }
     for users in _blocks(window, user_ids):
         block = Block(inputs, inputs.source.block(users))
         orders = {"two-tower": _nearest(inputs.embeddings, users)}
@@ -66,13 +74,28 @@ def stage_lists(night: Night, window: Window) -> StageLists:
 
 
 def known_and_popular(night: Night, window: Window) -> dict[str, list[str]]:
-    """User → candidates of popularity, trends among it, and own history alone, as many as of all generators."""
+    """User → candidates of popularity, trends among it, and own history alone, as many as of all
+    generators.
+    """
     size = night.config.generators.max_candidates
-    quotas = {"two_tower": 0, "covisitation": 0, "fresh": 0, "own_history": size, "segment_popular": size}
+    quotas = {
+        "two_tower": 0,
+        "covisitation": 0,
+        "fresh": 0,
+        "own_history": size,
+        "segment_popular": size,
+    }
     generators = night.config.generators.model_copy(update=quotas)
-    snapshot = replace(night.snapshot, config=night.config.model_copy(update={"generators": generators}))
-    source = open_candidate_source(snapshot, night.tonight, build_generators(snapshot, night.tonight), None, None)
-    user_ids, item_ids = (snapshot.users["user_id"].to_numpy(), snapshot.items["item_id"].to_numpy())
+    snapshot = replace(
+        night.snapshot, config=night.config.model_copy(update={"generators": generators})
+    )
+    source = open_candidate_source(
+        snapshot, night.tonight, build_generators(snapshot, night.tonight), None, None
+    )
+    user_ids, item_ids = (
+        snapshot.users["user_id"].to_numpy(),
+        snapshot.items["item_id"].to_numpy(),
+    )
     return {
         user_ids[user]: list(item_ids[row[row >= 0]])
         for users in _blocks(window, user_ids)
@@ -87,8 +110,12 @@ def _blocks(window: Window, user_ids: np.ndarray) -> Iterator[Keys]:
 
 
 def _nearest(embeddings: Embeddings, users: Keys) -> Keys:
-    """`[n, depth]`: the nearest items of each user's vector, deep enough that unseen ones remain; -1 without one."""
+    """`[n, depth]`: the nearest items of each user's vector, deep enough that unseen ones remain;
+    -1 without one.
+    """
     rows = embeddings.user_rows(users)
     depth = min(TOWER_DEPTH, len(embeddings.item_keys))
-    items, _ = ExactSearcher(embeddings).search(np.asarray(embeddings.user_vectors[np.maximum(rows, 0)]), depth)
+    items, _ = ExactSearcher(embeddings).search(
+        np.asarray(embeddings.user_vectors[np.maximum(rows, 0)]), depth
+    )
     return np.where(rows[:, None] >= 0, items, -1).astype(np.int32)

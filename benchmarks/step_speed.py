@@ -1,7 +1,9 @@
-"""Examples a second of one training step: ours, the softmax's own products alone, and stock TFRS with Adam.
+"""Examples a second of one training step: ours, the softmax's own products alone, and stock TFRS
+with Adam.
 
-Catalogues are made up: ids only, of uneven popularity, and users of a dozen events each, so that a history holds six
-on average. A process a system and size; seconds are the processor's, the median of some runs.
+Catalogues are made up: ids only, of uneven popularity, and users of a dozen events each, so that a
+history holds six on average. A process a system and size; seconds are the processor's, the median
+of some runs.
 """
 
 from __future__ import annotations
@@ -48,14 +50,21 @@ def _ratios(rows: list[report.Row]) -> Iterator[report.Row]:
     rate = {(row.system, row.size): row.value for row in rows}
     for size in SIZES:
         mine = rate[OURS, size]
-        others = {name: rate[name, size] for name in ("softmax's products", "all products", *SYSTEMS[1:])}
+        others = {
+            name: rate[name, size] for name in ("softmax's products", "all products", *SYSTEMS[1:])
+        }
         shares = {f"÷ {name}": mine / value for name, value in others.items()}
-        for metric, value in {**shares, "÷ its own at 10 k items": mine / rate[OURS, SIZES[0]]}.items():
+        for metric, value in {
+            **shares,
+            "÷ its own at 10 k items": mine / rate[OURS, SIZES[0]],
+        }.items():
             yield _row(OURS, metric, size, value, "×")
 
 
 def _row(system: str, metric: str, size: int, value: float, unit: str) -> report.Row:
-    return report.Row("synthetic", f"batch {BATCH}", "mean", system, metric, 0, size, value, unit, RUNS)
+    return report.Row(
+        "synthetic", f"batch {BATCH}", "mean", system, metric, 0, size, value, unit, RUNS
+    )
 
 
 def _measured(system: str, size: int) -> Rates:
@@ -93,7 +102,9 @@ def events_of(items: int) -> Events:
 
 
 def ours(items: int) -> Rates:
-    """The default two-tower, batches made and learned from as in a training; then its products alone."""
+    """The default two-tower, batches made and learned from as in a training; then its products
+    alone.
+    """
     from recsys_tasks.retrieval.tower.inputs import EMPTY
     from recsys_tasks.retrieval.tower.runtime import prepare
     from recsys_tasks.retrieval.tower.training import Run
@@ -128,7 +139,9 @@ def _config() -> Config:
 
 
 def _products(settings: TwoTowerConfig) -> Rates:
-    """The floor: every member's scores of a batch and their two gradients; and with the user towers' two layers."""
+    """The floor: every member's scores of a batch and their two gradients; and with the user
+    towers' two layers.
+    """
     from recsys_tasks.retrieval.tower.runtime import tf
 
     k = settings.dimensions // settings.members
@@ -141,7 +154,11 @@ def _products(settings: TwoTowerConfig) -> Rates:
         @tf.function
         def forward_and_backward(sides: Any) -> Any:
             return [
-                (tf.matmul(a, b), tf.matmul(g, b, transpose_b=True), tf.matmul(a, g, transpose_a=True))
+                (
+                    tf.matmul(a, b),
+                    tf.matmul(g, b, transpose_b=True),
+                    tf.matmul(a, g, transpose_a=True),
+                )
                 for a, b, g in sides
             ]
 
@@ -160,7 +177,9 @@ def _products(settings: TwoTowerConfig) -> Rates:
 
 
 def stock(items: int, dimensions: int) -> Rates:
-    """The tutorial's towers with Adam, whose moments of every row move at every step, by `keras.fit`."""
+    """The tutorial's towers with Adam, whose moments of every row move at every step, by
+    `keras.fit`.
+    """
     from benchmarks.stock_towers import AfterEpoch, StockTowers, batches
     from recsys_tasks.retrieval.tower.runtime import tf
 
@@ -180,7 +199,9 @@ def stock(items: int, dimensions: int) -> Rates:
 
     # The first pass traces and fills the cache.
     model.fit(pairs, epochs=RUNS + 1, verbose=0, callbacks=[AfterEpoch(hear)])
-    return {f"tfrs-stock-adam-{dimensions}": [taken / seconds for seconds in np.diff(ends[1:]).tolist()]}
+    return {
+        f"tfrs-stock-adam-{dimensions}": [taken / seconds for seconds in np.diff(ends[1:]).tolist()]
+    }
 
 
 if __name__ == "__main__":

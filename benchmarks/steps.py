@@ -1,6 +1,8 @@
-"""Where a user's microseconds go on one core, and the floor of each step: what no arrangement of this work can avoid.
+"""Where a user's microseconds go on one core, and the floor of each step: what no arrangement of
+this work can avoid.
 
-A floor is measured, not assumed: the library call alone, or the bare loads, multiplications, comparisons and bytes.
+A floor is measured, not assumed: the library call alone, or the bare loads, multiplications,
+comparisons and bytes.
 """
 
 from __future__ import annotations
@@ -56,7 +58,10 @@ def measured_steps(
     ranker = Ranker.open(Lake(release[0]).require("release", release[1]), 1)
     recommender = Recommender.of(snapshot, inputs, ranker)
     users = np.load(crowd / "users.npy")[:USERS]
-    blocks = [users[at : at + CONFIG.serving.block_users] for at in range(0, len(users), CONFIG.serving.block_users)]
+    blocks = [
+        users[at : at + CONFIG.serving.block_users]
+        for at in range(0, len(users), CONFIG.serving.block_users)
+    ]
     with threadpool_limits(1, "blas"):
         times = _timed(recommender, blocks)
         floors = floors_of(inputs, ranker, blocks[0])
@@ -68,7 +73,7 @@ def measured_steps(
     return [(name, times[name], floors.get(name, 0.0)) for name in times]
 
 
-# --- the steps -------------------------------------------------------------------------------------
+# --- the steps ------------------------------------------------------------------------------------
 
 
 class Stopwatch:
@@ -102,14 +107,22 @@ def _timed(recommender: Recommender, blocks: list[np.ndarray]) -> dict[str, floa
         watch = Stopwatch()
         with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
             for owner, attribute, name in _STEPS:
-                stack.enter_context(patch.object(owner, attribute, watch.wrap(name, getattr(owner, attribute))))
+                stack.enter_context(
+                    patch.object(owner, attribute, watch.wrap(name, getattr(owner, attribute)))
+                )
             rank = watch.wrap("rules and the rest", recommender.recommend)
             rows = watch.wrap("rows", precompute.lists_table)
             path, kind = Path(folder) / "lists", precompute.schema.LISTS.schema
             with writing(path, kind) as file:
                 write = watch.wrap("rows", file.write_table)
                 for block in blocks:
-                    write(rows(rank(block, size, eligible=eligible), CONFIG.serving.k, CONFIG.serving.spares))
+                    write(
+                        rows(
+                            rank(block, size, eligible=eligible),
+                            CONFIG.serving.k,
+                            CONFIG.serving.spares,
+                        )
+                    )
         if not best or sum(watch.seconds.values()) < sum(best.values()):
             best = watch.seconds
     return {name: seconds / USERS * 1e6 for name, seconds in best.items()}
@@ -126,18 +139,25 @@ _STEPS = (
 )
 
 
-# --- the database ----------------------------------------------------------------------------------
+# --- the database ---------------------------------------------------------------------------------
 
 
 def _loading(
     urls: dict[str, str], publication: int, recommender: Recommender, blocks: list[np.ndarray]
 ) -> tuple[float, float]:
-    """µs a user of loading a shard of lists, and of the server taking their very bytes, ready made, by itself."""
+    """µs a user of loading a shard of lists, and of the server taking their very bytes, ready made,
+    by itself.
+    """
     size = CONFIG.serving.k + CONFIG.serving.spares
     serving = CONFIG.serving
-    made = [precompute.lists_table(recommender.recommend(block, size), serving.k, serving.spares) for block in blocks]
+    made = [
+        precompute.lists_table(recommender.recommend(block, size), serving.k, serving.spares)
+        for block in blocks
+    ]
     keys = 1 + max(int(block.max()) for block in blocks)
-    lists = [_of_others(table, copy * keys) for copy in range(COPIES) for table in made]  # as many as a shard has
+    lists = [
+        _of_others(table, copy * keys) for copy in range(COPIES) for table in made
+    ]  # as many as a shard has
     engine, owner = create_engine(urls["recsys"]), create_engine(urls["recsys_owner"])
     spec = PublicationSpec(
         AS_OF.replace(year=AS_OF.year + 1), Cutoffs.at(AS_OF), f"steps-{time.time_ns()}", None, None, USERS, serving.k,
@@ -156,11 +176,15 @@ def _loading(
 def _of_others(lists: pa.Table, further: int) -> pa.Table:
     """The same lists, of users with other keys."""
     at = lists.schema.get_field_index("user_key")
-    return lists.set_column(at, "user_key", pa.array(lists["user_key"].to_numpy() + np.int32(further)))
+    return lists.set_column(
+        at, "user_key", pa.array(lists["user_key"].to_numpy() + np.int32(further))
+    )
 
 
 def _read_and_sorted(urls: dict[str, str], publication: int) -> float:
-    """Seconds in which the server reads every row of a publication once and sorts the keys, as their index needs it."""
+    """Seconds in which the server reads every row of a publication once and sorts the keys, as
+    their index needs it.
+    """
     engine = create_engine(urls["recsys_owner"])
     with engine.connect() as connection:
         for setting in ("jit = off", "work_mem = '64MB'", "max_parallel_workers_per_gather = 0"):
@@ -174,19 +198,30 @@ def _read_and_sorted(urls: dict[str, str], publication: int) -> float:
 
 
 def _copied(engine: sa.engine.Engine, like: str, publication: int, lists: list[pa.Table]) -> float:
-    """Seconds in which the server takes the very bytes, ready made, into a table without any constraint."""
-    fixed = {"shard": pa.scalar(0, pa.int16()), "publication_id": pa.scalar(publication, pa.int64())}
+    """Seconds in which the server takes the very bytes, ready made, into a table without any
+    constraint.
+    """
+    fixed = {
+        "shard": pa.scalar(0, pa.int16()),
+        "publication_id": pa.scalar(publication, pa.int64()),
+    }
     batches = [batch for table in lists for batch in table.to_batches()]
     for name, value in fixed.items():
         batches = [batch.append_column(name, pa.repeat(value, batch.num_rows)) for batch in batches]
     names = ", ".join(batches[0].schema.names)
     pieces = [bytes(piece) for batch in batches for piece in encode(batch)]
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE TABLE recsys.copied_lists (LIKE {like}) WITH (toast_tuple_target = 8160)"))
+        connection.execute(
+            sa.text(
+                f"CREATE TABLE recsys.copied_lists (LIKE {like}) WITH (toast_tuple_target = 8160)"
+            )
+        )
         connection.commit()
         started = time.perf_counter()
         cursor: Any = connection.connection.cursor()
-        with cursor.copy(f"COPY recsys.copied_lists ({names}) FROM STDIN WITH (FORMAT binary)") as copy:
+        with cursor.copy(
+            f"COPY recsys.copied_lists ({names}) FROM STDIN WITH (FORMAT binary)"
+        ) as copy:
             copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
             for piece in pieces:
                 copy.write(piece)

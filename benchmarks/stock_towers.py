@@ -1,4 +1,6 @@
-"""TFRS as its own retrieval tutorial has it: an embedding of 32 a user and an item, in-batch softmax, keras.fit."""
+"""TFRS as its own retrieval tutorial has it: an embedding of 32 a user and an item, in-batch
+softmax, keras.fit.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,13 @@ Vectors = npt.NDArray[np.float32]
 class StockTowers(tfrs.Model):  # type: ignore[misc]
     """User and item towers of the tutorial."""
 
-    def __init__(self, users: Sequence[str], items: Sequence[str], dimensions: int = DIMENSIONS) -> None:
+    def __init__(
+        self, users: Sequence[str], items: Sequence[str], dimensions: int = DIMENSIONS
+    ) -> None:
         super().__init__()
         self.user_model, self.item_model = _tower(users, dimensions), _tower(items, dimensions)
-        # Its FactorizedTopK is left out: the tutorial does not compute it in training, and here judging is not timed.
+        # Its FactorizedTopK is left out: the tutorial does not compute it in training, and here
+        # judging is not timed.
         self.task = tfrs.tasks.Retrieval()
 
     def compute_loss(self, features: dict[str, Any], training: bool = False) -> Any:
@@ -32,14 +37,18 @@ class StockTowers(tfrs.Model):  # type: ignore[misc]
 
     def vectors(self) -> tuple[Vectors, Vectors]:
         """Of users and items, in the vocabularies' order."""
-        return tuple(model.layers[1].get_weights()[0][1:] for model in (self.user_model, self.item_model))  # type: ignore[return-value]
+        return tuple(
+            model.layers[1].get_weights()[0][1:] for model in (self.user_model, self.item_model)
+        )  # type: ignore[return-value]
 
 
 def _tower(vocabulary: Sequence[str], dimensions: int) -> Any:
     return tf.keras.Sequential(
         [
             tf.keras.layers.StringLookup(vocabulary=vocabulary, mask_token=None),
-            tf.keras.layers.Embedding(len(vocabulary) + 1, dimensions),  # row 0: ids that are not in it
+            tf.keras.layers.Embedding(
+                len(vocabulary) + 1, dimensions
+            ),  # row 0: ids that are not in it
         ]
     )
 

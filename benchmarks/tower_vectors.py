@@ -1,8 +1,9 @@
-"""Vectors of a really trained tower over a large made-up catalogue: m items of uneven popularity, some never taken.
+"""Vectors of a really trained tower over a large made-up catalogue: m items of uneven popularity,
+some never taken.
 
-Items belong to one of 4,000 shelves and 200 brands; a user takes mostly items of four shelves, more often popular
-ones, and now and then anything. The pipeline's own stages train the tower and embed: `python -m
-benchmarks.tower_vectors 1000000 FOLDER` writes items.npy and users.npy.
+Items belong to one of 4,000 shelves and 200 brands; a user takes mostly items of four shelves, more
+often popular ones, and now and then anything. The pipeline's own stages train the tower and embed:
+`python -m benchmarks.tower_vectors 1000000 FOLDER` writes items.npy and users.npy.
 """
 
 from __future__ import annotations
@@ -31,18 +32,28 @@ EMBEDDED_USERS = 20_000
 SETTINGS = {
     "project": "vectors",
     "source": {"kind": "files", "events": "unused", "items": "unused"},
-    "items": {"attributes": [{"name": "shelf", "kind": "categorical"}, {"name": "brand", "kind": "categorical"}]},
+    "items": {
+        "attributes": [
+            {"name": "shelf", "kind": "categorical"},
+            {"name": "brand", "kind": "categorical"},
+        ]
+    },
     "objectives": [{"name": "purchase", "events": ["purchase"]}],
     "two_tower": {"epochs": 2, "history_length": 12},
 }
 
 
-def trained(folder: Path, m: int, seed: int = 1) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def trained(
+    folder: Path, m: int, seed: int = 1
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Item vectors `[m, d]` and vectors of up to 20,000 users."""
     snapshot = _shop(folder, m, seed)
     started = time.perf_counter()
     tower = train_two_tower(snapshot, AS_OF)
-    print(f"trained on {tower.ledger['examples']:,} examples in {time.perf_counter() - started:.0f} s", flush=True)
+    print(
+        f"trained on {tower.ledger['examples']:,} examples in {time.perf_counter() - started:.0f} s",
+        flush=True,
+    )
     made = embed(snapshot, tower, Cutoffs.at(AS_OF), np.arange(EMBEDDED_USERS, dtype=np.int32))
     return np.array(made.item_vectors), np.array(made.user_vectors)
 
@@ -56,8 +67,12 @@ def _shop(folder: Path, m: int, seed: int) -> Snapshot:
     rows = n * EVENTS_PER_USER
     user = np.repeat(np.arange(n, dtype=np.int32), EVENTS_PER_USER)
     chosen = mine[user, rng.integers(0, SHELVES_A_USER, rows)]
-    place = (rng.random(rows) ** 3 * np.diff(bounds)[chosen]).astype(np.int64)  # the first of a shelf are popular
-    item = np.where(rng.random(rows) < STRAY, rng.integers(0, m, rows), bounds[chosen] + place).astype(np.int32)
+    place = (rng.random(rows) ** 3 * np.diff(bounds)[chosen]).astype(
+        np.int64
+    )  # the first of a shelf are popular
+    item = np.where(
+        rng.random(rows) < STRAY, rng.integers(0, m, rows), bounds[chosen] + place
+    ).astype(np.int32)
     day = rng.integers(1, 29, rows)
     parts = {}
     for back in range(1, 29):
@@ -65,10 +80,19 @@ def _shop(folder: Path, m: int, seed: int) -> Snapshot:
         when = AS_OF - timedelta(days=back)
         ts = start_of(when) + np.sort(rng.integers(0, 86_400, len(on)))
         nothing = np.full(len(on), np.nan, np.float32)
-        columns = {"user_key": user[on], "item_key": item[on], "ts": ts, "event": np.zeros(len(on), np.int8)}
-        table = pa.table({**columns, "price": nothing, "quantity": nothing}).select(schema.EVENTS.schema.names)
+        columns = {
+            "user_key": user[on],
+            "item_key": item[on],
+            "ts": ts,
+            "event": np.zeros(len(on), np.int8),
+        }
+        table = pa.table({**columns, "price": nothing, "quantity": nothing}).select(
+            schema.EVENTS.schema.names
+        )
         parts[when] = write_events_day(lake, when, table.cast(schema.EVENTS.schema), f"made{back}")
-    return write_snapshot(config, lake, AS_OF, users=_users(config, n), items=_items(config, shelf, rng), parts=parts)
+    return write_snapshot(
+        config, lake, AS_OF, users=_users(config, n), items=_items(config, shelf, rng), parts=parts
+    )
 
 
 def _users(config: object, n: int) -> pa.Table:

@@ -48,9 +48,13 @@ def judge(
     if dataset.forbid_known:
         assert without is not None
         return [_verdict(dataset.protocol, window, system, without)]
-    verdicts = [] if with_known is None else [_verdict(dataset.protocol, window, system, with_known)]
+    verdicts = (
+        [] if with_known is None else [_verdict(dataset.protocol, window, system, with_known)]
+    )
     if without is not None:
-        verdicts.append(_verdict(dataset.protocol + "-discovery", window.discovery(), system, without))
+        verdicts.append(
+            _verdict(dataset.protocol + "-discovery", window.discovery(), system, without)
+        )
     return verdicts
 
 
@@ -59,7 +63,8 @@ def _verdict(protocol: str, window: Window, system: str, lists: Lists) -> Verdic
 
 
 def stage_gains(dataset: str, verdicts: Sequence[Verdict]) -> list[report.Row]:
-    """Relative gain in NDCG@10 of each stage over the one before, with its paired bootstrap interval.
+    """Relative gain in NDCG@10 of each stage over the one before, with its paired bootstrap
+    interval.
 
     The users of all windows are resampled together; rows of window "mean" only.
     """
@@ -76,7 +81,13 @@ def stage_gains(dataset: str, verdicts: Sequence[Verdict]) -> list[report.Row]:
             drawn = paired_bootstrap(pooled[stage], pooled[before], SAMPLES, SEED)
             low, high = drawn.interval(LEVEL)
             rows += [
-                report.Row(dataset, protocol, "mean", stage, name, 10, drawn.users, value, "relative")
-                for name, value in (("gain", drawn.relative), ("gain-low", low), ("gain-high", high))
+                report.Row(
+                    dataset, protocol, "mean", stage, name, 10, drawn.users, value, "relative"
+                )
+                for name, value in (
+                    ("gain", drawn.relative),
+                    ("gain-low", low),
+                    ("gain-high", high),
+                )
             ]
     return rows

@@ -1,8 +1,9 @@
-"""What a warm night of the tower costs as a history, a catalogue and a day grow: seconds and memory, at the defaults.
+"""What a warm night of the tower costs as a history, a catalogue and a day grow: seconds and
+memory, at the defaults.
 
-`python -m benchmarks.warm_growth`. Crowds are made up (benchmarks.crowd). The version before is trained on a few of
-their examples only: what is measured is the cost of the night after it, not what it learns. A process a size, one
-thread; seconds are the processor's.
+`python -m benchmarks.warm_growth`. Crowds are made up (benchmarks.crowd). The version before is
+trained on a few of their examples only: what is measured is the cost of the night after it, not
+what it learns. A process a size, one thread; seconds are the processor's.
 """
 
 from __future__ import annotations
@@ -63,9 +64,22 @@ def measure() -> list[report.Row]:
     rows = []
     for size in SIZES:
         found = _measured(size)
-        print(f"  {size.name}: " + ", ".join(f"{name} {value:,.1f}" for name, value in found.items()), flush=True)
+        print(
+            f"  {size.name}: " + ", ".join(f"{name} {value:,.1f}" for name, value in found.items()),
+            flush=True,
+        )
         rows += [
-            report.Row("crowd", "warm night", "mean", size.name, name, 0, size.users, value, UNITS.get(name, "seconds"))
+            report.Row(
+                "crowd",
+                "warm night",
+                "mean",
+                size.name,
+                name,
+                0,
+                size.users,
+                value,
+                UNITS.get(name, "seconds"),
+            )
             for name, value in found.items()
         ]
     return rows
@@ -74,7 +88,14 @@ def measure() -> list[report.Row]:
 def _measured(size: Size) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="warm-growth-") as folder:
         for step in ("before", "night"):
-            command = [sys.executable, "-m", "benchmarks.warm_growth", step, json.dumps(astuple(size)), folder]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.warm_growth",
+                step,
+                json.dumps(astuple(size)),
+                folder,
+            ]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
@@ -85,13 +106,20 @@ def _config() -> Config:
 
 
 def before(size: Size, folder: Path) -> None:
-    """The crowd, and a version that learned up to the day before, when today's items were not there."""
+    """The crowd, and a version that learned up to the day before, when today's items were not
+    there.
+    """
     from recsys_tasks.retrieval.tower import cold_start
     from recsys_tasks.retrieval.tower import train as two_tower
     from recsys_tasks.retrieval.tower.examples import newest
 
     crowd = gather(
-        folder, size.users, events_per_user=size.events_per_user, config=_config(), m=size.items, days=size.days
+        folder,
+        size.users,
+        events_per_user=size.events_per_user,
+        config=_config(),
+        m=size.items,
+        days=size.days,
     )
 
     def few(run: Any) -> Any:

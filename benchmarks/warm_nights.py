@@ -1,11 +1,13 @@
-"""Thirty nights of the warm chain, beside a cold tower at the same cutoff and last night's version untrained.
+"""Thirty nights of the warm chain, beside a cold tower at the same cutoff and last night's version
+untrained.
 
-`python -m benchmarks.warm_nights`. Every version is judged on the window that follows its night, with
-tonight's histories, by exact search: on all users, on those who were there that day, and on items first seen in
-the last 28 days. Seconds are of this process's CPU on one thread, of training and embedding, loading and export
-included: a shared machine stretches the clock's. Cold towers are trained every COLD_EVERY nights, to save hours.
-One night's gain is small beside what a seed decides: with `--draws`, chains of other seeds are walked too, and a
-user's figure is the mean over them; cold towers are the first's.
+`python -m benchmarks.warm_nights`. Every version is judged on the window that follows its night,
+with tonight's histories, by exact search: on all users, on those who were there that day, and on
+items first seen in the last 28 days. Seconds are of this process's CPU on one thread, of training
+and embedding, loading and export included: a shared machine stretches the clock's. Cold towers are
+trained every COLD_EVERY nights, to save hours. One night's gain is small beside what a seed
+decides: with `--draws`, chains of other seeds are walked too, and a user's figure is the mean over
+them; cold towers are the first's.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ FIRST = {"online-retail-ii": date(2011, 10, 7), "shop": date(2026, 5, 1), "demo"
 """First night of each; Online Retail's last window ends where the test windows begin."""
 SHOP_USERS, SHOP_ITEMS = 10_000, 3_000
 METRICS = ("recall@100", "ndcg@10")
-Judged = dict[tuple[str, str], npt.NDArray[np.float64]]  # (system, slice) → users' figures of one night
+Judged = dict[
+    tuple[str, str], npt.NDArray[np.float64]
+]  # (system, slice) → users' figures of one night
 
 
 @dataclass
@@ -52,13 +56,18 @@ class Chain:
 def settings_of(dataset: str) -> Config:
     """The data set's own settings, one thread; the simulated shop somewhat larger than the demo's.
 
-    The demo's tower is small, so that a demo takes minutes: training it cold takes no longer than a few warm nights. A
-    shop of one's own has the tower's defaults: `shop` is the same shop with these.
+    The demo's tower is small, so that a demo takes minutes: training it cold takes no longer than a
+    few warm nights. A shop of one's own has the tower's defaults: `shop` is the same shop with
+    these.
     """
-    config = load_config(DEFAULT_CONFIG if dataset in ("shop", "demo") else EXAMPLES / f"{dataset}.yaml")
+    config = load_config(
+        DEFAULT_CONFIG if dataset in ("shop", "demo") else EXAMPLES / f"{dataset}.yaml"
+    )
     changes: dict[str, object] = {"resources": config.resources.model_copy(update={"threads": 1})}
     if isinstance(config.source, ShopSource):
-        changes["source"] = config.source.model_copy(update={"users": SHOP_USERS, "items": SHOP_ITEMS})
+        changes["source"] = config.source.model_copy(
+            update={"users": SHOP_USERS, "items": SHOP_ITEMS}
+        )
     if dataset == "shop":
         changes["two_tower"] = TwoTowerConfig()
     return config.model_copy(update=changes)
@@ -75,7 +84,9 @@ def measure_one(dataset: str, count: int, cold_every: int, draws: int = 1) -> li
     nights = [FIRST[dataset] + n * day for n in range(count)]
     later = nights[-1] + config.label_window_days * day
     report.OUT.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f"home-warm-{dataset}-", dir=report.OUT) as home:  # two runs may stand side by side
+    with TemporaryDirectory(
+        prefix=f"home-warm-{dataset}-", dir=report.OUT
+    ) as home:  # two runs may stand side by side
         snapshots = freeze_nights(config, Path(home), [nights[0] - day, *nights, later])
         chains = []
         for draw in range(draws):
@@ -89,35 +100,53 @@ def _with_seed(snapshots: Mapping[date, Snapshot], seed: int) -> dict[date, Snap
     nights = {}
     for night, snapshot in snapshots.items():
         resources = snapshot.config.resources.model_copy(update={"seed": seed})
-        nights[night] = replace(snapshot, config=snapshot.config.model_copy(update={"resources": resources}))
+        nights[night] = replace(
+            snapshot, config=snapshot.config.model_copy(update={"resources": resources})
+        )
     return nights
 
 
 def _walk(
-    dataset: str, snapshots: Mapping[date, Snapshot], nights: Sequence[date], later: date, cold_every: int
+    dataset: str,
+    snapshots: Mapping[date, Snapshot],
+    nights: Sequence[date],
+    later: date,
+    cold_every: int,
 ) -> Chain:
     """One chain along the nights; a cold tower every `cold_every`, never with 0."""
-    chain, eve, days = Chain(), nights[0] - timedelta(days=1), snapshots[later].config.label_window_days
+    chain, eve, days = (
+        Chain(),
+        nights[0] - timedelta(days=1),
+        snapshots[later].config.label_window_days,
+    )
     version = train_two_tower(snapshots[eve], eve)
     for n, night in enumerate(nights):
         truth = Truth.of(night, snapshots[later], days)
-        version = _one_night(chain, snapshots[night], version, truth, cold=cold_every > 0 and n % cold_every == 0)
+        version = _one_night(
+            chain, snapshots[night], version, truth, cold=cold_every > 0 and n % cold_every == 0
+        )
         print(f"{dataset} {night}: {_line(chain, night)}", flush=True)
     return chain
 
 
 def mean_of(chains: Sequence[Chain]) -> Chain:
-    """Of each user's figures on a night, the mean over the chains that have such; everybody's seconds."""
+    """Of each user's figures on a night, the mean over the chains that have such; everybody's
+    seconds.
+    """
     mean = Chain()
     for night in chains[0].judged:
         found = [chain.judged[night] for chain in chains]
-        mean.judged[night] = {key: np.mean([one[key] for one in found if key in one], axis=0) for key in found[0]}
+        mean.judged[night] = {
+            key: np.mean([one[key] for one in found if key in one], axis=0) for key in found[0]
+        }
     for system, seconds in mean.seconds.items():
         seconds.extend(second for chain in chains for second in chain.seconds[system])
     return mean
 
 
-def _one_night(chain: Chain, snapshot: Snapshot, before: TowerVersion, truth: Truth, cold: bool) -> TowerVersion:
+def _one_night(
+    chain: Chain, snapshot: Snapshot, before: TowerVersion, truth: Truth, cold: bool
+) -> TowerVersion:
     """Train tonight's version, judge it beside the others, and hand it on."""
     found: dict[str, Embeddings] = {}
     found["untrained"] = embed(snapshot, before, Cutoffs(before.learned_before, snapshot.as_of))
@@ -132,7 +161,9 @@ def _one_night(chain: Chain, snapshot: Snapshot, before: TowerVersion, truth: Tr
     return version
 
 
-def _timed(seconds: list[float], snapshot: Snapshot, parent: TowerVersion | None) -> tuple[Embeddings, TowerVersion]:
+def _timed(
+    seconds: list[float], snapshot: Snapshot, parent: TowerVersion | None
+) -> tuple[Embeddings, TowerVersion]:
     started = time.process_time()
     version = train_two_tower(snapshot, snapshot.as_of, parent)
     embeddings = embed(snapshot, version, Cutoffs.at(snapshot.as_of))
@@ -145,7 +176,11 @@ def _line(chain: Chain, night: date) -> str:
     judged = chain.judged[night]
     parts = []
     for name in SLICES:
-        figures = [f"{s} {rows[:, 1].mean():.4f}" for (s, of), rows in judged.items() if of == name and len(rows)]
+        figures = [
+            f"{s} {rows[:, 1].mean():.4f}"
+            for (s, of), rows in judged.items()
+            if of == name and len(rows)
+        ]
         parts.append(f"{name}: {', '.join(figures)}")
     cold = f" of {chain.seconds['cold'][-1]:.1f}" if chain.seconds["cold"] else ""
     return f"{' | '.join(parts)} | {chain.seconds['warm'][-1]:.1f}{cold} s"
@@ -154,7 +189,8 @@ def _line(chain: Chain, night: date) -> str:
 def compare(chain: Chain, system: str, other: str, name: str, column: int, by: str) -> Bootstrap:
     """Relative gain of a system over another, over the nights that have both.
 
-    What is drawn anew is users, each with all their nights (windows of neighbouring nights overlap), or nights.
+    What is drawn anew is users, each with all their nights (windows of neighbouring nights
+    overlap), or nights.
     """
     ours, theirs, groups = [], [], []
     for number, judged in enumerate(chain.judged.values()):
@@ -177,7 +213,11 @@ def _rows(dataset: str, chain: Chain, draws: int) -> Iterator[report.Row]:
         for column, metric in enumerate(METRICS, 1):
             k = int(metric.split("@")[1])
             for system in ("untrained", "warm", "cold"):
-                rows = [judged[system, name] for judged in chain.judged.values() if (system, name) in judged]
+                rows = [
+                    judged[system, name]
+                    for judged in chain.judged.values()
+                    if (system, name) in judged
+                ]
                 value = float(np.concatenate(rows)[:, column].mean())
                 runs = len(rows) * (1 if system == "cold" else draws)
                 yield report.Row(*what, f"nightshelf/{system}", metric, k, nights, value, runs=runs)
@@ -188,7 +228,9 @@ def _rows(dataset: str, chain: Chain, draws: int) -> Iterator[report.Row]:
                     gains = {"gain": found.relative, f"low over {by}": low, f"high over {by}": high}
                     for label, value in gains.items():
                         metric_name = f"{metric} {label}"
-                        yield report.Row(*what, f"warm over {other}", metric_name, k, nights, value, "relative")
+                        yield report.Row(
+                            *what, f"warm over {other}", metric_name, k, nights, value, "relative"
+                        )
     warm, cold = (float(np.mean(chain.seconds[system])) for system in ("warm", "cold"))
     what = (dataset, "warm-start seconds", "mean")
     for system, seconds in (("warm", warm), ("cold", cold)):

@@ -1,4 +1,6 @@
-"""By `schedule.maintain_storage`, weekly as it comes: remove artifacts and publications that nothing needs any more."""
+"""By `schedule.maintain_storage`, weekly as it comes: remove artifacts and publications that
+nothing needs any more.
+"""
 
 from __future__ import annotations
 

@@ -5,5 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, task
 from recsys_airflow import PUBLICATION, after, dag_arguments, end_alerts, stage
 
-with DAG("monitor_recommendations", doc_md=__doc__, **dag_arguments(after(PUBLICATION), "monitoring")):
+with DAG(
+    "monitor_recommendations", doc_md=__doc__, **dag_arguments(after(PUBLICATION), "monitoring")
+):
     stage("monitor")() >> task(end_alerts, task_id="deliver_alerts")() >> stage("report")()

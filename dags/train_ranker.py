@@ -1,6 +1,7 @@
 """Train tonight's rankers and judge them against the champion; emitted whatever the verdict is.
 
-With `gate.approval` a promotion waits for a person, and the night goes on with the champion meanwhile.
+With `gate.approval` a promotion waits for a person, and the night goes on with the champion
+meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Each hour: what raises no alert by itself, such as a night that never ran; then deliver what waits."""
+"""Each hour: what raises no alert by itself, such as a night that never ran; then deliver what
+waits.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ with DAG("watch_freshness", doc_md=__doc__, **dag_arguments(_EVERY, "monitoring"
 
     @task
     def look() -> str:
-        """Raise an alert for what is missing, paused or wrong, then offer what waits to every channel."""
+        """Raise an alert for what is missing, paused or wrong, then offer what waits to every
+        channel.
+        """
         from recsys_watch import look
 
         context = get_current_context()

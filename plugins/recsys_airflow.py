@@ -44,7 +44,7 @@ from recsys_tasks.errors import ConfigError, RecsysError, TransientError
 
 log = logging.getLogger(__name__)
 
-# --- assets: one a hand-over, updated on every successful run, keyed by the night's date -----------
+# --- assets: one a hand-over, updated on every successful run, keyed by the night's date ----------
 
 SNAPSHOT = Asset("snapshot", group="nightshelf")
 TOWER = Asset("tower", group="nightshelf")
@@ -74,20 +74,24 @@ _MINUTES = {
 def settings() -> Essentials:
     """What DAGs need of the settings file, read once a process.
 
-    It never raises: Airflow starts no run of a DAG that it cannot import, so nobody would hear of a wrong file. The
-    DAGs load, and the night's first task fails by the file's mistakes.
+    It never raises: Airflow starts no run of a DAG that it cannot import, so nobody would hear of a
+    wrong file. The DAGs load, and the night's first task fails by the file's mistakes.
     """
     return read_essentials(read_environment())
 
 
-# --- schedules -------------------------------------------------------------------------------------
+# --- schedules ------------------------------------------------------------------------------------
 
 
 def nightly() -> CronPartitionTimetable | PartitionedAtRuntime:
-    """Each night of a real shop; a simulated shop's nights come when they are triggered with a date."""
+    """Each night of a real shop; a simulated shop's nights come when they are triggered with a
+    date.
+    """
     if settings().clock == "simulated":
         return PartitionedAtRuntime()
-    return CronPartitionTimetable(settings().schedule.nightly, timezone="UTC", key_format="%Y-%m-%d")
+    return CronPartitionTimetable(
+        settings().schedule.nightly, timezone="UTC", key_format="%Y-%m-%d"
+    )
 
 
 def after(*assets: Asset) -> PartitionedAssetTimetable:
@@ -97,24 +101,37 @@ def after(*assets: Asset) -> PartitionedAssetTimetable:
 
 def cron(expression: str) -> CronTriggerTimetable | None:
     """By the wall clock; never for a simulated shop, whose dates are not today's."""
-    return None if settings().clock == "simulated" else CronTriggerTimetable(expression, timezone="UTC")
+    return (
+        None
+        if settings().clock == "simulated"
+        else CronTriggerTimetable(expression, timezone="UTC")
+    )
 
 
-# --- what every DAG and task shares ----------------------------------------------------------------
+# --- what every DAG and task shares ---------------------------------------------------------------
 
 
 def retry_policy() -> ExceptionRetryPolicy:
     """The outside world is tried again; what a person must correct is not."""
     return ExceptionRetryPolicy(
         rules=[
-            RetryRule(exception=TransientError, action=RetryAction.RETRY, reason="the outside world failed"),
-            RetryRule(exception=RecsysError, action=RetryAction.FAIL, reason="a person must correct this first"),
+            RetryRule(
+                exception=TransientError,
+                action=RetryAction.RETRY,
+                reason="the outside world failed",
+            ),
+            RetryRule(
+                exception=RecsysError,
+                action=RetryAction.FAIL,
+                reason="a person must correct this first",
+            ),
         ]
     )
 
 
 def dag_arguments(schedule: Any, *tags: str, dated: bool = True) -> dict[str, Any]:
-    """Keyword arguments of every DAG: one run at a time, because a night builds on the night before.
+    """Keyword arguments of every DAG: one run at a time, because a night builds on the night
+    before.
 
     `dated`: its runs are for a night; who triggers one by hand is asked for the date.
     """
@@ -150,7 +167,10 @@ def _date_picker() -> Param:
 
 def stage(name: str, *, emits: Asset | None = None) -> Any:
     """A task that runs one stage for the night's date: call the result to put it into a DAG."""
-    options: dict[str, Any] = {"task_id": name, "execution_timeout": timedelta(minutes=_MINUTES[name])}
+    options: dict[str, Any] = {
+        "task_id": name,
+        "execution_timeout": timedelta(minutes=_MINUTES[name]),
+    }
     if name == "precompute_shard":
         options["map_index_template"] = "shard {{ shard }}"
         options["max_active_tis_per_dagrun"] = settings().serving.parallel_shards
@@ -163,7 +183,9 @@ def stage(name: str, *, emits: Asset | None = None) -> Any:
 
 
 def promotion(judge: Any) -> None:
-    """After `judge`, where the settings ask for a person's agreement: ask, wait, promote. The night does not wait."""
+    """After `judge`, where the settings ask for a person's agreement: ask, wait, promote. The night
+    does not wait.
+    """
     if not settings().gate.approval:
         return
     from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -194,16 +216,28 @@ def tell_of_approval(words: str, as_of: date) -> None:
     from recsys_tasks.monitoring.alerts.alert import alarm_alert
 
     hours, essentials = settings().gate.approval_hours, settings()
-    alarm = Alarm("approval", "hours_to_answer", hours, hours, f"a release waits for a person to agree: {words}")
-    remedy = "answer on the page Required Actions of Airflow's UI; without an answer the champion stays"
+    alarm = Alarm(
+        "approval",
+        "hours_to_answer",
+        hours,
+        hours,
+        f"a release waits for a person to agree: {words}",
+    )
+    remedy = (
+        "answer on the page Required Actions of Airflow's UI; without an answer the champion stays"
+    )
     now, readers = utcnow(), reader_state(as_of.isoformat())
     base = essentials.alerts.runbook_base
-    raise_or_send(alarm_alert(alarm, as_of=as_of, reader_state=readers, remedy=remedy, runbooks=base, now=now))
+    raise_or_send(
+        alarm_alert(alarm, as_of=as_of, reader_state=readers, remedy=remedy, runbooks=base, now=now)
+    )
     log.info(deliver_alerts())
 
 
 def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
-    """Run a stage in a task: find the date, map errors, emit the asset; returns one line for people."""
+    """Run a stage in a task: find the date, map errors, emit the asset; returns one line for
+    people.
+    """
     context = get_current_context()
     context["shard"] = shard  # type: ignore[typeddict-unknown-key]  # for map_index_template
     with as_airflow_errors(name, context):
@@ -227,7 +261,7 @@ def end_alerts() -> str:
     return deliver_alerts()
 
 
-# --- the night's date ------------------------------------------------------------------------------
+# --- the night's date -----------------------------------------------------------------------------
 
 
 def resolve_as_of(context: Mapping[str, Any]) -> date:
@@ -246,11 +280,15 @@ def resolve_as_of(context: Mapping[str, Any]) -> date:
     command = f"""airflow dags trigger {run.dag_id} --conf '{{"as_of": "YYYY-MM-DD"}}'"""
     remedy = f"trigger it with a date: the field Night of Trigger in Airflow's UI, or `{command}`"
     if len(found) != 1:
-        raise ConfigError(expected="one date for this run", found=f"{found or 'none'}", where=where, remedy=remedy)
+        raise ConfigError(
+            expected="one date for this run", found=f"{found or 'none'}", where=where, remedy=remedy
+        )
     try:
         return date.fromisoformat(found[0])
     except ValueError as error:
-        raise ConfigError(expected="a date as YYYY-MM-DD", found=repr(found[0]), where=where, remedy=remedy) from error
+        raise ConfigError(
+            expected="a date as YYYY-MM-DD", found=repr(found[0]), where=where, remedy=remedy
+        ) from error
 
 
 def _names(*values: Any) -> list[str]:
@@ -263,16 +301,17 @@ def _event_dates(events: Mapping[Any, Any]) -> Iterator[Any]:
             yield getattr(event, "partition_key", None) or (event.extra or {}).get("as_of")
 
 
-# --- errors ----------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 @contextmanager
 def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[None]:
-    """Record an error for the alert, then fail without a retry unless the outside world is to blame.
+    """Record an error for the alert, then fail without a retry unless the outside world is to
+    blame.
 
     A DAG-level callback gets no exception, so the four parts are written to
-    `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first. What an earlier try left there is removed when a try begins:
-    it is not why this one fails.
+    `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first. What an earlier try left there is removed
+    when a try begins: it is not why this one fails.
     """
     from recsys_tasks.monitoring.alerts.incidents import clear_error, describe_error, record_error
 
@@ -288,7 +327,9 @@ def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[N
         number = int(getattr(instance, "try_number", 0) or 0)
         started = moment_of(getattr(run, "start_date", None))
         try:
-            record_error(folder, describe_error(name, stage_name, error, started=started, try_number=number))
+            record_error(
+                folder, describe_error(name, stage_name, error, started=started, try_number=number)
+            )
         except OSError as full:  # the disk may be why the task fails: its own error goes on
             log.warning("The error could not be written down for the alert: %s", full)
         if isinstance(error, RecsysError) and not error.retryable:

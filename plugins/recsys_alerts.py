@@ -1,8 +1,9 @@
 """The notifier: one alert for a failed run, even when its task was killed and left no exception.
 
-It hangs on every DAG and on every task: a task-level callback never runs when the last try is killed, a DAG-level one
-needs the dag-processor. Whichever comes first raises the alert; a run that both miss is found by watch_freshness.
-Every Airflow process loads this file, so it imports nothing heavy; and nothing in it needs right settings.
+It hangs on every DAG and on every task: a task-level callback never runs when the last try is
+killed, a DAG-level one needs the dag-processor. Whichever comes first raises the alert; a run that
+both miss is found by watch_freshness. Every Airflow process loads this file, so it imports nothing
+heavy; and nothing in it needs right settings.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ class IncidentAlert(BaseNotifier):
     template_fields = ()
 
     def __call__(self, *args: Any) -> None:
-        """Notify at once: there are no templates to fill, and not every DAG that calls back could fill some."""
+        """Notify at once: there are no templates to fill, and not every DAG that calls back could
+        fill some.
+        """
         self.notify(args[0])
 
     def notify(self, context: Mapping[str, Any]) -> None:
-        """Raise the alert and deliver what waits. Never raises: an alert must not cost what it reports on."""
+        """Raise the alert and deliver what waits. Never raises: an alert must not cost what it
+        reports on.
+        """
         for step in (lambda: raise_incident(context), lambda: log.info(deliver_alerts())):
             try:
                 step()
@@ -52,7 +57,9 @@ def raise_incident(context: Mapping[str, Any]) -> bool:
     run, instance = context.get("dag_run"), context.get("ti")
     dag_id, run_id = context["dag"].dag_id, getattr(run, "run_id", None) or context["run_id"]
     started = moment_of(getattr(run, "start_date", None))
-    last_try = (name_of(instance), int(getattr(instance, "try_number", 0) or 0)) if instance else None
+    last_try = (
+        (name_of(instance), int(getattr(instance, "try_number", 0) or 0)) if instance else None
+    )
     errors = read_errors(error_folder(dag_id, run_id), started=started, last_try=last_try)
     if last_try and not errors and (error := _own_error(context.get("exception"))) is not None:
         errors = [_described(last_try[0], instance, error)]
@@ -60,7 +67,9 @@ def raise_incident(context: Mapping[str, Any]) -> bool:
     return raise_failure(dag_id, run_id, started, night_of(run), errors, tasks)
 
 
-def raise_failure(dag_id: str, run_id: str, started: str, as_of: str, errors: Any, tasks: Any) -> bool:
+def raise_failure(
+    dag_id: str, run_id: str, started: str, as_of: str, errors: Any, tasks: Any
+) -> bool:
     """Spool the alert of a run that failed in these tasks; False when this failure has one already."""
     from recsys_tasks.monitoring.alerts.alert import failure_alert
 
@@ -81,7 +90,9 @@ def raise_failure(dag_id: str, run_id: str, started: str, as_of: str, errors: An
 
 
 def raise_or_send(alert: Any) -> bool:
-    """Spool an alert; where no folder can be written, send it at once. False when its incident is known already."""
+    """Spool an alert; where no folder can be written, send it at once. False when its incident is
+    known already.
+    """
     from recsys_tasks.monitoring.alerts.delivery import send_now
     from recsys_tasks.monitoring.alerts.spool import raise_alert
 
@@ -98,7 +109,9 @@ def raise_or_send(alert: Any) -> bool:
 
 
 def deliver_alerts() -> str:
-    """Offer every spooled alert to the table and to the channels that exist; one line on how it went."""
+    """Offer every spooled alert to the table and to the channels that exist; one line on how it
+    went.
+    """
     from recsys_tasks.monitoring.alerts.delivery import deliver
     from recsys_tasks.monitoring.alerts.spool import spool_of
 
@@ -110,7 +123,9 @@ def deliver_alerts() -> str:
 
 
 def reader_state(as_of: str) -> str:
-    """What readers see while the night `as_of` is missing, in one sentence; it waits a few seconds for the database."""
+    """What readers see while the night `as_of` is missing, in one sentence; it waits a few seconds
+    for the database.
+    """
     from recsys_tasks.monitoring.alerts.alert import describe_readers
 
     def ask() -> str:
@@ -159,7 +174,7 @@ def _keep(alert: Any, names: Any, resolved_at: str) -> None:
     keep_alert(_engine(), alert, names, resolved_at)
 
 
-# --- a run, as both kinds of context have it -------------------------------------------------------
+# --- a run, as both kinds of context have it ------------------------------------------------------
 
 
 def night_of(run: Any) -> str:
@@ -185,10 +200,16 @@ def error_folder(dag_id: str, run_id: str) -> Path:
 
 
 def _own_error(error: Any) -> BaseException | None:
-    """What a task-level callback knows: the error itself, or what Airflow's own error was raised from."""
+    """What a task-level callback knows: the error itself, or what Airflow's own error was raised
+    from.
+    """
     if not isinstance(error, BaseException):
         return None
-    return error.__cause__ if isinstance(error, AirflowException) and error.__cause__ is not None else error
+    return (
+        error.__cause__
+        if isinstance(error, AirflowException) and error.__cause__ is not None
+        else error
+    )
 
 
 def _described(task: str, instance: Any, error: BaseException) -> Any:

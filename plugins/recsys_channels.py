@@ -1,4 +1,6 @@
-"""Alert channels that are Airflow connections: Slack's incoming webhooks, and a generic JSON webhook."""
+"""Alert channels that are Airflow connections: Slack's incoming webhooks, and a generic JSON
+webhook.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ Send = Callable[[Any], None]
 
 
 def channels(settings: AlertsConfig) -> tuple[dict[str, Send], list[str]]:
-    """Senders of those configured connections that exist, and the names of those that cannot be looked up just now.
+    """Senders of those configured connections that exist, and the names of those that cannot be
+    looked up just now.
 
-    Connections are looked up here, not when something is sent: channels send in threads of their own.
+    Connections are looked up here, not when something is sent: channels send in threads of their
+    own.
     """
     found: dict[str, Send] = {}
     unknown: list[str] = []
@@ -33,7 +37,9 @@ def channels(settings: AlertsConfig) -> tuple[dict[str, Send], list[str]]:
             continue
         try:
             connection = BaseHook.get_connection(connection_id)
-            if connection.host or connection.password:  # an empty AIRFLOW_CONN_… variable is no connection
+            if (
+                connection.host or connection.password
+            ):  # an empty AIRFLOW_CONN_… variable is no connection
                 found[name] = sender(connection_id, connection)
         except AirflowNotFoundException:
             continue
@@ -81,7 +87,9 @@ def _webhook(connection_id: str, connection: Any) -> Send:
         except (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError) as error:
             raise Unconfirmed(type(error).__name__) from error
         if not answer.is_success:
-            raise ConnectionError(f"HTTP {answer.status_code}")  # httpx's own words hold the URL, which is a secret
+            raise ConnectionError(
+                f"HTTP {answer.status_code}"
+            )  # httpx's own words hold the URL, which is a secret
 
     return send
 

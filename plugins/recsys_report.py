@@ -1,8 +1,8 @@
 """The nights' run reports in Airflow's UI: an entry of the navigation, behind Airflow's own login.
 
-The one file that touches Airflow's API server. A plugin's routes are anonymous unless they ask for a user, and a report
-names users, so every route here does. Every Airflow process loads this file: FastAPI is imported when the API server
-asks for the app, the lake inside a request.
+The one file that touches Airflow's API server. A plugin's routes are anonymous unless they ask for
+a user, and a report names users, so every route here does. Every Airflow process loads this file:
+FastAPI is imported when the API server asks for the app, the lake inside a request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from airflow.plugins_manager import AirflowPlugin
 PREFIX = "/nightshelf"
 _NIGHTS_SHOWN = 30
 _HEADERS = {
-    # The page holds the shop's own texts: it may style itself and nothing else, whatever a title says.
+    # The page holds the shop's own texts: it may style itself and nothing else, whatever a title
+    # says.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -27,7 +28,9 @@ _BAR = "max-width:1180px;margin:0 auto;padding:8px 20px;font:13px system-ui,sans
 
 def report_app() -> Any:
     """The app that the API server mounts."""
-    from airflow.api_fastapi.core_api.security import get_user  # internal to Airflow: a test watches it
+    from airflow.api_fastapi.core_api.security import (
+        get_user,
+    )  # internal to Airflow: a test watches it
     from fastapi import Depends, FastAPI
     from fastapi.responses import HTMLResponse
 
@@ -42,7 +45,8 @@ def report_app() -> Any:
         )
         return HTMLResponse(text or f"<p>{escape(words)}</p>", 200 if text else 404, _HEADERS)
 
-    # No return annotations: FastAPI resolves them in this module, which does not import its classes.
+    # No return annotations: FastAPI resolves them in this module, which does not import its
+    # classes.
     @app.get("/report")
     def newest():  # type: ignore[no-untyped-def]
         return answer(None)
@@ -55,7 +59,9 @@ def report_app() -> Any:
 
 
 def report_html(night: str | None) -> str | None:
-    """A night's page, the newest without a night, under a line of links to the others; None when there is none."""
+    """A night's page, the newest without a night, under a line of links to the others; None when
+    there is none.
+    """
     from recsys_tasks.config import read_environment
     from recsys_tasks.lake import Lake
 
@@ -80,7 +86,12 @@ class RunReportPlugin(AirflowPlugin):
 
     name = "nightshelf_run_reports"
     external_views = [  # noqa: RUF012  # Airflow's own declaration is a plain list
-        {"name": "Run reports", "href": f"{PREFIX[1:]}/report", "destination": "nav", "url_route": "run-reports"}
+        {
+            "name": "Run reports",
+            "href": f"{PREFIX[1:]}/report",
+            "destination": "nav",
+            "url_route": "run-reports",
+        }
     ]
 
     @cached_property

@@ -1,7 +1,8 @@
 """What watch_freshness does each hour, and the scheduler's own note of each run that failed.
 
-A callback can be lost: the task's when it is killed, the DAG's when the dag-processor is down. So the scheduler, which
-knows of every failed run, notes each in `RECSYS_HOME/alerts/failed`; the watcher raises what has no alert by then.
+A callback can be lost: the task's when it is killed, the DAG's when the dag-processor is down. So
+the scheduler, which knows of every failed run, notes each in `RECSYS_HOME/alerts/failed`; the
+watcher raises what has no alert by then.
 """
 
 from __future__ import annotations
@@ -37,19 +38,25 @@ _FOR_CALLBACKS = timedelta(minutes=3)
 """So long a failed run may go without an alert: its callbacks are on their way."""
 
 
-# --- the scheduler's note ----------------------------------------------------------------------------
+# --- the scheduler's note -------------------------------------------------------------------------
 
 
 class FailedRuns:
-    """Airflow's listener. It runs in the scheduler's loop: it writes one small file, and asks no database."""
+    """Airflow's listener. It runs in the scheduler's loop: it writes one small file, and asks no
+    database.
+    """
 
     @hookimpl
     def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
-        """Note the run. A run that a person marked as failed comes without words, and is no incident."""
+        """Note the run. A run that a person marked as failed comes without words, and is no
+        incident.
+        """
         if not msg or dag_run.dag_id not in (*CHAIN, *BESIDE):
             return
         try:
-            note_failed(dag_run.dag_id, dag_run.run_id, moment_of(dag_run.start_date), night_of(dag_run))
+            note_failed(
+                dag_run.dag_id, dag_run.run_id, moment_of(dag_run.start_date), night_of(dag_run)
+            )
         except Exception:
             log.exception("A failed run could not be noted")
 
@@ -68,7 +75,13 @@ def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
 
     folder = _notes()
     folder.mkdir(parents=True, exist_ok=True)
-    note = {"dag": dag_id, "run": run_id, "started": started, "as_of": as_of, "at": utcnow().isoformat()}
+    note = {
+        "dag": dag_id,
+        "run": run_id,
+        "started": started,
+        "as_of": as_of,
+        "at": utcnow().isoformat(),
+    }
     write_whole(folder / f"{safe_name(f'{dag_id}.{run_id}.{started}')}.json", json.dumps(note))
 
 
@@ -76,11 +89,13 @@ def _notes() -> Path:
     return read_environment().home / "alerts" / "failed"
 
 
-# --- the watcher's look ------------------------------------------------------------------------------
+# --- the watcher's look ---------------------------------------------------------------------------
 
 
 def look(context: Mapping[str, Any]) -> str:
-    """Raise what raises no alert by itself; one line on what was found. Raises RecsysError without a database."""
+    """Raise what raises no alert by itself; one line on what was found. Raises RecsysError without
+    a database.
+    """
     from recsys_tasks.stages.watch import Airflow, Look
     from recsys_tasks.stages.watch import look as watch
 
@@ -88,12 +103,16 @@ def look(context: Mapping[str, Any]) -> str:
     unheard = raise_unheard(instance, now)
     environment = read_environment()
     airflow = Airflow(
-        paused=tuple(name for name in CHAIN if _answer(instance, "get_dag", "is_paused", dag_id=name)),
+        paused=tuple(
+            name for name in CHAIN if _answer(instance, "get_dag", "is_paused", dag_id=name)
+        ),
         broken=tuple(broken_files(Path(context["dag"].fileloc).parent)),
         at_work=tuple(name for name in CHAIN if _runs_under_way(instance, name)),
     )
     found = watch(Look(environment, read_essentials(environment), now, airflow, raise_or_send))
-    return "; ".join(filter(None, [found, f"{unheard} failed run(s) had no alert" if unheard else ""]))
+    return "; ".join(
+        filter(None, [found, f"{unheard} failed run(s) had no alert" if unheard else ""])
+    )
 
 
 def raise_unheard(instance: Any, now: datetime) -> int:
@@ -108,7 +127,9 @@ def raise_unheard(instance: Any, now: datetime) -> int:
         if note is not None and _still_failed(instance, note["dag"], note["run"]):
             errors = read_errors(error_folder(note["dag"], note["run"]), started=note["started"])
             tasks = [] if errors else _failed_tasks(instance, note["dag"], note["run"])
-            raised += raise_failure(note["dag"], note["run"], note["started"], note["as_of"], errors, tasks)
+            raised += raise_failure(
+                note["dag"], note["run"], note["started"], note["as_of"], errors, tasks
+            )
         with suppress(OSError):
             path.unlink(missing_ok=True)
     return raised
@@ -146,7 +167,10 @@ def _runs_under_way(instance: Any, dag_id: str) -> bool:
 
 
 def _still_failed(instance: Any, dag_id: str, run_id: str) -> bool:
-    return str(_answer(instance, "get_dagrun_state", dag_id=dag_id, run_id=run_id)) in ("failed", "None")
+    return str(_answer(instance, "get_dagrun_state", dag_id=dag_id, run_id=run_id)) in (
+        "failed",
+        "None",
+    )
 
 
 def _failed_tasks(instance: Any, dag_id: str, run_id: str) -> list[str]:

@@ -23,11 +23,16 @@ from recsys_tasks.errors import ConfigError, RecsysError
 if TYPE_CHECKING:
     from recsys_tasks.stages import Night
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Every user's ranked list, rebuilt every night.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Every user's ranked list, rebuilt every night.",
+)
 config_app = typer.Typer(no_args_is_help=True, help="The settings file.")
 app.add_typer(config_app, name="config")
 WHOLE = 100_000
-"""Columns of an output that is no screen: nothing is cut or wrapped for the program that reads it."""
+"""Columns of an output that is no screen: nothing is cut or wrapped for the program that reads it.
+"""
 console = Console(width=None if sys.stdout.isatty() else WHOLE)
 
 Who = Annotated[str, typer.Option(help="Who decided it.", default_factory=getpass.getuser)]
@@ -35,7 +40,9 @@ Who = Annotated[str, typer.Option(help="Who decided it.", default_factory=getpas
 
 @contextmanager
 def _shown_errors() -> Iterator[None]:
-    """A RecsysError, and what the machine refuses, become four parts on standard error and exit code 1."""
+    """A RecsysError, and what the machine refuses, become four parts on standard error and exit
+    code 1.
+    """
     try:
         yield
     except OSError as error:
@@ -72,7 +79,9 @@ def _night(as_of: str) -> Iterator[Night]:
     with _shown_errors():
         day = typed_day(as_of, "--as-of")
         with local_environment() as environment:
-            yield Night.open(load_config(environment.config_path), environment, day, datetime.now(UTC))  # noqa: TID251
+            yield Night.open(
+                load_config(environment.config_path), environment, day, datetime.now(UTC)
+            )  # noqa: TID251
 
 
 def _say(line: str) -> None:
@@ -95,7 +104,9 @@ def _print(title: str, rows: list[Any], *, empty: str) -> None:
 
 @config_app.command("check")
 def config_check(
-    path: Annotated[Path | None, typer.Argument(help="Settings file; default: RECSYS_CONFIG.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="Settings file; default: RECSYS_CONFIG.")
+    ] = None,
 ) -> None:
     """Print what will run, or every mistake of the settings file at once."""
     from recsys_tasks.commands.describe import describe
@@ -118,10 +129,15 @@ def config_docs() -> None:
 @app.command()
 def doctor(
     deep: Annotated[
-        bool, typer.Option("--deep", help="Also read the whole lake: does every key name whom it was given to?")
+        bool,
+        typer.Option(
+            "--deep", help="Also read the whole lake: does every key name whom it was given to?"
+        ),
     ] = False,
 ) -> None:
-    """Check this machine and the configured services, one line each; exit code 1 when something is missing."""
+    """Check this machine and the configured services, one line each; exit code 1 when something is
+    missing.
+    """
     from recsys_tasks.commands.doctor import examine, examine_deeply
 
     environment = read_environment()
@@ -137,10 +153,16 @@ def doctor(
 @app.command()
 def verify(
     set_aside: Annotated[
-        bool, typer.Option("--set-aside", help="Move what is damaged to RECSYS_HOME/damaged, so that it is made again.")
+        bool,
+        typer.Option(
+            "--set-aside",
+            help="Move what is damaged to RECSYS_HOME/damaged, so that it is made again.",
+        ),
     ] = False,
 ) -> None:
-    """Read every artifact of the lake, and name each file that is not what was written; exit code 1 for any."""
+    """Read every artifact of the lake, and name each file that is not what was written; exit code 1
+    for any.
+    """
     from recsys_tasks.commands.verify import verify as check
     from recsys_tasks.stages import local_environment
 
@@ -159,12 +181,18 @@ def verify(
 
 @app.command()
 def probe(
-    stale_after: Annotated[float, typer.Option(min=0, help="Hours that readers may see the same lists.")] = 30.0,
-    nights_behind: Annotated[int, typer.Option(min=0, help="Days that the lists' night may lie before today.")] = 1,
+    stale_after: Annotated[
+        float, typer.Option(min=0, help="Hours that readers may see the same lists.")
+    ] = 30.0,
+    nights_behind: Annotated[
+        int, typer.Option(min=0, help="Days that the lists' night may lie before today.")
+    ] = 1,
 ) -> None:
-    """For an outside cron or monitor: one line on what readers see; exit code 0 well, 1 look at it, 2 critical.
+    """For an outside cron or monitor: one line on what readers see; exit code 0 well, 1 look at it,
+    2 critical.
 
-    The reader's RECSYS_DATABASE_URL is all that it needs: no settings file, no Airflow. It starts no server.
+    The reader's RECSYS_DATABASE_URL is all that it needs: no settings file, no Airflow. It starts
+    no server.
     """
     from recsys_tasks.database import create_engine, urls
     from recsys_tasks.monitoring.readers import probe as outside
@@ -174,7 +202,9 @@ def probe(
         url = environment.database_url or urls(environment.home)["recsys_reader"]
         engine = create_engine(url)
         now = datetime.now(UTC)  # noqa: TID251
-        found = outside.probe(engine, now, stale_after_hours=stale_after, nights_behind=nights_behind)
+        found = outside.probe(
+            engine, now, stale_after_hours=stale_after, nights_behind=nights_behind
+        )
         engine.dispose()
     except RecsysError as error:
         found = outside.unreachable(error)
@@ -198,7 +228,9 @@ def migrate() -> None:
 
 @app.command()
 def run(
-    as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD: what is known before 00:00 UTC of it.")],
+    as_of: Annotated[
+        str, typer.Option(help="The night, YYYY-MM-DD: what is known before 00:00 UTC of it.")
+    ],
 ) -> None:
     """Run every stage of one night in this process, without Airflow."""
     from recsys_tasks.stages import STAGES, run_all
@@ -206,7 +238,9 @@ def run(
     with _night(as_of) as night:
         watched = sys.stderr.isatty()
         with console.status("starting") as status:
-            for result in run_all(night, before=lambda name: status.update(f"{name} …") if watched else None):
+            for result in run_all(
+                night, before=lambda name: status.update(f"{name} …") if watched else None
+            ):
                 _say(result.summary())
         _say(f"done: {len(STAGES)} stages")
 
@@ -217,19 +251,25 @@ def run(
 @app.command()
 def recommend(
     user: Annotated[str, typer.Argument(help="User id; an unknown one gets the fallback list.")],
-    k: Annotated[int | None, typer.Option(min=1, max=1000, help="Items; default: the publication's k.")] = None,
+    k: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Items; default: the publication's k.")
+    ] = None,
 ) -> None:
     """What an application gets for a user now."""
-    query = (
-        "SELECT rank, item_id, title, score, reason, reason_item_id, rung, release, as_of FROM recsys.recommend(:u, :k)"
-    )
+    query = "SELECT rank, item_id, title, score, reason, reason_item_id, rung, release, as_of FROM recsys.recommend(:u, :k)"
     with _database() as connection:
         rows = connection.execute(text(query), {"u": user, "k": k}).all()
-    _print(f"recommendations for {user}", list(rows), empty="no publication is current: run a night first")
+    _print(
+        f"recommendations for {user}",
+        list(rows),
+        empty="no publication is current: run a night first",
+    )
 
 
 @app.command()
-def publications(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20) -> None:
+def publications(
+    limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20,
+) -> None:
     """Publications, newest first, and which one readers see."""
     query = (
         "SELECT publication_id, as_of, status, current, release, tower_version, rows, created_at, published_at, note "
@@ -240,12 +280,16 @@ def publications(limit: Annotated[int, typer.Option(min=1, help="Newest ones sho
         hold = connection.execute(text("SELECT who, why, since FROM recsys.hold")).one_or_none()
     _print("publications", list(rows), empty="no publication yet: run a night first")
     if hold:
-        _say(f"on hold since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.who}: {hold.why} (`recsys resume` ends it)")
+        _say(
+            f"on hold since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.who}: {hold.why} (`recsys resume` ends it)"
+        )
 
 
 @app.command()
 def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20) -> None:
-    """Releases, newest first: aliases, and the last thing that happened to each, who did it and why."""
+    """Releases, newest first: aliases, and the last thing that happened to each, who did it and
+    why.
+    """
     from recsys_tasks.registry.audit import ReleaseEvent, aliases
 
     query = (
@@ -254,7 +298,9 @@ def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown."
     )
     with _database() as connection:
         rows = connection.execute(text(query), {"n": limit}).all()
-        moves = connection.execute(text("SELECT ts, event, release, who, why FROM recsys.release_events ORDER BY id"))
+        moves = connection.execute(
+            text("SELECT ts, event, release, who, why FROM recsys.release_events ORDER BY id")
+        )
         events = [ReleaseEvent(*row) for row in moves]
     _print("releases", list(rows), empty="no release yet: run a night first")
     standing = [f"{alias} {release}" for alias, release in aliases(events).items() if release]
@@ -265,9 +311,13 @@ def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown."
 @app.command()
 def report(
     as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD.")],
-    again: Annotated[bool, typer.Option("--again", help="Write it anew from what is known now.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Write it anew from what is known now.")
+    ] = False,
 ) -> None:
-    """Print where a night's run report is, written when there is none yet; refused for a night that never ran."""
+    """Print where a night's run report is, written when there is none yet; refused for a night that
+    never ran.
+    """
     from recsys_tasks.stages.report import report_path
 
     with _night(as_of) as night:
@@ -281,9 +331,14 @@ def report(
 def rollback(
     why: Annotated[str, typer.Option(help="Reason, kept in the record.")],
     who: Who,
-    to: Annotated[int | None, typer.Option(help="Publication id; default: the one before the current.")] = None,
+    to: Annotated[
+        int | None, typer.Option(help="Publication id; default: the one before the current.")
+    ] = None,
     release: Annotated[
-        bool, typer.Option("--release", help="Instead: make the champion before this one champion again.")
+        bool,
+        typer.Option(
+            "--release", help="Instead: make the champion before this one champion again."
+        ),
     ] = False,
 ) -> None:
     """Show readers an earlier publication, and hold later nights back until `recsys resume`."""
@@ -325,10 +380,15 @@ def erase_user(
     why: Annotated[str, typer.Option(help="Reason, kept in the record.")] = "asked to be erased",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
     give_up_unfinished: Annotated[
-        bool, typer.Option(help="Give up a publication that is being built; its night must be run again.")
+        bool,
+        typer.Option(
+            help="Give up a publication that is being built; its night must be run again."
+        ),
     ] = False,
 ) -> None:
-    """Remove one user from the database, the lake and this machine's texts, and prove it by searching."""
+    """Remove one user from the database, the lake and this machine's texts, and prove it by
+    searching.
+    """
     from recsys_tasks.commands.erase_user import erase_user as erase
     from recsys_tasks.stages import local_environment
 
@@ -343,7 +403,9 @@ def erase_user(
             give_up_unfinished=give_up_unfinished,
             before=lambda step: status.update(f"{step} …"),
         )
-    table = Table("place", "rows", title=Text(done.words), title_justify="left", header_style="bold")
+    table = Table(
+        "place", "rows", title=Text(done.words), title_justify="left", header_style="bold"
+    )
     for place in done.places:
         table.add_row(place.name, f"{place.rows:,}")
     console.print(table if done.places else Text(done.words))
@@ -355,7 +417,9 @@ def erase_user(
 def repair_ids(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Remove what was made with keys that name others now (`recsys doctor --deep`); say which nights to run again."""
+    """Remove what was made with keys that name others now (`recsys doctor --deep`); say which
+    nights to run again.
+    """
     from recsys_tasks.commands.repair_ids import rebuild
     from recsys_tasks.commands.repair_ids import repair_ids as repair
     from recsys_tasks.stages import local_environment
@@ -374,7 +438,9 @@ def export_embeddings(
     as_of: Annotated[str, typer.Option(help="The night, YYYY-MM-DD, whose vectors are wanted.")],
     to: Annotated[Path, typer.Option(help="Folder to write; an earlier export there is replaced.")],
 ) -> None:
-    """Write a night's item and user vectors as parquet, for TensorBoard's projector, and as a map (PNG and HTML)."""
+    """Write a night's item and user vectors as parquet, for TensorBoard's projector, and as a map
+    (PNG and HTML).
+    """
     from recsys_tasks.commands.export_embeddings import export_embeddings as export
 
     environment = read_environment()
@@ -393,7 +459,9 @@ def export_embeddings(
 
 @app.command("data-dictionary")
 def data_dictionary() -> None:
-    """Print docs/data-dictionary.md: every view, column and function of the schema `recsys`, from its comments."""
+    """Print docs/data-dictionary.md: every view, column and function of the schema `recsys`, from
+    its comments.
+    """
     from recsys_tasks.serving.dictionary import data_dictionary as generate
 
     with _database() as connection:

@@ -94,8 +94,12 @@ class Timeline:
     label_cutoffs: tuple[date, ...]
 
     @classmethod
-    def for_night(cls, as_of: date, window_days: int, windows: int, first_day: date, min_history_days: int) -> Timeline:
-        """Label cutoffs newest first; windows with less than `min_history_days` before them are dropped."""
+    def for_night(
+        cls, as_of: date, window_days: int, windows: int, first_day: date, min_history_days: int
+    ) -> Timeline:
+        """Label cutoffs newest first; windows with less than `min_history_days` before them are
+        dropped.
+        """
         gate = as_of - timedelta(days=window_days)
         cutoffs = [gate - timedelta(days=window_days * j) for j in range(1, windows + 1)]
         earliest = first_day + timedelta(days=min_history_days)

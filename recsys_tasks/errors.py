@@ -30,7 +30,9 @@ class RecsysError(Exception):
 
     def __init__(self, *, expected: str, found: str, where: str, remedy: str) -> None:
         self.expected, self.found, self.where, self.remedy = expected, found, where, remedy
-        super().__init__(f"expected: {expected}\n   found: {found}\n   where: {where}\n    todo: {remedy}")
+        super().__init__(
+            f"expected: {expected}\n   found: {found}\n   where: {where}\n    todo: {remedy}"
+        )
 
     def as_dict(self) -> dict[str, str]:
         """The four parts and the class name, ready for JSON."""
@@ -72,7 +74,9 @@ class ArtifactError(RecsysError):
 
 
 class DamagedArtifact(ArtifactError):
-    """An artifact's bytes are not those that were written. Nothing goes on without it, as where one is only missing."""
+    """An artifact's bytes are not those that were written. Nothing goes on without it, as where one
+    is only missing.
+    """
 
 
 class ServingError(RecsysError):

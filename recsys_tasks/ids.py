@@ -1,11 +1,11 @@
 """Ids are text; keys are int32. One append-only map per entity: a key is never reused or moved.
 
-The map is an artifact (`ids/users`, `ids/items`): row number = key. A later version starts with
-all rows of the one before it, so arrays indexed by key stay valid for ever. The key of an erased user
+The map is an artifact (`ids/users`, `ids/items`): row number = key. A later version starts with all
+rows of the one before it, so arrays indexed by key stay valid for ever. The key of an erased user
 stays taken, its text is empty: no id is empty, so it names nobody.
 
-Whoever opens a map for the first time verifies it: bytes, count, each id once, and that it begins with the version
-before it, where that is still kept.
+Whoever opens a map for the first time verifies it: bytes, count, each id once, and that it begins
+with the version before it, where that is still kept.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class IdMap:
 
     @cached_property
     def _index(self) -> pd.Index[str]:
-        # an index wants each value once: an erased id, of which there may be many, gives way to its own number
+        # an index wants each value once: an erased id, of which there may be many, gives way to its
+        # own number
         return pd.Index([name or key for key, name in enumerate(self.ids)], dtype=object)
 
     def keys(self, ids: Sequence[str]) -> Keys:
@@ -59,16 +60,18 @@ class IdMap:
 
 
 def read_ids(lake: Lake, entity: str) -> IdMap:
-    """The newest map of an entity; empty when there is none yet. Raises ArtifactError when it is broken or forked."""
+    """The newest map of an entity; empty when there is none yet. Raises ArtifactError when it is
+    broken or forked.
+    """
     return _open(lake, entity, lake.newest(KIND, entity))
 
 
 def extend_ids(lake: Lake, entity: str, ids: Sequence[str]) -> IdMap:
     """Give every id a key, new ones at the end in sorted order; a no-op when all are known.
 
-    Any number of processes may extend one map at once: each version takes the slot after its parent's, and who
-    finds it taken goes on from the version that has it. Raises DataError when an id is empty or longer than
-    256 bytes of UTF-8, ArtifactError when the map is broken or forked.
+    Any number of processes may extend one map at once: each version takes the slot after its
+    parent's, and who finds it taken goes on from the version that has it. Raises DataError when an
+    id is empty or longer than 256 bytes of UTF-8, ArtifactError when the map is broken or forked.
     """
     for _ in range(ATTEMPTS):
         slot, newest = lake.head(KIND, entity)
@@ -91,7 +94,9 @@ def extend_ids(lake: Lake, entity: str, ids: Sequence[str]) -> IdMap:
     )
 
 
-def _append(lake: Lake, known: IdMap, fresh: Sequence[str], slot: int, parent: Artifact | None) -> IdMap:
+def _append(
+    lake: Lake, known: IdMap, fresh: Sequence[str], slot: int, parent: Artifact | None
+) -> IdMap:
     extended = IdMap(known.entity, (*known.ids, *fresh))
     inputs = {PARENT: parent.reference if parent else "", "known": str(len(known))}
     with lake.writing(KIND, known.entity, inputs=inputs, slot=slot) as draft:
@@ -136,29 +141,44 @@ def _open(lake: Lake, entity: str, artifact: Artifact | None) -> IdMap:
 
 
 def read_column(artifact: Artifact) -> pa.ChunkedArray:
-    """The ids of one version of a map. Raises DamagedArtifact when the file is not the one that was written."""
+    """The ids of one version of a map. Raises DamagedArtifact when the file is not the one that was
+    written.
+    """
     try:
         return pq.read_table(artifact.file(FILE), columns=["id"])["id"]
     except ArtifactError as error:
         raise _broken(error.expected, error.found, artifact.path / FILE) from error
     except (pa.ArrowException, OSError) as error:
-        raise _broken("a Parquet file with a column id", str(error)[:200], artifact.path / FILE) from error
+        raise _broken(
+            "a Parquet file with a column id", str(error)[:200], artifact.path / FILE
+        ) from error
 
 
 def _verify(lake: Lake, artifact: Artifact, column: pa.ChunkedArray) -> None:
-    """Raises ArtifactError unless the map holds what it says, each id once, and goes on from the version before."""
-    path, named = artifact.path / FILE, len(column) - pc.sum(pc.equal(column, "")).as_py() if len(column) else 0
+    """Raises ArtifactError unless the map holds what it says, each id once, and goes on from the
+    version before.
+    """
+    path, named = (
+        artifact.path / FILE,
+        len(column) - pc.sum(pc.equal(column, "")).as_py() if len(column) else 0,
+    )
     if len(column) != artifact.rows or column.null_count:
         raise _broken(f"{artifact.rows} ids", f"{len(column) - column.null_count}", path)
     distinct = pc.count_distinct(column).as_py() - (named < len(column))
     if distinct != named:
-        raise _broken("every id once", f"{named - distinct} keys whose id has another key, too", path)
+        raise _broken(
+            "every id once", f"{named - distinct} keys whose id has another key, too", path
+        )
     parent = version_before(lake, artifact)
     if parent is None:
         return
     clashes = changed_keys(read_column(parent), column)
     lost = max(0, parent.rows - artifact.rows)
-    if len(clashes) or lost or artifact.manifest["inputs"].get(PARENT, parent.reference) != parent.reference:
+    if (
+        len(clashes)
+        or lost
+        or artifact.manifest["inputs"].get(PARENT, parent.reference) != parent.reference
+    ):
         made_from = artifact.manifest["inputs"].get(PARENT, "a version before both")
         raise _broken(
             f"a map that begins with the {parent.rows} ids of {parent.reference}",
@@ -169,15 +189,23 @@ def _verify(lake: Lake, artifact: Artifact, column: pa.ChunkedArray) -> None:
 
 def version_before(lake: Lake, artifact: Artifact) -> Artifact | None:
     """The version of the same map that is kept before this one, or None."""
-    older = [other for other in lake.versions(artifact.kind, artifact.key) if other.version < artifact.version]
+    older = [
+        other
+        for other in lake.versions(artifact.kind, artifact.key)
+        if other.version < artifact.version
+    ]
     return older[-1] if older else None
 
 
 def changed_keys(older: pa.ChunkedArray, newer: pa.ChunkedArray) -> Keys:
-    """Keys that two versions of a map give to different ids; an empty one, of an erased user, differs from none."""
+    """Keys that two versions of a map give to different ids; an empty one, of an erased user,
+    differs from none.
+    """
     n = min(len(older), len(newer))
     before, after = older.slice(0, n), newer.slice(0, n)
-    differs = pc.and_(pc.not_equal(before, after), pc.and_(pc.not_equal(before, ""), pc.not_equal(after, "")))
+    differs = pc.and_(
+        pc.not_equal(before, after), pc.and_(pc.not_equal(before, ""), pc.not_equal(after, ""))
+    )
     keys: Keys = np.flatnonzero(differs.to_numpy()).astype(np.int32)
     return keys
 

@@ -1,7 +1,8 @@
-"""Functions over arrays, compiled for this machine's processor; the machine code is kept beside the sources.
+"""Functions over arrays, compiled for this machine's processor; the machine code is kept beside the
+sources.
 
-A kernel holds no lock of the interpreter: threads run several at once. It works one user after another in a fixed
-order, so its results depend neither on threads nor on who else is in the block.
+A kernel holds no lock of the interpreter: threads run several at once. It works one user after
+another in a fixed order, so its results depend neither on threads nor on who else is in the block.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ _KEPT_BYTES, _LARGEST_KEPT = 128 << 20, 32 << 20
 def _cache_folder() -> Path:
     """Where the machine code of exactly these sources is kept; that of other sources goes.
 
-    Numba looks only at the file of the outermost function, so a change in a function that it calls would not be seen.
+    Numba looks only at the file of the outermost function, so a change in a function that it calls
+    would not be seen.
     """
     version = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
@@ -43,7 +45,11 @@ def _cache_folder() -> Path:
         if b"kernel" in source:
             version.update(source)
     known = Path(os.environ.get("NUMBA_CACHE_DIR") or _PACKAGE / "__pycache__")
-    parent = known if os.access(known.parent, os.W_OK) else Path(tempfile.gettempdir()) / f"nightshelf-{os.getuid()}"
+    parent = (
+        known
+        if os.access(known.parent, os.W_OK)
+        else Path(tempfile.gettempdir()) / f"nightshelf-{os.getuid()}"
+    )
     folder = parent / f"kernels-{version.hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     for other in parent.glob("kernels-*"):
@@ -66,8 +72,13 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def sums(function: Callable[P, R]) -> Callable[P, R]:
-    """The same for a function that sums: the processor may add several terms at once, always the same ones."""
-    return cast(Callable[P, R], numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function))
+    """The same for a function that sums: the processor may add several terms at once, always the
+    same ones.
+    """
+    return cast(
+        Callable[P, R],
+        numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function),
+    )
 
 
 @sums
@@ -87,10 +98,11 @@ def cell(row: int | np.integer[Any], width: int, column: int) -> np.uintp:
 
 @kernel
 def move(source: Numbers, first: np.uintp, target: Numbers, to: np.uintp, width: int) -> None:
-    """Copy `width` numbers, four or eight at once, the last of them twice where they do not come out even.
+    """Copy `width` numbers, four or eight at once, the last of them twice where they do not come
+    out even.
 
-    A plain loop that short is mostly spent on finding out how to run it. Both are flat, and their places unsigned,
-    which needs no test for counting from the end.
+    A plain loop that short is mostly spent on finding out how to run it. Both are flat, and their
+    places unsigned, which needs no test for counting from the end.
     """
     wide = np.uintp(width)
     if wide >= _EIGHT:
@@ -133,7 +145,9 @@ def in_order(work: Callable[[T], R], parts: Iterable[T], threads: int) -> Iterat
         return
     coming = iter(parts)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Any]] = deque(pool.submit(work, part) for part in islice(coming, threads + 1))
+        waiting: deque[Future[Any]] = deque(
+            pool.submit(work, part) for part in islice(coming, threads + 1)
+        )
         try:
             while waiting:
                 done = waiting.popleft().result()
@@ -147,8 +161,8 @@ def in_order(work: Callable[[T], R], parts: Iterable[T], threads: int) -> Iterat
 def keep_freed_memory() -> None:
     """Let the allocator keep what a block's arrays leave behind, for those of the next block.
 
-    glibc gives the heap's free end back to the system, or does not, as the arrays happen to lie: 13 page faults a user.
-    Other libraries of C are left as they are.
+    glibc gives the heap's free end back to the system, or does not, as the arrays happen to lie: 13
+    page faults a user. Other libraries of C are left as they are.
     """
     options = getattr(ctypes.CDLL(None), "mallopt", None)
     if options is not None:
@@ -159,7 +173,8 @@ def keep_freed_memory() -> None:
 def forget_pages(*arrays: npt.NDArray[Any]) -> None:
     """Give back the memory of what was read of memory-mapped arrays; the next read maps it again.
 
-    Without it, a process that looks up a million users one after another ends up holding their whole tables.
+    Without it, a process that looks up a million users one after another ends up holding their
+    whole tables.
     """
     for array in arrays:
         mapped = getattr(array, "_mmap", None) if isinstance(array, np.memmap) else None

@@ -76,7 +76,10 @@ def per_user(lists: Lists, offsets: Ints, items: Lists, k: int) -> dict[str, Flo
     """Every per-user metric at k, by its full name (`ndcg@10`), `[n]` each."""
     hits, sizes = hit_matrix(lists[:, :k], offsets, items), np.diff(offsets)
     functions = (ndcg, hit_rate, precision, recall, average_precision, reciprocal_rank)
-    return {f"{name}@{k}": function(hits, sizes, k) for name, function in zip(PER_USER, functions, strict=True)}
+    return {
+        f"{name}@{k}": function(hits, sizes, k)
+        for name, function in zip(PER_USER, functions, strict=True)
+    }
 
 
 def _divide(top: Floats, bottom: Floats) -> Floats:
@@ -117,26 +120,37 @@ def gini(lists: Lists, n_items: int) -> float:
 
 
 def novelty(lists: Lists, counts: Ints) -> float:
-    """Mean surprise of a place in bits: -log2 of the item's share of `counts`, each item counted once more."""
+    """Mean surprise of a place in bits: -log2 of the item's share of `counts`, each item counted
+    once more.
+    """
     shown = exposure(lists, len(counts))
     bits = -np.log2((counts + 1) / (counts.sum() + len(counts)))
     return float((shown * bits).sum() / shown.sum()) if shown.sum() else float("nan")
 
 
 def serendipity(lists: Lists, hits: Bools, counts: Ints) -> Floats:
-    """`[n]`: how far each hit stands above its place in plain popularity, summed over the list, over its k places.
+    """`[n]`: how far each hit stands above its place in plain popularity, summed over the list,
+    over its k places.
 
-    The share of the catalogue below a place, less that below the item's place among the most counted (ties by item
-    key), where positive: RecTools' definition. `hits` is the hit matrix of `lists`.
+    The share of the catalogue below a place, less that below the item's place among the most
+    counted (ties by item key), where positive: RecTools' definition. `hits` is the hit matrix of
+    `lists`.
     """
     rank = np.empty(len(counts) + 1)
-    rank[np.append(np.argsort(-counts, kind="stable"), -1)] = np.append(np.arange(len(counts)), np.nan)
+    rank[np.append(np.argsort(-counts, kind="stable"), -1)] = np.append(
+        np.arange(len(counts)), np.nan
+    )
     ahead = (rank[lists] - np.arange(lists.shape[1])) / max(len(counts), 1)
-    return np.asarray(np.where(hits, np.maximum(np.nan_to_num(ahead), 0.0), 0.0).sum(axis=1) / max(lists.shape[1], 1))
+    return np.asarray(
+        np.where(hits, np.maximum(np.nan_to_num(ahead), 0.0), 0.0).sum(axis=1)
+        / max(lists.shape[1], 1)
+    )
 
 
 def category_coverage(lists: Lists, categories: Ints) -> float:
-    """Share of the catalogue's categories that are shown to anyone; `categories [n_items]` are codes, -1: none."""
+    """Share of the catalogue's categories that are shown to anyone; `categories [n_items]` are
+    codes, -1: none.
+    """
     known = np.unique(categories[categories >= 0])
     shown = np.unique(categories[lists[lists >= 0]])
     return float(np.isin(known, shown).mean()) if len(known) else float("nan")
@@ -173,7 +187,9 @@ def popularity_bias_curve(lists: Lists, n_items: int) -> dict[int, int]:
 
 
 def popularity_bands(counts: Ints, bands: int = 4) -> Ints:
-    """`[n_items]`: 0 for the most counted items, which together hold the first share of all counts, and so on."""
+    """`[n_items]`: 0 for the most counted items, which together hold the first share of all counts,
+    and so on.
+    """
     order = np.argsort(-counts, kind="stable")
     before = np.cumsum(counts[order]) - counts[order]
     band = np.empty(len(counts), np.int64)
@@ -181,13 +197,16 @@ def popularity_bands(counts: Ints, bands: int = 4) -> Ints:
     return band
 
 
-def item_fairness(lists: Lists, hits: Bools, truth_items: Lists, counts: Ints, bands: int = 4) -> dict[str, float]:
-    """Whether popular and rare items have the same chance: spread over popularity bands, 0 where all are equal.
+def item_fairness(
+    lists: Lists, hits: Bools, truth_items: Lists, counts: Ints, bands: int = 4
+) -> dict[str, float]:
+    """Whether popular and rare items have the same chance: spread over popularity bands, 0 where
+    all are equal.
 
-    `statistical_parity`: of the chance that an item is shown to a user; `popularity_opportunity`: of the chance that
-    an item which the user went on to choose was shown. Spread is standard deviation over mean, as RSP and REO of
-    Zhu, Wang and Caverlee, "Measuring and mitigating item under-recommendation bias" (SIGIR 2020). NaN where a
-    band's chance is of nothing.
+    `statistical_parity`: of the chance that an item is shown to a user; `popularity_opportunity`:
+    of the chance that an item which the user went on to choose was shown. Spread is standard
+    deviation over mean, as RSP and REO of Zhu, Wang and Caverlee, "Measuring and mitigating item
+    under-recommendation bias" (SIGIR 2020). NaN where a band's chance is of nothing.
     """
     band = popularity_bands(counts, bands)
     items = np.bincount(band, minlength=bands).astype(float) * len(lists)
@@ -209,17 +228,23 @@ def _spread(chances: Floats) -> float:
 
 
 def roc_auc(scores: Floats, outcomes: Bools) -> float:
-    """Chance that a true outcome has the higher score than a false one, a tie counting half; NaN without either."""
+    """Chance that a true outcome has the higher score than a false one, a tie counting half; NaN
+    without either.
+    """
     true, rows = int(outcomes.sum()), len(outcomes)
     if true in (0, rows):
         return float("nan")
     _, place, size = np.unique(scores, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(size) - (size - 1) / 2.0
-    return float((mean_rank[place][outcomes].sum() - true * (true + 1) / 2) / (true * (rows - true)))
+    return float(
+        (mean_rank[place][outcomes].sum() - true * (true + 1) / 2) / (true * (rows - true))
+    )
 
 
 def pr_auc(scores: Floats, outcomes: Bools) -> float:
-    """Area under precision by recall as steps (average precision), equal scores one step; NaN without true ones."""
+    """Area under precision by recall as steps (average precision), equal scores one step; NaN
+    without true ones.
+    """
     if not outcomes.any():
         return float("nan")
     levels, place, size = np.unique(-scores, return_inverse=True, return_counts=True)
@@ -228,8 +253,12 @@ def pr_auc(scores: Floats, outcomes: Bools) -> float:
     return float((true * reached / np.cumsum(size)).sum() / reached[-1])
 
 
-def reliability(scores: Floats, outcomes: Bools | Floats, bins: int = 10) -> list[tuple[float, float, int]]:
-    """The reliability curve: (mean score, share of true outcomes, rows) of each bin of `calibration_error`."""
+def reliability(
+    scores: Floats, outcomes: Bools | Floats, bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """The reliability curve: (mean score, share of true outcomes, rows) of each bin of
+    `calibration_error`.
+    """
     if len(scores) == 0:
         return []
     bin_of = _bins(scores, bins)
@@ -243,8 +272,9 @@ def reliability(scores: Floats, outcomes: Bools | Floats, bins: int = 10) -> lis
 def calibration_error(scores: Floats, outcomes: Bools | Floats, bins: int = 10) -> float:
     """Expected calibration error: |mean score - share of true outcomes|, averaged over places.
 
-    `scores` and `outcomes` are `[rows]`. Bins hold equally many rows (equal scores share a bin), because
-    probabilities of rare events crowd near 0, where bins of equal width would be one bin. NaN without rows.
+    `scores` and `outcomes` are `[rows]`. Bins hold equally many rows (equal scores share a bin),
+    because probabilities of rare events crowd near 0, where bins of equal width would be one bin.
+    NaN without rows.
     """
     if len(scores) == 0:
         return float("nan")

@@ -90,12 +90,21 @@ DELIVERED_EVENTS = Table(
 IMPRESSIONS = Table(
     "impressions",
     "one row per showing of an item to a user, sorted by user, time, item",
-    pa.schema([("user_key", pa.int32()), ("item_key", pa.int32()), ("ts", pa.int64()), ("position", pa.float32())]),
+    pa.schema(
+        [
+            ("user_key", pa.int32()),
+            ("item_key", pa.int32()),
+            ("ts", pa.int64()),
+            ("position", pa.float32()),
+        ]
+    ),
 )
 
 
 def attribute_fields(attributes: Sequence[Attribute]) -> list[tuple[str, pa.DataType]]:
-    """Declared attributes as columns: numeric is float64, a vector so many float32, all others are text."""
+    """Declared attributes as columns: numeric is float64, a vector so many float32, all others are
+    text.
+    """
     return [(a.name, _column_type(a)) for a in attributes]
 
 
@@ -111,12 +120,16 @@ def vector_type(dimensions: int) -> pa.DataType:
 
 
 def delivered_vector_type(dimensions: int) -> pa.DataType:
-    """A vector as the shop delivered it: null where it is missing or of no use, and in words why it is of none."""
+    """A vector as the shop delivered it: null where it is missing or of no use, and in words why it
+    is of none.
+    """
     return pa.struct([("numbers", vector_type(dimensions)), ("fault", pa.string())])
 
 
 def _further(fields: list[tuple[str, pa.DataType]]) -> list[tuple[str, pa.DataType]]:
-    """Without `title`: declared as an attribute (its words are learned), it is the title column itself."""
+    """Without `title`: declared as an attribute (its words are learned), it is the title column
+    itself.
+    """
     return [(name, kind) for name, kind in fields if name != "title"]
 
 
@@ -131,15 +144,22 @@ def raw_users(config: Config) -> Table:
 
 
 def raw_items(config: Config) -> Table:
-    """Items as the shop delivered them; `available_from` in UTC seconds or null, with what was no time or flag and why
-    a vector is of no use."""
-    delivered = {a.name: delivered_vector_type(a.dimensions) for a in config.items.vector_attributes if a.dimensions}
+    """Items as the shop delivered them; `available_from` in UTC seconds or null, with what was no
+    time or flag and why a vector is of no use."""
+    delivered = {
+        a.name: delivered_vector_type(a.dimensions)
+        for a in config.items.vector_attributes
+        if a.dimensions
+    }
     fields = [
         ("item_id", pa.string()),
         ("title", pa.string()),
         ("available_from", pa.int64()),
         ("available", pa.bool_()),
-        *((name, delivered.get(name, kind)) for name, kind in _further(attribute_fields(config.items.attributes))),
+        *(
+            (name, delivered.get(name, kind))
+            for name, kind in _further(attribute_fields(config.items.attributes))
+        ),
         *((name, pa.string()) for name in ITEM_FAULTS),
     ]
     return Table("raw_items", "one row per item", pa.schema(fields))
@@ -147,12 +167,18 @@ def raw_items(config: Config) -> Table:
 
 def users(config: Config) -> Table:
     """Users of a snapshot, every known key, sorted by key."""
-    fields = [("user_key", pa.int32()), ("user_id", pa.string()), *attribute_fields(config.users.attributes)]
+    fields = [
+        ("user_key", pa.int32()),
+        ("user_id", pa.string()),
+        *attribute_fields(config.users.attributes),
+    ]
     return Table("users", "one row per user", pa.schema(fields), ("user_key",))
 
 
 def items(config: Config, *, vectors: bool = True) -> Table:
-    """Items of a snapshot, sorted by key, or all of them but the `vectors`; `available_from` in UTC seconds."""
+    """Items of a snapshot, sorted by key, or all of them but the `vectors`; `available_from` in UTC
+    seconds.
+    """
     attributes = config.items.attributes if vectors else config.items.value_attributes
     fields = [
         ("item_key", pa.int32()),

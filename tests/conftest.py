@@ -30,7 +30,9 @@ def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
 
 @pytest.fixture(scope="session")
 def postgres(embedded_server: EmbeddedServer) -> Mapping[str, str]:
-    """URLs by role of a server whose schema is migrated: recsys (writer), recsys_owner, recsys_reader …"""
+    """URLs by role of a server whose schema is migrated: recsys (writer), recsys_owner,
+    recsys_reader …
+    """
     urls = embedded_server.urls()
     migrate(urls["recsys_owner"])
     return urls

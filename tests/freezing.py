@@ -29,7 +29,10 @@ Answers = list[dict[str, int]]
 def together(target: Any, arguments: list[tuple[Any, ...]]) -> Answers:
     """What processes that start at one moment answer; every one must end well."""
     start, answers = SPAWN.Barrier(len(arguments)), SPAWN.Queue()
-    processes = [SPAWN.Process(target=target, args=(*given, start, answers), daemon=True) for given in arguments]
+    processes = [
+        SPAWN.Process(target=target, args=(*given, start, answers), daemon=True)
+        for given in arguments
+    ]
     for process in processes:
         process.start()
     expected, found = sum(len(given[1]) for given in arguments), []
@@ -53,13 +56,21 @@ def night_config(folder: Path, night: date) -> Config:
 
 
 def deliver(folder: Path, night: date, users: list[str]) -> None:
-    """The shop's tables as a night finds them: every user bought the item of the same number the day before."""
+    """The shop's tables as a night finds them: every user bought the item of the same number the
+    day before.
+    """
     n, day = len(users), datetime(night.year, night.month, night.day - 1, 12, tzinfo=UTC)
-    columns = {"user_id": users, "item_id": [f"i{k % 50}" for k in range(n)], "timestamp": [day] * n}
+    columns = {
+        "user_id": users,
+        "item_id": [f"i{k % 50}" for k in range(n)],
+        "timestamp": [day] * n,
+    }
     columns |= {"event": ["purchase"] * n, "price": [1.0] * n}
     pq.write_table(pa.table(columns), folder / f"events-{night}.parquet")
     pq.write_table(pa.table({"user_id": users}), folder / f"users-{night}.parquet")
-    pq.write_table(pa.table({"item_id": [f"i{k}" for k in range(50)]}), folder / f"items-{night}.parquet")
+    pq.write_table(
+        pa.table({"item_id": [f"i{k}" for k in range(50)]}), folder / f"items-{night}.parquet"
+    )
 
 
 def passed(config: object, night: validation.Night, now: object, docs: object) -> ValidationReport:
@@ -76,11 +87,15 @@ def freeze_nights(folder: Path, nights: list[date], start: Barrier, answers: Any
         start.wait()
         frozen = freezing.freeze(config, lake, night, now)
         table = pq.read_table(frozen.snapshot.artifact.file("users.parquet"))
-        answers.put(dict(zip(table["user_id"].to_pylist(), table["user_key"].to_pylist(), strict=True)))
+        answers.put(
+            dict(zip(table["user_id"].to_pylist(), table["user_key"].to_pylist(), strict=True))
+        )
 
 
 def extend_unlocked(lake: Lake, entity: str, ids: list[str], meet: Barrier) -> IdMap:
-    """How a map was extended before versions took slots: read the newest, append, write. They meet after reading."""
+    """How a map was extended before versions took slots: read the newest, append, write. They meet
+    after reading.
+    """
     known = read_ids(lake, entity)
     if entity == "users":
         meet.wait()
@@ -89,7 +104,9 @@ def extend_unlocked(lake: Lake, entity: str, ids: list[str], meet: Barrier) -> I
         return known
     extended = IdMap(entity, (*known.ids, *fresh))
     with lake.writing("ids", entity, inputs={"last": fresh[-1], "known": str(len(known))}) as draft:
-        pq.write_table(pa.table({"id": pa.array(extended.ids, pa.string())}), draft.path / "ids.parquet")
+        pq.write_table(
+            pa.table({"id": pa.array(extended.ids, pa.string())}), draft.path / "ids.parquet"
+        )
         draft.rows = len(extended)
     return extended
 

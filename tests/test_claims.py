@@ -22,12 +22,25 @@ from recsys_tasks.monitoring.alerts.alert import _RUNBOOKS
 ROOT = Path(__file__).resolve().parent.parent
 RUNBOOKS = ROOT / "include" / "runbooks"
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", ".env.example", "docker-compose.yaml", "Makefile")),
+    *(
+        ROOT / name
+        for name in (
+            "README.md",
+            "CONTRIBUTING.md",
+            ".env.example",
+            "docker-compose.yaml",
+            "Makefile",
+        )
+    ),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted(RUNBOOKS.glob("*.md")),
     *sorted((ROOT / "include").glob("**/*.yaml")),
 ]
-CODE = [path for name in ("recsys_tasks", "plugins", "dags") for path in sorted((ROOT / name).rglob("*.py"))]
+CODE = [
+    path
+    for name in ("recsys_tasks", "plugins", "dags")
+    for path in sorted((ROOT / name).rglob("*.py"))
+]
 ROOT_COMMAND = typer.main.get_command(app)
 UsageError: Any = typer.BadParameter.__base__
 
@@ -36,7 +49,7 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-# --- commands ----------------------------------------------------------------------------------------
+# --- commands -------------------------------------------------------------------------------------
 
 
 def commands(text: str) -> list[str]:
@@ -46,7 +59,9 @@ def commands(text: str) -> list[str]:
 
 
 def command_named(words: list[str]) -> Any:
-    """The command that these words begin with; it takes its words off. Raises KeyError when there is none."""
+    """The command that these words begin with; it takes its words off. Raises KeyError when there
+    is none.
+    """
     command: Any = ROOT_COMMAND
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0) if words else ""]
@@ -54,7 +69,9 @@ def command_named(words: list[str]) -> Any:
 
 
 def fault(text: str) -> str | None:
-    """What the command line says to a command as it is written, or to its name alone; None when all is well."""
+    """What the command line says to a command as it is written, or to its name alone; None when all
+    is well.
+    """
     words = shlex.split(text)
     try:
         command = command_named(words)
@@ -69,7 +86,13 @@ def fault(text: str) -> str | None:
 
 def test_a_wrong_command_is_a_fault() -> None:
     assert fault("rollback --who ann --why 'odd lists'") is None
-    wrong = ["roll-back", "config", "config show", "rollback --who ann", "rollback --reason odd --why odd"]
+    wrong = [
+        "roll-back",
+        "config",
+        "config show",
+        "rollback --who ann",
+        "rollback --reason odd --why odd",
+    ]
     assert [text for text in wrong if fault(text) is None] == []
 
 
@@ -89,8 +112,12 @@ def _strings(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.JoinedStr):
             inner |= {id(part) for part in node.values}
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+            )
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner
+        ):
             yield node.value
 
 
@@ -98,14 +125,20 @@ def test_every_command_that_the_program_recommends_exists() -> None:
     seen = 0
     for path in CODE:
         for text in strings(path):
-            for name, options in re.findall(r"(?:`|^|[:;,] |run )recsys ((?:config )?[a-z][a-z-]+)([^`;.\n]*)", text):
-                known = {option for parameter in command_named(name.split()).params for option in parameter.opts}
+            for name, options in re.findall(
+                r"(?:`|^|[:;,] |run )recsys ((?:config )?[a-z][a-z-]+)([^`;.\n]*)", text
+            ):
+                known = {
+                    option
+                    for parameter in command_named(name.split()).params
+                    for option in parameter.opts
+                }
                 assert set(re.findall(r"(?<!\S)--[a-z-]+", options)) <= known, (named(path), text)
                 seen += 1
     assert seen > 30
 
 
-# --- variables and settings ----------------------------------------------------------------------------
+# --- variables and settings -----------------------------------------------------------------------
 
 
 def test_every_variable_that_is_named_is_read_somewhere() -> None:
@@ -118,9 +151,13 @@ def test_every_variable_that_is_named_is_read_somewhere() -> None:
     ]
     readers = [path for path in readers if path.is_file() and path != Path(__file__)]
     read = set(re.findall(r"RECSYS_[A-Z_]+", "\n".join(path.read_text() for path in readers)))
-    examples = re.findall(r"\$\{(RECSYS_[A-Z_]+)\}", "\n".join(path.read_text() for path in PAGES[-4:]))
+    examples = re.findall(
+        r"\$\{(RECSYS_[A-Z_]+)\}", "\n".join(path.read_text() for path in PAGES[-4:])
+    )
     for path in PAGES:
-        assert set(re.findall(r"RECSYS_[A-Z_]+", path.read_text())) <= read | set(examples), named(path)
+        assert set(re.findall(r"RECSYS_[A-Z_]+", path.read_text())) <= read | set(examples), named(
+            path
+        )
 
 
 def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -146,14 +183,18 @@ OTHERS = {"items.blocked"}
 
 def paths(text: str) -> set[str]:
     """What has the form of a setting's path, its first word a section's."""
-    tops = "|".join(sorted(name for name in SETTINGS if any(path.startswith(f"{name}.") for path in SETTINGS)))
+    tops = "|".join(
+        sorted(name for name in SETTINGS if any(path.startswith(f"{name}.") for path in SETTINGS))
+    )
     return set(re.findall(rf"(?<![\w./-])(?:{tops})(?:\.[a-z_]+)+(?![\w(/]|\.[a-z])", text))
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path.suffix == ".md"], ids=named)
 def test_every_setting_of_a_page_exists(path: Path) -> None:
     spans = " ".join(re.findall(r"`([^`\n]+)`", path.read_text()))
-    checks = {text for module in CODE for text in strings(module)}  # events.missing_time is a check of the data
+    checks = {
+        text for module in CODE for text in strings(module)
+    }  # events.missing_time is a check of the data
     assert paths(spans) - SETTINGS - checks - OTHERS == set()
 
 
@@ -166,18 +207,27 @@ def test_every_setting_that_the_program_names_exists() -> None:
 
 def remarks(path: Path) -> set[str]:
     """The docstrings of a module, fields' too: nobody is told them."""
-    statements = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Expr)]
+    statements = [
+        node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Expr)
+    ]
     return {str(value.value) for value in statements if isinstance(value, ast.Constant)}
 
 
 def test_the_layers_of_the_architecture_are_those_that_are_checked() -> None:
-    contract, *_ = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    layers = [{name.removeprefix("recsys_tasks.") for name in layer.split(" | ")} for layer in contract["layers"]]
-    (told,) = re.findall(r"^`(cli, launcher > [^`]+)`$", (ROOT / "docs" / "architecture.md").read_text(), flags=re.M)
+    contract, *_ = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = [
+        {name.removeprefix("recsys_tasks.") for name in layer.split(" | ")}
+        for layer in contract["layers"]
+    ]
+    (told,) = re.findall(
+        r"^`(cli, launcher > [^`]+)`$", (ROOT / "docs" / "architecture.md").read_text(), flags=re.M
+    )
     assert [set(layer.split(", ")) for layer in " ".join(told.split()).split(" > ")] == layers
 
 
-# --- alarms and their runbooks -------------------------------------------------------------------------
+# --- alarms and their runbooks --------------------------------------------------------------------
 
 
 def used(node: ast.AST) -> set[str]:
@@ -187,7 +237,9 @@ def used(node: ast.AST) -> set[str]:
 
 
 def running() -> list[ast.AST]:
-    """What runs: modules' own statements, classes, decorated functions, and each function that such code names."""
+    """What runs: modules' own statements, classes, decorated functions, and each function that such
+    code names.
+    """
     waiting: dict[str, list[ast.AST]] = {}
     runs: list[ast.AST] = []
     for path in CODE:
@@ -209,15 +261,21 @@ def raised() -> set[str]:
         calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
         found |= {call.func.id for call in calls if isinstance(call.func, ast.Name)}
         for call in calls:
-            first = call.args[:1] if isinstance(call.func, ast.Name) and call.func.id == "Alarm" else []
-            found |= texts(*first, *(word.value for word in call.keywords if word.arg in ("kind", "error")))
+            first = (
+                call.args[:1] if isinstance(call.func, ast.Name) and call.func.id == "Alarm" else []
+            )
+            found |= texts(
+                *first, *(word.value for word in call.keywords if word.arg in ("kind", "error"))
+            )
             if any(isinstance(each, ast.Name) for each in first):
                 found |= texts(*chosen(node))
     return found
 
 
 def chosen(function: ast.AST) -> list[ast.AST]:
-    """What a function that makes an alarm of one of several kinds takes it from: itself, and its module's tables."""
+    """What a function that makes an alarm of one of several kinds takes it from: itself, and its
+    module's tables.
+    """
     for path in CODE:
         body = ast.parse(path.read_text()).body
         if any(ast.dump(node) == ast.dump(function) for node in body):
@@ -228,7 +286,11 @@ def chosen(function: ast.AST) -> list[ast.AST]:
 def texts(*nodes: ast.AST) -> set[str]:
     """Every text in some code."""
     inner = [each for node in nodes for each in ast.walk(node)]
-    return {each.value for each in inner if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    return {
+        each.value
+        for each in inner
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
 
 
 def test_every_alarm_that_has_a_runbook_is_raised_somewhere() -> None:
@@ -237,7 +299,9 @@ def test_every_alarm_that_has_a_runbook_is_raised_somewhere() -> None:
 
 @pytest.mark.parametrize("kind", _RUNBOOKS)
 def test_a_runbook_says_when_it_comes(kind: str) -> None:
-    (when,) = re.findall(r"^\*\*When:\*\* (.*?)\n\n", (RUNBOOKS / _RUNBOOKS[kind]).read_text(), flags=re.M | re.S)
+    (when,) = re.findall(
+        r"^\*\*When:\*\* (.*?)\n\n", (RUNBOOKS / _RUNBOOKS[kind]).read_text(), flags=re.M | re.S
+    )
     assert f"`{kind}`" in when
 
 

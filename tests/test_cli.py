@@ -11,7 +11,18 @@ from recsys_tasks.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
-    *("config", "doctor", "migrate", "run", "recommend", "publications", "releases", "promote", "rollback", "resume"),
+    *(
+        "config",
+        "doctor",
+        "migrate",
+        "run",
+        "recommend",
+        "publications",
+        "releases",
+        "promote",
+        "rollback",
+        "resume",
+    ),
     *("erase-user", "data-dictionary", "probe"),
 )
 
@@ -22,7 +33,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(home: Path, *words: str) -> tuple[int, str]:
-    environment = {"RECSYS_HOME": str(home), "RECSYS_CONFIG": str(ROOT / "include" / "recsys.yaml"), "COLUMNS": "200"}
+    environment = {
+        "RECSYS_HOME": str(home),
+        "RECSYS_CONFIG": str(ROOT / "include" / "recsys.yaml"),
+        "COLUMNS": "200",
+    }
     result = CliRunner().invoke(app, list(words), env=environment)
     return result.exit_code, result.output
 
@@ -41,7 +56,13 @@ def test_config_check_prints_what_will_run_or_every_mistake(home: Path, tmp_path
         "project: shop\nsource: {kind: files, events: e, items: i}\nobjectives: []\nnonsense: 1\nclock: 3\n"
     )
     code, text = call(home, "config", "check", str(broken))
-    assert code == 1 and "3 mistake(s)" in text and "objectives" in text and "nonsense" in text and "clock" in text
+    assert (
+        code == 1
+        and "3 mistake(s)" in text
+        and "objectives" in text
+        and "nonsense" in text
+        and "clock" in text
+    )
 
 
 def test_a_machine_that_runs_the_tests_passes_the_doctor(home: Path) -> None:
@@ -51,10 +72,18 @@ def test_a_machine_that_runs_the_tests_passes_the_doctor(home: Path) -> None:
 
 
 @pytest.mark.parametrize("day", ["2026-2-13", "2026-02-30", "yesterday", ""])
-@pytest.mark.parametrize("command", [("run",), ("report",), ("export-embeddings", "--to", "x")], ids=lambda c: c[0])
-def test_a_date_that_is_none_is_refused_in_four_parts(home: Path, command: tuple[str, ...], day: str) -> None:
+@pytest.mark.parametrize(
+    "command", [("run",), ("report",), ("export-embeddings", "--to", "x")], ids=lambda c: c[0]
+)
+def test_a_date_that_is_none_is_refused_in_four_parts(
+    home: Path, command: tuple[str, ...], day: str
+) -> None:
     code, text = call(home, *command, "--as-of", day)
-    assert code == 1 and "expected: a date that exists, as YYYY-MM-DD" in text and f"found: {day!r}" in text
+    assert (
+        code == 1
+        and "expected: a date that exists, as YYYY-MM-DD" in text
+        and f"found: {day!r}" in text
+    )
     assert "where: --as-of" in text and "todo:" in text
 
 
@@ -87,8 +116,12 @@ def test_the_data_dictionary_is_the_committed_one(home: Path) -> None:
     assert call(home, "data-dictionary") == (0, (ROOT / "docs" / "data-dictionary.md").read_text())
 
 
-@pytest.mark.parametrize("words", [("verify",), ("publications",), ("doctor",), ("report", "--as-of", "2026-01-01")])
-def test_a_home_that_cannot_be_made_is_told_in_words(tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "words", [("verify",), ("publications",), ("doctor",), ("report", "--as-of", "2026-01-01")]
+)
+def test_a_home_that_cannot_be_made_is_told_in_words(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     (tmp_path / "file").write_text("")
     code, text = call(tmp_path / "file" / "home", *words)
     assert code == 1, text

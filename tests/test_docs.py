@@ -14,11 +14,16 @@ from recsys_tasks.stages.night import read_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
-SETTINGS = [ROOT / "include" / "recsys.yaml", *sorted((ROOT / "include" / "examples").glob("*.yaml"))]
+SETTINGS = [
+    ROOT / "include" / "recsys.yaml",
+    *sorted((ROOT / "include" / "examples").glob("*.yaml")),
+]
 
 
 def test_configuration_reference_is_current() -> None:
-    assert (ROOT / "docs" / "configuration.md").read_text() == field_reference(), "run: recsys config docs"
+    assert (ROOT / "docs" / "configuration.md").read_text() == field_reference(), (
+        "run: recsys config docs"
+    )
 
 
 @pytest.mark.parametrize("path", SETTINGS, ids=lambda p: p.stem)

@@ -15,7 +15,9 @@ from tests.freezing import NIGHTS, deliver, freeze_nights, together
 
 
 def _extend(root: Path, batches: list[list[str]], start: Barrier, answers: Any) -> None:
-    """Give each batch its keys, all processes' n-th batches at the same time; tell which keys were given."""
+    """Give each batch its keys, all processes' n-th batches at the same time; tell which keys were
+    given.
+    """
     lake = Lake(root)
     for batch in batches:
         start.wait()
@@ -27,7 +29,9 @@ def test_two_processes_that_extend_one_map_lose_nothing_and_move_nobody(tmp_path
     batches = [[[f"{name}{call:02d}-{i}" for i in range(6)] for call in range(10)] for name in "ab"]
     given = together(_extend, [(tmp_path, batches[0]), (tmp_path, batches[1])])
     last = read_ids(Lake(tmp_path), "users").ids
-    assert sorted(last) == sorted(name for process in batches for batch in process for name in batch)  # 0 lost, 0 twice
+    assert sorted(last) == sorted(
+        name for process in batches for batch in process for name in batch
+    )  # 0 lost, 0 twice
     moved = {name: key for answer in given for name, key in answer.items() if last[key] != name}
     assert not moved  # every key that a process went on to work with is that user's for ever
 
@@ -52,7 +56,10 @@ def test_two_real_freezes_at_once_give_every_user_one_key(tmp_path: Path) -> Non
         assert not clash
         events = pq.read_table(lake.get(f"events/{_day(snapshot)}").file("events.parquet"))
         bought = [last.ids[key] for key in events["user_key"].to_pylist()]
-        assert sorted(bought) == pq.read_table(tmp_path / f"users-{night}.parquet")["user_id"].sort().to_pylist()
+        assert (
+            sorted(bought)
+            == pq.read_table(tmp_path / f"users-{night}.parquet")["user_id"].sort().to_pylist()
+        )
 
 
 def _day(snapshot: Any) -> str:

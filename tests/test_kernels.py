@@ -59,7 +59,9 @@ def test_dot_of_two_rows() -> None:
     assert dot(a, 1, a, 0) == 3 * 0 + 4 * 1 + 5 * 2
 
 
-@pytest.mark.parametrize("width", [0, 1, 3, 4, 7, 8, 9, 16, 21])  # below, at and between four, eight and their double
+@pytest.mark.parametrize(
+    "width", [0, 1, 3, 4, 7, 8, 9, 16, 21]
+)  # below, at and between four, eight and their double
 def test_moved_numbers_and_nothing_else(width: int) -> None:
     rows = np.arange(60, dtype=np.float32).reshape(2, 30)
     target = np.full(90, -1, np.float32)

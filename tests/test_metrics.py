@@ -65,7 +65,8 @@ def test_no_truth_at_all_and_no_users() -> None:
 
 
 def test_all_lists_together_by_hand() -> None:
-    # places: item 1 three times (users 0, 2, 3), item 2 three times, item 3 three times, 5 and 7 once: 11 places
+    # places: item 1 three times (users 0, 2, 3), item 2 three times, item 3 three times, 5 and 7
+    # once: 11 places
     assert metrics.exposure(LISTS, 8).tolist() == [0, 3, 3, 3, 0, 1, 0, 1]
     assert metrics.coverage(LISTS, 8) == 5 / 8
     # 9 of 11 places need 3 items; 10 of 11 = 90.9 % needs 4
@@ -91,12 +92,15 @@ def test_novelty_by_hand() -> None:
 def test_intra_list_diversity_by_hand() -> None:
     # categories a a b: pairs (0,1) same, (0,2) and (1,2) differ; a single item has no pair
     lists = np.array([[0, 1, 2], [0, 2, -1], [1, -1, -1]], np.int32)
-    np.testing.assert_allclose(metrics.intra_list_diversity(lists, np.array([0, 0, 1])), [2 / 3, 1, np.nan])
+    np.testing.assert_allclose(
+        metrics.intra_list_diversity(lists, np.array([0, 0, 1])), [2 / 3, 1, np.nan]
+    )
 
 
 def test_serendipity_by_hand() -> None:
-    # Four items, most counted first: 2 0 1 3 (tie of 1 and 3 by key). Item 3 is hit at place 0: 3/4 of the catalogue
-    # stands before it in popularity, nothing in the list. Item 2, the best seller, is hit at place 1: no surprise.
+    # Four items, most counted first: 2 0 1 3 (tie of 1 and 3 by key). Item 3 is hit at place 0: 3/4
+    # of the catalogue stands before it in popularity, nothing in the list. Item 2, the best seller,
+    # is hit at place 1: no surprise.
     lists, counts = np.array([[3, 2], [2, 0], [1, -1]], np.int32), np.array([5, 1, 9, 1], np.int64)
     hits = np.array([[True, True], [False, False], [True, False]])
     # user 2: item 1 is third in popularity (2/4 before it), first in the list: 2/4 over two places
@@ -116,13 +120,19 @@ def test_item_fairness_by_hand() -> None:
     counts = np.array([6, 2, 2, 2], np.int64)
     assert metrics.popularity_bands(counts, 2).tolist() == [0, 1, 1, 1]
     lists, hits = np.array([[0, 1], [0, 2]], np.int32), np.array([[True, False], [False, True]])
-    # shown: item 0 to 2 of 2 users (chance 1), the others 2 times of 2 x 3 (1/3): mean 2/3, deviation 1/3, spread 1/2
-    # wanted: items 0, 2, 3; found: 1 of 1 and 1 of 2: mean 3/4, deviation 1/4, spread 1/3
+    # shown: item 0 to 2 of 2 users (chance 1), the others 2 times of 2 x 3 (1/3): mean 2/3,
+    # deviation 1/3, spread 1/2 wanted: items 0, 2, 3; found: 1 of 1 and 1 of 2: mean 3/4, deviation
+    # 1/4, spread 1/3
     found = metrics.item_fairness(lists, hits, np.array([0, 2, 3], np.int32), counts, bands=2)
     assert found["statistical_parity"] == pytest.approx(1 / 2)
     assert found["popularity_opportunity"] == pytest.approx(1 / 3)
     everyone = np.array([[0, 1, 2, 3]] * 2, np.int32)  # all shown to all: no spread
-    assert metrics.item_fairness(everyone, everyone >= 9, np.array([0], np.int32), counts, 2)["statistical_parity"] == 0
+    assert (
+        metrics.item_fairness(everyone, everyone >= 9, np.array([0], np.int32), counts, 2)[
+            "statistical_parity"
+        ]
+        == 0
+    )
 
 
 def test_calibration_error_by_hand() -> None:
@@ -156,8 +166,14 @@ def cases(draw: st.DrawFn) -> tuple[np.ndarray, list[list[int]], int]:
 
 
 def trec_eval(shown: list[int], wanted: list[int], k: int) -> dict[str, float]:
-    """One user's metrics by trec_eval, whose cut average precision divides by |truth| instead of min(k, |truth|)."""
-    run = {str(item): float(len(shown) - place) for place, item in enumerate(shown) if item >= 0 and place < k}
+    """One user's metrics by trec_eval, whose cut average precision divides by |truth| instead of
+    min(k, |truth|).
+    """
+    run = {
+        str(item): float(len(shown) - place)
+        for place, item in enumerate(shown)
+        if item >= 0 and place < k
+    }
     names = {f"ndcg_cut.{k}", f"success.{k}", f"P.{k}", f"recall.{k}", f"map_cut.{k}", "recip_rank"}
     judge = pytrec_eval.RelevanceEvaluator({"u": {str(item): 1 for item in wanted}}, names)
     # A user without a list is one who was shown nothing that anybody wants.
@@ -178,7 +194,11 @@ def test_ranking_metrics_equal_trec_eval(case: tuple[np.ndarray, list[list[int]]
     lists, truth, k = case
     found = metrics.per_user(lists, *csr(truth), k)
     for u, wanted in enumerate(truth):
-        expected = trec_eval(lists[u].tolist(), wanted, k) if wanted else dict.fromkeys(metrics.PER_USER, math.nan)
+        expected = (
+            trec_eval(lists[u].tolist(), wanted, k)
+            if wanted
+            else dict.fromkeys(metrics.PER_USER, math.nan)
+        )
         for name, value in expected.items():
             np.testing.assert_allclose(found[f"{name}@{k}"][u], value, atol=1e-9, rtol=0)
 
@@ -193,15 +213,25 @@ def test_score_metrics_equal_scikit_learn_with_ties(rows: list[tuple[int, bool]]
     else:
         assert math.isnan(metrics.pr_auc(scores, outcomes))
     if 0 < outcomes.sum() < len(outcomes):
-        assert metrics.roc_auc(scores, outcomes) == pytest.approx(roc_auc_score(outcomes, scores), abs=1e-9)
+        assert metrics.roc_auc(scores, outcomes) == pytest.approx(
+            roc_auc_score(outcomes, scores), abs=1e-9
+        )
     else:
         assert math.isnan(metrics.roc_auc(scores, outcomes))
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=30, max_size=80, unique_by=lambda r: r[0]))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.booleans()),
+        min_size=30,
+        max_size=80,
+        unique_by=lambda r: r[0],
+    )
+)
 def test_the_reliability_curve_equals_scikit_learn(rows: list[tuple[int, bool]]) -> None:
-    # Distinct scores, as many as fill the bins alike: scikit-learn's quantile bins are the same sets then.
+    # Distinct scores, as many as fill the bins alike: scikit-learn's quantile bins are the same
+    # sets then.
     scores, outcomes = np.array([s / 30 for s, _ in rows]), np.array([o for _, o in rows])
     found = metrics.reliability(scores, outcomes, bins=5)
     came, said = calibration_curve(outcomes, scores, n_bins=5, strategy="quantile")

@@ -13,7 +13,11 @@ from benchmarks.quality import score_error
 
 def test_scores_are_held_against_what_everyone_with_a_list_did() -> None:
     rows = pd.DataFrame(
-        {"user_id": ["u", "u", "idle", "idle"], "item_id": ["a", "b", "a", "b"], "score": [0.8, 0.6, 0.4, 0.2]}
+        {
+            "user_id": ["u", "u", "idle", "idle"],
+            "item_id": ["a", "b", "a", "b"],
+            "score": [0.8, 0.6, 0.4, 0.2],
+        }
     )
     window = Window(date(2024, 1, 1), {"u": {"a", "elsewhere"}}, {"u": set(), "idle": set()})
     # Every row is a bin of its own; only (u, a) came true: (.2 + .6 + .4 + .2) / 4.

@@ -42,20 +42,26 @@ def make_snapshot(
 ) -> Snapshot:
     """A snapshot of literal rows.
 
-    `events` has user_id, item_id, ts (seconds) and optionally event (name), price, quantity; `items`
-    and `users` have the id column and any declared attributes, and are made up where missing.
-    Repeated calls with the same folder extend the same lake.
+    `events` has user_id, item_id, ts (seconds) and optionally event (name), price, quantity;
+    `items` and `users` have the id column and any declared attributes, and are made up where
+    missing. Repeated calls with the same folder extend the same lake.
     """
     lake = Lake(folder)
     as_of = parse_day(as_of) if isinstance(as_of, str) else as_of
-    user_ids = [str(u) for u in (users["user_id"] if users is not None else events["user_id"].unique())]
-    item_ids = [str(i) for i in (items["item_id"] if items is not None else events["item_id"].unique())]
+    user_ids = [
+        str(u) for u in (users["user_id"] if users is not None else events["user_id"].unique())
+    ]
+    item_ids = [
+        str(i) for i in (items["item_id"] if items is not None else events["item_id"].unique())
+    ]
     user_map, item_map = extend_ids(lake, "users", user_ids), extend_ids(lake, "items", item_ids)
     keyed = _keyed(config, events, user_map.keys, item_map.keys)
     parts = {}
     days = np.array([day_of(int(ts)) for ts in events["ts"]])
     for day in sorted(set(days)):
-        table = pa.Table.from_pandas(keyed[days == day], schema=schema.EVENTS.schema, preserve_index=False)
+        table = pa.Table.from_pandas(
+            keyed[days == day], schema=schema.EVENTS.schema, preserve_index=False
+        )
         parts[day] = write_events_day(lake, day, table, f"test{len(table)}{keyed.to_numpy().sum()}")
     first = events.groupby(events["item_id"].astype(str))["ts"].min()
     item_frame = _entity(item_map.ids, "item", items)
@@ -83,14 +89,20 @@ def _keyed(config: Config, events: pd.DataFrame, users: Any, items: Any) -> pd.D
             "item_key": items(events["item_id"].astype(str)),
             "ts": events["ts"].to_numpy(np.int64),
             "event": np.array([config.event_codes[n] for n in names], np.int8),
-            "price": events["price"].to_numpy(np.float32) if "price" in events else np.float32(np.nan),
-            "quantity": events["quantity"].to_numpy(np.float32) if "quantity" in events else np.float32(np.nan),
+            "price": events["price"].to_numpy(np.float32)
+            if "price" in events
+            else np.float32(np.nan),
+            "quantity": events["quantity"].to_numpy(np.float32)
+            if "quantity" in events
+            else np.float32(np.nan),
         }
     )
 
 
 def _entity(ids: Sequence[str], name: str, frame: pd.DataFrame | None) -> pd.DataFrame:
-    made = pd.DataFrame({f"{name}_key": np.arange(len(ids), dtype=np.int32), f"{name}_id": list(ids)})
+    made = pd.DataFrame(
+        {f"{name}_key": np.arange(len(ids), dtype=np.int32), f"{name}_id": list(ids)}
+    )
     if frame is None:
         return made
     frame = frame.assign(**{f"{name}_id": frame[f"{name}_id"].astype(str)})
@@ -98,9 +110,14 @@ def _entity(ids: Sequence[str], name: str, frame: pd.DataFrame | None) -> pd.Dat
 
 
 def _table(table: schema.Table, frame: pd.DataFrame) -> pa.Table:
-    columns: Mapping[str, Any] = {n: frame[n] if n in frame else [None] * len(frame) for n in table.schema.names}
+    columns: Mapping[str, Any] = {
+        n: frame[n] if n in frame else [None] * len(frame) for n in table.schema.names
+    }
     return pa.table(
-        {n: pa.array(columns[n], type=table.schema.field(n).type, from_pandas=True) for n in table.schema.names}
+        {
+            n: pa.array(columns[n], type=table.schema.field(n).type, from_pandas=True)
+            for n in table.schema.names
+        }
     )
 
 

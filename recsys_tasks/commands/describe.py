@@ -24,7 +24,9 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     for name, table in (("users", config.users), ("items", config.items)):
         attributes = ", ".join(f"{a.name} ({_kind(a)})" for a in table.attributes)
         yield f"{name:<12} {attributes or 'no attributes'}"
-    goals = ", ".join(f"{o.name} = {' or '.join(o.events)} (weight {o.weight:g})" for o in config.objectives)
+    goals = ", ".join(
+        f"{o.name} = {' or '.join(o.events)} (weight {o.weight:g})" for o in config.objectives
+    )
     yield f"objectives   {goals}; within {config.label_window_days} days"
     repeats = config.repeat_consumption
     yield f"repeats      {repeats if isinstance(repeats, str) else f'after {repeats.after_days} days'}"
@@ -68,7 +70,9 @@ def field_reference() -> str:
     return "\n".join(lines)
 
 
-def _section(model: type[BaseModel], path: str, lines: list[str], seen: list[type[BaseModel]]) -> None:
+def _section(
+    model: type[BaseModel], path: str, lines: list[str], seen: list[type[BaseModel]]
+) -> None:
     seen.append(model)
     lines += [
         f"## {path}",

@@ -20,7 +20,9 @@ MIN_FREE_GB = 5
 def examine(environment: Environment) -> Iterator[Finding]:
     """Python, libraries, disk, lake, settings and what they name, databases, each as a finding."""
     ok = sys.version_info[:2] == (3, 11)
-    yield Finding(ok, f"Python {sys.version.split()[0]}" + ("" if ok else ": Nightshelf needs 3.11"))
+    yield Finding(
+        ok, f"Python {sys.version.split()[0]}" + ("" if ok else ": Nightshelf needs 3.11")
+    )
     yield _openmp()
     yield _scann_and_tensorflow()
     yield _disk(environment)
@@ -53,7 +55,9 @@ def examine_deeply(environment: Environment) -> Iterator[Finding]:
 def _openmp() -> Finding:
     found = ctypes.util.find_library("gomp")
     words = (
-        f"OpenMP runtime {found}" if found else "libgomp.so.1 is missing, LightGBM needs it: apt-get install libgomp1"
+        f"OpenMP runtime {found}"
+        if found
+        else "libgomp.so.1 is missing, LightGBM needs it: apt-get install libgomp1"
     )
     return Finding(found is not None, words)
 
@@ -65,7 +69,9 @@ def _scann_and_tensorflow() -> Finding:
         return Finding(False, f"{error.name} is not installed: make setup")
     fits = tensorflow.startswith("2.20.")
     words = f"tensorflow {tensorflow}, scann {scann}"
-    return Finding(fits, words if fits else words + ": scann 1.4.2 is built against TensorFlow 2.20")
+    return Finding(
+        fits, words if fits else words + ": scann 1.4.2 is built against TensorFlow 2.20"
+    )
 
 
 def _disk(environment: Environment) -> Finding:
@@ -92,7 +98,9 @@ def _database(environment: Environment) -> Iterator[Finding]:
     from recsys_tasks.stages.night import local_environment
 
     try:
-        with nullcontext(environment) if environment.database_url else local_environment() as running:
+        with (
+            nullcontext(environment) if environment.database_url else local_environment() as running
+        ):
             url = database_url(running)
             engine = create_engine(url)
             engine.connect().close()

@@ -1,4 +1,6 @@
-"""What a night needs outside this machine's libraries: schema, model registry, lake, data files, alert channels."""
+"""What a night needs outside this machine's libraries: schema, model registry, lake, data files,
+alert channels.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ class Finding:
     words: str
 
 
-# --- the schema ------------------------------------------------------------------------------------
+# --- the schema -----------------------------------------------------------------------------------
 
 
 def schema(running: Environment) -> Finding:
@@ -41,14 +43,17 @@ def schema(running: Environment) -> Finding:
         words = f"schema: its revision is not readable by this role ({error.found}), as before revision 0016"
         return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
     if found is None:
-        return Finding(False, "schema: the database was never migrated: run `recsys migrate` with the owner's URL")
+        return Finding(
+            False,
+            "schema: the database was never migrated: run `recsys migrate` with the owner's URL",
+        )
     if found != head:
         words = f"schema revision {found}, this version needs {head}"
         return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
     return Finding(True, f"schema revision {found}")
 
 
-# --- the model registry ----------------------------------------------------------------------------
+# --- the model registry ---------------------------------------------------------------------------
 
 
 def registry(running: Environment) -> Finding:
@@ -97,7 +102,9 @@ def _opens(url: str) -> None:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         path = Path(parsed.database)
-        if not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        if not path.parent.is_dir() or not os.access(
+            path if path.exists() else path.parent, os.W_OK
+        ):
             raise FileNotFoundError(parsed.database)
         return
     engine = sa.create_engine(url)
@@ -107,7 +114,7 @@ def _opens(url: str) -> None:
         engine.dispose()
 
 
-# --- the lake --------------------------------------------------------------------------------------
+# --- the lake -------------------------------------------------------------------------------------
 
 
 def lake(environment: Environment) -> Finding:
@@ -128,7 +135,7 @@ def lake(environment: Environment) -> Finding:
     return Finding(True, f"lake {environment.lake}: writable")
 
 
-# --- settings that contradict what is there ----------------------------------------------------------
+# --- settings that contradict what is there -------------------------------------------------------
 
 
 def by_settings(environment: Environment) -> Iterator[Finding]:
@@ -158,25 +165,35 @@ def _data_files(source: FilesSource, folder: Path | None) -> Finding:
             if not list_files(path):
                 missing.append(f"source.{name}: no file in {path}")
         except (RecsysError, OSError) as error:
-            missing.append(f"source.{name} {given}: {error.found if isinstance(error, RecsysError) else error}")
+            missing.append(
+                f"source.{name} {given}: {error.found if isinstance(error, RecsysError) else error}"
+            )
     if missing:
         return Finding(
-            False, f"data files: {'; '.join(missing)}: deliver them, or correct `source` in the settings file"
+            False,
+            f"data files: {'; '.join(missing)}: deliver them, or correct `source` in the settings file",
         )
     return Finding(True, "data files: there")
 
 
 def _stale_bound(config: Config) -> Finding:
-    gap, bound = cron.shortest_gap(config.schedule.nightly), timedelta(hours=config.monitoring.stale_after_hours)
+    gap, bound = (
+        cron.shortest_gap(config.schedule.nightly),
+        timedelta(hours=config.monitoring.stale_after_hours),
+    )
     hours = gap.total_seconds() / 3600
     words = f"monitoring.stale_after_hours {config.monitoring.stale_after_hours:g}, a night each {hours:g} hours"
     if bound <= gap:
-        return Finding(False, f"{words}: lists are called stale between any two nights: set it above that")
+        return Finding(
+            False, f"{words}: lists are called stale between any two nights: set it above that"
+        )
     return Finding(True, words)
 
 
 def _channels(config: Config, environment: Environment) -> Iterator[Finding]:
-    """Whether alerts reach somebody. A connection that the settings file names by itself must exist."""
+    """Whether alerts reach somebody. A connection that the settings file names by itself must
+    exist.
+    """
     there = []
     for name in ("slack_connection", "webhook_connection"):
         connection = getattr(config.alerts, name)
@@ -188,9 +205,14 @@ def _channels(config: Config, environment: Environment) -> Iterator[Finding]:
             words = f"alerts.{name}: Airflow has no connection {connection!r}"
             variable = f"AIRFLOW_CONN_{connection.upper()}"
             yield Finding(
-                False, f"{words}: `airflow connections add {connection} …`, or export {variable}, or drop the setting"
+                False,
+                f"{words}: `airflow connections add {connection} …`, or export {variable}, or drop the setting",
             )
-    words = f"alert channels: {', '.join(there)}" if there else "alert channels: none; alerts go to recsys.alerts only"
+    words = (
+        f"alert channels: {', '.join(there)}"
+        if there
+        else "alert channels: none; alerts go to recsys.alerts only"
+    )
     yield Finding(True, words)
 
 
@@ -202,10 +224,21 @@ def _connection_exists(name: str, environment: Environment) -> bool:
         return False
     if variables.get(f"AIRFLOW_CONN_{name.upper()}", "").strip():
         return True
-    command = [str(Path(sys.executable).with_name("airflow")), "connections", "get", name, "--output", "json"]
+    command = [
+        str(Path(sys.executable).with_name("airflow")),
+        "connections",
+        "get",
+        name,
+        "--output",
+        "json",
+    ]
     try:
         done = subprocess.run(
-            command, env={**os.environ, **variables}, capture_output=True, timeout=_AIRFLOW_SECONDS, check=False
+            command,
+            env={**os.environ, **variables},
+            capture_output=True,
+            timeout=_AIRFLOW_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
@@ -220,6 +253,8 @@ def _airflow_variables(environment: Environment) -> dict[str, str] | None:
     if not exports.is_file():
         return None
     code = f'set -a; . "$1"; "{sys.executable}" -c "import json, os; print(json.dumps(dict(os.environ)))"'
-    done = subprocess.run(["bash", "-c", code, "bash", str(exports)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", code, "bash", str(exports)], capture_output=True, text=True, check=False
+    )
     found: dict[str, str] = json.loads(done.stdout) if done.returncode == 0 else {}
     return found

@@ -1,11 +1,12 @@
 """Erase one user everywhere, and prove it by searching.
 
-    remember → PostgreSQL → lake, the id map last → texts on this machine → search → note it as proved
+    remember → PostgreSQL → lake, the id map last → texts on this machine → search → note it as
+    proved
 
-The list of erased users comes first, so that no extract brings the user back; PostgreSQL next, so that
-readers lose the lists at once and together. Every step looks for what is there and takes it out, so a
-killed erasure is finished by running it again: until the id map is written, which is last, the map still
-tells the user's key, and after that the list of erased users does.
+The list of erased users comes first, so that no extract brings the user back; PostgreSQL next, so
+that readers lose the lists at once and together. Every step looks for what is there and takes it
+out, so a killed erasure is finished by running it again: until the id map is written, which is
+last, the map still tells the user's key, and after that the list of erased users does.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Erasure:
-    """What was found and, unless it was a dry run, removed. `proof` is what the search at the end read."""
+    """What was found and, unless it was a dry run, removed. `proof` is what the search at the end
+    read.
+    """
 
     places: tuple[Place, ...]
     proof: str
@@ -84,9 +87,10 @@ def erase_user(
 
     What `recsys verify` set aside goes whole: no layout says who is in a damaged file.
 
-    Raises DataError for an id that nothing holds, ServingError while a stage runs or a publication is being
-    built (`give_up_unfinished` gives it up instead), TransientError when its lock was lost on the way, ArtifactError
-    for a lake with unknown layouts, or when the search at the end still finds the user.
+    Raises DataError for an id that nothing holds, ServingError while a stage runs or a publication
+    is being built (`give_up_unfinished` gives it up instead), TransientError when its lock was lost
+    on the way, ArtifactError for a lake with unknown layouts, or when the search at the end still
+    finds the user.
     """
     engine = create_engine(database_url(environment))
     try:
@@ -108,7 +112,9 @@ def erase_user(
 
 def _open(environment: Environment, engine: Engine, user_id: str) -> _Job:
     if not user_id:
-        raise DataError(expected="a user id", found="an empty text", where="erase-user", remedy="name the user")
+        raise DataError(
+            expected="a user id", found="an empty text", where="erase-user", remedy="name the user"
+        )
     lake = Lake(environment.lake, cache=environment.home / CACHE)
     erase_lake.check_layouts(lake)
     erased = read_erased(lake)
@@ -123,7 +129,9 @@ def _cache(job: _Job) -> Path:
 
 
 def _settle_unfinished(engine: Engine, now: datetime, give_up: bool) -> None:
-    """A publication that is being built counted its users before; it cannot go on without one of them."""
+    """A publication that is being built counted its users before; it cannot go on without one of
+    them.
+    """
     waiting = erase_database.unfinished_publications(engine)
     if waiting and not give_up:
         raise ServingError(
@@ -144,7 +152,10 @@ def _places(job: _Job) -> list[Place]:
         by_kind[f"lake {hold.artifact.kind}"] += hold.rows
     for path, found in erase_home.mentions(job.environment.home, job.subject):
         by_kind[f"home {path.relative_to(job.environment.home).parts[0]}"] += found
-    tables = {f"recsys.{name}": rows for name, rows in erase_database.count(job.engine, job.subject).items()}
+    tables = {
+        f"recsys.{name}": rows
+        for name, rows in erase_database.count(job.engine, job.subject).items()
+    }
     return [Place(name, rows) for name, rows in [*tables.items(), *by_kind.items()] if rows]
 
 
@@ -160,7 +171,11 @@ def _nothing(job: _Job) -> Erasure:
     """Nobody of that id, or one who is gone already."""
     known = job.erased.find(job.subject.user_id)
     if known is not None:
-        return Erasure((), _prove(job), f"erased on {known.at} by {known.who}; nothing is left, nothing was changed")
+        return Erasure(
+            (),
+            _prove(job),
+            f"erased on {known.at} by {known.who}; nothing is left, nothing was changed",
+        )
     raise DataError(
         expected="the id of a user that some table or artifact holds",
         found=f"{hashed_user(job.subject.user_id)} (hashed) is nowhere; nothing was changed",
@@ -190,7 +205,9 @@ def _erase(job: _Job, who: str, why: str, now: datetime, before: Callable[[str],
         before(f"lake {hold.artifact.kind}")
         erase_lake.take_out(job.lake, hold, {"at": at, "by": who, "user_hash": job.hash})
     job.lake.remove_unfinished()
-    shutil.rmtree(_cache(job), ignore_errors=True)  # a remote lake's copies; what is needed again is fetched again
+    shutil.rmtree(
+        _cache(job), ignore_errors=True
+    )  # a remote lake's copies; what is needed again is fetched again
     shutil.rmtree(job.environment.home / SET_ASIDE, ignore_errors=True)
     before("texts")
     for path, _ in list(erase_home.mentions(job.environment.home, subject)):
@@ -198,11 +215,15 @@ def _erase(job: _Job, who: str, why: str, now: datetime, before: Callable[[str],
     before("searching")
     proof = _prove(job)
     erase_database.prove(job.engine, {**record, "searched": proof})
-    return Erasure(tuple(places), proof, f"erased: {sum(counts.values())} rows in {len(counts)} places")
+    return Erasure(
+        tuple(places), proof, f"erased: {sum(counts.values())} rows in {len(counts)} places"
+    )
 
 
 def _prove(job: _Job) -> str:
-    """What was searched without finding the user. Raises ArtifactError naming where the user still is."""
+    """What was searched without finding the user. Raises ArtifactError naming where the user still
+    is.
+    """
     found, kinds, files = erase_lake.search_lake(job.lake, job.subject)
     cached, more = erase_lake.search_folder(_cache(job), job.subject)
     named = [str(path) for path, _ in erase_home.mentions(job.environment.home, job.subject)]

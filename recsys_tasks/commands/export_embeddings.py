@@ -46,9 +46,9 @@ def export_embeddings(
 ) -> Exported:
     """Write a night's item and user vectors, projector files and the map; `before` hears each step.
 
-    The vectors are those of the night's lists. An earlier export in the folder is replaced once the new one is whole;
-    a folder with other files and no export is refused. Needs no database and no TensorFlow. Raises ArtifactError when
-    the night has no vectors, or the folder cannot be written.
+    The vectors are those of the night's lists. An earlier export in the folder is replaced once the
+    new one is whole; a folder with other files and no export is refused. Needs no database and no
+    TensorFlow. Raises ArtifactError when the night has no vectors, or the folder cannot be written.
     """
     folder = place_for(folder)
     lake = Lake(environment.lake, cache=environment.home / "lake-cache")
@@ -63,7 +63,9 @@ def export_embeddings(
 
 
 def _vectors(snapshot: Snapshot) -> tuple[str, Embeddings]:
-    """Of the tower that the night's plan names; before there is a plan, of the newest of the current lineage."""
+    """Of the tower that the night's plan names; before there is a plan, of the newest of the
+    current lineage.
+    """
     lake, config, as_of = snapshot.lake, snapshot.config, snapshot.as_of
     cutoffs = Cutoffs.at(as_of, config.learning_lag_days)
     plan = lake.newest("plan", as_of.isoformat())
@@ -129,11 +131,17 @@ def _write_map(snapshot: Snapshot, made: Embeddings, items: Named, folder: Path)
 
     rows = np.arange(len(items.ids))
     if len(rows) > MAP_ITEMS:
-        rows = np.sort(np.random.default_rng(snapshot.config.resources.seed).permutation(rows)[:MAP_ITEMS])
+        rows = np.sort(
+            np.random.default_rng(snapshot.config.resources.seed).permutation(rows)[:MAP_ITEMS]
+        )
     shown: pd.DataFrame = snapshot.items.iloc[made.item_keys[rows]]
     about = {name: [values[row] for row in rows.tolist()] for name, values in items.about.items()}
     some = Named("items", items.ids[rows], np.asarray(made.item_vectors[rows], np.float64), about)
-    atlas = draw_atlas(some, traits_of(shown, snapshot.config.items.value_attributes), snapshot.config.resources.seed)
+    atlas = draw_atlas(
+        some,
+        traits_of(shown, snapshot.config.items.value_attributes),
+        snapshot.config.resources.seed,
+    )
     title = f"{snapshot.config.project}: items as the tower of {snapshot.as_of} sees them"
     of_all = "" if len(rows) == len(items.ids) else f" of {len(items.ids):,}"
     note = f"{len(rows):,}{of_all} items; near ones are taken by alike users; a cluster's name is what sets it apart"

@@ -15,16 +15,24 @@ ABOUT = "export.json"
 FILES = (
     ABOUT,
     *("items.parquet", "users.parquet", "map.png", "map.html", "projector/projector_config.pbtxt"),
-    *(f"projector/{kind}/{name}.tsv" for kind in ("items", "users") for name in ("vectors", "metadata")),
+    *(
+        f"projector/{kind}/{name}.tsv"
+        for kind in ("items", "users")
+        for name in ("vectors", "metadata")
+    ),
 )
-"""What an export is made of. The first says that it is whole: it is taken away first, and comes last."""
+"""What an export is made of. The first says that it is whole: it is taken away first, and comes
+last.
+"""
 SAYS = {"project", "as_of", "tower", "dimensions"}
 """What `export.json` tells at least: another program's file of that name does not."""
 _DRAFT, _EARLIER = ".export-draft-", ".export-earlier-"
 
 
 def place_for(folder: Path) -> Path:
-    """The folder itself, without links and dots. Raises ArtifactError unless it is new, empty, or holds an export."""
+    """The folder itself, without links and dots. Raises ArtifactError unless it is new, empty, or
+    holds an export.
+    """
     with _explained(folder):
         folder = _resolved(folder)
         if folder.exists() and not folder.is_dir():
@@ -38,13 +46,16 @@ def place_for(folder: Path) -> Path:
 
 @contextmanager
 def draft_of(folder: Path) -> Iterator[Path]:
-    """A folder to write `FILES` into, which take the place of those in `folder` when the block ends well.
+    """A folder to write `FILES` into, which take the place of those in `folder` when the block ends
+    well.
 
-    Until then, and after an error, the earlier export is there; files of other names stay whatever happens.
-    Raises ArtifactError when the folder cannot be written, before the block where that shows.
+    Until then, and after an error, the earlier export is there; files of other names stay whatever
+    happens. Raises ArtifactError when the folder cannot be written, before the block where that
+    shows.
     """
     with _explained(folder):
-        # Within a folder that exists: it may be where the user stands, a mount, or all that the user may write.
+        # Within a folder that exists: it may be where the user stands, a mount, or all that the
+        # user may write.
         within = folder.exists()
         place = folder if within else folder.parent
         place.mkdir(parents=True, exist_ok=True)
@@ -104,7 +115,9 @@ def _exchange(draft: Path, folder: Path) -> None:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what went aside, now and in exports that were killed: beside a whole export nobody needs it."""
+    """Remove what went aside, now and in exports that were killed: beside a whole export nobody
+    needs it.
+    """
     for prefix in (_DRAFT, _EARLIER):
         for left in folder.glob(f"{prefix}*"):
             shutil.rmtree(left, ignore_errors=True)

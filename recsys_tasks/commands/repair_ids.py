@@ -1,6 +1,7 @@
 """Take out of a lake what was made with keys that name others now, and make a broken map again.
 
-What is made last goes first and the maps go last: a repair that was killed is finished by running it again.
+What is made last goes first and the maps go last: a repair that was killed is finished by running
+it again.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class Repair:
 
 
 def repair_ids(environment: Environment, *, dry_run: bool = False) -> Repair:
-    """Remove what `examine_keys` finds wrong. Raises ServingError while a stage runs, ArtifactError when a broken
-    map cannot be made again from the snapshots.
+    """Remove what `examine_keys` finds wrong. Raises ServingError while a stage runs, ArtifactError
+    when a broken map cannot be made again from the snapshots.
     """
     lake = Lake(environment.lake, cache=environment.home / "lake-cache")
     if dry_run:
@@ -39,7 +40,10 @@ def repair_ids(environment: Environment, *, dry_run: bool = False) -> Repair:
     try:
         with alone(engine, lake):
             damage = mend(lake)
-        return Repair(damage, f"{_counted(damage)} removed" if not damage.is_none else "every key names its user")
+        return Repair(
+            damage,
+            f"{_counted(damage)} removed" if not damage.is_none else "every key names its user",
+        )
     finally:
         engine.dispose()
 
@@ -64,20 +68,32 @@ def _counted(damage: Damage) -> str:
 
 
 def _restore(lake: Lake, entity: str) -> None:
-    """A new version from the last readable one, its later keys from the snapshots, which name them, too."""
+    """A new version from the last readable one, its later keys from the snapshots, which name them,
+    too.
+    """
     slot, _ = lake.head(KIND, entity)
     parent, names = _last_whole(lake, entity)
     later: dict[int, str] = {}
     for key in lake.keys("snapshot"):
         for snapshot in lake.versions("snapshot", key):
-            ids = pq.read_table(snapshot.file(f"{entity}.parquet"), columns=[f"{entity[:-1]}_id"])[0].to_pylist()
+            ids = pq.read_table(snapshot.file(f"{entity}.parquet"), columns=[f"{entity[:-1]}_id"])[
+                0
+            ].to_pylist()
             for place in range(len(names), len(ids)):
                 if ids[place] and later.setdefault(place, ids[place]) != ids[place]:
                     raise _lost(lake, entity, f"snapshots disagree on key {place}")
     if later and max(later) + 1 - len(names) != len(later):
-        raise _lost(lake, entity, f"no snapshot names {max(later) + 1 - len(names) - len(later)} of its last keys")
+        raise _lost(
+            lake,
+            entity,
+            f"no snapshot names {max(later) + 1 - len(names) - len(later)} of its last keys",
+        )
     whole = [*names, *(later[place] for place in sorted(later))]
-    inputs = {PARENT: parent.reference if parent else "", "known": str(len(names)), "restored": "from snapshots"}
+    inputs = {
+        PARENT: parent.reference if parent else "",
+        "known": str(len(names)),
+        "restored": "from snapshots",
+    }
     with lake.writing(KIND, entity, inputs=inputs, slot=slot) as draft:
         pq.write_table(pa.table({"id": pa.array(whole, pa.string())}), draft.path / FILE)
         draft.rows = len(whole)

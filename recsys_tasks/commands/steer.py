@@ -1,4 +1,5 @@
-"""A person's commands: what readers see (roll back, resume), and which release is champion (promote, roll back).
+"""A person's commands: what readers see (roll back, resume), and which release is champion
+(promote, roll back).
 
 `now` is the world's time; what is written down is in the shop's clock, like the nights beside it.
 """
@@ -18,7 +19,9 @@ from recsys_tasks.stages.shop_clock import shop_time
 
 
 def roll_back(to: int | None, *, who: str, why: str, now: datetime) -> str:
-    """Show an earlier publication and set a hold; one line on what readers see now. Raises ServingError."""
+    """Show an earlier publication and set a hold; one line on what readers see now. Raises
+    ServingError.
+    """
     with local_environment() as environment:
         engine = create_engine(database_url(environment))
         shown = pointer.rollback(engine, who=who, why=why, now=shop_time(engine, now), to=to)
@@ -32,13 +35,13 @@ def resume(*, who: str, now: datetime) -> str:
         engine = create_engine(database_url(environment))
         shown = pointer.resume(engine, who=who, now=shop_time(engine, now))
         engine.dispose()
-    return (
-        f"the hold is over; {'no publication waited' if shown is None else f'readers see {shown.id} of {shown.as_of}'}"
-    )
+    return f"the hold is over; {'no publication waited' if shown is None else f'readers see {shown.id} of {shown.as_of}'}"
 
 
 def promote(release: str, *, who: str, why: str, now: datetime) -> str:
-    """Make a registered release champion; one line on what changed. Raises ServingError when it cannot serve."""
+    """Make a registered release champion; one line on what changed. Raises ServingError when it
+    cannot serve.
+    """
     with _registry_of(now) as night:
         from recsys_tasks.stages.judge import why_unusable
 
@@ -55,11 +58,15 @@ def promote(release: str, *, who: str, why: str, now: datetime) -> str:
 
 
 def roll_back_release(*, who: str, why: str, now: datetime) -> str:
-    """Return to the champion before this one; one line on what changed. Raises ServingError when there is none."""
+    """Return to the champion before this one; one line on what changed. Raises ServingError when
+    there is none.
+    """
     with _registry_of(now) as night:
         before = night.registry.champion()
         release = night.registry.rollback(who=who, why=why, at=night.now)
-    return f"champion is {release} again, before {before}; readers see it from the next publication on"
+    return (
+        f"champion is {release} again, before {before}; readers see it from the next publication on"
+    )
 
 
 @contextmanager

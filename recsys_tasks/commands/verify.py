@@ -1,4 +1,6 @@
-"""Is every artifact still what was written? What is damaged is named, taken out of the lake, and made again."""
+"""Is every artifact still what was written? What is damaged is named, taken out of the lake, and
+made again.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,11 @@ class Found:
 
 
 def verify(environment: Environment, *, set_aside: bool = False) -> list[Found]:
-    """Read every file of the lake and compare it with its manifest; `set_aside` takes what is damaged out.
+    """Read every file of the lake and compare it with its manifest; `set_aside` takes what is
+    damaged out.
 
-    What is set aside is moved to `RECSYS_HOME/damaged`. Raises ServingError, before anything is moved, while a
-    stage of a night or an erasure is at work.
+    What is set aside is moved to `RECSYS_HOME/damaged`. Raises ServingError, before anything is
+    moved, while a stage of a night or an erasure is at work.
     """
     lake = Lake(environment.lake, cache=environment.home / "lake-cache")
     damaged = list(lake.damaged())
@@ -43,7 +46,10 @@ def verify(environment: Environment, *, set_aside: bool = False) -> list[Found]:
         engine = create_engine(database_url(environment))
         try:
             with alone(engine):
-                moved = {one.reference: lake.set_aside(one, environment.home / SET_ASIDE) for one in movable}
+                moved = {
+                    one.reference: lake.set_aside(one, environment.home / SET_ASIDE)
+                    for one in movable
+                }
         finally:
             engine.dispose()
     return [Found(one, moved.get(one.reference), _remedy(one)) for one in damaged]
@@ -53,7 +59,9 @@ def _remedy(damaged: Damaged) -> str:
     """What makes an attempt again once it is out of the lake."""
     days = _DAY.findall(damaged.key)
     if damaged.kind == "ids":
-        return "`recsys repair-ids` makes the map again from the snapshots, which name its keys, too"
+        return (
+            "`recsys repair-ids` makes the map again from the snapshots, which name its keys, too"
+        )
     if damaged.kind in RECORD:
         return "restore this folder from a backup: nothing can make it again, and no night runs without it"
     if damaged.kind == "raw_events":

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from recsys_tasks.config import cron
 from recsys_tasks.config.mistakes import mistake_words, read_yaml, refuse_unstorable
@@ -33,13 +41,17 @@ PositiveDays = Annotated[int, Field(ge=1, le=700_000)]
 """So many days before a night there still was a year."""
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
-TimeUnit = Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "yyyymmdd", "yyyymmddhhmmss"]
+TimeUnit = Literal[
+    "seconds", "milliseconds", "microseconds", "nanoseconds", "yyyymmdd", "yyyymmddhhmmss"
+]
 
 
 class Section(BaseModel):
     """A part of the settings file: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 # --- what the shop's tables hold ---------------------------------------------------------------
@@ -53,8 +65,8 @@ class Attribute(Section):
     column: str | None = Field(default=None, exclude_if=lambda column: column is None)
     """Column of the table, where it has another name than the attribute, e.g. `Unit-Price`."""
     kind: Literal["categorical", "multi", "numeric", "text", "vector"]
-    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words; vector: numbers that
-    an encoder made of an image, a text or a sound, of items only."""
+    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words;
+    vector: numbers that an encoder made of an image, a text or a sound, of items only."""
     separator: Annotated[str, Field(min_length=1)] = "|"
     """Joins the values of a `multi` attribute."""
     required: bool = False
@@ -63,9 +75,14 @@ class Attribute(Section):
     """Smallest allowed value of a numeric attribute, in its own unit."""
     maximum: float | None = None
     """Largest allowed value of a numeric attribute, in its own unit."""
-    # Left out of hashes where unset: a shop without vectors keeps its snapshots and its towers' lineage.
-    dimensions: PositiveInt | None = Field(default=None, exclude_if=lambda dimensions: dimensions is None)
-    """How many numbers a `vector` attribute has, e.g. `{name: image, kind: vector, dimensions: 512}`; of no other."""
+    # Left out of hashes where unset: a shop without vectors keeps its snapshots and its towers'
+    # lineage.
+    dimensions: PositiveInt | None = Field(
+        default=None, exclude_if=lambda dimensions: dimensions is None
+    )
+    """How many numbers a `vector` attribute has, e.g. `{name: image, kind: vector, dimensions:
+    512}`; of no other.
+    """
 
     @property
     def delivered_as(self) -> str:
@@ -76,15 +93,21 @@ class Attribute(Section):
     def _has_a_range(self) -> Self:
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low > high:
-            raise ValueError(f"{self.name!r}: no number is at least {low:g} and at most {high:g}: swap the two")
+            raise ValueError(
+                f"{self.name!r}: no number is at least {low:g} and at most {high:g}: swap the two"
+            )
         return self
 
     @model_validator(mode="after")
     def _vectors_alone_have_dimensions(self) -> Self:
         if self.kind == "vector" and self.dimensions is None:
-            raise ValueError(f"{self.name!r} is a vector: say how many numbers it has, e.g. dimensions: 512")
+            raise ValueError(
+                f"{self.name!r} is a vector: say how many numbers it has, e.g. dimensions: 512"
+            )
         if self.kind != "vector" and self.dimensions is not None:
-            raise ValueError(f"{self.name!r} is {self.kind}: only a vector has dimensions, leave them out")
+            raise ValueError(
+                f"{self.name!r} is {self.kind}: only a vector has dimensions, leave them out"
+            )
         return self
 
 
@@ -110,8 +133,12 @@ class ItemsTable(Section):
     """A declared categorical attribute used for category caps and coverage."""
     available_from_column: str | None = None
     """Column with the UTC time or date from which the item exists; None: its first event."""
-    available_from_unit: TimeUnit = Field(default="seconds", exclude_if=lambda unit: unit == "seconds")
-    """What plain numbers in `available_from_column` are, as `events.timestamp_unit`; dates are read under each."""
+    available_from_unit: TimeUnit = Field(
+        default="seconds", exclude_if=lambda unit: unit == "seconds"
+    )
+    """What plain numbers in `available_from_column` are, as `events.timestamp_unit`; dates are read
+    under each.
+    """
     available_column: str | None = None
     """Boolean column: false keeps the item out of tonight's lists (out of stock, hidden)."""
     attributes: tuple[Attribute, ...] = ()
@@ -138,14 +165,18 @@ class EventKind(Section):
 
 
 class Impressions(Section):
-    """Rows that say what a user was shown: no action, so they count nowhere but in the rankers' negatives."""
+    """Rows that say what a user was shown: no action, so they count nowhere but in the rankers'
+    negatives.
+    """
 
     event: str
     """Value of the event column in such rows; not one of `kinds`."""
     position_column: str
     """Column with the item's place on the page, from 1."""
     examination_power: PositiveFloat = 1.0
-    """An item at place p is looked at with probability p^-power; what was acted on weighs the inverse of it."""
+    """An item at place p is looked at with probability p^-power; what was acted on weighs the
+    inverse of it.
+    """
     max_weight: Annotated[float, Field(ge=1.0)] = 10.0
     """Largest such weight."""
 
@@ -158,35 +189,48 @@ class EventsTable(Section):
     item_column: str = "item_id"
     """Column with the item's id."""
     timestamp_column: str = "timestamp"
-    """Column with the UTC time: a timestamp, ISO-8601 text, or plain numbers of `timestamp_unit`."""
+    """Column with the UTC time: a timestamp, ISO-8601 text, or plain numbers of `timestamp_unit`.
+    """
     timestamp_unit: TimeUnit = Field(default="seconds", exclude_if=lambda unit: unit == "seconds")
-    """What plain numbers in `timestamp_column` are: so many seconds (or less) since the epoch, or the digits of a day
-    (20260301) or of a second (20260301235959); timestamps and ISO-8601 text are read under each."""
+    """What plain numbers in `timestamp_column` are: so many seconds (or less) since the epoch, or
+    the digits of a day (20260301) or of a second (20260301235959); timestamps and ISO-8601 text are
+    read under each."""
     event_column: str | None = "event"
     """Column with the kind of event; None: every row is the first declared kind."""
-    kinds: Annotated[tuple[EventKind, ...], Field(min_length=1, max_length=100)] = (EventKind(name="purchase"),)
+    kinds: Annotated[tuple[EventKind, ...], Field(min_length=1, max_length=100)] = (
+        EventKind(name="purchase"),
+    )
     """Known kinds of event."""
     price_column: str | None = None
     """Column with the price paid or shown, in the shop's currency."""
     quantity_column: str | None = None
-    """Column with the number of units; of a view, how much was watched, in the unit of the item's length."""
+    """Column with the number of units; of a view, how much was watched, in the unit of the item's
+    length.
+    """
     impressions: Impressions | None = None
     """Logged showings among the rows, if there are any."""
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Values of the event column that are declared, each at its code; that of showings is the last."""
+        """Values of the event column that are declared, each at its code; that of showings is the
+        last.
+        """
         shown = (self.impressions.event,) if self.impressions else ()
         return (*(kind.name for kind in self.kinds), *shown)
 
 
 class Watch(Section):
-    """Not whether but how much: the share of an item's length, ranked among items about as long, from 0 to 1."""
+    """Not whether but how much: the share of an item's length, ranked among items about as long,
+    from 0 to 1.
+    """
 
     length: Name
-    """A declared numeric attribute of items: their length, in the unit of `events.quantity_column`."""
+    """A declared numeric attribute of items: their length, in the unit of `events.quantity_column`.
+    """
     bands: PositiveInt = 10
-    """Bands of length within which shares are compared; each holds equally many of the window's views."""
+    """Bands of length within which shares are compared; each holds equally many of the window's
+    views.
+    """
     counts_from: Share = 0.5
     """Rank from which an item counts as found in the gate and all other measures."""
 
@@ -219,8 +263,8 @@ class FilesSource(Section):
 
     kind: Literal["files"] = "files"
     events: str
-    """File, folder or pattern (`part-*.csv`) with the interactions; `${VAR}` is replaced from the environment, and a
-    relative path is one beside this file."""
+    """File, folder or pattern (`part-*.csv`) with the interactions; `${VAR}` is replaced from the
+    environment, and a relative path is one beside this file."""
     items: str
     """File or folder with the items."""
     users: str | None = None
@@ -233,22 +277,30 @@ class FilesSource(Section):
     encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
     """Encoding of CSV files, e.g. latin-1 or utf-16."""
     null_words: tuple[str, ...] = Field(default=(), exclude_if=lambda words: not words)
-    r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always does."""
+    r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always
+    does.
+    """
 
     @field_validator("delimiter")
     @classmethod
     def _is_a_sign(cls, sign: str) -> str:
         if not sign.isascii() or sign in '"\r\n\0':
-            raise ValueError(f"{sign!r} cannot separate values: write one ASCII sign, no quote and no line break")
+            raise ValueError(
+                f"{sign!r} cannot separate values: write one ASCII sign, no quote and no line break"
+            )
         return sign
 
     @field_validator("encoding")
     @classmethod
     def _is_known(cls, name: str) -> str:
         try:
-            "user_id,1".encode(name).decode(name)  # hex, zlib or rot13 are codecs, and no encodings of text
+            "user_id,1".encode(name).decode(
+                name
+            )  # hex, zlib or rot13 are codecs, and no encodings of text
         except (LookupError, UnicodeError) as error:
-            raise ValueError(f"{name!r} is no encoding; write e.g. utf-8, latin-1, cp1252 or utf-16") from error
+            raise ValueError(
+                f"{name!r} is no encoding; write e.g. utf-8, latin-1, cp1252 or utf-16"
+            ) from error
         return name
 
 
@@ -283,9 +335,13 @@ class ExtractConfig(Section):
     lookback_days: Days = 3
     """Days before the newest known one that are read again for late or corrected rows."""
     earliest_day: date = date(1990, 1, 1)
-    """A row before this day has no readable time: its number is of another unit, or stands for an unknown time."""
+    """A row before this day has no readable time: its number is of another unit, or stands for an
+    unknown time.
+    """
     latest_days: PositiveDays = 3653
-    """Nor has a row more than so many days after the night; the same range holds for launch dates in numbers."""
+    """Nor has a row more than so many days after the night; the same range holds for launch dates
+    in numbers.
+    """
 
 
 class ValidationConfig(Section):
@@ -306,7 +362,9 @@ class ValidationConfig(Section):
     max_bad_value_share: Share = 0.01
     """Blocking above this share of tonight's rows with a price or quantity outside its range."""
     volume_ratio: tuple[PositiveFloat, PositiveFloat] = (0.2, 5.0)
-    """Blocking when the newest day's rows, over the mean of the same weekday in the four weeks before, fall outside."""
+    """Blocking when the newest day's rows, over the mean of the same weekday in the four weeks
+    before, fall outside.
+    """
     closed_days: tuple[str, ...] = ()
     """Days on which the shop is closed: YYYY-MM-DD, or a weekday name in lower case."""
     allow_empty_days: bool = False
@@ -318,18 +376,26 @@ class ValidationConfig(Section):
     max_gone_user_share: Share = 0.2
     """Blocking above this share of the last night's users that tonight's users table lacks."""
     max_lost_row_share: Share = 0.2
-    """Blocking above this share of a known day's rows that the source does not deliver any more; days of fewer than 20
-    rows are looked at together."""
+    """Blocking above this share of a known day's rows that the source does not deliver any more;
+    days of fewer than 20 rows are looked at together."""
     max_late_share: Share = 0.05
-    """Blocking above this share of new rows that are of days before the lookback, which no night reads any more."""
+    """Blocking above this share of new rows that are of days before the lookback, which no night
+    reads any more.
+    """
     accepted_losses: tuple[str, ...] = ()
-    """Nights, YYYY-MM-DD, on which a person has seen that what is gone or late is right: those four checks warn."""
+    """Nights, YYYY-MM-DD, on which a person has seen that what is gone or late is right: those four
+    checks warn.
+    """
 
     @field_validator("accepted_losses", "closed_days", mode="before")
     @classmethod
     def _as_text(cls, days: Any) -> Any:
         """A date without quotes is no text to YAML."""
-        return [d.isoformat() if isinstance(d, date) else d for d in days] if isinstance(days, list | tuple) else days
+        return (
+            [d.isoformat() if isinstance(d, date) else d for d in days]
+            if isinstance(days, list | tuple)
+            else days
+        )
 
     @field_validator("accepted_losses")
     @classmethod
@@ -345,7 +411,9 @@ class ValidationConfig(Section):
     @classmethod
     def _is_a_range(cls, ratio: tuple[float, float]) -> tuple[float, float]:
         if ratio[0] > ratio[1]:
-            raise ValueError(f"no ratio is at least {ratio[0]:g} and at most {ratio[1]:g}: swap the two")
+            raise ValueError(
+                f"no ratio is at least {ratio[0]:g} and at most {ratio[1]:g}: swap the two"
+            )
         return ratio
 
 
@@ -356,7 +424,11 @@ def _closed_date(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
-        meant = f"{text.lower()!r}" if text.lower() in _WEEKDAYS else f"YYYY-MM-DD or one of {', '.join(_WEEKDAYS)}"
+        meant = (
+            f"{text.lower()!r}"
+            if text.lower() in _WEEKDAYS
+            else f"YYYY-MM-DD or one of {', '.join(_WEEKDAYS)}"
+        )
         raise ValueError(f"{text!r} is no day: write {meant}") from error
 
 
@@ -386,12 +458,14 @@ class WarmStartConfig(Section):
     replay_half_life_days: PositiveFloat = 60.0
     """Age at which an old example is half as likely to be replayed."""
     replay_events_per_item: PositiveInt = 500
-    """An old example gives way to a newer one of its item, where the item has this many events since."""
+    """An old example gives way to a newer one of its item, where the item has this many events
+    since.
+    """
     young_item_days: Days = 28
     """An item is young for this long; 0: no item is."""
     young_replays: NonNegativeFloat = 1.5
-    """Times that every night replays each example of a young item, up to as many as the other replay; 1.5: half of
-    them once, half of them twice."""
+    """Times that every night replays each example of a young item, up to as many as the other
+    replay; 1.5: half of them once, half of them twice."""
     min_examples: PositiveInt = 2048
     """Replay fills up to at least this many examples."""
     accumulator_half_life_days: PositiveFloat = 30.0
@@ -399,15 +473,23 @@ class WarmStartConfig(Section):
     archive_after_days: PositiveDays = 180
     """An id absent from the catalogue for this long moves to the archive, with its vector."""
     refresh_floor: Share = 0.85
-    """Share of the previous version's recall on held-back new rows that tonight's must reach to serve."""
+    """Share of the previous version's recall on held-back new rows that tonight's must reach to
+    serve.
+    """
     max_new_share: Share = 0.1
-    """Where more than this share of all events is newer than the version before, a version is trained cold."""
+    """Where more than this share of all events is newer than the version before, a version is
+    trained cold.
+    """
     cold_every_nights: PositiveInt = 90
     """A lineage older than this many nights is replaced by a cold one."""
     control_every_nights: NonNegativeInt = 30
-    """So often a cold tower is trained beside the warm one, to find out what the chain has lost; 0: never."""
+    """So often a cold tower is trained beside the warm one, to find out what the chain has lost; 0:
+    never.
+    """
     control_floor: Share = 0.9
-    """A chain that surely finds less than this share of what its cold control does is replaced by a cold one."""
+    """A chain that surely finds less than this share of what its cold control does is replaced by a
+    cold one.
+    """
 
 
 class TwoTowerConfig(Section):
@@ -416,12 +498,14 @@ class TwoTowerConfig(Section):
     dimensions: PositiveInt = 256
     """Size of every embedding and of both towers' outputs, of all members together."""
     members: PositiveInt = 2
-    """Towers trained side by side on the same batches, each with its share of the dimensions; their scores' mean
-    serves."""
+    """Towers trained side by side on the same batches, each with its share of the dimensions; their
+    scores' mean serves."""
     history_length: PositiveInt = 100
     """Newest events of the user that enter the user tower."""
     max_item_values: PositiveInt = 16
-    """Attribute values kept for an item (all attributes together); where there are more, words of texts give way."""
+    """Attribute values kept for an item (all attributes together); where there are more, words of
+    texts give way.
+    """
     numeric_buckets: PositiveInt = 16
     """Quantile buckets of a numeric attribute."""
     text_buckets: PositiveInt = 20_000
@@ -429,7 +513,9 @@ class TwoTowerConfig(Section):
     use_user_attributes: bool = True
     """Feed declared user attributes into the user tower."""
     user_history: Literal["pooled"] = "pooled"
-    """How the history is summarised, the only way there is: learned position decay over item input embeddings."""
+    """How the history is summarised, the only way there is: learned position decay over item input
+    embeddings.
+    """
     metric: Literal["cosine", "dot"] = "cosine"
     """cosine: unit vectors and `logit_scale`; dot: raw inner products."""
     logit_scale: PositiveFloat = 14.0
@@ -451,7 +537,9 @@ class TwoTowerConfig(Section):
     newest_per_user: PositiveInt = 150
     """Newest target events of one user that a cold training draws from."""
     examples_per_user: PositiveInt = 50
-    """Of them, those that one epoch uses: others in each, so that a wholesaler is known without outvoting all."""
+    """Of them, those that one epoch uses: others in each, so that a wholesaler is known without
+    outvoting all.
+    """
     warm_start: WarmStartConfig = WarmStartConfig()
     """The warm chain."""
 
@@ -473,16 +561,22 @@ class IndexConfig(Section):
     recall_k: PositiveInt = 100
     """Recall is measured among this many neighbours."""
     recall_floor: Share = 0.98
-    """An index below this recall against exact search is built finer; below it still, exact search serves."""
+    """An index below this recall against exact search is built finer; below it still, exact search
+    serves.
+    """
     sample_users: PositiveInt = 1000
-    """Users whose neighbours an index is tuned on, and as many others that its recall is measured on."""
+    """Users whose neighbours an index is tuned on, and as many others that its recall is measured
+    on.
+    """
 
 
 class EmbeddingsConfig(Section):
     """Item and user vectors for use elsewhere."""
 
     publish: bool = False
-    """Load tonight's vectors into PostgreSQL with HNSW indexes; needs the extension vector (pgvector) there."""
+    """Load tonight's vectors into PostgreSQL with HNSW indexes; needs the extension vector
+    (pgvector) there.
+    """
 
 
 class GeneratorsConfig(Section):
@@ -510,14 +604,18 @@ class SearchConfig(Section):
     trials: NonNegativeInt = 0
     """Settings tried, each by a training on half of the users; 0: off."""
     seconds: PositiveFloat = 600.0
-    """No trial begins after this long, so a search that it ends early may differ from night to night."""
+    """No trial begins after this long, so a search that it ends early may differ from night to
+    night.
+    """
 
 
 class RankerConfig(Section):
     """The LightGBM rankers."""
 
     mode: Literal["light_and_heavy", "heavy", "none"] = "light_and_heavy"
-    """heavy: the heavy ranker sees every candidate; none: the retrieval order is served, whatever is champion."""
+    """heavy: the heavy ranker sees every candidate; none: the retrieval order is served, whatever
+    is champion.
+    """
     windows: PositiveInt = 5
     """Most label windows before the gate window; older ones than `max_users` needs are left out."""
     max_users: PositiveInt = 20_000
@@ -531,12 +629,14 @@ class RankerConfig(Section):
     heavy_trees: PositiveInt = 200
     """Trees of each member of the heavy ranker."""
     heavy_members: PositiveInt = 2
-    """Heavy rankers of an objective, each with its own draws of features and thresholds; their mean orders."""
+    """Heavy rankers of an objective, each with its own draws of features and thresholds; their mean
+    orders.
+    """
     leaves: PositiveInt = 31
     """Leaves of a tree."""
     extra_trees: bool = True
-    """Draw one threshold a feature and node of the heavy ranker instead of searching for the best, in seven of eight
-    trees."""
+    """Draw one threshold a feature and node of the heavy ranker instead of searching for the best,
+    in seven of eight trees."""
     learning_rate: PositiveFloat = 0.05
     """Shrinkage of each tree."""
     min_leaf_rows: PositiveInt = 50
@@ -544,9 +644,13 @@ class RankerConfig(Section):
     feature_share: Share = 0.7
     """Share of features drawn for each tree."""
     loss: Literal["lambdarank", "binary"] = "lambdarank"
-    """Listwise or pointwise objective; the light ranker is pointwise too where several objectives are mixed."""
+    """Listwise or pointwise objective; the light ranker is pointwise too where several objectives
+    are mixed.
+    """
     monotone: dict[str, Literal[-1, 1]] = {}
-    """Column of the rankers' input → 1: scores never fall where it grows; -1: they never rise (docs/features.md)."""
+    """Column of the rankers' input → 1: scores never fall where it grows; -1: they never rise
+    (docs/features.md).
+    """
     search: SearchConfig = SearchConfig()
     """Search for hyper-parameters, on label windows only."""
     calibration_users: Share = 0.15
@@ -578,7 +682,9 @@ class RerankConfig(Section):
     max_per_category: NonNegativeInt = 0
     """Items of one category among the first k; 0: no cap."""
     diversity: Share = 0.0
-    """Weight of being unlike the items before (1 - λ of maximal marginal relevance) in the first k; 0: off."""
+    """Weight of being unlike the items before (1 - λ of maximal marginal relevance) in the first k;
+    0: off.
+    """
     diversity_by: Literal["tower", "content"] = "tower"
     """What items are alike by: the tower's vectors, or their declared attributes."""
     fresh_slots: NonNegativeInt = 0
@@ -595,11 +701,15 @@ class GateConfig(Section):
     margin: NonNegativeFloat = 0.0
     """Smallest relative gain that counts as better."""
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.975
-    """One-sided confidence of the paired bootstrap; 1 - confidence of equally good challengers are taken for better."""
+    """One-sided confidence of the paired bootstrap; 1 - confidence of equally good challengers are
+    taken for better.
+    """
     non_inferior_margin: Share = 0.01
     """Relative loss within which a challenger counts as not worse."""
     non_inferior_after_days: PositiveDays = 7
-    """A champion older than this many days is replaced by one that is not worse, also than the anchor."""
+    """A champion older than this many days is replaced by one that is not worse, also than the
+    anchor.
+    """
     anchor_days: PositiveDays = 90
     """The champion becomes the anchor when the present one was fixed this many days ago."""
     min_users: PositiveInt = 100
@@ -611,16 +721,20 @@ class GateConfig(Section):
     max_calibration_error: Share = 0.05
     """Largest expected calibration error."""
     max_calibration_ratio: PositiveFloat = 1.0
-    """Largest calibration error, beyond chance, over the rate said or the rate come true, whichever is less; 1: off
-    by a factor of two."""
+    """Largest calibration error, beyond chance, over the rate said or the rate come true, whichever
+    is less; 1: off by a factor of two."""
     min_coverage_ratio: Share = 0.5
     """Challenger's item coverage divided by the champion's."""
     max_popularity_rise: Share = 0.1
-    """How much larger a share of all places the 1 % most popular items may take than under the champion."""
+    """How much larger a share of all places the 1 % most popular items may take than under the
+    champion.
+    """
     max_cost_ratio: PositiveFloat = 2.0
     """Challenger's tree nodes a user divided by the champion's."""
     max_popularity_overlap: Share = 0.95
-    """A challenger with a larger share of its places in common with plain popularity is plain popularity."""
+    """A challenger with a larger share of its places in common with plain popularity is plain
+    popularity.
+    """
     max_column_auc: Share = 0.99
     """A feature that alone orders users' candidates better than this knows what it cannot know."""
     max_share_of_perfect: Share = 0.95
@@ -630,10 +744,12 @@ class GateConfig(Section):
     wait_minutes: PositiveInt = 30
     """How long a gate waits for another one before it refuses."""
     approval: bool = False
-    """True: a promotion waits for a person in Airflow; the night goes on with the champion meanwhile."""
+    """True: a promotion waits for a person in Airflow; the night goes on with the champion
+    meanwhile.
+    """
     approval_hours: PositiveInt = 12
-    """How long it waits; without an answer the champion stays. Shorter than the time between two nights, which it
-    would block."""
+    """How long it waits; without an answer the champion stays. Shorter than the time between two
+    nights, which it would block."""
 
 
 class ServingConfig(Section):
@@ -674,13 +790,15 @@ class MonitoringConfig(Section):
     stale_after_hours: PositiveFloat = 30.0
     """Age of the newest publication that raises an alert."""
     late_after_hours: PositiveFloat | None = None
-    """Hours after `schedule.nightly` by which a night's lists must be published, else it is missed and raises an alert;
-    null: twice what the last two weeks' nights took (the median), at least 2 and at most 6; 4 before there were any."""
+    """Hours after `schedule.nightly` by which a night's lists must be published, else it is missed
+    and raises an alert; null: twice what the last two weeks' nights took (the median), at least 2
+    and at most 6; 4 before there were any."""
     max_list_churn: Share = 0.95
     """Share of first-k places that may change between two nights of one release."""
     max_psi: PositiveFloat = 0.25
-    """Population stability index that raises a drift alarm: the newest day's kinds of event against the four weeks
-    before, and the scores of tonight's lists against the last ones of the same release."""
+    """Population stability index that raises a drift alarm: the newest day's kinds of event against
+    the four weeks before, and the scores of tonight's lists against the last ones of the same
+    release."""
     max_quality_drop: Share = 0.3
     """Share that the realised NDCG@10 may lie below the median of the four weeks before."""
 
@@ -691,7 +809,9 @@ class ReportConfig(Section):
     sample_users: NonNegativeInt = 4
     """Users whose lists are shown with reasons; 0: none, and no user id is in the report."""
     size_curve: bool = False
-    """Train the light ranker again on shares of its users, to show whether more data would still help."""
+    """Train the light ranker again on shares of its users, to show whether more data would still
+    help.
+    """
 
 
 class AlertsConfig(Section):
@@ -755,8 +875,8 @@ class Config(Section):
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
     """What the rankers learn."""
     repeat_consumption: Literal["allow", "forbid"] | AfterDays = "allow"
-    """Whether an item that the user had any event with before the night's cutoff may be recommended again, on any
-    path: own lists, spares, top-ups and fallbacks."""
+    """Whether an item that the user had any event with before the night's cutoff may be recommended
+    again, on any path: own lists, spares, top-ups and fallbacks."""
     label_window_days: PositiveDays = 7
     """W: labels, the gate and the scores' meaning all span this many days."""
     learning_lag_days: Days = 0
@@ -801,7 +921,9 @@ class Config(Section):
 
     @property
     def folder(self) -> Path | None:
-        """Where the settings file is: what a relative path of `source` starts from; None without a file."""
+        """Where the settings file is: what a relative path of `source` starts from; None without a
+        file.
+        """
         return self._folder
 
     @model_validator(mode="after")
@@ -828,43 +950,73 @@ class Config(Section):
 
 def _naming_mistakes(config: Config) -> list[str]:
     mistakes: list[str] = []
-    for table, attributes in (("users", config.users.attributes), ("items", config.items.attributes)):
+    for table, attributes in (
+        ("users", config.users.attributes),
+        ("items", config.items.attributes),
+    ):
         names = [a.name for a in attributes]
-        mistakes += [f"{table}.attributes: {n!r} is declared twice" for n in sorted(set(names)) if names.count(n) > 1]
+        mistakes += [
+            f"{table}.attributes: {n!r} is declared twice"
+            for n in sorted(set(names))
+            if names.count(n) > 1
+        ]
     mistakes += _vector_mistakes(config)
     mistakes += _reserved_mistakes(config)
     kinds = [kind.name for kind in config.events.kinds]
     if len(set(kinds)) < len(kinds):
         mistakes.append("events.kinds: a name is declared twice")
     if config.events.impressions and config.events.impressions.event in kinds:
-        mistakes.append(f"events.impressions: {config.events.impressions.event!r} is one of events.kinds: name it once")
+        mistakes.append(
+            f"events.impressions: {config.events.impressions.event!r} is one of events.kinds: name it once"
+        )
     if config.events.impressions and config.events.event_column is None:
-        mistakes.append("events.impressions: needs events.event_column to tell showings from actions")
+        mistakes.append(
+            "events.impressions: needs events.event_column to tell showings from actions"
+        )
     aims = [objective.name for objective in config.objectives]
-    mistakes += [f"objectives: {name!r} is declared twice" for name in sorted(set(aims)) if aims.count(name) > 1]
+    mistakes += [
+        f"objectives: {name!r} is declared twice"
+        for name in sorted(set(aims))
+        if aims.count(name) > 1
+    ]
     for objective in config.objectives:
         mistakes += [
             f"objectives.{objective.name}: event {e!r} is not one of events.kinds {kinds}"
             for e in objective.events
             if e not in kinds
         ]
-        mistakes += [f"objectives.{objective.name}.watch: {words}" for words in _watch_mistakes(config, objective)]
+        mistakes += [
+            f"objectives.{objective.name}.watch: {words}"
+            for words in _watch_mistakes(config, objective)
+        ]
     categorical = {a.name for a in config.users.attributes if a.kind == "categorical"}
     if config.users.segment_by and config.users.segment_by not in categorical:
-        mistakes.append(f"users.segment_by: {config.users.segment_by!r} is not a declared categorical attribute")
+        mistakes.append(
+            f"users.segment_by: {config.users.segment_by!r} is not a declared categorical attribute"
+        )
     kinds_of = {a.name: a.kind for a in config.items.attributes}
     for number, rule in enumerate(config.rerank.item_rules):
-        mistakes += [f"rerank.item_rules.{number}: {words}" for words in _rule_mistakes(rule, kinds_of)]
-    if config.rerank.diversity and config.rerank.diversity_by == "content" and not config.items.value_attributes:
+        mistakes += [
+            f"rerank.item_rules.{number}: {words}" for words in _rule_mistakes(rule, kinds_of)
+        ]
+    if (
+        config.rerank.diversity
+        and config.rerank.diversity_by == "content"
+        and not config.items.value_attributes
+    ):
         mistakes.append("rerank.diversity_by: content needs items.attributes other than vectors")
     declared = {a.name for a in config.items.attributes if a.kind == "categorical"}
     if config.items.category and config.items.category not in declared:
-        mistakes.append(f"items.category: {config.items.category!r} is not a declared categorical attribute")
+        mistakes.append(
+            f"items.category: {config.items.category!r} is not a declared categorical attribute"
+        )
     return mistakes + _approval_mistakes(config)
 
 
 def _approval_mistakes(config: Config) -> list[str]:
-    """A run that waits for its approval holds the next night's train_ranker back: one run at a time."""
+    """A run that waits for its approval holds the next night's train_ranker back: one run at a
+    time.
+    """
     gate, hours = config.gate, cron.shortest_gap(config.schedule.nightly).total_seconds() / 3600
     if not gate.approval or gate.approval_hours < hours:
         return []
@@ -874,7 +1026,14 @@ def _approval_mistakes(config: Config) -> list[str]:
 
 _RESERVED = {
     "users": ("user_id", "user_key"),
-    "items": ("item_id", "item_key", "available", "available_from", "available_fault", "available_from_fault"),
+    "items": (
+        "item_id",
+        "item_key",
+        "available",
+        "available_from",
+        "available_fault",
+        "available_from_fault",
+    ),
 }
 """Columns that every snapshot has of its own."""
 
@@ -888,7 +1047,10 @@ def _reserved_mistakes(config: Config) -> list[str]:
         f"{table}.attributes: {a.name!r} is a column that each table of {table} has of its own: "
         f"{own.get(a.name, 'leave it out')}, or give the attribute another name, e.g. "
         f"{{name: shop_{a.name}, column: {a.delivered_as}, kind: {a.kind}}}"
-        for table, attributes in (("users", config.users.attributes), ("items", config.items.attributes))
+        for table, attributes in (
+            ("users", config.users.attributes),
+            ("items", config.items.attributes),
+        )
         for a in attributes
         if a.name in _RESERVED[table]
     ]
@@ -1007,11 +1169,17 @@ def read_settings(path: Path) -> Any:
             where=str(path),
             remedy="correct its rights or its encoding, or set RECSYS_CONFIG to another file",
         ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date of 30 February is a ValueError
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # a date of 30 February is a ValueError
         deep = isinstance(error, RecursionError)
         raise ConfigError(
             expected="valid YAML, each setting once",
-            found="values nested so deep that nobody can mean it" if deep else str(error).replace("\n", " "),
+            found="values nested so deep that nobody can mean it"
+            if deep
+            else str(error).replace("\n", " "),
             where=str(path),
             remedy="fix the line or the value named above",
         ) from error
@@ -1023,7 +1191,10 @@ def parse_config(raw: Any, where: str = "settings") -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {mistake_words(e)}" for e in error.errors()]
+        mistakes = [
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {mistake_words(e)}"
+            for e in error.errors()
+        ]
         raise ConfigError(
             expected="settings as documented in include/recsys.yaml",
             found=f"{len(mistakes)} mistake(s): " + "; ".join(mistakes),

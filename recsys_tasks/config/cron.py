@@ -35,19 +35,23 @@ def mistake(expression: str) -> str | None:
 
 
 def ticks_after(expression: str, moment: datetime, count: int) -> list[datetime]:
-    """The next `count` moments after `moment`. Raises ValueError for what is no cron, or never fires."""
+    """The next `count` moments after `moment`. Raises ValueError for what is no cron, or never
+    fires.
+    """
     ticks = croniter(_PRESETS.get(expression, expression), moment)
     return [ticks.get_next(datetime) for _ in range(count)]
 
 
 def last_tick(expression: str, moment: datetime) -> datetime:
     """The latest moment at or before `moment`."""
-    found: datetime = croniter(_PRESETS.get(expression, expression), moment + timedelta(microseconds=1)).get_prev(
-        datetime
-    )
+    found: datetime = croniter(
+        _PRESETS.get(expression, expression), moment + timedelta(microseconds=1)
+    ).get_prev(datetime)
     return found
 
 
 def shortest_gap(expression: str) -> timedelta:
     """The shortest time between two of its moments, over the next hundred of them."""
-    return min(later - earlier for earlier, later in pairwise(ticks_after(expression, _SOME_DAY, _TICKS)))
+    return min(
+        later - earlier for earlier, later in pairwise(ticks_after(expression, _SOME_DAY, _TICKS))
+    )

@@ -1,7 +1,7 @@
 """What alerts and schedules need of the settings file, also where the file is wrong.
 
-Somebody must hear of a wrong file, so nothing here raises: a section with a mistake falls back to what it was when
-the file was last right, and before that to its defaults.
+Somebody must hear of a wrong file, so nothing here raises: a section with a mistake falls back to
+what it was when the file was last right, and before that to its defaults.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def read_essentials(environment: Environment) -> Essentials:
 
 
 def remember(environment: Environment, essentials: Essentials) -> None:
-    """Keep the sections of a right file for the day on which it is wrong, where the home can be written."""
+    """Keep the sections of a right file for the day on which it is wrong, where the home can be
+    written.
+    """
     if essentials.mistake is not None:
         return
     sections = {name: getattr(essentials, name).model_dump(mode="json") for name in _SECTIONS}
@@ -78,8 +80,14 @@ def remember(environment: Environment, essentials: Essentials) -> None:
 def _what_stands(environment: Environment, mistake: ConfigError) -> Essentials:
     given, before = _given(environment.config_path), _remembered(environment)
     sections: dict[str, Any] = {name: _section(name, given, before) for name in _SECTIONS}
-    clocks = [source["clock"] for source in (given, before) if source.get("clock") in ("wall", "simulated")]
-    return Essentials("simulated" if clocks[:1] == ["simulated"] else "wall", **sections, mistake=mistake)
+    clocks = [
+        source["clock"]
+        for source in (given, before)
+        if source.get("clock") in ("wall", "simulated")
+    ]
+    return Essentials(
+        "simulated" if clocks[:1] == ["simulated"] else "wall", **sections, mistake=mistake
+    )
 
 
 def _section(name: str, *sources: Mapping[str, Any]) -> Section:

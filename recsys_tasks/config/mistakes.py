@@ -14,7 +14,9 @@ from recsys_tasks.errors import ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses what YAML takes without a word: a key that is there twice, and a value that holds itself."""
+    """Refuses what YAML takes without a word: a key that is there twice, and a value that holds
+    itself.
+    """
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -28,7 +30,9 @@ class _Loader(yaml.SafeLoader):
             if key.tag == "tag:yaml.org,2002:merge" or not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is there twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} is there twice", problem_mark=key.start_mark
+                )
             seen.add(key.value)
         made: dict[Any, Any] = super().construct_mapping(node, deep)
         return made
@@ -51,11 +55,17 @@ def _refuse_rings(node: yaml.Node, above: tuple[yaml.Node, ...], fine: set[int])
     if id(node) in fine:
         return
     if any(node is one for one in above):
-        raise yaml.MarkedYAMLError(problem="a value that holds itself", problem_mark=node.start_mark)
+        raise yaml.MarkedYAMLError(
+            problem="a value that holds itself", problem_mark=node.start_mark
+        )
     if isinstance(node, yaml.SequenceNode):
         children = node.value
     else:
-        children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
+        children = (
+            [part for pair in node.value for part in pair]
+            if isinstance(node, yaml.MappingNode)
+            else []
+        )
     for child in children:
         _refuse_rings(child, (*above, node), fine)
     fine.add(id(node))
@@ -68,7 +78,9 @@ def mistake_words(error: ErrorDetails) -> str:
         words = f"{given!r} has other signs than lower-case letters, digits and _, or does not begin with a letter"
         if "attributes" in error["loc"]:
             plain = re.sub(r"[^a-z0-9]+", "_", str(given).lower()).strip("_")
-            words += f"; a column of any name is read by {{name: {plain}, column: {given!r}, kind: ...}}"
+            words += (
+                f"; a column of any name is read by {{name: {plain}, column: {given!r}, kind: ...}}"
+            )
         return words
     if kind == "string_type" and isinstance(given, bool | int | float | date):
         return f"{given!r} is no text: write it in quotes, '{given}'"
@@ -76,7 +88,9 @@ def mistake_words(error: ErrorDetails) -> str:
 
 
 def refuse_unstorable(raw: Any, where: str, path: str = "") -> None:
-    """No text of the settings may hold what neither PostgreSQL nor a file could keep. Raises ConfigError."""
+    """No text of the settings may hold what neither PostgreSQL nor a file could keep. Raises
+    ConfigError.
+    """
     if isinstance(raw, Mapping):
         for key, value in raw.items():
             refuse_unstorable(str(key), where, path or "settings")

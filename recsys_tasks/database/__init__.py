@@ -7,8 +7,21 @@ messages show.
 from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow
 from recsys_tasks.database.embedded import EmbeddedServer, database_url, is_running, owner_url, urls
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
-from recsys_tasks.database.locks import gave_up_waiting, hold_lock, lock_key, take_lock, try_lock, waiting_for_rows
-from recsys_tasks.database.migrate import current_revision, downgrade, head_revision, migrate, require_migrated
+from recsys_tasks.database.locks import (
+    gave_up_waiting,
+    hold_lock,
+    lock_key,
+    take_lock,
+    try_lock,
+    waiting_for_rows,
+)
+from recsys_tasks.database.migrate import (
+    current_revision,
+    downgrade,
+    head_revision,
+    migrate,
+    require_migrated,
+)
 from recsys_tasks.database.priority import background_transaction, lower_session
 from recsys_tasks.database.sharing import ServerUse
 

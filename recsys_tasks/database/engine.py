@@ -58,8 +58,8 @@ def quoted(*names: str) -> str:
 def create_engine(url: str) -> Engine:
     """A small pool of connections that wait at most LOCK_WAIT for a lock.
 
-    Failures to connect, full disks and locks are TransientError, a refused login ConfigError, a missing right
-    ServingError.
+    Failures to connect, full disks and locks are TransientError, a refused login ConfigError, a
+    missing right ServingError.
     """
     engine = sa.create_engine(
         normalised(url),
@@ -76,13 +76,17 @@ def create_engine(url: str) -> Engine:
 
 
 def _bound_waits(connection: Any, _record: object) -> None:
-    """Every session gives up a lock it cannot get, and its server notices when its client was killed."""
+    """Every session gives up a lock it cannot get, and its server notices when its client was
+    killed.
+    """
     settings = {"name": locks.APPLICATION, "wait": locks.LOCK_WAIT, "check": locks.CLIENT_CHECK}
     try:
         connection.execute(locks.FOR_SESSION, settings)
         connection.commit()
     except psycopg.OperationalError as error:  # the server went in just this moment
-        where = f"postgresql://{connection.info.user}@{connection.info.host}/{connection.info.dbname}"
+        where = (
+            f"postgresql://{connection.info.user}@{connection.info.host}/{connection.info.dbname}"
+        )
         raise connection_error(str(error), where) from error
 
 

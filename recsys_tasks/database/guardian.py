@@ -1,7 +1,9 @@
-"""A small process beside the embedded server: stops it once no process uses it, however the last one ended.
+"""A small process beside the embedded server: stops it once no process uses it, however the last
+one ended.
 
-Run as a file, with the lock file and the data folder: it waits for the lock that every user shares. The kernel
-gives a killed user's lock back, so a kill that no process can answer does not leave the server behind.
+Run as a file, with the lock file and the data folder: it waits for the lock that every user shares.
+The kernel gives a killed user's lock back, so a kill that no process can answer does not leave the
+server behind.
 """
 
 from __future__ import annotations
@@ -19,13 +21,17 @@ STOP_SECONDS = 60
 
 
 def main(lock: str, data: str) -> None:
-    """Wait until nobody uses the server of `data`, then stop it; whoever comes meanwhile waits for that."""
+    """Wait until nobody uses the server of `data`, then stop it; whoever comes meanwhile waits for
+    that.
+    """
     with open(lock, "rb") as handle:  # noqa: PTH123  # nothing but the lock is wanted
         fcntl.flock(handle, fcntl.LOCK_EX)
         server = postmaster(Path(data))
         if server is not None:
             with suppress(psutil.Error):
-                server.send_signal(signal.SIGINT)  # fast: sessions are ended, what was committed is kept
+                server.send_signal(
+                    signal.SIGINT
+                )  # fast: sessions are ended, what was committed is kept
                 server.wait(STOP_SECONDS)
 
 

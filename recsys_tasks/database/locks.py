@@ -13,9 +13,11 @@ from sqlalchemy.engine import Connection
 from recsys_tasks.database.refusals import LOCK_TIMEOUT, lock_held
 from recsys_tasks.errors import TransientError
 
-# Longer than any step that holds a lock in a healthy night, and short enough for a retry within the night.
+# Longer than any step that holds a lock in a healthy night, and short enough for a retry within the
+# night.
 LOCK_WAIT = "60s"
-# How often a server looks whether a killed client is gone: its locks must not outlive it by a long query.
+# How often a server looks whether a killed client is gone: its locks must not outlive it by a long
+# query.
 CLIENT_CHECK = "5s"
 
 APPLICATION = "nightshelf"
@@ -30,7 +32,8 @@ FOR_SESSION = _SETTINGS.format(name="%(name)s", wait="%(wait)s", check="%(check)
 FOR_TRANSACTION = _SETTINGS.format(name="$1", wait="$2", check="$3", local="true")
 
 PUBLICATIONS = "recsys.publication"
-# {key} and {table} are placeholders of either driver. A row's lock shows as its table's: RowShareLock or stronger.
+# {key} and {table} are placeholders of either driver. A row's lock shows as its table's:
+# RowShareLock or stronger.
 _HOLDERS = """
 SELECT DISTINCT a.pid, a.usename::text, a.application_name, a.xact_start
 FROM pg_catalog.pg_locks AS l
@@ -43,7 +46,9 @@ WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid()
 ORDER BY a.pid
 """
 HOLDERS_BY_NUMBER = _HOLDERS.format(key="$1::bigint", table="$2::text")
-_HOLDERS_BY_NAME = sa.text(_HOLDERS.format(key="CAST(:key AS bigint)", table="CAST(:table AS text)"))
+_HOLDERS_BY_NAME = sa.text(
+    _HOLDERS.format(key="CAST(:key AS bigint)", table="CAST(:table AS text)")
+)
 
 
 def lock_key(*parts: object) -> int:
@@ -58,13 +63,17 @@ def lock_name(*parts: object) -> str:
 
 
 def take_lock(connection: Connection, *parts: object) -> None:
-    """Wait for the transaction's advisory lock of this name. Raises TransientError that names the holder."""
+    """Wait for the transaction's advisory lock of this name. Raises TransientError that names the
+    holder.
+    """
     key = lock_key(*parts)
     with _bounded(connection, lock_name(*parts), key, None):
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
-def hold_lock(connection: Connection, *parts: object, shared: bool = False, wait: str = LOCK_WAIT) -> None:
+def hold_lock(
+    connection: Connection, *parts: object, shared: bool = False, wait: str = LOCK_WAIT
+) -> None:
     """Wait for a lock that lasts as long as the session, which commits by itself.
 
     Raises TransientError that names the holders.
@@ -84,7 +93,9 @@ def hold_lock(connection: Connection, *parts: object, shared: bool = False, wait
 
 def try_lock(connection: Connection, *parts: object) -> bool:
     """Take a lock that lasts as long as the session, if it is free."""
-    return bool(connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": lock_key(*parts)}))
+    return bool(
+        connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": lock_key(*parts)})
+    )
 
 
 def gave_up_waiting(error: TransientError) -> bool:
@@ -94,15 +105,21 @@ def gave_up_waiting(error: TransientError) -> bool:
 
 @contextmanager
 def waiting_for_rows(connection: Connection, table: str = PUBLICATIONS) -> Iterator[None]:
-    """For statements that lock rows of a table: a wait that is too long raises TransientError with the holders."""
+    """For statements that lock rows of a table: a wait that is too long raises TransientError with
+    the holders.
+    """
     with _bounded(connection, f"rows of {table}", None, table):
         yield
 
 
 @contextmanager
-def _bounded(connection: Connection, wanted: str, key: int | None, table: str | None) -> Iterator[None]:
+def _bounded(
+    connection: Connection, wanted: str, key: int | None, table: str | None
+) -> Iterator[None]:
     try:
-        with connection.begin_nested():  # so that the transaction can still be asked who holds the lock
+        with (
+            connection.begin_nested()
+        ):  # so that the transaction can still be asked who holds the lock
             yield
     except TransientError as error:
         if not gave_up_waiting(error):
@@ -122,4 +139,8 @@ def in_words(rows: Iterable[Iterable[object]]) -> list[str]:
 
 def _since(value: object) -> str:
     """A session of another role hides its times."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else "a time it hides"
+    return (
+        f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if isinstance(value, datetime)
+        else "a time it hides"
+    )

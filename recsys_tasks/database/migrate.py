@@ -29,7 +29,9 @@ END $$
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Bring the schema `recsys` to a revision; `url` must be the schema's owner. A no-op when it is there."""
+    """Bring the schema `recsys` to a revision; `url` must be the schema's owner. A no-op when it is
+    there.
+    """
     _run(url, "upgrade", revision)
 
 
@@ -59,7 +61,9 @@ def head_revision() -> str:
 
 
 def require_migrated(url: str) -> None:
-    """Nothing, when the schema is this version's as far as the URL's role may know. Raises ConfigError."""
+    """Nothing, when the schema is this version's as far as the URL's role may know. Raises
+    ConfigError.
+    """
     engine = create_engine(url)
     try:
         with engine.connect() as connection:

@@ -1,6 +1,8 @@
-"""Long work in the database behind its readers: where the server runs on this machine, the session's process yields.
+"""Long work in the database behind its readers: where the server runs on this machine, the
+session's process yields.
 
-PostgreSQL has no priorities of its own; its sessions are processes, so the system's niceness orders them.
+PostgreSQL has no priorities of its own; its sessions are processes, so the system's niceness orders
+them.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ SELECT set_config('max_parallel_workers_per_gather', '0', true),
 
 @contextmanager
 def background_transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction in one process, behind the readers: committed when the block ends, rolled back on any error.
+    """One transaction in one process, behind the readers: committed when the block ends, rolled
+    back on any error.
 
     Of a server that is elsewhere or another system user's, only the one process holds.
     """
@@ -44,10 +47,12 @@ def background_transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def lower_session(process: int) -> None:
-    """Let all processes of a session of this machine yield to other sessions, the database server's among them.
+    """Let all processes of a session of this machine yield to other sessions, the database server's
+    among them.
 
-    Where the system groups processes by session (sched_autogroup, Linux), niceness orders them within one session only,
-    and this alone orders the sessions. Elsewhere it does nothing. https://man7.org/linux/man-pages/man7/sched.7.html
+    Where the system groups processes by session (sched_autogroup, Linux), niceness orders them
+    within one session only, and this alone orders the sessions. Elsewhere it does nothing.
+    https://man7.org/linux/man-pages/man7/sched.7.html
     """
     with suppress(OSError):
         Path(f"/proc/{process}/autogroup").write_text(str(NICENESS))
@@ -68,7 +73,8 @@ def _lower(connection: Connection) -> bool:
 
 
 def _as_ordinary(process: int) -> None:
-    """Take a process out of the real-time class, which its server may have been put into for its readers' sake.
+    """Take a process out of the real-time class, which its server may have been put into for its
+    readers' sake.
 
     Niceness means nothing there. https://man7.org/linux/man-pages/man7/sched.7.html
     """
@@ -79,9 +85,11 @@ def _as_ordinary(process: int) -> None:
 
 
 def _listener(descriptor: int) -> int:
-    """The process that listens at the other end of a Unix socket: the server's first one. Raises OSError.
+    """The process that listens at the other end of a Unix socket: the server's first one. Raises
+    OSError.
 
-    A number that a server in another container reports may be some other process here; its parent is not this one.
+    A number that a server in another container reports may be some other process here; its parent
+    is not this one.
     """
     with socket.socket(fileno=os.dup(descriptor)) as end:
         if end.family != socket.AF_UNIX:

@@ -7,7 +7,8 @@ from recsys_tasks.errors import ConfigError, RecsysError, ServingError, Transien
 LOCK_TIMEOUT = "55P03"  # SQLSTATE lock_not_available
 DENIED = "42501"  # insufficient_privilege
 DISK_FULL = "53100"
-# SQLSTATE classes that pass by themselves: connection, resources, shutdown, deadlock and serialization.
+# SQLSTATE classes that pass by themselves: connection, resources, shutdown, deadlock and
+# serialization.
 _PASSING = ("08", "53", "57", "40")
 # What a server says that will never let us in as we are.
 _REFUSED = (
@@ -20,7 +21,9 @@ _REFUSED = (
 
 
 def explain(state: str, message: str, *, role: str, where: str) -> RecsysError | None:
-    """The error that a statement's SQLSTATE stands for; None for a mistake of ours, which stays as it is."""
+    """The error that a statement's SQLSTATE stands for; None for a mistake of ours, which stays as
+    it is.
+    """
     if state == DENIED:
         return _denied(message, role, where)
     if state == DISK_FULL:
@@ -52,7 +55,8 @@ def lock_held(wanted: str, holders: list[str], where: str) -> TransientError:
     """A lock that did not come free in time. `holders`: a few words on each session that has it."""
     return TransientError(
         expected="a lock to come free in time",
-        found=f"{wanted}: held by " + ("; ".join(holders) if holders else "a session that has just let go"),
+        found=f"{wanted}: held by "
+        + ("; ".join(holders) if holders else "a session that has just let go"),
         where=where,
         remedy="it is retried; if it stays, end that session, with pg_terminate_backend(its pid) if need be",
     )

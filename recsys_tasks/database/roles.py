@@ -24,12 +24,16 @@ _HBA = "local all all scram-sha-256\n"
 
 
 def create_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, str]) -> None:
-    """Every role exists, logs in, and has the password of our file, which the server and its log never see."""
+    """Every role exists, logs in, and has the password of our file, which the server and its log
+    never see.
+    """
     known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
     for role in ROLES:
         verb = "ALTER" if role in known else "CREATE"
         statement = sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}")
-        connection.execute(statement.format(sql.Identifier(role), _verifier(connection, role, passwords[role])))
+        connection.execute(
+            statement.format(sql.Identifier(role), _verifier(connection, role, passwords[role]))
+        )
 
 
 def _verifier(connection: psycopg.Connection[Any], role: str, password: str) -> sql.Literal:
@@ -39,18 +43,26 @@ def _verifier(connection: psycopg.Connection[Any], role: str, password: str) -> 
 
 
 def create_databases(connection: psycopg.Connection[Any]) -> None:
-    """Every database exists, and only its own roles may enter; the server's own ones are the superuser's."""
+    """Every database exists, and only its own roles may enter; the server's own ones are the
+    superuser's.
+    """
     known = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
     for database, (owner, _) in DATABASES.items():
         name = sql.Identifier(database)
         if database not in known:
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner)))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner))
+            )
         connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
     for database in ("postgres", "template1"):
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+        connection.execute(
+            sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database))
+        )
     for role in RECSYS_ROLES:
         allowed = sql.SQL("CONNECT, TEMPORARY") if role == "recsys_writer" else sql.SQL("CONNECT")
-        connection.execute(sql.SQL("GRANT {} ON DATABASE recsys TO {}").format(allowed, sql.Identifier(role)))
+        connection.execute(
+            sql.SQL("GRANT {} ON DATABASE recsys TO {}").format(allowed, sql.Identifier(role))
+        )
 
 
 _PUBLIC_FUNCTIONS = """
@@ -64,7 +76,8 @@ WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^(lo_|lowrite
 def close_catalogue(connection: psycopg.Connection[Any]) -> None:
     """In database recsys: no large objects for anyone, and locks only for those who publish.
 
-    PostgreSQL lets everyone who may connect write large objects and take any advisory lock, a publication's too.
+    PostgreSQL lets everyone who may connect write large objects and take any advisory lock, a
+    publication's too.
     """
     for signature, name in connection.execute(_PUBLIC_FUNCTIONS).fetchall():
         function = sql.SQL(signature)
@@ -75,7 +88,9 @@ def close_catalogue(connection: psycopg.Connection[Any]) -> None:
 
 
 def add_extensions(connection: psycopg.Connection[Any]) -> None:
-    """In database recsys: pgvector, which only an administrator may install; nothing uses it unless told to."""
+    """In database recsys: pgvector, which only an administrator may install; nothing uses it unless
+    told to.
+    """
     connection.execute("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
 
 
@@ -84,11 +99,15 @@ def require_passwords(connection: psycopg.Connection[Any], data: Path, password:
     if (data / "pg_hba.conf").read_text() == _HBA:
         return
     verifier = _verifier(connection, SUPERUSER, password)
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), verifier))
+    connection.execute(
+        sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), verifier)
+    )
     (data / "pg_hba.conf").write_text(_HBA)
     connection.execute("SELECT pg_reload_conf()")
     deadline = time.perf_counter() + RELOAD_SECONDS
-    while _lets_in(connection.info.host) and time.perf_counter() < deadline:  # the server reloads when it likes
+    while (
+        _lets_in(connection.info.host) and time.perf_counter() < deadline
+    ):  # the server reloads when it likes
         time.sleep(0.02)
 
 

@@ -19,7 +19,8 @@ _GUARDIAN_SECONDS = 5.0
 class ServerUse:
     """One process's use of the server under `home`: begun before the server is started or joined.
 
-    Beginning waits while another process is just stopping the server, because nobody used it any more.
+    Beginning waits while another process is just stopping the server, because nobody used it any
+    more.
     """
 
     def __init__(self, home: Path) -> None:
@@ -32,13 +33,25 @@ class ServerUse:
         fcntl.flock(self._handle, fcntl.LOCK_SH)
 
     def guard(self) -> None:
-        """From now on the server is stopped when its last user is gone, even when that one is killed."""
-        command = [sys.executable, "-I", guardian.__file__, str(self._path), str(self._home / "postgres")]
+        """From now on the server is stopped when its last user is gone, even when that one is
+        killed.
+        """
+        command = [
+            sys.executable,
+            "-I",
+            guardian.__file__,
+            str(self._path),
+            str(self._home / "postgres"),
+        ]
         quiet = subprocess.DEVNULL
-        self._guardian = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+        self._guardian = subprocess.Popen(
+            command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+        )
 
     def is_last(self) -> bool:
-        """Whether nobody else uses the server; true keeps others out until `end`, false ends this use."""
+        """Whether nobody else uses the server; true keeps others out until `end`, false ends this
+        use.
+        """
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -57,6 +70,9 @@ class ServerUse:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.end()

@@ -1,4 +1,6 @@
-"""Features as of two cutoffs: one row per user, item, segment and item, and user-item pair with history."""
+"""Features as of two cutoffs: one row per user, item, segment and item, and user-item pair with
+history.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ FAMILY_KEYS: dict[Family, tuple[str, ...]] = {
 
 
 def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
-    """Write every family's features as Parquet (keys int32, features float32, sorted by key) and as arrays.
+    """Write every family's features as Parquet (keys int32, features float32, sorted by key) and as
+    arrays.
 
     Counts come from rows before `cutoffs.learned_before`; pairs and recencies from the user's own
     rows before `cutoffs.history_before`. A rerun on the same inputs returns the artifact it finds.
@@ -45,11 +48,17 @@ def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
         parts = _events(connection, snapshot, cutoffs), _items(snapshot), _segments(of_user)
         tables = tables_at(config, cutoffs, *parts)
         with lake.writing("features", key, inputs=inputs, config=settings) as draft:
-            sizes = {"user": snapshot.n_users, "item": snapshot.n_items, "segment": int(of_user.max(initial=0)) + 1}
+            sizes = {
+                "user": snapshot.n_users,
+                "item": snapshot.n_items,
+                "segment": int(of_user.max(initial=0)) + 1,
+            }
             of_user.tofile(draft.path / "user_segment.i32")
             for family, keys in FAMILY_KEYS.items():
                 expression = _typed(family_expression(config, family, tables), keys)
-                connection.to_parquet(expression, draft.path / f"{family}.parquet", compression="zstd")
+                connection.to_parquet(
+                    expression, draft.path / f"{family}.parquet", compression="zstd"
+                )
                 with TableWriter(draft.path, family, keys, sizes) as writer:
                     writer.copy(draft.path / f"{family}.parquet")
                 draft.rows += writer.rows
@@ -89,7 +98,9 @@ def family_expression(config: Config, family: Family, tables: Tables) -> ir.Tabl
     named = {feature.name: feature for feature in features}
     late = {name: f.build(joined) for name, f in named.items() if f.source in ("base", "derived")}
     joined = joined.mutate(**late)
-    return joined.select(*keys, *(name for name in named if not name.startswith("_"))).order_by(list(keys))
+    return joined.select(*keys, *(name for name in named if not name.startswith("_"))).order_by(
+        list(keys)
+    )
 
 
 def _base(family: Family, tables: Tables) -> ir.Table:
@@ -105,11 +116,15 @@ def _base(family: Family, tables: Tables) -> ir.Table:
     return pairs.left_join(users, "user_key").drop("user_key_right")
 
 
-def _aggregate(source: Source, features: Sequence[Feature], keys: Sequence[str], tables: Tables) -> ir.Table:
+def _aggregate(
+    source: Source, features: Sequence[Feature], keys: Sequence[str], tables: Tables
+) -> ir.Table:
     if source == "price":
         return median_price(tables.learned, keys, "price")
     rows = pairs_of(tables.learned) if source == "pairs" else getattr(tables, source)
-    return rows.group_by(list(keys)).aggregate(**{feature.name: feature.build(rows) for feature in features})
+    return rows.group_by(list(keys)).aggregate(
+        **{feature.name: feature.build(rows) for feature in features}
+    )
 
 
 def _typed(table: ir.Table, keys: Sequence[str]) -> ir.Table:

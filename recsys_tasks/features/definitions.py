@@ -1,4 +1,5 @@
-"""The catalogue: every feature's name, family, meaning and expression, for training and serving alike.
+"""The catalogue: every feature's name, family, meaning and expression, for training and serving
+alike.
 
 A feature is an aggregate over one of the tables of its key (`source`), or is derived from the
 aggregates beside it. Names that begin with `_` are intermediate and never leave the engine.
@@ -27,16 +28,19 @@ Family = Literal["user", "item", "segment", "pair"]
 Source = Literal["learned", "history", "segment", "pairs", "base", "price", "derived"]
 LONG_HALF_LIFE_DAYS = 180.0
 LIFT_PRIOR = 4.0
-"""Events, as many as expected, that a segment is credited with for each item: few events say little."""
+"""Events, as many as expected, that a segment is credited with for each item: few events say
+little.
+"""
 
 
 @dataclass(frozen=True)
 class Feature:
     """One column of a family's table.
 
-    `source` says what `build` is given: events before cutoffs.learned_before (`learned`), the same with their user's
-    segment (`segment`), events before cutoffs.history_before (`history`), learned user-item pairs (`pairs`), the
-    family's `base` rows, the median `price`, or the joined columns themselves (`derived`).
+    `source` says what `build` is given: events before cutoffs.learned_before (`learned`), the same
+    with their user's segment (`segment`), events before cutoffs.history_before (`history`), learned
+    user-item pairs (`pairs`), the family's `base` rows, the median `price`, or the joined columns
+    themselves (`derived`).
     """
 
     name: str
@@ -75,7 +79,11 @@ def _item_features(config: Config) -> list[Feature]:
     return [
         *map(popularity, config.features.popularity_days),
         *_ITEM_FEATURES,
-        *([Feature("price", "item", "price", "median price before the cutoff", _price)] if _has_price(config) else []),
+        *(
+            [Feature("price", "item", "price", "median price before the cutoff", _price)]
+            if _has_price(config)
+            else []
+        ),
         *([of_kind(code, kind) for kind, code in kinds] if len(kinds) > 1 else []),
     ]
 
@@ -90,7 +98,11 @@ def _has_price(config: Config) -> bool:
 
 _ITEM_FEATURES = (
     Feature(
-        "popularity_all", "item", "learned", "ln(1 + all events, weighted)", lambda e: log_count(exact_sum(e.weight))
+        "popularity_all",
+        "item",
+        "learned",
+        "ln(1 + all events, weighted)",
+        lambda e: log_count(exact_sum(e.weight)),
     ),
     Feature(
         "users_28d",
@@ -124,14 +136,20 @@ _ITEM_FEATURES = (
     Feature("since_last", "item", "learned", "days since its last event", lambda e: e.age.min()),
     Feature("since_first", "item", "learned", "days since its first event", lambda e: e.age.max()),
     Feature(
-        "repeat_rate", "item", "pairs", "share of its users with it on two days or more", lambda p: (p.days > 1).mean()
+        "repeat_rate",
+        "item",
+        "pairs",
+        "share of its users with it on two days or more",
+        lambda p: (p.days > 1).mean(),
     ),
     Feature(
         "repeat_gap",
         "item",
         "pairs",
         "mean days between two days of one user with it",
-        lambda p: exact_sum(p.span, where=p.days > 1) / (p.days - 1).sum(where=p.days > 1).nullif(0),
+        lambda p: (
+            exact_sum(p.span, where=p.days > 1) / (p.days - 1).sum(where=p.days > 1).nullif(0)
+        ),
     ),
     Feature("age", "item", "base", "days since it became available", lambda i: i.age),
     Feature(
@@ -165,10 +183,26 @@ def _user_features(config: Config) -> list[Feature]:
 
 _USER_FEATURES = (
     Feature("events", "user", "learned", "ln(1 + events)", lambda e: log_count(e.count())),
-    Feature("days", "user", "learned", "ln(1 + days with an event)", lambda e: log_count(e.day.nunique())),
-    Feature("items", "user", "learned", "ln(1 + distinct items)", lambda e: log_count(e.item_key.nunique())),
     Feature(
-        "gap", "user", "learned", "mean days between active days", lambda e: _span(e) / (e.day.nunique() - 1).nullif(0)
+        "days",
+        "user",
+        "learned",
+        "ln(1 + days with an event)",
+        lambda e: log_count(e.day.nunique()),
+    ),
+    Feature(
+        "items",
+        "user",
+        "learned",
+        "ln(1 + distinct items)",
+        lambda e: log_count(e.item_key.nunique()),
+    ),
+    Feature(
+        "gap",
+        "user",
+        "learned",
+        "mean days between active days",
+        lambda e: _span(e) / (e.day.nunique() - 1).nullif(0),
     ),
     Feature(
         "repeat_share",
@@ -243,12 +277,22 @@ def _pair_features(config: Config) -> list[Feature]:
 
     def of_kind(code: int, kind: str) -> Feature:
         return Feature(
-            f"{kind}_events", "pair", "history", f"events of kind {kind!r}", lambda e: e.count(where=e.event == code)
+            f"{kind}_events",
+            "pair",
+            "history",
+            f"events of kind {kind!r}",
+            lambda e: e.count(where=e.event == code),
         )
 
     kinds = list(config.event_codes.items())
     return [
-        Feature("recent", "pair", "history", f"events, half-life {half_life:g} d", lambda e: decayed(e, half_life)),
+        Feature(
+            "recent",
+            "pair",
+            "history",
+            f"events, half-life {half_life:g} d",
+            lambda e: decayed(e, half_life),
+        ),
         *_PAIR_FEATURES,
         *([_QUANTITY] if config.events.quantity_column else []),
         *([of_kind(code, kind) for kind, code in kinds] if len(kinds) > 1 else []),
@@ -260,16 +304,28 @@ _QUANTITY = Feature(
     "pair",
     "history",
     "ln(1 + units in all)",
-    lambda e: log_count(exact_sum(e.quantity.cast("float64"), where=(e.quantity > 0) & ~e.quantity.isnan())),
+    lambda e: log_count(
+        exact_sum(e.quantity.cast("float64"), where=(e.quantity > 0) & ~e.quantity.isnan())
+    ),
 )
 _PAIR_FEATURES = (
-    Feature("long", "pair", "history", "events, half-life 180 d, weighted", lambda e: decayed(e, LONG_HALF_LIFE_DAYS)),
+    Feature(
+        "long",
+        "pair",
+        "history",
+        "events, half-life 180 d, weighted",
+        lambda e: decayed(e, LONG_HALF_LIFE_DAYS),
+    ),
     Feature("events", "pair", "history", "events", lambda e: e.count()),
     Feature("days", "pair", "history", "days with it", lambda e: e.day.nunique()),
     Feature("since_last", "pair", "history", "days since the last event", lambda e: e.age.min()),
     Feature("since_first", "pair", "history", "days since the first event", lambda e: e.age.max()),
     Feature(
-        "gap", "pair", "history", "mean days between days with it", lambda e: _span(e) / (e.day.nunique() - 1).nullif(0)
+        "gap",
+        "pair",
+        "history",
+        "mean days between days with it",
+        lambda e: _span(e) / (e.day.nunique() - 1).nullif(0),
     ),
     Feature(
         "season",
@@ -283,7 +339,9 @@ _PAIR_FEATURES = (
         "pair",
         "history",
         "events, weighted, from two months before to two months after the day a year before the cutoff",
-        lambda e: exact_sum(e.weight, where=(e.age > YEAR_DAYS - 60.0) & (e.age <= YEAR_DAYS + 60.0)).fill_null(0.0),
+        lambda e: exact_sum(
+            e.weight, where=(e.age > YEAR_DAYS - 60.0) & (e.age <= YEAR_DAYS + 60.0)
+        ).fill_null(0.0),
     ),
     Feature(
         "rate",
@@ -293,6 +351,10 @@ _PAIR_FEATURES = (
         lambda t: t.days / (t._user_days + 1.0),
     ),
     Feature(
-        "due", "pair", "derived", "days since last / (gap + 1)", lambda t: t.since_last / (t.gap.fill_null(0.0) + 1.0)
+        "due",
+        "pair",
+        "derived",
+        "days since last / (gap + 1)",
+        lambda t: t.since_last / (t.gap.fill_null(0.0) + 1.0),
     ),
 )

@@ -16,8 +16,14 @@ ARRAYS = (
 
 
 def erase_features(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The user's rows, as Parquet and in the arrays beside it: row u of the users' stays, unknown, as u is the key."""
-    cuts = [cut for name in ("user.parquet", "pair.parquet") for cut in cut_rows(artifact, name, subject)]
+    """The user's rows, as Parquet and in the arrays beside it: row u of the users' stays, unknown,
+    as u is the key.
+    """
+    cuts = [
+        cut
+        for name in ("user.parquet", "pair.parquet")
+        for cut in cut_rows(artifact, name, subject)
+    ]
     return [*cuts, Cut(0, lambda draft: _cut_arrays(artifact, subject.key, draft))] if cuts else []
 
 
@@ -33,7 +39,9 @@ def _cut_arrays(artifact: Artifact, key: int, draft: Draft) -> None:
     offsets = np.load(artifact.file("pair_offsets.npy"))
     if key < len(offsets) - 1:
         start, stop = int(offsets[key]), int(offsets[key + 1])
-        np.delete(_rows(artifact, "pair"), slice(start, stop), axis=0).tofile(draft.path / "pair.f32")
+        np.delete(_rows(artifact, "pair"), slice(start, stop), axis=0).tofile(
+            draft.path / "pair.f32"
+        )
         items = np.fromfile(artifact.file("pair_items.i32"), np.int32)
         np.delete(items, slice(start, stop)).tofile(draft.path / "pair_items.i32")
         offsets[key + 1 :] -= stop - start

@@ -12,12 +12,18 @@ Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
 
 SIEVE = 4096
-"""Marks of a user's items by the low bits of their keys: hardly a candidate needs a search that finds nothing."""
+"""Marks of a user's items by the low bits of their keys: hardly a candidate needs a search that
+finds nothing.
+"""
 
 
 @kernel
-def fill_pairs(offsets: Longs, items: Keys, values: Floats, users: Keys, wanted: Keys, out: Floats) -> None:
-    """Values of the pairs (users[r], wanted[r]), as `PairTable` holds them; NaN where there is none."""
+def fill_pairs(
+    offsets: Longs, items: Keys, values: Floats, users: Keys, wanted: Keys, out: Floats
+) -> None:
+    """Values of the pairs (users[r], wanted[r]), as `PairTable` holds them; NaN where there is
+    none.
+    """
     width, start = values.shape[1], 0
     own = (offsets, items, values.reshape(values.size), width)
     sieve, blank = np.full(SIEVE, -1, np.int32), np.full(width, np.float32(np.nan))
@@ -53,8 +59,8 @@ def fill_own(
 ) -> None:
     """The same for one user, whose items are marked: columns from `first` of rows [start, stop).
 
-    `own`: offsets, items, and values one after another, so many a pair; `blank`: as many NaN. `flat`: the rows that are
-    filled, one after another, each `wide`.
+    `own`: offsets, items, and values one after another, so many a pair; `blank`: as many NaN.
+    `flat`: the rows that are filled, one after another, each `wide`.
     """
     offsets, items, values, width = own
     for row in range(start, stop):

@@ -10,9 +10,18 @@ MAX_SEGMENTS = 500
 
 
 def segments(users: pd.DataFrame, segment_by: str | None) -> npt.NDArray[np.int32]:
-    """Segment number of every user key, `[n_users] int32`: 0 is everyone else, larger segments first."""
+    """Segment number of every user key, `[n_users] int32`: 0 is everyone else, larger segments
+    first.
+    """
     if segment_by is None:
         return np.zeros(len(users), np.int32)
-    sizes = users[segment_by].value_counts().reset_index().sort_values(["count", segment_by], ascending=[False, True])
+    sizes = (
+        users[segment_by]
+        .value_counts()
+        .reset_index()
+        .sort_values(["count", segment_by], ascending=[False, True])
+    )
     names = sizes[segment_by].to_numpy()[:MAX_SEGMENTS]
-    return (pd.Index(names, dtype=object).get_indexer(users[segment_by].astype(object)) + 1).astype(np.int32)
+    return (pd.Index(names, dtype=object).get_indexer(users[segment_by].astype(object)) + 1).astype(
+        np.int32
+    )

@@ -1,4 +1,5 @@
-"""Features, written once and opened as memory-mapped arrays: by key for users and items, ragged for pairs and segments.
+"""Features, written once and opened as memory-mapped arrays: by key for users and items, ragged for
+pairs and segments.
 
 The rows stand beside the arrays as Parquet, as the engine wrote them, for people and other engines.
 """
@@ -30,8 +31,8 @@ Longs = npt.NDArray[np.int64]
 class PairTable:
     """Features of user-item pairs with history, or of segments and their items.
 
-    User (or segment) u's pairs are [offsets[u], offsets[u + 1]) of `items [p] int32` (ascending) and `values [p, fp]
-    float32`.
+    User (or segment) u's pairs are [offsets[u], offsets[u + 1]) of `items [p] int32` (ascending)
+    and `values [p, fp] float32`.
     """
 
     offsets: Longs
@@ -39,19 +40,25 @@ class PairTable:
     values: Floats
 
     def gather(self, user_keys: Keys, item_keys: Keys) -> Floats:
-        """Features of the pairs (user_keys[r], item_keys[r]), `[r, fp] float32`; NaN without history."""
+        """Features of the pairs (user_keys[r], item_keys[r]), `[r, fp] float32`; NaN without
+        history.
+        """
         out: Floats = np.empty((len(user_keys), self.values.shape[1]), np.float32)
         self.fill(user_keys, item_keys, out)
         return out
 
     def fill(self, user_keys: Keys, item_keys: Keys, out: Floats) -> None:
         """The same, into `out`."""
-        fill_pairs(self.offsets, self.items, np.ascontiguousarray(self.values), user_keys, item_keys, out)
+        fill_pairs(
+            self.offsets, self.items, np.ascontiguousarray(self.values), user_keys, item_keys, out
+        )
 
 
 @dataclass(frozen=True)
 class SegmentTable:
-    """Features of a user's segment and an item. `of_user [n_users] int32`: segment numbers, 0 for none."""
+    """Features of a user's segment and an item. `of_user [n_users] int32`: segment numbers, 0 for
+    none.
+    """
 
     of_user: Keys
     pairs: PairTable
@@ -67,10 +74,11 @@ class SegmentTable:
 
     @cached_property
     def places(self) -> npt.NDArray[np.int32] | None:
-        """`[segments, m]`: row of each pair's values, -1 for none; None where that would be too large to keep.
+        """`[segments, m]`: row of each pair's values, -1 for none; None where that would be too
+        large to keep.
 
-        Nearly every item has a row in every segment, so a search among them would take as many steps as an item key
-        has bits, for each candidate.
+        Nearly every item has a row in every segment, so a search among them would take as many
+        steps as an item key has bits, for each candidate.
         """
         offsets, items = self.pairs.offsets, self.pairs.items
         width = int(items.max(initial=-1)) + 1
@@ -102,8 +110,14 @@ class FeatureTables:
     @classmethod
     def open(cls, artifact: Artifact) -> FeatureTables:
         """Memory-map a `features` artifact. Raises ArtifactError when a file is missing."""
-        names = {family: tuple(json.loads(artifact.file(f"{family}.json").read_text())) for family in _FAMILIES}
-        values = {family: _mapped(artifact, f"{family}.f32", np.float32, len(names[family])) for family in _FAMILIES}
+        names = {
+            family: tuple(json.loads(artifact.file(f"{family}.json").read_text()))
+            for family in _FAMILIES
+        }
+        values = {
+            family: _mapped(artifact, f"{family}.f32", np.float32, len(names[family]))
+            for family in _FAMILIES
+        }
         pairs = {
             family: PairTable(
                 np.load(artifact.file(f"{family}_offsets.npy"), mmap_mode="r"),
@@ -133,7 +147,9 @@ _FAMILIES = ("user", "item", *RAGGED)
 def _mapped(artifact: Artifact, name: str, kind: Any, width: int | None = None) -> npt.NDArray[Any]:
     """`[rows]`, or `[rows, width]`, of a flat file; an empty file is an empty array."""
     path = artifact.file(name)
-    flat: npt.NDArray[Any] = np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
+    flat: npt.NDArray[Any] = (
+        np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
+    )
     return flat if width is None else flat.reshape(-1, width) if width else np.empty((0, 0), kind)
 
 
@@ -141,12 +157,15 @@ BATCH_ROWS = 500_000
 
 
 class TableWriter:
-    """Turns one family's Parquet rows, which are sorted by key, into arrays beside them, a batch at a time.
+    """Turns one family's Parquet rows, which are sorted by key, into arrays beside them, a batch at
+    a time.
 
     `sizes`: how many user keys, item keys and segments there are.
     """
 
-    def __init__(self, folder: Path, family: str, keys: Sequence[str], sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self, folder: Path, family: str, keys: Sequence[str], sizes: Mapping[str, int]
+    ) -> None:
         self.rows = 0
         self.names: tuple[str, ...] = ()
         self._folder, self._family, self._keys, self._sizes = folder, family, keys, sizes
@@ -185,16 +204,24 @@ class TableWriter:
         return self._values.tell() // (4 * max(len(self.names), 1))
 
     def _pad(self, key: int) -> None:
-        np.full((max(key - self._filled, 0), len(self.names)), np.nan, np.float32).tofile(self._values)
+        np.full((max(key - self._filled, 0), len(self.names)), np.nan, np.float32).tofile(
+            self._values
+        )
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._items is None:
             self._pad(self._sizes[self._family])
         else:
             self._items.close()
-            np.save(self._folder / f"{self._family}_offsets.npy", np.concatenate([[0], np.cumsum(self._counts)]))
+            np.save(
+                self._folder / f"{self._family}_offsets.npy",
+                np.concatenate([[0], np.cumsum(self._counts)]),
+            )
         self._values.close()
 
 

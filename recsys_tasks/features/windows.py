@@ -1,7 +1,9 @@
-"""Events as of the cutoffs: ages, days and weights as columns, and the sums and medians made of them.
+"""Events as of the cutoffs: ages, days and weights as columns, and the sums and medians made of
+them.
 
-Everything is an Ibis expression: DuckDB runs it here, and it compiles to a warehouse's SQL (docs/features.md). Sums are
-over integers: their bytes do not depend on the order of rows or threads.
+Everything is an Ibis expression: DuckDB runs it here, and it compiles to a warehouse's SQL
+(docs/features.md). Sums are over integers: their bytes do not depend on the order of rows or
+threads.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ _UNIT = 2.0**30
 class Tables:
     """What features are made of.
 
-    `learned`: events before cutoffs.learned_before; `history`: events before cutoffs.history_before;
-    both with `age` (days before their cutoff, float64), `day` (UTC day number) and `weight`.
-    `items`: item_key and available_from of the items that exist before cutoffs.history_before.
+    `learned`: events before cutoffs.learned_before; `history`: events before
+    cutoffs.history_before; both with `age` (days before their cutoff, float64), `day` (UTC day
+    number) and `weight`. `items`: item_key and available_from of the items that exist before
+    cutoffs.history_before.
     """
 
     learned: ir.Table
@@ -36,11 +39,13 @@ class Tables:
     """The learned events with their user's `segment` (0: none)."""
 
 
-def tables_at(config: Config, cutoffs: Cutoffs, events: ir.Table, items: ir.Table, segments: ir.Table) -> Tables:
+def tables_at(
+    config: Config, cutoffs: Cutoffs, events: ir.Table, items: ir.Table, segments: ir.Table
+) -> Tables:
     """The tables as of the cutoffs: no row at or after a cutoff gets past this function.
 
-    `events` has the columns of schema.EVENTS; `items` item_key and available_from (UTC seconds); `segments` user_key
-    and segment.
+    `events` has the columns of schema.EVENTS; `items` item_key and available_from (UTC seconds);
+    `segments` user_key and segment.
     """
     learned = _events_before(config, events, cutoffs.learned)
     return Tables(
@@ -114,7 +119,9 @@ def median_price(events: ir.Table, keys: Sequence[str], name: str) -> ir.Table:
         row=ibis.row_number().over(group_by=list(keys), order_by=known.price),
         rows=known.count().over(group_by=list(keys)),
     )
-    middle = ranked.filter((ranked.row >= (ranked.rows - 1) // 2) & (ranked.row <= ranked.rows // 2))
+    middle = ranked.filter(
+        (ranked.row >= (ranked.rows - 1) // 2) & (ranked.row <= ranked.rows // 2)
+    )
     return middle.group_by(list(keys)).aggregate(
         **{name: (middle.price.cast("float64").min() + middle.price.cast("float64").max()) / 2.0}
     )

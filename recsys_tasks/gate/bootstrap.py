@@ -13,7 +13,8 @@ _DRAWS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Paired bootstrap of users: `gains [samples]` are sums of differences, `bases` of the champion's metric.
+    """Paired bootstrap of users: `gains [samples]` are sums of differences, `bases` of the
+    champion's metric.
 
     `users` had a truth; `challenger` and `champion` are the plain means over them.
     """

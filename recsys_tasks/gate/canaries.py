@@ -1,4 +1,6 @@
-"""What evaluation must be able to tell apart: the real lists from shuffled labels, the future, plain popularity."""
+"""What evaluation must be able to tell apart: the real lists from shuffled labels, the future,
+plain popularity.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from recsys_tasks.metrics import Bools, Floats, Ints, Lists
 Figures = dict[str, Floats]
 
 SHUFFLES = 8
-"""Other users whose truth each list is held against: one alone would leave much of the answer to its luck."""
+"""Other users whose truth each list is held against: one alone would leave much of the answer to
+its luck.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,12 @@ class Dealt:
 class Canaries:
     """Evaluations of planted systems; None and empty: not made.
 
-    `shuffled`: the challenger's lists by their users' truth and by others'. `earlier`: so the order of retrieval,
-    learned and measured one window earlier: whether users of this shop differ at all. `future`: the challenger's lists
-    with the truth's items first, as a column that knows the labels would order them. `columns`: how well each feature
-    alone orders users' candidates. `popularity_overlap`: share of the challenger's places that its users' popular lists
-    have too. `recount`: a sample, counted a second time.
+    `shuffled`: the challenger's lists by their users' truth and by others'. `earlier`: so the order
+    of retrieval, learned and measured one window earlier: whether users of this shop differ at all.
+    `future`: the challenger's lists with the truth's items first, as a column that knows the labels
+    would order them. `columns`: how well each feature alone orders users' candidates.
+    `popularity_overlap`: share of the challenger's places that its users' popular lists have too.
+    `recount`: a sample, counted a second time.
     """
 
     shuffled: Dealt | Evaluation | None = None
@@ -78,13 +83,20 @@ def _dealt(sets: ItemSets, to: Ints) -> ItemSets:
 
 
 def against_others(
-    lists: Lists, truth: Truth, catalogue: Catalogue, seed: int, k: int = 10, *, barred: ItemSets | None = None
+    lists: Lists,
+    truth: Truth,
+    catalogue: Catalogue,
+    seed: int,
+    k: int = 10,
+    *,
+    barred: ItemSets | None = None,
 ) -> Dealt:
-    """The lists against the own truth and against other users': each user's figures are the mean over `SHUFFLES`.
+    """The lists against the own truth and against other users': each user's figures are the mean
+    over `SHUFFLES`.
 
-    `barred` are the items that a rule keeps out of each user's list. What one of the two users has had already is left
-    out of the list and of both truths: where nothing may be shown twice, who has not had the favourite yet is known of
-    everyone, and would pass for taste.
+    `barred` are the items that a rule keeps out of each user's list. What one of the two users has
+    had already is left out of the list and of both truths: where nothing may be shown twice, who
+    has not had the favourite yet is known of everyone, and would pass for taste.
     """
     deals = [_others(truth, seed * SHUFFLES + number) for number in range(SHUFFLES)]
     shape = evaluate("shuffled labels", lists, _dealt(truth, deals[0]), catalogue=catalogue, k=k)
@@ -92,16 +104,27 @@ def against_others(
         own = metrics.per_user(lists, truth.offsets, truth.items, k)
         others = [_dealt(truth, to) for to in deals]
         found = [metrics.per_user(lists, other.offsets, other.items, k) for other in others]
-        return Dealt(replace(shape, system="real labels", per_user=own), replace(shape, per_user=_means(found)))
+        return Dealt(
+            replace(shape, system="real labels", per_user=own),
+            replace(shape, per_user=_means(found)),
+        )
     pairs = [_left(lists, truth, to, barred, k) for to in deals]
     one, two = (_means([pair[side] for pair in pairs]) for side in (0, 1))
     return Dealt(replace(shape, system="real labels", per_user=one), replace(shape, per_user=two))
 
 
-def _left(lists: Lists, truth: Truth, to: Ints, barred: ItemSets, k: int) -> tuple[Figures, Figures]:
-    """Figures by the own truth and by the one dealt, of what neither user has had; NaN where either has none left."""
+def _left(
+    lists: Lists, truth: Truth, to: Ints, barred: ItemSets, k: int
+) -> tuple[Figures, Figures]:
+    """Figures by the own truth and by the one dealt, of what neither user has had; NaN where either
+    has none left.
+    """
     theirs = _dealt(barred, to)
-    lists, own, other = without(lists, theirs), sets_without(truth, theirs), sets_without(_dealt(truth, to), barred)
+    lists, own, other = (
+        without(lists, theirs),
+        sets_without(truth, theirs),
+        sets_without(_dealt(truth, to), barred),
+    )
     both = (own.sizes > 0) & (other.sizes > 0)
 
     def figures(wanted: Truth) -> Figures:
@@ -137,18 +160,25 @@ def overlap(lists: Lists, others: Lists) -> float:
     return float(same.sum() / there.sum()) if there.any() else float("nan")
 
 
-def column_aucs(X: npt.NDArray[np.float32], names: Sequence[str], labels: Bools, group: Keys) -> dict[str, float]:
-    """How well each column alone orders the rows of each user, up or down, in [0.5, 1]; NaN where no pair tells.
+def column_aucs(
+    X: npt.NDArray[np.float32], names: Sequence[str], labels: Bools, group: Keys
+) -> dict[str, float]:
+    """How well each column alone orders the rows of each user, up or down, in [0.5, 1]; NaN where
+    no pair tells.
 
-    `X [rows, f]`, NaN counting as lowest; `labels [rows]`; `group [rows]` is the user. The share of pairs of a
-    true and a false row of one user that the column has in the right order, a tie counting half.
+    `X [rows, f]`, NaN counting as lowest; `labels [rows]`; `group [rows]` is the user. The share of
+    pairs of a true and a false row of one user that the column has in the right order, a tie
+    counting half.
     """
     values = np.where(np.isnan(X), -np.inf, X).astype(np.float64)
     true = np.asarray(np.bincount(group, weights=labels), np.float64)
     pairs = float((true * (np.bincount(group) - true)).sum())
     if pairs == 0:
         return dict.fromkeys(names, float("nan"))
-    found = {name: _ordered_pairs(values[:, f], labels, group, true) / pairs for f, name in enumerate(names)}
+    found = {
+        name: _ordered_pairs(values[:, f], labels, group, true) / pairs
+        for f, name in enumerate(names)
+    }
     return {name: max(share, 1 - share) for name, share in found.items()}
 
 

@@ -13,7 +13,8 @@ _LEAVES = re.compile(r"^num_leaves=(\d+)$", flags=re.M)
 def tree_nodes(release: Artifact) -> Mapping[str, int]:
     """Inner nodes of a release's trees, by stage (`light`, `heavy`); empty without a ranker.
 
-    The shard loop asks every test of every tree for each row, so this times the rows is what a user costs.
+    The shard loop asks every test of every tree for each row, so this times the rows is what a user
+    costs.
     """
     found: dict[str, int] = {}
     for name in release.manifest["files"]:
@@ -25,7 +26,9 @@ def tree_nodes(release: Artifact) -> Mapping[str, int]:
 
 
 def nodes_a_user(release: Artifact, candidates: int, survivors: int) -> int:
-    """Tree nodes asked for one user with `candidates`, of whom a light ranker passes on `survivors`."""
+    """Tree nodes asked for one user with `candidates`, of whom a light ranker passes on
+    `survivors`.
+    """
     nodes = tree_nodes(release)
     passed = min(candidates, survivors) if "light" in nodes else candidates
     return nodes.get("light", 0) * candidates + nodes.get("heavy", 0) * passed

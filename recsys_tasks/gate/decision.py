@@ -35,8 +35,9 @@ class RuleResult:
 class GateContext:
     """What the rules need besides the evaluations.
 
-    The gate window is [window_start, as_of). `champion_age_days` counts from the champion's promotion. `champion` is
-    its name where it could not be judged, `champion_fault` why not; `anchor_fault` says the same of the anchor.
+    The gate window is [window_start, as_of). `champion_age_days` counts from the champion's
+    promotion. `champion` is its name where it could not be judged, `champion_fault` why not;
+    `anchor_fault` says the same of the anchor.
     """
 
     as_of: date
@@ -52,7 +53,8 @@ class GateContext:
 class GateDecision:
     """A verdict with all its reasons; it moves nothing by itself.
 
-    `served`: what readers get in its place, in figures, where there is no champion; None: a champion, or not measured.
+    `served`: what readers get in its place, in figures, where there is no champion; None: a
+    champion, or not measured.
     """
 
     as_of: date
@@ -70,26 +72,42 @@ class GateDecision:
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON: numbers that are not finite become None."""
-        return {**asdict(self), "as_of": self.as_of.isoformat(), "rules": [asdict(rule) for rule in self.rules]}
+        return {
+            **asdict(self),
+            "as_of": self.as_of.isoformat(),
+            "rules": [asdict(rule) for rule in self.rules],
+        }
 
 
 def not_judged(
-    challenger: str, champion: str | None, context: GateContext, why: str, verdict: Verdict = "reject"
+    challenger: str,
+    champion: str | None,
+    context: GateContext,
+    why: str,
+    verdict: Verdict = "reject",
 ) -> GateDecision:
-    """A decision that says why there was no judgement (a backfill, another gate at work): nothing is promoted."""
+    """A decision that says why there was no judgement (a backfill, another gate at work): nothing
+    is promoted.
+    """
     rule = RuleResult("judged", None, None, False, f"not judged: {why}", verdict)
     return conclude(challenger, champion, context, (rule,))
 
 
 def write_decision(
-    lake: Lake, decision: GateDecision, inputs: Mapping[str, str], config: str, figures: Mapping[str, Any] | None = None
+    lake: Lake,
+    decision: GateDecision,
+    inputs: Mapping[str, str],
+    config: str,
+    figures: Mapping[str, Any] | None = None,
 ) -> Artifact:
     """Keep a decision as an artifact (`decision/<as_of>`); every verdict is kept.
 
-    `inputs` and `config` are what it was judged from: the same make a rerun find this decision. `figures` are the
-    evaluations behind it, as `figures.all_figures` makes them.
+    `inputs` and `config` are what it was judged from: the same make a rerun find this decision.
+    `figures` are the evaluations behind it, as `figures.all_figures` makes them.
     """
-    with lake.writing("decision", decision.as_of.isoformat(), inputs=inputs, config=config) as draft:
+    with lake.writing(
+        "decision", decision.as_of.isoformat(), inputs=inputs, config=config
+    ) as draft:
         (draft.path / "decision.json").write_text(json.dumps(decision.as_dict(), indent=1))
         (draft.path / "figures.json").write_text(json.dumps(figures or {}, indent=1))
         draft.rows, draft.facts = len(decision.rules), {"verdict": decision.verdict}
@@ -111,7 +129,9 @@ def conclude(
     rules: tuple[RuleResult, ...],
     served: str | None = None,
 ) -> GateDecision:
-    """The decision that these rules make: the worst failed one leads. `served`: what readers get if nothing moves."""
+    """The decision that these rules make: the worst failed one leads. `served`: what readers get if
+    nothing moves.
+    """
     failed = {rule.leads_to for rule in rules if not rule.passed}
     verdict: Verdict = next((v for v in _WORST_FIRST if v in failed), "promote")
     said = _paragraph(
@@ -122,7 +142,8 @@ def conclude(
         context.as_of,
         decisive=[r.words for r in rules if not r.passed and r.leads_to == verdict],
         other=[r.words for r in rules if not r.passed and r.leads_to not in (verdict, None)],
-        passed=[r.words for r in rules if r.passed and not r.name.startswith(SLICE)] + _slices_in_order(rules),
+        passed=[r.words for r in rules if r.passed and not r.name.startswith(SLICE)]
+        + _slices_in_order(rules),
     )
     served = None if verdict == "promote" else served
     said += f" {served}." if served else ""
@@ -136,7 +157,9 @@ def _slices_in_order(rules: tuple[RuleResult, ...]) -> list[str]:
         return []
     worst = min(passed, key=lambda r: r.value if r.value is not None else 0.0)
     name = worst.name.removeprefix(SLICE)
-    words = f"the lowest is {name} with {worst.value:+.1%} (held when surely below {worst.bound:+.1%})"
+    words = (
+        f"the lowest is {name} with {worst.value:+.1%} (held when surely below {worst.bound:+.1%})"
+    )
     return [f"{len(passed)} guarded groups of users, none surely worse off: {words}"]
 
 
@@ -173,5 +196,7 @@ def _paragraph(
     if other:
         text += f" It also failed: {'; '.join(other)}."
     if passed:
-        text += f" {'It passed' if verdict == 'promote' else 'What was in order'}: {'; '.join(passed)}."
+        text += (
+            f" {'It passed' if verdict == 'promote' else 'What was in order'}: {'; '.join(passed)}."
+        )
     return text

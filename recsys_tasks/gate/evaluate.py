@@ -53,7 +53,9 @@ def item_sets(users: Keys, rows: Ints, items: Lists) -> ItemSets:
     return ItemSets(users, offsets, (pairs % span).astype(np.int32))
 
 
-def truth_between(events: Events, codes: Iterable[int] | None, start: int, end: int, users: Keys) -> Truth:
+def truth_between(
+    events: Events, codes: Iterable[int] | None, start: int, end: int, users: Keys
+) -> Truth:
     """Items of these users' events in [start, end), seconds; `codes` are event codes, None is all.
 
     A user without such an event has an empty set. `users [n]` are distinct keys in any order.
@@ -87,9 +89,9 @@ def sets_without(truth: Truth, known: ItemSets) -> Truth:
 class Scored:
     """Scores `[n, >= k]` that claim to be probabilities, and what they are held to.
 
-    `outcomes [n, >= k]` say in [0, 1] what came true of each place; None: whether it is in the truth. `rows [n]` are
-    the users whose scores count; None: all. A fair calibration error needs users without truth among them: their
-    places did not come true.
+    `outcomes [n, >= k]` say in [0, 1] what came true of each place; None: whether it is in the
+    truth. `rows [n]` are the users whose scores count; None: all. A fair calibration error needs
+    users without truth among them: their places did not come true.
     """
 
     scores: npt.NDArray[np.float32]
@@ -103,8 +105,9 @@ class Evaluation:
 
     `per_user` holds `[n] float64` arrays by name (`ndcg@10`, `discovery/ndcg@10`; NaN: no truth);
     `summary` their means and the measures of all lists together; `slices` are groups of users to be
-    guarded, `[n] bool`; `lists_hash` is equal for equal first k places; `fault` says in words what is
-    wrong with the scores, None when nothing is; `bias_curve` and `reliability` are those of `metrics`.
+    guarded, `[n] bool`; `lists_hash` is equal for equal first k places; `fault` says in words what
+    is wrong with the scores, None when nothing is; `bias_curve` and `reliability` are those of
+    `metrics`.
     """
 
     system: str
@@ -121,12 +124,17 @@ class Evaluation:
         """Slice → users with a truth, and their mean of the metric."""
         values = self.per_user[metric]
         counted = {name: values[mask & ~np.isnan(values)] for name, mask in self.slices.items()}
-        return {name: (len(v), float(v.mean()) if len(v) else float("nan")) for name, v in counted.items()}
+        return {
+            name: (len(v), float(v.mean()) if len(v) else float("nan"))
+            for name, v in counted.items()
+        }
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """`counts [n_items]`: the items' events before the cutoff; `categories [n_items]`: codes, -1 for none."""
+    """`counts [n_items]`: the items' events before the cutoff; `categories [n_items]`: codes, -1
+    for none.
+    """
 
     counts: Ints
     categories: Ints | None = None
@@ -145,8 +153,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure `lists [n, >= k] int32` of `truth.users`.
 
-    `scored` None leaves out what is measured of scores. `known` are the users' items of before the cutoff and adds
-    the discovery metrics. Raises DataError when shapes disagree.
+    `scored` None leaves out what is measured of scores. `known` are the users' items of before the
+    cutoff and adds the discovery metrics. Raises DataError when shapes disagree.
     """
     _check_shapes(system, lists, truth, scored)
     per_user = metrics.per_user(lists, truth.offsets, truth.items, k)
@@ -157,7 +165,9 @@ def evaluate(
     top = np.ascontiguousarray(lists[:, :k])
     hits = metrics.hit_matrix(top, truth.offsets, truth.items)
     summary = {name: _mean(values) for name, values in per_user.items()}
-    summary |= {f"{name}@{k}": value for name, value in _list_measures(top, hits, truth, catalogue).items()}
+    summary |= {
+        f"{name}@{k}": value for name, value in _list_measures(top, hits, truth, catalogue).items()
+    }
     summary["users"] = float((truth.sizes > 0).sum())
     fault: str | None = None
     reliability: list[tuple[float, float, int]] = []
@@ -199,7 +209,9 @@ def _list_measures(top: Lists, hits: Bools, truth: Truth, catalogue: Catalogue) 
         "popularity_share": metrics.popularity_share(top, counts),
         "gini": metrics.gini(top, len(counts)),
         "novelty": metrics.novelty(top, counts),
-        "serendipity": _mean(np.where(truth.sizes > 0, metrics.serendipity(top, hits, counts), np.nan)),
+        "serendipity": _mean(
+            np.where(truth.sizes > 0, metrics.serendipity(top, hits, counts), np.nan)
+        ),
         **metrics.item_fairness(top, hits, truth.items, counts),
     }
     if categories is not None:
@@ -208,7 +220,9 @@ def _list_measures(top: Lists, hits: Bools, truth: Truth, catalogue: Catalogue) 
     return found
 
 
-def _score_measures(top: Lists, hits: Bools, scored: Scored) -> tuple[dict[str, float], list[tuple[float, float, int]]]:
+def _score_measures(
+    top: Lists, hits: Bools, scored: Scored
+) -> tuple[dict[str, float], list[tuple[float, float, int]]]:
     k = top.shape[1]
     shown = (top >= 0) & (True if scored.rows is None else scored.rows[:, None])
     scores = scored.scores[:, :k][shown].astype(float)

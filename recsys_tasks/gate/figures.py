@@ -1,4 +1,6 @@
-"""The evaluations behind a decision as plain values: for the run report, MLflow and whoever asks a year later."""
+"""The evaluations behind a decision as plain values: for the run report, MLflow and whoever asks a
+year later.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,11 @@ HEADLINE = ("ndcg@10", "hr@10", "recall@10", "map@10", "mrr@10", "discovery/ndcg
 def all_figures(
     systems: Mapping[str, Evaluation], columns: Mapping[str, float], rules: GateConfig, seed: int
 ) -> dict[str, Any]:
-    """Ready for JSON: every system's measures, intervals and curves, and the challenger against each other one.
+    """Ready for JSON: every system's measures, intervals and curves, and the challenger against
+    each other one.
 
-    `systems` by role (`challenger`, `champion`, `popularity`, `anchor`; the first is required); `columns` are the
-    AUCs of single features. Numbers that are not finite become None.
+    `systems` by role (`challenger`, `champion`, `popularity`, `anchor`; the first is required);
+    `columns` are the AUCs of single features. Numbers that are not finite become None.
     """
     ours = systems["challenger"]
     return {
@@ -31,20 +34,30 @@ def all_figures(
         "level": round(2 * rules.confidence - 1, 6),
         "systems": {role: _system(system, rules, seed) for role, system in systems.items()},
         "against": {
-            role: {name: _change(ours, other, name, rules, seed) for name in HEADLINE if name in other.per_user}
+            role: {
+                name: _change(ours, other, name, rules, seed)
+                for name in HEADLINE
+                if name in other.per_user
+            }
             for role, other in systems.items()
             if role != "challenger"
         },
-        "columns": {name: _finite(auc) for name, auc in sorted(columns.items(), key=lambda c: -c[1])},
+        "columns": {
+            name: _finite(auc) for name, auc in sorted(columns.items(), key=lambda c: -c[1])
+        },
     }
 
 
 def curves(evaluation: Evaluation) -> dict[str, list[tuple[int, float]]]:
-    """Curves as (step, value) pairs, which MLflow draws: the popularity-bias curve and the reliability of scores.
+    """Curves as (step, value) pairs, which MLflow draws: the popularity-bias curve and the
+    reliability of scores.
 
-    `bias_curve`: items that make so many percent of all places. `reliability_*`: by bin of the scores.
+    `bias_curve`: items that make so many percent of all places. `reliability_*`: by bin of the
+    scores.
     """
-    found = {"bias_curve": [(percent, float(items)) for percent, items in evaluation.bias_curve.items()]}
+    found = {
+        "bias_curve": [(percent, float(items)) for percent, items in evaluation.bias_curve.items()]
+    }
     for place, name in enumerate(("reliability_score", "reliability_outcome")):
         found[name] = [(bin_, float(row[place])) for bin_, row in enumerate(evaluation.reliability)]
     return found
@@ -52,7 +65,9 @@ def curves(evaluation: Evaluation) -> dict[str, list[tuple[int, float]]]:
 
 def mean_interval(values: Floats, rules: GateConfig, seed: int) -> tuple[float, float]:
     """Bootstrap interval of the mean over users with a truth."""
-    drawn = paired_bootstrap(values, np.where(np.isnan(values), np.nan, 0.0), rules.bootstrap_samples, seed)
+    drawn = paired_bootstrap(
+        values, np.where(np.isnan(values), np.nan, 0.0), rules.bootstrap_samples, seed
+    )
     if drawn.users == 0:
         return math.nan, math.nan
     low, high = np.quantile(drawn.gains / drawn.users, [1 - rules.confidence, rules.confidence])
@@ -69,14 +84,20 @@ def _system(system: Evaluation, rules: GateConfig, seed: int) -> dict[str, Any]:
             for name in HEADLINE
             if name in system.per_user
         },
-        "slices": {name: {"users": users, "mean": _finite(mean)} for name, (users, mean) in means.items()},
+        "slices": {
+            name: {"users": users, "mean": _finite(mean)} for name, (users, mean) in means.items()
+        },
         "bias_curve": {str(percent): items for percent, items in system.bias_curve.items()},
         "reliability": [list(row) for row in system.reliability],
     }
 
 
-def _change(ours: Evaluation, other: Evaluation, name: str, rules: GateConfig, seed: int) -> dict[str, float | None]:
-    drawn = paired_bootstrap(ours.per_user[name], other.per_user[name], rules.bootstrap_samples, seed)
+def _change(
+    ours: Evaluation, other: Evaluation, name: str, rules: GateConfig, seed: int
+) -> dict[str, float | None]:
+    drawn = paired_bootstrap(
+        ours.per_user[name], other.per_user[name], rules.bootstrap_samples, seed
+    )
     low, high = drawn.interval(2 * rules.confidence - 1)
     return {"change": _finite(drawn.relative), "low": _finite(low), "high": _finite(high)}
 

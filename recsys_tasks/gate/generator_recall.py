@@ -10,10 +10,12 @@ from recsys_tasks.retrieval.generators.candidates import Candidates, recall
 
 
 def generator_recall(blocks: Iterable[Candidates], truth: Truth) -> dict[str, dict[str, float]]:
-    """Generator, and `union` for all together → `recall` and `unique`, shares of all user-item pairs of the truth.
+    """Generator, and `union` for all together → `recall` and `unique`, shares of all user-item
+    pairs of the truth.
 
-    `blocks` hold the truth's users in its order. A pair counts for every generator that named it among the user's
-    candidates; `unique` counts those that no other generator named. Without a pair in the truth all are 0.
+    `blocks` hold the truth's users in its order. A pair counts for every generator that named it
+    among the user's candidates; `unique` counts those that no other generator named. Without a pair
+    in the truth all are 0.
     """
     total, at = len(truth.items), 0
     found: dict[str, dict[str, float]] = defaultdict(lambda: {"recall": 0.0, "unique": 0.0})

@@ -1,9 +1,10 @@
-"""What a correct evaluation guarantees and a broken one does not: counted a second way, it comes out the same.
+"""What a correct evaluation guarantees and a broken one does not: counted a second way, it comes
+out the same.
 
-Whether users differ enough for shuffled truth to be told from the real one is the shop's matter. Whether truth, lists
-and figures are those of the users they are ascribed to is the evaluation's, and can be seen in every shop: a sample is
-counted again from the rows that were delivered, one user at a time, in plain Python that shares nothing with the
-evaluation but the definitions.
+Whether users differ enough for shuffled truth to be told from the real one is the shop's matter.
+Whether truth, lists and figures are those of the users they are ascribed to is the evaluation's,
+and can be seen in every shop: a sample is counted again from the rows that were delivered, one user
+at a time, in plain Python that shares nothing with the evaluation but the definitions.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field
 from recsys_tasks.gate.decision import RuleResult
 
 NEAR_TIES = 0.1
-"""Share of the sampled users whose list may come out otherwise: sums in another order may settle a tie otherwise."""
+"""Share of the sampled users whose list may come out otherwise: sums in another order may settle a
+tie otherwise.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,11 @@ class Counted:
 class Recount:
     """A sample, counted a second time; users 0: not counted.
 
-    `truth` against the snapshot's events, `delivered` against the rows as the shop delivered them (ids as text),
-    `labels` of the examples that the release learned from against the events of their own windows, `history`: the
-    pairs that features know against the events before the window, `figures` of every system, `lists` against the
-    release asked for one user alone, `claims`: every place is a candidate of its user with the score that the release
-    gives it for this user.
+    `truth` against the snapshot's events, `delivered` against the rows as the shop delivered them
+    (ids as text), `labels` of the examples that the release learned from against the events of
+    their own windows, `history`: the pairs that features know against the events before the window,
+    `figures` of every system, `lists` against the release asked for one user alone, `claims`: every
+    place is a candidate of its user with the score that the release gives it for this user.
     """
 
     truth: Counted = field(default_factory=Counted)
@@ -59,13 +62,41 @@ def plain_ndcg(items: Sequence[int], wanted: Collection[int], k: int) -> float:
 
 
 _CHECKS = (
-    ("truth", 0.0, "what {n} of {of} users are said to have done differs from their own events in the window"),
-    ("delivered", 0.0, "{n} of {of} users are said to have done what no delivered row of theirs says"),
-    ("labels", 0.0, "the labels of {n} of {of} users that it learned from are not what happened in their window"),
-    ("history", 0.0, "the features of {n} of {of} users know other events than their own before the window"),
-    ("figures", 0.0, "the figures of {n} of {of} users are not those of their lists and their truth"),
-    ("lists", NEAR_TIES, "{n} of {of} users were measured by another list than the release gives them"),
-    ("claims", NEAR_TIES, "{n} of {of} users were measured by items or scores that the release does not give them"),
+    (
+        "truth",
+        0.0,
+        "what {n} of {of} users are said to have done differs from their own events in the window",
+    ),
+    (
+        "delivered",
+        0.0,
+        "{n} of {of} users are said to have done what no delivered row of theirs says",
+    ),
+    (
+        "labels",
+        0.0,
+        "the labels of {n} of {of} users that it learned from are not what happened in their window",
+    ),
+    (
+        "history",
+        0.0,
+        "the features of {n} of {of} users know other events than their own before the window",
+    ),
+    (
+        "figures",
+        0.0,
+        "the figures of {n} of {of} users are not those of their lists and their truth",
+    ),
+    (
+        "lists",
+        NEAR_TIES,
+        "{n} of {of} users were measured by another list than the release gives them",
+    ),
+    (
+        "claims",
+        NEAR_TIES,
+        "{n} of {of} users were measured by items or scores that the release does not give them",
+    ),
 )
 
 
@@ -77,9 +108,11 @@ def recount_rule(recount: Recount) -> RuleResult:
         said = "; ".join(words.format(n=count.otherwise, of=count.users) for count, words in wrong)
         words = f"canary second count: {said}: the evaluation, or the release, is broken"
     else:
-        asked = [f"{name} of {getattr(recount, name).users}" for name, _, _ in _CHECKS if getattr(recount, name).users]
-        words = (
-            f"canary: counted a second time from the delivered rows, it comes out the same ({', '.join(asked)} users)"
-        )
+        asked = [
+            f"{name} of {getattr(recount, name).users}"
+            for name, _, _ in _CHECKS
+            if getattr(recount, name).users
+        ]
+        words = f"canary: counted a second time from the delivered rows, it comes out the same ({', '.join(asked)} users)"
     worst = max((count.otherwise for count, _ in wrong), default=0)
     return RuleResult("recount_agrees", 0, worst, not wrong, words, "refuse")

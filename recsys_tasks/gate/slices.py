@@ -10,7 +10,12 @@ import numpy.typing as npt
 from recsys_tasks.config import Attribute
 from recsys_tasks.metrics import Bools, Ints
 
-ACTIVITY_BANDS = ((0, 0, "new"), (1, 4, "1-4 events"), (5, 19, "5-19 events"), (20, None, "20+ events"))
+ACTIVITY_BANDS = (
+    (0, 0, "new"),
+    (1, 4, "1-4 events"),
+    (5, 19, "5-19 events"),
+    (20, None, "20+ events"),
+)
 """First and last number of earlier events, and the band's name."""
 NUMERIC_BANDS = 4
 MOST_VALUES = 100
@@ -20,17 +25,19 @@ UNKNOWN = "unknown"
 def activity_slices(earlier_events: Ints) -> dict[str, Bools]:
     """Users by their number of events before the cutoff, `[n]`: new, and three bands of known ones."""
     bands = {
-        f"activity={name}": (earlier_events >= low) & (earlier_events <= (np.inf if high is None else high))
+        f"activity={name}": (earlier_events >= low)
+        & (earlier_events <= (np.inf if high is None else high))
         for low, high, name in ACTIVITY_BANDS
     }
     return bands | {"known users": earlier_events > 0}
 
 
 def attribute_slices(attribute: Attribute, values: npt.NDArray[np.object_]) -> dict[str, Bools]:
-    """Users by a declared attribute, `[n]`; a missing value is a slice of its own, where anybody misses it.
+    """Users by a declared attribute, `[n]`; a missing value is a slice of its own, where anybody
+    misses it.
 
-    categorical: by value. multi: by each of the user's values. numeric: quarters of the known values. text: whether
-    there is any. The largest slices only, where there are many.
+    categorical: by value. multi: by each of the user's values. numeric: quarters of the known
+    values. text: whether there is any. The largest slices only, where there are many.
     """
     name = attribute.name
     if attribute.kind == "numeric":
@@ -53,7 +60,9 @@ def attribute_slices(attribute: Attribute, values: npt.NDArray[np.object_]) -> d
 
 
 def _by_quarter(name: str, values: npt.NDArray[np.object_]) -> dict[str, Bools]:
-    numbers = np.array([float(v) if isinstance(v, int | float | np.number) else np.nan for v in values])
+    numbers = np.array(
+        [float(v) if isinstance(v, int | float | np.number) else np.nan for v in values]
+    )
     known = ~np.isnan(numbers)
     if not known.any():
         return _if_any(name, ~known)

@@ -2,24 +2,28 @@
 
 `root/kind/key/<sequence>-<token>/` holds one attempt. Its files come first and `manifest.json`
 last, so a folder without a manifest does not exist for readers, on a file system and on S3 alike.
-An attempt is never written over: a change of inputs, config or code makes a new one beside it. The newest is the
-one that was finished last; where every version goes on from the one before, `slot` keeps two writers apart.
+An attempt is never written over: a change of inputs, config or code makes a new one beside it. The
+newest is the one that was finished last; where every version goes on from the one before, `slot`
+keeps two writers apart.
 
-One thing alone changes what a finished attempt holds: a person must be erased from it (`revise`). The
-attempt is then written again, without that person's rows, as the next *revision* of the same version, in
-a folder `<sequence>-<token>.<revision>`; when it is whole, the folder before it is deleted. Of a version's
-revisions the lowest one with a manifest is the one that counts, so the deletion is the moment of the
-change, and a process killed before it has changed nothing. What stays and what does not:
+One thing alone changes what a finished attempt holds: a person must be erased from it (`revise`).
+The attempt is then written again, without that person's rows, as the next *revision* of the same
+version, in a folder `<sequence>-<token>.<revision>`; when it is whole, the folder before it is
+deleted. Of a version's revisions the lowest one with a manifest is the one that counts, so the
+deletion is the moment of the change, and a process killed before it has changed nothing. What stays
+and what does not:
 
-- `reference` names the version, not the revision: manifests, plans, tables and the registry stay right.
-- `fingerprint` stays: a rerun with the same inputs finds the revision and is a no-op. It is made anew only
-  where the person is part of the inputs' own hash (a shard's users), again so that a rerun finds it.
-- `content` stays, kept in the manifest. It says what an artifact stands for downstream, and everything
-  downstream loses the same person at the same time: what was made from the old files with that person
-  taken out is what the new files would give, so nothing needs to be made again. Parameters and counts over
-  many users are not remade; the next training does that.
-- `files` has the new bytes and checksums, `rows` the new number, and `erased` says when, who did it, and
-  the salted hash of the id, never the id.
+- `reference` names the version, not the revision: manifests, plans, tables and the registry stay
+  right.
+- `fingerprint` stays: a rerun with the same inputs finds the revision and is a no-op. It is made
+  anew only where the person is part of the inputs' own hash (a shard's users), again so that a
+  rerun finds it.
+- `content` stays, kept in the manifest. It says what an artifact stands for downstream, and
+  everything downstream loses the same person at the same time: what was made from the old files
+  with that person taken out is what the new files would give, so nothing needs to be made again.
+  Parameters and counts over many users are not remade; the next training does that.
+- `files` has the new bytes and checksums, `rows` the new number, and `erased` says when, who did
+  it, and the salted hash of the id, never the id.
 """
 
 from __future__ import annotations
@@ -67,7 +71,11 @@ def open_root(url: str) -> UPath:
         root.fs  # noqa: B018  (the driver is only now looked for)
     except (ImportError, ValueError) as error:
         scheme = url.partition("://")[0]
-        driver = "make setup EXTRAS=s3" if scheme in ("s3", "s3a") else f"install fsspec's driver of {scheme}://"
+        driver = (
+            "make setup EXTRAS=s3"
+            if scheme in ("s3", "s3a")
+            else f"install fsspec's driver of {scheme}://"
+        )
         raise ConfigError(
             expected="a lake that opens: a folder, or a URL whose driver is installed (s3fs for s3://)",
             found=f"no driver for {scheme}:// ({error})",
@@ -90,7 +98,9 @@ class Artifact:
 
     @property
     def content(self) -> str:
-        """Hash of all files' hashes: equal contents are equal inputs downstream. A revision keeps its first one."""
+        """Hash of all files' hashes: equal contents are equal inputs downstream. A revision keeps
+        its first one.
+        """
         return _content(self.manifest)
 
     @property
@@ -120,11 +130,17 @@ class Artifact:
             )
         found = damage(self.path / name, self.manifest["files"][name])
         if found is not None:
-            raise _damaged(self.path / name, f"the {self.manifest['files'][name]['bytes']:,} bytes written", found)
+            raise _damaged(
+                self.path / name,
+                f"the {self.manifest['files'][name]['bytes']:,} bytes written",
+                found,
+            )
         return self.path / name
 
     def folder(self, name: str = "") -> Path:
-        """Path of the artifact's folder, or of one in it, every file below verified. Raises DamagedArtifact."""
+        """Path of the artifact's folder, or of one in it, every file below verified. Raises
+        DamagedArtifact.
+        """
         for file in self.manifest["files"]:
             if not name or file.startswith(f"{name}/"):
                 self.file(file)
@@ -133,12 +149,18 @@ class Artifact:
     def damages(self) -> list[tuple[Path, str]]:
         """(file, what is wrong with it) for every file that is not what was written."""
         files = {self.path / name: facts for name, facts in self.manifest["files"].items()}
-        return [(path, found) for path, facts in files.items() if (found := damage(path, facts)) is not None]
+        return [
+            (path, found)
+            for path, facts in files.items()
+            if (found := damage(path, facts)) is not None
+        ]
 
 
 @dataclass(frozen=True)
 class Damaged:
-    """A finished attempt in the folder `name`, and (file, what is wrong with it) for each of its damaged files."""
+    """A finished attempt in the folder `name`, and (file, what is wrong with it) for each of its
+    damaged files.
+    """
 
     kind: str
     key: str
@@ -153,7 +175,9 @@ class Damaged:
 
 @dataclass
 class Draft:
-    """An attempt being written: put files under `path`, then set `rows` and `facts`; `inputs` is for revisions."""
+    """An attempt being written: put files under `path`, then set `rows` and `facts`; `inputs` is
+    for revisions.
+    """
 
     path: Path
     rows: int = 0
@@ -174,7 +198,9 @@ class Lake:
         self.is_local = self.root.protocol in ("", "file", "local")
         self._cache = cache or Path(tempfile.gettempdir()) / "nightshelf-lake-cache"
         self.fence: Callable[[], None] = lambda: None
-        """Called before an attempt is finished or removed; what it raises prevents that. See `stages.busy`."""
+        """Called before an attempt is finished or removed; what it raises prevents that. See
+        `stages.busy`.
+        """
 
     def fingerprint(self, kind: str, key: str, inputs: Mapping[str, str], config: str) -> str:
         """What makes a rerun a no-op: equal inputs, config and code."""
@@ -192,7 +218,9 @@ class Lake:
         folder = self.root / kind / key
         if not folder.exists():
             return []
-        names = sorted((child.name for child in folder.iterdir() if (child / MANIFEST).exists()), key=_order)
+        names = sorted(
+            (child.name for child in folder.iterdir() if (child / MANIFEST).exists()), key=_order
+        )
         lowest = {name.partition(".")[0]: name for name in reversed(names)}
         return [self._open(kind, key, lowest[version]) for version in sorted(lowest)]
 
@@ -212,7 +240,9 @@ class Lake:
         if taken is not None:
             self._settle(kind, key, taken)
         newest = self.newest(kind, key)
-        return 1 + max(taken.number if taken else 0, _number(newest.version) if newest else 0), newest
+        return 1 + max(
+            taken.number if taken else 0, _number(newest.version) if newest else 0
+        ), newest
 
     def require(self, kind: str, key: str) -> Artifact:
         """The newest finished attempt of a key. Raises ArtifactError when there is none."""
@@ -256,7 +286,9 @@ class Lake:
         if (self.root / kind / key / version / MANIFEST).exists():
             return version
         names = self._folders(kind, key, version)
-        return next((name for name in names if (self.root / kind / key / name / MANIFEST).exists()), None)
+        return next(
+            (name for name in names if (self.root / kind / key / name / MANIFEST).exists()), None
+        )
 
     @contextmanager
     def writing(
@@ -270,13 +302,18 @@ class Lake:
     ) -> Iterator[Draft]:
         """Write one attempt; the manifest is written when the block ends without an error.
 
-        Afterwards `draft.artifact` is the finished artifact. On an error the attempt is removed. `slot`, as `head`
-        gave it, is taken before the manifest is written. Raises SlotTaken at the end when another writer has it.
+        Afterwards `draft.artifact` is the finished artifact. On an error the attempt is removed.
+        `slot`, as `head` gave it, is taken before the manifest is written. Raises SlotTaken at the
+        end when another writer has it.
         """
         inputs = dict(inputs or {})
         version = f"{slot or self._next_sequence(kind, key):06d}-{secrets.token_hex(4)}"
         target = self.root / kind / key / version
-        local = Path(str(target.path)) if self.is_local else Path(tempfile.mkdtemp(prefix="nightshelf-"))
+        local = (
+            Path(str(target.path))
+            if self.is_local
+            else Path(tempfile.mkdtemp(prefix="nightshelf-"))
+        )
         local.mkdir(parents=True, exist_ok=True)
         draft = Draft(local)
         try:
@@ -301,17 +338,23 @@ class Lake:
 
     @contextmanager
     def revising(self, artifact: Artifact, erased: Mapping[str, str]) -> Iterator[Draft]:
-        """Write a finished attempt again, as a revision that takes its place; see the module's words.
+        """Write a finished attempt again, as a revision that takes its place; see the module's
+        words.
 
-        Put the changed files under the draft's `path`; the others are copied. `rows`, `facts` and `inputs` are
-        those of the attempt until they are set. `erased` is added to the manifest's list of that name. Only
-        one process may revise, and none may read or write meanwhile: the old files are deleted.
+        Put the changed files under the draft's `path`; the others are copied. `rows`, `facts` and
+        `inputs` are those of the attempt until they are set. `erased` is added to the manifest's
+        list of that name. Only one process may revise, and none may read or write meanwhile: the
+        old files are deleted.
         """
         kind, key, version = artifact.kind, artifact.key, artifact.version
         before = self._folders(kind, key, version)
         name = f"{version}.{1 + max(_order(folder)[1] for folder in before)}"
         target = self.root / kind / key / name
-        local = Path(str(target.path)) if self.is_local else Path(tempfile.mkdtemp(prefix="nightshelf-"))
+        local = (
+            Path(str(target.path))
+            if self.is_local
+            else Path(tempfile.mkdtemp(prefix="nightshelf-"))
+        )
         local.mkdir(parents=True, exist_ok=True)
         draft = Draft(local, artifact.rows, dict(artifact.facts), dict(artifact.manifest["inputs"]))
         try:
@@ -333,7 +376,9 @@ class Lake:
             self._delete(kind, key, name)
 
     def remove_unfinished(self) -> list[str]:
-        """Delete attempts without a manifest (killed writers) and name them. Run it when none writes."""
+        """Delete attempts without a manifest (killed writers) and name them. Run it when none
+        writes.
+        """
         removed = []
         for kind in self.root.iterdir() if self.root.exists() else ():
             if kind.name == slots.FOLDER:
@@ -346,29 +391,42 @@ class Lake:
         return removed
 
     def damaged(self) -> Iterator[Damaged]:
-        """Every finished attempt that is not what was written, each of its files read. A remote one is read anew."""
+        """Every finished attempt that is not what was written, each of its files read. A remote one
+        is read anew.
+        """
         kinds = sorted(c.name for c in self.root.iterdir()) if self.root.exists() else []
         for kind in (name for name in kinds if name != slots.FOLDER):
             for key in sorted(c.name for c in (self.root / kind).iterdir()):
-                for attempt in sorted((self.root / kind / key).iterdir(), key=lambda c: _order(c.name)):
-                    if (attempt / MANIFEST).exists() and (found := self._damages(kind, key, attempt.name)):
+                for attempt in sorted(
+                    (self.root / kind / key).iterdir(), key=lambda c: _order(c.name)
+                ):
+                    if (attempt / MANIFEST).exists() and (
+                        found := self._damages(kind, key, attempt.name)
+                    ):
                         yield Damaged(kind, key, attempt.name, found)
 
     def _damages(self, kind: str, key: str, name: str) -> tuple[tuple[str, str], ...]:
         if not self.is_local:
             shutil.rmtree(self._cache / kind / key / name, ignore_errors=True)
         try:
-            return tuple((str(path), found) for path, found in self._open(kind, key, name).damages())
+            return tuple(
+                (str(path), found) for path, found in self._open(kind, key, name).damages()
+            )
         except DamagedArtifact as error:
             return ((error.where, error.found),)
 
     def set_aside(self, damaged: Damaged, folder: Path) -> Path:
-        """Move an attempt out of the lake, its manifest last, so that a killed move goes on; returns where it is.
+        """Move an attempt out of the lake, its manifest last, so that a killed move goes on;
+        returns where it is.
 
-        The version stays vacant: the next attempt with the very same files takes it, and with it every
-        reference to it. Where the manifest itself is damaged nobody knows what the files were.
+        The version stays vacant: the next attempt with the very same files takes it, and with it
+        every reference to it. Where the manifest itself is damaged nobody knows what the files
+        were.
         """
-        source, target = self.root / damaged.kind / damaged.key / damaged.name, folder / damaged.reference
+        source, target = (
+            self.root / damaged.kind / damaged.key / damaged.name,
+            folder / damaged.reference,
+        )
         content = None
         with suppress(DamagedArtifact):
             content = _content(_read_manifest(source / MANIFEST))
@@ -385,14 +443,20 @@ class Lake:
         return target
 
     def _vacant(self, kind: str, key: str, manifest: Mapping[str, Any]) -> str | None:
-        """The version of a key that held the very same files until they were damaged and set aside, or None."""
-        for attempt in (self.root / kind / key).iterdir() if (self.root / kind / key).exists() else ():
+        """The version of a key that held the very same files until they were damaged and set aside,
+        or None.
+        """
+        for attempt in (
+            (self.root / kind / key).iterdir() if (self.root / kind / key).exists() else ()
+        ):
             if (attempt / VACANT).exists() and (attempt / VACANT).read_text() == _content(manifest):
                 return attempt.name
         return None
 
     def _take_over(self, local: Path, target: UPath) -> Path:
-        """Put a written attempt where the vacant one was, so that what names that one is right again."""
+        """Put a written attempt where the vacant one was, so that what names that one is right
+        again.
+        """
         (target / VACANT).unlink()
         if not self.is_local:
             return local
@@ -419,9 +483,15 @@ class Lake:
             shutil.rmtree(self._cache / kind / key / name, ignore_errors=True)
 
     def _settle(self, kind: str, key: str, slot: slots.Slot) -> None:
-        """Finish the version of a taken slot where that was not done and all of its files are there."""
+        """Finish the version of a taken slot where that was not done and all of its files are
+        there.
+        """
         target = self.root / kind / key / slot.version
-        known = [name for name in self._folders(kind, key, slot.version) if (target.parent / name / MANIFEST).exists()]
+        known = [
+            name
+            for name in self._folders(kind, key, slot.version)
+            if (target.parent / name / MANIFEST).exists()
+        ]
         if known or not all((target / name).exists() for name in slot.manifest["files"]):
             return
         if self.is_local:
@@ -430,14 +500,21 @@ class Lake:
             (target / MANIFEST).write_text(json.dumps(slot.manifest))
 
     def _last_place(self, target: UPath) -> UPath:
-        """Where an attempt comes to lie: behind those that others finished meanwhile, for the newest is the last."""
+        """Where an attempt comes to lie: behind those that others finished meanwhile, for the
+        newest is the last.
+        """
         folder, mine = target.parent, _number(target.name)
         names = [child.name for child in folder.iterdir()] if folder.exists() else []
-        if any(name != target.name and _number(name) >= mine and (folder / name / MANIFEST).exists() for name in names):
+        if any(
+            name != target.name and _number(name) >= mine and (folder / name / MANIFEST).exists()
+            for name in names
+        ):
             return folder / f"{1 + max(map(_number, names)):06d}-{target.name.partition('-')[2]}"
         return target
 
-    def _finish(self, local: Path, target: UPath, manifest: Mapping[str, Any], slot: int | None = None) -> None:
+    def _finish(
+        self, local: Path, target: UPath, manifest: Mapping[str, Any], slot: int | None = None
+    ) -> None:
         """Make a written folder an attempt: its files where they belong, and the manifest last."""
         if not self.is_local:
             _upload(local, target, manifest)
@@ -459,7 +536,9 @@ class Lake:
         names = [c.name for c in folder.iterdir()] if folder.exists() else []
         return 1 + max(map(_number, names), default=0)
 
-    def _manifest(self, draft: Draft, kind: str, key: str, inputs: Mapping[str, str], config: str) -> dict[str, Any]:
+    def _manifest(
+        self, draft: Draft, kind: str, key: str, inputs: Mapping[str, str], config: str
+    ) -> dict[str, Any]:
         return {
             "kind": kind,
             "key": key,
@@ -484,7 +563,9 @@ class Lake:
 def _content(manifest: Mapping[str, Any]) -> str:
     if "content" in manifest:
         return str(manifest["content"])
-    joined = "".join(f"{name}:{facts['sha256']};" for name, facts in sorted(manifest["files"].items()))
+    joined = "".join(
+        f"{name}:{facts['sha256']};" for name, facts in sorted(manifest["files"].items())
+    )
     return hashlib.sha256(joined.encode()).hexdigest()[:16]
 
 
@@ -546,7 +627,9 @@ def _revised(artifact: Artifact, draft: Draft, erased: Mapping[str, str]) -> dic
     old = artifact.manifest
     changes: dict[str, Any] = {"rows": draft.rows, "facts": draft.facts, "inputs": draft.inputs}
     if draft.inputs != old["inputs"]:
-        changes["fingerprint"] = _fingerprint(artifact.kind, artifact.key, draft.inputs, old["config"], old["code"])
+        changes["fingerprint"] = _fingerprint(
+            artifact.kind, artifact.key, draft.inputs, old["config"], old["code"]
+        )
     changes |= {"files": _files(draft.path), "content": artifact.content}
     return {**old, **changes, "erased": [*old.get("erased", []), dict(erased)]}
 
@@ -588,7 +671,9 @@ def _download(target: UPath, cached: Path) -> None:
 
 def _write_durably(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON so that after a crash the file is either whole or absent."""
-    draft = path.with_suffix(f".{secrets.token_hex(4)}.tmp")  # two may finish one version at once: see `head`
+    draft = path.with_suffix(
+        f".{secrets.token_hex(4)}.tmp"
+    )  # two may finish one version at once: see `head`
     with draft.open("w") as handle:
         json.dump(value, handle, indent=1, sort_keys=True)
         handle.flush()

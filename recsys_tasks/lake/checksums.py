@@ -1,7 +1,7 @@
 """Is a file still what its manifest says? Asked once for a file and process.
 
-Hashing takes about a second a gigabyte. What was found whole is remembered by inode, size and time of change,
-so that a file that is put in another's place, or written again, is hashed again.
+Hashing takes about a second a gigabyte. What was found whole is remembered by inode, size and time
+of change, so that a file that is put in another's place, or written again, is hashed again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def hash_file(path: Path) -> str:
 
 
 def damage(path: Path, facts: Mapping[str, Any]) -> str | None:
-    """What is wrong with a file, in words; None when it is the one whose `bytes` and `sha256` these are."""
+    """What is wrong with a file, in words; None when it is the one whose `bytes` and `sha256` these
+    are.
+    """
     try:
         stat = path.stat()
     except FileNotFoundError:

@@ -1,13 +1,15 @@
 """Numbered slots of a key in the lake, each taken once, by one writer, for ever.
 
-Every version of some kinds goes on from the one before it: an id map, the list of erased users. Two writers that
-read the same version and both go on from it would fork the chain. So the writer of such a version takes the slot
-of the next number first: `<root>/.slots/<kind>/<key>/<number>/slot.json` is made whole, in one step that fails
-where it exists, on a file system (a folder renamed into its place) and on an object store (a conditional write)
-alike. Who fails starts again from the version that won. No lock is needed for that, and none that is lost can hurt.
+Every version of some kinds goes on from the one before it: an id map, the list of erased users. Two
+writers that read the same version and both go on from it would fork the chain. So the writer of
+such a version takes the slot of the next number first:
+`<root>/.slots/<kind>/<key>/<number>/slot.json` is made whole, in one step that fails where it
+exists, on a file system (a folder renamed into its place) and on an object store (a conditional
+write) alike. Who fails starts again from the version that won. No lock is needed for that, and none
+that is lost can hurt.
 
-The slot holds the version's whole manifest: where the writer is killed between taking the slot and finishing the
-version, whoever comes next finishes it.
+The slot holds the version's whole manifest: where the writer is killed between taking the slot and
+finishing the version, whoever comes next finishes it.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ class Slot:
 def take(root: UPath, kind: str, key: str, slot: Slot, *, local: bool) -> None:
     """Take a slot. Raises SlotTaken when another has it."""
     target = root / FOLDER / kind / key / f"{slot.number:06d}"
-    value = json.dumps({"version": slot.version, "manifest": slot.manifest}, sort_keys=True).encode()
+    value = json.dumps(
+        {"version": slot.version, "manifest": slot.manifest}, sort_keys=True
+    ).encode()
     if local:
         _take_locally(Path(str(target.path)), value)
         return
@@ -58,7 +62,11 @@ def take(root: UPath, kind: str, key: str, slot: Slot, *, local: bool) -> None:
 def newest(root: UPath, kind: str, key: str) -> Slot | None:
     """The taken slot of the highest number."""
     folder = root / FOLDER / kind / key
-    numbers = [int(child.name) for child in folder.iterdir() if child.name.isdigit()] if folder.exists() else []
+    numbers = (
+        [int(child.name) for child in folder.iterdir() if child.name.isdigit()]
+        if folder.exists()
+        else []
+    )
     if not numbers:
         return None
     raw = _read(folder, max(numbers))

@@ -1,4 +1,6 @@
-"""Tables of the lake as files: Parquet, and Arrow's own format (.arrow) for what is written once and read once."""
+"""Tables of the lake as files: Parquet, and Arrow's own format (.arrow) for what is written once
+and read once.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ PLAIN = ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
 @contextmanager
 def writing(path: Path, schema: pa.Schema) -> Iterator[ipc.RecordBatchFileWriter]:
-    """Write an .arrow file. It is closed whatever happens: the writer alone would keep it open when a disk is full."""
+    """Write an .arrow file. It is closed whatever happens: the writer alone would keep it open when
+    a disk is full.
+    """
     with pa.OSFile(str(path), "wb") as file, ipc.new_file(file, schema, options=PLAIN) as writer:
         yield writer
 
@@ -44,7 +48,9 @@ def write_like(original: Path, table: pa.Table, path: Path) -> None:
             writer.write_table(table)
         return
     found = pq.read_metadata(original)
-    compression = str(found.row_group(0).column(0).compression) if found.num_row_groups else "SNAPPY"
+    compression = (
+        str(found.row_group(0).column(0).compression) if found.num_row_groups else "SNAPPY"
+    )
     pq.write_table(table, path, compression=compression)
 
 

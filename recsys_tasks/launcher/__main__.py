@@ -26,20 +26,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="recsys_tasks.launcher", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     demo = verbs.add_parser("demo", help="three simulated nights, then a summary")
-    demo.add_argument("--home", type=Path, help="folder of the demo, made anew; default: build/demo")
+    demo.add_argument(
+        "--home", type=Path, help="folder of the demo, made anew; default: build/demo"
+    )
     airflow = verbs.add_parser("airflow", help="Airflow with its UI on 127.0.0.1 until Ctrl-C")
-    airflow.add_argument("--port", type=int, default=_UI_PORT, help="port of the UI; another one when it is taken")
-    nights = verbs.add_parser("nights", help="these nights through the scheduler, headless, then stop")
+    airflow.add_argument(
+        "--port", type=int, default=_UI_PORT, help="port of the UI; another one when it is taken"
+    )
+    nights = verbs.add_parser(
+        "nights", help="these nights through the scheduler, headless, then stop"
+    )
     nights.add_argument("as_of", nargs="+", help="YYYY-MM-DD, in the order to run")
     chosen = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     began = time.perf_counter()
 
     def say(line: str) -> None:
-        console.print(f"[dim]{time.perf_counter() - began:6.1f} s[/dim]  {escape(line)}", markup=True, soft_wrap=True)
+        console.print(
+            f"[dim]{time.perf_counter() - began:6.1f} s[/dim]  {escape(line)}",
+            markup=True,
+            soft_wrap=True,
+        )
 
     try:
-        if chosen.verb == "nights":  # `airflow` starts with any: readers need their database, and DAGs load without it
+        if (
+            chosen.verb == "nights"
+        ):  # `airflow` starts with any: readers need their database, and DAGs load without it
             load_config(read_environment().config_path)
         if chosen.verb == "demo":
             show(console, run_demo(say, chosen.home))
@@ -59,15 +71,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(console: Console, port: int) -> None:
     settings = read_environment()
-    with Stack(settings, lambda line: console.print(line, markup=False, soft_wrap=True), port=port) as stack:
+    with Stack(
+        settings, lambda line: console.print(line, markup=False, soft_wrap=True), port=port
+    ) as stack:
         try:
             stack.wait_ready()
-        except (RuntimeError, TimeoutError) as error:  # readers keep their database, and what is wrong can be mended
+        except (
+            RuntimeError,
+            TimeoutError,
+        ) as error:  # readers keep their database, and what is wrong can be mended
             console.print(str(error), style="red", markup=False)
         console.print(f"UI: {stack.api.base} (no login: it listens on 127.0.0.1 only)")
         console.print(f"A shell that speaks to it: source {stack.exports}", soft_wrap=True)
         console.print(nights_by_themselves(settings), markup=False, soft_wrap=True)
-        console.print('Run a night: airflow dags trigger validate_data --conf \'{"as_of": "YYYY-MM-DD"}\'')
+        console.print(
+            'Run a night: airflow dags trigger validate_data --conf \'{"as_of": "YYYY-MM-DD"}\''
+        )
         console.print("Ctrl-C stops everything.")
         while True:
             time.sleep(1)
@@ -80,9 +99,7 @@ def nights_by_themselves(settings: Environment) -> str:
     except RecsysError:
         return f"No night can run: {settings.config_path} is wrong; `recsys config check` names each mistake"
     if config.clock == "simulated":
-        return (
-            f"No night starts by itself: {settings.config_path} says `clock: simulated`; a real shop says `clock: wall`"
-        )
+        return f"No night starts by itself: {settings.config_path} says `clock: simulated`; a real shop says `clock: wall`"
     return f"Nights start by themselves: {config.schedule.nightly!r} (cron, UTC)"
 
 

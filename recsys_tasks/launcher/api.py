@@ -36,7 +36,8 @@ class AirflowApi:
         """True once the server, the scheduler and the DAG processor all report healthy."""
         try:
             answer = self._http.get("/api/v2/monitor/health")
-            # The first request builds the routes that tasks call: better now than during the first task.
+            # The first request builds the routes that tasks call: better now than during the first
+            # task.
             self._http.get("/execution/health")
         except httpx.HTTPError:
             return False
@@ -44,11 +45,14 @@ class AirflowApi:
             return False
         health = answer.json()
         return all(
-            (health.get(p) or {}).get("status") == "healthy" for p in ("metadatabase", "scheduler", "dag_processor")
+            (health.get(p) or {}).get("status") == "healthy"
+            for p in ("metadatabase", "scheduler", "dag_processor")
         )
 
     def well(self) -> dict[str, bool]:
-        """Which parts do their work, as far as anybody can tell now: by heartbeats, the API server by its answer."""
+        """Which parts do their work, as far as anybody can tell now: by heartbeats, the API server
+        by its answer.
+        """
         try:
             answer = self._http.get("/api/v2/monitor/health", timeout=_HEALTH_SECONDS)
             health = answer.raise_for_status().json()
@@ -57,7 +61,9 @@ class AirflowApi:
         if (health.get("metadatabase") or {}).get("status") != "healthy":
             return {}  # then nobody's heartbeat is known
         names = {"scheduler": "scheduler", "dag-processor": "dag_processor"}
-        heard = {part: (health.get(key) or {}).get("status") == "healthy" for part, key in names.items()}
+        heard = {
+            part: (health.get(key) or {}).get("status") == "healthy" for part, key in names.items()
+        }
         return {"api-server": True, **heard}
 
     def login(self) -> None:
@@ -71,7 +77,10 @@ class AirflowApi:
 
     def import_errors(self) -> list[str]:
         """What the DAG processor could not import."""
-        return [f"{e['filename']}: {e['stack_trace']}" for e in self._get("/importErrors")["import_errors"]]
+        return [
+            f"{e['filename']}: {e['stack_trace']}"
+            for e in self._get("/importErrors")["import_errors"]
+        ]
 
     def unpause(self, dag: str) -> None:
         """Let a DAG run."""
@@ -80,7 +89,11 @@ class AirflowApi:
     def trigger(self, dag: str, partition: str) -> str:
         """Start a run for a date; returns its run id."""
         body = {"logical_date": None, "partition_key": partition}
-        return str(self._http.post(f"/api/v2/dags/{dag}/dagRuns", json=body).raise_for_status().json()["dag_run_id"])
+        return str(
+            self._http.post(f"/api/v2/dags/{dag}/dagRuns", json=body)
+            .raise_for_status()
+            .json()["dag_run_id"]
+        )
 
     def runs(self, partition: str) -> list[dict[str, Any]]:
         """Every run of a date, oldest first."""
@@ -91,19 +104,30 @@ class AirflowApi:
         """Task instances of a run."""
         rows = self._get(f"/dags/{dag}/dagRuns/{run}/taskInstances", limit=100)["task_instances"]
         return [
-            TaskState(dag, run, r["task_id"], r["map_index"], r["state"] or "none", float(r["duration"] or 0.0))
+            TaskState(
+                dag,
+                run,
+                r["task_id"],
+                r["map_index"],
+                r["state"] or "none",
+                float(r["duration"] or 0.0),
+            )
             for r in rows
         ]
 
     def _get(self, path: str, **parameters: Any) -> Any:
         answer = self._http.get(f"/api/v2{path}", params=parameters)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:  # the token lives for a day, a long backfill for longer
+        if (
+            answer.status_code == httpx.codes.UNAUTHORIZED
+        ):  # the token lives for a day, a long backfill for longer
             self.login()
             answer = self._http.get(f"/api/v2{path}", params=parameters)
         return answer.raise_for_status().json()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str, every: float = 0.3) -> None:
+def wait_until(
+    condition: Callable[[], bool], seconds: float, what: str, every: float = 0.3
+) -> None:
     """Poll until true. Raises TimeoutError naming what did not happen."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -1,4 +1,6 @@
-"""The demo: three nights of a simulated shop through the real scheduler, one of them with a broken delivery."""
+"""The demo: three nights of a simulated shop through the real scheduler, one of them with a broken
+delivery.
+"""
 
 from __future__ import annotations
 
@@ -45,17 +47,24 @@ class DemoResult:
 
 
 def run_demo(say: Callable[[str], None], home: Path | None = None) -> DemoResult:
-    """Run the demo in a home of its own, made anew. Raises NightFailed when a night goes another way."""
+    """Run the demo in a home of its own, made anew. Raises NightFailed when a night goes another
+    way.
+    """
     began = time.perf_counter()
     home = (home or PROJECT_ROOT / "build" / "demo").resolve()
     _clear(home)
     settings = Environment(
-        home=home, lake=str(home / "lake"), database_url=None, mlflow_url=None, config_path=DEFAULT_CONFIG
+        home=home,
+        lake=str(home / "lake"),
+        database_url=None,
+        mlflow_url=None,
+        config_path=DEFAULT_CONFIG,
     )
     shop = _shop(settings)
     first = shop.first_day + timedelta(days=HISTORY_DAYS)
     say(f"The shop lives through {HISTORY_DAYS} days while Airflow starts")
-    # A process of its own: OpenBLAS can hang for ever when this process forks while one of its threads multiplies.
+    # A process of its own: OpenBLAS can hang for ever when this process forks while one of its
+    # threads multiplies.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
         history = beside.submit(shop.simulate, first)
         with Stack(settings, say) as stack:
@@ -72,7 +81,12 @@ def run_demo(say: Callable[[str], None], home: Path | None = None) -> DemoResult
 
 
 def _nights(
-    shop: Shop, engine: Engine, progress: Progress, stack: Stack, say: Callable[[str], None], first: date
+    shop: Shop,
+    engine: Engine,
+    progress: Progress,
+    stack: Stack,
+    say: Callable[[str], None],
+    first: date,
 ) -> list[tuple[date, float]]:
     done = [_night(1, first, stack, progress, say, "cold start")]
     second, third = first + timedelta(days=1), first + timedelta(days=2)
@@ -89,7 +103,12 @@ def _nights(
 
 
 def _night(
-    number: int, night: date, stack: Stack, progress: Progress, say: Callable[[str], None], words: str
+    number: int,
+    night: date,
+    stack: Stack,
+    progress: Progress,
+    say: Callable[[str], None],
+    words: str,
 ) -> tuple[date, float]:
     began = time.perf_counter()
     say(f"Night {number}, {night}: {words}")
@@ -102,7 +121,9 @@ def _night(
     return night, seconds
 
 
-def _broken_night(night: date, engine: Engine, stack: Stack, progress: Progress, say: Callable[[str], None]) -> None:
+def _broken_night(
+    night: date, engine: Engine, stack: Stack, progress: Progress, say: Callable[[str], None]
+) -> None:
     before, known = report.published_night(engine), len(report.alerts(engine))
     run = stack.api.trigger(FIRST, night.isoformat())
     state = progress.follow(night, run, until=LAST, seconds=_NIGHT_SECONDS)
@@ -127,7 +148,9 @@ def _shop(settings: Environment) -> Shop:
 
 
 def _clear(home: Path) -> None:
-    """Remove an earlier demo, and end what a killed demo left running. Raises ConfigError while one still runs."""
+    """Remove an earlier demo, and end what a killed demo left running. Raises ConfigError while one
+    still runs.
+    """
     alone_in(home).close()
     sessions.end_left_over(home / "airflow" / "processes")
     if (home / "postgres" / "postmaster.pid").exists():

@@ -1,4 +1,6 @@
-"""The environment of the Airflow processes that the launcher starts: own home, own ports, no outside traffic."""
+"""The environment of the Airflow processes that the launcher starts: own home, own ports, no
+outside traffic.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +75,18 @@ def airflow_environment(
             "simple_auth_manager_all_admins": True,  # the API listens on 127.0.0.1 only
             "dags_are_paused_at_creation": paused,
         },
-        "database": {"sql_alchemy_conn": airflow_url, "sql_alchemy_pool_size": 3, "sql_alchemy_max_overflow": 5},
-        "api": {"host": LOCALHOST, "port": ports.api, "base_url": base, "workers": 1, "secret_key": keys["secret_key"]},
+        "database": {
+            "sql_alchemy_conn": airflow_url,
+            "sql_alchemy_pool_size": 3,
+            "sql_alchemy_max_overflow": 5,
+        },
+        "api": {
+            "host": LOCALHOST,
+            "port": ports.api,
+            "base_url": base,
+            "workers": 1,
+            "secret_key": keys["secret_key"],
+        },
         "api_auth": {"jwt_secret": keys["jwt_secret"]},
         "logging": {
             "base_log_folder": airflow_home / "logs",
@@ -82,12 +94,14 @@ def airflow_environment(
             "trigger_log_server_port": ports.trigger_log,
             "logging_level": "WARNING",
         },
-        # A night is a dozen short hops one after the other: how soon each is noticed is most of the waiting.
+        # A night is a dozen short hops one after the other: how soon each is noticed is most of the
+        # waiting.
         "scheduler": {
             "scheduler_idle_sleep_time": 0.2,
             "scheduler_heartbeat_sec": 5,
             "job_heartbeat_sec": 5,
-            # What a killed scheduler left running is taken up by the next one as soon as its heartbeat is old (30 s).
+            # What a killed scheduler left running is taken up by the next one as soon as its
+            # heartbeat is old (30 s).
             "orphaned_tasks_check_interval": 15,
             "enable_health_check": False,
         },
@@ -119,8 +133,12 @@ def airflow_environment(
 
 
 def write_exports(path: Path, environment: Mapping[str, str]) -> Path:
-    """A file for `source`: a shell's `airflow …` then speaks to this Airflow. It holds passwords: 0600."""
-    names = sorted(name for name in environment if name.startswith(("AIRFLOW", "RECSYS")) or name == "PATH")
+    """A file for `source`: a shell's `airflow …` then speaks to this Airflow. It holds passwords:
+    0600.
+    """
+    names = sorted(
+        name for name in environment if name.startswith(("AIRFLOW", "RECSYS")) or name == "PATH"
+    )
     lines = [f"export {name}={shlex.quote(environment[name])}\n" for name in names]
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
         handle.writelines(lines)
@@ -128,30 +146,42 @@ def write_exports(path: Path, environment: Mapping[str, str]) -> Path:
 
 
 def not_taken(environment: Mapping[str, str]) -> list[str]:
-    """Airflow's variables of this shell that the children do not get as they are: names only, values may be secret."""
+    """Airflow's variables of this shell that the children do not get as they are: names only,
+    values may be secret.
+    """
     mine = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
     return sorted(name for name, value in mine.items() if environment.get(name) != value)
 
 
 def _inherited() -> dict[str, str]:
-    """What children keep of our own environment: connections and variables, else nothing of another Airflow."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW_") or k.startswith(_TAKEN)}
+    """What children keep of our own environment: connections and variables, else nothing of another
+    Airflow.
+    """
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW_") or k.startswith(_TAKEN)
+    }
     # Cached bytecode halves TensorFlow's import in every one of the night's tasks.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return (
         kept
         | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}",
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT_ROOT), kept.get("PYTHONPATH", "")])),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(PROJECT_ROOT), kept.get("PYTHONPATH", "")])
+            ),
             "PYTHONUNBUFFERED": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "GX_ANALYTICS_ENABLED": "false",
-            # Threads that wait for each other by spinning slow every other task of a busy machine many times over.
+            # Threads that wait for each other by spinning slow every other task of a busy machine
+            # many times over.
             "OMP_WAIT_POLICY": "PASSIVE",
             "NO_PROXY": ",".join(filter(None, [LOCALHOST, kept.get("NO_PROXY", "")])),
             "no_proxy": ",".join(filter(None, [LOCALHOST, kept.get("no_proxy", "")])),
         }
-        | {k: kept.get(k, "2") for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS")}
+        | {
+            k: kept.get(k, "2")
+            for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS")
+        }
     )
 
 

@@ -1,4 +1,6 @@
-"""Chosen nights through the real scheduler, headless: a rerun, a backfill, a trial of one's own settings."""
+"""Chosen nights through the real scheduler, headless: a rerun, a backfill, a trial of one's own
+settings.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _NIGHT_SECONDS = 12 * 3600.0
 
 
 def run_nights(settings: Environment, nights: Sequence[date], say: Callable[[str], None]) -> bool:
-    """Start Airflow, run the nights in order, stop it; False when one failed, and then none after it runs."""
+    """Start Airflow, run the nights in order, stop it; False when one failed, and then none after
+    it runs.
+    """
     with Stack(settings, say) as stack:
         stack.wait_ready()
         engine = create_engine(stack.recsys_url)
@@ -30,7 +34,9 @@ def run_nights(settings: Environment, nights: Sequence[date], say: Callable[[str
                 if state != "success":
                     say(f"Night {night} ended as {state}:\n{progress.last_alert()}")
                     return False
-                say(f"Night {night} is published and measured after {time.perf_counter() - began:.0f} s")
+                say(
+                    f"Night {night} is published and measured after {time.perf_counter() - began:.0f} s"
+                )
             say(f"memory: {stack.meter.peak / 2**30:.1f} GiB at most")
         finally:
             engine.dispose()

@@ -1,4 +1,6 @@
-"""Child processes of the launcher: started each in its own session, watched, measured, none left behind."""
+"""Child processes of the launcher: started each in its own session, watched, measured, none left
+behind.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _REST_SECONDS = 2.0
 
 
 class Fleet:
-    """A set of children. `stop()` ends them and everything that they started, also what was re-parented."""
+    """A set of children. `stop()` ends them and everything that they started, also what was
+    re-parented.
+    """
 
     def __init__(self, environment: Mapping[str, str], logs: Path) -> None:
         self.environment = dict(environment)
@@ -34,7 +38,12 @@ class Fleet:
         """Start one child; its output goes to `logs/name.log`."""
         with _output(self.logs / f"{name}.log") as log:
             self._children[name] = subprocess.Popen(
-                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self._commands[name] = command
         lower_session(self._children[name].pid)  # the database that runs beside them serves readers
@@ -43,8 +52,9 @@ class Fleet:
     def restart(self, name: str) -> None:
         """Start a child that ended once more, after an end to everything that it left behind.
 
-        A dead scheduler's workers hold its database connections open, and with them its locks: the next one would
-        pass over the runs that they lock until they are gone. They are killed: what they did is the next one's to do.
+        A dead scheduler's workers hold its database connections open, and with them its locks: the
+        next one would pass over the runs that they lock until they are gone. They are killed: what
+        they did is the next one's to do.
         """
         self.kill(name)
         self.start(name, self._commands[name])
@@ -75,18 +85,26 @@ class Fleet:
     def log_tail(self, name: str, lines: int = 15) -> str:
         """The last lines that a child wrote."""
         path = self.logs / f"{name}.log"
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+        return (
+            "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+            if path.exists()
+            else ""
+        )
 
     def members(self) -> list[psutil.Process]:
         """Every living process of the children's sessions: a session outlives re-parenting."""
         return sessions.members({child.pid for child in list(self._children.values())})
 
     def stop(self) -> None:
-        """TERM to the children, so that they end their own; TERM to what is left; KILL what ignores it."""
+        """TERM to the children, so that they end their own; TERM to what is left; KILL what ignores
+        it.
+        """
         for child in self._children.values():
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
-        self._wait(lambda: any(child.poll() is None for child in self._children.values()), _CHILD_SECONDS)
+        self._wait(
+            lambda: any(child.poll() is None for child in self._children.values()), _CHILD_SECONDS
+        )
         for number in (signal.SIGTERM, signal.SIGKILL):
             for process in self.members():
                 sessions.signal_to(process, number)
@@ -105,7 +123,9 @@ class Fleet:
 
 
 def _output(path: Path) -> IO[bytes]:
-    """Where a child writes; nowhere when the disk is full or cannot be written: the child is more than its log."""
+    """Where a child writes; nowhere when the disk is full or cannot be written: the child is more
+    than its log.
+    """
     try:
         return path.open("ab")
     except OSError:
@@ -140,7 +160,9 @@ class MemoryMeter:
 
     def _run(self) -> None:
         while not self._ended.wait(self._seconds):
-            total = sum(map(_pss, {*(p.pid for p in self._fleet.members()), *self._trees(), os.getpid()}))
+            total = sum(
+                map(_pss, {*(p.pid for p in self._fleet.members()), *self._trees(), os.getpid()})
+            )
             self.peaks[self.label] = max(total, self.peaks.get(self.label, 0))
 
     def _trees(self) -> set[int]:
@@ -148,7 +170,9 @@ class MemoryMeter:
 
 
 def _children(pid: int) -> list[int]:
-    """Direct children. The kernel's own list: walking every process twice a second would cost what we measure."""
+    """Direct children. The kernel's own list: walking every process twice a second would cost what
+    we measure.
+    """
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:

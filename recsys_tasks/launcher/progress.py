@@ -23,15 +23,17 @@ _SILENT_SECONDS = 300.0
 class Progress:
     """Lines for people, and the label under which memory is being measured."""
 
-    def __init__(self, api: AirflowApi, engine: Engine, meter: MemoryMeter, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, api: AirflowApi, engine: Engine, meter: MemoryMeter, say: Callable[[str], None]
+    ) -> None:
         self._api, self._engine, self._meter, self._say = api, engine, meter, say
         self._last_run = 0
 
     def follow(self, night: date, run: str, *, until: str, seconds: float) -> str:
         """Until `until` finished for this night, or a DAG failed: the state. Raises TimeoutError.
 
-        `run` is the first DAG's run id: older runs of the same night are not this one's business. An Airflow or a
-        database that is being started again meanwhile is waited for.
+        `run` is the first DAG's run id: older runs of the same night are not this one's business.
+        An Airflow or a database that is being started again meanwhile is waited for.
         """
         deadline = time.monotonic() + seconds
         answered = time.monotonic()
@@ -73,7 +75,9 @@ class Progress:
     def last_alert(self) -> str:
         """The newest alert's message, for a demo that ends early."""
         found = report.alerts(self._engine)
-        return str(found[-1]["message"]) if found else "no alert yet; see the task's log in the home"
+        return (
+            str(found[-1]["message"]) if found else "no alert yet; see the task's log in the home"
+        )
 
     def _label(self, runs: list[dict[str, Any]]) -> None:
         running = [r["dag_id"] for r in runs if r["state"] == "running"]
@@ -85,7 +89,9 @@ def figures_line(row: Mapping[str, Any], limit: int = _FIGURES_SHOWN) -> str:
     """The first few figures of a stage run, short."""
     figures = {k: v for k, v in (row["figures"] or {}).items() if v is not None and k != "reused"}
     shown = [f"{name} {_short(value)}" for name, value in list(figures.items())[:limit]]
-    return ("unchanged, reused; " if (row["figures"] or {}).get("reused") else "") + ", ".join(shown)
+    return ("unchanged, reused; " if (row["figures"] or {}).get("reused") else "") + ", ".join(
+        shown
+    )
 
 
 def _short(value: Any) -> str:

@@ -15,7 +15,9 @@ _STAGES = "SELECT id, as_of, stage, seconds, rows, figures FROM recsys.stage_run
 _TOWERS = "SELECT lineage, learned_before, ledger FROM recsys.tower_versions ORDER BY recorded_at, learned_before"
 _GATE = "SELECT as_of, verdict, paragraph FROM recsys.gate_decisions ORDER BY id"
 _ALERTS = "SELECT raised_at, as_of, severity, message, reader_state, remedy, runbook FROM recsys.alerts ORDER BY id"
-_PUBLICATIONS = "SELECT as_of, status, current, rows, release FROM recsys.publications ORDER BY publication_id"
+_PUBLICATIONS = (
+    "SELECT as_of, status, current, rows, release FROM recsys.publications ORDER BY publication_id"
+)
 _STATUS = "SELECT as_of, release, tower_version, rows FROM recsys.status"
 # A user whose list says "because of": the most telling one, and the same one in every run.
 _USER = (

@@ -1,4 +1,6 @@
-"""When a part that ended is started again: at once, then later each time, and slowly where it does not stay up."""
+"""When a part that ended is started again: at once, then later each time, and slowly where it does
+not stay up.
+"""
 
 from __future__ import annotations
 

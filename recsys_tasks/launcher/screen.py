@@ -50,7 +50,12 @@ def show(console: Console, result: DemoResult) -> None:
 
 def _stages(result: DemoResult) -> Table:
     table = Table(title="Stages", title_justify="left", expand=False)
-    for name, justify in (("night", "left"), ("stage", "left"), ("seconds", "right"), ("rows", "right")):
+    for name, justify in (
+        ("night", "left"),
+        ("stage", "left"),
+        ("seconds", "right"),
+        ("rows", "right"),
+    ):
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
     table.add_column("figures", overflow="fold")
     last = None
@@ -58,7 +63,13 @@ def _stages(result: DemoResult) -> Table:
         if last not in (None, row["as_of"]):
             table.add_section()
         night = "" if last == row["as_of"] else str(row["as_of"])
-        table.add_row(night, row["stage"], f"{row['seconds']:.1f}", f"{row['rows'] or 0:,}", figures_line(row, 6))
+        table.add_row(
+            night,
+            row["stage"],
+            f"{row['seconds']:.1f}",
+            f"{row['rows'] or 0:,}",
+            figures_line(row, 6),
+        )
         last = row["as_of"]
     return table
 
@@ -75,7 +86,10 @@ def _towers(result: DemoResult) -> RenderableType:
 
 
 def _decisions(result: DemoResult) -> RenderableType:
-    lines = [Text.assemble((f"{d['as_of']} {d['verdict']}: ", "bold"), d["paragraph"]) for d in result.report.decisions]
+    lines = [
+        Text.assemble((f"{d['as_of']} {d['verdict']}: ", "bold"), d["paragraph"])
+        for d in result.report.decisions
+    ]
     return Group(*lines) if lines else Text("no decision was taken")
 
 
@@ -83,7 +97,11 @@ def _alerts(result: DemoResult) -> RenderableType:
     lines = []
     for alert in result.report.alerts:
         lines.append(Text(f"[{alert['severity']}] {alert['message']}"))
-        lines.append(Text(f"readers: {alert['reader_state']}\nto do: {alert['remedy']}\nrunbook: {alert['runbook']}"))
+        lines.append(
+            Text(
+                f"readers: {alert['reader_state']}\nto do: {alert['remedy']}\nrunbook: {alert['runbook']}"
+            )
+        )
     return Group(*lines) if lines else Text("none")
 
 
@@ -93,7 +111,9 @@ def _list(result: DemoResult) -> Table:
         table.add_column(name, justify="right" if name in ("rank", "score") else "left")
     for row in result.report.items:
         found = ", ".join(row["sources"] or ())
-        table.add_row(str(row["rank"]), row["item_id"], row["title"], _chance(row["score"]), _why(row), found)
+        table.add_row(
+            str(row["rank"]), row["item_id"], row["title"], _chance(row["score"]), _why(row), found
+        )
     return table
 
 
@@ -129,7 +149,11 @@ def _panel(title: str, body: RenderableType, style: str = "blue") -> Panel:
 
 
 def _plain(ledger: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {k: v for k, v in (ledger or {}).items() if v is None or isinstance(v, int | float | str | bool)}
+    return {
+        k: v
+        for k, v in (ledger or {}).items()
+        if v is None or isinstance(v, int | float | str | bool)
+    }
 
 
 def _cell(value: Any) -> str:

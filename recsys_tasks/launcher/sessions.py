@@ -1,4 +1,6 @@
-"""Sessions of processes: a child's session holds everything that it started, also what lost its parent."""
+"""Sessions of processes: a child's session holds everything that it started, also what lost its
+parent.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def note(folder: Path, pids: Collection[int]) -> None:
     """Write down which sessions are ours, for the next launcher in case that this one is killed."""
     with suppress(OSError):  # a full disk must not cost the processes themselves
         draft = folder / f"{_FILE}.tmp"
-        draft.write_text(json.dumps({"boot": psutil.boot_time(), "sessions": [_entry(pid) for pid in pids]}))
+        draft.write_text(
+            json.dumps({"boot": psutil.boot_time(), "sessions": [_entry(pid) for pid in pids]})
+        )
         draft.replace(folder / _FILE)
 
 
@@ -63,7 +67,9 @@ def _entry(pid: int) -> tuple[int, float]:
 
 
 def _is_ours(pid: int, created: float) -> bool:
-    """Whether a session is still the one that was noted; its number is free for others once it is empty."""
+    """Whether a session is still the one that was noted; its number is free for others once it is
+    empty.
+    """
     try:
         return abs(psutil.Process(pid).create_time() - created) < 1.0
     except psutil.Error:

@@ -24,7 +24,13 @@ from recsys_tasks.database import (
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.launcher import sessions, trouble
 from recsys_tasks.launcher.api import AirflowApi, wait_until
-from recsys_tasks.launcher.environment import LOCALHOST, airflow_environment, free_ports, not_taken, write_exports
+from recsys_tasks.launcher.environment import (
+    LOCALHOST,
+    airflow_environment,
+    free_ports,
+    not_taken,
+    write_exports,
+)
 from recsys_tasks.launcher.processes import Fleet, MemoryMeter
 from recsys_tasks.launcher.supervisor import Supervisor
 
@@ -42,7 +48,8 @@ DAGS = frozenset(
 )
 PARTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("airflow", "api-server"),
-    # Logs are read from the folder that both share; a server for them would listen on every address.
+    # Logs are read from the folder that both share; a server for them would listen on every
+    # address.
     "scheduler": ("airflow", "scheduler", "--skip-serve-logs"),
     "dag-processor": ("airflow", "dag-processor"),
 }
@@ -53,10 +60,10 @@ _CONNECT_SECONDS = 5
 class Stack:
     """A context manager: inside it, everything runs; after it, nothing that it started is left.
 
-    What ends by itself inside is started again. PostgreSQL is stopped at the end, unless another process uses it.
-    `settings.home` is RECSYS_HOME; a configured RECSYS_DATABASE_URL is used for the lists, the embedded
-    server then holds Airflow's own tables only. `say` gets a line for each step. No triggerer: no task of ours defers,
-    a task that waits for a person neither.
+    What ends by itself inside is started again. PostgreSQL is stopped at the end, unless another
+    process uses it. `settings.home` is RECSYS_HOME; a configured RECSYS_DATABASE_URL is used for
+    the lists, the embedded server then holds Airflow's own tables only. `say` gets a line for each
+    step. No triggerer: no task of ours defers, a task that waits for a person neither.
     """
 
     def __init__(
@@ -98,16 +105,23 @@ class Stack:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._stop()
 
     def wait_ready(self) -> None:
-        """Until every process is healthy and every DAG is known. Raises RuntimeError on import errors."""
+        """Until every process is healthy and every DAG is known. Raises RuntimeError on import
+        errors.
+        """
         wait_until(self._healthy, _UP_SECONDS, "Airflow's processes to be healthy")
         self.api.login()
         wait_until(
-            lambda: self.api.dags() >= DAGS or bool(self.api.import_errors()), _UP_SECONDS, "the DAGs to be read"
+            lambda: self.api.dags() >= DAGS or bool(self.api.import_errors()),
+            _UP_SECONDS,
+            "the DAGs to be read",
         )
         if errors := self.api.import_errors():
             raise RuntimeError("a DAG cannot be imported:\n" + "\n".join(errors))
@@ -163,7 +177,9 @@ class Stack:
     def answers(self) -> bool:
         """Whether it lets Airflow in."""
         try:
-            psycopg.connect(libpq_uri(self.urls["airflow"]), connect_timeout=_CONNECT_SECONDS).close()
+            psycopg.connect(
+                libpq_uri(self.urls["airflow"]), connect_timeout=_CONNECT_SECONDS
+            ).close()
         except psycopg.Error:
             return False
         return True
@@ -206,7 +222,8 @@ class Stack:
 
 
 def alone_in(home: Path) -> IO[bytes]:
-    """A lock on a home for one launcher, until it is closed. Raises ConfigError when another one runs there.
+    """A lock on a home for one launcher, until it is closed. Raises ConfigError when another one
+    runs there.
 
     Two would stop each other's processes and share their logs.
     """

@@ -1,4 +1,6 @@
-"""Keeps PostgreSQL and the parts of Airflow up: readers never lose their database because a part of Airflow died."""
+"""Keeps PostgreSQL and the parts of Airflow up: readers never lose their database because a part of
+Airflow died.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ class Database(Protocol):
 class Supervisor:
     """Looks each second for what ended by itself and starts it again, PostgreSQL first.
 
-    `say` gets a line for each step; `tell` gets a part's name and what is known, once it does not stay up. What `well`
-    calls unwell for five minutes on end, though its process lives, is killed and started again.
+    `say` gets a line for each step; `tell` gets a part's name and what is known, once it does not
+    stay up. What `well` calls unwell for five minutes on end, though its process lives, is killed
+    and started again.
     """
 
     def __init__(
@@ -101,10 +104,15 @@ class Supervisor:
         part = self._parts.setdefault(name, Restarts())
         if part.due is None:
             seconds = part.note(now)
-            self._say(f"airflow {name} ended by itself ({_words(code)}); it is started again in {seconds:.0f} s")
+            self._say(
+                f"airflow {name} ended by itself ({_words(code)}); it is started again in {seconds:.0f} s"
+            )
             if part.too_many and not part.told:
                 part.told = True
-                self._tell(f"airflow {name}", f"{_words(code)}; it last said:\n{self._fleet.log_tail(name, 5)}")
+                self._tell(
+                    f"airflow {name}",
+                    f"{_words(code)}; it last said:\n{self._fleet.log_tail(name, 5)}",
+                )
         if part.is_due(now) and not self._ended.is_set():
             self._fleet.restart(name)
             part.started()
@@ -137,7 +145,11 @@ class Supervisor:
         try:
             self._database.start()
         except Exception as error:  # a full disk has many words, and on-call must hear of each
-            words = f"{error.found}; see {error.where}" if isinstance(error, RecsysError) else str(error)
+            words = (
+                f"{error.found}; see {error.where}"
+                if isinstance(error, RecsysError)
+                else str(error)
+            )
             found = f"it does not start: {words}"
         else:
             self._gone_since = None

@@ -1,4 +1,6 @@
-"""The alert of a part that does not stay up, sent by a process of its own: this one knows nothing of Airflow."""
+"""The alert of a part that does not stay up, sent by a process of its own: this one knows nothing
+of Airflow.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +27,31 @@ print("\\x1e", deliver_alerts(), sep="")
 
 
 def tell(part: str, found: str, environment: Mapping[str, str]) -> str:
-    """Raise and deliver one alert with the channels of Airflow's `environment`; how it went, and the alert."""
+    """Raise and deliver one alert with the channels of Airflow's `environment`; how it went, and
+    the alert.
+    """
     now = datetime.now(UTC)  # noqa: TID251  # a process died now, whatever night it is
-    return send(down_alert(part, found, home=Path(environment["RECSYS_HOME"]), now=now), environment)
+    return send(
+        down_alert(part, found, home=Path(environment["RECSYS_HOME"]), now=now), environment
+    )
 
 
 def down_alert(part: str, found: str, *, home: Path, now: datetime) -> Alert:
-    """The alert of a part of the stack that does not stay up; each time that it happens is an incident of its own."""
+    """The alert of a part of the stack that does not stay up; each time that it happens is an
+    incident of its own.
+    """
     at = now.isoformat(timespec="seconds")
     database = not part.startswith("airflow ")
-    log = home / "postgres" / "log" if database else home / "airflow" / "processes" / f"{part.split()[-1]}.log"
-    lists = "readers get nothing: their database is down" if database else "readers keep their lists: PostgreSQL is up"
+    log = (
+        home / "postgres" / "log"
+        if database
+        else home / "airflow" / "processes" / f"{part.split()[-1]}.log"
+    )
+    lists = (
+        "readers get nothing: their database is down"
+        if database
+        else "readers keep their lists: PostgreSQL is up"
+    )
     return Alert(
         incident=hashlib.sha256(f"down|{part}|{at}".encode()).hexdigest()[:16],
         raised_at=at,
@@ -52,7 +68,9 @@ def down_alert(part: str, found: str, *, home: Path, now: datetime) -> Alert:
 
 
 def send(alert: Alert, environment: Mapping[str, str]) -> str:
-    """Keep an alert and offer it to every channel, also where the database does not answer; how it went, and it."""
+    """Keep an alert and offer it to every channel, also where the database does not answer; how it
+    went, and it.
+    """
     path = f"{PROJECT_ROOT / 'plugins'}:{environment.get('PYTHONPATH', '')}"
     # As a server of Airflow's own, it also finds the connections that were made in the UI.
     surroundings = {**environment, "PYTHONPATH": path, "_AIRFLOW_PROCESS_CONTEXT": "server"}
@@ -67,7 +85,11 @@ def send(alert: Alert, environment: Mapping[str, str]) -> str:
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        said = f"it could not be sent: {getattr(error, 'stderr', None) or error}".strip().splitlines()[-1]
+        said = (
+            f"it could not be sent: {getattr(error, 'stderr', None) or error}".strip().splitlines()[
+                -1
+            ]
+        )
     else:
         said = done.stdout.rpartition("\x1e")[2].splitlines()[0]
     return f"{said}:\n{as_text(alert)}"

@@ -1,4 +1,6 @@
-"""One user in PostgreSQL: counted, removed in one transaction, searched for in every column; and the record."""
+"""One user in PostgreSQL: counted, removed in one transaction, searched for in every column; and
+the record.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r' AND has_table_
   AND (a.attname = 'user_key' OR format_type(a.atttypid, NULL) IN ('text', 'jsonb') AND c.relname !~ '^list_rows_')
 ORDER BY 1, 2
 """)
-CATALOGUE = frozenset({"items", "item_availability", "source_sets", "fallback_rows", "alembic_version"})
+CATALOGUE = frozenset(
+    {"items", "item_availability", "source_sets", "fallback_rows", "alembic_version"}
+)
 """Tables of items and codes: a word there may equal a user's id and is not the user."""
 
 
@@ -52,7 +56,9 @@ def erase(engine: Engine, subject: Subject, record: Mapping[str, object]) -> dic
 
 def note(connection: Connection, event: str, record: Mapping[str, object]) -> None:
     """Append a line to recsys.erasures; `record` has hash, who, why, at and further figures."""
-    figures = {name: value for name, value in record.items() if name not in ("hash", "who", "why", "at")}
+    figures = {
+        name: value for name, value in record.items() if name not in ("hash", "who", "why", "at")
+    }
     known = {name: record[name] for name in ("hash", "who", "why", "at")}
     connection.execute(_RECORD, {**known, "event": event, "record": json.dumps(figures)})
 
@@ -65,7 +71,9 @@ def prove(engine: Engine, record: Mapping[str, object]) -> None:
 
 def last_erasure(engine: Engine, user_hash: str) -> tuple[datetime, str] | None:
     """When a user's last erasure was noted, and as what; None when there was none."""
-    query = sa.text("SELECT at, event FROM recsys.erasures WHERE user_hash = :hash ORDER BY id DESC LIMIT 1")
+    query = sa.text(
+        "SELECT at, event FROM recsys.erasures WHERE user_hash = :hash ORDER BY id DESC LIMIT 1"
+    )
     with transaction(engine) as connection:
         row = connection.execute(query, {"hash": user_hash}).first()
     return None if row is None else (row.at, row.event)
@@ -73,20 +81,28 @@ def last_erasure(engine: Engine, user_hash: str) -> tuple[datetime, str] | None:
 
 def unfinished_publications(engine: Engine) -> list[tuple[int, str]]:
     """(number, night) of publications that are being built, or were when their night died."""
-    query = sa.text("SELECT id, as_of::text FROM recsys.publication WHERE status = 'building' AND retired_at IS NULL")
+    query = sa.text(
+        "SELECT id, as_of::text FROM recsys.publication WHERE status = 'building' AND retired_at IS NULL"
+    )
     with transaction(engine) as connection:
         return [(row.id, row.as_of) for row in connection.execute(query)]
 
 
 def search(engine: Engine, subject: Subject) -> tuple[list[str], int]:
-    """(columns that still hold the user, tables searched): by key, by whole value, and by mention in prose."""
+    """(columns that still hold the user, tables searched): by key, by whole value, and by mention
+    in prose.
+    """
     found, tables = [], set()
     with transaction(engine) as connection:
         for table, column, kind in connection.execute(_COLUMNS).all():
             tables.add(table)
             if table not in CATALOGUE and _holds(connection, table, column, kind, subject):
                 found.append(f"recsys.{table}.{column}")
-        found += [f"recsys.{place}" for place, rows in _call(connection, subject, dry=True).items() if rows]
+        found += [
+            f"recsys.{place}"
+            for place, rows in _call(connection, subject, dry=True).items()
+            if rows
+        ]
     return sorted(set(found)), len(tables)
 
 
@@ -96,7 +112,9 @@ def _holds(connection: Connection, table: str, column: str, kind: str, subject: 
     also = ""
     if column == "user_key":
         own, value = table.removeprefix("list_rows_").removeprefix("withheld_rows_"), subject.key
-        also = f"publication_id = {int(own)} AND " if own.isdigit() else ""  # the index of such a table begins so
+        also = (
+            f"publication_id = {int(own)} AND " if own.isdigit() else ""
+        )  # the index of such a table begins so
     elif kind == "jsonb":
         return False  # prose: erase_user's own dry run reads it by pattern
     elif column != "user_id" and not subject.is_distinct:

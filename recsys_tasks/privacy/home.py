@@ -1,4 +1,6 @@
-"""One user in the texts that this machine keeps beside the lake: spooled alerts, tasks' errors, task logs."""
+"""One user in the texts that this machine keeps beside the lake: spooled alerts, tasks' errors,
+task logs.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def mentions(home: Path, subject: Subject) -> Iterator[tuple[Path, int]]:
 
 def texts(home: Path) -> list[Path]:
     """Every text that is searched."""
-    files = [path for name in FOLDERS for path in sorted((home / name).rglob("*")) if path.is_file()]
+    files = [
+        path for name in FOLDERS for path in sorted((home / name).rglob("*")) if path.is_file()
+    ]
     return [path for path in files if path.suffix in TEXTS and path.stat().st_size <= MAX_BYTES]
 
 

@@ -1,7 +1,8 @@
-"""One user in the lake: what each kind of artifact holds, its removal, and a search that trusts neither.
+"""One user in the lake: what each kind of artifact holds, its removal, and a search that trusts
+neither.
 
-A kind, or an array file, that is not known here stops an erasure before it begins: a layout that nobody
-thought about must not keep a person's rows.
+A kind, or an array file, that is not known here stops an erasure before it begins: a layout that
+nobody thought about must not keep a person's rows.
 """
 
 from __future__ import annotations
@@ -57,14 +58,24 @@ ERASERS: Mapping[str, Eraser] = {
 """In the order of an erasure."""
 
 IMPERSONAL = frozenset({"raw_items", "tower", "index", "release", "decision", "erased"})
-"""Kinds without rows of users: catalogue, parameters (the user tower has none by user), verdicts, hashes."""
+"""Kinds without rows of users: catalogue, parameters (the user tower has none by user), verdicts,
+hashes.
+"""
 
 _ARRAYS = {
     "plan": ("users.npy",),
     "features": FEATURE_ARRAYS,
     "generators": (
         *("history_*", "segment.npy"),  # by user
-        *("content_*", "neighbour_*", "after_*", "before_*", "popular_*", "trending_*", "fresh_*"),  # by item
+        *(
+            "content_*",
+            "neighbour_*",
+            "after_*",
+            "before_*",
+            "popular_*",
+            "trending_*",
+            "fresh_*",
+        ),  # by item
         *("eligible.npy", "exists.npy"),  # by item; the latter in older artifacts
     ),
     "embeddings": ("user_keys.npy", "user_vectors.npy", "item_keys.npy", "item_vectors.npy"),
@@ -94,8 +105,14 @@ def check_layouts(lake: Lake) -> None:
             strange.append(artifact.kind)
         elif artifact.kind in ERASERS:
             known = _ARRAYS.get(artifact.kind, ())
-            arrays = [name for name in artifact.manifest["files"] if Path(name).suffix not in _READABLE]
-            strange += [f"{artifact.kind}/{n}" for n in arrays if not any(fnmatch(n, pattern) for pattern in known)]
+            arrays = [
+                name for name in artifact.manifest["files"] if Path(name).suffix not in _READABLE
+            ]
+            strange += [
+                f"{artifact.kind}/{n}"
+                for n in arrays
+                if not any(fnmatch(n, pattern) for pattern in known)
+            ]
     if strange:
         raise ArtifactError(
             expected="only kinds of artifacts whose layout is known",
@@ -125,12 +142,18 @@ def take_out(lake: Lake, hold: Hold, erased: Mapping[str, str]) -> None:
 
 def _count_again(lake: Lake, snapshot: Artifact, draft: Draft) -> None:
     parts = json.loads(snapshot.file("parts.json").read_text())
-    if lake.has(parts.values()):  # else a day was damaged and set aside, and only later snapshots have it again
+    if lake.has(
+        parts.values()
+    ):  # else a day was damaged and set aside, and only later snapshots have it again
         draft.rows = sum(lake.get(reference).rows for reference in parts.values())
 
 
 def _kinds(lake: Lake) -> list[str]:
-    return sorted(child.name for child in lake.root.iterdir() if child.is_dir()) if lake.root.exists() else []
+    return (
+        sorted(child.name for child in lake.root.iterdir() if child.is_dir())
+        if lake.root.exists()
+        else []
+    )
 
 
 def _artifacts(lake: Lake, kinds: list[str]) -> Iterator[Artifact]:
@@ -151,8 +174,8 @@ def search_folder(folder: Path, subject: Subject) -> tuple[list[str], int]:
 def search_lake(lake: Lake, subject: Subject) -> tuple[list[str], int, int]:
     """(what still holds the user, kinds searched, files read).
 
-    Every file is read as what it is, and every kind is asked again through its own layout, for arrays by key
-    have no names in them. A remote lake's files are read through this machine's copy.
+    Every file is read as what it is, and every kind is asked again through its own layout, for
+    arrays by key have no names in them. A remote lake's files are read through this machine's copy.
     """
     if lake.is_local:
         found, files = search_folder(Path(str(lake.root.path)), subject)
@@ -175,7 +198,11 @@ def _names(path: Path, subject: Subject) -> bool:
         text = path.read_text(errors="replace")
         mentioned = (subject.is_distinct or not impersonal) and subject.mentions(text) > 0
         return mentioned or (path.name == MANIFEST and _is_input(text, subject))
-    return subject.is_distinct and path.stat().st_size > 0 and _in_bytes(path, subject.user_id.encode())
+    return (
+        subject.is_distinct
+        and path.stat().st_size > 0
+        and _in_bytes(path, subject.user_id.encode())
+    )
 
 
 def _in_bytes(path: Path, name: bytes) -> bool:

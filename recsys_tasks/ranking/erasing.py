@@ -9,7 +9,9 @@ from recsys_tasks.snapshot.erasing import Cut, Subject
 
 
 def erase_examples(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The user's rows in every flat file. Groups are runs of equal numbers, so a number that is gone harms nothing."""
+    """The user's rows in every flat file. Groups are runs of equal numbers, so a number that is
+    gone harms nothing.
+    """
     if not artifact.rows:
         return []
     users = np.fromfile(artifact.file("user.bin"), np.int32)

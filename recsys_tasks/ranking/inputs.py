@@ -21,7 +21,15 @@ from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.generators.candidates import Candidates, Searcher, open_candidate_source
 from recsys_tasks.snapshot.dataset import Snapshot
 
-__all__ = ["Candidates", "Embeddings", "RankingInputs", "Searcher", "Source", "Vectors", "open_inputs"]
+__all__ = [
+    "Candidates",
+    "Embeddings",
+    "RankingInputs",
+    "Searcher",
+    "Source",
+    "Vectors",
+    "open_inputs",
+]
 
 
 class Vectors(Protocol):
@@ -59,7 +67,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Sequences:
-    """What comes after and before each item in everybody's sequences, best first, `[n_items, t]` each, -1 pads."""
+    """What comes after and before each item in everybody's sequences, best first, `[n_items, t]`
+    each, -1 pads.
+    """
 
     after: Keys
     after_strength: npt.NDArray[np.float32]
@@ -71,8 +81,8 @@ class Sequences:
 class RankingInputs:
     """Everything that is known at one pair of cutoffs.
 
-    `content`: `[n_items, v]` item attributes, rows of unit length; None where there are none. `hash`: what the
-    inputs were opened from.
+    `content`: `[n_items, v]` item attributes, rows of unit length; None where there are none.
+    `hash`: what the inputs were opened from.
     """
 
     cutoffs: Cutoffs
@@ -94,10 +104,12 @@ class RankingInputs:
 
     @cached_property
     def lookups(self) -> tuple[npt.NDArray[Any], ...]:
-        """What is looked up by key, as a kernel takes it: items, users, the pairs' offsets, items and values, the
-        segments' places and values, and which of the items' and of the users' columns is the price.
+        """What is looked up by key, as a kernel takes it: items, users, the pairs' offsets, items
+        and values, the segments' places and values, and which of the items' and of the users'
+        columns is the price.
 
-        All read-only and no longer mapped files to Python, which takes a kernel longer to find out than to look up.
+        All read-only and no longer mapped files to Python, which takes a kernel longer to find out
+        than to look up.
         """
         tables = self.tables
         pair, segment = tables.pair, tables.segment
@@ -123,12 +135,16 @@ class RankingInputs:
         """`[n, d]` vectors, and `[n]` whether the user has one (else the row means nothing)."""
         known = self.embeddings.user_keys
         if not len(known):
-            return np.zeros((len(users), self.embeddings.user_vectors.shape[1]), np.float32), np.zeros(len(users), bool)
+            return np.zeros(
+                (len(users), self.embeddings.user_vectors.shape[1]), np.float32
+            ), np.zeros(len(users), bool)
         place = np.minimum(np.searchsorted(known, users), len(known) - 1)
         return np.asarray(self.embeddings.user_vectors[place], np.float32), known[place] == users
 
     def release(self) -> None:
-        """Give back the memory of the users looked up so far: what grows with users is read from the disk's cache."""
+        """Give back the memory of the users looked up so far: what grows with users is read from
+        the disk's cache.
+        """
         pair = self.tables.pair
         forget_pages(self.tables.user, pair.offsets, pair.items, pair.values)
         forget_pages(self.embeddings.user_keys, self.embeddings.user_vectors)
@@ -152,11 +168,14 @@ def open_inputs(
 ) -> RankingInputs:
     """Open what the earlier stages made at these cutoffs.
 
-    Raises LeakageError when one was made at others, or the vectors know more than the cutoffs allow.
+    Raises LeakageError when one was made at others, or the vectors know more than the cutoffs
+    allow.
     """
     artifacts = (generators, features, embeddings.artifact)
     learned, _, history = embeddings.artifact.key.rpartition(".")[2].partition("@")
-    late = parse_day(learned) > cutoffs.learned_before or history != cutoffs.history_before.isoformat()
+    late = (
+        parse_day(learned) > cutoffs.learned_before or history != cutoffs.history_before.isoformat()
+    )
     if late or any(artifact.key != str(cutoffs) for artifact in artifacts[:2]):
         raise LeakageError(
             expected=f"generators and features at {cutoffs}, vectors learned no later and @{cutoffs.history_before}",

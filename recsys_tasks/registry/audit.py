@@ -19,7 +19,8 @@ NO_RELEASE = "none"
 """Named by a row that leaves no champion (a move made by hand before there was one, undone)."""
 CHAMPION, PREVIOUS, ANCHOR, SHADOW = "champion", "previous", "anchor", "shadow"
 SET_BY = {ANCHOR: "anchored", SHADOW: "shadowed"}
-"""Aliases that are set by themselves, and the event that says so; the other two follow from MOVES."""
+"""Aliases that are set by themselves, and the event that says so; the other two follow from MOVES.
+"""
 MOVES = ("promoted", "rolled_back", "hand_moved")
 """Events whose release is champion from then on."""
 _LOCK = "nightshelf release registry"
@@ -28,7 +29,9 @@ _GATE = "nightshelf release gate"
 
 @dataclass(frozen=True)
 class ReleaseEvent:
-    """One row: `event` is registered, rejected, one of MOVES, or one that SET_BY names; `at` is aware."""
+    """One row: `event` is registered, rejected, one of MOVES, or one that SET_BY names; `at` is
+    aware.
+    """
 
     at: datetime
     event: str
@@ -51,7 +54,10 @@ def champions(events: Iterable[ReleaseEvent]) -> list[str]:
     """Champions that can be rolled back to, oldest first; the last one is champion now."""
     stack: list[str] = []
     for event in events:
-        if event.event in ("promoted", "hand_moved") and event.release not in (NO_RELEASE, *stack[-1:]):
+        if event.event in ("promoted", "hand_moved") and event.release not in (
+            NO_RELEASE,
+            *stack[-1:],
+        ):
             stack.append(event.release)
         elif event.event == "rolled_back":
             while stack and stack[-1] != event.release:
@@ -101,12 +107,16 @@ class Audit:
         """Only one process changes releases at a time; a lost connection lets go of the lock."""
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         with connection:
-            connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": _LOCK})
+            connection.execute(
+                text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": _LOCK}
+            )
             try:
                 yield
             finally:
                 # The pool would keep the session, and with it the lock.
-                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": _LOCK})
+                connection.execute(
+                    text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": _LOCK}
+                )
 
     @contextmanager
     def turn(self, wait_seconds: float) -> Iterator[bool]:
@@ -122,7 +132,10 @@ class Audit:
                 yield got
             finally:
                 if got:
-                    connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": _GATE})
+                    connection.execute(
+                        text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"),
+                        {"name": _GATE},
+                    )
 
     def append(self, event: ReleaseEvent) -> None:
         """Add a row."""
@@ -137,7 +150,10 @@ class Audit:
             rows: Sequence[Any] = connection.execute(
                 text("SELECT ts, event, release, who, why FROM recsys.release_events ORDER BY id")
             ).all()
-        return [ReleaseEvent(row.ts.astimezone(UTC), row.event, row.release, row.who, row.why) for row in rows]
+        return [
+            ReleaseEvent(row.ts.astimezone(UTC), row.event, row.release, row.who, row.why)
+            for row in rows
+        ]
 
     def append_decision(self, decision: GateDecision, at: datetime) -> None:
         """Add a gate decision; a no-op when the newest row of its night says the same."""
@@ -152,14 +168,25 @@ class Audit:
         )
         with self._engine.begin() as connection:
             known = connection.execute(text(newest), {"day": decision.as_of}).first()
-            if known is None or tuple(known) != (decision.challenger, decision.verdict, decision.paragraph):
-                values = {**row, "as_of": decision.as_of, "rules": json.dumps(row["rules"]), "at": at}
+            if known is None or tuple(known) != (
+                decision.challenger,
+                decision.verdict,
+                decision.paragraph,
+            ):
+                values = {
+                    **row,
+                    "as_of": decision.as_of,
+                    "rules": json.dumps(row["rules"]),
+                    "at": at,
+                }
                 connection.execute(text(sql), values)
 
 
 def _took(connection: Connection, name: str) -> bool:
     try:
-        connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": name})
+        connection.execute(
+            text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": name}
+        )
     except TransientError as error:
         if not gave_up_waiting(error):
             raise

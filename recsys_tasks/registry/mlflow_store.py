@@ -19,7 +19,8 @@ UNREGISTERED = "unregistered version "
 """Stands before the version number where a model version carries no release id."""
 _PENDING = "pending_change"
 
-# MLflow reports usage to its makers unless told not to; nothing has been sent before the first call.
+# MLflow reports usage to its makers unless told not to; nothing has been sent before the first
+# call.
 MLFLOW_DISABLE_TELEMETRY.set("true")
 set_telemetry_client()
 
@@ -95,25 +96,37 @@ class MlflowStore:
         tags: Mapping[str, str],
         curves: Mapping[str, Sequence[tuple[int, float]]] | None = None,
     ) -> None:
-        """An MLflow run named `key` in the model's experiment, written once; NaN metrics are left out.
+        """An MLflow run named `key` in the model's experiment, written once; NaN metrics are left
+        out.
 
-        A curve is a metric with a value at each step: MLflow's page draws it, and no artifact store is needed.
+        A curve is a metric with a value at each step: MLflow's page draws it, and no artifact store
+        is needed.
         """
         experiment = self._experiment()
         if self._client.search_runs([experiment], f"tags.nightshelf_key = '{key}'", max_results=1):
             return
         stamp = int(at.timestamp() * 1000)
         points = [(name, 0, value) for name, value in metrics.items()]
-        points += [(name, step, value) for name, curve in (curves or {}).items() for step, value in curve]
-        values = [Metric(_plain(name), value, stamp, step) for name, step, value in points if value == value]
-        words = [RunTag(name, value[:5000]) for name, value in {**tags, "nightshelf_key": key}.items()]
+        points += [
+            (name, step, value) for name, curve in (curves or {}).items() for step, value in curve
+        ]
+        values = [
+            Metric(_plain(name), value, stamp, step)
+            for name, step, value in points
+            if value == value
+        ]
+        words = [
+            RunTag(name, value[:5000]) for name, value in {**tags, "nightshelf_key": key}.items()
+        ]
         run = self._client.create_run(experiment, start_time=stamp, run_name=key)
         self._client.log_batch(run.info.run_id, metrics=values, tags=words)
         self._client.set_terminated(run.info.run_id, end_time=stamp)
 
     def _find(self, release: str) -> ModelVersion | None:
         self._registered()
-        found = self._client.search_model_versions(f"name = '{self.model}' and tag.release = '{release}'")
+        found = self._client.search_model_versions(
+            f"name = '{self.model}' and tag.release = '{release}'"
+        )
         return found[0] if found else None
 
     def _registered(self) -> RegisteredModel:
@@ -135,8 +148,12 @@ class MlflowStore:
 
 
 def prepare(mlflow_url: str) -> None:
-    """Create or migrate the tables of an MLflow store (seconds the first time), so that no task waits for it."""
-    MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url).search_registered_models(max_results=1)
+    """Create or migrate the tables of an MLflow store (seconds the first time), so that no task
+    waits for it.
+    """
+    MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url).search_registered_models(
+        max_results=1
+    )
 
 
 def _plain(name: str) -> str:

@@ -2,10 +2,11 @@
 
 The alias `champion` of the registered model is the truth of what serves; `previous` is what a
 rollback returns to; `anchor` is the champion of some time ago that a mere refresh must not fall
-below; `shadow` is a release that someone marked, which no stage reads. Every change made here is written down first (a
-tag on the registered model), then appended to `recsys.release_events`, then done, then the tag
-removed, all under one PostgreSQL advisory lock. A change that was cut short is finished by the
-next call, so an alias that differs from the record can only have been moved by hand.
+below; `shadow` is a release that someone marked, which no stage reads. Every change made here is
+written down first (a tag on the registered model), then appended to `recsys.release_events`, then
+done, then the tag removed, all under one PostgreSQL advisory lock. A change that was cut short is
+finished by the next call, so an alias that differs from the record can only have been moved by
+hand.
 
 The first connection to an empty store creates its tables (about 6 s); `prepare` does it ahead.
 """
@@ -43,12 +44,15 @@ __all__ = ["ALIASES", "ANCHOR", "CHAMPION", "PREVIOUS", "SHADOW", "HandMove", "R
 ALIASES = (CHAMPION, PREVIOUS, ANCHOR, SHADOW)
 _BY_HAND = "by hand in MLflow"
 _UNKNOWN = "the pipeline never registered it"
-_LONGEST_WHY = 3000  # of the 5000 letters that a tag of MLflow holds; a whole paragraph is in recsys.gate_decisions
+# of the 5000 letters that a tag of MLflow holds; a whole paragraph is in recsys.gate_decisions
+_LONGEST_WHY = 3000
 
 
 @dataclass(frozen=True)
 class HandMove:
-    """A champion alias moved in MLflow: to which release, from which, and why it was undone (None: it serves)."""
+    """A champion alias moved in MLflow: to which release, from which, and why it was undone (None:
+    it serves).
+    """
 
     release: str
     before: str | None
@@ -58,7 +62,8 @@ class HandMove:
 class Registry:
     """The releases of one shop. `engine` is of the recsys database, `mlflow_url` a SQL store's URL.
 
-    Every method may raise TransientError when the database cannot be reached. `at` is an aware time.
+    Every method may raise TransientError when the database cannot be reached. `at` is an aware
+    time.
     """
 
     def __init__(self, mlflow_url: str, engine: Engine, model_name: str) -> None:
@@ -105,8 +110,12 @@ class Registry:
 
     # --- changing ------------------------------------------------------------------------------
 
-    def register(self, release: str, source: str, *, tags: Mapping[str, str], at: datetime, who: str) -> int:
-        """Make a release known, once: repeating it returns the same version. `source` is a lake reference."""
+    def register(
+        self, release: str, source: str, *, tags: Mapping[str, str], at: datetime, who: str
+    ) -> int:
+        """Make a release known, once: repeating it returns the same version. `source` is a lake
+        reference.
+        """
         with self._locked():
             if not any(e.event == "registered" and e.release == release for e in self.history()):
                 event = ReleaseEvent(at, "registered", release, who, f"made of {source}")
@@ -125,7 +134,9 @@ class Registry:
                 self._change(ReleaseEvent(at, "promoted", release, who, why[:_LONGEST_WHY]))
 
     def rollback(self, *, who: str, why: str, at: datetime) -> str:
-        """Return to the champion before this one, and name it. Raises ServingError when there is none."""
+        """Return to the champion before this one, and name it. Raises ServingError when there is
+        none.
+        """
         with self._locked():
             self._notice(at)
             target = self._recorded(PREVIOUS)
@@ -140,14 +151,19 @@ class Registry:
             return target
 
     def reject(self, release: str, *, who: str, why: str, at: datetime) -> None:
-        """Record that a release was judged and not promoted; aliases stay. Repeating it adds nothing."""
+        """Record that a release was judged and not promoted; aliases stay. Repeating it adds
+        nothing.
+        """
         with self._locked():
             event = ReleaseEvent(at, "rejected", release, who, why)
             if event not in self.history():
                 self._audit.append(event)
 
-    def set_alias(self, name: str, release: str | None, *, who: str, why: str, at: datetime) -> None:
-        """Point the anchor or the shadow at a release, None takes it away; repeating the call adds nothing.
+    def set_alias(
+        self, name: str, release: str | None, *, who: str, why: str, at: datetime
+    ) -> None:
+        """Point the anchor or the shadow at a release, None takes it away; repeating the call adds
+        nothing.
 
         Setting it again at another time is on record, too: an anchor's age counts from then.
 
@@ -169,10 +185,11 @@ class Registry:
                 self._change(event)
 
     def reconcile(self, at: datetime, validate: Callable[[str], str | None]) -> HandMove | None:
-        """Notice aliases moved by hand; what became of the champion, None when it stood. Call it before serving.
+        """Notice aliases moved by hand; what became of the champion, None when it stood. Call it
+        before serving.
 
-        `validate(release)` says why a release cannot serve, None when it can. A move that cannot serve
-        is undone; the move and its undoing are both on record.
+        `validate(release)` says why a release cannot serve, None when it can. A move that cannot
+        serve is undone; the move and its undoing are both on record.
         """
         with self._locked():
             before, release = self._recorded(CHAMPION), self._store.behind(CHAMPION)
@@ -198,13 +215,25 @@ class Registry:
         `measured` are the challenger's figures, `curves` lines of (step, value) that MLflow draws.
         """
         self._audit.append_decision(decision, at)
-        tags = {"verdict": decision.verdict, "champion": decision.champion or "", "paragraph": decision.paragraph}
-        rules = {f"rule/{rule.name}": rule.value for rule in decision.rules if rule.value is not None}
-        self._store.log(f"{decision.challenger} {decision.as_of}", at, {**measured, **rules}, tags, curves)
+        tags = {
+            "verdict": decision.verdict,
+            "champion": decision.champion or "",
+            "paragraph": decision.paragraph,
+        }
+        rules = {
+            f"rule/{rule.name}": rule.value for rule in decision.rules if rule.value is not None
+        }
+        self._store.log(
+            f"{decision.challenger} {decision.as_of}", at, {**measured, **rules}, tags, curves
+        )
 
     def record_tower(self, version: str, at: datetime, ledger: Mapping[str, Any]) -> None:
         """Log a tower version's ledger as an MLflow run, once; `version` is its lake reference."""
-        figures = {name: float(value) for name, value in ledger.items() if isinstance(value, bool | int | float)}
+        figures = {
+            name: float(value)
+            for name, value in ledger.items()
+            if isinstance(value, bool | int | float)
+        }
         losses = ledger.get("loss") or ()
         figures |= {"loss": float(losses[-1])} if losses else {}
         words = {name: value for name, value in ledger.items() if isinstance(value, str)}
@@ -260,17 +289,25 @@ class Registry:
         why = f"{release} cannot serve: {reason}"
         self._change(ReleaseEvent(at, "rolled_back", before or NO_RELEASE, "registry", why))
 
-    def _by_hand(self, name: str, recorded: str | None, actual: str | None, at: datetime) -> ReleaseEvent:
+    def _by_hand(
+        self, name: str, recorded: str | None, actual: str | None, at: datetime
+    ) -> ReleaseEvent:
         """What a difference from the record means; an alias that may not stand there is put back."""
         words = f"moved from {recorded or 'nothing'}"
         if name == CHAMPION:
             back = actual is None
             words = "the alias was deleted; put back" if back else words
-            return ReleaseEvent(at, "hand_moved", str(recorded if back else actual), _BY_HAND, words)
+            return ReleaseEvent(
+                at, "hand_moved", str(recorded if back else actual), _BY_HAND, words
+            )
         if name in SET_BY and actual is not None and self._store.knows(actual):
             return ReleaseEvent(at, SET_BY[name], actual, _BY_HAND, words)
         words = f"the alias {name} was {f'moved to {actual}' if actual else 'deleted'}; put back"
-        event, release = ("hand_moved", self._recorded(CHAMPION)) if name == PREVIOUS else (SET_BY[name], recorded)
+        event, release = (
+            ("hand_moved", self._recorded(CHAMPION))
+            if name == PREVIOUS
+            else (SET_BY[name], recorded)
+        )
         return ReleaseEvent(at, event, release or NO_RELEASE, _BY_HAND, words)
 
     def _recorded(self, name: str) -> str | None:

@@ -3,8 +3,8 @@
 Kept: what readers see and the champion need, the previous champion and the anchor, every tower
 version that a gate to come can ask for, a number of nights whole, and the raw record for ever.
 
-Nights are counted as they ran, not by the calendar: after a month without one, and on a simulated shop
-whatever today's date is, the last thirty nights are still there.
+Nights are counted as they ran, not by the calendar: after a month without one, and on a simulated
+shop whatever today's date is, the last thirty nights are still there.
 """
 
 from __future__ import annotations
@@ -63,11 +63,12 @@ class Stored:
 class InUse:
     """What must stay; each mapping's value says why, in words.
 
-    `as_of` is the newest night, `ran` every night that the lake knows; of these the newest `nights` up to `as_of`
-    stay whole, with any after it. `gate_days` is how far the gate looks back: label windows and
-    the gate window together, (windows + 1) · W days, also while the history is too short for all windows.
-    `publications` are tokens (the part of a lists key before the shard); `references` single artifacts,
-    e.g. those a live publication or a kept snapshot was made of; `busy` nights that were at work of late.
+    `as_of` is the newest night, `ran` every night that the lake knows; of these the newest `nights`
+    up to `as_of` stay whole, with any after it. `gate_days` is how far the gate looks back: label
+    windows and the gate window together, (windows + 1) · W days, also while the history is too
+    short for all windows. `publications` are tokens (the part of a lists key before the shard);
+    `references` single artifacts, e.g. those a live publication or a kept snapshot was made of;
+    `busy` nights that were at work of late.
     """
 
     as_of: date
@@ -114,9 +115,21 @@ class RetentionPlan:
 
 def stored(lake: Lake) -> list[Stored]:
     """Every finished artifact of a lake."""
-    kinds = sorted(child.name for child in lake.root.iterdir() if child.is_dir()) if lake.root.exists() else []
-    found = [artifact for kind in kinds for key in lake.keys(kind) for artifact in lake.versions(kind, key)]
-    return [Stored(a.kind, a.key, a.version, sum(int(f["bytes"]) for f in a.manifest["files"].values())) for a in found]
+    kinds = (
+        sorted(child.name for child in lake.root.iterdir() if child.is_dir())
+        if lake.root.exists()
+        else []
+    )
+    found = [
+        artifact
+        for kind in kinds
+        for key in lake.keys(kind)
+        for artifact in lake.versions(kind, key)
+    ]
+    return [
+        Stored(a.kind, a.key, a.version, sum(int(f["bytes"]) for f in a.manifest["files"].values()))
+        for a in found
+    ]
 
 
 def nights_of(lake: Lake) -> frozenset[date]:
@@ -125,7 +138,9 @@ def nights_of(lake: Lake) -> frozenset[date]:
 
 
 def snapshot_parts(lake: Lake, in_use: InUse) -> dict[str, str]:
-    """Day artifacts of the snapshots that stay, for `InUse.references`: a late row may have replaced some since."""
+    """Day artifacts of the snapshots that stay, for `InUse.references`: a late row may have
+    replaced some since.
+    """
     parts: dict[str, str] = {}
     for key in lake.keys("snapshot"):
         if _by_night("snapshot", key, in_use):
@@ -146,13 +161,19 @@ def plan_retention(artifacts: Iterable[Stored], in_use: InUse) -> RetentionPlan:
     keep, remove = [], []
     for (kind, key), versions in sorted(by_key.items()):
         *older, newest = sorted(versions, key=lambda a: a.version)
-        for artifact, why in [*((a, None) for a in older), (newest, _why_keep(kind, key, in_use, oldest))]:
+        for artifact, why in [
+            *((a, None) for a in older),
+            (newest, _why_keep(kind, key, in_use, oldest)),
+        ]:
             why = in_use.references.get(artifact.reference, why)
             if why is not None:
                 keep.append(Choice(artifact, why))
             else:
                 remove.append(
-                    Choice(artifact, "a newer version replaced it" if artifact in older else "nothing needs it")
+                    Choice(
+                        artifact,
+                        "a newer version replaced it" if artifact in older else "nothing needs it",
+                    )
                 )
     return RetentionPlan(tuple(keep), tuple(remove))
 
@@ -182,14 +203,20 @@ def _why_keep(kind: str, key: str, in_use: InUse, oldest_towers: Mapping[str, da
     if kind == "release":
         return in_use.releases.get(key) or _recent_release(key, in_use)
     if kind == "embeddings":
-        return _by_night(kind, key.split("@")[-1], in_use) if key.split(".")[0] in in_use.lineages else None
+        return (
+            _by_night(kind, key.split("@")[-1], in_use)
+            if key.split(".")[0] in in_use.lineages
+            else None
+        )
     if kind == "tower":
         return _tower(key, in_use, oldest_towers)
     return "unknown to the retention rules"
 
 
 def _by_night(kind: str, night: str, in_use: InUse) -> str | None:
-    """Of snapshots nothing else knows what was on offer at a gate's cutoffs; the others would be made anew."""
+    """Of snapshots nothing else knows what was on offer at a gate's cutoffs; the others would be
+    made anew.
+    """
     day = _day(night)
     if day is None:
         return "its name has no date"
@@ -199,7 +226,9 @@ def _by_night(kind: str, night: str, in_use: InUse) -> str | None:
         return "its night was at work in the last days"
     if kind in _LOOKED_BACK_AT and day >= in_use.as_of - timedelta(days=in_use.gate_days):
         return f"a gate looks back {in_use.gate_days} days"
-    return "a publication of its night is kept" if kind == "plan" and in_use.shown_then(day) else None
+    return (
+        "a publication of its night is kept" if kind == "plan" and in_use.shown_then(day) else None
+    )
 
 
 def _recent_release(key: str, in_use: InUse) -> str | None:
@@ -220,10 +249,12 @@ def _tower(key: str, in_use: InUse, oldest: Mapping[str, date]) -> str | None:
 
 
 def _oldest_towers(by_key: Iterable[tuple[str, str]], in_use: InUse) -> dict[str, date]:
-    """Lineage → oldest version to keep: the newest at or before the oldest cutoff of the next night's gate.
+    """Lineage → oldest version to keep: the newest at or before the oldest cutoff of the next
+    night's gate.
 
-    Every later version becomes, on some later night, the one at a cutoff: the cutoffs move forward with
-    the nights, so a gap made now would make a later gate train it again, or judge with an older one.
+    Every later version becomes, on some later night, the one at a cutoff: the cutoffs move forward
+    with the nights, so a gap made now would make a later gate train it again, or judge with an
+    older one.
     """
     learned: dict[str, list[date]] = defaultdict(list)
     for kind, key in by_key:
@@ -232,7 +263,8 @@ def _oldest_towers(by_key: Iterable[tuple[str, str]], in_use: InUse) -> dict[str
             learned[lineage].append(parse_day(learned_before))
     first_needed = in_use.as_of + timedelta(days=1 - in_use.gate_days)
     return {
-        lineage: max((d for d in days if d <= first_needed), default=min(days)) for lineage, days in learned.items()
+        lineage: max((d for d in days if d <= first_needed), default=min(days))
+        for lineage, days in learned.items()
     }
 
 

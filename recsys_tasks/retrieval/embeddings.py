@@ -29,9 +29,11 @@ class Embeddings:
     artifact: Artifact
 
     def findable(self, eligible: npt.NDArray[np.bool_] | None = None) -> Embeddings:
-        """The same with only the items that a search may find: `eligible [n_items]` by key (None: all), and known.
+        """The same with only the items that a search may find: `eligible [n_items]` by key (None:
+        all), and known.
 
-        Nobody knows an item whose vector is zero, yet it would stand before all that a user likes less than nothing.
+        Nobody knows an item whose vector is zero, yet it would stand before all that a user likes
+        less than nothing.
         """
         squares = np.einsum("md,md->m", self.item_vectors, self.item_vectors)
         found = np.isfinite(squares) & (squares > 0)
@@ -41,10 +43,14 @@ class Embeddings:
 
     def only(self, keys: Keys) -> Embeddings:
         """The same with only these items, which have vectors; sorted keys."""
-        return self if np.array_equal(keys, self.item_keys) else self._with_items(self.item_rows(keys))
+        return (
+            self if np.array_equal(keys, self.item_keys) else self._with_items(self.item_rows(keys))
+        )
 
     def _with_items(self, rows: npt.NDArray[np.integer[Any]]) -> Embeddings:
-        return replace(self, item_keys=np.asarray(self.item_keys[rows]), item_vectors=self.item_vectors[rows])
+        return replace(
+            self, item_keys=np.asarray(self.item_keys[rows]), item_vectors=self.item_vectors[rows]
+        )
 
     def item_rows(self, keys: Keys) -> Keys:
         """Row of each item key, -1 where it has none."""
@@ -56,10 +62,11 @@ class Embeddings:
 
 
 def embeddings_of(snapshot: Snapshot, tower: str, history_before: date) -> Embeddings:
-    """What `embed` made of a tower version at a cutoff from this snapshot, not from a later night's.
+    """What `embed` made of a tower version at a cutoff from this snapshot, not from a later
+    night's.
 
-    A later night's window may end at the same cutoff: its snapshot knows more, also items that this one has not.
-    Raises ArtifactError when there is none.
+    A later night's window may end at the same cutoff: its snapshot knows more, also items that this
+    one has not. Raises ArtifactError when there is none.
     """
     key = f"{tower}@{history_before}"
     for made in reversed(snapshot.lake.versions("embeddings", key)):
@@ -75,7 +82,10 @@ def embeddings_of(snapshot: Snapshot, tower: str, history_before: date) -> Embed
 
 def open_embeddings(artifact: Artifact) -> Embeddings:
     """Memory-map an `embeddings` artifact. Raises ArtifactError when a file is missing."""
-    loaded = {name: np.load(artifact.file(f"{name}.npy"), mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+    loaded = {
+        name: np.load(artifact.file(f"{name}.npy"), mmap_mode="r", allow_pickle=False)
+        for name in ARRAYS
+    }
     return Embeddings(**loaded, artifact=artifact)
 
 

@@ -26,7 +26,8 @@ def erase_embeddings(artifact: Artifact, subject: Subject) -> list[Cut]:
 
 
 def erase_generators(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The user's history and segment. Row u of both is user key u: it stays, empty and in no segment of its own.
+    """The user's history and segment. Row u of both is user key u: it stays, empty and in no
+    segment of its own.
 
     Neighbours, popularity and trends are counts over many users and stay as they were counted.
     """

@@ -1,4 +1,6 @@
-"""What each user did before a cutoff, as one ragged table: the input of generators and similarities."""
+"""What each user did before a cutoff, as one ragged table: the input of generators and
+similarities.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ class Histories:
 
     Row u is [offsets[u], offsets[u + 1]). `items [p] int32`; `last [p] int64`: second of the pair's
     last event; `weights [p] float32`: its events, decayed by age and weighted by kind; `steps [p]
-    int32`: how many later moments (distinct timestamps) of the user came after it, 0 for the newest.
+    int32`: how many later moments (distinct timestamps) of the user came after it, 0 for the
+    newest.
     """
 
     offsets: Longs
@@ -51,7 +54,9 @@ class Histories:
         sizes = np.where(inside, self.offsets[safe + 1] - self.offsets[safe], 0)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         places = np.repeat(self.offsets[safe] - offsets[:-1], sizes) + np.arange(offsets[-1])
-        return Histories(offsets, *(np.asarray(getattr(self, name)[places]) for name in _FIELDS[1:]))
+        return Histories(
+            offsets, *(np.asarray(getattr(self, name)[places]) for name in _FIELDS[1:])
+        )
 
     def release(self) -> None:
         """Give back the memory of what was read of memory-mapped histories."""
@@ -78,7 +83,9 @@ def histories_of(events: Events, n_users: int, cutoff: int, half_life_days: floa
     steps = _steps_from_the_end(events, n_users)
     order = np.lexsort((-events.ts, events.item, events.user))
     user, item = events.user[order], events.item[order]
-    first = np.flatnonzero(np.concatenate([[True], (user[1:] != user[:-1]) | (item[1:] != item[:-1])])[: len(user)])
+    first = np.flatnonzero(
+        np.concatenate([[True], (user[1:] != user[:-1]) | (item[1:] != item[:-1])])[: len(user)]
+    )
     age = (cutoff - events.ts[order]) / DAY_SECONDS
     decayed = events.weight[order] * np.exp2(-age / half_life_days)
     weights = np.add.reduceat(decayed, first) if len(first) else np.empty(0)

@@ -1,4 +1,5 @@
-"""The best k of each row, exactly and whatever the block's shape: equal scores are ordered by item key.
+"""The best k of each row, exactly and whatever the block's shape: equal scores are ordered by item
+key.
 
 A score and its item are packed into one integer, so that ties cannot depend on how rows were
 grouped, and so that one selection sorts both.
@@ -33,7 +34,15 @@ def top_ragged(offsets: Longs, items: Keys, scores: Floats, k: int) -> tuple[Key
     best, kept = np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32)
     values = np.ascontiguousarray(scores, np.float32)
     scratch = np.empty(int(np.diff(offsets).max(initial=0)), np.uint64)
-    _top_rows(offsets, np.asarray(items, np.int32), values, values.view(np.uint32), scratch, best, kept.view(np.uint32))
+    _top_rows(
+        offsets,
+        np.asarray(items, np.int32),
+        values,
+        values.view(np.uint32),
+        scratch,
+        best,
+        kept.view(np.uint32),
+    )
     return best, kept
 
 
@@ -41,12 +50,20 @@ def top_dense(items: Keys, scores: Floats, k: int) -> tuple[Keys, Floats]:
     """The k largest positive scores of rectangles `[n, w]`, as `top_ragged` returns them."""
     n, width = items.shape
     offsets = np.arange(n + 1, dtype=np.int64) * width
-    return top_ragged(offsets, np.ascontiguousarray(items).ravel(), np.ascontiguousarray(scores).ravel(), k)
+    return top_ragged(
+        offsets, np.ascontiguousarray(items).ravel(), np.ascontiguousarray(scores).ravel(), k
+    )
 
 
 @kernel
 def _top_rows(
-    offsets: Longs, items: Keys, scores: Floats, bits: Bits, scratch: Cells, best: Keys, best_bits: Bits
+    offsets: Longs,
+    items: Keys,
+    scores: Floats,
+    bits: Bits,
+    scratch: Cells,
+    best: Keys,
+    best_bits: Bits,
 ) -> None:
     for row in range(len(offsets) - 1):
         count = 0
@@ -68,7 +85,11 @@ def rising(word: np.uint32) -> np.uint32:
     """Bits of any float32 as an integer that grows with it: negative ones count backwards, -0 is 0."""
     if word == np.uint32(0x8000_0000):
         return word
-    return np.uint32(~word) if word & np.uint32(0x8000_0000) else np.uint32(word | np.uint32(0x8000_0000))
+    return (
+        np.uint32(~word)
+        if word & np.uint32(0x8000_0000)
+        else np.uint32(word | np.uint32(0x8000_0000))
+    )
 
 
 @kernel
@@ -122,10 +143,11 @@ def first_sorted(cells: Cells, count: int, k: int) -> int:
 
 
 def sorted_rows(cells: Cells, k: int) -> Cells:
-    """The k smallest of each row of `cells [n, w]`, sorted, `[n, min(k, w)]`; `cells` is left in another order.
+    """The k smallest of each row of `cells [n, w]`, sorted, `[n, min(k, w)]`; `cells` is left in
+    another order.
 
-    NumPy sorts several integers at once with the processor's vector instructions: ten times as fast as
-    `first_sorted`, which is for rows of very different lengths.
+    NumPy sorts several integers at once with the processor's vector instructions: ten times as fast
+    as `first_sorted`, which is for rows of very different lengths.
     """
     if 0 < k < cells.shape[1]:
         cells.partition(k - 1, axis=1)

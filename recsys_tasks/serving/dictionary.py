@@ -36,19 +36,32 @@ views and the functions of the first two parts. [The cookbook](cookbook.md) has 
 
 
 def data_dictionary(connection: Connection) -> str:
-    """Markdown: each readers' view with its columns, the readers' functions, and the pipeline's own."""
+    """Markdown: each readers' view with its columns, the readers' functions, and the pipeline's
+    own.
+    """
     views = connection.execute(_VIEWS, {"reader": READER}).all()
     functions = connection.execute(_FUNCTIONS, {"reader": READER}).all()
     lines = [_HEAD, "## Views", ""]
     for name, columns in groupby(views, key=lambda row: row.view):
         lines += _view(name, list(columns))
     lines += ["## Functions for readers", "", *_functions([f for f in functions if f.readers])]
-    lines += ["## The pipeline's own functions", "", *_functions([f for f in functions if not f.readers])]
+    lines += [
+        "## The pipeline's own functions",
+        "",
+        *_functions([f for f in functions if not f.readers]),
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _view(name: str, columns: list[Any]) -> Iterator[str]:
-    yield from (f"### {name}", "", _cell(columns[0].about), "", "| column | type | meaning |", "|---|---|---|")
+    yield from (
+        f"### {name}",
+        "",
+        _cell(columns[0].about),
+        "",
+        "| column | type | meaning |",
+        "|---|---|---|",
+    )
     for column in columns:
         yield f"| `{column.name}` | {column.type} | {_cell(column.meaning)} |"
     yield ""

@@ -1,6 +1,7 @@
 """Users, items and availability as a snapshot knows them, merged into their tables.
 
-Read in chunks from the snapshot's files, and only rows that differ from what the last load wrote are sent.
+Read in chunks from the snapshot's files, and only rows that differ from what the last load wrote
+are sent.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ _STAGES = {
 
 @dataclass(frozen=True)
 class _Dimension:
-    """One table of recsys and what of the snapshot goes there; `group` is the segment's or category's column."""
+    """One table of recsys and what of the snapshot goes there; `group` is the segment's or
+    category's column.
+    """
 
     name: str
     attributes: Sequence[Attribute]
@@ -55,11 +58,12 @@ class _Dimension:
 
 
 def load_dimensions(engine: Engine, snapshot: Snapshot) -> None:
-    """Users, items and availability as the snapshot knows them, merged into their tables in one transaction.
+    """Users, items and availability as the snapshot knows them, merged into their tables in one
+    transaction.
 
-    A night older than what readers see only adds rows that are missing. Availability that its own role
-    reported after the snapshot's cutoff stays. Rows whose hash is that of the last load are not sent;
-    a row changed by hand has lost its hash and is mended.
+    A night older than what readers see only adds rows that are missing. Availability that its own
+    role reported after the snapshot's cutoff stays. Rows whose hash is that of the last load are
+    not sent; a row changed by hand has lost its hash and is mended.
     """
     config, current = snapshot.config, current_publication(engine)
     newest = current is None or snapshot.as_of >= current.as_of
@@ -83,7 +87,11 @@ def _merge(session: ArrowSession, snapshot: Snapshot, dimension: _Dimension, new
         wanted = _differs(session, dimension, frame[dimension.key].to_numpy(), hashes, newest)
         if wanted.any():
             rows = _rows(frame[wanted].reset_index(drop=True), dimension)
-            sent += session.copy(f"stage_{name}", rows.append_column("row_hash", pa.array(hashes[wanted])), schema=None)
+            sent += session.copy(
+                f"stage_{name}",
+                rows.append_column("row_hash", pa.array(hashes[wanted])),
+                schema=None,
+            )
     if not sent:
         return
     chosen = ", ".join("s.attributes::jsonb" if c == "attributes" else f"s.{c}" for c in columns)
@@ -102,10 +110,16 @@ def _merge(session: ArrowSession, snapshot: Snapshot, dimension: _Dimension, new
 def _chunks(snapshot: Snapshot, name: str) -> Iterator[pd.DataFrame]:
     """The snapshot's table in key order, some rows at a time, without items' vectors."""
     config = snapshot.config
-    names = (schema.users(config) if name == "users" else schema.items(config, vectors=False)).schema.names
-    ruled = [rule.attribute for rule in config.rerank.item_rules if rule.attribute not in names]  # vectors
+    names = (
+        schema.users(config) if name == "users" else schema.items(config, vectors=False)
+    ).schema.names
+    ruled = [
+        rule.attribute for rule in config.rerank.item_rules if rule.attribute not in names
+    ]  # vectors
     with pq.ParquetFile(snapshot.artifact.file(f"{name}.parquet")) as file:
-        for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=[*names, *ruled * (name == "items")]):
+        for batch in file.iter_batches(
+            batch_size=ROWS_PER_CHUNK, columns=[*names, *ruled * (name == "items")]
+        ):
             frame = batch.select(names).to_pandas()
             if name == "items":  # what a rule or a moderator keeps from readers, whatever the stock
                 frame = frame.assign(blocked=~showable(config, pa.Table.from_batches([batch])))
@@ -113,12 +127,22 @@ def _chunks(snapshot: Snapshot, name: str) -> Iterator[pd.DataFrame]:
 
 
 def _hashes(frame: pd.DataFrame, dimension: _Dimension) -> npt.NDArray[np.int64]:
-    """A hash of all that is stored of each row, `[n]`; another choice of columns gives other hashes."""
+    """A hash of all that is stored of each row, `[n]`; another choice of columns gives other
+    hashes.
+    """
     given = [*dimension.columns[1:2], *_OF_ITEMS * (dimension.name == "items")]
-    stored = [*given, *(a.name for a in dimension.attributes), *([dimension.group] if dimension.group else [])]
+    stored = [
+        *given,
+        *(a.name for a in dimension.attributes),
+        *([dimension.group] if dimension.group else []),
+    ]
     choice = hashlib.sha256(json.dumps([stored, dimension.group]).encode()).digest()[:8]
-    values = pd.util.hash_pandas_object(frame[list(dict.fromkeys(stored))], index=False).to_numpy(np.uint64)
-    hashes: npt.NDArray[np.int64] = (values ^ np.uint64(int.from_bytes(choice, "big"))).view(np.int64)
+    values = pd.util.hash_pandas_object(frame[list(dict.fromkeys(stored))], index=False).to_numpy(
+        np.uint64
+    )
+    hashes: npt.NDArray[np.int64] = (values ^ np.uint64(int.from_bytes(choice, "big"))).view(
+        np.int64
+    )
     return hashes
 
 
@@ -129,7 +153,9 @@ def _differs(
     hashes: npt.NDArray[np.int64],
     newest: bool,
 ) -> npt.NDArray[np.bool_]:
-    """`[n]`: rows that the table lacks and, for the newest night, those stored with another hash or none."""
+    """`[n]`: rows that the table lacks and, for the newest night, those stored with another hash or
+    none.
+    """
     known = _fetch(
         session,
         f"SELECT {dimension.key} AS key, coalesce(row_hash, 0) AS hash, row_hash IS NOT NULL AS valid "
@@ -169,9 +195,16 @@ ON CONFLICT (item_id) DO NOTHING
 
 def _merge_availability(session: ArrowSession, snapshot: Snapshot, cutoff: str) -> None:
     """What the snapshot says of every item, unless somebody reported later than its cutoff."""
-    session.execute("CREATE TEMP TABLE stage_availability (item_id text, available boolean) ON COMMIT DROP")
+    session.execute(
+        "CREATE TEMP TABLE stage_availability (item_id text, available boolean) ON COMMIT DROP"
+    )
     for frame in _chunks(snapshot, "items"):
-        rows = pa.table({"item_id": _text(frame["item_id"]), "available": pa.array(frame["available"], pa.bool_())})
+        rows = pa.table(
+            {
+                "item_id": _text(frame["item_id"]),
+                "available": pa.array(frame["available"], pa.bool_()),
+            }
+        )
         session.copy("stage_availability", rows, schema=None)
     session.execute("ANALYZE pg_temp.stage_availability")
     for statement in _AVAILABILITY:
@@ -183,7 +216,12 @@ def _rows(frame: pd.DataFrame, dimension: _Dimension) -> pa.Table:
     group = _text(frame[dimension.group]) if dimension.group else pa.nulls(len(frame), pa.string())
     attributes = _as_json(frame, dimension.attributes)
     if dimension.name == "users":
-        columns = [pa.array(frame["user_key"], pa.int32()), _text(frame["user_id"]), group, attributes]
+        columns = [
+            pa.array(frame["user_key"], pa.int32()),
+            _text(frame["user_id"]),
+            group,
+            attributes,
+        ]
     else:
         title = _text(frame["title"].where(frame["title"].notna(), frame["item_id"]))
         available = pa.array(frame["available"], pa.bool_())

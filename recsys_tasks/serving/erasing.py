@@ -13,7 +13,9 @@ from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows
 
 
 def erase_lists(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The user's list. The hash of the shard's users is an input: it is made anew, so that a rerun finds the shard."""
+    """The user's list. The hash of the shard's users is an input: it is made anew, so that a rerun
+    finds the shard.
+    """
     file = lists_file(artifact)
     users = read_columns(file, ["user_key"])["user_key"].to_numpy()
     if subject.key not in users:

@@ -1,9 +1,11 @@
-"""What a shard's lists hold, looked at and counted while they are sent: the server need not take them apart again.
+"""What a shard's lists hold, looked at and counted while they are sent: the server need not take
+them apart again.
 
-Asked in SQL, the entries of a million lists cost more than all other checks together. What is found here stands in for
-the rows as long as the rows are the ones that were sent: each shard's come from one transaction, whose number the
-server keeps with every row (`recsys.is_as_loaded`). One row added, changed or deleted by another way, or one fault
-found here, and the checks ask the rows themselves, as they do of a publication that was loaded by other means.
+Asked in SQL, the entries of a million lists cost more than all other checks together. What is found
+here stands in for the rows as long as the rows are the ones that were sent: each shard's come from
+one transaction, whose number the server keeps with every row (`recsys.is_as_loaded`). One row
+added, changed or deleted by another way, or one fault found here, and the checks ask the rows
+themselves, as they do of a publication that was loaded by other means.
 """
 
 from __future__ import annotations
@@ -37,12 +39,16 @@ _Counts = npt.NDArray[np.int32]
 
 @dataclass
 class Evidence:
-    """Counts of the lists that passed: by item `[keys]`, of lists that name it within k and that begin with it."""
+    """Counts of the lists that passed: by item `[keys]`, of lists that name it within k and that
+    begin with it.
+    """
 
     k: int
     spares: int
     clean: bool = True
-    """Whether no list so far has a fault that the checks of a publication would find in the list by itself."""
+    """Whether no list so far has a fault that the checks of a publication would find in the list by
+    itself.
+    """
     _lists: _Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     _firsts: _Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     _newest: _Counts = field(default_factory=lambda: np.zeros(0, np.int32))
@@ -52,7 +58,12 @@ class Evidence:
     def watch(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The same batches (schema.LISTS), looked at on their way."""
         for batch in batches:
-            self.clean = self.clean and _within_bounds(batch) and self._lengths_are_right(batch) and self._count(batch)
+            self.clean = (
+                self.clean
+                and _within_bounds(batch)
+                and self._lengths_are_right(batch)
+                and self._count(batch)
+            )
             yield batch
 
     def by_item(self) -> pa.RecordBatch:
@@ -63,7 +74,9 @@ class Evidence:
     def _lengths_are_right(self, batch: pa.RecordBatch) -> bool:
         """All arrays of a row alike, none longer than k + spares, and those below k say why."""
         lengths = _lengths(batch.column("items"))
-        short = (lengths < self.k) & batch.column("short_reason").is_null().to_numpy(zero_copy_only=False)
+        short = (lengths < self.k) & batch.column("short_reason").is_null().to_numpy(
+            zero_copy_only=False
+        )
         alike = all(np.array_equal(_lengths(batch.column(name)), lengths) for name in _BOUNDS)
         return alike and not short.any() and int(lengths.max(initial=0)) <= self.k + self.spares
 
@@ -114,7 +127,9 @@ def _count(
     firsts: _Counts,
     newest: _Counts,
 ) -> int:
-    """Add lists to the counts, in place; how many of them name an item twice. `rows` were counted before."""
+    """Add lists to the counts, in place; how many of them name an item twice. `rows` were counted
+    before.
+    """
     repeated, start = 0, 0
     for row in range(len(ends)):
         twice = False

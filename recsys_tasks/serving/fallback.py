@@ -1,4 +1,6 @@
-"""Popular items of each segment and of everyone: lists for strangers, and for topping up short lists."""
+"""Popular items of each segment and of everyone: lists for strangers, and for topping up short
+lists.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ def fallback_lists(
     """Rows for `load_fallbacks`: one a segment with any event, and '' for everyone.
 
     Only items eligible as of the history cutoff; k + spares of them, by `popularity`. Everyone's
-    list is filled up with older favourites and then with what is left, newest first, so that it is never short; and
-    it goes on for as long as it takes to hold k items besides those `forbidden` to any one user, up to LONGEST.
+    list is filled up with older favourites and then with what is left, newest first, so that it is
+    never short; and it goes on for as long as it takes to hold k items besides those `forbidden` to
+    any one user, up to LONGEST.
     """
     eligible = eligible_items(snapshot, cutoffs.history_before)
     since = cutoffs.history_before - timedelta(days=WINDOW_DAYS)
@@ -49,17 +52,27 @@ def fallback_lists(
         everyone = _long_enough(everyone, forbidden, recent, snapshot, config, cutoffs, eligible)
     rows = {EVERYONE: everyone}
     by_segment = popularity(recent, codes, eligible, cutoffs.history, size)
-    rows.update({names[code]: by_segment[code] for code in sorted(by_segment) if names[code] != EVERYONE})
-    columns = [list(rows), [items for items, _ in rows.values()], [scores for _, scores in rows.values()]]
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, FALLBACK_SCHEMA.types, strict=True)]
+    rows.update(
+        {names[code]: by_segment[code] for code in sorted(by_segment) if names[code] != EVERYONE}
+    )
+    columns = [
+        list(rows),
+        [items for items, _ in rows.values()],
+        [scores for _, scores in rows.values()],
+    ]
+    arrays = [
+        pa.array(column, kind) for column, kind in zip(columns, FALLBACK_SCHEMA.types, strict=True)
+    ]
     return pa.Table.from_arrays(arrays, schema=FALLBACK_SCHEMA)
 
 
-def load_paths(engine: Engine, publication: Publication, snapshot: Snapshot, cutoffs: Cutoffs, active: Keys) -> None:
+def load_paths(
+    engine: Engine, publication: Publication, snapshot: Snapshot, cutoffs: Cutoffs, active: Keys
+) -> None:
     """Load what readers get beside own lists, and what no path may show to whom.
 
-    Pairs of the `active` users, whose lists are checked against them, and of everybody else those that a fallback
-    would show.
+    Pairs of the `active` users, whose lists are checked against them, and of everybody else those
+    that a fallback would show.
     """
     forbidden = forbidden_pairs(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
     lists = fallback_lists(snapshot, snapshot.config, cutoffs, forbidden)
@@ -73,7 +86,9 @@ def load_paths(engine: Engine, publication: Publication, snapshot: Snapshot, cut
         load_forbidden(engine, publication, wanted.table())
 
 
-def segments(users: pd.DataFrame, segment_by: str | None) -> tuple[npt.NDArray[np.int32], list[str]]:
+def segments(
+    users: pd.DataFrame, segment_by: str | None
+) -> tuple[npt.NDArray[np.int32], list[str]]:
     """Segment code of every user key, `[n] int32` with -1 for none, and the segments' names."""
     if segment_by is None:
         return np.full(len(users), -1, np.int32), []
@@ -82,12 +97,17 @@ def segments(users: pd.DataFrame, segment_by: str | None) -> tuple[npt.NDArray[n
 
 
 def popularity(
-    events: Events, segment_of_user: npt.NDArray[np.int32], eligible: npt.NDArray[np.bool_], cutoff: int, size: int
+    events: Events,
+    segment_of_user: npt.NDArray[np.int32],
+    eligible: npt.NDArray[np.bool_],
+    cutoff: int,
+    size: int,
 ) -> dict[int, Ranking]:
     """Segment code → item keys and scores, best first, at most `size`.
 
-    A user counts once for an item, with the largest of weight × ½^(age / 14 days) over the user's events with
-    it, so that no single user can fill a list. Scores are relative to the first. Ties: the smaller item key.
+    A user counts once for an item, with the largest of weight × ½^(age / 14 days) over the user's
+    events with it, so that no single user can fill a list. Scores are relative to the first. Ties:
+    the smaller item key.
     """
     chosen = events.where(eligible[events.item] & (segment_of_user[events.user] >= 0))
     if not len(chosen):
@@ -124,7 +144,9 @@ def _long_enough(
 ) -> Ranking:
     """Everyone's list, continued in the same order."""
     k, spares = config.serving.k, config.serving.spares
-    overall = popularity(recent, np.zeros(snapshot.n_users, np.int32), eligible, cutoffs.history, LONGEST)
+    overall = popularity(
+        recent, np.zeros(snapshot.n_users, np.int32), eligible, cutoffs.history, LONGEST
+    )
     items, scores = _filled(overall.get(0), snapshot, cutoffs, eligible, LONGEST)
     length = max(len(short[0]), min(needed_length(forbidden, items, k, LONGEST) + spares, LONGEST))
     return items[:length], scores[:length]
@@ -137,7 +159,9 @@ def _filled(
     eligible: npt.NDArray[np.bool_],
     size: int,
 ) -> Ranking:
-    """The recent favourites, then those of all time, then the newest items; what was added scores 0."""
+    """The recent favourites, then those of all time, then the newest items; what was added scores
+    0.
+    """
     items, scores = top if top is not None else (np.empty(0, np.int32), np.empty(0, np.float32))
     if len(items) >= size:
         return items, scores
@@ -148,4 +172,6 @@ def _filled(
     candidates = candidates[~np.isin(candidates, items)]
     order = np.lexsort((candidates, -born[candidates], -count[candidates]))
     added = candidates[order][: size - len(items)].astype(np.int32)
-    return np.concatenate([items, added]), np.concatenate([scores, np.zeros(len(added), np.float32)])
+    return np.concatenate([items, added]), np.concatenate(
+        [scores, np.zeros(len(added), np.float32)]
+    )

@@ -1,7 +1,8 @@
-"""The one pointer that readers follow: moved forward by nights, back by a person, who thereby sets a hold.
+"""The one pointer that readers follow: moved forward by nights, back by a person, who thereby sets
+a hold.
 
-Every move takes the pointer's lock and a fencing number that never shrinks, so that a publisher that was
-thought dead cannot undo a later move.
+Every move takes the pointer's lock and a fencing number that never shrinks, so that a publisher
+that was thought dead cannot undo a later move.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from sqlalchemy.engine import Connection, Engine
 
 from recsys_tasks.database import take_lock, transaction
 from recsys_tasks.errors import ServingError
-from recsys_tasks.serving.publication import Publication, read_current, require_publication, select_one
+from recsys_tasks.serving.publication import (
+    Publication,
+    read_current,
+    require_publication,
+    select_one,
+)
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,14 @@ def hold_of(engine: Engine) -> Hold | None:
         return read_hold(connection)
 
 
-def rollback(engine: Engine, *, who: str, why: str, now: datetime, to: int | None = None) -> Publication:
+def rollback(
+    engine: Engine, *, who: str, why: str, now: datetime, to: int | None = None
+) -> Publication:
     """Show an earlier publication again and set a hold; returns what readers see now.
 
-    `to` names a publication that was shown before and is still kept; None takes the one shown before the
-    current. What readers leave is `held`: no night shows it again. Raises ServingError when there is no target.
+    `to` names a publication that was shown before and is still kept; None takes the one shown
+    before the current. What readers leave is `held`: no night shows it again. Raises ServingError
+    when there is no target.
     """
     with transaction(engine) as connection:
         pointer_lock(connection)
@@ -44,7 +53,9 @@ def rollback(engine: Engine, *, who: str, why: str, now: datetime, to: int | Non
         target = _target(connection, current, to)
         if current is not None and (target.as_of, target.id) < (current.as_of, current.id):
             note = f"rolled back by {who}: {why}"
-            statement = sa.text("UPDATE recsys.publication SET status = 'held', note = :note WHERE id = :id")
+            statement = sa.text(
+                "UPDATE recsys.publication SET status = 'held', note = :note WHERE id = :id"
+            )
             connection.execute(statement, {"note": note, "id": current.id})
         _set_hold(connection, who, why, now)
         move_pointer(connection, target, who=who, why=f"rollback: {why}", now=now)
@@ -59,7 +70,9 @@ def set_hold(engine: Engine, *, who: str, why: str, now: datetime) -> None:
 
 
 def resume(engine: Engine, *, who: str, now: datetime) -> Publication | None:
-    """Clear the hold and show the newest ready publication; None when none waits and readers stay where they are."""
+    """Clear the hold and show the newest ready publication; None when none waits and readers stay
+    where they are.
+    """
     with transaction(engine) as connection:
         pointer_lock(connection)
         connection.execute(sa.text("DELETE FROM recsys.hold"))
@@ -70,14 +83,17 @@ def resume(engine: Engine, *, who: str, now: datetime) -> Publication | None:
         )
         if waiting is None or (current is not None and waiting.as_of < current.as_of):
             return None
-        # Not a new number: a night that began after the rollback and still runs is newer, and must be shown after.
+        # Not a new number: a night that began after the rollback and still runs is newer, and must
+        # be shown after.
         fence = max(read_fence(connection), waiting.fence)
         move_pointer(connection, waiting, who=who, why="resumed", now=now, fence=fence)
         return require_publication(connection, waiting.id)
 
 
 def pointer_lock(connection: Connection) -> None:
-    """Wait to be the only one who moves the pointer, until the transaction ends. Raises TransientError."""
+    """Wait to be the only one who moves the pointer, until the transaction ends. Raises
+    TransientError.
+    """
     take_lock(connection, "pointer")
 
 
@@ -93,7 +109,13 @@ def read_fence(connection: Connection) -> int:
 
 
 def move_pointer(
-    connection: Connection, target: Publication, *, who: str, why: str, now: datetime, fence: int | None = None
+    connection: Connection,
+    target: Publication,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+    fence: int | None = None,
 ) -> None:
     """Make a publication current and write down who did it; the caller holds the pointer's lock.
 
@@ -102,7 +124,9 @@ def move_pointer(
     before = read_current(connection)
     values = {
         "id": target.id,
-        "fence": fence if fence is not None else connection.scalar(sa.text("SELECT nextval('recsys.fence_seq')")),
+        "fence": fence
+        if fence is not None
+        else connection.scalar(sa.text("SELECT nextval('recsys.fence_seq')")),
         "who": who,
         "why": why,
         "now": now,

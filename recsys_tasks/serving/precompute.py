@@ -28,7 +28,9 @@ from recsys_tasks.snapshot.dataset import Snapshot
 
 BUCKETS = 256
 RELEASE_EVERY = 2
-"""Blocks between two releases of what was read of the users' tables: each release costs some page faults."""
+"""Blocks between two releases of what was read of the users' tables: each release costs some page
+faults.
+"""
 VARIANT = "default"
 TOO_FEW = "too_few_candidates"
 LISTS_FILE = "lists.arrow"
@@ -71,7 +73,9 @@ class Recommends(Protocol):
 
 
 def active_users(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> Keys:
-    """Users who get a list of their own, sorted: ≥ min_events events within within_days before the history cutoff."""
+    """Users who get a list of their own, sorted: ≥ min_events events within within_days before the
+    history cutoff.
+    """
     start = cutoffs.history - config.activity.within_days * DAY_SECONDS
     counts = np.zeros(snapshot.n_users, np.int64)
     for file in snapshot.event_files(since=day_of(start), before=cutoffs.history_before):
@@ -92,16 +96,20 @@ def buckets(users: Keys) -> npt.NDArray[np.uint8]:
 
 
 def shard_users(users: Keys, shard: int, shards: int) -> Keys:
-    """The users of one shard, in their order: every user is in exactly one of `shards` (at most 256)."""
+    """The users of one shard, in their order: every user is in exactly one of `shards` (at most
+    256).
+    """
     if not 0 <= shard < shards <= BUCKETS:
         raise ValueError(f"shard {shard} of {shards}: need 0 <= shard < shards <= {BUCKETS}")
     return users[buckets(users) % shards == shard]
 
 
 def blocks(users: Keys, block_users: int) -> Iterator[Keys]:
-    """Users of a shard in the blocks that are computed at once: at most `block_users`, sorted, of one bucket.
+    """Users of a shard in the blocks that are computed at once: at most `block_users`, sorted, of
+    one bucket.
 
-    Whatever the division into shards, a user is computed beside the same others, so the lists are the same to the bit.
+    Whatever the division into shards, a user is computed beside the same others, so the lists are
+    the same to the bit.
     """
     bucket = buckets(users)
     order = np.lexsort((users, bucket))
@@ -123,7 +131,9 @@ def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> 
     def column(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
         kept = values[order, : k + spares]
         kept = kept.ravel() if full else kept[present]
-        return pa.ListArray.from_arrays(offsets, pa.array(kept.astype(kind.to_pandas_dtype(), copy=False), kind))
+        return pa.ListArray.from_arrays(
+            offsets, pa.array(kept.astype(kind.to_pandas_dtype(), copy=False), kind)
+        )
 
     propensities = getattr(ranked, "propensities", None)
     if propensities is None:
@@ -159,9 +169,9 @@ def precompute_shard(
 ) -> Artifact:
     """Rank all active `users` of one shard and keep their lists (`lists/<token>.<shard>`).
 
-    `users`: every active user; the shard takes its own. `inputs`: content hashes of all that the recommender
-    reads, `settings`: hash of its configuration. A no-op when these lists are there already. Memory grows with
-    block_users and threads, not with the shard's users.
+    `users`: every active user; the shard takes its own. `inputs`: content hashes of all that the
+    recommender reads, `settings`: hash of its configuration. A no-op when these lists are there
+    already. Memory grows with block_users and threads, not with the shard's users.
     """
     key, size = f"{token}.{shard}", serving.k + serving.spares
     own = shard_users(users, shard, serving.shards)
@@ -198,15 +208,25 @@ def read_lists(artifact: Artifact) -> pa.Table:
 
 
 def list_batches(artifact: Artifact, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The lists of a shard, or some of their columns, block by block as they were written: one is held at a time."""
+    """The lists of a shard, or some of their columns, block by block as they were written: one is
+    held at a time.
+    """
     path = lists_file(artifact)
-    if path.name == _OLDER_FILE:  # `iter_batches` reads ahead: it held a gigabyte and took ten times as long
+    if (
+        path.name == _OLDER_FILE
+    ):  # `iter_batches` reads ahead: it held a gigabyte and took ten times as long
         older = pq.ParquetFile(path)
         for group in range(older.num_row_groups):
-            yield from older.read_row_group(group, columns=columns, use_threads=False).combine_chunks().to_batches()
+            yield from (
+                older.read_row_group(group, columns=columns, use_threads=False)
+                .combine_chunks()
+                .to_batches()
+            )
         return
     names = schema.LISTS.schema.names
-    options = ipc.IpcReadOptions(included_fields=[names.index(name) for name in columns or names], use_threads=False)
+    options = ipc.IpcReadOptions(
+        included_fields=[names.index(name) for name in columns or names], use_threads=False
+    )
     with pa.OSFile(str(path)) as source:
         file = ipc.open_file(source, options=options)
         for block in range(file.num_record_batches):

@@ -26,10 +26,11 @@ COLUMNS = (
 class PublicationSpec:
     """What a night is about to publish.
 
-    `fingerprint` hashes every input (snapshot, release, vectors, settings): equal fingerprints give equal lists.
-    `expected_rows`: active users, each of whom gets one row. `release` and `tower_version` are None where none serves.
-    `repeats`: the repeat policy in words; unless it is "allow", forbidden pairs must be loaded. `calibrated`: whether
-    the ranker's scores may be shown as chances.
+    `fingerprint` hashes every input (snapshot, release, vectors, settings): equal fingerprints give
+    equal lists. `expected_rows`: active users, each of whom gets one row. `release` and
+    `tower_version` are None where none serves. `repeats`: the repeat policy in words; unless it is
+    "allow", forbidden pairs must be loaded. `calibrated`: whether the ranker's scores may be shown
+    as chances.
     """
 
     as_of: date
@@ -111,7 +112,9 @@ class CheckLimits:
     def of(cls, config: Config) -> CheckLimits:
         """The bounds that the settings name."""
         serving = config.serving
-        return cls(serving.min_coverage, serving.max_identical_share, config.monitoring.max_list_churn)
+        return cls(
+            serving.min_coverage, serving.max_identical_share, config.monitoring.max_list_churn
+        )
 
 
 def from_row(row: Mapping[str, Any]) -> Publication:
@@ -144,11 +147,17 @@ def current_publication(engine: Engine) -> Publication | None:
 
 def read_current(connection: Connection) -> Publication | None:
     """What readers see, within a transaction."""
-    return select_one(connection, "WHERE id = (SELECT publication_id FROM recsys.current_publication)")
+    return select_one(
+        connection, "WHERE id = (SELECT publication_id FROM recsys.current_publication)"
+    )
 
 
-def require_publication(connection: Connection, publication_id: int, lock: bool = False) -> Publication:
-    """A publication by its number, its row locked when asked. Raises ServingError when there is none."""
+def require_publication(
+    connection: Connection, publication_id: int, lock: bool = False
+) -> Publication:
+    """A publication by its number, its row locked when asked. Raises ServingError when there is
+    none.
+    """
     tail = "WHERE id = :id" + (" FOR UPDATE" if lock else "")
     found = select_one(connection, tail, id=publication_id)
     if found is None:

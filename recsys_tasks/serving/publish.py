@@ -1,9 +1,10 @@
 """From ranked rows to what readers see: create, (load), finish, publish.
 
-    create_publication → load_dimensions, load_lists × shards, load_fallbacks, load_similar → finish → publish
+    create_publication → load_dimensions, load_lists × shards, load_fallbacks, load_similar → finish
+    → publish
 
-Lists are loaded into a table that readers cannot see, checked there, sealed and attached, and shown by
-moving one pointer. A run killed anywhere is repaired by running the night again from the start.
+Lists are loaded into a table that readers cannot see, checked there, sealed and attached, and shown
+by moving one pointer. A run killed anywhere is repaired by running the night again from the start.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ from recsys_tasks.serving.retire import retire
 
 @dataclass(frozen=True)
 class Published:
-    """What became of a publication. `moved`: readers see it since this call; `reason` says why or why not."""
+    """What became of a publication. `moved`: readers see it since this call; `reason` says why or
+    why not.
+    """
 
     publication: Publication
     moved: bool
@@ -45,9 +48,10 @@ class Published:
 def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> Publication:
     """Begin a night's publication, or return the one that is there for the same inputs.
 
-    When the newest publication of `as_of` has the same fingerprint it is returned whatever its status:
-    one that is being built is continued (each load deletes its own leftovers), a complete one makes the
-    rerun a no-op (`needs_rows` is False). Otherwise unfinished ones of this night are given up.
+    When the newest publication of `as_of` has the same fingerprint it is returned whatever its
+    status: one that is being built is continued (each load deletes its own leftovers), a complete
+    one makes the rerun a no-op (`needs_rows` is False). Otherwise unfinished ones of this night are
+    given up.
     """
     with transaction(engine) as connection:
         take_lock(connection, "night", spec.as_of)
@@ -95,21 +99,25 @@ def _insert(connection: Connection, spec: PublicationSpec, now: datetime) -> Pub
 def finish(engine: Engine, publication: Publication, limits: CheckLimits) -> Publication:
     """Check the loaded rows, then seal and attach them: the publication is ready, and not yet seen.
 
-    A no-op when it is complete already. Raises ServingError when a blocking check fails: the publication
-    is `failed` with every result kept in `checks`, and readers keep what they see.
+    A no-op when it is complete already. Raises ServingError when a blocking check fails: the
+    publication is `failed` with every result kept in `checks`, and readers keep what they see.
     """
     with background_transaction(engine) as connection:
         current = require_publication(connection, publication.id, lock=True)
         if current.status != "building":
             if current.status == "failed":
-                raise _not_publishable(current, f"publication {current.id} is failed: {current.note}")
+                raise _not_publishable(
+                    current, f"publication {current.id} is failed: {current.note}"
+                )
             return current
         results = run_checks(connection, current, limits)
         failed = [result for result in results if result.blocks]
         note = "failed checks: " + ", ".join(result.name for result in failed) if failed else None
         _record(connection, current, results, "failed" if failed else "ready", note)
         if not failed:
-            connection.execute(sa.text("SELECT recsys.summarise_publication(:id)"), {"id": current.id})
+            connection.execute(
+                sa.text("SELECT recsys.summarise_publication(:id)"), {"id": current.id}
+            )
             connection.execute(sa.text("SELECT recsys.seal_partition(:id)"), {"id": current.id})
         forbidden = "DELETE FROM recsys.forbidden_rows WHERE publication_id = :id"
         connection.execute(sa.text(forbidden), {"id": current.id})
@@ -123,11 +131,18 @@ def read_checks(engine: Engine, publication_id: int) -> list[CheckResult]:
     """Every check result of a publication, in the order made; none before `finish`."""
     with transaction(engine) as connection:
         statement = sa.text("SELECT checks FROM recsys.publication WHERE id = :id")
-        return [CheckResult(**check) for check in connection.scalar(statement, {"id": publication_id}) or []]
+        return [
+            CheckResult(**check)
+            for check in connection.scalar(statement, {"id": publication_id}) or []
+        ]
 
 
 def _record(
-    connection: Connection, publication: Publication, results: list[CheckResult], status: str, note: str | None
+    connection: Connection,
+    publication: Publication,
+    results: list[CheckResult],
+    status: str,
+    note: str | None,
 ) -> None:
     rows = next(int(result.found) for result in results if result.name == "rows")
     statement = sa.text(
@@ -136,15 +151,17 @@ def _record(
     )
     checks = json.dumps([asdict(result) for result in results])
     connection.execute(
-        statement, {"id": publication.id, "status": status, "rows": rows, "note": note, "checks": checks}
+        statement,
+        {"id": publication.id, "status": status, "rows": rows, "note": note, "checks": checks},
     )
 
 
 def publish(engine: Engine, publication: Publication, who: str, now: datetime) -> Published:
     """Show a ready publication to readers, in one transaction under the pointer's lock.
 
-    It stays ready and unseen, with a note, while a hold is set, when readers see a later night, or when a
-    newer publication or a rollback went ahead of it. Raises ServingError when it is not ready at all.
+    It stays ready and unseen, with a note, while a hold is set, when readers see a later night, or
+    when a newer publication or a rollback went ahead of it. Raises ServingError when it is not
+    ready at all.
     """
     with transaction(engine) as connection:
         pointer_lock(connection)
@@ -153,17 +170,23 @@ def publish(engine: Engine, publication: Publication, who: str, now: datetime) -
         if current is not None and current.id == wanted.id:
             return Published(wanted, False, "readers see it already")
         if wanted.status in ("building", "failed"):
-            raise _not_publishable(wanted, f"it is {wanted.status}" + (f": {wanted.note}" if wanted.note else ""))
+            raise _not_publishable(
+                wanted, f"it is {wanted.status}" + (f": {wanted.note}" if wanted.note else "")
+            )
         refusal = _refusal(wanted, current, read_hold(connection), read_fence(connection))
         if refusal is not None:
-            statement = sa.text("UPDATE recsys.publication SET note = :note WHERE id = :id AND status = 'ready'")
+            statement = sa.text(
+                "UPDATE recsys.publication SET note = :note WHERE id = :id AND status = 'ready'"
+            )
             connection.execute(statement, {"note": refusal, "id": wanted.id})
             return Published(require_publication(connection, wanted.id), False, refusal)
         move_pointer(connection, wanted, who=who, why="published", now=now, fence=wanted.fence)
         return Published(require_publication(connection, wanted.id), True, "published")
 
 
-def _refusal(wanted: Publication, current: Publication | None, hold: Hold | None, fence: int) -> str | None:
+def _refusal(
+    wanted: Publication, current: Publication | None, hold: Hold | None, fence: int
+) -> str | None:
     """Why a publication must not be shown now; None when it may."""
     if wanted.status == "held":
         return "readers were rolled back from it"
@@ -188,7 +211,9 @@ def _not_publishable(publication: Publication, found: str) -> ServingError:
 
 
 def _checks_failed(publication: Publication, failed: list[CheckResult]) -> ServingError:
-    words = [f"{check.name}: {check.found:g}, bound {check.bound:g} ({check.detail})" for check in failed]
+    words = [
+        f"{check.name}: {check.found:g}, bound {check.bound:g} ({check.detail})" for check in failed
+    ]
     return ServingError(
         expected="every blocking check of the publication to pass",
         found=f"{len(failed)} failed: " + "; ".join(words),

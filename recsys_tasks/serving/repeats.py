@@ -45,15 +45,19 @@ class Forbidden:
 
 
 def forbidden_pairs(snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bools) -> Forbidden | None:
-    """What each user did anything with and may not be shown (again): None where the policy allows everything.
+    """What each user did anything with and may not be shown (again): None where the policy allows
+    everything.
 
-    Of `eligible [n_items]` alone, since nothing else is shown to anyone. After `after_days` to the second an item may
-    come back; what counts is its newest event before the history cutoff. One day's events are held at a time.
+    Of `eligible [n_items]` alone, since nothing else is shown to anyone. After `after_days` to the
+    second an item may come back; what counts is its newest event before the history cutoff. One
+    day's events are held at a time.
     """
     policy = snapshot.config.repeat_consumption
     if policy == "allow":
         return None
-    after = cutoffs.history - policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else None
+    after = (
+        cutoffs.history - policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else None
+    )
     since = None if after is None else day_of(after)
     found, waiting, size = np.empty(0, np.int64), list[Codes](), 0
     for file in snapshot.event_files(since=since, before=cutoffs.history_before):
@@ -79,13 +83,18 @@ def _codes(file: str, n_items: int, after: int | None, before: int, eligible: Bo
 
 
 def needed_length(forbidden: Forbidden, ranking: Keys, k: int, most: int) -> int:
-    """How many of `ranking`, best first, hold k items for every user who may not be shown some; at most `most`."""
+    """How many of `ranking`, best first, hold k items for every user who may not be shown some; at
+    most `most`.
+    """
     size = min(len(ranking), most)
-    place = np.full(int(max(forbidden.items.max(initial=-1), ranking.max(initial=-1))) + 1, size, np.int64)
+    place = np.full(
+        int(max(forbidden.items.max(initial=-1), ranking.max(initial=-1))) + 1, size, np.int64
+    )
     place[ranking[:size]] = np.arange(size)
     at = place[forbidden.items]
     early = at < size
-    # Places of each user's forbidden items, ascending: one counts where fewer than k others stand before it.
+    # Places of each user's forbidden items, ascending: one counts where fewer than k others stand
+    # before it.
     code = np.sort(forbidden.users[early].astype(np.int64) * size + at[early])
     users, at = np.divmod(code, max(size, 1))
     starts = np.flatnonzero(np.diff(users, prepend=-1))

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 from recsys_tasks.database import gave_up_waiting, transaction
 from recsys_tasks.errors import TransientError
 
-# Dropping a partition needs readers to let go for a moment, and while we wait for a long analysis all others queue
-# behind us: so long may a reader be held up, no longer.
+# Dropping a partition needs readers to let go for a moment, and while we wait for a long analysis
+# all others queue behind us: so long may a reader be held up, no longer.
 LOCK_TIMEOUT = "200ms"
 
 _SURPLUS = sa.text("""
@@ -32,8 +32,8 @@ ORDER BY id
 def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
     """Retire all but the current and the newest `keep` other publications, and every failed one.
 
-    What readers saw before the last move is kept too: a query that began before that move may still read it.
-    Returns the numbers retired. One that a reader keeps locked is left for the next call.
+    What readers saw before the last move is kept too: a query that began before that move may still
+    read it. Returns the numbers retired. One that a reader keeps locked is left for the next call.
     """
     with transaction(engine) as connection:
         surplus = list(connection.scalars(_SURPLUS, {"keep": keep}))
@@ -41,7 +41,10 @@ def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
     for publication_id in surplus:
         try:
             with transaction(engine) as connection:
-                connection.execute(sa.text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": LOCK_TIMEOUT})
+                connection.execute(
+                    sa.text("SELECT set_config('lock_timeout', :wait, true)"),
+                    {"wait": LOCK_TIMEOUT},
+                )
                 retire(connection, publication_id, now)
         except TransientError as error:
             if not gave_up_waiting(error):
@@ -51,8 +54,12 @@ def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
     return retired
 
 
-def retire(connection: Connection, publication_id: int, now: datetime, note: str | None = None) -> None:
-    """Drop a publication's rows. An unfinished one becomes `failed`; what readers see is refused by the database."""
+def retire(
+    connection: Connection, publication_id: int, now: datetime, note: str | None = None
+) -> None:
+    """Drop a publication's rows. An unfinished one becomes `failed`; what readers see is refused by
+    the database.
+    """
     values = {"id": publication_id, "now": now, "note": note}
     connection.execute(sa.text("SELECT recsys.drop_partition(:id)"), values)
     for table in ("fallback_rows", "similar_rows", "forbidden_rows"):

@@ -1,4 +1,6 @@
-"""Nearest items of every item: exact by blocked matrix products, or by the night's index for large catalogues."""
+"""Nearest items of every item: exact by blocked matrix products, or by the night's index for large
+catalogues.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from recsys_tasks.serving.load import SIMILAR_SCHEMA
 
 Floats = npt.NDArray[np.float32]
 EXACT_UP_TO = 200_000
-"""Items compared with every other; beyond, their number squared takes too long and the index answers."""
+"""Items compared with every other; beyond, their number squared takes too long and the index
+answers.
+"""
 BLOCK_FLOATS = 32_000_000
 """Similarities held at once (128 MB)."""
 STRIPES = 64
@@ -40,14 +44,15 @@ def similar_items(
     searcher: Searcher | None = None,
     threads: int | None = None,
 ) -> pa.Table:
-    """Rows for `load_similar`: the `size` nearest eligible items of every item, by cosine, best first.
+    """Rows for `load_similar`: the `size` nearest eligible items of every item, by cosine, best
+    first.
 
-    `item_keys: [m] int32`, `vectors: [m, d] float32` row by row; `eligible: [n_items] bool` by item key: only
-    such items are named as neighbours. An item is never its own neighbour. Ties: the smaller item key. An item whose
-    vector is zero, which nobody knows, has no row and is nobody's neighbour.
-    Above EXACT_UP_TO items a `searcher` over the same vectors, or the eligible ones, answers: near, not exact, and
-    rows may be short.
-    `threads` select among the similarities; None takes every core.
+    `item_keys: [m] int32`, `vectors: [m, d] float32` row by row; `eligible: [n_items] bool` by item
+    key: only such items are named as neighbours. An item is never its own neighbour. Ties: the
+    smaller item key. An item whose vector is zero, which nobody knows, has no row and is nobody's
+    neighbour. Above EXACT_UP_TO items a `searcher` over the same vectors, or the eligible ones,
+    answers: near, not exact, and rows may be short. `threads` select among the similarities; None
+    takes every core.
     """
     item_keys, unit = _directions(item_keys, vectors)
     if searcher is not None and len(item_keys) > EXACT_UP_TO:
@@ -60,14 +65,19 @@ def similar_items(
         return SIMILAR_SCHEMA.empty_table()
     step, workers = max(1, BLOCK_FLOATS // len(target_keys)), threads or os.cpu_count() or 1
     found: list[tuple[Keys, Floats]] = []
-    # BLAS multiplies on every core; NumPy selects on one, so each worker takes some rows of the block.
+    # BLAS multiplies on every core; NumPy selects on one, so each worker takes some rows of the
+    # block.
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(item_keys), step):
             similarity = unit[start : start + step] @ targets.T
             own = item_keys[start : start + step]
             found += _in_parts(pool, workers, similarity, own, target_keys, size)
     keys, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    arrays = [pa.array(item_keys, pa.int32()), fixed_lists(keys, pa.int32()), fixed_lists(scores, pa.float32())]
+    arrays = [
+        pa.array(item_keys, pa.int32()),
+        fixed_lists(keys, pa.int32()),
+        fixed_lists(scores, pa.float32()),
+    ]
     return pa.Table.from_arrays(arrays, schema=SIMILAR_SCHEMA)
 
 
@@ -89,7 +99,8 @@ def _in_parts(
 
 
 def _nearest(similarity: Floats, own: Keys, targets: Keys, size: int) -> tuple[Keys, Floats]:
-    """The `size` best columns of each row as item keys and scores, best first, the row's own item left out.
+    """The `size` best columns of each row as item keys and scores, best first, the row's own item
+    left out.
 
     `similarity: [n, t]` is changed; `targets: [t]` is sorted.
     """
@@ -102,14 +113,17 @@ def _nearest(similarity: Floats, own: Keys, targets: Keys, size: int) -> tuple[K
 
 
 def _best_columns(values: Floats, size: int) -> npt.NDArray[np.int64]:
-    """Columns of the `size` largest of each row, best first, equal ones by column. `values: [n, t]`, t ≥ size."""
+    """Columns of the `size` largest of each row, best first, equal ones by column. `values: [n,
+    t]`, t ≥ size.
+    """
     width = values.shape[1]
     groups = width // STRIPES
     if groups <= 4 * size:
         columns = np.broadcast_to(np.arange(width), values.shape)
         return _ordered(values, values, columns, size)
-    # The size largest of the groups' maxima bound the size-th largest value from below, so no smaller group holds one.
-    # Group g is every groups-th column: maxima of whole stripes run at memory speed.
+    # The size largest of the groups' maxima bound the size-th largest value from below, so no
+    # smaller group holds one. Group g is every groups-th column: maxima of whole stripes run at
+    # memory speed.
     even = groups * STRIPES
     maxima = values[:, :even].reshape(len(values), STRIPES, groups).max(axis=1)
     chosen = np.argpartition(maxima, groups - size, axis=1)[:, groups - size :]
@@ -125,15 +139,24 @@ def _best_columns(values: Floats, size: int) -> npt.NDArray[np.int64]:
     return found
 
 
-def _ordered(values: Floats, candidates: Floats, columns: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Of each row's candidates (`[n, c]`, found at `columns`) the columns of the `size` best, best first."""
+def _ordered(
+    values: Floats, candidates: Floats, columns: npt.NDArray[np.int64], size: int
+) -> npt.NDArray[np.int64]:
+    """Of each row's candidates (`[n, c]`, found at `columns`) the columns of the `size` best, best
+    first.
+    """
     c = candidates.shape[1]
     top = np.argpartition(candidates, c - size, axis=1)[:, c - size :]
-    scores, picked = np.take_along_axis(candidates, top, axis=1), np.take_along_axis(columns, top, axis=1)
+    scores, picked = (
+        np.take_along_axis(candidates, top, axis=1),
+        np.take_along_axis(columns, top, axis=1),
+    )
     order = np.lexsort((picked, -scores), axis=1)
     found: npt.NDArray[np.int64] = np.take_along_axis(picked, order, axis=1)
     worst = scores.min(axis=1, keepdims=True)
-    for row in np.flatnonzero((candidates >= worst).sum(axis=1) > size):  # a partition picks any of equals
+    for row in np.flatnonzero(
+        (candidates >= worst).sum(axis=1) > size
+    ):  # a partition picks any of equals
         found[row] = _first_equals(values[row], worst[row, 0], size)
     return found
 
@@ -147,7 +170,9 @@ def _first_equals(row: Floats, worst: np.float32, size: int) -> npt.NDArray[np.i
 def _by_index(
     item_keys: Keys, unit: Floats, eligible: npt.NDArray[np.bool_], size: int, searcher: Searcher
 ) -> pa.Table:
-    """What the index finds of twice as many, so that the item itself and those not eligible leave enough."""
+    """What the index finds of twice as many, so that the item itself and those not eligible leave
+    enough.
+    """
     tables = []
     for start in range(0, len(item_keys), SEARCH_ROWS):
         own = item_keys[start : start + SEARCH_ROWS]
@@ -157,9 +182,13 @@ def _by_index(
         offsets = np.concatenate([[0], np.cumsum(wanted.sum(axis=1))]).astype(np.int32)
         lists = [
             pa.ListArray.from_arrays(offsets, pa.array(keys[wanted], pa.int32())),
-            pa.ListArray.from_arrays(offsets, pa.array(scores[wanted].clip(-1.0, 1.0), pa.float32())),
+            pa.ListArray.from_arrays(
+                offsets, pa.array(scores[wanted].clip(-1.0, 1.0), pa.float32())
+            ),
         ]
-        tables.append(pa.Table.from_arrays([pa.array(own, pa.int32()), *lists], schema=SIMILAR_SCHEMA))
+        tables.append(
+            pa.Table.from_arrays([pa.array(own, pa.int32()), *lists], schema=SIMILAR_SCHEMA)
+        )
     return pa.concat_tables(tables)
 
 

@@ -1,4 +1,6 @@
-"""Item and user vectors into PostgreSQL, where pgvector searches them: loaded and indexed unseen, then shown."""
+"""Item and user vectors into PostgreSQL, where pgvector searches them: loaded and indexed unseen,
+then shown.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from recsys_tasks.ids import Keys
 
 ROWS_PER_BLOCK = 8192
 _HEADER, _TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-_NEWEST = sa.text("SELECT as_of, content FROM recsys.vector_sets WHERE shown_at IS NOT NULL ORDER BY id DESC LIMIT 1")
+_NEWEST = sa.text(
+    "SELECT as_of, content FROM recsys.vector_sets WHERE shown_at IS NOT NULL ORDER BY id DESC LIMIT 1"
+)
 _OPEN = sa.text("SELECT recsys.open_vectors(:as_of, :tower, :content, :dimensions)")
 _SHOW = sa.text("SELECT recsys.show_vectors(:id, :now)")
 
@@ -37,19 +41,27 @@ class VectorSet:
 
 
 def publish_vectors(engine: Engine, vectors: VectorSet, now: datetime) -> int:
-    """Load, index and show them; returns the rows, 0 when they are shown already or a later night's are.
+    """Load, index and show them; returns the rows, 0 when they are shown already or a later night's
+    are.
 
-    One transaction shows both tables; readers see the vectors before until then. A killed load leaves nothing that
-    the next one does not remove. Raises ConfigError where pgvector is not installed.
+    One transaction shows both tables; readers see the vectors before until then. A killed load
+    leaves nothing that the next one does not remove. Raises ConfigError where pgvector is not
+    installed.
     """
     with transaction(engine) as connection:
         take_lock(connection, "vectors")
         _require_pgvector(connection)
         newest = connection.execute(_NEWEST).first()
-        if newest is not None and (newest.as_of > vectors.as_of or newest.content == vectors.content):
+        if newest is not None and (
+            newest.as_of > vectors.as_of or newest.content == vectors.content
+        ):
             return 0
         dimensions = int(vectors.item_vectors.shape[1])
-        values = {"as_of": vectors.as_of, "tower": vectors.tower_version, "content": vectors.content}
+        values = {
+            "as_of": vectors.as_of,
+            "tower": vectors.tower_version,
+            "content": vectors.content,
+        }
         number = int(connection.scalar(_OPEN, {**values, "dimensions": dimensions}) or 0)
         rows = _copy(connection, f"item_vectors_{number}", vectors.item_keys, vectors.item_vectors)
         rows += _copy(connection, f"user_vectors_{number}", vectors.user_keys, vectors.user_vectors)
@@ -87,7 +99,9 @@ def _copy(connection: Connection, table: str, keys: Keys, vectors: npt.NDArray[n
 
 
 def encoded(keys: Keys, vectors: npt.NDArray[np.float32]) -> Iterator[bytes]:
-    """Rows of an int4 and a pgvector `vector` in COPY's binary format: big-endian, each field after its length."""
+    """Rows of an int4 and a pgvector `vector` in COPY's binary format: big-endian, each field after
+    its length.
+    """
     d = vectors.shape[1]
     row = np.dtype(
         [
@@ -102,6 +116,14 @@ def encoded(keys: Keys, vectors: npt.NDArray[np.float32]) -> Iterator[bytes]:
     )
     for at in range(0, len(keys), ROWS_PER_BLOCK):
         block = np.zeros(len(keys[at : at + ROWS_PER_BLOCK]), row)
-        block["fields"], block["key_bytes"], block["vector_bytes"], block["dimensions"] = 2, 4, 4 + 4 * d, d
-        block["key"], block["vector"] = keys[at : at + ROWS_PER_BLOCK], vectors[at : at + ROWS_PER_BLOCK]
+        block["fields"], block["key_bytes"], block["vector_bytes"], block["dimensions"] = (
+            2,
+            4,
+            4 + 4 * d,
+            d,
+        )
+        block["key"], block["vector"] = (
+            keys[at : at + ROWS_PER_BLOCK],
+            vectors[at : at + ROWS_PER_BLOCK],
+        )
         yield block.tobytes()

@@ -29,7 +29,8 @@ from recsys_tasks.schema import vector_type
 from recsys_tasks.snapshot.events import Events, read_events
 
 IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the shop logs showings
-ITEMS_AS_OF = "items_as_of"  # fact of a snapshot: UTC day whose state its items table gives, where that is known
+# fact of a snapshot: UTC day whose state its items table gives, where that is known
+ITEMS_AS_OF = "items_as_of"
 VECTOR_BLOCK = 8192
 """Rows of supplied vectors that are taken out of a file at once."""
 
@@ -55,7 +56,9 @@ class Snapshot:
 
     @cached_property
     def items(self) -> pd.DataFrame:
-        """Items by key (row number = item_key): id, title, available_from, available, attributes but for vectors."""
+        """Items by key (row number = item_key): id, title, available_from, available, attributes
+        but for vectors.
+        """
         contract = schema.items(self.config, vectors=False)
         table = pq.read_table(self.artifact.file("items.parquet"), columns=contract.schema.names)
         return contract.check(table, str(self.artifact.path)).to_pandas()
@@ -69,22 +72,33 @@ class Snapshot:
         vectors = np.full((self.n_items, dimensions), np.nan, np.float32)
         with pq.ParquetFile(self.artifact.file("items.parquet")) as file:
             names = file.schema_arrow.names
-            if attribute.name not in names or file.schema_arrow.field(attribute.name).type != vector_type(dimensions):
+            if attribute.name not in names or file.schema_arrow.field(
+                attribute.name
+            ).type != vector_type(dimensions):
                 return vectors
             for batch in file.iter_batches(VECTOR_BLOCK, columns=[attribute.name]):
                 column = batch.column(0)
                 rows = start + np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
-                vectors[rows] = column.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), dimensions)
+                vectors[rows] = (
+                    column.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), dimensions)
+                )
                 start += batch.num_rows
         return vectors
 
     def under(self, config: Config) -> Snapshot:
-        """The same rows for other declared attributes: one that the rows lack, or have of another type, is missing."""
+        """The same rows for other declared attributes: one that the rows lack, or have of another
+        type, is missing.
+        """
         other = replace(self, config=config)
-        for name, attributes in (("users", config.users.attributes), ("items", config.items.attributes)):
+        for name, attributes in (
+            ("users", config.users.attributes),
+            ("items", config.items.attributes),
+        ):
             frame = getattr(self, name)
             fits = {
-                a.name: (a.kind == "numeric") == is_numeric_dtype(frame[a.name]) for a in attributes if a.name in frame
+                a.name: (a.kind == "numeric") == is_numeric_dtype(frame[a.name])
+                for a in attributes
+                if a.name in frame
             }
             values = [a for a in attributes if a.kind != "vector" and not fits.get(a.name, False)]
             lacking = {a.name: np.nan if a.kind == "numeric" else None for a in values}
@@ -127,9 +141,15 @@ class Snapshot:
 
     def impressions(self, since: date, before: date) -> pa.Table:
         """IMPRESSIONS rows of the days in [since, before)."""
-        days = [self.lake.get(reference) for day, reference in self.parts.items() if since <= day < before]
+        days = [
+            self.lake.get(reference)
+            for day, reference in self.parts.items()
+            if since <= day < before
+        ]
         files = [day.file(IMPRESSIONS) for day in days if IMPRESSIONS in day.manifest["files"]]
-        return pa.concat_tables([schema.IMPRESSIONS.schema.empty_table(), *map(pq.read_table, files)])
+        return pa.concat_tables(
+            [schema.IMPRESSIONS.schema.empty_table(), *map(pq.read_table, files)]
+        )
 
     def rows_between(self, since: date | None, before: date) -> int:
         """Number of events of the days in [since, before), from the files' footers."""
@@ -137,7 +157,9 @@ class Snapshot:
 
     def existing_items(self, cutoff: int) -> Keys:
         """Keys of the items that exist before a second, sorted."""
-        keys: Keys = np.flatnonzero(self.items["available_from"].to_numpy() < cutoff).astype(np.int32)
+        keys: Keys = np.flatnonzero(self.items["available_from"].to_numpy() < cutoff).astype(
+            np.int32
+        )
         return keys
 
 
@@ -149,7 +171,8 @@ def open_snapshot(config: Config, lake: Lake, as_of: date) -> Snapshot:
 def write_events_day(
     lake: Lake, day: date, events: pa.Table, source: str, impressions: pa.Table | None = None
 ) -> Artifact:
-    """Store one day's keyed events, and beside them its showings; a no-op when the same rows are stored already.
+    """Store one day's keyed events, and beside them its showings; a no-op when the same rows are
+    stored already.
 
     `source` is the content hash of what the rows were made from. Raises SchemaError.
     """
@@ -180,14 +203,19 @@ def write_snapshot(
     facts: Mapping[str, object] | None = None,
     extras: Mapping[str, pa.Table | str] | None = None,
 ) -> Snapshot:
-    """Store a snapshot made of day artifacts; a no-op when it is stored already. Raises SchemaError.
+    """Store a snapshot made of day artifacts; a no-op when it is stored already. Raises
+    SchemaError.
 
     `extras` are further files by name: Parquet tables or texts.
     """
     where = f"snapshot of {as_of}"
     users = schema.users(config).check(users, where).sort_by("user_key")
     items = schema.items(config).check(items, where).sort_by("item_key")
-    listed = {day.isoformat(): parts[day].reference for day in sorted(parts) if start_of(day) < start_of(as_of)}
+    listed = {
+        day.isoformat(): parts[day].reference
+        for day in sorted(parts)
+        if start_of(day) < start_of(as_of)
+    }
     inputs = {
         "users": table_hash(users),
         "items": table_hash(items),
@@ -195,11 +223,16 @@ def write_snapshot(
         **{name: _extra_hash(extra) for name, extra in (extras or {}).items()},
     }
     key, settings = as_of.isoformat(), config_hash(config.users, config.items, config.events)
-    # only the newest counts: an older version that comes back is written again, so that it is the newest
+    # only the newest counts: an older version that comes back is written again, so that it is the
+    # newest
     newest = lake.newest("snapshot", key)
-    if newest is not None and newest.manifest["fingerprint"] == lake.fingerprint("snapshot", key, inputs, settings):
+    if newest is not None and newest.manifest["fingerprint"] == lake.fingerprint(
+        "snapshot", key, inputs, settings
+    ):
         made = Snapshot(config, lake, newest)
-        if lake.has(made.parts.values()):  # else a day was damaged, and its new version has another name
+        if lake.has(
+            made.parts.values()
+        ):  # else a day was damaged, and its new version has another name
             return made
     with lake.writing("snapshot", key, inputs=inputs, config=settings) as draft:
         pq.write_table(users, draft.path / "users.parquet")
@@ -217,7 +250,9 @@ def write_snapshot(
 
 
 def table_hash(table: pa.Table) -> str:
-    """Hash of a table's rows, by its Arrow stream; rows are copied, so that a slice hashes like its copy."""
+    """Hash of a table's rows, by its Arrow stream; rows are copied, so that a slice hashes like its
+    copy.
+    """
     table = table.replace_schema_metadata(None)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -227,4 +262,8 @@ def table_hash(table: pa.Table) -> str:
 
 
 def _extra_hash(extra: pa.Table | str) -> str:
-    return hashlib.sha256(extra.encode()).hexdigest()[:16] if isinstance(extra, str) else table_hash(extra)
+    return (
+        hashlib.sha256(extra.encode()).hexdigest()[:16]
+        if isinstance(extra, str)
+        else table_hash(extra)
+    )

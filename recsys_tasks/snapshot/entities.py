@@ -1,4 +1,6 @@
-"""Users and items of a snapshot: a row for every key, from the snapshot before and tonight's tables."""
+"""Users and items of a snapshot: a row for every key, from the snapshot before and tonight's
+tables.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from recsys_tasks.snapshot.dataset import Snapshot
 
 NEVER = start_of(date(9999, 1, 1))
 ITEM_TIMES = "item_times.parquet"  # first_event and known_since of every item key, seconds
-UNKNOWN = "unknown.json"  # keys below the highest one that no table of this night or before has named
+UNKNOWN = (
+    "unknown.json"  # keys below the highest one that no table of this night or before has named
+)
 
 Seconds = npt.NDArray[np.int64]
 
@@ -31,9 +35,9 @@ Seconds = npt.NDArray[np.int64]
 class Entities:
     """Tables of a snapshot, row number = key.
 
-    Keys run to the highest one that this night's tables or the snapshot before name. When an old night
-    is rerun after later nights gave out keys, a key in between that belongs to the future is a row of
-    nulls (an item: never available), listed in UNKNOWN.
+    Keys run to the highest one that this night's tables or the snapshot before name. When an old
+    night is rerun after later nights gave out keys, a key in between that belongs to the future is
+    a row of nulls (an item: never available), listed in UNKNOWN.
     """
 
     users: pa.Table
@@ -43,10 +47,14 @@ class Entities:
 
 
 def known_ids(base: Snapshot | None, entity: str, tonight: pa.Array) -> pa.Array:
-    """Ids of the snapshot before and of tonight's table, each once; missing and blank ones left out."""
+    """Ids of the snapshot before and of tonight's table, each once; missing and blank ones left
+    out.
+    """
     ids = [tonight]
     if base is not None:
-        table = pq.read_table(base.artifact.file(f"{entity}.parquet"), columns=[f"{entity[:-1]}_id"])
+        table = pq.read_table(
+            base.artifact.file(f"{entity}.parquet"), columns=[f"{entity[:-1]}_id"]
+        )
         ids.append(table[0].filter(pa.array(_is_known(base, entity, table.num_rows))))
     names = pc.unique(pa.chunked_array([c for part in ids for c in _chunks(part)], pa.string()))
     return names.filter(pc.invert(is_blank(names)))
@@ -59,7 +67,8 @@ def build_entities(
     items: tuple[IdMap, pa.Table],
     first_events: tuple[Keys, Seconds],
 ) -> Entities:
-    """Merge tonight's raw tables into those of the snapshot before: a gone id keeps its last attributes.
+    """Merge tonight's raw tables into those of the snapshot before: a gone id keeps its last
+    attributes.
 
     `first_events`: item keys and the seconds of their first event among tonight's clean rows.
     """
@@ -69,9 +78,12 @@ def build_entities(
     ids = item_table["item_id"]
     times = _item_times(base, n, unknown_items, as_of, first_events)
     since = np.where(listed["available_from"].is_valid(), _launch(listed), times["known_since"])
-    # what cannot be read as a launch or a flag is no launch and no "available": the item stays out until it is mended
+    # what cannot be read as a launch or a flag is no launch and no "available": the item stays out
+    # until it is mended
     since = np.where(_faulty(listed, "available_from"), NEVER, since)
-    for_sale = pc.and_(pc.fill_null(listed["available"], True), pa.array(~_faulty(listed, "available")))
+    for_sale = pc.and_(
+        pc.fill_null(listed["available"], True), pa.array(~_faulty(listed, "available"))
+    )
     columns = {
         "title": pc.coalesce(item_table["title"], ids),
         # a sold item exists, whatever the table says of its launch
@@ -94,7 +106,9 @@ def build_entities(
 def _merge(
     base: Snapshot | None, entity: str, ids: IdMap, raw: pa.Table
 ) -> tuple[pa.Table, npt.NDArray[np.bool_], pa.Table, npt.NDArray[np.bool_]]:
-    """(merged table, unknown [n] bool, tonight's rows by key with nulls, in tonight's table [n] bool)."""
+    """(merged table, unknown [n] bool, tonight's rows by key with nulls, in tonight's table [n]
+    bool).
+    """
     key, name = f"{entity[:-1]}_key", f"{entity[:-1]}_id"
     raw = _usable_alone(raw.filter(pc.invert(is_blank(raw[name]))))
     keys = ids.keys(raw[name].to_pylist())
@@ -108,9 +122,15 @@ def _merge(
     take_old = pa.array(np.arange(n), mask=(np.arange(n) >= n_old) | tonight)
     listed = {c: raw[c].combine_chunks().take(take_new) for c in raw.column_names[1:]}
     names = [c for c in listed if c not in schema.ITEM_FAULTS]
-    kept = {c: (pa.nulls(n, raw[c].type) if old is None else old[c].combine_chunks().take(take_old)) for c in names}
+    kept = {
+        c: (pa.nulls(n, raw[c].type) if old is None else old[c].combine_chunks().take(take_old))
+        for c in names
+    }
     merged = {c: pc.if_else(pa.array(tonight), listed[c], kept[c]) for c in names}
-    identity = {key: pa.array(np.arange(n, dtype=np.int32)), name: pa.array(ids.ids[:n], pa.string())}
+    identity = {
+        key: pa.array(np.arange(n, dtype=np.int32)),
+        name: pa.array(ids.ids[:n], pa.string()),
+    }
     unknown = ~tonight
     if base is not None:
         unknown[:n_old] &= ~_is_known(base, entity, n_old)
@@ -135,7 +155,9 @@ def _usable_alone(raw: pa.Table) -> pa.Table:
     """Numbers and delivered vectors of no use are missing from here on."""
     for field in raw.schema:
         if pa.types.is_floating(field.type):
-            usable = pc.if_else(pc.fill_null(is_usable(raw[field.name]), False), raw[field.name], None)
+            usable = pc.if_else(
+                pc.fill_null(is_usable(raw[field.name]), False), raw[field.name], None
+            )
             raw = raw.set_column(raw.column_names.index(field.name), field.name, usable)
         if pa.types.is_struct(field.type):
             numbers = pc.struct_field(raw[field.name], "numbers")
@@ -150,7 +172,9 @@ def _item_times(
     as_of: date,
     first_events: tuple[Keys, Seconds],
 ) -> dict[str, Seconds]:
-    """`[n] int64` each. An item that never sold exists from the first night that knew it: its cutoff."""
+    """`[n] int64` each. An item that never sold exists from the first night that knew it: its
+    cutoff.
+    """
     first, since = np.full(n, NEVER, np.int64), np.full(n, start_of(as_of), np.int64)
     if base is not None:
         old = pq.read_table(base.artifact.file(ITEM_TIMES))

@@ -1,8 +1,9 @@
 """Users who were erased and must not come back: a growing list of salted hashes, in the lake.
 
-The shop's own tables may still hold such a user for weeks, so every extract leaves these rows out. The
-salt is drawn once a lake; it keeps the list from being read with a table of common ids, but whoever holds
-both list and salt can still ask whether a given id is on it: that is what the list is for.
+The shop's own tables may still hold such a user for weeks, so every extract leaves these rows out.
+The salt is drawn once a lake; it keeps the list from being read with a table of common ids, but
+whoever holds both list and salt can still ask whether a given id is on it: that is what the list is
+for.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class ErasedUsers:
         return next((entry for entry in self.entries if entry.hash == wanted), None)
 
     def without(self, rows: pa.Table) -> tuple[pa.Table, int]:
-        """The rows of a table with a `user_id` column that are nobody's on the list, and how many were left out."""
+        """The rows of a table with a `user_id` column that are nobody's on the list, and how many
+        were left out.
+        """
         if not self.entries:
             return rows, 0
         hashes = {entry.hash for entry in self.entries}
@@ -58,7 +61,9 @@ class ErasedUsers:
         gone = [name for name in named if self.hash_of(name) in hashes]
         if not gone:
             return rows, 0
-        kept = rows.filter(pc.invert(pc.is_in(rows["user_id"], value_set=pa.array(gone, pa.string()))))
+        kept = rows.filter(
+            pc.invert(pc.is_in(rows["user_id"], value_set=pa.array(gone, pa.string())))
+        )
         return kept, rows.num_rows - kept.num_rows
 
 
@@ -77,7 +82,9 @@ def last_erasure(lake: Lake) -> str:
     return artifact.reference if artifact else ""
 
 
-def remember(lake: Lake, erased: ErasedUsers, user_id: str, key: int, now: datetime, who: str) -> ErasedUsers:
+def remember(
+    lake: Lake, erased: ErasedUsers, user_id: str, key: int, now: datetime, who: str
+) -> ErasedUsers:
     """The list with a user added and stored; the same list when the user is on it.
 
     Raises TransientError when another process has changed the list since `erased` was read.
@@ -90,7 +97,9 @@ def remember(lake: Lake, erased: ErasedUsers, user_id: str, key: int, now: datet
     if newest is not None and newest.rows != len(erased.entries):
         raise _changed(lake)
     try:
-        with lake.writing(KIND, KEY, inputs={"entries": str(len(longer.entries))}, slot=slot) as draft:
+        with lake.writing(
+            KIND, KEY, inputs={"entries": str(len(longer.entries))}, slot=slot
+        ) as draft:
             raw = {"salt": longer.salt, "entries": [asdict(e) for e in longer.entries]}
             (draft.path / FILE).write_text(json.dumps(raw, indent=1))
             draft.rows = len(longer.entries)

@@ -1,7 +1,8 @@
-"""What an artifact holds of one user, and how to take it out: tables, texts, and the kinds up to the snapshot.
+"""What an artifact holds of one user, and how to take it out: tables, texts, and the kinds up to
+the snapshot.
 
-A `Cut` is found first and applied later, to a draft of the artifact's next revision. Finding is cheap: only
-the columns that name users are read. Later layers add the layouts of their own kinds.
+A `Cut` is found first and applied later, to a draft of the artifact's next revision. Finding is
+cheap: only the columns that name users are read. Later layers add the layouts of their own kinds.
 """
 
 from __future__ import annotations
@@ -50,16 +51,18 @@ class Subject:
     def pattern(self) -> str:
         """A regular expression, for Python and PostgreSQL alike, for the user's mentions in prose.
 
-        An id of letters and digits, or with other signs, is found as a word of its own. With an id that is only a
-        number or only letters, that would be every 42 or every "rows" of a report: such a one counts in single
-        quotes, in quotes within quotes, or after "user".
+        An id of letters and digits, or with other signs, is found as a word of its own. With an id
+        that is only a number or only letters, that would be every 42 or every "rows" of a report:
+        such a one counts in single quotes, in quotes within quotes, or after "user".
         """
         forms = {self.user_id, html.escape(self.user_id)}
         forms |= {json.dumps(self.user_id, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
         words = f"(?:{'|'.join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)))})"
         if self.is_plain:
             after = [rf"""(?<={mark}){words}(?!\w)""" for mark in ("user ", 'user "', "user_id ")]
-            found = "|".join([rf"""(?<=['`;]){words}(?=['`&])""", rf"""(?<=\\"){words}(?=\\")""", *after])
+            found = "|".join(
+                [rf"""(?<=['`;]){words}(?=['`&])""", rf"""(?<=\\"){words}(?=\\")""", *after]
+            )
         else:
             found = rf"(?<!\w){words}(?!\w)"
         return f"{found}|{re.escape(hashed_user(self.user_id))}"
@@ -75,7 +78,9 @@ class Subject:
 
 @dataclass(frozen=True)
 class Cut:
-    """Rows (or mentions) of the user in some files of an artifact, and what writes these files without them."""
+    """Rows (or mentions) of the user in some files of an artifact, and what writes these files
+    without them.
+    """
 
     rows: int
     apply: Callable[[Draft], None]
@@ -89,13 +94,21 @@ Eraser = Callable[[Artifact, Subject], list[Cut]]
 
 
 def rows_of(path: Path, subject: Subject) -> npt.NDArray[np.bool_]:
-    """`[rows] bool`: rows of a table's file that belong to the user, by `user_key`, `user_id` or the map's `id`."""
+    """`[rows] bool`: rows of a table's file that belong to the user, by `user_key`, `user_id` or
+    the map's `id`.
+    """
     names = column_names(path)
     masks = []
-    for name, value in (("user_key", subject.key), ("user_id", subject.user_id), ("id", subject.user_id)):
+    for name, value in (
+        ("user_key", subject.key),
+        ("user_id", subject.user_id),
+        ("id", subject.user_id),
+    ):
         if name in names:
             column = read_columns(path, [name])[name]
-            masks.append(pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), False).to_numpy())
+            masks.append(
+                pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), False).to_numpy()
+            )
     return np.logical_or.reduce(masks) if masks else np.zeros(count_rows(path), bool)
 
 
@@ -115,7 +128,8 @@ def cut_rows(artifact: Artifact, name: str, subject: Subject, *, counted: bool =
 
 
 def cut_values(artifact: Artifact, name: str, subject: Subject, key: str | None) -> list[Cut]:
-    """The user's row of a table by key stays, as its number is the key; what it says of the user goes.
+    """The user's row of a table by key stays, as its number is the key; what it says of the user
+    goes.
 
     The id becomes empty and every other column but `key` null.
     """
@@ -132,7 +146,9 @@ def cut_values(artifact: Artifact, name: str, subject: Subject, key: str | None)
         for place, field in enumerate(table.schema):
             if field.name != key:
                 value = pa.scalar("" if field.name in ("id", "user_id") else None, field.type)
-                table = table.set_column(place, field, pc.if_else(pa.array(mask), value, table[field.name]))
+                table = table.set_column(
+                    place, field, pc.if_else(pa.array(mask), value, table[field.name])
+                )
         write_like(path, table, draft.path / name)
 
     return [Cut(int(mask.sum()), apply)]
@@ -162,8 +178,14 @@ def _cut_text(artifact: Artifact, name: str, subject: Subject) -> list[Cut]:
 
 def erase_raw_events(artifact: Artifact, subject: Subject) -> list[Cut]:
     """One day's rows as delivered, and the same keyed (`events`)."""
-    names = [name for name in ("events.parquet", "impressions.parquet") if name in artifact.manifest["files"]]
-    return [cut for name in names for cut in cut_rows(artifact, name, subject, counted=name == names[0])]
+    names = [
+        name
+        for name in ("events.parquet", "impressions.parquet")
+        if name in artifact.manifest["files"]
+    ]
+    return [
+        cut for name in names for cut in cut_rows(artifact, name, subject, counted=name == names[0])
+    ]
 
 
 def erase_raw_users(artifact: Artifact, subject: Subject) -> list[Cut]:
@@ -178,7 +200,9 @@ def erase_extract(artifact: Artifact, subject: Subject) -> list[Cut]:
 
 def erase_validation(artifact: Artifact, subject: Subject) -> list[Cut]:
     """Examples that the checks quoted, in the report and in the Data Docs."""
-    return cut_texts(artifact, subject, [n for n in artifact.manifest["files"] if Path(n).suffix in TEXTS])
+    return cut_texts(
+        artifact, subject, [n for n in artifact.manifest["files"] if Path(n).suffix in TEXTS]
+    )
 
 
 def erase_snapshot(artifact: Artifact, subject: Subject) -> list[Cut]:

@@ -62,9 +62,14 @@ def read_events(files: Sequence[str], weights: tuple[float, ...]) -> Events:
 
 
 def _columns_of(files: Sequence[str]) -> Columns:
-    """The files' EVENTS columns, one file after another, each let go as soon as it is read. Raises SchemaError."""
+    """The files' EVENTS columns, one file after another, each let go as soon as it is read. Raises
+    SchemaError.
+    """
     rows = [pq.read_metadata(file).num_rows for file in files]
-    columns = {field.name: np.empty(sum(rows), field.type.to_pandas_dtype()) for field in schema.EVENTS.schema}
+    columns = {
+        field.name: np.empty(sum(rows), field.type.to_pandas_dtype())
+        for field in schema.EVENTS.schema
+    }
     for end, n, file in zip(accumulate(rows), rows, files, strict=True):
         table = schema.EVENTS.check(_read(file), file)
         for name, column in columns.items():
@@ -73,10 +78,12 @@ def _columns_of(files: Sequence[str]) -> Columns:
 
 
 def _sorted_events(columns: Columns, weights: tuple[float, ...]) -> Events:
-    """EVENTS columns as arrays sorted by user, time, item, event; each is let go once it is in order.
+    """EVENTS columns as arrays sorted by user, time, item, event; each is let go once it is in
+    order.
 
-    Days come in the order of time, and each is stored in this order: what is left to do is to bring the rows of a user
-    together, a merge of as many sorted runs as there are days, in a seventh of the time of a whole sort.
+    Days come in the order of time, and each is stored in this order: what is left to do is to bring
+    the rows of a user together, a merge of as many sorted runs as there are days, in a seventh of
+    the time of a whole sort.
     """
     _put_in_order(columns, np.argsort(columns["user_key"], kind="stable"))
     if not _sorted_by(*(columns[name] for name in ORDER)):
@@ -91,7 +98,9 @@ def _put_in_order(columns: Columns, order: npt.NDArray[np.intp]) -> None:
 
 
 def _sorted_by(*columns: npt.NDArray[Any]) -> bool:
-    """Whether no row comes before the one above it, by the first column, then by the second, and so on."""
+    """Whether no row comes before the one above it, by the first column, then by the second, and so
+    on.
+    """
     tied = np.ones(max(len(columns[0]) - 1, 0), np.bool_)
     for column in columns:
         above, below = column[:-1], column[1:]
@@ -102,6 +111,8 @@ def _sorted_by(*columns: npt.NDArray[Any]) -> bool:
 
 
 def _read(file: str) -> pa.Table:
-    """One small file. A year has hundreds: `read_table` makes a data set of each, which takes longer than the rows."""
+    """One small file. A year has hundreds: `read_table` makes a data set of each, which takes
+    longer than the rows.
+    """
     with pq.ParquetFile(file) as opened:
         return opened.read()

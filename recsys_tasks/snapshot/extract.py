@@ -1,7 +1,9 @@
-"""Read what is new from the shop into the lake: one raw partition a UTC day, versions beside each other.
+"""Read what is new from the shop into the lake: one raw partition a UTC day, versions beside each
+other.
 
-The first night reads every day before `as_of`; later nights read the new days and a lookback for late
-or corrected rows. Rows at or after the cutoff are not read, so an older night can be rerun at any time.
+The first night reads every day before `as_of`; later nights read the new days and a lookback for
+late or corrected rows. Rows at or after the cutoff are not read, so an older night can be rerun at
+any time.
 """
 
 from __future__ import annotations
@@ -44,18 +46,25 @@ class ExtractResult:
     new_days: tuple[date, ...]  # first seen tonight
     changed_days: tuple[date, ...]  # known, and their rows differ now
     rows: int  # rows of read_days
-    undated_rows: int  # rows without a readable time, kept with the newest day of the night that found them
+    undated_rows: (
+        int  # rows without a readable time, kept with the newest day of the night that found them
+    )
     undated_why: Mapping[str, int]  # missing, unreadable, too_early or too_late → undated rows
     future_rows: int  # rows with a time later than `now`
-    later_rows: int  # rows of the night's day or later ones, not read: under a simulated clock, the history's rest
+    # rows of the night's day or later ones, not read: under a simulated clock, the history's rest
+    later_rows: int
     erased_rows: int  # rows of erased users that the source still holds, not read
-    late: Mapping[date, int]  # days before the lookback → rows that the source has and no night read
+    late: Mapping[
+        date, int
+    ]  # days before the lookback → rows that the source has and no night read
     odd_values: Mapping[str, tuple[str, ...]]  # column → its first numbers of no use, as delivered
     files_passed_over: tuple[str, ...]
     artifact: Artifact
 
 
-def extract(config: Config, lake: Lake, source: Source, as_of: date, now: datetime) -> ExtractResult:
+def extract(
+    config: Config, lake: Lake, source: Source, as_of: date, now: datetime
+) -> ExtractResult:
     """Bring the lake up to the start of `as_of`; a no-op when the source has not changed since.
 
     `now` is the time against which rows count as later than now. Raises SchemaError when a declared
@@ -72,12 +81,18 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
     base = _base(lake, as_of, settings)
     first = _first_day(config, lake, base) if base else None
     gone = read_erased(lake)
-    delivered = schema.DELIVERED_EVENTS.check(source.read_events(first, as_of), "events of the source")
+    delivered = schema.DELIVERED_EVENTS.check(
+        source.read_events(first, as_of), "events of the source"
+    )
     events, erased = gone.without(delivered)
     users, _ = gone.without(_users(config, source, events))
     undated, by_day = _partition(lake, events, as_of)
     # days before the earliest were kept by code that took any number for a time
-    known = {d: ref for d, ref in base.parts.items() if d >= config.extract.earliest_day} if base else {}
+    known = (
+        {d: ref for d, ref in base.parts.items() if d >= config.extract.earliest_day}
+        if base
+        else {}
+    )
     before = {**known, **(read_extract(last).parts if last else {})}
     # a known day of the window without rows has lost them all: that is a change, too
     again = {day for day in before if first is None or day >= first}
@@ -91,7 +106,9 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
     facts: dict[str, Any] = {
         "parts": {day.isoformat(): parts[day] for day in sorted(parts)},
         "users": _write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
-        "items": _write_table(lake, "raw_items", as_of, "items.parquet", source.read_items(), **items_of).reference,
+        "items": _write_table(
+            lake, "raw_items", as_of, "items.parquet", source.read_items(), **items_of
+        ).reference,
         "undated_rows": undated.num_rows,
         "undated_why": undated_counts(config, undated, as_of),
         "future_rows": future,
@@ -100,7 +117,9 @@ def extract(config: Config, lake: Lake, source: Source, as_of: date, now: dateti
     counts = {
         "read_days": [day.isoformat() for day in sorted(by_day)],
         "new_days": [day.isoformat() for day in sorted(by_day) if day not in known],
-        "changed_days": [day.isoformat() for day in written if day in before and before[day] != parts[day]],
+        "changed_days": [
+            day.isoformat() for day in written if day in before and before[day] != parts[day]
+        ],
         "rows": sum(table.num_rows for table in by_day.values()),
         "erased_rows": erased,
         "later_rows": later,
@@ -152,23 +171,28 @@ def _same_inputs(last: Artifact, fingerprint: str, settings: str, future: int) -
 
 
 def _future_rows(config: Config, source: Source, now: datetime) -> int:
-    """Rows later than now. A simulated clock over plain files has all its history's later rows there."""
+    """Rows later than now. A simulated clock over plain files has all its history's later rows
+    there.
+    """
     if config.clock == "simulated" and isinstance(config.source, FilesSource):
         return 0
     return source.count_after(int(now.timestamp()) + 1)
 
 
 def _first_day(config: Config, lake: Lake, base: ExtractResult) -> date:
-    """The lookback's first day, or an earlier one whose partition was damaged and set aside: it is read again."""
+    """The lookback's first day, or an earlier one whose partition was damaged and set aside: it is
+    read again.
+    """
     lost = [day for day, reference in base.parts.items() if not lake.has([reference])]
     return min([base.as_of - timedelta(days=config.extract.lookback_days), *lost])
 
 
 def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:
-    """The newest extract of an earlier night under the same settings, unless that night's checks refused it.
+    """The newest extract of an earlier night under the same settings, unless that night's checks
+    refused it.
 
-    What a check refused is no ground to build on: days that a broken delivery emptied would stay empty once they
-    are older than the lookback.
+    What a check refused is no ground to build on: days that a broken delivery emptied would stay
+    empty once they are older than the lookback.
     """
     for key in reversed([k for k in lake.keys("extract") if k < as_of.isoformat()]):
         artifact = lake.require("extract", key)
@@ -180,7 +204,12 @@ def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:
 
 
 def _oddities(
-    lake: Lake, source: Source, gone: ErasedUsers, parts: Mapping[date, str], undated: pa.Table, first: date | None
+    lake: Lake,
+    source: Source,
+    gone: ErasedUsers,
+    parts: Mapping[date, str],
+    undated: pa.Table,
+    first: date | None,
 ) -> dict[str, Any]:
     """What the checks tell of beside the rows; nothing where there is nothing to tell."""
     without = (lambda rows: gone.without(rows)[0]) if gone.entries else None
@@ -191,22 +220,35 @@ def _oddities(
         kept = lake.get(parts[day]).rows - rootless.get(day.isoformat(), 0) if day in parts else 0
         if rows > kept:
             late[day.isoformat()] = rows - kept
-    told = {"late": late, "odd_values": source.odd_values(), "files_passed_over": source.files_passed_over()}
+    told = {
+        "late": late,
+        "odd_values": source.odd_values(),
+        "files_passed_over": source.files_passed_over(),
+    }
     return {name: found for name, found in told.items() if found}
 
 
 def _partition(lake: Lake, events: pa.Table, as_of: date) -> tuple[pa.Table, dict[date, pa.Table]]:
     """(rows without a time, with the day each is kept in; rows by day), both in one fixed order."""
-    order = [(name, "ascending") for name in ("ts", "user_id", "item_id", "event", "price", "quantity")]
+    order = [
+        (name, "ascending") for name in ("ts", "user_id", "item_id", "event", "price", "quantity")
+    ]
     missing = pc.is_null(events["ts"])
     dated = events.select(schema.RAW_EVENTS.schema.names)
-    dated = (dated.filter(pc.invert(missing)) if events["ts"].null_count else dated).combine_chunks().sort_by(order)
+    dated = (
+        (dated.filter(pc.invert(missing)) if events["ts"].null_count else dated)
+        .combine_chunks()
+        .sort_by(order)
+    )
     undated = assign_days(lake, events.filter(missing).combine_chunks().sort_by(order), as_of)
     days = dated["ts"].to_numpy() // DAY_SECONDS
-    starts = np.flatnonzero(np.concatenate([np.ones(min(len(days), 1), bool), days[1:] != days[:-1]]))
+    starts = np.flatnonzero(
+        np.concatenate([np.ones(min(len(days), 1), bool), days[1:] != days[:-1]])
+    )
     ends = [*starts[1:].tolist(), len(days)]
     by_day = {
-        day_of(int(days[s]) * DAY_SECONDS): dated.slice(s, e - s) for s, e in zip(starts.tolist(), ends, strict=False)
+        day_of(int(days[s]) * DAY_SECONDS): dated.slice(s, e - s)
+        for s, e in zip(starts.tolist(), ends, strict=False)
     }
     for day, rows in days_of(undated).items():
         by_day[day] = pa.concat_tables([by_day[day], rows]) if day in by_day else rows
@@ -218,7 +260,9 @@ def _write_part(lake: Lake, day: date, rows: pa.Table | None) -> Artifact:
     return _write_table(lake, "raw_events", day, "events.parquet", table)
 
 
-def _write_table(lake: Lake, kind: str, day: date, name: str, table: pa.Table, **facts: str) -> Artifact:
+def _write_table(
+    lake: Lake, kind: str, day: date, name: str, table: pa.Table, **facts: str
+) -> Artifact:
     """Store a table, or return the version that holds the very same rows, whatever code wrote it."""
     content = table_hash(table)
     for artifact in reversed(lake.versions(kind, day.isoformat())):
@@ -239,7 +283,9 @@ def _users(config: Config, source: Source, events: pa.Table) -> pa.Table:
     ids = ids.filter(storable_ids(ids))  # the others' rows are set aside
     contract = schema.raw_users(config).schema
     ids = ids.take(pc.sort_indices(ids))
-    return pa.table([ids, *(pa.nulls(len(ids), kind) for kind in contract.types[1:])], schema=contract)
+    return pa.table(
+        [ids, *(pa.nulls(len(ids), kind) for kind in contract.types[1:])], schema=contract
+    )
 
 
 def _store(
@@ -252,11 +298,19 @@ def _store(
     settings: str,
 ) -> Artifact:
     """Write the result, or return the newest one when it names the same rows."""
-    content = hashlib.sha256(json.dumps([facts, table_hash(undated)], sort_keys=True).encode()).hexdigest()[:16]
+    content = hashlib.sha256(
+        json.dumps([facts, table_hash(undated)], sort_keys=True).encode()
+    ).hexdigest()[:16]
     last = lake.newest("extract", as_of.isoformat())
-    if last is not None and last.facts["content"] == content and last.manifest["config"] == settings:
+    if (
+        last is not None
+        and last.facts["content"] == content
+        and last.manifest["config"] == settings
+    ):
         return last
-    with lake.writing("extract", as_of.isoformat(), inputs={"content": content}, config=settings) as draft:
+    with lake.writing(
+        "extract", as_of.isoformat(), inputs={"content": content}, config=settings
+    ) as draft:
         (draft.path / "result.json").write_text(json.dumps({**facts, **counts}, indent=1))
         pq.write_table(undated, draft.path / UNDATED_FILE)
         draft.rows = counts["rows"]

@@ -1,7 +1,8 @@
 """Check tonight's rows, set the bad ones aside, and freeze what is left as the night's snapshot.
 
-A night costs what is new: only days whose raw partition changed since the snapshot before are checked
-and keyed, and days with set-aside rows whose user or item has arrived by now are keyed again.
+A night costs what is new: only days whose raw partition changed since the snapshot before are
+checked and keyed, and days with set-aside rows whose user or item has arrived by now are keyed
+again.
 """
 
 from __future__ import annotations
@@ -21,8 +22,20 @@ from recsys_tasks.ids import IdMap, Keys, extend_ids
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.snapshot.checks.catalogue import ValidationReport
 from recsys_tasks.snapshot.checks.losses import LATE, TABLES, find_losses
-from recsys_tasks.snapshot.checks.row_rules import REASONS, actions_and_showings, first_reason, keyed_rows, set_aside
-from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, table_hash, write_events_day, write_snapshot
+from recsys_tasks.snapshot.checks.row_rules import (
+    REASONS,
+    actions_and_showings,
+    first_reason,
+    keyed_rows,
+    set_aside,
+)
+from recsys_tasks.snapshot.dataset import (
+    ITEMS_AS_OF,
+    Snapshot,
+    table_hash,
+    write_events_day,
+    write_snapshot,
+)
 from recsys_tasks.snapshot.eligibility.showable import showable
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract import ExtractResult, open_extract
@@ -45,25 +58,33 @@ class FreezeResult:
     expired: int  # rows set aside for longer than validation.max_quarantine_days, given up
     hidden: int  # available items that the rules of `rerank` keep out of every list
     erased: int  # rows of erased users that the source still holds, left out for good
-    late_rows: int  # rows of days before the lookback that were delivered since the last night, not read
+    late_rows: (
+        int  # rows of days before the lookback that were delivered since the last night, not read
+    )
 
 
 def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResult:
-    """Validate and freeze the newest extract of a night; a no-op when extract, history and config are the same.
+    """Validate and freeze the newest extract of a night; a no-op when extract, history and config
+    are the same.
 
     Always writes `validation/<as_of>`. Raises ValidationFailed, without a snapshot, when a blocking
     check failed; NotEnoughData when no good row is left.
     """
     extracted, base = open_extract(lake, as_of), base_snapshot(config, lake, as_of)
     key = as_of.isoformat()
-    inputs = {"extract": str(extracted.artifact.facts["content"]), "base": base.artifact.content if base else ""}
+    inputs = {
+        "extract": str(extracted.artifact.facts["content"]),
+        "base": base.artifact.content if base else "",
+    }
     settings = config_hash(
         *(config.validation, config.users, config.items, config.events),
         *config.rerank.item_rules,
         *config.rerank.hidden_items,
     )
     validation, made = lake.newest("validation", key), lake.newest("snapshot", key)
-    if validation and validation.manifest["fingerprint"] != lake.fingerprint("validation", key, inputs, settings):
+    if validation and validation.manifest["fingerprint"] != lake.fingerprint(
+        "validation", key, inputs, settings
+    ):
         validation = None
     if validation and made and made.facts.get("validation") == validation.reference:
         frozen = Snapshot(config, lake, made)
@@ -84,10 +105,18 @@ def read_report(validation: Artifact) -> ValidationReport:
 
 
 def _check(
-    config: Config, lake: Lake, tonight: Tonight, now: datetime, inputs: Mapping[str, str], settings: str
+    config: Config,
+    lake: Lake,
+    tonight: Tonight,
+    now: datetime,
+    inputs: Mapping[str, str],
+    settings: str,
 ) -> Artifact:
     """Run the checks on the new and changed days and store what they found."""
-    from recsys_tasks.snapshot.checks.validate import Night, validate  # Great Expectations takes seconds to import
+    from recsys_tasks.snapshot.checks.validate import (
+        Night,
+        validate,
+    )  # Great Expectations takes seconds to import
 
     as_of = tonight.extracted.as_of
     n = sum(tonight.raw[day].rows for day in tonight.changed)
@@ -122,17 +151,30 @@ def _check(
 
 
 def _newest_day(lake: Lake, extracted: ExtractResult) -> date | None:
-    return next((day for day in sorted(extracted.parts, reverse=True) if lake.get(extracted.parts[day]).rows), None)
+    return next(
+        (
+            day
+            for day in sorted(extracted.parts, reverse=True)
+            if lake.get(extracted.parts[day]).rows
+        ),
+        None,
+    )
 
 
 def _undated(tonight: Tonight) -> pa.Table:
     """Rows without a time of the days that are checked."""
     rows = read_undated(tonight.extracted.artifact)
-    return rows.filter(np.isin(rows["day"].to_numpy(), [day.isoformat() for day in tonight.changed]))
+    return rows.filter(
+        np.isin(rows["day"].to_numpy(), [day.isoformat() for day in tonight.changed])
+    )
 
 
-def _volume(config: Config, lake: Lake, extracted: ExtractResult) -> tuple[int | None, float | None]:
-    """(rows of the newest day, None when none are due; mean of the same weekday in the four weeks before)."""
+def _volume(
+    config: Config, lake: Lake, extracted: ExtractResult
+) -> tuple[int | None, float | None]:
+    """(rows of the newest day, None when none are due; mean of the same weekday in the four weeks
+    before).
+    """
     day, rules = extracted.as_of - timedelta(days=1), config.validation
 
     def rows(of: date) -> int:
@@ -147,11 +189,17 @@ def _volume(config: Config, lake: Lake, extracted: ExtractResult) -> tuple[int |
 def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -> Snapshot:
     """Give out keys, write the days' clean rows, and the snapshot."""
     as_of, base = tonight.extracted.as_of, tonight.base
-    users = extend_ids(lake, "users", known_ids(None, "users", tonight.users["user_id"]).to_pylist())
-    items = extend_ids(lake, "items", known_ids(None, "items", tonight.items["item_id"]).to_pylist())
+    users = extend_ids(
+        lake, "users", known_ids(None, "users", tonight.users["user_id"]).to_pylist()
+    )
+    items = extend_ids(
+        lake, "items", known_ids(None, "items", tonight.items["item_id"]).to_pylist()
+    )
     written, bad, firsts = _write_days(config, lake, tonight, users, items)
     kept = {day: ref for day, ref in (base.parts if base else {}).items() if day not in written}
-    parts = {day: lake.get(ref) for day, ref in kept.items() if day in tonight.extracted.parts} | written
+    parts = {
+        day: lake.get(ref) for day, ref in kept.items() if day in tonight.extracted.parts
+    } | written
     parts = {day: artifact for day, artifact in parts.items() if artifact.rows}
     if not parts:
         raise NotEnoughData(
@@ -179,14 +227,23 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         SET_ASIDE: quarantine,
         ITEM_TIMES: entities.item_times,
         UNKNOWN: json.dumps(entities.unknown),
-        RAW_PARTS: json.dumps({day.isoformat(): ref for day, ref in sorted(tonight.extracted.parts.items())}, indent=1),
+        RAW_PARTS: json.dumps(
+            {day.isoformat(): ref for day, ref in sorted(tonight.extracted.parts.items())}, indent=1
+        ),
     }
     facts |= {"validation": validation.reference}
     facts |= {TABLES: {"users": tonight.extracted.users, "items": tonight.extracted.items}}
     facts |= {LATE: {day.isoformat(): rows for day, rows in tonight.extracted.late.items()}}
     facts |= {ITEMS_AS_OF: lake.get(tonight.extracted.items).facts.get(ITEMS_AS_OF)}
     return write_snapshot(
-        config, lake, as_of, users=entities.users, items=item_table, parts=parts, facts=facts, extras=extras
+        config,
+        lake,
+        as_of,
+        users=entities.users,
+        items=item_table,
+        parts=parts,
+        facts=facts,
+        extras=extras,
     )
 
 
@@ -201,7 +258,9 @@ def _without_hidden(config: Config, items: pa.Table) -> tuple[pa.Table, int]:
 def _write_days(
     config: Config, lake: Lake, tonight: Tonight, users: IdMap, items: IdMap
 ) -> tuple[dict[date, Artifact], list[pa.Table], tuple[Keys, Seconds]]:
-    """(events artifact by day, QUARANTINE rows, item keys and the seconds of their first clean event)."""
+    """(events artifact by day, QUARANTINE rows, item keys and the seconds of their first clean
+    event).
+    """
     reasons = first_reason(tonight.flags)
     good = (reasons < 0) & ~tonight.flags["repeated"]
     written, bad, start = {}, [], 0
@@ -211,7 +270,9 @@ def _write_days(
         events = tonight.events.slice(start, part.rows)
         everything = keyed_rows(config, events.filter(pa.array(good[rows])), users, items)
         keyed, shown = actions_and_showings(config, everything)
-        written[day] = write_events_day(lake, day, keyed, f"{part.content}:{table_hash(everything)}", shown)
+        written[day] = write_events_day(
+            lake, day, keyed, f"{part.content}:{table_hash(everything)}", shown
+        )
         since = tonight.since.get(day, tonight.extracted.as_of.isoformat())
         bad.append(set_aside(events, reasons[rows], day.isoformat(), since))
         np.minimum.at(first, keyed["item_key"].to_numpy(), keyed["ts"].to_numpy())
@@ -223,7 +284,8 @@ def _write_days(
 def _result(snapshot: Snapshot, validation: Artifact) -> FreezeResult:
     facts = snapshot.artifact.facts
     counts = {
-        name: facts[name] for name in ("rows", "duplicates", "waiting", "readmitted", "expired", "erased", "hidden")
+        name: facts[name]
+        for name in ("rows", "duplicates", "waiting", "readmitted", "expired", "erased", "hidden")
     }
     days = tuple(parse_day(day) for day in facts["days"])
     report = read_report(validation)

@@ -1,4 +1,6 @@
-"""What one night works on: the rows that are new since the snapshot before, and those set aside earlier."""
+"""What one night works on: the rows that are new since the snapshot before, and those set aside
+earlier.
+"""
 
 from __future__ import annotations
 
@@ -53,22 +55,39 @@ def base_snapshot(config: Config, lake: Lake, as_of: date) -> Snapshot | None:
     return None
 
 
-def read_tonight(config: Config, lake: Lake, extracted: ExtractResult, base: Snapshot | None) -> Tonight:
+def read_tonight(
+    config: Config, lake: Lake, extracted: ExtractResult, base: Snapshot | None
+) -> Tonight:
     """The night's tables, and the rows to check and key, each with its faults flagged."""
     users = pq.read_table(lake.get(extracted.users).file("users.parquet"))
     items = pq.read_table(lake.get(extracted.items).file("items.parquet"))
-    known = Known(known_ids(base, "users", users["user_id"]), known_ids(base, "items", items["item_id"]))
+    known = Known(
+        known_ids(base, "users", users["user_id"]), known_ids(base, "items", items["item_id"])
+    )
     before = _raw_of(lake, base)
-    changed = tuple(day for day in sorted(extracted.parts) if extracted.parts[day] != before.get(day))
+    changed = tuple(
+        day for day in sorted(extracted.parts) if extracted.parts[day] != before.get(day)
+    )
     waiting, expired = _still_waiting(config, extracted.as_of, base, changed)
-    fine = first_reason(flag_rows(config, waiting.select(schema.RAW_EVENTS.schema.names), known)) < 0
-    again = {parse_day(text) for text in pc.unique(waiting["day"].filter(pa.array(fine))).to_pylist()}
+    fine = (
+        first_reason(flag_rows(config, waiting.select(schema.RAW_EVENTS.schema.names), known)) < 0
+    )
+    again = {
+        parse_day(text) for text in pc.unique(waiting["day"].filter(pa.array(fine))).to_pylist()
+    }
     again &= set(extracted.parts)
     raw = {day: lake.get(extracted.parts[day]) for day in (*changed, *sorted(again))}
     empty = schema.RAW_EVENTS.schema.empty_table()
-    events = pa.concat_tables([empty, *(pq.read_table(part.file("events.parquet")) for part in raw.values())])
+    events = pa.concat_tables(
+        [empty, *(pq.read_table(part.file("events.parquet")) for part in raw.values())]
+    )
     keyed_again = np.isin(waiting["day"].to_numpy(), [day.isoformat() for day in again])
-    firsts = waiting.filter(pa.array(keyed_again)).group_by("day").aggregate([("since", "min")]).to_pylist()
+    firsts = (
+        waiting.filter(pa.array(keyed_again))
+        .group_by("day")
+        .aggregate([("since", "min")])
+        .to_pylist()
+    )
     return Tonight(
         extracted, base, raw, changed, events, flag_rows(config, events, known), users, items,
         waiting=waiting.filter(pa.array(~keyed_again)),
@@ -78,7 +97,9 @@ def read_tonight(config: Config, lake: Lake, extracted: ExtractResult, base: Sna
     )  # fmt: skip
 
 
-def _still_waiting(config: Config, as_of: date, base: Snapshot | None, changed: Sequence[date]) -> tuple[pa.Table, int]:
+def _still_waiting(
+    config: Config, as_of: date, base: Snapshot | None, changed: Sequence[date]
+) -> tuple[pa.Table, int]:
     """(set-aside rows of unchanged days, rows given up tonight)."""
     if base is None:
         return QUARANTINE.schema.empty_table(), 0
@@ -90,9 +111,13 @@ def _still_waiting(config: Config, as_of: date, base: Snapshot | None, changed: 
 
 
 def _raw_of(lake: Lake, base: Snapshot | None) -> dict[date, str]:
-    """Day → raw partition that the base was made of; a day whose events were damaged and set aside is made anew."""
+    """Day → raw partition that the base was made of; a day whose events were damaged and set aside
+    is made anew.
+    """
     if base is None:
         return {}
     raw: dict[str, str] = json.loads(base.artifact.file(RAW_PARTS).read_text())
     lost = {day for day, reference in base.parts.items() if not lake.has([reference])}
-    return {day: reference for text, reference in raw.items() if (day := parse_day(text)) not in lost}
+    return {
+        day: reference for text, reference in raw.items() if (day := parse_day(text)) not in lost
+    }

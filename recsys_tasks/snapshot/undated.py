@@ -1,4 +1,6 @@
-"""Rows without a readable time: why they have none, the day that each is kept with, and what a message says of them."""
+"""Rows without a readable time: why they have none, the day that each is kept with, and what a
+message says of them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ UNDATED = schema.DELIVERED_EVENTS.schema.append(pa.field("day", pa.string()))
 
 
 def undated_counts(config: Config, undated: pa.Table, as_of: date) -> dict[str, int]:
-    """Rows by why they have no time: missing, unreadable, too_early, too_late; those without any are left out."""
+    """Rows by why they have no time: missing, unreadable, too_early, too_late; those without any
+    are left out.
+    """
     faults = undated["ts_fault"].drop_null()
     missing = undated.num_rows - len(faults)
     counts = {"missing": missing} if missing else {}
@@ -39,7 +43,9 @@ def no_times(config: Config, undated: pa.Table, as_of: date) -> SchemaError:
     """What a night raises when no row has a time."""
     rule, words = event_times(config, start_of(as_of)), undated_words(config, undated, as_of)
     hints = list(dict.fromkeys(text.split(": ", 1)[1] for text in words if ": set " in text))
-    numbers = pc.any(pc.match_substring_regex(undated["ts_fault"].drop_null(), r"^\s*[-+]?[0-9.]+\s*$")).as_py()
+    numbers = pc.any(
+        pc.match_substring_regex(undated["ts_fault"].drop_null(), r"^\s*[-+]?[0-9.]+\s*$")
+    ).as_py()
     advice = f"{' or '.join(hints)} in the settings, or " if hints else ""
     advice = advice or (f"set {rule.setting} to what numbers are, or " if numbers else "")
     return SchemaError(
@@ -87,6 +93,9 @@ def days_of(undated: pa.Table) -> dict[date, pa.Table]:
 
 def _identities(rows: pa.Table) -> pd.DataFrame:
     """One row each: its values as one text, and which of the rows with these values it is."""
-    columns = [pc.fill_null(pc.cast(rows[name], pa.string()), "\0") for name in schema.RAW_EVENTS.schema.names]
+    columns = [
+        pc.fill_null(pc.cast(rows[name], pa.string()), "\0")
+        for name in schema.RAW_EVENTS.schema.names
+    ]
     frame = pd.DataFrame({"row": pc.binary_join_element_wise(*columns, "\x1f").to_pylist()})
     return frame.assign(nth=frame.groupby("row").cumcount())

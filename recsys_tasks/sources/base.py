@@ -15,14 +15,16 @@ from recsys_tasks.config import Config, FilesSource
 class Source(Protocol):
     """Rows as the shop delivers them.
 
-    Bad values stay visible for the checks: a time or flag that is missing or no such thing is null, and beside it
-    what was delivered (`ts_fault`, `available_from_fault`, `available_fault`: null where it is missing or fine); a
-    missing number is null and an unreadable one NaN; a vector of no use is null beside its fault; ids are text exactly
-    as written.
+    Bad values stay visible for the checks: a time or flag that is missing or no such thing is null,
+    and beside it what was delivered (`ts_fault`, `available_from_fault`, `available_fault`: null
+    where it is missing or fine); a missing number is null and an unreadable one NaN; a vector of no
+    use is null beside its fault; ids are text exactly as written.
     """
 
     def prepare(self, before: date) -> None:
-        """Called once before a night reads: its range of plausible times; the simulated shop makes its history."""
+        """Called once before a night reads: its range of plausible times; the simulated shop makes
+        its history.
+        """
         ...
 
     def fingerprint(self) -> str:
@@ -30,7 +32,8 @@ class Source(Protocol):
         ...
 
     def read_events(self, first: date | None, before: date) -> pa.Table:
-        """DELIVERED_EVENTS rows of the UTC days in [first, before), and every row without a readable time.
+        """DELIVERED_EVENTS rows of the UTC days in [first, before), and every row without a
+        readable time.
 
         Raises SchemaError when a declared column is missing.
         """
@@ -40,12 +43,18 @@ class Source(Protocol):
         """Rows with a time at or after this UTC second."""
         ...
 
-    def count_days(self, before: date, without: Callable[[pa.Table], pa.Table] | None = None) -> Mapping[date, int]:
-        """Rows with a readable time by UTC day, of the days before a date; `without` leaves out rows by `user_id`."""
+    def count_days(
+        self, before: date, without: Callable[[pa.Table], pa.Table] | None = None
+    ) -> Mapping[date, int]:
+        """Rows with a readable time by UTC day, of the days before a date; `without` leaves out
+        rows by `user_id`.
+        """
         ...
 
     def odd_values(self) -> Mapping[str, tuple[str, ...]]:
-        """Of the columns read so far, by names such as `events.price`: the first numbers of no use, as delivered."""
+        """Of the columns read so far, by names such as `events.price`: the first numbers of no use,
+        as delivered.
+        """
         ...
 
     def files_passed_over(self) -> tuple[str, ...]:
@@ -61,7 +70,9 @@ class Source(Protocol):
         ...
 
     def items_as_of(self, now: datetime) -> date | None:
-        """UTC day whose state `read_items` gives at this moment; None where it may be that of a later day."""
+        """UTC day whose state `read_items` gives at this moment; None where it may be that of a
+        later day.
+        """
         ...
 
 

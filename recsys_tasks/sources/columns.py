@@ -1,4 +1,6 @@
-"""Columns of any delivered type, read as the types of the contract; what cannot be read stays visible."""
+"""Columns of any delivered type, read as the types of the contract; what cannot be read stays
+visible.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _QUOTED = 100  # characters kept of a value that could not be read
 
 
 class Read(NamedTuple):
-    """A column as read, and beside it what was delivered where there is no reading it (null elsewhere)."""
+    """A column as read, and beside it what was delivered where there is no reading it (null
+    elsewhere).
+    """
 
     values: Any
     faults: Any
@@ -35,16 +39,22 @@ def as_text(column: Any) -> pa.ChunkedArray:
         column = _nan_to_null(column)
         exact = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**53))
         whole = pc.if_else(pc.fill_null(exact, False), column, pa.scalar(None, column.type))
-        return pc.coalesce(pc.cast(pc.cast(whole, pa.int64()), pa.string()), pc.cast(column, pa.string()))
+        return pc.coalesce(
+            pc.cast(pc.cast(whole, pa.int64()), pa.string()), pc.cast(column, pa.string())
+        )
     return pc.cast(column, pa.string())
 
 
 def as_ids(column: Any) -> pa.ChunkedArray:
-    """Text exactly as written, of ids. Raises ValueError for floats so large that two ids may have become one."""
+    """Text exactly as written, of ids. Raises ValueError for floats so large that two ids may have
+    become one.
+    """
     if pa.types.is_floating(column.type):
         largest = pc.max(pc.abs(_nan_to_null(column))).as_py()
         if largest is not None and largest >= EXACT_FLOAT[column.type.bit_width]:
-            raise ValueError(f"ids as floats, up to {largest:.17g}: ids next to each other are one number there")
+            raise ValueError(
+                f"ids as floats, up to {largest:.17g}: ids next to each other are one number there"
+            )
     return as_text(column)
 
 
@@ -54,15 +64,22 @@ def as_values(column: Any, separator: str) -> pa.ChunkedArray:
     Raises ValueError where a value of a list holds the separator: it would become two.
     """
     kind = column.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+    if not (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    ):
         return as_text(column)
     joined = []
     for chunk in column.chunks:
-        parts, row = as_text(pa.chunked_array([pc.list_flatten(chunk)])).combine_chunks(), pc.list_parent_indices(chunk)
+        parts, row = (
+            as_text(pa.chunked_array([pc.list_flatten(chunk)])).combine_chunks(),
+            pc.list_parent_indices(chunk),
+        )
         there = pc.fill_null(pc.not_equal(parts, ""), False)
         parts, row = parts.filter(there), row.filter(there)
         if pc.any(pc.match_substring(parts, separator)).as_py():
-            raise ValueError(f"a value holds {separator!r}, which joins values: choose another `separator`")
+            raise ValueError(
+                f"a value holds {separator!r}, which joins values: choose another `separator`"
+            )
         counts = np.bincount(row.to_numpy(), minlength=len(chunk))
         offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
         texts = pc.binary_join(pa.ListArray.from_arrays(offsets, parts), separator)
@@ -74,7 +91,9 @@ def as_number(column: Any) -> pa.ChunkedArray:
     """float64; null where missing, NaN where text is no number."""
     if is_text(column.type):
         column = pc.cast(column, pa.string())
-        numbers = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        numbers = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy(
+            np.float64, na_value=np.nan
+        )
         return pa.chunked_array([pa.array(numbers, mask=_mask(pc.is_null(column)))])
     return _nan_to_null(pc.cast(column, pa.float64(), safe=False))
 
@@ -97,23 +116,31 @@ def with_faults(values: pa.ChunkedArray, column: Any, faulty: npt.NDArray[np.boo
     faults = pa.nulls(len(column), pa.string())
     if faulty.any():
         mask = pa.array(faulty)
-        faults = pc.replace_with_mask(faults, mask, delivered_text(column.filter(mask)).combine_chunks())
+        faults = pc.replace_with_mask(
+            faults, mask, delivered_text(column.filter(mask)).combine_chunks()
+        )
     return Read(values, pa.chunked_array([faults]))
 
 
 def delivered_text(column: Any) -> pa.ChunkedArray:
-    """The first characters of what was delivered, for a message; the type where its values are no text."""
+    """The first characters of what was delivered, for a message; the type where its values are no
+    text.
+    """
     try:
         return pc.utf8_slice_codeunits(as_text(column), 0, _QUOTED)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError):
-        return pa.chunked_array([pa.repeat(pa.scalar(f"a value of type {column.type}"), len(column))])
+        return pa.chunked_array(
+            [pa.repeat(pa.scalar(f"a value of type {column.type}"), len(column))]
+        )
 
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column holds text, in any of Arrow's layouts."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
 
 
 def _nan_to_null(column: Any) -> Any:
@@ -123,4 +150,7 @@ def _nan_to_null(column: Any) -> Any:
 
 
 def _mask(flags: Any) -> Any:
-    return np.asarray(flags.to_numpy(zero_copy_only=False) if isinstance(flags, pa.Array) else flags.to_numpy(), bool)
+    return np.asarray(
+        flags.to_numpy(zero_copy_only=False) if isinstance(flags, pa.Array) else flags.to_numpy(),
+        bool,
+    )

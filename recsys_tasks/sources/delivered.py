@@ -1,6 +1,7 @@
 """The first numbers of each column that could not be read or used, as the shop delivered them.
 
-A number is a float from the reading on, so what was written would be lost to whoever is told that it is wrong.
+A number is a float from the reading on, so what was written would be lost to whoever is told that
+it is wrong.
 """
 
 from __future__ import annotations
@@ -34,8 +35,12 @@ class Delivered:
         return {name: tuple(kept) for name, kept in self.texts.items() if kept}
 
 
-def odd_numbers(read: Any, minimum: float | None = None, maximum: float | None = None) -> Any | None:
-    """Values that are no number, too large to keep, or out of their range; None where there is none."""
+def odd_numbers(
+    read: Any, minimum: float | None = None, maximum: float | None = None
+) -> Any | None:
+    """Values that are no number, too large to keep, or out of their range; None where there is
+    none.
+    """
     low = -_LARGEST if minimum is None else max(minimum, -_LARGEST)
     high = _LARGEST if maximum is None else min(maximum, _LARGEST)
     fine = pc.and_(pc.greater_equal(read, low), pc.less_equal(read, high))  # of NaN it is neither

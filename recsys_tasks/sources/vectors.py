@@ -1,6 +1,8 @@
-"""Supplied vectors in any form they are delivered in: columns of lists, or text such as `[0.1, -2e-3]`.
+"""Supplied vectors in any form they are delivered in: columns of lists, or text such as `[0.1,
+-2e-3]`.
 
-They are read once, some rows at a time: from here on a vector is its numbers, 4 bytes each, and no object of its own.
+They are read once, some rows at a time: from here on a vector is its numbers, 4 bytes each, and no
+object of its own.
 """
 
 from __future__ import annotations
@@ -21,16 +23,22 @@ NOT_FINITE = "a number that is NaN or infinite"
 _NO_LIST = "no list of numbers"
 _BLOCK = 2048  # rows; a number is far larger as text than as itself
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_WORDS = pa.array(["null", "nan", "-nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"])
+_WORDS = pa.array(
+    ["null", "nan", "-nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"]
+)
 _Flags = npt.NDArray[np.bool_]
 _Vectors = npt.NDArray[np.float32]
 
 
 def as_vectors(column: Any, dimensions: int) -> pa.ChunkedArray:
-    """`schema.delivered_vector_type` rows: `numbers` are null where missing or faulty, `fault` says what is wrong."""
+    """`schema.delivered_vector_type` rows: `numbers` are null where missing or faulty, `fault` says
+    what is wrong.
+    """
     kind = delivered_vector_type(dimensions)
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    blocks = [chunk.slice(start, _BLOCK) for chunk in chunks for start in range(0, len(chunk), _BLOCK)]
+    blocks = [
+        chunk.slice(start, _BLOCK) for chunk in chunks for start in range(0, len(chunk), _BLOCK)
+    ]
     return pa.chunked_array([_delivered(block, dimensions) for block in blocks], kind)
 
 
@@ -73,7 +81,12 @@ def _lists(block: pa.Array) -> pa.Array:
 
 def _is_number(kind: pa.DataType) -> bool:
     types = pa.types
-    return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind)
+    return (
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_decimal(kind)
+        or types.is_null(kind)
+    )
 
 
 def _numbers(parts: pa.Array) -> tuple[_Vectors, _Flags]:
@@ -86,7 +99,9 @@ def _numbers(parts: pa.Array) -> tuple[_Vectors, _Flags]:
     except pa.ArrowInvalid:
         written = pc.fill_null(pc.match_substring_regex(text, _NUMBER), False)
         known = pc.or_(written, pc.is_in(pc.utf8_lower(text), value_set=_WORDS))
-        numbers = pd.to_numeric(pc.if_else(written, text, None).to_pandas()).to_numpy(np.float64, na_value=np.nan)
+        numbers = pd.to_numeric(pc.if_else(written, text, None).to_pandas()).to_numpy(
+            np.float64, na_value=np.nan
+        )
         with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
             return numbers.astype(np.float32), _flags(pc.or_(known, pc.is_null(text)))
 

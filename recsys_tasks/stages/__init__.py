@@ -40,13 +40,17 @@ STAGES = (
     "monitor",
     "report",  # again, now that readers' side is known
 )
-"""In the data's order; `precompute_shard` runs once a shard. Besides, `promote` runs after a person agreed."""
+"""In the data's order; `precompute_shard` runs once a shard. Besides, `promote` runs after a person
+agreed.
+"""
 
 SHARD_NICENESS = 10
 """Where the database runs beside the shards, its readers come first."""
 
 
-def run_stage(name: str, as_of: date, *, shard: int | None = None, now: datetime | None = None) -> StageResult:
+def run_stage(
+    name: str, as_of: date, *, shard: int | None = None, now: datetime | None = None
+) -> StageResult:
     """Run one stage under the environment's settings, and record it. Raises RecsysError."""
     if name == "precompute_shard":
         os.nice(SHARD_NICENESS)
@@ -54,7 +58,9 @@ def run_stage(name: str, as_of: date, *, shard: int | None = None, now: datetime
     return run_on(replace(night, shards_at_once=night.config.serving.parallel_shards), name, shard)
 
 
-def run_all(night: Night, before: Callable[[str], None] = lambda name: None) -> Iterator[StageResult]:
+def run_all(
+    night: Night, before: Callable[[str], None] = lambda name: None
+) -> Iterator[StageResult]:
     """Run every stage of a night in this process; `before` hears each stage's name."""
     for name in STAGES:
         for shard in range(night.config.serving.shards) if name == "precompute_shard" else (None,):
@@ -63,7 +69,9 @@ def run_all(night: Night, before: Callable[[str], None] = lambda name: None) -> 
 
 
 def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
-    """Run one stage of an opened night, and record it; one that fails leaves the night's page before it raises."""
+    """Run one stage of an opened night, and record it; one that fails leaves the night's page
+    before it raises.
+    """
     from recsys_tasks.stages.busy import at_work, in_turn
     from recsys_tasks.stages.failing import failures_on_the_page
     from recsys_tasks.stages.records import record_stage
@@ -95,14 +103,24 @@ def _artifacts(night: Night) -> Iterator[str]:
     """References recorded by earlier runs of this night: what comes back unchanged is reused."""
     from sqlalchemy import text
 
-    query = text("SELECT DISTINCT artifact FROM recsys.stage_runs WHERE as_of = :day AND artifact IS NOT NULL")
+    query = text(
+        "SELECT DISTINCT artifact FROM recsys.stage_runs WHERE as_of = :day AND artifact IS NOT NULL"
+    )
     with night.engine.connect() as connection:
         yield from connection.execute(query, {"day": night.as_of}).scalars()
 
 
 def _call(night: Night, name: str, shard: int | None) -> Outcome:
     # Imported here: a task loads only the libraries of its own stage.
-    if name in ("extract", "freeze", "train_two_tower", "embed", "build_index", "build_examples", "train_ranker"):
+    if name in (
+        "extract",
+        "freeze",
+        "train_two_tower",
+        "embed",
+        "build_index",
+        "build_examples",
+        "train_ranker",
+    ):
         from recsys_tasks.stages import learning
 
         stage: Callable[[Night], Outcome] = getattr(learning, name)

@@ -1,8 +1,10 @@
-"""Who is at work on the lake: any number of stages at once, or alone an erasure or a sweep; and whose turn it is.
+"""Who is at work on the lake: any number of stages at once, or alone an erasure or a sweep; and
+whose turn it is.
 
-Sessions' advisory locks in PostgreSQL, so they end with the process that took them, however that ends. They can end
-before it, too (the server restarts, the connection breaks): then the lake's fence keeps what was being written from
-being finished, unless the lock is had again and nobody used it meanwhile.
+Sessions' advisory locks in PostgreSQL, so they end with the process that took them, however that
+ends. They can end before it, too (the server restarts, the connection breaks): then the lake's
+fence keeps what was being written from being finished, unless the lock is had again and nobody used
+it meanwhile.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from recsys_tasks.snapshot.erased_users import last_erasure
 
 _NAME = "lake at work"
 TURNS = frozenset({"extract", "freeze", "train_two_tower"})
-"""Stages that go on from what an earlier run of theirs left: one at a time, whoever runs them and for which night."""
+"""Stages that go on from what an earlier run of theirs left: one at a time, whoever runs them and
+for which night.
+"""
 TURN_WAIT = "30min"
 LOOK_SECONDS = 2.0
 
@@ -36,7 +40,9 @@ def at_work(engine: Engine, lake: Lake) -> Iterator[None]:
 
     def fence() -> None:
         if session.take_again() and last_erasure(lake) != erased:
-            raise _lost("a user was erased meanwhile, whose rows may be in what this stage was writing")
+            raise _lost(
+                "a user was erased meanwhile, whose rows may be in what this stage was writing"
+            )
 
     with session, _fenced(lake, fence):
         yield
@@ -44,14 +50,20 @@ def at_work(engine: Engine, lake: Lake) -> Iterator[None]:
 
 @contextmanager
 def in_turn(engine: Engine, lake: Lake, stage: str) -> Iterator[None]:
-    """Only one process runs this stage, if it is one of TURNS. Raises TransientError naming who does, after a while."""
+    """Only one process runs this stage, if it is one of TURNS. Raises TransientError naming who
+    does, after a while.
+    """
     if stage not in TURNS:
         yield
         return
-    session = _Session(engine, lambda connection: hold_lock(connection, "stage", stage, wait=TURN_WAIT))
+    session = _Session(
+        engine, lambda connection: hold_lock(connection, "stage", stage, wait=TURN_WAIT)
+    )
 
     def fence() -> None:
-        if not session.is_alive and not session.take_again(lambda connection: try_lock(connection, "stage", stage)):
+        if not session.is_alive and not session.take_again(
+            lambda connection: try_lock(connection, "stage", stage)
+        ):
             raise _lost(f"another process runs {stage} now")
 
     with session, _fenced(lake, fence):
@@ -60,7 +72,8 @@ def in_turn(engine: Engine, lake: Lake, stage: str) -> Iterator[None]:
 
 @contextmanager
 def alone(engine: Engine, lake: Lake | None = None, *, looks: int = 1) -> Iterator[Fence]:
-    """Nothing else reads or writes the lake; yields what raises TransientError once that cannot be said any more.
+    """Nothing else reads or writes the lake; yields what raises TransientError once that cannot be
+    said any more.
 
     Looks so many times, with breaks, whether it is so. Raises ServingError when it never was.
     """
@@ -116,7 +129,9 @@ class _Session:
         return True
 
     def take_again(self, take: Callable[[Connection], object] | None = None) -> bool:
-        """Take the lock in a new session if the old one is gone; whether that was so (and `take` had it)."""
+        """Take the lock in a new session if the old one is gone; whether that was so (and `take`
+        had it).
+        """
         if self.is_alive:
             return False
         self._close()
@@ -124,7 +139,8 @@ class _Session:
 
     def _open(self, take: Callable[[Connection], object]) -> object:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.detach()  # not the pool's any more: closing it ends the session, and the lock with it
+        # not the pool's any more: closing it ends the session, and the lock with it
+        connection.detach()
         self._connection = connection
         try:
             return take(connection)

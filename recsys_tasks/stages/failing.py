@@ -1,4 +1,6 @@
-"""A stage that fails writes the night's page: from the first stage on, whoever ran it and however early it ended."""
+"""A stage that fails writes the night's page: from the first stage on, whoever ran it and however
+early it ended.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,18 @@ from recsys_tasks.stages.night import Night
 
 @contextmanager
 def failures_on_the_page(night: Night, stage: str) -> Iterator[None]:
-    """An error is noted in the database and on a new page of the night, as far as these can be written, and goes on.
+    """An error is noted in the database and on a new page of the night, as far as these can be
+    written, and goes on.
 
     What cannot be written is said by a note on the error: the stage's own error is what counts.
     """
     try:
         yield
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):  # a person or the machine ended it; nothing failed
+    except (
+        KeyboardInterrupt,
+        SystemExit,
+        GeneratorExit,
+    ):  # a person or the machine ended it; nothing failed
         raise
     except BaseException as error:  # Airflow's timeout of a task is no Exception
         _note(night, stage, error)

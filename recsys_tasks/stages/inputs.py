@@ -17,7 +17,8 @@ from recsys_tasks.stages.night import Night
 
 
 def serving_tower(night: Night, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
-    """The version that serves at these cutoffs: the newest that learned nothing later and passed its floor.
+    """The version that serves at these cutoffs: the newest that learned nothing later and passed
+    its floor.
 
     Raises ArtifactError when the lineage has none that old.
     """
@@ -33,7 +34,9 @@ def serving_tower(night: Night, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
 
 
 def lineage_tonight(night: Night) -> str:
-    """The lineage that tonight's challenger is trained on. Raises ArtifactError before the first training."""
+    """The lineage that tonight's challenger is trained on. Raises ArtifactError before the first
+    training.
+    """
     lineage = current_lineage(night.lake, night.config, night.as_of)
     if lineage is None:
         raise ArtifactError(
@@ -64,20 +67,28 @@ def tables_at(night: Night, cutoffs: Cutoffs) -> Tables:
     from recsys_tasks.features.build import build_features
     from recsys_tasks.retrieval.generators.tables import build_generators
 
-    return Tables(build_features(night.snapshot, cutoffs), build_generators(night.snapshot, cutoffs))
+    return Tables(
+        build_features(night.snapshot, cutoffs), build_generators(night.snapshot, cutoffs)
+    )
 
 
-def open_inputs(night: Night, lineage: str, cutoffs: Cutoffs, index: Artifact | None = None) -> RankingInputs:
+def open_inputs(
+    night: Night, lineage: str, cutoffs: Cutoffs, index: Artifact | None = None
+) -> RankingInputs:
     """Everything known at these cutoffs; `index` None searches exactly (past cutoffs)."""
     from recsys_tasks.ranking.inputs import open_inputs as open_at
     from recsys_tasks.retrieval.index.build import ExactSearcher, Searcher, open_index
 
     tables, embeddings = tables_at(night, cutoffs), embeddings_at(night, lineage, cutoffs)
     if index is None:
-        searcher: Searcher = ExactSearcher(embeddings.findable(eligible_items(night.snapshot, cutoffs.history_before)))
+        searcher: Searcher = ExactSearcher(
+            embeddings.findable(eligible_items(night.snapshot, cutoffs.history_before))
+        )
     else:
         searcher = open_index(index, embeddings)
-    return open_at(night.snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher)
+    return open_at(
+        night.snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher
+    )
 
 
 def open_recommender(night: Night, inputs: RankingInputs, release: Artifact | None) -> Recommender:

@@ -1,4 +1,6 @@
-"""The judge stage: challenger and champion on the same users and window, then the gate, then the registry."""
+"""The judge stage: challenger and champion on the same users and window, then the gate, then the
+registry.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ArtifactError, DamagedArtifact, RecsysError
 from recsys_tasks.gate.cost import nodes_a_user
 from recsys_tasks.gate.decide import Running, decide
-from recsys_tasks.gate.decision import GateContext, GateDecision, not_judged, read_decision, write_decision
+from recsys_tasks.gate.decision import (
+    GateContext,
+    GateDecision,
+    not_judged,
+    read_decision,
+    write_decision,
+)
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.figures import all_figures, curves
 from recsys_tasks.lake import Artifact
@@ -62,7 +70,9 @@ def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
     earlier = night.lake.newest("decision", night.as_of.isoformat())
     if earlier is not None and {k: earlier.manifest["inputs"].get(k) for k in inputs} == inputs:
         known = read_decision(earlier)
-        tell_of_verdict(night, known)  # again, for a judge that was killed before it told: repeated, it is no news
+        tell_of_verdict(
+            night, known
+        )  # again, for a judge that was killed before it told: repeated, it is no news
         return Outcome(earlier, earlier.rows, _shown(known, {}))
     later = [key for key in night.lake.keys("decision") if parse_day(key) > night.as_of]
     if later:
@@ -71,7 +81,9 @@ def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
     else:
         found = _evaluate_and_decide(night, challenger, champion)
     inputs |= {"champion": champion or ""}
-    artifact = write_decision(night.lake, found.decision, inputs, config_hash(night.config.gate), found.figures)
+    artifact = write_decision(
+        night.lake, found.decision, inputs, config_hash(night.config.gate), found.figures
+    )
     summary = found.ours.summary if found.ours else {}
     night.registry.record_decision(
         found.decision, night.now, _finite(summary), curves(found.ours) if found.ours else None
@@ -85,14 +97,24 @@ def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
 
 
 def _carry_out(night: Night, decision: GateDecision) -> None:
-    """Move the alias as decided, unless a person has to agree; and fix the anchor anew when it is due."""
+    """Move the alias as decided, unless a person has to agree; and fix the anchor anew when it is
+    due.
+    """
     if not decision.promotes:
         night.registry.reject(decision.challenger, who="gate", why=decision.paragraph, at=night.now)
     elif not night.config.gate.approval:
-        night.registry.promote(decision.challenger, who="gate", why=decision.paragraph, at=night.now)
-    champion, fixed, days = night.registry.champion(), night.registry.since(ANCHOR), night.config.gate.anchor_days
+        night.registry.promote(
+            decision.challenger, who="gate", why=decision.paragraph, at=night.now
+        )
+    champion, fixed, days = (
+        night.registry.champion(),
+        night.registry.since(ANCHOR),
+        night.config.gate.anchor_days,
+    )
     if champion is not None and (fixed is None or (night.now - fixed).days >= days):
-        night.registry.set_alias(ANCHOR, champion, who="gate", why=f"fixed every {days} days", at=night.now)
+        night.registry.set_alias(
+            ANCHOR, champion, who="gate", why=f"fixed every {days} days", at=night.now
+        )
 
 
 # --- after a person agreed -----------------------------------------------------------------------
@@ -102,20 +124,32 @@ def awaits_approval(night: Night) -> str | None:
     """The paragraph that a person is to agree with; None when tonight's decision moves nothing."""
     kept = night.lake.newest("decision", night.as_of.isoformat())
     decision = read_decision(kept) if kept is not None else None
-    if decision is None or not decision.promotes or night.registry.champion() == decision.challenger:
+    if (
+        decision is None
+        or not decision.promotes
+        or night.registry.champion() == decision.challenger
+    ):
         return None
     return decision.paragraph
 
 
 def promote(night: Night) -> Outcome:
-    """Promote tonight's challenger because a person agreed; nothing when the champion is no longer the one compared."""
+    """Promote tonight's challenger because a person agreed; nothing when the champion is no longer
+    the one compared.
+    """
     decision = read_decision(night.lake.require("decision", night.as_of.isoformat()))
     champion = night.registry.champion()
     if not decision.promotes or champion != decision.champion:
-        return Outcome(None, 0, note=f"not promoted: the verdict was {decision.verdict}, the champion is {champion}")
+        return Outcome(
+            None,
+            0,
+            note=f"not promoted: the verdict was {decision.verdict}, the champion is {champion}",
+        )
     why = f"approved in Airflow: {decision.paragraph}"
     night.registry.promote(decision.challenger, who="a person in Airflow", why=why, at=night.now)
-    return Outcome(None, 1, {"release": decision.challenger}, note=f"promoted {decision.challenger}")
+    return Outcome(
+        None, 1, {"release": decision.challenger}, note=f"promoted {decision.challenger}"
+    )
 
 
 # --- small things --------------------------------------------------------------------------------
@@ -129,7 +163,11 @@ def _challenger(night: Night) -> Artifact:
     )
     with night.engine.connect() as connection:
         reference = connection.execute(query, {"day": night.as_of}).scalar()
-    return night.lake.get(reference) if reference else night.lake.require("release", f"r{night.as_of:%Y%m%d}")
+    return (
+        night.lake.get(reference)
+        if reference
+        else night.lake.require("release", f"r{night.as_of:%Y%m%d}")
+    )
 
 
 def why_unusable(night: Night, release: str) -> str | None:
@@ -143,10 +181,21 @@ def why_unusable(night: Night, release: str) -> str | None:
     return None
 
 
-def _shown(decision: GateDecision, summary: Mapping[str, float]) -> dict[str, str | int | float | bool | None]:
+def _shown(
+    decision: GateDecision, summary: Mapping[str, float]
+) -> dict[str, str | int | float | bool | None]:
     names = ("ndcg@10", "hr@10", "discovery/ndcg@10", "coverage@10", "calibration_error", "users")
-    found = {name: round(summary[name], 5) for name in names if name in summary and summary[name] == summary[name]}
-    return {"verdict": decision.verdict, "challenger": decision.challenger, "champion": decision.champion, **found}
+    found = {
+        name: round(summary[name], 5)
+        for name in names
+        if name in summary and summary[name] == summary[name]
+    }
+    return {
+        "verdict": decision.verdict,
+        "challenger": decision.challenger,
+        "champion": decision.champion,
+        **found,
+    }
 
 
 def _finite(summary: Mapping[str, float]) -> dict[str, float]:
@@ -171,7 +220,9 @@ def _evaluate_and_decide(night: Night, challenger: Artifact, champion: str | Non
         raise
     except ArtifactError as error:
         why = f"the release cannot rank: {error.expected}: {error.found}"
-        return _Verdict(not_judged(challenger.key, champion, _context(night), why, "refuse"), None, {})
+        return _Verdict(
+            not_judged(challenger.key, champion, _context(night), why, "refuse"), None, {}
+        )
     theirs, fault = _other(night, judged, champion)
     anchor, anchor_fault = _anchor(night, judged, challenger, champion)
     first = champion is None and release_facts(challenger)["mode"] != "retrieval"
@@ -192,12 +243,17 @@ def _evaluate_and_decide(night: Night, challenger: Artifact, champion: str | Non
         retrieval=retrieval.evaluation if retrieval else None,
     )
     measured = {role: system.evaluation for role, system in systems.items()}
-    figures = all_figures({**measured, "popularity": baseline}, planted.columns, night.config.gate, seed)
+    figures = all_figures(
+        {**measured, "popularity": baseline}, planted.columns, night.config.gate, seed
+    )
     return _Verdict(decision, ours.evaluation, figures)
 
 
 def _context(
-    night: Night, champion: str | None = None, fault: str | None = None, anchor_fault: str | None = None
+    night: Night,
+    champion: str | None = None,
+    fault: str | None = None,
+    anchor_fault: str | None = None,
 ) -> GateContext:
     since = night.registry.since(CHAMPION)
     return GateContext(
@@ -212,7 +268,9 @@ def _context(
 
 
 def _other(night: Night, judged: Judged, release: str | None) -> tuple[System | None, str | None]:
-    """Another release on the same users, or why it cannot be judged: artifacts may be gone, settings changed."""
+    """Another release on the same users, or why it cannot be judged: artifacts may be gone,
+    settings changed.
+    """
     if release is None:
         return None, None
     try:
@@ -238,7 +296,9 @@ def _running(night: Night, challenger: Artifact, champion: str | None) -> Runnin
     theirs = night.lake.get(night.registry.source(champion)) if champion else None
     facts = release_facts(challenger)
     return Running(
-        index_recall=float(index.facts["recall"]) if index is not None and "recall" in index.facts else None,
+        index_recall=float(index.facts["recall"])
+        if index is not None and "recall" in index.facts
+        else None,
         index_floor=night.config.index.recall_floor,
         cost=nodes_a_user(challenger, candidates, survivors),
         champion_cost=nodes_a_user(theirs, candidates, survivors) if theirs else None,

@@ -1,4 +1,6 @@
-"""Which nights there are: a date that a person typed is compared with them before anything is made of it."""
+"""Which nights there are: a date that a person typed is compared with them before anything is made
+of it.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def require_night(night: Night) -> None:
 def no_such_night(as_of: date, known: set[date], where: str) -> ArtifactError:
     """The error for a night that never ran, which says which did."""
     return ArtifactError(
-        expected=f"a night that ran: {in_words(known)}" if known else "a night that ran; none has run yet",
+        expected=f"a night that ran: {in_words(known)}"
+        if known
+        else "a night that ran; none has run yet",
         found=f"{as_of}, of which no stage ever ran",
         where=where,
         remedy="name one of them (`recsys publications` lists those with lists)"
@@ -50,6 +54,8 @@ def in_words(nights: set[date]) -> str:
             spans[-1] = (day, spans[-1][1])
         else:
             spans.append((day, day))
-    shown = [f"{first}" if first == last else f"{first} to {last}" for first, last in spans[:_SHOWN]]
+    shown = [
+        f"{first}" if first == last else f"{first} to {last}" for first, last in spans[:_SHOWN]
+    ]
     rest = len(spans) - len(shown)
     return ", ".join(shown) + (f" and {rest} earlier spans" if rest else "")

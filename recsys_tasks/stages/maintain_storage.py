@@ -50,15 +50,21 @@ def _in_use(night: Night, ran: frozenset[date]) -> storage.InUse:
     from recsys_tasks.stages.learning import anchor_lineage, champion_lineage
 
     releases = {
-        release: f"the registry's {alias}" for alias in ALIASES if (release := night.registry.alias(alias)) is not None
+        release: f"the registry's {alias}"
+        for alias in ALIASES
+        if (release := night.registry.alias(alias)) is not None
     }
     lineages = dict.fromkeys(anchor_lineage(night), "the anchor's lineage")
     lineages |= dict.fromkeys(champion_lineage(night), "the champion's lineage")
     tonight = current_lineage(night.lake, night.config, night.as_of)
     if tonight is not None:
         lineages.setdefault(tonight, "the lineage in training")
-    query = text("SELECT as_of, fingerprint, tower_version FROM recsys.publication WHERE retired_at IS NULL")
-    at_work_of_late = text("SELECT DISTINCT as_of FROM recsys.stage_runs WHERE finished_at > now() - interval '3 days'")
+    query = text(
+        "SELECT as_of, fingerprint, tower_version FROM recsys.publication WHERE retired_at IS NULL"
+    )
+    at_work_of_late = text(
+        "SELECT DISTINCT as_of FROM recsys.stage_runs WHERE finished_at > now() - interval '3 days'"
+    )
     with night.engine.connect() as connection:
         kept = connection.execute(query).all()
         busy = frozenset(connection.scalars(at_work_of_late))

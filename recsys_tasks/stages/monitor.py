@@ -30,7 +30,9 @@ REPORTED = ("ndcg@10", "hr@10", "popular/ndcg@10", "popular/hr@10")
 def monitor(night: Night) -> Outcome:
     """Figures of tonight's lists, what readers did with last night's, and an alert for each alarm."""
     users, lists, rungs = _published(night)
-    counts = np.bincount(night.snapshot.events(before=night.as_of).item, minlength=night.snapshot.n_items)
+    counts = np.bincount(
+        night.snapshot.events(before=night.as_of).item, minlength=night.snapshot.n_items
+    )
     on_offer = eligible_items(night.snapshot, night.as_of)
     health = feedback.list_health(lists, rungs, counts, on_offer, night.config.serving.k)
     record_metrics(night.engine, night.as_of, "lists", health)
@@ -39,7 +41,9 @@ def monitor(night: Night) -> Outcome:
     realised: dict[str, float] = {}
     if before is not None:
         realised, alarms = _against(night, before, users, lists)
-    alarms += drift_alarms(night, event_mix(night) | (score_shape(before, night) if before is not None else {}))
+    alarms += drift_alarms(
+        night, event_mix(night) | (score_shape(before, night) if before is not None else {})
+    )
     for alarm in alarms:
         _raise(night, alarm)
     figures = {name: value for name, value in health.items() if name.startswith("coverage")}
@@ -51,7 +55,10 @@ def monitor(night: Night) -> Outcome:
 def _published(night: Night) -> tuple[Keys, Lists, npt.NDArray[np.int8]]:
     """Users, `[n, k]` lists and rungs of a night's publication, from its shards in the lake."""
     token, k = read_plan(night).token, night.config.serving.k
-    shards = [night.lake.require("lists", f"{token}.{shard}") for shard in range(night.config.serving.shards)]
+    shards = [
+        night.lake.require("lists", f"{token}.{shard}")
+        for shard in range(night.config.serving.shards)
+    ]
     n = sum(artifact.rows for artifact in shards)
     users, rungs = np.empty(n, np.int32), np.empty(n, np.int8)
     lists = np.full((n, k), -1, np.int32)
@@ -77,7 +84,9 @@ def _night_before(night: Night) -> Night | None:
     return None
 
 
-def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[dict[str, float], list[Alarm]]:
+def _against(
+    night: Night, before: Night, users: Keys, lists: Lists
+) -> tuple[dict[str, float], list[Alarm]]:
     try:
         old_users, old_lists, _ = _published(before)
     except DamagedArtifact:
@@ -88,13 +97,21 @@ def _against(night: Night, before: Night, users: Keys, lists: Lists) -> tuple[di
     for scope, values in figures.items():
         record_metrics(night.engine, before.as_of, scope, values)
     changed = feedback.churn(old_users, old_lists, users, lists, night.config.serving.k)
-    record_metrics(night.engine, night.as_of, "churn", {"mean": float(changed.mean()) if len(changed) else 0.0})
+    record_metrics(
+        night.engine, night.as_of, "churn", {"mean": float(changed.mean()) if len(changed) else 0.0}
+    )
     same_release = read_plan(before).release == read_plan(night).release
-    churned = feedback.churn_alarm(changed, night.config.monitoring.max_list_churn) if same_release else None
+    churned = (
+        feedback.churn_alarm(changed, night.config.monitoring.max_list_churn)
+        if same_release
+        else None
+    )
     fell = quality_alarm(night, before, figures[REALISED].get("ndcg@10", float("nan")))
     return figures[REALISED], [alarm for alarm in (churned, fell) if alarm is not None]
 
 
 def _raise(night: Night, alarm: Alarm) -> None:
     back = "recsys rollback --who YOU --why REASON"
-    raise_alarm(night, alarm, f"recsys publications; {back} if readers should not see tonight's lists")
+    raise_alarm(
+        night, alarm, f"recsys publications; {back} if readers should not see tonight's lists"
+    )

@@ -17,7 +17,15 @@ from sqlalchemy import Engine
 
 from recsys_tasks.clock import Cutoffs, Timeline
 from recsys_tasks.config import Config, Environment, load_config, read_environment
-from recsys_tasks.database import EmbeddedServer, ServerUse, create_engine, database_url, is_running, migrate, owner_url
+from recsys_tasks.database import (
+    EmbeddedServer,
+    ServerUse,
+    create_engine,
+    database_url,
+    is_running,
+    migrate,
+    owner_url,
+)
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.lake import MANIFEST, Lake
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
@@ -30,7 +38,9 @@ NIGHTLY_HOUR = 1
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage did: `rows` in its own grain, `figures` its key numbers, `reused` when nothing was new."""
+    """What a stage did: `rows` in its own grain, `figures` its key numbers, `reused` when nothing
+    was new.
+    """
 
     stage: str
     as_of: date
@@ -42,9 +52,13 @@ class StageResult:
 
     def summary(self) -> str:
         """One line for people and logs."""
-        figures = ", ".join(f"{name} {_shown(value)}" for name, value in self.figures.items() if value is not None)
+        figures = ", ".join(
+            f"{name} {_shown(value)}" for name, value in self.figures.items() if value is not None
+        )
         how = "unchanged" if self.reused else f"{self.seconds:.1f} s"
-        return f"{self.as_of} {self.stage}: {self.rows} rows, {how}" + (f" ({figures})" if figures else "")
+        return f"{self.as_of} {self.stage}: {self.rows} rows, {how}" + (
+            f" ({figures})" if figures else ""
+        )
 
 
 def _shown(value: object) -> str:
@@ -68,10 +82,13 @@ class Night:
     """Shards that run on this machine at the same time and share its threads."""
 
     @classmethod
-    def open(cls, config: Config, environment: Environment, as_of: date, now: datetime | None = None) -> Night:
+    def open(
+        cls, config: Config, environment: Environment, as_of: date, now: datetime | None = None
+    ) -> Night:
         """The night of `as_of`; with `clock: simulated`, or no `now`, it is 01:00 UTC of that day.
 
-        Raises ConfigError for a day that has not begun by `now`: what is known before it is not known yet.
+        Raises ConfigError for a day that has not begun by `now`: what is known before it is not
+        known yet.
         """
         if config.clock == "wall" and now is not None and as_of > now.astimezone(UTC).date():
             raise ConfigError(
@@ -80,7 +97,12 @@ class Night:
                 where="the date of the night",
                 remedy="correct the date; a shop whose days are simulated or past has `clock: simulated`",
             )
-        return cls(config, environment, as_of, time_of(as_of) if now is None or config.clock == "simulated" else now)
+        return cls(
+            config,
+            environment,
+            as_of,
+            time_of(as_of) if now is None or config.clock == "simulated" else now,
+        )
 
     @classmethod
     def from_environment(cls, as_of: date, now: datetime | None = None) -> Night:
@@ -99,7 +121,9 @@ class Night:
         return open_snapshot(self.config, self.lake, self.as_of)
 
     def forget_what_was_replaced(self) -> None:
-        """Open the snapshot anew where a user was erased from it since: between two stages that may be."""
+        """Open the snapshot anew where a user was erased from it since: between two stages that may
+        be.
+        """
         opened = vars(self).get("snapshot")
         if opened is not None and not (opened.artifact.path / MANIFEST).exists():
             del vars(self)["snapshot"]
@@ -173,16 +197,22 @@ def mlflow_url(environment: Environment) -> str:
 
 @contextmanager
 def local_environment(home: Path | None = None) -> Iterator[Environment]:
-    """The environment with a running database: the configured one, or the embedded server, migrated, for the while.
+    """The environment with a running database: the configured one, or the embedded server,
+    migrated, for the while.
 
-    A server that this starts is stopped when the last process that uses it is gone, also when it is killed.
-    A configured database is migrated by `recsys migrate` alone: the pipeline's own role may not change the schema.
+    A server that this starts is stopped when the last process that uses it is gone, also when it is
+    killed. A configured database is migrated by `recsys migrate` alone: the pipeline's own role may
+    not change the schema.
 
     `home` replaces RECSYS_HOME and lake, and then always uses an embedded server of its own.
     """
     environment = read_environment()
     if home is not None:
-        changes = {"home": home.resolve(), "lake": str(home.resolve() / "lake"), "database_url": None}
+        changes = {
+            "home": home.resolve(),
+            "lake": str(home.resolve() / "lake"),
+            "database_url": None,
+        }
         environment = environment.model_copy(update={**changes, "mlflow_url": None})
     if environment.database_url:
         yield environment
@@ -202,11 +232,15 @@ def local_environment(home: Path | None = None) -> Iterator[Environment]:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it started is stopped; `nohup` stays in force."""
+    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it started is stopped; `nohup`
+    stays in force.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    numbers = [
+        n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN
+    ]
     before = {number: signal.signal(number, _end) for number in numbers}
     try:
         yield

@@ -12,7 +12,9 @@ Figure = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Outcome:
-    """The artifact that the stage stands for, its rows, its key figures; `note` replaces an artifact."""
+    """The artifact that the stage stands for, its rows, its key figures; `note` replaces an
+    artifact.
+    """
 
     artifact: Artifact | None
     rows: int

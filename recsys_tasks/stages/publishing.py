@@ -17,14 +17,30 @@ from recsys_tasks.ranking.models.ranker import scores_are_chances
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.serving.fallback import load_paths
 from recsys_tasks.serving.load import load_dimensions, load_lists, load_similar
-from recsys_tasks.serving.precompute import active_users, list_batches, precompute_shard, shard_users
-from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec, read_publication
+from recsys_tasks.serving.precompute import (
+    active_users,
+    list_batches,
+    precompute_shard,
+    shard_users,
+)
+from recsys_tasks.serving.publication import (
+    CheckLimits,
+    Publication,
+    PublicationSpec,
+    read_publication,
+)
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.repeats import policy_words
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.serving.vectors import VectorSet, publish_vectors, require_pgvector
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
-from recsys_tasks.stages.inputs import embeddings_at, open_inputs, open_recommender, serving_tower, tables_at
+from recsys_tasks.stages.inputs import (
+    embeddings_at,
+    open_inputs,
+    open_recommender,
+    serving_tower,
+    tables_at,
+)
 from recsys_tasks.stages.learning import served_lineage, serving_release
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import Figure, Outcome
@@ -46,13 +62,21 @@ class Plan:
 
 
 def prepare_publication(night: Night) -> Outcome:
-    """Begin tonight's publication: dimensions, fallback lists, similar items, and the plan for the shards."""
+    """Begin tonight's publication: dimensions, fallback lists, similar items, and the plan for the
+    shards.
+    """
     if night.config.embeddings.publish:
         require_pgvector(night.engine)
     lineage = served_lineage(night)
-    tower, index = serving_tower(night, lineage, night.tonight), night.lake.require("index", night.as_of.isoformat())
+    tower, index = (
+        serving_tower(night, lineage, night.tonight),
+        night.lake.require("index", night.as_of.isoformat()),
+    )
     release = serving_release(night)
-    tables, embeddings = tables_at(night, night.tonight), embeddings_at(night, lineage, night.tonight)
+    tables, embeddings = (
+        tables_at(night, night.tonight),
+        embeddings_at(night, lineage, night.tonight),
+    )
     contents = {
         "snapshot": night.snapshot.artifact.content,
         "features": tables.features.content,
@@ -95,7 +119,12 @@ def prepare_publication(night: Night) -> Outcome:
 
 def _publish_vectors(night: Night, tower: str, embeddings: Embeddings) -> None:
     """Tonight's vectors, by night: a hold or a rollback of the lists does not touch them."""
-    arrays = (embeddings.item_keys, embeddings.item_vectors, embeddings.user_keys, embeddings.user_vectors)
+    arrays = (
+        embeddings.item_keys,
+        embeddings.item_vectors,
+        embeddings.user_keys,
+        embeddings.user_vectors,
+    )
     load_dimensions(night.engine, night.snapshot)
     vectors = VectorSet(night.as_of, tower, embeddings.artifact.content, *arrays)
     publish_vectors(night.engine, vectors, night.now)
@@ -105,9 +134,16 @@ def _settings(night: Night) -> str:
     """Hash of the settings that shape lists."""
     config = night.config
     # How the work is divided among tasks does not change a list.
-    serving = config.serving.model_copy(update={"shards": 1, "parallel_shards": 1, "keep_publications": 1})
+    serving = config.serving.model_copy(
+        update={"shards": 1, "parallel_shards": 1, "keep_publications": 1}
+    )
     return config_hash(
-        config.generators, config.ranker, config.rerank, config.activity, serving, config.repeat_consumption
+        config.generators,
+        config.ranker,
+        config.rerank,
+        config.activity,
+        serving,
+        config.repeat_consumption,
     )
 
 
@@ -116,13 +152,16 @@ def _fingerprint(night: Night, contents: Mapping[str, str]) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _load_common(night: Night, publication: Publication, users: Keys, embeddings: Embeddings, index: Artifact) -> None:
+def _load_common(
+    night: Night, publication: Publication, users: Keys, embeddings: Embeddings, index: Artifact
+) -> None:
     from recsys_tasks.retrieval.index.build import open_index
 
     load_dimensions(night.engine, night.snapshot)
     load_paths(night.engine, publication, night.snapshot, night.tonight, users)
     if night.config.serving.similar_items:
-        # The index finds the largest inner products; only between unit vectors are these the nearest by cosine.
+        # The index finds the largest inner products; only between unit vectors are these the
+        # nearest by cosine.
         unit = night.config.two_tower.metric == "cosine"
         searcher = open_index(index, embeddings, night.config.resources.threads) if unit else None
         rows = similar_items(
@@ -136,9 +175,13 @@ def _load_common(night: Night, publication: Publication, users: Keys, embeddings
 
 
 def _write_plan(night: Night, plan: Plan, users: Keys) -> Artifact:
-    key, inputs = night.as_of.isoformat(), {**plan.contents, "publication": str(plan.publication_id)}
+    key, inputs = (
+        night.as_of.isoformat(),
+        {**plan.contents, "publication": str(plan.publication_id)},
+    )
     found = night.lake.find(PLAN, key, night.lake.fingerprint(PLAN, key, inputs, _settings(night)))
-    # Equal contents may have other names now: an index that was damaged is made again under a new one.
+    # Equal contents may have other names now: an index that was damaged is made again under a new
+    # one.
     if found is not None and night.lake.newest(PLAN, key) == found and _plan_of(found) == plan:
         return found
     with night.lake.writing(PLAN, key, inputs=inputs, config=_settings(night)) as draft:
@@ -185,13 +228,19 @@ def precompute_one(night: Night, shard: int) -> Outcome:
     )
     publication = read_publication(night.engine, plan.publication_id)
     loaded = load_lists(night.engine, publication, list_batches(artifact), shard)
-    return Outcome(artifact, len(shard_users(users, shard, night.config.serving.shards)), {"loaded": loaded})
+    return Outcome(
+        artifact, len(shard_users(users, shard, night.config.serving.shards)), {"loaded": loaded}
+    )
 
 
 def publish_lists(night: Night) -> Outcome:
     """Check the publication, seal it, and show it to readers."""
     plan = read_plan(night)
-    ready = finish(night.engine, read_publication(night.engine, plan.publication_id), CheckLimits.of(night.config))
+    ready = finish(
+        night.engine,
+        read_publication(night.engine, plan.publication_id),
+        CheckLimits.of(night.config),
+    )
     done = publish(night.engine, ready, who="nightly", now=night.now)
     if done.publication.rows is None:
         raise ServingError(
@@ -200,5 +249,9 @@ def publish_lists(night: Night) -> Outcome:
             where="recsys.publication",
             remedy="run the night again from prepare_publication",
         )
-    figures: dict[str, Figure] = {"publication": done.publication.id, "shown": done.moved, "reason": done.reason}
+    figures: dict[str, Figure] = {
+        "publication": done.publication.id,
+        "shown": done.moved,
+        "reason": done.reason,
+    }
     return Outcome(None, done.publication.rows, figures, note=f"publication {done.publication.id}")

@@ -61,15 +61,24 @@ def recorded_towers(engine: Engine) -> set[str]:
 def record_tower(
     engine: Engine, lineage: str, learned_before: date, artifact: str, ledger: Mapping[str, object]
 ) -> None:
-    """Keep a tower version's warm-start ledger, one row a lineage and day: a training on corrected data replaces it."""
-    row = {"lineage": lineage, "learned_before": learned_before, "artifact": artifact, "ledger": _json(ledger)}
+    """Keep a tower version's warm-start ledger, one row a lineage and day: a training on corrected
+    data replaces it.
+    """
+    row = {
+        "lineage": lineage,
+        "learned_before": learned_before,
+        "artifact": artifact,
+        "ledger": _json(ledger),
+    }
     with transaction(engine) as connection:
         connection.execute(_TOWER, row)
 
 
 def record_metrics(engine: Engine, as_of: date, scope: str, values: Mapping[str, float]) -> None:
     """Keep a night's metrics of one scope; a rerun replaces them."""
-    rows = [{"as_of": as_of, "scope": scope, "name": n, "value": _finite(v)} for n, v in values.items()]
+    rows = [
+        {"as_of": as_of, "scope": scope, "name": n, "value": _finite(v)} for n, v in values.items()
+    ]
     if rows:
         with transaction(engine) as connection:
             connection.execute(_METRIC, rows)

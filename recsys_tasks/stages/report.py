@@ -1,8 +1,8 @@
 """The report stage: a night's page from what is there so far.
 
-It runs after the judge and again after monitoring, which adds what readers see; and whenever a stage fails, so that a
-night that ends with its first stage has a page, too. What is costly is measured once: a later run finds it in the
-earlier one's page, and a failure measures nothing.
+It runs after the judge and again after monitoring, which adds what readers see; and whenever a
+stage fails, so that a night that ends with its first stage has a page, too. What is costly is
+measured once: a later run finds it in the earlier one's page, and a failure measures nothing.
 """
 
 from __future__ import annotations
@@ -34,12 +34,16 @@ from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import Outcome
 
 _PARTS = ("lists", "shap", "steps", "sizes")
-_OFF = "it is off; report.size_curve: true switches it on, for one more training of the light ranker"
+_OFF = (
+    "it is off; report.size_curve: true switches it on, for one more training of the light ranker"
+)
 
 
 def report(night: Night) -> Outcome:
     """Write the night's page, `report/<as_of>`."""
-    facts = collect(night.lake, night.engine, night.environment.home, night.config.project, night.as_of)
+    facts = collect(
+        night.lake, night.engine, night.environment.home, night.config.project, night.as_of
+    )
     facts |= _written(night)
     measured, measured_from = _evidence(night, facts)
     artifact = store.keep(night.lake, night.as_of, facts, measured, measured_from)
@@ -49,7 +53,9 @@ def report(night: Night) -> Outcome:
 
 
 def report_failure(night: Night, stage: str, error: Mapping[str, str]) -> None:
-    """Write the page of a night one of whose stages just failed; a database that does not answer is said on it."""
+    """Write the page of a night one of whose stages just failed; a database that does not answer is
+    said on it.
+    """
     where = (night.lake, night.engine, night.environment.home, night.config.project, night.as_of)
     try:
         facts = collect(*where)
@@ -72,7 +78,11 @@ def _measured_before(night: Night) -> tuple[dict[str, Any], str] | None:
     newest = night.lake.newest(store.KIND, night.as_of.isoformat())
     measured_from = str(newest.manifest["inputs"].get("evidence", "")) if newest else ""
     found = store.kept_evidence(night.lake, night.as_of, measured_from)
-    return (found, measured_from) if found and any("found" in part for part in found.values()) else None
+    return (
+        (found, measured_from)
+        if found and any("found" in part for part in found.values())
+        else None
+    )
 
 
 def _written(night: Night) -> dict[str, str]:
@@ -83,7 +93,8 @@ def _written(night: Night) -> dict[str, str]:
 def report_path(night: Night, *, again: bool = False) -> Path:
     """The newest page of the night; it is written when there is none, or `again`.
 
-    Raises ArtifactError for a night that never ran: a date that was mistyped must not become the newest page.
+    Raises ArtifactError for a night that never ran: a date that was mistyped must not become the
+    newest page.
     """
     kept = night.lake.newest(store.KIND, night.as_of.isoformat())
     if kept is None:
@@ -103,7 +114,10 @@ def _evidence(night: Night, facts: dict[str, Any]) -> tuple[dict[str, Any], str]
     if isinstance(tonight, str):
         return {name: {"missing": tonight} for name in _PARTS}, config_hash(tonight)
     made_from = config_hash(
-        tonight.release.content, night.snapshot.artifact.content, night.config.report, night.config.resources
+        tonight.release.content,
+        night.snapshot.artifact.content,
+        night.config.report,
+        night.config.resources,
     )
     kept = store.kept_evidence(night.lake, night.as_of, made_from)
     return (kept or _measured(night, tonight)), made_from
@@ -114,7 +128,9 @@ def _measured(night: Night, tonight: _Tonight) -> dict[str, Any]:
     if not tonight.has_ranker:
         reason = f"the ranker is off ({tonight.facts.get('reason')})"
         return found | {name: {"missing": reason} for name in ("shap", "steps", "sizes")}
-    found["shap"] = evidence.attempt("SHAP values", lambda: evidence.mean_contributions(tonight.held_out))
+    found["shap"] = evidence.attempt(
+        "SHAP values", lambda: evidence.mean_contributions(tonight.held_out)
+    )
     found["steps"] = evidence.attempt("the steps curve", lambda: evidence.steps(tonight.held_out))
     found["sizes"] = {"missing": _OFF}
     if "light" not in tonight.facts["models"]:
@@ -155,7 +171,9 @@ def _tonight(night: Night, facts: dict[str, Any]) -> _Tonight | str:
         return "no ranker was trained tonight"
     try:
         artifact = night.lake.require("release", release["release_id"])
-        return _Tonight(night, artifact, night.lake.require("examples", night.as_of.isoformat()), release)
+        return _Tonight(
+            night, artifact, night.lake.require("examples", night.as_of.isoformat()), release
+        )
     except ArtifactError as error:
         return f"{error.expected}: {error.found}"
 
@@ -164,7 +182,10 @@ def _lists(night: Night, tonight: _Tonight) -> list[dict[str, Any]]:
     """Lists of some users who did something in the gate window, as of its start."""
     if not night.config.report.sample_users:
         raise ArtifactError(
-            expected="report.sample_users above 0", found="0", where="the settings", remedy="raise it to see lists"
+            expected="report.sample_users above 0",
+            found="0",
+            where="the settings",
+            remedy="raise it to see lists",
         )
     start, end = night.gate.history, start_of(night.as_of)
     window = night.snapshot.events(since=night.timeline.gate_cutoff, before=night.as_of)
@@ -172,9 +193,13 @@ def _lists(night: Night, tonight: _Tonight) -> list[dict[str, Any]]:
     users = np.intersect1d(active_users(night.snapshot, night.config, night.gate), wanted.user)
     earlier = _earlier_events(tonight.inputs, users.astype(np.int32))
     chosen = evidence.choose(users.astype(np.int32), earlier, night.config.report.sample_users)
-    samples = evidence.Samples(truth_between(wanted, None, start, end, chosen), _earlier_events(tonight.inputs, chosen))
+    samples = evidence.Samples(
+        truth_between(wanted, None, start, end, chosen), _earlier_events(tonight.inputs, chosen)
+    )
     recommender = open_recommender(night, tonight.inputs, tonight.release)
-    return evidence.sample_lists(recommender, tonight.held_out if tonight.has_ranker else None, samples)
+    return evidence.sample_lists(
+        recommender, tonight.held_out if tonight.has_ranker else None, samples
+    )
 
 
 def _earlier_events(inputs: RankingInputs, users: Keys) -> list[int]:

@@ -1,7 +1,8 @@
 """The clock that the shop lives in, kept in the database for whoever asks how old something is.
 
-A real shop's is the world's. A simulated shop's stands at the time of its newest night: what a person does between two
-nights happens then, or records of one shop would mix two clocks that may lie years apart.
+A real shop's is the world's. A simulated shop's stands at the time of its newest night: what a
+person does between two nights happens then, or records of one shop would mix two clocks that may
+lie years apart.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ _READ = text("SELECT now FROM recsys.shop_clock WHERE simulated")
 
 
 def keep_time(night: Night) -> None:
-    """Set the shop's clock to this night, or to the newest one with a publication where that is later.
+    """Set the shop's clock to this night, or to the newest one with a publication where that is
+    later.
 
-    An old night that is run again does not turn it back; one of a mistyped year, which gets no publication as there is
-    no data of its day, holds it only until the next night.
+    An old night that is run again does not turn it back; one of a mistyped year, which gets no
+    publication as there is no data of its day, holds it only until the next night.
     """
     simulated = night.config.clock == "simulated"
     with transaction(night.engine) as connection:

@@ -1,4 +1,5 @@
-"""The hourly look at what raises no alert by itself: a night that never ran, a DAG that is paused, wrong settings.
+"""The hourly look at what raises no alert by itself: a night that never ran, a DAG that is paused,
+wrong settings.
 
 Nothing here needs a right settings file, and what Airflow knows comes as an argument.
 """
@@ -73,10 +74,14 @@ class Look:
 
 
 def look(at: Look) -> str:
-    """Raise what is wrong, end what no longer is; one line on what was found. Raises RecsysError without a database."""
+    """Raise what is wrong, end what no longer is; one line on what was found. Raises RecsysError
+    without a database.
+    """
     spool = spool_of(at.environment.home)
     if at.essentials.mistake is None:
-        spool.resolve(lambda alert: alert.cause == WRONG_SETTINGS, "the settings file is right again", at.now)
+        spool.resolve(
+            lambda alert: alert.cause == WRONG_SETTINGS, "the settings file is right again", at.now
+        )
     else:
         words = settings_alert(
             at.essentials.mistake,
@@ -120,9 +125,15 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
     progress, remedy = _progress(at, engine, due)
     alarms = [
         (freshness.missed(due, newest, shown, at.now, progress), remedy),
-        (_paused(at), f"{_start_again(at)}; then, for a night that was lost meanwhile: {trigger_command(due.night)}"),
+        (
+            _paused(at),
+            f"{_start_again(at)}; then, for a night that was lost meanwhile: {trigger_command(due.night)}",
+        ),
         (stale, trigger_command(due.night)),
-        (freshness.held(shown, at.now, watched.stale_after_hours), "recsys publications; recsys resume --who YOU"),
+        (
+            freshness.held(shown, at.now, watched.stale_after_hours),
+            "recsys publications; recsys resume --who YOU",
+        ),
     ]
     readers = describe_readers(shown.as_of if shown else None, due.night)
     for alarm, command in alarms:
@@ -131,43 +142,70 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
             _tell(at, alarm, command, due, readers, open_now, once)
     if all(alarm is None for alarm, _ in alarms):
         assert shown is not None  # else it is stale
-        at.found.append(f"the lists of {shown.as_of} are " + (f"held by {shown.hold}" if shown.hold else "fresh"))
+        at.found.append(
+            f"the lists of {shown.as_of} are "
+            + (f"held by {shown.hold}" if shown.hold else "fresh")
+        )
 
 
 def _tell(
-    at: Look, alarm: Alarm, remedy: str, due: freshness.Due, readers: str, open_now: list[Alert], once: str
+    at: Look,
+    alarm: Alarm,
+    remedy: str,
+    due: freshness.Due,
+    readers: str,
+    open_now: list[Alert],
+    once: str,
 ) -> None:
     at.found.append(alarm.words)
-    if alarm.kind in ("missed_night", "stale", "paused") and (known := _explained(alarm, due, open_now)):
+    if alarm.kind in ("missed_night", "stale", "paused") and (
+        known := _explained(alarm, due, open_now)
+    ):
         at.found.append(f"on-call has an alert of it already: {known.splitlines()[0]}")
         return
     alert = alarm_alert(
-        alarm, as_of=due.night, reader_state=readers, remedy=remedy, runbooks=at.runbooks, now=at.now, once=once
+        alarm,
+        as_of=due.night,
+        reader_state=readers,
+        remedy=remedy,
+        runbooks=at.runbooks,
+        now=at.now,
+        once=once,
     )
     if at.raise_(alert):
         open_now.append(alert)
 
 
 def _explained(alarm: Alarm, due: freshness.Due, open_now: list[Alert]) -> str | None:
-    """The message of an open alert that is why: the night's failed run, wrong settings, or another of these alarms."""
+    """The message of an open alert that is why: the night's failed run, wrong settings, or another
+    of these alarms.
+    """
     for alert in open_now:
         tonight = alert.as_of == str(due.night)
         if alert.cause == WRONG_SETTINGS or (tonight and alert.dag in PUBLISHING):
             return alert.message
-        if tonight and alert.kind in ("missed_night", "stale", "paused") and alert.kind != alarm.kind:
+        if (
+            tonight
+            and alert.kind in ("missed_night", "stale", "paused")
+            and alert.kind != alarm.kind
+        ):
             return alert.message
     return None
 
 
-# --- words -----------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 
 def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:
     """How far the due night came and what holds it, in words; and the command that takes it on."""
     done = night_state.finished_stages(engine, due.night)
-    left = [(number, stage, dag) for number, (stage, dag) in enumerate(STEPS, 1) if stage not in done]
+    left = [
+        (number, stage, dag) for number, (stage, dag) in enumerate(STEPS, 1) if stage not in done
+    ]
     if not left:
-        return "every stage finished, but no publication is ready", trigger_command(due.night, STEPS[-1][1])
+        return "every stage finished, but no publication is ready", trigger_command(
+            due.night, STEPS[-1][1]
+        )
     number, stage, dag = left[0]
     words = f"it never started (stage 1 of {len(STEPS)}, {stage} of DAG {dag})"
     if number > 1:
@@ -178,7 +216,10 @@ def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:
         words += f"; {', '.join(stopped)} cannot run ({_why_stopped(at)})"
     first = f"{_start_again(at)}; then: " if stopped else ""
     if dag in at.airflow.at_work:
-        return words, f"{first}look at the log of {dag}'s run; where it hangs: {trigger_command(due.night, dag)}"
+        return (
+            words,
+            f"{first}look at the log of {dag}'s run; where it hangs: {trigger_command(due.night, dag)}",
+        )
     return words, first + trigger_command(due.night, dag)
 
 

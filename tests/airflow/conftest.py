@@ -1,4 +1,6 @@
-"""Airflow reads its home when it is first imported, so the environment is set before any test module is."""
+"""Airflow reads its home when it is first imported, so the environment is set before any test
+module is.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,16 @@ if str(ROOT / "plugins") not in sys.path:  # Airflow does this for its own proce
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A RECSYS_HOME of its own, without channels; what cannot be written there goes beside it, not to /tmp."""
+    """A RECSYS_HOME of its own, without channels; what cannot be written there goes beside it, not
+    to /tmp.
+    """
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path / "home"))
-    for name in ("RECSYS_DATABASE_URL", "RECSYS_CONFIG", "AIRFLOW_CONN_SLACK_ALERTS", "AIRFLOW_CONN_ALERT_WEBHOOK"):
+    for name in (
+        "RECSYS_DATABASE_URL",
+        "RECSYS_CONFIG",
+        "AIRFLOW_CONN_SLACK_ALERTS",
+        "AIRFLOW_CONN_ALERT_WEBHOOK",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     (tmp_path / "spare").mkdir()

@@ -68,7 +68,9 @@ fails_one_band = _labels(lambda data: data.labels ^ _in_band(data))
 fails_other_bands = _labels(lambda data: data.labels ^ ~_in_band(data))
 """Right for users with 5 to 19 events, upside down for all others."""
 
-popularity = _labels(lambda data: np.tile(_column(data, "segment_popular_rank")[:, None] < 10, data.labels.shape[1]))
+popularity = _labels(
+    lambda data: np.tile(_column(data, "segment_popular_rank")[:, None] < 10, data.labels.shape[1])
+)
 """Taught to show what is popular in the segment, whatever users did."""
 
 
@@ -132,7 +134,9 @@ def keys_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
 def ids_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
     """The keys of the users table no longer mean the ids that they meant when events were keyed."""
     users = night.snapshot.users
-    patch.setitem(vars(night.snapshot), "users", users.assign(user_id=np.roll(users["user_id"].to_numpy(), 1)))
+    patch.setitem(
+        vars(night.snapshot), "users", users.assign(user_id=np.roll(users["user_id"].to_numpy(), 1))
+    )
 
 
 def _lists(change: Callable[[RankedLists], RankedLists]) -> Plant:
@@ -148,12 +152,17 @@ def _lists(change: Callable[[RankedLists], RankedLists]) -> Plant:
 
 
 def _repeated(ranked: RankedLists) -> RankedLists:
-    first = {name: np.repeat(getattr(ranked, name)[:1], len(ranked.users), axis=0) for name in ("items", "scores")}
+    first = {
+        name: np.repeat(getattr(ranked, name)[:1], len(ranked.users), axis=0)
+        for name in ("items", "scores")
+    }
     return replace(ranked, **first)
 
 
 def _rolled(ranked: RankedLists) -> RankedLists:
-    return replace(ranked, items=np.roll(ranked.items, 1, axis=0), scores=np.roll(ranked.scores, 1, axis=0))
+    return replace(
+        ranked, items=np.roll(ranked.items, 1, axis=0), scores=np.roll(ranked.scores, 1, axis=0)
+    )
 
 
 one_list_for_all = _lists(_repeated)
@@ -169,26 +178,36 @@ def a_list_without_users(patch: pytest.MonkeyPatch, night: Night) -> None:
 
     def first(self: Recommender, ranked: RankedLists, k: int) -> RankedLists:
         kept = made.setdefault((self.rung, k), ranked)
-        same = {n: np.repeat(getattr(kept, n)[:1], len(ranked.users), axis=0) for n in ("items", "scores")}
+        same = {
+            n: np.repeat(getattr(kept, n)[:1], len(ranked.users), axis=0)
+            for n in ("items", "scores")
+        }
         return replace(ranked, **same)
 
     right = Recommender.recommend
     patch.setattr(
         Recommender,
         "recommend",
-        lambda self, users, k, *, eligible=None: first(self, right(self, users, k, eligible=eligible), k),
+        lambda self, users, k, *, eligible=None: first(
+            self, right(self, users, k, eligible=eligible), k
+        ),
     )
 
 
 def labels_up_to_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
     """Every label window ends with the gate's: what is judged was learned."""
     right = examples.truth_of
-    patch.setattr(examples, "truth_of", lambda snapshot, since, before: right(snapshot, since, night.as_of))
+    patch.setattr(
+        examples, "truth_of", lambda snapshot, since, before: right(snapshot, since, night.as_of)
+    )
 
 
 def features_of_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
     """What features know of users and items ends with the window instead of before it."""
-    right, tonight = judged.open_inputs, FeatureTables.open(build_features(night.snapshot, night.tonight))
+    right, tonight = (
+        judged.open_inputs,
+        FeatureTables.open(build_features(night.snapshot, night.tonight)),
+    )
 
     def wrong(asked: Night, lineage: str, cutoffs: Cutoffs) -> RankingInputs:
         inputs = right(asked, lineage, cutoffs)

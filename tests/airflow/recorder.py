@@ -1,4 +1,6 @@
-"""A channel's other end: a server on 127.0.0.1 that records every message, and answers as a test wants."""
+"""A channel's other end: a server on 127.0.0.1 that records every message, and answers as a test
+wants.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Recorder:
-    """`answers` holds the status codes of the next requests, 200 after them; each answer takes `seconds`."""
+    """`answers` holds the status codes of the next requests, 200 after them; each answer takes
+    `seconds`.
+    """
 
     def __init__(self):
         self.received, self.answers, self.seconds = [], [], 0.0
@@ -29,7 +33,9 @@ class Recorder:
                 pass
 
             def handle(self):
-                with suppress(BrokenPipeError, ConnectionResetError):  # the sender did not wait for the answer
+                with suppress(
+                    BrokenPipeError, ConnectionResetError
+                ):  # the sender did not wait for the answer
                     super().handle()
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

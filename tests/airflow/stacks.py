@@ -45,12 +45,22 @@ class Launcher:
         self.home, self.settings = home, settings
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "RECSYS"))}
         kept.pop("PYTHONPATH", None)
-        kept |= {"RECSYS_HOME": str(home), "RECSYS_CONFIG": str(settings), "COLUMNS": "200", "NO_PROXY": "127.0.0.1"}
+        kept |= {
+            "RECSYS_HOME": str(home),
+            "RECSYS_CONFIG": str(settings),
+            "COLUMNS": "200",
+            "NO_PROXY": "127.0.0.1",
+        }
         if recorder is not None:
             kept["AIRFLOW_CONN_ALERT_WEBHOOK"] = recorder.as_webhook
         command = [sys.executable, "-m", "recsys_tasks.launcher", "airflow", "--port", str(port)]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=kept | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=ROOT,
+            env=kept | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self.lines = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -73,7 +83,9 @@ class Launcher:
 
     def wait_up(self):
         """Until it serves; a client that is let in."""
-        until(lambda: UI.search(self.said) or self.process.poll() is not None, 300, lambda: self.said)
+        until(
+            lambda: UI.search(self.said) or self.process.poll() is not None, 300, lambda: self.said
+        )
         found = UI.search(self.said)
         assert found, self.said
         self.http = httpx.Client(base_url=found[1], timeout=30, trust_env=False)
@@ -84,7 +96,10 @@ class Launcher:
         """Whether every part reports that it works."""
         with suppress(httpx.HTTPError):
             health = self.get("/api/v2/monitor/health")
-            return all(health[p]["status"] == "healthy" for p in ("metadatabase", "scheduler", "dag_processor"))
+            return all(
+                health[p]["status"] == "healthy"
+                for p in ("metadatabase", "scheduler", "dag_processor")
+            )
         return False
 
     def get(self, path, **parameters):
@@ -92,11 +107,17 @@ class Launcher:
 
     def trigger(self, night, dag="validate_data"):
         body = {"logical_date": None, "partition_key": str(night)}
-        return self.http.post(f"/api/v2/dags/{dag}/dagRuns", json=body).raise_for_status().json()["dag_run_id"]
+        return (
+            self.http.post(f"/api/v2/dags/{dag}/dagRuns", json=body)
+            .raise_for_status()
+            .json()["dag_run_id"]
+        )
 
     def trigger_now(self, dag):
         """A run of a DAG that knows no night."""
-        return self.http.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}).json()["dag_run_id"]
+        return self.http.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}).json()[
+            "dag_run_id"
+        ]
 
     def clear(self, dag, run):
         """What the page's command does."""
@@ -113,7 +134,11 @@ class Launcher:
 
     def task_state(self, dag, night, task):
         """State of a task in the night's newest run of a DAG."""
-        runs = [r["dag_run_id"] for r in self.runs() if r["dag_id"] == dag and r.get("partition_key") == str(night)]
+        runs = [
+            r["dag_run_id"]
+            for r in self.runs()
+            if r["dag_id"] == dag and r.get("partition_key") == str(night)
+        ]
         return self.tasks(dag, runs[0]).get(task, {}).get("state") if runs else None
 
     def states_of_night(self, night):
@@ -166,7 +191,9 @@ class Reader:
 
     def ask(self):
         with psycopg.connect(self.url, connect_timeout=10) as connection:
-            return connection.execute("SELECT count(*), max(as_of) FROM recsys.recommendations").fetchone()
+            return connection.execute(
+                "SELECT count(*), max(as_of) FROM recsys.recommendations"
+            ).fetchone()
 
     def _run(self):
         while not self._ended.wait(0.2):

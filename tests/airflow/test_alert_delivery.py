@@ -1,4 +1,6 @@
-"""Alerts reach people with whatever is broken, once, and in words that are safe to send. A real server records them."""
+"""Alerts reach people with whatever is broken, once, and in words that are safe to send. A real
+server records them.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +28,40 @@ from tests.airflow.conftest import ROOT
 from tests.airflow.recorder import Recorder
 
 STARTED = datetime(2026, 3, 10, 1, tzinfo=UTC)
-PARTS = {"expected": "no unknown event", "found": "9 rows", "where": "events", "remedy": "send a corrected batch"}
+PARTS = {
+    "expected": "no unknown event",
+    "found": "9 rows",
+    "where": "events",
+    "remedy": "send a corrected batch",
+}
 
 
-def context_of(run_id="manual:1", dag="validate_data", task="freeze", night="2026-03-10", started=STARTED, **more):
-    run = SimpleNamespace(dag_id=dag, run_id=run_id, partition_key=night, conf={}, start_date=started)
+def context_of(
+    run_id="manual:1",
+    dag="validate_data",
+    task="freeze",
+    night="2026-03-10",
+    started=STARTED,
+    **more,
+):
+    run = SimpleNamespace(
+        dag_id=dag, run_id=run_id, partition_key=night, conf={}, start_date=started
+    )
     instance = SimpleNamespace(task_id=task, map_index=-1, try_number=more.pop("try_number", 1))
-    return {"dag": SimpleNamespace(dag_id=dag), "dag_run": run, "run_id": run_id, "ti": instance, **more}
+    return {
+        "dag": SimpleNamespace(dag_id=dag),
+        "dag_run": run,
+        "run_id": run_id,
+        "ti": instance,
+        **more,
+    }
 
 
 def fail(error, context):
-    with pytest.raises((type(error), AirflowFailException)), recsys_airflow.as_airflow_errors("freeze", context):
+    with (
+        pytest.raises((type(error), AirflowFailException)),
+        recsys_airflow.as_airflow_errors("freeze", context),
+    ):
         raise error
 
 
@@ -44,14 +69,17 @@ def notify(context):
     recsys_alerts.IncidentAlert().notify(context)
 
 
-# --- silence ---------------------------------------------------------------------------------------
+# --- silence --------------------------------------------------------------------------------------
 
 
 def test_a_read_only_home_costs_no_alert_and_brings_no_second_one(home, webhook, monkeypatch):
     monkeypatch.setenv("RECSYS_HOME", "/proc/nightshelf")  # where root can make no folder either
     context = context_of()
     # The task's own error, not that the disk is read-only.
-    with pytest.raises(AirflowFailException, match="9 rows"), recsys_airflow.as_airflow_errors("freeze", context):
+    with (
+        pytest.raises(AirflowFailException, match="9 rows"),
+        recsys_airflow.as_airflow_errors("freeze", context),
+    ):
         raise ValidationFailed(**PARTS)
     try:
         raise AirflowFailException("…") from ValidationFailed(**PARTS)
@@ -75,8 +103,18 @@ notify(context_of())
 
 
 def test_a_full_disk_costs_no_alert_and_leaves_no_empty_file(home, webhook):
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, "-c", FULL_DISK], env=environment, cwd=ROOT, check=True, capture_output=True)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    subprocess.run(
+        [sys.executable, "-c", FULL_DISK],
+        env=environment,
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     assert [body["kind"] for body in webhook.bodies] == ["Killed"]
     assert [p for p in home.rglob("*") if p.suffix in (".json", ".tmp")] == []
     notify(context_of("manual:2"))  # there is room again
@@ -100,31 +138,39 @@ def test_the_notifier_works_while_the_settings_file_is_wrong(home, recorder, tmp
     notify(context_of("manual:1"))
     settings.write_text(whole + "\nalerts: {webhook_connection: pager}\nshards: 3\n")  # unknown key
     notify(context_of("manual:2"))
-    settings.write_text("alerts: [")  # no YAML: the channel is the one that the file named when it was right
+    settings.write_text(
+        "alerts: ["
+    )  # no YAML: the channel is the one that the file named when it was right
     notify(context_of("manual:3"))
     assert [body["run"] for body in recorder.bodies] == ["manual:1", "manual:2", "manual:3"]
 
 
 def test_one_callback_is_enough_and_two_are_no_more(home, webhook):
-    """A task-level callback misses killed tasks, a DAG-level one needs the dag-processor: both, and one alert."""
+    """A task-level callback misses killed tasks, a DAG-level one needs the dag-processor: both, and
+    one alert.
+    """
     error = ValidationFailed(**PARTS)
     context = context_of()
     fail(error, context)
     notify({**context, "exception": error})
     last_ti = SimpleNamespace(task_id="freeze", map_index=-1, try_number=1)
     notify({**context, "ti": last_ti, "reason": "task_failure"})
-    notify({"dag": context["dag"], "run_id": "manual:9", "reason": "task_failure"})  # the least that Airflow gives
+    notify(
+        {"dag": context["dag"], "run_id": "manual:9", "reason": "task_failure"}
+    )  # the least that Airflow gives
     assert [body["run"] for body in webhook.bodies] == ["manual:1", "manual:9"]
 
 
-# --- words -----------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 
 def test_a_killed_rerun_is_not_reported_as_the_earlier_try(home, webhook):
     first = context_of()
     fail(ValueError("secret=hunter2"), first)
     notify(first)
-    again = context_of(started=STARTED.replace(hour=9), try_number=2)  # cleared; then killed before it could say why
+    again = context_of(
+        started=STARTED.replace(hour=9), try_number=2
+    )  # cleared; then killed before it could say why
     notify(again)
     second, third = context_of("manual:2", try_number=1), context_of("manual:2", try_number=2)
     fail(TransientError(**PARTS), second)
@@ -143,21 +189,28 @@ def test_a_try_that_begins_forgets_the_error_before_it(home):
 
 def test_what_an_exception_says_stays_in_the_tasks_log(home, webhook, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_ALERTS", webhook.as_slack)
-    fail(ValueError("cannot connect to postgresql://u:s3cr3t@h/db password=hunter2 user_id=u-123"), context_of())
+    fail(
+        ValueError("cannot connect to postgresql://u:s3cr3t@h/db password=hunter2 user_id=u-123"),
+        context_of(),
+    )
     notify(context_of())
     assert len(webhook.received) == 2
     sent = json.dumps(webhook.bodies)
     kept = "".join(path.read_text() for path in home.rglob("*.json"))
     for secret in ("s3cr3t", "hunter2", "u-123"):
         assert secret not in sent + kept
-    assert "ValueError" in sent and "test_alert_delivery.py:" in sent  # its class and its place are told
+    assert (
+        "ValueError" in sent and "test_alert_delivery.py:" in sent
+    )  # its class and its place are told
 
 
 def test_secrets_in_our_own_words_are_taken_out_as_well(home, webhook):
     found = 'login failed for postgresql://writer:s3cr3t@db/x, api_key: "abcd1234", AKIAABCDEFGHIJKLMNOP, Token=zzz9'
     fail(ValidationFailed(**{**PARTS, "found": found}), context_of())
     notify(context_of())
-    everything = json.dumps(webhook.bodies) + "".join(path.read_text() for path in home.rglob("*.json"))
+    everything = json.dumps(webhook.bodies) + "".join(
+        path.read_text() for path in home.rglob("*.json")
+    )
     for secret in ("s3cr3t", "abcd1234", "AKIAABCDEFGHIJKLMNOP", "zzz9"):
         assert secret not in everything
     assert "login failed for postgresql://***@db/x" in webhook.bodies[0]["message"]
@@ -172,7 +225,11 @@ def test_what_a_shop_wrote_calls_nobody(home, webhook, monkeypatch):
     notify(context_of())
     slack = next(body for path, _, body in webhook.received if path != "/hook")["text"]
     plain = next(body for path, _, body in webhook.received if path == "/hook")["message"]
-    assert "<" not in slack.replace("&lt;", "") and ">" not in slack.replace("&gt;", "") and "&amp;" in slack
+    assert (
+        "<" not in slack.replace("&lt;", "")
+        and ">" not in slack.replace("&gt;", "")
+        and "&amp;" in slack
+    )
     for text in (slack, plain):
         assert not any(call in text for call in ("<!", "<@", "@here", "\u202e", "\x07"))
 
@@ -189,11 +246,13 @@ def test_a_run_without_a_date_is_told_a_command_that_has_one(home, webhook):
 
 
 def test_the_date_picker_is_the_nights_date(home):
-    run = SimpleNamespace(dag_id="validate_data", run_id="m", partition_key=None, conf={"as_of": "2026-03-10"})
+    run = SimpleNamespace(
+        dag_id="validate_data", run_id="m", partition_key=None, conf={"as_of": "2026-03-10"}
+    )
     assert str(recsys_airflow.resolve_as_of({"dag_run": run})) == "2026-03-10"
 
 
-# --- too many --------------------------------------------------------------------------------------
+# --- too many -------------------------------------------------------------------------------------
 
 
 def together(function, times):
@@ -242,7 +301,9 @@ def test_a_channel_configured_later_gets_no_old_alerts(home, recorder, monkeypat
     assert len(recorder.bodies) == 4
 
 
-def test_a_hanging_channel_does_not_hold_up_the_other_and_the_newest_comes_first(home, webhook, monkeypatch):
+def test_a_hanging_channel_does_not_hold_up_the_other_and_the_newest_comes_first(
+    home, webhook, monkeypatch
+):
     import recsys_channels
 
     monkeypatch.setattr(recsys_channels, "_ANSWER_SECONDS", 4)
@@ -279,27 +340,35 @@ def test_an_outage_of_the_database_pages_once_however_often_the_watcher_fails(ho
         fail(TransientError(**OUTAGE), watch)
         notify(watch)
     assert [body["dag"] for body in webhook.bodies] == ["precompute_recommendations"]
-    tomorrow = context_of("scheduled:2", dag="precompute_recommendations", task="publish", night="2026-03-11")
+    tomorrow = context_of(
+        "scheduled:2", dag="precompute_recommendations", task="publish", night="2026-03-11"
+    )
     fail(TransientError(**OUTAGE), tomorrow)
     notify(tomorrow)  # another night that needs its own command
     assert len(webhook.bodies) == 2
 
 
-# --- and over --------------------------------------------------------------------------------------
+# --- and over -------------------------------------------------------------------------------------
 
 
 def test_a_page_is_ended_where_it_was_sent_and_nowhere_else(home, webhook, monkeypatch):
     notify(context_of())
     slack = Recorder()
     try:
-        monkeypatch.setenv("AIRFLOW_CONN_SLACK_ALERTS", slack.as_slack)  # it came too late for that page
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_SLACK_ALERTS", slack.as_slack
+        )  # it came too late for that page
         for _ in range(2):
             end_of_night(read_environment(), date(2026, 3, 10), utcnow())
             recsys_alerts.deliver_alerts()
     finally:
         slack.stop()
     page, over = webhook.bodies
-    assert (over["status"], over["incident"], over["severity"]) == ("resolved", page["incident"], "info")
+    assert (over["status"], over["incident"], over["severity"]) == (
+        "resolved",
+        page["incident"],
+        "info",
+    )
     assert over["message"].startswith("resolved: validate_data failed for 2026-03-10")
     assert over["reader_state"] == "the night of 2026-03-10 ended well"
     assert slack.bodies == []
@@ -324,10 +393,13 @@ def test_what_a_spare_folder_took_comes_home(home, webhook, monkeypatch, tmp_pat
     notify(context_of())
     recsys_alerts.deliver_alerts()
     assert len(webhook.bodies) == 1
-    assert list(spare.glob("*.json")) == [] and len(list((home / "alerts" / "spool").glob("*.json"))) == 1
+    assert (
+        list(spare.glob("*.json")) == []
+        and len(list((home / "alerts" / "spool").glob("*.json"))) == 1
+    )
 
 
-# --- what every callback missed --------------------------------------------------------------------
+# --- what every callback missed -------------------------------------------------------------------
 
 
 class Airflow:
@@ -348,7 +420,9 @@ def note(run_id, minutes=60, msg="task_failure"):
     recsys_watch.FailedRuns().on_dag_run_failed(run, msg)
     for path in recsys_watch._notes().glob(f"*{run_id}*.json"):
         kept = json.loads(path.read_text())
-        path.write_text(json.dumps({**kept, "at": (utcnow() - timedelta(minutes=minutes)).isoformat()}))
+        path.write_text(
+            json.dumps({**kept, "at": (utcnow() - timedelta(minutes=minutes)).isoformat()})
+        )
 
 
 def test_a_failed_run_that_no_callback_told_is_told_by_the_watcher(home, webhook):

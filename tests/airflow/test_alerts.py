@@ -1,4 +1,6 @@
-"""The notifier end to end: a failed run's context in, files and an HTTP message out. No database runs here."""
+"""The notifier end to end: a failed run's context in, files and an HTTP message out. No database
+runs here.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ PARTS = {
 
 def context_of(started=STARTED, task="freeze"):
     run = SimpleNamespace(
-        dag_id="validate_data", run_id="manual:1", partition_key="2026-03-10", conf={}, start_date=started
+        dag_id="validate_data",
+        run_id="manual:1",
+        partition_key="2026-03-10",
+        conf={},
+        start_date=started,
     )
     return {
         "dag": SimpleNamespace(dag_id="validate_data"),
@@ -54,7 +60,9 @@ def test_on_call_reads_what_broke_what_readers_see_and_what_to_run(home, webhook
         "found: 9 rows with 'vieww'",
         "where: events of 2026-03-09",
     ]
-    assert alert["remedy"] == ("send a corrected batch; then: airflow dags clear --yes --run-id manual:1 validate_data")
+    assert alert["remedy"] == (
+        "send a corrected batch; then: airflow dags clear --yes --run-id manual:1 validate_data"
+    )
     assert alert["reader_state"] == "unknown: the database did not answer"
     assert alert["runbook"] == "include/runbooks/data-check-failed.md"
     assert alert["severity"] == "critical"
@@ -102,7 +110,10 @@ def test_the_notifier_never_fails_its_caller(home):
     [
         ({"host": "https://a.example/hook?x=1"}, "https://a.example/hook?x=1"),
         ({"host": "a.example"}, "https://a.example/"),
-        ({"host": "a.example", "schema": "http", "port": 81, "extra_dejson": {"path": "/x"}}, "http://a.example:81/x"),
+        (
+            {"host": "a.example", "schema": "http", "port": 81, "extra_dejson": {"path": "/x"}},
+            "http://a.example:81/x",
+        ),
     ],
 )
 def test_a_webhook_is_a_whole_url_or_its_parts(connection, url):

@@ -1,7 +1,9 @@
-"""Parts are broken under the real launcher: on-call gets exactly one right page, readers are never without lists.
+"""Parts are broken under the real launcher: on-call gets exactly one right page, readers are never
+without lists.
 
-A webhook on 127.0.0.1 records what on-call gets. Minutes: `make chaos-smoke` runs it, and `make test-slow`.
-The home is a file system of its own, so that it can be full or read-only; databases and logs lie beside it.
+A webhook on 127.0.0.1 records what on-call gets. Minutes: `make chaos-smoke` runs it, and `make
+test-slow`. The home is a file system of its own, so that it can be full or read-only; databases and
+logs lie beside it.
 """
 
 from __future__ import annotations
@@ -66,9 +68,11 @@ class Stand:
         until(lambda: self.state(run, dag) == "failed", 400, lambda: self.launcher.said)
 
     def state(self, run, dag="validate_data"):
-        return {found["dag_run_id"]: found["state"] for found in self.launcher.runs() if found["dag_id"] == dag}.get(
-            run
-        )
+        return {
+            found["dag_run_id"]: found["state"]
+            for found in self.launcher.runs()
+            if found["dag_id"] == dag
+        }.get(run)
 
     def until_paged(self):
         until(lambda: self.pages, 120, lambda: f"no page; {self.launcher.said}")
@@ -76,7 +80,11 @@ class Stand:
     def watch(self):
         """The hourly look, now: it delivers what waits, and pages for nothing that has a page."""
         run = self.launcher.trigger_now("watch_freshness")
-        until(lambda: self.state(run, "watch_freshness") in ("success", "failed"), 300, lambda: self.launcher.said)
+        until(
+            lambda: self.state(run, "watch_freshness") in ("success", "failed"),
+            300,
+            lambda: self.launcher.said,
+        )
 
     def until_killed(self, number):
         """SIGKILL the task that hangs, for the `number`th time."""
@@ -87,7 +95,9 @@ class Stand:
         process.kill()
 
     def one_page(self):
-        """The only page of this night, also after the hourly look; readers saw their lists all the time."""
+        """The only page of this night, also after the hourly look; readers saw their lists all the
+        time.
+        """
         self.until_paged()
         self.watch()
         (page,) = self.pages
@@ -101,9 +111,19 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("chaos")
     place = folder / "home"
     place.mkdir()
-    mounted = ["mount", "-t", "tmpfs", "-o", f"size={HOME_MB}m,mode=755", "nightshelf-chaos", str(place)]
+    mounted = [
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        f"size={HOME_MB}m,mode=755",
+        "nightshelf-chaos",
+        str(place),
+    ]
     if os.geteuid() or subprocess.run(mounted, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a small file system, for a home that is full or read-only")
+        pytest.skip(
+            "needs the right to mount a small file system, for a home that is full or read-only"
+        )
     for name in ("postgres", "airflow"):
         (folder / name).mkdir()
         (place / name).symlink_to(folder / name)
@@ -131,20 +151,38 @@ def stand(home):
 
 def test_2_a_killed_scheduler_is_back_and_the_night_goes_on_without_a_page(stand):
     night, run = stand.begin()
-    until(lambda: stand.launcher.tasks("validate_data", run).get("freeze", {}).get("state") == "running", 240, "freeze")
+    until(
+        lambda: (
+            stand.launcher.tasks("validate_data", run).get("freeze", {}).get("state") == "running"
+        ),
+        240,
+        "freeze",
+    )
     scheduler = stand.launcher.part("airflow scheduler")
     killed = datetime.now(UTC).isoformat()  # noqa: TID251
     scheduler.kill()
-    until(lambda: stand.launcher.part_other_than(scheduler, "airflow scheduler"), 60, lambda: stand.launcher.said)
-    # The task is taken up as soon as the dead scheduler's heartbeat is old, not with the next look in five minutes.
     until(
-        lambda: stand.launcher.tasks("validate_data", run).get("freeze", {}).get("start_date", "") > killed,
+        lambda: stand.launcher.part_other_than(scheduler, "airflow scheduler"),
+        60,
+        lambda: stand.launcher.said,
+    )
+    # The task is taken up as soon as the dead scheduler's heartbeat is old, not with the next look
+    # in five minutes.
+    until(
+        lambda: (
+            stand.launcher.tasks("validate_data", run).get("freeze", {}).get("start_date", "")
+            > killed
+        ),
         200,
         "freeze again",
     )
     until(lambda: stand.reader.night == night, 900, lambda: stand.launcher.said)
     assert "airflow scheduler ended by itself (signal 9)" in stand.launcher.said
-    until(lambda: stand.launcher.states("monitor_recommendations")[:1] == ["success"], 200, lambda: stand.launcher.said)
+    until(
+        lambda: stand.launcher.states("monitor_recommendations")[:1] == ["success"],
+        200,
+        lambda: stand.launcher.said,
+    )
     stand.watch()
     assert stand.reader.failures == [] and stand.pages == []
 
@@ -174,12 +212,18 @@ def test_3_a_home_that_cannot_be_written_is_one_page(stand, how):
         subprocess.run(["mount", "-o", "remount,ro", str(stand.home)], check=True)
     else:
         free = os.statvfs(stand.home)
-        os.posix_fallocate(os.open(filler, os.O_CREAT | os.O_WRONLY), 0, free.f_bavail * free.f_frsize)
+        os.posix_fallocate(
+            os.open(filler, os.O_CREAT | os.O_WRONLY), 0, free.f_bavail * free.f_frsize
+        )
     try:
         _, run = stand.begin()
         stand.until_failed(run)
         page = stand.one_page()
-        assert "Read-only" in page["message"] or "No space left" in page["message"] or "OSError" in page["message"]
+        assert (
+            "Read-only" in page["message"]
+            or "No space left" in page["message"]
+            or "OSError" in page["message"]
+        )
         assert str(stand.night) in page["message"]
     finally:
         subprocess.run(["mount", "-o", "remount,rw", str(stand.home)], check=True)
@@ -194,7 +238,11 @@ def test_4_a_broken_settings_file_is_one_page_and_the_watcher_still_looks(stand)
         _, run = stand.begin()
         stand.until_failed(run)
         page = stand.one_page()
-        assert page["kind"] == "ConfigError" and str(settings) in page["message"] and "nonsense" in page["message"]
+        assert (
+            page["kind"] == "ConfigError"
+            and str(settings) in page["message"]
+            and "nonsense" in page["message"]
+        )
         assert page["runbook"].endswith("settings-wrong.md")
     finally:
         settings.write_text(right)
@@ -204,7 +252,9 @@ def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stan
     night, _ = stand.begin()
     before = stand.reader.night
     until(
-        lambda: stand.launcher.task_state("build_index", night, "embed") == "success", 900, lambda: stand.launcher.said
+        lambda: stand.launcher.task_state("build_index", night, "embed") == "success",
+        900,
+        lambda: stand.launcher.said,
     )
     (vectors,) = (stand.home / "lake" / "embeddings").glob(f"*@{night}/*/item_vectors.npy")
     vectors.chmod(0o644)
@@ -212,7 +262,9 @@ def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stan
         size = vectors.stat().st_size
         file.seek(size // 2)
         file.write(os.urandom(size - size // 2))
-    until(lambda: "failed" in stand.launcher.states_of_night(night), 600, lambda: stand.launcher.said)
+    until(
+        lambda: "failed" in stand.launcher.states_of_night(night), 600, lambda: stand.launcher.said
+    )
     page = stand.one_page()
     assert page["kind"] == "DamagedArtifact" and "item_vectors" in page["message"]
     assert page["runbook"].endswith("artifact-missing.md")
@@ -222,7 +274,9 @@ def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stan
 def test_11_and_16_a_page_names_the_present_cause_and_two_deliverers_send_it_once(stand):
     plant = stand.home / "plant.txt"
     plant.write_text("raise")
-    stand.recorder.seconds = 15.0  # the first deliverer waits for the channel while the watcher looks
+    stand.recorder.seconds = (
+        15.0  # the first deliverer waits for the channel while the watcher looks
+    )
     try:
         _, run = stand.begin()
         stand.until_failed(run)
@@ -238,5 +292,9 @@ def test_11_and_16_a_page_names_the_present_cause_and_two_deliverers_send_it_onc
     stand.until_failed(run)
     plant.unlink()
     page = stand.one_page()
-    assert page["kind"] == "Killed" and "ValueError" not in page["message"] and page["task"] == "freeze"
+    assert (
+        page["kind"] == "Killed"
+        and "ValueError" not in page["message"]
+        and page["task"] == "freeze"
+    )
     assert page["runbook"].endswith("task-killed.md")

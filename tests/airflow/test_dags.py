@@ -71,7 +71,11 @@ def test_who_triggers_a_night_by_hand_is_asked_for_its_date(bag):
     asked = {name: dag.params for name, dag in bag.dags.items()}
     for name in ("validate_data", *ASSET_OF):
         param = asked[name].get_param("as_of")
-        assert (param.value, param.schema["format"], param.schema["title"]) == (None, "date", "Night")
+        assert (param.value, param.schema["format"], param.schema["title"]) == (
+            None,
+            "date",
+            "Night",
+        )
         assert param.resolve("2026-03-10") == "2026-03-10"
         with pytest.raises(ParamValidationError):
             param.resolve("tomorrow")
@@ -107,7 +111,9 @@ def test_a_simulated_shop_has_no_wall_clock_schedule(bag):
 
 
 def test_a_real_shop_runs_each_night_by_date(tmp_path):
-    settings = (ROOT / "include" / "recsys.yaml").read_text().replace("clock: simulated", "clock: wall")
+    settings = (
+        (ROOT / "include" / "recsys.yaml").read_text().replace("clock: simulated", "clock: wall")
+    )
     (tmp_path / "recsys.yaml").write_text(settings)
     code = (
         "import json; from recsys_airflow import nightly, cron; t = nightly();"
@@ -133,12 +139,17 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_with_a_wrong_settings_file_every_dag_loads(tmp_path, monkeypatch, wrong):
-    """Airflow runs no DAG that it cannot import: watch_freshness and the notifier would be silent with the others."""
-    whole = (ROOT / "include" / "recsys.yaml").read_text().replace("clock: simulated", "clock: wall")
+    """Airflow runs no DAG that it cannot import: watch_freshness and the notifier would be silent
+    with the others.
+    """
+    whole = (
+        (ROOT / "include" / "recsys.yaml").read_text().replace("clock: simulated", "clock: wall")
+    )
     (tmp_path / "recsys.yaml").write_text(WRONG[wrong].format(whole=whole))
     monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "recsys.yaml"))
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
-    # Airflow's plugin loader puts a module of its own in the place of the one imported here; DAG files see that one.
+    # Airflow's plugin loader puts a module of its own in the place of the one imported here; DAG
+    # files see that one.
     plugin = sys.modules["recsys_airflow"]
     plugin.settings.cache_clear()
     try:
@@ -147,14 +158,19 @@ def test_with_a_wrong_settings_file_every_dag_loads(tmp_path, monkeypatch, wrong
         plugin.settings.cache_clear()
     assert loaded.import_errors == {}
     assert set(loaded.dags) == set(TASKS_OF)
-    assert {name: str(loaded.dags[name].timetable.expression) for name in ("validate_data", "watch_freshness")} == {
+    assert {
+        name: str(loaded.dags[name].timetable.expression)
+        for name in ("validate_data", "watch_freshness")
+    } == {
         "validate_data": "0 1 * * *",
         "watch_freshness": "0 * * * *",
     }
 
 
 def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
-    settings = (ROOT / "include" / "recsys.yaml").read_text() + "\ngate: {approval: true, approval_hours: 3}\n"
+    settings = (
+        ROOT / "include" / "recsys.yaml"
+    ).read_text() + "\ngate: {approval: true, approval_hours: 3}\n"
     (tmp_path / "recsys.yaml").write_text(settings)
     code = (
         "import json; from airflow.dag_processing.dagbag import DagBag;"
@@ -163,8 +179,18 @@ def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
         "print(json.dumps([[t.task_id for t in d.topological_sort()], a.response_timeout.total_seconds(), a.defaults,"
         " [o.name for o in d.get_task('judge').outlets]]))"
     )
-    tasks, seconds, default, outlets = _in_airflow(code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml"))
-    assert tasks == ["build_examples", "train_ranker", "judge", "anything_to_approve", "report", "approve", "promote"]
+    tasks, seconds, default, outlets = _in_airflow(
+        code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml")
+    )
+    assert tasks == [
+        "build_examples",
+        "train_ranker",
+        "judge",
+        "anything_to_approve",
+        "report",
+        "approve",
+        "promote",
+    ]
     assert (seconds, default, outlets) == (3 * 3600, ["Reject"], ["release"])
 
 
@@ -181,7 +207,8 @@ HEAVY = {
     "ibis",
 }
 OURS = {
-    f"recsys_tasks.{name}" for name in ("pipeline", "lake", "database", "schema", "sources", "snapshot", "monitoring")
+    f"recsys_tasks.{name}"
+    for name in ("pipeline", "lake", "database", "schema", "sources", "snapshot", "monitoring")
 }
 
 
@@ -211,7 +238,11 @@ def _in_airflow(code, **environment):
 
     env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", **environment}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -1,4 +1,6 @@
-"""Planted cases through the real `train_ranker` DAG: what the gate says of each. `make gate-cases` prints it."""
+"""Planted cases through the real `train_ranker` DAG: what the gate says of each. `make gate-cases`
+prints it.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +47,23 @@ class Gate:
     patch: pytest.MonkeyPatch
     cases: int = 0
 
-    def case(self, champion: str | None = None, as_of: date = FIRST_NIGHT, gate: Any = None, **changes: Any) -> Night:
+    def case(
+        self,
+        champion: str | None = None,
+        as_of: date = FIRST_NIGHT,
+        gate: Any = None,
+        **changes: Any,
+    ) -> Night:
         """A night with an empty registry, or with this release as champion of three days.
 
         `threads` makes each case's release another one, without changing what is learned.
         """
         self.cases += 1
-        settings = {**SETTINGS, "project": f"case_{self.cases}", "resources": {"threads": self.cases, **changes}}
+        settings = {
+            **SETTINGS,
+            "project": f"case_{self.cases}",
+            "resources": {"threads": self.cases, **changes},
+        }
         settings["gate"] = {"min_users": 30, "min_slice_users": 30, **(gate or {})}
         settings["validation"] = {"allow_empty_days": True}
         path = self.folder / "recsys.yaml"
@@ -60,15 +72,22 @@ class Gate:
         owner = create_engine(owner_url(night.environment))
         with owner.begin() as connection:
             for table in ("release_events", "gate_decision_rows"):
-                connection.execute(sa.text(f"ALTER TABLE recsys.{table} DISABLE TRIGGER append_only"))
+                connection.execute(
+                    sa.text(f"ALTER TABLE recsys.{table} DISABLE TRIGGER append_only")
+                )
                 connection.execute(sa.text(f"TRUNCATE recsys.{table}"))
-                connection.execute(sa.text(f"ALTER TABLE recsys.{table} ENABLE TRIGGER append_only"))
+                connection.execute(
+                    sa.text(f"ALTER TABLE recsys.{table} ENABLE TRIGGER append_only")
+                )
         owner.dispose()
         for key in night.lake.keys("decision"):
             for artifact in night.lake.versions("decision", key):
                 night.lake.remove(artifact)
         if champion:
-            at, reference = night.now - timedelta(days=3), night.lake.require("release", champion).reference
+            at, reference = (
+                night.now - timedelta(days=3),
+                night.lake.require("release", champion).reference,
+            )
             night.registry.register(champion, reference, tags={}, at=at, who="test")
             night.registry.promote(champion, who="test", why="the planted champion", at=at)
         return night
@@ -101,7 +120,9 @@ def failed(decision: GateDecision) -> set[str]:
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
-    """The shop's first night up to the index, in this process; Airflow's own tables in a new SQLite file."""
+    """The shop's first night up to the index, in this process; Airflow's own tables in a new SQLite
+    file.
+    """
     airflow = Path(sys.executable).parent / "airflow"
     subprocess.run([airflow, "db", "migrate"], check=True, capture_output=True, env=os.environ)
     from airflow.dag_processing.dagbag import DagBag
@@ -143,17 +164,22 @@ def test_a_better_model_is_promoted(gate: Gate, weak: str) -> None:
     night = gate.case(weak)
     decision = gate.run(night)
     assert decision.promotes and night.registry.champion() == decision.challenger
-    assert night.registry.previous() == weak and night.registry.alias("anchor") == decision.challenger
+    assert (
+        night.registry.previous() == weak and night.registry.alias("anchor") == decision.challenger
+    )
 
 
 def test_better_but_one_slice_worse_is_held_and_names_it(gate: Gate) -> None:
-    # Each is right where the other fails, the challenger for more users: no verdict hangs on a few lists.
+    # Each is right where the other fails, the challenger for more users: no verdict hangs on a few
+    # lists.
     partial = gate.run(gate.case(), plants.fails_other_bands).challenger
     night = gate.case(partial, gate={"max_calibration_error": 1.0})  # the fault spoils that, too
     decision = gate.run(night, plants.fails_one_band)
     assert decision.verdict == "hold" and failed(decision) == {"slice:activity=5-19 events"}
     assert "activity=5-19 events" in decision.paragraph and night.registry.champion() == partial
-    (told,) = [alert for alert, _ in spool_of(night.environment.home).all() if alert.kind == "gate_held"]
+    (told,) = [
+        alert for alert, _ in spool_of(night.environment.home).all() if alert.kind == "gate_held"
+    ]
     assert f"Tonight's lists are made by {partial}, champion for 3 days" in told.message
     assert "activity=5-19 events" in told.message and told.severity == "warning"
 
@@ -161,9 +187,14 @@ def test_better_but_one_slice_worse_is_held_and_names_it(gate: Gate) -> None:
 def test_a_leaking_feature_is_refused_by_name(gate: Gate, weak: str) -> None:
     night = gate.case(weak, seed=2)  # another seed makes other examples, with the new column
     decision = gate.run(night, plants.next_week)
-    night.lake.remove(night.lake.require("examples", night.as_of.isoformat()))  # the next cases' are older ones
+    night.lake.remove(
+        night.lake.require("examples", night.as_of.isoformat())
+    )  # the next cases' are older ones
     assert decision.verdict == "refuse" and "no_leaking_column" in failed(decision)
-    assert "canary future feature: 'next_week'" in decision.paragraph and night.registry.champion() == weak
+    assert (
+        "canary future feature: 'next_week'" in decision.paragraph
+        and night.registry.champion() == weak
+    )
 
 
 def test_broken_calibration_is_rejected(gate: Gate, weak: str) -> None:
@@ -180,7 +211,9 @@ def test_scores_that_are_no_numbers_are_refused(gate: Gate, weak: str) -> None:
 def test_popularity_is_found_out(gate: Gate, weak: str) -> None:
     decision = gate.run(gate.case(weak), plants.popularity)
     assert decision.verdict == "refuse" and "told_from_popularity" in failed(decision)
-    assert "canary plain popularity: the evaluation cannot tell the release from" in decision.paragraph
+    assert (
+        "canary plain popularity: the evaluation cannot tell the release from" in decision.paragraph
+    )
 
 
 def test_a_champion_whose_files_are_gone_is_a_verdict(gate: Gate) -> None:
@@ -192,7 +225,9 @@ def test_a_champion_whose_files_are_gone_is_a_verdict(gate: Gate) -> None:
     assert f"the champion {doomed} cannot be judged" in decision.paragraph
 
 
-def test_two_gates_at_once_judge_one_after_the_other(gate: Gate, weak: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_gates_at_once_judge_one_after_the_other(
+    gate: Gate, weak: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     night = gate.case(weak)
     inside: list[int] = []
     crowd = []
@@ -221,17 +256,24 @@ def test_two_gates_at_once_judge_one_after_the_other(gate: Gate, weak: str, monk
     thread.join(120)
     assert crowd == [1]  # the second found the first one's decision
     assert found[0].figures["verdict"] == decision.verdict == "promote"
-    assert len(rows(night)) == 1 and [e.event for e in night.registry.history()].count("promoted") == 2
+    assert (
+        len(rows(night)) == 1 and [e.event for e in night.registry.history()].count("promoted") == 2
+    )
 
 
-def test_a_gate_that_waited_in_vain_refuses(gate: Gate, weak: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_that_waited_in_vain_refuses(
+    gate: Gate, weak: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     night = gate.case(weak)
     other = Night.open(night.config, night.environment, night.as_of)
     monkeypatch.setattr(judging, "SECONDS_A_MINUTE", 0.02)
     with other.registry.judging(1) as mine:
         assert mine
         result = run_on(night, "judge")
-    assert result.figures["verdict"] == "refuse" and "another gate was still at work" in rows(night)[-1][2]
+    assert (
+        result.figures["verdict"] == "refuse"
+        and "another gate was still at work" in rows(night)[-1][2]
+    )
     print(f"\n\n{rows(night)[-1][2]}\n")
 
 
@@ -254,5 +296,8 @@ def test_the_lake_keeps_the_figures_behind_a_verdict(gate: Gate, weak: str) -> N
     assert set(figures["systems"]) == {"challenger", "champion", "popularity"}
     ours = figures["systems"]["challenger"]
     low, high = ours["intervals"]["ndcg@10"]
-    assert low < ours["summary"]["ndcg@10"] < high and figures["against"]["champion"]["ndcg@10"]["change"] > 0
+    assert (
+        low < ours["summary"]["ndcg@10"] < high
+        and figures["against"]["champion"]["ndcg@10"]["change"] > 0
+    )
     assert len(ours["bias_curve"]) == 10 and ours["reliability"] and figures["columns"]

@@ -23,7 +23,12 @@ def start(*arguments, home):
     environment |= {"RECSYS_HOME": str(home), "COLUMNS": "200"}
     command = [sys.executable, "-m", "recsys_tasks.launcher", *arguments]
     return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -41,7 +46,9 @@ def test_the_demo_runs_three_nights_refuses_the_broken_one_and_leaves_nothing_be
     home = tmp_path / "demo"
     said = start("demo", "--home", str(home), home=home).communicate()[0]
     assert "Night 3 is published and measured" in said, said
-    assert re.search(r"Refused, and on-call has one alert; readers keep the lists of \d{4}-\d\d-\d\d", said)
+    assert re.search(
+        r"Refused, and on-call has one alert; readers keep the lists of \d{4}-\d\d-\d\d", said
+    )
     assert "validate_data failed for" in said
     assert processes_of(home) == []
 

@@ -21,7 +21,9 @@ def app(tmp_path, monkeypatch):
     monkeypatch.delenv("RECSYS_LAKE", raising=False)
     for day in (9, 10):
         night = date(2026, 3, day)
-        store.keep(Lake(tmp_path / "lake"), night, {"project": "shop", "as_of": night.isoformat()}, {}, "e")
+        store.keep(
+            Lake(tmp_path / "lake"), night, {"project": "shop", "as_of": night.isoformat()}, {}, "e"
+        )
     (mounted,) = RunReportPlugin().fastapi_apps
     assert mounted["url_prefix"] == "/nightshelf"
     return mounted["app"]
@@ -30,7 +32,8 @@ def app(tmp_path, monkeypatch):
 def test_no_route_answers_without_a_login(app):
     client = TestClient(app)
     assert {client.get(path).status_code for path in PATHS} == {401}
-    # Nor with a token that Airflow did not sign, and there is no further route that was forgotten here.
+    # Nor with a token that Airflow did not sign, and there is no further route that was forgotten
+    # here.
     routes = [route.path for route in app.routes]
     assert routes == ["/report", "/report/{night}"]
     assert all(get_user in [d.call for d in route.dependant.dependencies] for route in app.routes)
@@ -40,7 +43,10 @@ def test_a_user_gets_the_newest_page_and_any_other(app):
     app.dependency_overrides[get_user] = lambda: "somebody"
     client = TestClient(app)
     newest, older = client.get("/report"), client.get("/report/2026-03-09")
-    assert "<h1>shop, night 2026-03-10</h1>" in newest.text and "<h1>shop, night 2026-03-09</h1>" in older.text
+    assert (
+        "<h1>shop, night 2026-03-10</h1>" in newest.text
+        and "<h1>shop, night 2026-03-09</h1>" in older.text
+    )
     assert '<a href="/nightshelf/report/2026-03-09">' in newest.text
     assert "default-src 'none'" in newest.headers["content-security-policy"]
     assert client.get("/report/2020-01-01").status_code == 404

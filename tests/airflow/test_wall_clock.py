@@ -1,6 +1,8 @@
-"""README's "Use your own data": files of one's own, the example settings, the launcher. A night starts by itself.
+"""README's "Use your own data": files of one's own, the example settings, the launcher. A night
+starts by itself.
 
-Nothing is triggered: the scheduler's clock is waited for, some minutes ahead. `make test-slow` runs it.
+Nothing is triggered: the scheduler's clock is waited for, some minutes ahead. `make test-slow` runs
+it.
 """
 
 from __future__ import annotations
@@ -30,17 +32,29 @@ def now():
 
 
 def write_files(folder, today):
-    """Six weeks of a small shop, up to last midnight, as three CSV files with the example's column names."""
+    """Six weeks of a small shop, up to last midnight, as three CSV files with the example's column
+    names.
+    """
     first = (today - timedelta(days=DAYS)).isoformat()
-    shop = Shop(ShopSource(kind="shop", seed=3, users=600, items=260, first_day=first), folder / "made")
+    shop = Shop(
+        ShopSource(kind="shop", seed=3, users=600, items=260, first_day=first), folder / "made"
+    )
     shop.simulate(today)
     folder = shop.folder
-    events = pd.concat(pd.read_parquet(path) for path in sorted((folder / "events").glob("*.parquet")))
-    events["timestamp"] = pd.to_datetime(events["timestamp"], unit="s", utc=True).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    events = pd.concat(
+        pd.read_parquet(path) for path in sorted((folder / "events").glob("*.parquet"))
+    )
+    events["timestamp"] = pd.to_datetime(events["timestamp"], unit="s", utc=True).dt.strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
     assert events["timestamp"].max() >= str(today - timedelta(days=1))
-    events[["user_id", "item_id", "timestamp", "event"]].to_csv(folder.parents[1] / "interactions.csv", index=False)
+    events[["user_id", "item_id", "timestamp", "event"]].to_csv(
+        folder.parents[1] / "interactions.csv", index=False
+    )
     items = pd.read_parquet(folder / "items.parquet")
-    items[["item_id", "title", "category", "price"]].to_csv(folder.parents[1] / "items.csv", index=False)
+    items[["item_id", "title", "category", "price"]].to_csv(
+        folder.parents[1] / "items.csv", index=False
+    )
     users = pd.read_parquet(folder / "users.parquet")
     users[["user_id", "country"]].to_csv(folder.parents[1] / "users.csv", index=False)
 
@@ -65,7 +79,10 @@ def test_a_night_starts_by_the_clock_and_ends_in_published_lists(tmp_path):
     environment = {"RECSYS_SHOP": str(tmp_path)}
     command = [sys.executable, "-m", "recsys_tasks.cli", "config", "check"]
     given = {**os.environ, **environment, "RECSYS_CONFIG": str(settings)}
-    assert "clock: wall" in subprocess.run(command, env=given, capture_output=True, text=True, check=True).stdout
+    assert (
+        "clock: wall"
+        in subprocess.run(command, env=given, capture_output=True, text=True, check=True).stdout
+    )
     recorder = Recorder()
     with Launcher(tmp_path / "home", settings, recorder, port=8310, **environment) as launcher:
         launcher.wait_up()
@@ -74,7 +91,11 @@ def test_a_night_starts_by_the_clock_and_ends_in_published_lists(tmp_path):
         dags = {dag["dag_id"]: dag for dag in launcher.get("/api/v2/dags", limit=100)["dags"]}
         assert [name for name, dag in dags.items() if dag["is_paused"]] == []
         assert dags["validate_data"]["next_dagrun_run_after"].startswith(f"{tick:%Y-%m-%dT%H:%M}")
-        until(lambda: "success" in launcher.states("monitor_recommendations"), 2200, lambda: launcher.said)
+        until(
+            lambda: "success" in launcher.states("monitor_recommendations"),
+            2200,
+            lambda: launcher.said,
+        )
         runs = {run["dag_id"]: run for run in launcher.runs()}
         first = runs["validate_data"]
         assert (first["run_type"], first["partition_key"]) == ("scheduled", tick.date().isoformat())

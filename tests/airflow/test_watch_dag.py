@@ -1,4 +1,6 @@
-"""The watcher and the callbacks inside real DAG runs, in this process; Airflow's own tables are a SQLite file."""
+"""The watcher and the callbacks inside real DAG runs, in this process; Airflow's own tables are a
+SQLite file.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def airflow(*words: str) -> None:
 def shop(home, webhook, postgres, tmp_path, monkeypatch) -> Iterator[Path]:
     """A real shop by the wall clock that published nothing yet; its settings file."""
     settings = tmp_path / "recsys.yaml"
-    settings.write_text(yaml.safe_dump(yaml.safe_load(DEFAULT_CONFIG.read_text()) | {"clock": "wall"}))
+    settings.write_text(
+        yaml.safe_dump(yaml.safe_load(DEFAULT_CONFIG.read_text()) | {"clock": "wall"})
+    )
     monkeypatch.setenv("RECSYS_CONFIG", str(settings))
     monkeypatch.setenv("RECSYS_DATABASE_URL", postgres["recsys"])
     monkeypatch.setenv("RECSYS_MLFLOW_URL", postgres["mlflow"])
@@ -59,9 +63,14 @@ def test_a_run_without_a_date_is_one_page_though_task_and_dag_call_back(bag, sho
     page = webhook.bodies[0]
     assert (page["task"], page["dag"]) == ("extract", "validate_data")
     assert "expected: one date for this run" in page["message"]
-    assert "airflow dags trigger validate_data --conf" in page["remedy"] and "clear" not in page["remedy"]
+    assert (
+        "airflow dags trigger validate_data --conf" in page["remedy"]
+        and "clear" not in page["remedy"]
+    )
     # The scheduler's note, the third way for when both callbacks are lost, names the same incident.
-    (note,) = map(json.loads, (path.read_text() for path in (home / "alerts" / "failed").glob("*.json")))
+    (note,) = map(
+        json.loads, (path.read_text() for path in (home / "alerts" / "failed").glob("*.json"))
+    )
     assert _incident(note["dag"], note["run"], note["started"]) == page["incident"]
 
 
@@ -80,7 +89,9 @@ def test_the_watcher_pages_once_for_a_missed_night_and_once_for_wrong_settings(b
         assert watch.test().state == "success"
     assert kinds(webhook)[1:] == [("open", "ConfigError")]
     assert webhook.bodies[1]["runbook"].endswith("settings-wrong.md")
-    run = bag.dags["validate_data"].test(run_conf={"as_of": "2026-03-10"})  # the night that fails by it: no second page
+    run = bag.dags["validate_data"].test(
+        run_conf={"as_of": "2026-03-10"}
+    )  # the night that fails by it: no second page
     assert run.state == "failed" and len(webhook.bodies) == 2
     shop.write_text(right)
     assert watch.test().state == "success"

@@ -12,11 +12,18 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, A
 
 from recsys_tasks.errors import ArtifactError, ConfigError, TransientError, ValidationFailed
 
-PARTS = {"expected": "no unknown event", "found": "9 rows", "where": "events", "remedy": "send it again"}
+PARTS = {
+    "expected": "no unknown event",
+    "found": "9 rows",
+    "where": "events",
+    "remedy": "send it again",
+}
 
 
 def run_of(partition_key=None, conf=None):
-    return SimpleNamespace(dag_id="train_ranker", run_id="r:1", partition_key=partition_key, conf=conf)
+    return SimpleNamespace(
+        dag_id="train_ranker", run_id="r:1", partition_key=partition_key, conf=conf
+    )
 
 
 def event(partition_key=None, **extra):
@@ -38,7 +45,13 @@ def context_of(run=None, events=None, task="freeze", map_index=-1, try_number=1)
         (run_of(conf={"as_of": "2026-03-10"}), {}),
         (run_of(), {"index": [event("2026-03-10")]}),
         (run_of(), {"index": [event(as_of="2026-03-10")]}),
-        (run_of(), {"index": [event("2026-03-10"), event("2026-03-10")], "tower": [event(as_of="2026-03-10")]}),
+        (
+            run_of(),
+            {
+                "index": [event("2026-03-10"), event("2026-03-10")],
+                "tower": [event(as_of="2026-03-10")],
+            },
+        ),
         # The partition key wins over what a person typed, and that over what the events say.
         (run_of("2026-03-10", conf={"as_of": "2026-01-01"}), {"index": [event("2026-02-02")]}),
         (run_of(conf={"as_of": "2026-03-10"}), {"index": [event("2026-02-02")]}),
@@ -54,7 +67,11 @@ def test_the_date_comes_from_key_then_conf_then_events(run, events):
         (run_of(), {}, "none"),
         (run_of(conf={}), {"index": [event()]}, "none"),
         (run_of("tomorrow"), {}, "'tomorrow'"),
-        (run_of(), {"index": [event("2026-03-10"), event("2026-03-11")]}, "['2026-03-10', '2026-03-11']"),
+        (
+            run_of(),
+            {"index": [event("2026-03-10"), event("2026-03-11")]},
+            "['2026-03-10', '2026-03-11']",
+        ),
     ],
 )
 def test_no_date_or_two_dates_is_an_error_a_person_must_correct(run, events, found):
@@ -62,7 +79,10 @@ def test_no_date_or_two_dates_is_an_error_a_person_must_correct(run, events, fou
         recsys_airflow.resolve_as_of(context_of(run, events))
     assert caught.value.found == found
     assert "train_ranker" in caught.value.where
-    assert """airflow dags trigger train_ranker --conf '{"as_of": "YYYY-MM-DD"}'""" in caught.value.remedy
+    assert (
+        """airflow dags trigger train_ranker --conf '{"as_of": "YYYY-MM-DD"}'"""
+        in caught.value.remedy
+    )
 
 
 def fail_with(error, **context):
@@ -109,7 +129,9 @@ def test_a_later_success_forgets_the_error_of_its_own_shard_only(home):
     for shard in (0, 1):
         with pytest.raises(TransientError):
             fail_with(TransientError(**PARTS), task="precompute_shard", map_index=shard)
-    with recsys_airflow.as_airflow_errors("precompute_shard", context_of(task="precompute_shard", map_index=1)):
+    with recsys_airflow.as_airflow_errors(
+        "precompute_shard", context_of(task="precompute_shard", map_index=1)
+    ):
         pass
     assert [p.name for p in (home / "errors").rglob("*.json")] == ["precompute_shard.0.json"]
 

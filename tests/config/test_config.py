@@ -47,23 +47,46 @@ IMAGE = {"name": "image", "kind": "vector", "dimensions": 512}
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"items": {"attributes": [{"name": "image", "kind": "vector"}]}}, "say how many numbers it has"),
-        ({"items": {"attributes": [{**IMAGE, "kind": "text"}]}}, "'image' is text: only a vector has dimensions"),
-        ({"items": {"attributes": [{**IMAGE, "dimensions": 0}]}}, "dimensions: Input should be greater than"),
-        ({"users": {"attributes": [IMAGE]}}, "'image' is a vector, which only items may have"),
-        ({"items": {"attributes": [{**IMAGE, "name": "title"}]}}, "'title' is text that people read"),
-        ({"items": {"attributes": [IMAGE], "category": "image"}}, "not a declared categorical attribute"),
         (
-            {"items": {"attributes": [IMAGE]}, "rerank": {"item_rules": [{"attribute": "image", "minimum": 0}]}},
+            {"items": {"attributes": [{"name": "image", "kind": "vector"}]}},
+            "say how many numbers it has",
+        ),
+        (
+            {"items": {"attributes": [{**IMAGE, "kind": "text"}]}},
+            "'image' is text: only a vector has dimensions",
+        ),
+        (
+            {"items": {"attributes": [{**IMAGE, "dimensions": 0}]}},
+            "dimensions: Input should be greater than",
+        ),
+        ({"users": {"attributes": [IMAGE]}}, "'image' is a vector, which only items may have"),
+        (
+            {"items": {"attributes": [{**IMAGE, "name": "title"}]}},
+            "'title' is text that people read",
+        ),
+        (
+            {"items": {"attributes": [IMAGE], "category": "image"}},
+            "not a declared categorical attribute",
+        ),
+        (
+            {
+                "items": {"attributes": [IMAGE]},
+                "rerank": {"item_rules": [{"attribute": "image", "minimum": 0}]},
+            },
             "'image' is a vector: it can only be required",
         ),
         (
-            {"items": {"attributes": [IMAGE]}, "rerank": {"diversity": 0.5, "diversity_by": "content"}},
+            {
+                "items": {"attributes": [IMAGE]},
+                "rerank": {"diversity": 0.5, "diversity_by": "content"},
+            },
             "content needs items.attributes other than vectors",
         ),
     ],
 )
-def test_a_vector_is_declared_with_its_size_and_of_items_only(changes: dict[str, object], words: str) -> None:
+def test_a_vector_is_declared_with_its_size_and_of_items_only(
+    changes: dict[str, object], words: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         make_config(**changes)
     assert words in caught.value.found
@@ -71,7 +94,9 @@ def test_a_vector_is_declared_with_its_size_and_of_items_only(changes: dict[str,
 
 def test_a_size_that_is_unset_changes_no_hash() -> None:
     """Snapshots and lineages of a shop without vectors are those of the time before there were any."""
-    brand = make_config(items={"attributes": [{"name": "brand", "kind": "text"}]}).items.attributes[0]
+    brand = make_config(items={"attributes": [{"name": "brand", "kind": "text"}]}).items.attributes[
+        0
+    ]
     assert "dimensions" not in brand.model_dump() and "dimensions" not in brand.model_dump_json()
 
 
@@ -115,14 +140,18 @@ def test_a_cron_that_never_fires_is_refused(name: str, cron: str, words: str) ->
     assert "such as '0 1 * * *'" in caught.value.found
 
 
-@pytest.mark.parametrize("cron", ["0 1 * * *", "*/15 * * * *", "0 0 29 2 *", "@daily", "0 1 * * MON-FRI", "0 1 L * *"])
+@pytest.mark.parametrize(
+    "cron", ["0 1 * * *", "*/15 * * * *", "0 0 29 2 *", "@daily", "0 1 * * MON-FRI", "0 1 L * *"]
+)
 def test_a_cron_that_fires_is_kept(cron: str) -> None:
     assert make_config(schedule={"nightly": cron}).schedule.nightly == cron
 
 
 def test_an_approval_that_outlasts_a_night_is_refused() -> None:
     def waiting(hours: int, nightly: str = "0 1 * * *", approval: bool = True) -> None:
-        make_config(gate={"approval": approval, "approval_hours": hours}, schedule={"nightly": nightly})
+        make_config(
+            gate={"approval": approval, "approval_hours": hours}, schedule={"nightly": nightly}
+        )
 
     for hours, nightly in ((24, "0 1 * * *"), (72, "0 1 * * *"), (12, "0 */12 * * *")):
         with pytest.raises(ConfigError) as caught:
@@ -134,7 +163,9 @@ def test_an_approval_that_outlasts_a_night_is_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"project: caf\xe9\n", None])
-def test_a_settings_file_that_cannot_be_read_is_said_in_four_parts(tmp_path: Path, content: bytes | None) -> None:
+def test_a_settings_file_that_cannot_be_read_is_said_in_four_parts(
+    tmp_path: Path, content: bytes | None
+) -> None:
     path = tmp_path / "recsys.yaml"
     path.mkdir() if content is None else path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:

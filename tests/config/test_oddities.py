@@ -38,9 +38,8 @@ def test_a_setting_that_is_there_twice_is_refused_with_its_lines(tmp_path: Path)
         load_config(tmp_path / "recsys.yaml")
     assert "'k' is there twice" in caught.value.found
     assert "line 5" in caught.value.found
-    shared = (
-        "project: a\nbase: &base {k: 5}\nserving:\n  <<: *base\n  k: 9\n"  # a key of its own goes before a merged one
-    )
+    # a key of its own goes before a merged one
+    shared = "project: a\nbase: &base {k: 5}\nserving:\n  <<: *base\n  k: 9\n"
     (tmp_path / "recsys.yaml").write_text(shared)
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "recsys.yaml")

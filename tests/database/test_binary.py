@@ -42,17 +42,27 @@ def owner(postgres: Mapping[str, str]) -> Iterator[Engine]:
 
 def stored(engine: Engine, rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
     """What the table holds after a COPY of these rows, by `a`."""
-    columns = [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), SCHEMA.types, strict=True)]
+    columns = [
+        pa.array(values, kind)
+        for values, kind in zip(zip(*rows, strict=True), SCHEMA.types, strict=True)
+    ]
     with engine.begin() as connection:
         batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
         assert copy_batches(connection, "copied", [batch]) == len(rows)
-        return [tuple(row) for row in connection.execute(sa.text("SELECT * FROM recsys.copied ORDER BY a"))]
+        return [
+            tuple(row)
+            for row in connection.execute(sa.text("SELECT * FROM recsys.copied ORDER BY a"))
+        ]
 
 
 def test_one_row_byte_by_byte() -> None:
-    schema = pa.schema({"a": pa.int16(), "t": pa.string(), "n": pa.list_(pa.int32()), "e": pa.list_(pa.int16())})
+    schema = pa.schema(
+        {"a": pa.int16(), "t": pa.string(), "n": pa.list_(pa.int32()), "e": pa.list_(pa.int16())}
+    )
     block = pa.RecordBatch.from_pylist([{"a": -2, "t": "hé", "n": [1, 258], "e": []}], schema)
-    size_of_n = 4 + 4 + 4 + 4 + 4 + 2 * (4 + 4)  # dimensions, nulls, oid, length, first subscript, two entries
+    size_of_n = (
+        4 + 4 + 4 + 4 + 4 + 2 * (4 + 4)
+    )  # dimensions, nulls, oid, length, first subscript, two entries
     expected = (
         "0004"  # four columns
         "00000002 fffe"
@@ -72,7 +82,9 @@ def test_rows_of_every_shape_round_trip(owner: Engine) -> None:
     ]
     found = stored(owner, rows)
     assert [row[:7] for row in found] == [row[:7] for row in rows]
-    assert [np.float32(row[7]).tolist() for row in found] == [np.float32(row[7]).tolist() for row in rows]
+    assert [np.float32(row[7]).tolist() for row in found] == [
+        np.float32(row[7]).tolist() for row in rows
+    ]
 
 
 def test_nulls_anywhere_stay_nulls(owner: Engine) -> None:
@@ -86,8 +98,14 @@ def test_nulls_anywhere_stay_nulls(owner: Engine) -> None:
 
 def test_a_slice_of_a_batch_and_many_blocks(owner: Engine) -> None:
     size = 2 * ROWS_PER_BLOCK + 3
-    rows = [(n, n, 0, 0.0, "x" if n % 7 else None, list(range(n % 3)), [n % 100], [float(n)]) for n in range(size)]
-    columns = [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), SCHEMA.types, strict=True)]
+    rows = [
+        (n, n, 0, 0.0, "x" if n % 7 else None, list(range(n % 3)), [n % 100], [float(n)])
+        for n in range(size)
+    ]
+    columns = [
+        pa.array(values, kind)
+        for values, kind in zip(zip(*rows, strict=True), SCHEMA.types, strict=True)
+    ]
     batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
     with owner.begin() as connection:
         assert copy_batches(connection, "copied", [batch.slice(1, size - 2)]) == size - 2

@@ -65,14 +65,24 @@ def test_a_server_lives_through_stop_kill_and_a_reused_process_number(tmp_path: 
     while is_running(home):
         time.sleep(0.01)
     lines = pid_file.read_text().splitlines()
-    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")  # its number went to another program
-    (home / "postgres" / ".s.PGSQL.5432.lock").write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    pid_file.write_text(
+        "\n".join([str(os.getpid()), *lines[1:]]) + "\n"
+    )  # its number went to another program
+    (home / "postgres" / ".s.PGSQL.5432.lock").write_text(
+        "\n".join([str(os.getpid()), *lines[1:]]) + "\n"
+    )
     assert not is_running(home)
     settings = home / "postgres" / "postgresql.conf"
-    older = re.sub(r"(?m)^bgwriter_delay.*$", "", settings.read_text())  # as of a version that did not set it
-    settings.write_text(older.replace("wal_writer_delay = '10ms'", "wal_writer_delay = '50ms'"))  # and by hand
+    older = re.sub(
+        r"(?m)^bgwriter_delay.*$", "", settings.read_text()
+    )  # as of a version that did not set it
+    settings.write_text(
+        older.replace("wal_writer_delay = '10ms'", "wal_writer_delay = '50ms'")
+    )  # and by hand
     again = EmbeddedServer.start(home)
-    found = [ask(made["recsys_owner"], f"SHOW {name}") for name in ("bgwriter_delay", "wal_writer_delay")]
+    found = [
+        ask(made["recsys_owner"], f"SHOW {name}") for name in ("bgwriter_delay", "wal_writer_delay")
+    ]
     assert found == ["10ms", "50ms"]
     assert again.urls() == made and ask(made["recsys_owner"], "SELECT n FROM kept") == 7
 
@@ -84,18 +94,25 @@ def test_a_server_lives_through_stop_kill_and_a_reused_process_number(tmp_path: 
 
 def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None:
     home = tmp_path / ("long" * 25)  # too long for a socket's path
-    start = (
-        f"from pathlib import Path; from recsys_tasks.database import EmbeddedServer as E; E.start(Path({str(home)!r}))"
-    )
+    start = f"from pathlib import Path; from recsys_tasks.database import EmbeddedServer as E; E.start(Path({str(home)!r}))"
     subprocess.run([sys.executable, "-c", start], check=True, timeout=60)
     assert ask(urls(home)["recsys"], "SELECT current_user::text") == "recsys_writer"
     EmbeddedServer.start(home).stop()
     assert not is_running(home)
 
 
-def test_every_role_needs_its_password_and_the_file_is_private(embedded_server: EmbeddedServer) -> None:
+def test_every_role_needs_its_password_and_the_file_is_private(
+    embedded_server: EmbeddedServer,
+) -> None:
     made = embedded_server.urls()
-    assert set(made) == {"airflow", "mlflow", "recsys", "recsys_owner", "recsys_reader", "recsys_availability"}
+    assert set(made) == {
+        "airflow",
+        "mlflow",
+        "recsys",
+        "recsys_owner",
+        "recsys_reader",
+        "recsys_availability",
+    }
     secrets = embedded_server.home / "database.json"
     assert secrets.stat().st_mode & 0o777 == 0o600
     for url in made.values():
@@ -108,13 +125,17 @@ def test_every_role_needs_its_password_and_the_file_is_private(embedded_server: 
     with pytest.raises(ConfigError):
         ask(f"postgresql://postgres@/postgres?host={socket}", "SELECT 1")
     with pytest.raises(ConfigError):  # airflow's role has no business in the serving database
-        ask(str(sa.make_url(made["airflow"]).set(database="recsys").render_as_string(False)), "SELECT 1")
+        ask(
+            str(sa.make_url(made["airflow"]).set(database="recsys").render_as_string(False)),
+            "SELECT 1",
+        )
 
 
 def test_drivers_are_those_of_the_programs(embedded_server: EmbeddedServer) -> None:
     drivers = {name: sa.make_url(url).drivername for name, url in embedded_server.urls().items()}
     assert (
-        drivers["airflow"] == drivers["mlflow"] == "postgresql+psycopg2" and drivers["recsys"] == "postgresql+psycopg"
+        drivers["airflow"] == drivers["mlflow"] == "postgresql+psycopg2"
+        and drivers["recsys"] == "postgresql+psycopg"
     )
 
 
@@ -157,15 +178,26 @@ def test_a_lost_lock_race_is_transient_and_a_mistake_is_not(postgres: Mapping[st
 
 def test_arrow_rows_arrive_whole_or_not_at_all(postgres: Mapping[str, str]) -> None:
     url = postgres["recsys"]
-    rows = pa.table({"publication_id": pa.array([-1, -1], pa.int64()), "user_key": [1, 2], "item_key": [3, 4]})
-    rows = rows.cast(pa.schema([("publication_id", pa.int64()), ("user_key", pa.int32()), ("item_key", pa.int32())]))
+    rows = pa.table(
+        {"publication_id": pa.array([-1, -1], pa.int64()), "user_key": [1, 2], "item_key": [3, 4]}
+    )
+    rows = rows.cast(
+        pa.schema(
+            [("publication_id", pa.int64()), ("user_key", pa.int32()), ("item_key", pa.int32())]
+        )
+    )
     count = "SELECT count(*) FROM recsys.forbidden_rows WHERE publication_id = -1"
     assert copy_arrow(url, "recsys", "forbidden_rows", rows) == 2 and ask(url, count) == 2
     with pytest.raises(RuntimeError), load_arrow(url) as session:
         session.copy("forbidden_rows", rows)
         raise RuntimeError("killed")
     with pytest.raises(ServingError, match="rows that fit their table"):
-        copy_arrow(url, "recsys", "forbidden_rows", rows.rename_columns(["publication_id", "user_key", "other"]))
+        copy_arrow(
+            url,
+            "recsys",
+            "forbidden_rows",
+            rows.rename_columns(["publication_id", "user_key", "other"]),
+        )
     assert ask(url, count) == 2
     with load_arrow(url) as session:
         session.execute("DELETE FROM recsys.forbidden_rows WHERE publication_id = $1", (-1,))

@@ -1,4 +1,6 @@
-"""Who stops the embedded server: the last process that uses it, also when the one that started it was killed."""
+"""Who stops the embedded server: the last process that uses it, also when the one that started it
+was killed.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def begin(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
     def one() -> subprocess.Popen[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RECSYS")}
         environment |= {"RECSYS_HOME": str(tmp_path)}
-        process = subprocess.Popen([sys.executable, "-c", USER], env=environment, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", USER], env=environment, stdout=subprocess.PIPE, text=True
+        )
         started.append(process)
         assert process.stdout is not None and process.stdout.readline() == "up\n"
         return process
@@ -77,7 +81,9 @@ def test_a_run_that_is_ended_leaves_no_server_behind(
     assert until(lambda: not is_running(tmp_path))
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_the_server_stays_for_another_that_uses_it_and_goes_with_the_last(
     tmp_path: Path, begin: Callable[[], subprocess.Popen[str]], number: signal.Signals
 ) -> None:
@@ -94,7 +100,9 @@ def test_the_server_stays_for_another_that_uses_it_and_goes_with_the_last(
 
 
 @pytest.mark.slow
-def test_a_server_that_was_up_before_stays_up(tmp_path: Path, begin: Callable[[], subprocess.Popen[str]]) -> None:
+def test_a_server_that_was_up_before_stays_up(
+    tmp_path: Path, begin: Callable[[], subprocess.Popen[str]]
+) -> None:
     server = EmbeddedServer.start(tmp_path)
     process = begin()
     process.send_signal(signal.SIGTERM)
@@ -104,7 +112,9 @@ def test_a_server_that_was_up_before_stays_up(tmp_path: Path, begin: Callable[[]
     server.stop()
 
 
-def test_the_signals_mean_again_what_they_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_signals_mean_again_what_they_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
     monkeypatch.delenv("RECSYS_DATABASE_URL", raising=False)
     before = signal.getsignal(signal.SIGTERM)
@@ -122,7 +132,9 @@ def test_stopping_ends_a_server_that_was_restarted_by_somebody_else(tmp_path: Pa
     assert until(lambda: not is_running(tmp_path), 5)
 
 
-def test_a_killed_postmaster_whose_sessions_still_work_is_followed_by_one_server_only(tmp_path: Path) -> None:
+def test_a_killed_postmaster_whose_sessions_still_work_is_followed_by_one_server_only(
+    tmp_path: Path,
+) -> None:
     """A second server on the files of a first whose sessions still write would destroy them."""
     server = EmbeddedServer.start(tmp_path)
     postmaster = psutil.Process(server.server.get_pid())
@@ -143,7 +155,9 @@ def test_a_killed_postmaster_whose_sessions_still_work_is_followed_by_one_server
 
 @pytest.mark.slow
 def test_two_that_start_at_once_share_one_server(tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RECSYS")} | {"RECSYS_HOME": str(tmp_path)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RECSYS")} | {
+        "RECSYS_HOME": str(tmp_path)
+    }
     both = [subprocess.Popen([sys.executable, "-c", ASK], env=environment) for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
     assert until(lambda: not is_running(tmp_path))
@@ -153,4 +167,10 @@ def restart(server: EmbeddedServer) -> None:
     """`pg_ctl restart -m fast`, as an administrator types it."""
     raw = server.server
     command = [str(raw.bin_path / "pg_ctl"), "-w", "-D", str(raw.pgdata), "-m", "fast", "restart"]
-    subprocess.run(command, check=True, user=raw.system_user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        check=True,
+        user=raw.system_user,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

@@ -116,13 +116,20 @@ def test_pair_features(tables: FeatureTables) -> None:
 
 
 def test_segment_features(tables: FeatureTables) -> None:
-    # Weighted events of 28 days: ann (FR) tea 5 + 1, bob (DE) tea 1 and jam 5; 12 in all, 7 of tea, 6 in DE.
+    # Weighted events of 28 days: ann (FR) tea 5 + 1, bob (DE) tea 1 and jam 5; 12 in all, 7 of tea,
+    # 6 in DE.
     assert tables.segment is not None
     out = np.empty((3, len(tables.segment_names)), np.float32)
-    tables.segment.fill(np.array([ANN, BOB, BOB], np.int32), np.array([TEA, TEA, JAM], np.int32), out)
+    tables.segment.fill(
+        np.array([ANN, BOB, BOB], np.int32), np.array([TEA, TEA, JAM], np.int32), out
+    )
     ann_tea, bob_tea, bob_jam = (dict(zip(tables.segment_names, row, strict=True)) for row in out)
-    assert [row["popularity_7d"] for row in (ann_tea, bob_tea, bob_jam)] == pytest.approx([0, np.log1p(1), np.log1p(5)])
-    assert [row["popularity_28d"] for row in (ann_tea, bob_tea)] == pytest.approx([np.log1p(6), np.log1p(1)])
+    assert [row["popularity_7d"] for row in (ann_tea, bob_tea, bob_jam)] == pytest.approx(
+        [0, np.log1p(1), np.log1p(5)]
+    )
+    assert [row["popularity_28d"] for row in (ann_tea, bob_tea)] == pytest.approx(
+        [np.log1p(6), np.log1p(1)]
+    )
     # Expected in each half of the events: tea 3.5, jam 2.5; four more on both sides.
     lifts = [row["lift"] for row in (ann_tea, bob_tea, bob_jam)]
     assert lifts == pytest.approx(np.log([10 / 7.5, 5 / 7.5, 9 / 6.5]), abs=1e-6)
@@ -132,11 +139,15 @@ def test_what_a_segment_never_touched_and_strangers(tables: FeatureTables) -> No
     assert tables.segment is not None
     out = np.empty((2, len(tables.segment_names)), np.float32)
     tables.segment.fill(np.array([ANN, 99], np.int32), np.array([JAM, TEA], np.int32), out)
-    assert np.isnan(out).all()  # jam is unknown in FR; a user newer than the table is in segment 0, which is empty
+    assert np.isnan(
+        out
+    ).all()  # jam is unknown in FR; a user newer than the table is in segment 0, which is empty
 
 
 def test_a_shop_without_segments_has_no_such_features(tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"users": CONFIG.users.model_copy(update={"segment_by": None})})
+    config = CONFIG.model_copy(
+        update={"users": CONFIG.users.model_copy(update={"segment_by": None})}
+    )
     snapshot = make_snapshot(tmp_path, config, CUTOFF, rows_at(ROWS), users=USERS)
     tables = FeatureTables.open(build_features(snapshot, Cutoffs.at(CUTOFF)))
     assert tables.segment is None and tables.segment_names == ()
@@ -151,9 +162,14 @@ def test_the_season_is_the_coming_fortnight_of_last_year(tmp_path: Path) -> None
     jam = dict(zip(tables.item_names, tables.item[JAM], strict=True))
     rows = tables.pair.gather(np.array([BOB, BOB], np.int32), np.array([JAM, TEA], np.int32))
     bob_jam, bob_tea = (dict(zip(tables.pair_names, row, strict=True)) for row in rows)
-    assert (bob_jam["season"], bob_jam["season_long"]) == (2.0, 3.0)  # the same ages; all within two months of a year
+    assert (bob_jam["season"], bob_jam["season_long"]) == (
+        2.0,
+        3.0,
+    )  # the same ages; all within two months of a year
     assert (bob_tea["season"], bob_tea["season_long"]) == (0.0, 0.0)
-    assert jam["season"] == pytest.approx(np.log1p(2))  # ages 365 and 352; 366 is before the fortnight
+    assert jam["season"] == pytest.approx(
+        np.log1p(2)
+    )  # ages 365 and 352; 366 is before the fortnight
     assert jam["season_share"] == pytest.approx(2 / (8 + 1))
 
 
@@ -185,8 +201,12 @@ def test_counts_end_at_learned_before_and_histories_at_history_before(tmp_path: 
 
 
 def test_an_item_that_does_not_exist_yet_has_no_features(tmp_path: Path) -> None:
-    items = pd.DataFrame({"item_id": ["jam", "tea", "new"], "available_from": [NOW - 99, NOW - 99, NOW]})
-    snapshot = make_snapshot(tmp_path, CONFIG, CUTOFF + timedelta(days=1), rows_at(ROWS), items, USERS)
+    items = pd.DataFrame(
+        {"item_id": ["jam", "tea", "new"], "available_from": [NOW - 99, NOW - 99, NOW]}
+    )
+    snapshot = make_snapshot(
+        tmp_path, CONFIG, CUTOFF + timedelta(days=1), rows_at(ROWS), items, USERS
+    )
     tables = FeatureTables.open(build_features(snapshot, Cutoffs.at(CUTOFF)))
     new = int(snapshot.items.index[snapshot.items.item_id == "new"][0])
     assert np.isnan(tables.item[new]).all()
@@ -195,7 +215,10 @@ def test_an_item_that_does_not_exist_yet_has_no_features(tmp_path: Path) -> None
 def test_a_rerun_is_a_no_op_and_a_rebuild_has_the_same_bytes(tmp_path: Path) -> None:
     first = make_snapshot(tmp_path / "a", CONFIG, CUTOFF, rows_at(ROWS), users=USERS)
     second = make_snapshot(tmp_path / "b", CONFIG, CUTOFF, rows_at(ROWS.iloc[::-1]), users=USERS)
-    ours, again = build_features(first, Cutoffs.at(CUTOFF)), build_features(first, Cutoffs.at(CUTOFF))
+    ours, again = (
+        build_features(first, Cutoffs.at(CUTOFF)),
+        build_features(first, Cutoffs.at(CUTOFF)),
+    )
     theirs = build_features(second, Cutoffs.at(CUTOFF))
     assert ours.version == again.version
     for name in ("user.parquet", "item.parquet", "segment.parquet", "pair.parquet"):

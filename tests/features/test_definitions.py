@@ -16,7 +16,11 @@ from recsys_tasks.features.windows import tables_at
 from tests.worlds import make_config
 
 CONFIG = make_config(
-    events={"kinds": [{"name": "view"}, {"name": "purchase"}], "price_column": "p", "quantity_column": "q"},
+    events={
+        "kinds": [{"name": "view"}, {"name": "purchase"}],
+        "price_column": "p",
+        "quantity_column": "q",
+    },
     users={"attributes": [{"name": "country", "kind": "categorical"}], "segment_by": "country"},
 )
 EVENTS = ibis.table(schema.EVENTS.schema, name="events")
@@ -30,7 +34,9 @@ class SparkOptions(Options):
 
 @pytest.fixture(autouse=True)
 def spark_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Spark compiler reads one option that only the Spark backend, not installed here, declares."""
+    """The Spark compiler reads one option that only the Spark backend, not installed here,
+    declares.
+    """
     monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())
 
 

@@ -27,4 +27,6 @@ def test_items_that_share_a_mark_are_told_apart() -> None:
     ]
     users, items, values = (np.array(column) for column in zip(*wanted, strict=True))
     found = table.gather(users.astype(np.int32), items.astype(np.int32))
-    assert np.array_equal(found[:, 0], values.astype(np.float32), equal_nan=True), found[:, 0].tolist()
+    assert np.array_equal(found[:, 0], values.astype(np.float32), equal_nan=True), found[
+        :, 0
+    ].tolist()

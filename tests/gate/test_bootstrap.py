@@ -40,16 +40,25 @@ def test_pairs_with_a_missing_truth_are_left_out() -> None:
 
 def test_champion_of_zero_and_nobody() -> None:
     better = paired_bootstrap(np.ones(5), np.zeros(5), 50, seed=1)
-    assert math.isinf(better.relative) and better.confidence(0.1) == 1 and better.interval(0.9) == (math.inf, math.inf)
+    assert (
+        math.isinf(better.relative)
+        and better.confidence(0.1) == 1
+        and better.interval(0.9) == (math.inf, math.inf)
+    )
     nobody = paired_bootstrap(np.array([np.nan]), np.array([np.nan]), 50, seed=1)
-    assert nobody.users == 0 and math.isnan(nobody.confidence(0.0)) and math.isnan(nobody.interval(0.9)[0])
+    assert (
+        nobody.users == 0
+        and math.isnan(nobody.confidence(0.0))
+        and math.isnan(nobody.interval(0.9)[0])
+    )
 
 
 def test_false_alarms_are_as_rare_as_promised() -> None:
     # 300 pairs of equally good systems: confidence 0.95 is reached about one time in twenty
     rng = np.random.default_rng(11)
     trials = [
-        paired_bootstrap(rng.random(200), rng.random(200), 400, seed=s).confidence(0.0) > 0.95 for s in range(300)
+        paired_bootstrap(rng.random(200), rng.random(200), 400, seed=s).confidence(0.0) > 0.95
+        for s in range(300)
     ]
     assert 0.02 < np.mean(trials) < 0.09
 

@@ -15,7 +15,13 @@ from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import DataError
 from recsys_tasks.gate.canaries import Canaries, Dealt
 from recsys_tasks.gate.decide import Running, decide
-from recsys_tasks.gate.decision import GateContext, GateDecision, not_judged, read_decision, write_decision
+from recsys_tasks.gate.decision import (
+    GateContext,
+    GateDecision,
+    not_judged,
+    read_decision,
+    write_decision,
+)
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.recount import Counted, Recount
 from recsys_tasks.lake import Lake
@@ -46,9 +52,13 @@ CHAMPION = measured("champion", BASE)
 POPULARITY = measured("popularity", BASE * 0.5)
 
 
-def judge(challenger: Evaluation, champion: Evaluation | None = CHAMPION, **changes: Any) -> GateDecision:
+def judge(
+    challenger: Evaluation, champion: Evaluation | None = CHAMPION, **changes: Any
+) -> GateDecision:
     context = changes.pop("context", CONTEXT)
-    return decide(challenger, champion, changes.pop("baseline", POPULARITY), RULES, context, **changes)
+    return decide(
+        challenger, champion, changes.pop("baseline", POPULARITY), RULES, context, **changes
+    )
 
 
 def failed(decision: GateDecision) -> set[str]:
@@ -79,7 +89,9 @@ def test_noise_is_not_a_gain() -> None:
 
 
 @pytest.mark.parametrize(("age", "verdict"), [(7, "reject"), (8, "promote"), (None, "reject")])
-def test_a_release_that_is_not_worse_replaces_an_old_champion(age: int | None, verdict: str) -> None:
+def test_a_release_that_is_not_worse_replaces_an_old_champion(
+    age: int | None, verdict: str
+) -> None:
     context = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion_age_days=age)
     assert judge(measured("r2", BASE * 0.9995), context=context).verdict == verdict
 
@@ -99,7 +111,9 @@ def test_first_release_must_beat_popularity() -> None:
 
 
 def test_an_evaluation_that_cannot_tell_plain_popularity_is_refused() -> None:
-    decision = judge(measured("r1", BASE), None, baseline=measured("popularity", BASE + NOISE - NOISE.mean()))
+    decision = judge(
+        measured("r1", BASE), None, baseline=measured("popularity", BASE + NOISE - NOISE.mean())
+    )
     assert decision.verdict == "refuse" and "told_from_popularity" in failed(decision)
     assert "canary plain popularity: the evaluation cannot tell" in decision.paragraph
 
@@ -118,9 +132,18 @@ def test_later_release_must_not_fall_below_popularity() -> None:
 
 def test_empty_window_is_rejected_in_words() -> None:
     nothing = np.full(400, np.nan)
-    decision = judge(measured("r2", nothing), measured("champion", nothing), baseline=measured("popularity", nothing))
-    assert decision.verdict == "reject" and failed(decision) == {"min_users"}  # no canary can say anything either
-    assert "nobody did anything in the gate window" in decision.paragraph and "nan" not in decision.paragraph
+    decision = judge(
+        measured("r2", nothing),
+        measured("champion", nothing),
+        baseline=measured("popularity", nothing),
+    )
+    assert decision.verdict == "reject" and failed(decision) == {
+        "min_users"
+    }  # no canary can say anything either
+    assert (
+        "nobody did anything in the gate window" in decision.paragraph
+        and "nan" not in decision.paragraph
+    )
 
 
 def test_too_few_users_promote_nothing() -> None:
@@ -138,7 +161,9 @@ def test_broken_scores_are_refused_whatever_the_gain() -> None:
 def test_evaluation_that_cannot_tell_shuffled_from_real_is_refused() -> None:
     r2 = measured("r2", BASE * 1.2)
     assert judge(r2, canaries=Canaries(shuffled=measured("shuffled", BASE * 0.1))).promotes
-    decision = judge(r2, canaries=Canaries(shuffled=measured("shuffled", RNG.permutation(BASE * 1.2))))
+    decision = judge(
+        r2, canaries=Canaries(shuffled=measured("shuffled", RNG.permutation(BASE * 1.2)))
+    )
     assert decision.verdict == "refuse" and failed(decision) == {"real_beats_shuffled"}
     assert "canary shuffled labels" in decision.paragraph
 
@@ -158,20 +183,28 @@ def test_where_users_are_alike_shuffled_labels_have_nothing_to_say() -> None:
     assert decision.promotes
     assert "nothing to say" in decision.paragraph and "users are alike here" in decision.paragraph
     reversed_ = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(1.3)))
-    assert reversed_.promotes and "only 0% of retrieval's ndcg@10 was surely personal" in reversed_.paragraph
+    assert (
+        reversed_.promotes
+        and "only 0% of retrieval's ndcg@10 was surely personal" in reversed_.paragraph
+    )
 
 
 def test_where_users_differ_an_evaluation_that_does_not_tell_them_apart_is_refused() -> None:
     decision = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(0.1)))
     assert decision.verdict == "refuse" and failed(decision) == {"real_beats_shuffled"}
-    assert "users do differ here: one window earlier 90% of retrieval's ndcg@10" in decision.paragraph
+    assert (
+        "users do differ here: one window earlier 90% of retrieval's ndcg@10" in decision.paragraph
+    )
 
 
 def test_an_evaluation_that_comes_out_otherwise_when_counted_again_is_refused() -> None:
-    fine = Recount(truth=Counted(400), figures=Counted(400), lists=Counted(50, 5), claims=Counted(50, 5))
+    fine = Recount(
+        truth=Counted(400), figures=Counted(400), lists=Counted(50, 5), claims=Counted(50, 5)
+    )
     decision = judge(R2, canaries=Canaries(recount=fine))  # a tenth of the lists: near ties
     assert (
-        decision.promotes and "it comes out the same (truth of 400, figures of 400, lists of 50" in decision.paragraph
+        decision.promotes
+        and "it comes out the same (truth of 400, figures of 400, lists of 50" in decision.paragraph
     )
     for recount, words in (
         (Recount(truth=Counted(400, 1)), "what 1 of 400 users are said to have done"),
@@ -210,7 +243,9 @@ def test_an_evaluation_that_does_not_see_the_future_is_refused() -> None:
 
 
 def test_a_release_as_good_as_one_that_knows_the_future_is_refused() -> None:
-    decision = judge(measured("r2", BASE * 1.2), canaries=Canaries(future=measured("future", BASE * 1.25)))
+    decision = judge(
+        measured("r2", BASE * 1.2), canaries=Canaries(future=measured("future", BASE * 1.25))
+    )
     assert decision.verdict == "refuse" and failed(decision) == {"not_too_good"}
     assert "it reaches 96% of what its own lists would" in decision.paragraph
 
@@ -224,53 +259,89 @@ def test_a_leaking_column_is_refused_by_name() -> None:
 
 
 def test_calibration_and_coverage_are_bounds() -> None:
-    decision = judge(measured("r2", BASE * 1.2, summary={"calibration_error": 0.051, "coverage@10": 0.19}))
+    decision = judge(
+        measured("r2", BASE * 1.2, summary={"calibration_error": 0.051, "coverage@10": 0.19})
+    )
     assert decision.verdict == "reject" and failed(decision) == {"calibration", "coverage"}
-    assert judge(measured("r2", BASE * 1.2, summary={"calibration_error": 0.05, "coverage@10": 0.2})).promotes
+    assert judge(
+        measured("r2", BASE * 1.2, summary={"calibration_error": 0.05, "coverage@10": 0.2})
+    ).promotes
 
 
 def test_popularity_bias_index_and_cost_are_bounds() -> None:
     r2, champion = BASE * 1.2, measured("champion", BASE, summary={"popularity_share@10": 0.2})
     biased = judge(measured("r2", r2, summary={"popularity_share@10": 0.31}), champion)
     assert biased.verdict == "reject" and failed(biased) == {"popularity_bias"}
-    assert "the most popular 1 % of items take 31.0% of its places, 20.0% of the champion's" in biased.paragraph
+    assert (
+        "the most popular 1 % of items take 31.0% of its places, 20.0% of the champion's"
+        in biased.paragraph
+    )
     assert judge(measured("r2", r2, summary={"popularity_share@10": 0.29}), champion).promotes
     blind = judge(measured("r2", r2), running=Running(index_recall=0.9, index_floor=0.95))
     assert blind.verdict == "reject" and failed(blind) == {"index_recall"}
-    bare = judge(measured("r2", r2, summary={"calibration_error": 0.3}), running=Running(unranked="too little history"))
-    assert bare.verdict == "reject" and failed(bare) == {"has_ranker"} and "too little history" in bare.paragraph
-    dear = judge(measured("r2", r2), running=Running(1.0, 0.95, cost=2_100_000, champion_cost=1_000_000))
-    assert dear.verdict == "reject" and failed(dear) == {"cost"} and "ratio 2.10, at most 2.00" in dear.paragraph
-    assert judge(measured("r2", r2), running=Running(1.0, 0.95, cost=2_000_000, champion_cost=1_000_000)).promotes
+    bare = judge(
+        measured("r2", r2, summary={"calibration_error": 0.3}),
+        running=Running(unranked="too little history"),
+    )
+    assert (
+        bare.verdict == "reject"
+        and failed(bare) == {"has_ranker"}
+        and "too little history" in bare.paragraph
+    )
+    dear = judge(
+        measured("r2", r2), running=Running(1.0, 0.95, cost=2_100_000, champion_cost=1_000_000)
+    )
+    assert (
+        dear.verdict == "reject"
+        and failed(dear) == {"cost"}
+        and "ratio 2.10, at most 2.00" in dear.paragraph
+    )
+    assert judge(
+        measured("r2", r2), running=Running(1.0, 0.95, cost=2_000_000, champion_cost=1_000_000)
+    ).promotes
 
 
 def test_refreshes_that_add_up_to_a_loss_are_stopped_by_the_anchor() -> None:
     old = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion_age_days=8)
     r9 = measured("r9", BASE * 0.9995)
     assert judge(r9, context=old, anchor=measured("r1", BASE)).promotes
-    decision = judge(r9, context=old, anchor=measured("r1", BASE * 1.03))  # the champion is 3 % below it already
+    decision = judge(
+        r9, context=old, anchor=measured("r1", BASE * 1.03)
+    )  # the champion is 3 % below it already
     assert decision.verdict == "reject" and failed(decision) == {"better_or_fresher"}
     assert "would let quality slide: -3.0% against the anchor r1" in decision.paragraph
-    gone = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion_age_days=8, anchor_fault="its files are gone")
+    gone = GateContext(
+        date(2026, 3, 10), date(2026, 3, 3), champion_age_days=8, anchor_fault="its files are gone"
+    )
     assert judge(r9, context=gone).verdict == "reject"
-    assert judge(measured("r9", BASE * 1.2), context=gone, anchor=None).promotes  # better needs no anchor
+    assert judge(
+        measured("r9", BASE * 1.2), context=gone, anchor=None
+    ).promotes  # better needs no anchor
 
 
 def test_a_champion_that_cannot_be_judged_is_a_verdict() -> None:
-    context = GateContext(date(2026, 3, 10), date(2026, 3, 3), champion="r1", champion_fault="artifact r1: gone")
+    context = GateContext(
+        date(2026, 3, 10), date(2026, 3, 3), champion="r1", champion_fault="artifact r1: gone"
+    )
     decision = judge(measured("r2", BASE), None, context=context)
     assert decision.verdict == "refuse" and failed(decision) == {"champion_can_be_judged"}
     assert decision.champion == "r1" and "the champion r1 cannot be judged" in decision.paragraph
 
 
 def test_nothing_is_worse_off_than_a_broken_score() -> None:
-    decision = judge(measured("r2", BASE * 1.2, fault="3 scores are NaN and 0 lie outside [0, 1], of 400"))
+    decision = judge(
+        measured("r2", BASE * 1.2, fault="3 scores are NaN and 0 lie outside [0, 1], of 400")
+    )
     assert decision.verdict == "refuse" and "3 scores are NaN" in decision.paragraph
 
 
 def slice_case(loss: float, size: int) -> Evaluation:
     group = np.arange(400) < size
-    return measured("r2", BASE * np.where(group, 1 - loss, 1.4), slices={"country=DE": group, "all": group | True})
+    return measured(
+        "r2",
+        BASE * np.where(group, 1 - loss, 1.4),
+        slices={"country=DE": group, "all": group | True},
+    )
 
 
 def test_a_guarded_group_that_is_surely_worse_holds_the_release() -> None:
@@ -324,11 +395,15 @@ def reliable(*bins: tuple[float, float, int]) -> Evaluation:
     """A release that wins, with such bins of its scores: mean said, share that came true, rows."""
     rows = sum(n for *_, n in bins)
     error = sum(abs(said - came) * n for said, came, n in bins) / rows
-    return replace(measured("r2", BASE * 1.2, summary={"calibration_error": error}), reliability=list(bins))
+    return replace(
+        measured("r2", BASE * 1.2, summary={"calibration_error": error}), reliability=list(bins)
+    )
 
 
 def test_what_seldom_comes_true_must_be_said_about_as_often() -> None:
-    """One constant for all: every place is off by less than .05, and the first came true thirty times as often."""
+    """One constant for all: every place is off by less than .05, and the first came true thirty
+    times as often.
+    """
     constant = judge(reliable((0.003, 0.0, 4000), (0.003, 0.01, 4000), (0.003, 0.09, 1000)))
     assert constant.verdict == "reject" and failed(constant) == {"calibration_ratio"}
     assert "times the rate" in constant.paragraph
@@ -339,8 +414,12 @@ def test_what_seldom_comes_true_must_be_said_about_as_often() -> None:
 
 
 def test_a_season_and_chance_are_no_fault_of_a_releases_scores() -> None:
-    assert judge(reliable((0.01, 0.018, 5000), (0.02, 0.036, 5000))).promotes  # everybody buys more this week
-    assert judge(reliable((0.005, 0.0, 200), (0.01, 0.03, 100))).promotes  # three where one was said: so few say little
+    assert judge(
+        reliable((0.01, 0.018, 5000), (0.02, 0.036, 5000))
+    ).promotes  # everybody buys more this week
+    assert judge(
+        reliable((0.005, 0.0, 200), (0.01, 0.03, 100))
+    ).promotes  # three where one was said: so few say little
     assert judge(reliable((0.0, 0.0, 500))).promotes
 
 

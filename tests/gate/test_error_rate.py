@@ -26,7 +26,10 @@ def test_a_large_gain_is_mostly_seen_and_a_loss_never_promoted() -> None:
 
 
 def test_first_releases_are_judged_alike_where_users_are_alike_and_where_they_differ() -> None:
-    for users_alike in (False, True):  # on one of the nights best sellers are as good for alike users
+    for users_alike in (
+        False,
+        True,
+    ):  # on one of the nights best sellers are as good for alike users
         assert kinds(6, 500, First(users_alike), RULES, None)["better"] >= 5
     for name, case in FIRST_CASES.items():
         if case.no_better or case.broken or case.noise > OWN_NOISE:

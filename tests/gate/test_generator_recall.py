@@ -22,7 +22,9 @@ def block(user: int, named: dict[int, list[int]]) -> Candidates:
 
 def test_shares_are_of_all_pairs_over_all_blocks() -> None:
     # User 4 wanted 1, 2, 3; user 7 nothing; user 9 wanted 5: four pairs.
-    truth = ItemSets(np.array([4, 7, 9], np.int32), np.array([0, 3, 3, 4]), np.array([1, 2, 3, 5], np.int32))
+    truth = ItemSets(
+        np.array([4, 7, 9], np.int32), np.array([0, 3, 3, 4]), np.array([1, 2, 3, 5], np.int32)
+    )
     blocks = [
         block(4, {1: [TOWER, OWN], 2: [TOWER], 8: [COVISITED]}),
         block(7, {1: [TOWER]}),
@@ -31,7 +33,10 @@ def test_shares_are_of_all_pairs_over_all_blocks() -> None:
     found = generator_recall(blocks, truth)
     assert set(found) == {"union", *SOURCES}
     assert found["union"]["recall"] == pytest.approx(3 / 4)  # 1, 2 and 5; nobody named 3
-    assert found["two_tower"] == {"recall": pytest.approx(2 / 4), "unique": pytest.approx(1 / 4)}  # 1 is OWN's too
+    assert found["two_tower"] == {
+        "recall": pytest.approx(2 / 4),
+        "unique": pytest.approx(1 / 4),
+    }  # 1 is OWN's too
     assert found["own_history"] == {"recall": pytest.approx(1 / 4), "unique": 0.0}
     assert found["covisitation"] == {"recall": pytest.approx(1 / 4), "unique": pytest.approx(1 / 4)}
     assert found["fresh"] == {"recall": 0.0, "unique": 0.0}
@@ -39,4 +44,7 @@ def test_shares_are_of_all_pairs_over_all_blocks() -> None:
 
 def test_nothing_to_find() -> None:
     truth = ItemSets(np.array([4], np.int32), np.array([0, 0]), np.zeros(0, np.int32))
-    assert generator_recall([block(4, {1: [TOWER]})], truth)["two_tower"] == {"recall": 0.0, "unique": 0.0}
+    assert generator_recall([block(4, {1: [TOWER]})], truth)["two_tower"] == {
+        "recall": 0.0,
+        "unique": 0.0,
+    }

@@ -26,7 +26,8 @@ BEGIN, AS_OF = date(2026, 3, 2), date(2026, 3, 9)
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.lists(st.integers(-1, 9), max_size=8, unique_by=lambda i: i if i >= 0 else object()), st.sets(st.integers(0, 9))
+    st.lists(st.integers(-1, 9), max_size=8, unique_by=lambda i: i if i >= 0 else object()),
+    st.sets(st.integers(0, 9)),
 )
 def test_the_plain_figure_is_that_of_the_fast_one(items: list[int], wanted: set[int]) -> None:
     lists, truth = np.array([[*items, -1]], np.int32), truth_of([sorted(wanted)])
@@ -38,7 +39,10 @@ def test_the_plain_figure_is_that_of_the_fast_one(items: list[int], wanted: set[
 def night(tmp_path: Path) -> Any:
     """Three users; the objective is buying, and watching enough of a clip."""
     config = make_config(
-        events={"kinds": [{"name": "watch"}, {"name": "buy"}, {"name": "view"}], "quantity_column": "seconds"},
+        events={
+            "kinds": [{"name": "watch"}, {"name": "buy"}, {"name": "view"}],
+            "quantity_column": "seconds",
+        },
         items={"attributes": [{"name": "length", "kind": "numeric"}]},
         objectives=[
             {"name": "watched", "events": ["watch"], "watch": {"length": "length"}},
@@ -59,13 +63,17 @@ def night(tmp_path: Path) -> Any:
     items = pd.DataFrame({"item_id": ["clip", "film"], "length": [60.0, 3600.0]})
     snapshot = make_snapshot(tmp_path, config, date(2026, 3, 12), events, items)
     timeline = SimpleNamespace(gate_cutoff=BEGIN)
-    return SimpleNamespace(snapshot=snapshot, config=config, timeline=timeline, as_of=AS_OF, lake=snapshot.lake)
+    return SimpleNamespace(
+        snapshot=snapshot, config=config, timeline=timeline, as_of=AS_OF, lake=snapshot.lake
+    )
 
 
 def sets(*items: list[int]) -> Truth:
     rows = np.repeat(np.arange(len(items)), [len(some) for some in items])
     return item_sets(
-        np.arange(len(items), dtype=np.int32), rows, np.array([i for some in items for i in some], np.int32)
+        np.arange(len(items), dtype=np.int32),
+        rows,
+        np.array([i for some in items for i in some], np.int32),
     )
 
 
@@ -91,7 +99,9 @@ def test_what_users_did_is_read_from_the_files(night: Any, truth: Truth, wrong: 
 
 def test_rows_beyond_the_window_are_the_first_counts_alone(night: Any) -> None:
     users = np.arange(3, dtype=np.int32)
-    late = truth_between(night.snapshot.events(before=date(2026, 3, 12)), [1], start_of(BEGIN), 2**40, users)
+    late = truth_between(
+        night.snapshot.events(before=date(2026, 3, 12)), [1], start_of(BEGIN), 2**40, users
+    )
     assert count_truth(night, late, [0, 1, 2])[0] == Counted(3, 1)  # c's film
 
 
@@ -101,7 +111,9 @@ def test_figures_of_other_rows_are_found() -> None:
     assert count_figures(truth, [0, 1, 2], [Measured(lists, right)], "ndcg@2") == Counted(3, 0)
     # Of the third user neither list hits: both figures are 0.
     moved = Measured(np.roll(lists, 1, axis=0), right)
-    assert count_figures(truth, [0, 1, 2], [Measured(lists, right), moved], "ndcg@2") == Counted(3, 2)
+    assert count_figures(truth, [0, 1, 2], [Measured(lists, right), moved], "ndcg@2") == Counted(
+        3, 2
+    )
 
 
 def test_a_sample_has_users_with_and_without_a_truth() -> None:

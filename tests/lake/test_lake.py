@@ -68,7 +68,8 @@ def test_missing_files_and_keys_say_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_remote_lake_behaves_like_a_local_one(tmp_path: Path) -> None:
-    # memory:// is fsspec's in-process store: it takes the same remote path through the code as s3:// does
+    # memory:// is fsspec's in-process store: it takes the same remote path through the code as
+    # s3:// does
     lake = Lake("memory://lake-test", cache=tmp_path / "cache")
     reference = write(lake, "far", {"x": "1"})
     again = Lake("memory://lake-test", cache=tmp_path / "other-cache")
@@ -79,9 +80,12 @@ def test_a_remote_lake_behaves_like_a_local_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "remedy"), [("s3://bucket/lake", "make setup EXTRAS=s3"), ("nosuch://bucket/lake", "driver of nosuch://")]
+    ("url", "remedy"),
+    [("s3://bucket/lake", "make setup EXTRAS=s3"), ("nosuch://bucket/lake", "driver of nosuch://")],
 )
-def test_a_lake_without_a_driver_says_what_to_install(url: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_without_a_driver_says_what_to_install(
+    url: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)  # as where the extra is not installed
     with pytest.raises(ConfigError, match="no driver for") as caught:
         Lake(url)
@@ -120,13 +124,21 @@ def test_a_file_cut_off_or_gone_is_named(tmp_path: Path) -> None:
         artifact.folder()
 
 
-@pytest.mark.parametrize("spoilt", [b'{"kind": "thi', b"", b"\x00\xff", b"[]", b'{"kind": "thing"}'])
-def test_a_broken_manifest_is_named_and_no_older_version_takes_its_place(tmp_path: Path, spoilt: bytes) -> None:
+@pytest.mark.parametrize(
+    "spoilt", [b'{"kind": "thi', b"", b"\x00\xff", b"[]", b'{"kind": "thing"}']
+)
+def test_a_broken_manifest_is_named_and_no_older_version_takes_its_place(
+    tmp_path: Path, spoilt: bytes
+) -> None:
     lake = Lake(tmp_path)
     write(lake, "one", {"x": "1"})
     manifest = lake.get(write(lake, "two", {"x": "2"})).path / "manifest.json"
     manifest.write_bytes(spoilt)
-    for ask in (lambda: lake.newest("thing", "k"), lambda: lake.require("thing", "k"), lambda: lake.keys("thing")):
+    for ask in (
+        lambda: lake.newest("thing", "k"),
+        lambda: lake.require("thing", "k"),
+        lambda: lake.keys("thing"),
+    ):
         with pytest.raises(ArtifactError) as caught:
             ask()
         assert caught.value.where == str(manifest)
@@ -134,7 +146,10 @@ def test_a_broken_manifest_is_named_and_no_older_version_takes_its_place(tmp_pat
 
 @pytest.mark.parametrize("remote", [False, True])
 def test_what_is_damaged_is_set_aside_and_made_again(tmp_path: Path, remote: bool) -> None:
-    lake = Lake(f"memory://damaged-{tmp_path.name}" if remote else tmp_path / "lake", cache=tmp_path / "cache")
+    lake = Lake(
+        f"memory://damaged-{tmp_path.name}" if remote else tmp_path / "lake",
+        cache=tmp_path / "cache",
+    )
     whole, bad = write(lake, "one", {"x": "1"}), write(lake, "two", {"x": "2"})
     stored = lake.root / bad / "a.txt"
     stored.write_bytes(b"owt")
@@ -144,8 +159,12 @@ def test_what_is_damaged_is_set_aside_and_made_again(tmp_path: Path, remote: boo
     assert (aside / "a.txt").read_bytes() == b"owt" and (aside / "manifest.json").exists()
     assert list(lake.damaged()) == [] and lake.has([whole]) and not lake.has([whole, bad])
     assert lake.find("thing", "k", lake.fingerprint("thing", "k", {"x": "2"}, "")) is None
-    assert write(lake, "other", {"x": "3"}) != bad  # other files under the old name would be another artifact
-    assert write(lake, "two", {"x": "2"}) == bad and lake.get(bad).file("a.txt").read_text() == "two"
+    assert (
+        write(lake, "other", {"x": "3"}) != bad
+    )  # other files under the old name would be another artifact
+    assert (
+        write(lake, "two", {"x": "2"}) == bad and lake.get(bad).file("a.txt").read_text() == "two"
+    )
 
 
 def take(lake: Lake, text: str, slot: int) -> str:
@@ -156,7 +175,9 @@ def take(lake: Lake, text: str, slot: int) -> str:
 
 
 @pytest.mark.parametrize("root", ["", "memory://slots"])
-def test_a_slot_is_one_writers_and_who_comes_second_leaves_nothing(tmp_path: Path, root: str) -> None:
+def test_a_slot_is_one_writers_and_who_comes_second_leaves_nothing(
+    tmp_path: Path, root: str
+) -> None:
     lake = Lake(root + "/" + tmp_path.name if root else tmp_path, cache=tmp_path / "cache")
     assert lake.head("chain", "k") == (1, None)
     first = take(lake, "one", 1)
@@ -171,7 +192,11 @@ def test_a_slot_is_one_writers_and_who_comes_second_leaves_nothing(tmp_path: Pat
 
 
 def unfinished(lake: Lake) -> list[str]:
-    return [child.name for child in (lake.root / "chain" / "k").iterdir() if not (child / "manifest.json").exists()]
+    return [
+        child.name
+        for child in (lake.root / "chain" / "k").iterdir()
+        if not (child / "manifest.json").exists()
+    ]
 
 
 def test_a_version_whose_writer_was_killed_after_taking_its_slot_is_finished_by_the_next(
@@ -179,7 +204,10 @@ def test_a_version_whose_writer_was_killed_after_taking_its_slot_is_finished_by_
 ) -> None:
     lake = Lake(tmp_path)
     with monkeypatch.context() as killed:
-        killed.setattr("recsys_tasks.lake._write_durably", lambda path, value: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(
+            "recsys_tasks.lake._write_durably",
+            lambda path, value: (_ for _ in ()).throw(KeyboardInterrupt),
+        )
         with pytest.raises(KeyboardInterrupt):
             take(lake, "one", 1)
     assert lake.newest("chain", "k") is None
@@ -187,10 +215,15 @@ def test_a_version_whose_writer_was_killed_after_taking_its_slot_is_finished_by_
     assert number == 2 and parent is not None and parent.file("a.txt").read_text() == "one"
 
 
-def test_a_slot_whose_version_was_swept_away_is_left_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slot_whose_version_was_swept_away_is_left_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake = Lake(tmp_path)
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr("recsys_tasks.lake._write_durably", lambda path, value: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(
+            "recsys_tasks.lake._write_durably",
+            lambda path, value: (_ for _ in ()).throw(KeyboardInterrupt),
+        )
         take(lake, "one", 1)
     assert len(lake.remove_unfinished()) == 1
     assert lake.head("chain", "k") == (2, None)
@@ -209,4 +242,6 @@ def test_the_newest_is_the_one_that_was_finished_last(tmp_path: Path) -> None:
 
 
 def unfinished_of(root: Path) -> list[Path]:
-    return [path for path in (root / "thing" / "k").iterdir() if not (path / "manifest.json").exists()]
+    return [
+        path for path in (root / "thing" / "k").iterdir() if not (path / "manifest.json").exists()
+    ]

@@ -1,4 +1,6 @@
-"""The launcher on a PostgreSQL of one's own, with the role that nights work with: it may not change the schema."""
+"""The launcher on a PostgreSQL of one's own, with the role that nights work with: it may not change
+the schema.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from recsys_tasks.database import create_engine, current_revision, migrate, require_migrated, transaction
+from recsys_tasks.database import (
+    create_engine,
+    current_revision,
+    migrate,
+    require_migrated,
+    transaction,
+)
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.launcher.__main__ import main
 
@@ -18,8 +26,13 @@ def test_the_writer_may_start_on_a_migrated_schema(postgres: Mapping[str, str]) 
     assert current_revision(postgres["recsys"]) == current_revision(postgres["recsys_owner"])
 
 
-def test_a_schema_of_another_version_is_refused_with_what_to_run(postgres: Mapping[str, str]) -> None:
-    engine, head = create_engine(postgres["recsys_owner"]), current_revision(postgres["recsys_owner"])
+def test_a_schema_of_another_version_is_refused_with_what_to_run(
+    postgres: Mapping[str, str],
+) -> None:
+    engine, head = (
+        create_engine(postgres["recsys_owner"]),
+        current_revision(postgres["recsys_owner"]),
+    )
     change = sa.text("UPDATE recsys.alembic_version SET version_num = :revision")
     with transaction(engine) as connection:
         connection.execute(change, {"revision": "0009"})
@@ -34,13 +47,22 @@ def test_a_schema_of_another_version_is_refused_with_what_to_run(postgres: Mappi
 
 
 def test_a_database_that_was_never_migrated_ends_the_launcher_in_four_parts(
-    tmp_path: Path, postgres: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    postgres: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
-    monkeypatch.setenv("RECSYS_DATABASE_URL", postgres["airflow"])  # some database without our tables
+    monkeypatch.setenv(
+        "RECSYS_DATABASE_URL", postgres["airflow"]
+    )  # some database without our tables
     assert main(["airflow"]) == 1
     said = capsys.readouterr().out
-    assert "no tables of the pipeline" in said and "recsys migrate" in said and "permission denied" not in said
+    assert (
+        "no tables of the pipeline" in said
+        and "recsys migrate" in said
+        and "permission denied" not in said
+    )
 
 
 def test_a_role_that_may_not_look_is_not_stopped(postgres: Mapping[str, str]) -> None:

@@ -58,7 +58,9 @@ def test_what_ignores_term_is_killed(fleet: Fleet, monkeypatch: pytest.MonkeyPat
 
 def test_a_failed_command_shows_the_end_of_its_log(fleet: Fleet) -> None:
     with pytest.raises(RuntimeError, match="migrate ended with code 3:\nno such table"):
-        fleet.run("migrate", [sys.executable, "-c", "import sys; print('no such table'); sys.exit(3)"])
+        fleet.run(
+            "migrate", [sys.executable, "-c", "import sys; print('no such table'); sys.exit(3)"]
+        )
 
 
 def test_a_child_that_ended_by_itself_is_named(fleet: Fleet) -> None:
@@ -71,7 +73,12 @@ def test_a_child_that_ended_by_itself_is_named(fleet: Fleet) -> None:
 
 def test_memory_is_measured_under_the_current_label(fleet: Fleet) -> None:
     fleet.start(
-        "big", [sys.executable, "-c", "x = bytearray(80_000_000); print('up', flush=True); import time; time.sleep(60)"]
+        "big",
+        [
+            sys.executable,
+            "-c",
+            "x = bytearray(80_000_000); print('up', flush=True); import time; time.sleep(60)",
+        ],
     )
     text_of(fleet, "big")
     meter = MemoryMeter(fleet, seconds=0.05)

@@ -13,7 +13,9 @@ EXAMPLES = PROJECT_ROOT / "include" / "examples"
 
 
 def environment(path: Path) -> Environment:
-    return Environment(home=path.parent, lake="", database_url=None, mlflow_url=None, config_path=path)
+    return Environment(
+        home=path.parent, lake="", database_url=None, mlflow_url=None, config_path=path
+    )
 
 
 def test_a_second_launcher_of_a_home_is_told_how_to_run_a_night_there(tmp_path: Path) -> None:

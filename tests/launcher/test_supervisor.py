@@ -37,7 +37,9 @@ class Database:
     up = answering = True
     starts = 0
     broken = False
-    error: Exception = TransientError(expected="a start", found="no space left on device", where="it", remedy="room")
+    error: Exception = TransientError(
+        expected="a start", found="no space left on device", where="it", remedy="room"
+    )
 
     def is_up(self) -> bool:
         return self.up
@@ -106,7 +108,9 @@ def test_what_was_killed_runs_again_and_nobody_is_paged(watch: Watch) -> None:
     assert watch.pid("scheduler") == first  # not yet
     watch.look_after(1)
     assert psutil.Process(watch.pid("scheduler")).is_running() and watch.pid("scheduler") != first
-    assert watch.said == ["airflow scheduler ended by itself (signal 9); it is started again in 1 s"]
+    assert watch.said == [
+        "airflow scheduler ended by itself (signal 9); it is started again in 1 s"
+    ]
     assert watch.told == []
 
 
@@ -130,7 +134,9 @@ def test_nothing_is_started_or_counted_while_the_database_is_away(watch: Watch) 
     watch.database.up = False
     for _ in range(3):
         watch.look_after(1)
-    assert watch.said == [] and watch.database.starts == 0  # an administrator's restart takes a moment
+    assert (
+        watch.said == [] and watch.database.starts == 0
+    )  # an administrator's restart takes a moment
     watch.look_after(1)
     watch.look_after(1)
     assert watch.database.starts == 1 and watch.said[-1] == "PostgreSQL is up again"
@@ -139,7 +145,10 @@ def test_nothing_is_started_or_counted_while_the_database_is_away(watch: Watch) 
     assert len(watch.said) == 2
     watch.database.answering = True
     watch.look_after(1)
-    assert watch.said[-1] == "airflow scheduler ended by itself (exit code 3); it is started again in 1 s"
+    assert (
+        watch.said[-1]
+        == "airflow scheduler ended by itself (exit code 3); it is started again in 1 s"
+    )
     assert watch.told == []
 
 
@@ -195,13 +204,17 @@ def test_a_dead_scheduler_gives_its_locks_back_before_the_next_one_starts(
         taken = connection.execute("SELECT pg_try_advisory_lock(4711)").fetchone()
         assert taken == (False,)  # the worker holds the dead scheduler's connection
         watch.fleet.kill("scheduler")
-        assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
+        assert (
+            not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
+        )
         while connection.execute("SELECT pg_try_advisory_lock(4711)").fetchone() != (True,):
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
 
-def test_the_next_launcher_ends_what_a_killed_one_left_and_nobody_else(tmp_path: Path, watch: Watch) -> None:
+def test_the_next_launcher_ends_what_a_killed_one_left_and_nobody_else(
+    tmp_path: Path, watch: Watch
+) -> None:
     watch.fleet.start("scheduler", SLEEPER)
     other = Fleet(dict(os.environ), tmp_path / "other")
     other.start("scheduler", SLEEPER)

@@ -1,4 +1,6 @@
-"""On-call is told through Airflow's connections by a process of its own, whatever of the stack is down."""
+"""On-call is told through Airflow's connections by a process of its own, whatever of the stack is
+down.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +29,29 @@ def surroundings(home: Path, channel: Recorder) -> dict[str, str]:
     }
 
 
-def test_one_page_says_which_part_and_what_it_said_though_the_database_is_down(tmp_path: Path) -> None:
+def test_one_page_says_which_part_and_what_it_said_though_the_database_is_down(
+    tmp_path: Path,
+) -> None:
     channel = Recorder()
     try:
-        said = tell("airflow scheduler", "exit code 3; it last said:\nno such port", surroundings(tmp_path, channel))
+        said = tell(
+            "airflow scheduler",
+            "exit code 3; it last said:\nno such port",
+            surroundings(tmp_path, channel),
+        )
     finally:
         channel.stop()
     (page,) = channel.bodies
     assert said.startswith("1 alert(s) sent"), said
-    assert page["message"].splitlines()[0] == "airflow scheduler does not stay up" and "no such port" in page["message"]
+    assert (
+        page["message"].splitlines()[0] == "airflow scheduler does not stay up"
+        and "no such port" in page["message"]
+    )
     assert page["reader_state"].startswith("readers keep their lists")
-    assert page["runbook"] == "include/runbooks/part-down.md" and (PROJECT_ROOT / page["runbook"]).exists()
+    assert (
+        page["runbook"] == "include/runbooks/part-down.md"
+        and (PROJECT_ROOT / page["runbook"]).exists()
+    )
     assert str(tmp_path / "airflow" / "processes" / "scheduler.log") in page["remedy"]
 
 
@@ -49,5 +63,12 @@ def test_of_the_database_it_says_that_readers_get_nothing(tmp_path: Path) -> Non
 
 def test_what_cannot_be_sent_stands_on_the_screen(tmp_path: Path) -> None:
     alert = down_alert("PostgreSQL", "it does not start: no space left", home=tmp_path, now=NOW)
-    said = send(alert, {"PATH": os.environ["PATH"], "AIRFLOW_HOME": "/proc/none", "RECSYS_HOME": "/proc/none"})
-    assert "1 alert(s) sent" not in said and "PostgreSQL does not stay up" in said and "no space left" in said
+    said = send(
+        alert,
+        {"PATH": os.environ["PATH"], "AIRFLOW_HOME": "/proc/none", "RECSYS_HOME": "/proc/none"},
+    )
+    assert (
+        "1 alert(s) sent" not in said
+        and "PostgreSQL does not stay up" in said
+        and "no space left" in said
+    )

@@ -1,4 +1,6 @@
-"""The hourly look on real publications: what it raises, what it ends, and that one incident is one alert."""
+"""The hourly look on real publications: what it raises, what it ends, and that one incident is one
+alert.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,13 @@ def watch(environment: Environment) -> Watch:
 
     def run(day: int, hours: float, **airflow: Any) -> str:
         now = NOW + timedelta(days=day, hours=hours)
-        at = Look(environment, read_essentials(environment), now, Airflow(**airflow), spool_of(environment.home).add)
+        at = Look(
+            environment,
+            read_essentials(environment),
+            now,
+            Airflow(**airflow),
+            spool_of(environment.home).add,
+        )
         return look(at)
 
     return run
@@ -61,7 +69,9 @@ def finish_stages(engine: Engine, day: int, names: Sequence[str]) -> None:
     with engine.begin() as connection:
         for name in names:
             connection.execute(
-                sa.text("INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows) VALUES (:day, :name, 1, 1)"),
+                sa.text(
+                    "INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows) VALUES (:day, :name, 1, 1)"
+                ),
                 {"day": FIRST + timedelta(days=day), "name": name},
             )
 
@@ -83,7 +93,9 @@ def test_a_night_that_never_ran_is_noticed_once_and_soon(
     assert alert.runbook == "include/runbooks/night-missed.md"
 
 
-def test_a_late_rerun_of_an_old_night_is_not_fresh(writer: Engine, environment: Environment, watch: Watch) -> None:
+def test_a_late_rerun_of_an_old_night_is_not_fresh(
+    writer: Engine, environment: Environment, watch: Watch
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     with writer.begin() as connection:  # published two hours before the look, five nights late
@@ -122,16 +134,23 @@ def test_a_night_missed_because_a_dag_is_paused_or_broken_is_one_page(
     (alert,) = raised(environment)
     assert alert.kind == "missed_night"
     assert "train_ranker is paused; build_index: SyntaxError (cannot be imported)" in alert.message
-    assert alert.remedy.startswith("airflow dags unpause train_ranker; airflow dags list-import-errors")
+    assert alert.remedy.startswith(
+        "airflow dags unpause train_ranker; airflow dags list-import-errors"
+    )
 
 
-def test_a_night_that_still_works_is_told_so(writer: Engine, environment: Environment, watch: Watch) -> None:
+def test_a_night_that_still_works_is_told_so(
+    writer: Engine, environment: Environment, watch: Watch
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     finish_stages(writer, 1, [stage for stage, _ in STEPS[:6]])
     watch(1, 4, at_work=("train_ranker",))
     (alert,) = raised(environment)
-    assert "stage 7 of 11, train_ranker of DAG train_ranker, is still at work or waits" in alert.message
+    assert (
+        "stage 7 of 11, train_ranker of DAG train_ranker, is still at work or waits"
+        in alert.message
+    )
     assert alert.remedy.startswith("look at the log of train_ranker's run")
 
 
@@ -150,14 +169,18 @@ def test_a_failed_night_is_not_told_again_as_missed_and_is_over_when_it_is_made(
     publish_night(writer, 0)
     spool_of(environment.home).add(failed_run(1))
     for hours in (4, 8, 12):
-        assert "on-call has an alert of it already: train_ranker failed for 2026-03-02" in watch(1, hours)
+        assert "on-call has an alert of it already: train_ranker failed for 2026-03-02" in watch(
+            1, hours
+        )
     assert [alert.kind for alert in raised(environment)] == ["DataError"]
     publish_night(writer, 1)
     assert watch(1, 13) == "the lists of 2026-03-02 are fresh"
     assert open_now(environment) == []
 
 
-def test_who_rolled_back_is_not_paged_each_day(writer: Engine, environment: Environment, watch: Watch) -> None:
+def test_who_rolled_back_is_not_paged_each_day(
+    writer: Engine, environment: Environment, watch: Watch
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     publish_night(writer, 1)
@@ -168,7 +191,10 @@ def test_who_rolled_back_is_not_paged_each_day(writer: Engine, environment: Envi
         for hours in (5, 12, 20):
             watch(day, hours)
     (alert,) = raised(environment)  # one reminder, and it is no page
-    assert (alert.kind, alert.severity) == ("held", "warning") and "by ann: bad prices" in alert.message
+    assert (alert.kind, alert.severity) == (
+        "held",
+        "warning",
+    ) and "by ann: bad prices" in alert.message
     assert alert.remedy == "recsys publications; recsys resume --who YOU"
     resume(writer, who="ann", now=NOW + timedelta(days=4, hours=20))
     assert watch(4, 21) == "the lists of 2026-03-05 are fresh"
@@ -194,7 +220,11 @@ def test_wrong_settings_are_one_alert_until_they_are_right(
     publish_night(writer, 0)
     right = environment.config_path.read_text()
     environment.config_path.write_text(right + 'schedule: {nightly: "61 25 * * *"}\n')
-    for hours in (5, 6, 28):  # the night of the second day is missed by it: that is no page of its own
+    for hours in (
+        5,
+        6,
+        28,
+    ):  # the night of the second day is missed by it: that is no page of its own
         watch(0, hours)
     (alert,) = raised(environment)
     assert (alert.kind, alert.runbook, alert.severity) == (
@@ -211,7 +241,9 @@ def test_wrong_settings_are_one_alert_until_they_are_right(
 
 
 def test_a_simulated_shop_is_never_late(environment: Environment, watch: Watch) -> None:
-    environment.config_path.write_text(environment.config_path.read_text().replace("wall", "simulated"))
+    environment.config_path.write_text(
+        environment.config_path.read_text().replace("wall", "simulated")
+    )
     assert "a simulated shop has no schedule" in watch(0, 50)
     assert raised(environment) == []
 
@@ -231,11 +263,19 @@ def test_nothing_was_ever_published(environment: Environment, watch: Watch) -> N
     assert alert.kind == "missed_night" and "Readers have no lists" in alert.message
 
 
-def test_an_approval_that_nobody_gave_is_over(writer: Engine, environment: Environment, watch: Watch) -> None:
+def test_an_approval_that_nobody_gave_is_over(
+    writer: Engine, environment: Environment, watch: Watch
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     alarm = Alarm("approval", "hours_to_answer", 12, 12, "a release waits for a person to agree")
-    about = {"as_of": FIRST, "reader_state": "-", "remedy": "-", "runbooks": "r", "now": NOW + timedelta(hours=2)}
+    about = {
+        "as_of": FIRST,
+        "reader_state": "-",
+        "remedy": "-",
+        "runbooks": "r",
+        "now": NOW + timedelta(hours=2),
+    }
     spool_of(environment.home).add(alarm_alert(alarm, **about))
     watch(0, 13)
     assert open_now(environment) == ["approval"]

@@ -59,11 +59,20 @@ def embeddings(item_vectors: np.ndarray, user_vectors: np.ndarray) -> FakeEmbedd
     )
 
 
-def tables(user: dict[str, list], item: dict[str, list], pairs: dict[tuple[int, int], list], pair_names: list[str]):
+def tables(
+    user: dict[str, list],
+    item: dict[str, list],
+    pairs: dict[tuple[int, int], list],
+    pair_names: list[str],
+):
     n_users = len(next(iter(user.values())))
-    offsets = np.searchsorted(np.array([u for u, _ in sorted(pairs)], np.int64), np.arange(n_users + 1))
+    offsets = np.searchsorted(
+        np.array([u for u, _ in sorted(pairs)], np.int64), np.arange(n_users + 1)
+    )
     own = np.array([i for _, i in sorted(pairs)], np.int32)
-    values = np.array([pairs[p] for p in sorted(pairs)], np.float32).reshape(len(pairs), len(pair_names))
+    values = np.array([pairs[p] for p in sorted(pairs)], np.float32).reshape(
+        len(pairs), len(pair_names)
+    )
     return FeatureTables(
         user=np.array(list(user.values()), np.float32).T,
         item=np.array(list(item.values()), np.float32).T,

@@ -1,4 +1,6 @@
-"""A world in which the right answer is known: a user acts on candidates that point where the user points."""
+"""A world in which the right answer is known: a user acts on candidates that point where the user
+points.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,19 @@ RANKER = {
 
 
 class World:
-    """Events of WEEKS weeks up to AS_OF; inputs at any day from the users' true directions plus noise."""
+    """Events of WEEKS weeks up to AS_OF; inputs at any day from the users' true directions plus
+    noise.
+    """
 
     def __init__(self, folder: Path, **config: object) -> None:
-        self.config: Config = make_config(**{"ranker": RANKER, "resources": {"threads": 1}, **config})
+        self.config: Config = make_config(
+            **{"ranker": RANKER, "resources": {"threads": 1}, **config}
+        )
         rng = np.random.default_rng(3)
-        self.users, self.items = unit(rng.normal(size=(USERS, 6))), unit(rng.normal(size=(ITEMS, 6)))
+        self.users, self.items = (
+            unit(rng.normal(size=(USERS, 6))),
+            unit(rng.normal(size=(ITEMS, 6))),
+        )
         chance = self.chances()
         kinds = [kind.name for kind in self.config.events.kinds]
         rows = []
@@ -52,7 +61,10 @@ class World:
         events = pd.concat(rows).sort_values(["ts", "user_id", "item_id"])
         events["event"] = np.array(kinds)[np.arange(len(events)) % len(kinds)]
         events = self.acted(events)
-        named = {"user": [f"u{u:04d}" for u in range(USERS)], "item": [f"i{i:04d}" for i in range(ITEMS)]}
+        named = {
+            "user": [f"u{u:04d}" for u in range(USERS)],
+            "item": [f"i{i:04d}" for i in range(ITEMS)],
+        }
         for entity, names in named.items():
             events[f"{entity}_id"] = np.array(names)[events[f"{entity}_id"]]
         self.snapshot: Snapshot = make_snapshot(
@@ -60,7 +72,9 @@ class World:
             self.config,
             AS_OF,
             events,
-            items=pd.DataFrame({"item_id": named["item"], "available_from": 0, "available": True, **self.of_items}),
+            items=pd.DataFrame(
+                {"item_id": named["item"], "available_from": 0, "available": True, **self.of_items}
+            ),
             users=pd.DataFrame({"user_id": named["user"]}),
         )
         self.timeline = Timeline.for_night(AS_OF, 7, 3, self.snapshot.first_day, 7)
@@ -86,7 +100,8 @@ class World:
             newest = known.item[known.user == user][::-1][:5]
             history[user, : len(newest)] = newest
         source = fakes.FakeSource(
-            np.stack([rng.permutation(ITEMS)[:CANDIDATES] for _ in range(USERS)]).astype(np.int32), history
+            np.stack([rng.permutation(ITEMS)[:CANDIDATES] for _ in range(USERS)]).astype(np.int32),
+            history,
         )
         noisy = unit(self.users + rng.normal(size=self.users.shape) * 0.1)
         tables = fakes.tables(
@@ -103,16 +118,25 @@ class World:
     def log(self, shown: pd.DataFrame) -> None:
         """Store showings (user, item, ts, position) of one day beside its events."""
         day = day_of(int(shown.ts.iloc[0]))
-        events = pq.read_table(self.snapshot.lake.get(self.snapshot.parts[day]).file("events.parquet"))
+        events = pq.read_table(
+            self.snapshot.lake.get(self.snapshot.parts[day]).file("events.parquet")
+        )
         table = pa.table(
-            {"user_key": shown.user, "item_key": shown.item, "ts": shown.ts, "position": shown.position.astype(float)},
+            {
+                "user_key": shown.user,
+                "item_key": shown.item,
+                "ts": shown.ts,
+                "position": shown.position.astype(float),
+            },
             schema=schema.IMPRESSIONS.schema,
         )
         artifact = write_events_day(self.snapshot.lake, day, events, "with showings", table)
         self.snapshot.__dict__["parts"] = {**self.snapshot.parts, day: artifact.reference}
 
     def windows(self) -> list[Window]:
-        return [Window(self.inputs(start), start, end) for start, end in label_windows(self.timeline)]
+        return [
+            Window(self.inputs(start), start, end) for start, end in label_windows(self.timeline)
+        ]
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -34,10 +34,17 @@ class Exact:
 
 
 def embedded(world: World, learned, history) -> Embeddings:
-    arrays = (np.arange(len(world.items), dtype=np.int32), world.items, np.arange(USERS, dtype=np.int32), world.users)
+    arrays = (
+        np.arange(len(world.items), dtype=np.int32),
+        world.items,
+        np.arange(USERS, dtype=np.int32),
+        world.users,
+    )
     with world.snapshot.lake.writing("embeddings", f"abc.{learned}@{history}") as draft:
         for name, array in zip(ARRAYS, arrays, strict=True):
-            np.save(draft.path / f"{name}.npy", array.astype(np.int32 if "keys" in name else np.float32))
+            np.save(
+                draft.path / f"{name}.npy", array.astype(np.int32 if "keys" in name else np.float32)
+            )
     assert draft.artifact is not None
     return open_embeddings(draft.artifact)
 
@@ -55,7 +62,9 @@ def world(tmp_path_factory):
 
 
 def test_examples_release_and_lists_on_the_real_parts(world):
-    windows = [Window(opened(world, start), start, end) for start, end in label_windows(world.timeline)]
+    windows = [
+        Window(opened(world, start), start, end) for start, end in label_windows(world.timeline)
+    ]
     artifact = build_examples(world.snapshot, world.timeline, windows)
     release = train_ranker(world.config, world.snapshot.lake, artifact, lineage="abc")
     recommender = Recommender.open(
@@ -87,10 +96,20 @@ def test_examples_release_and_lists_on_the_real_parts(world):
 
 def test_inputs_of_other_cutoffs_are_refused(world):
     cutoffs, later = Cutoffs.at(AS_OF - timedelta(days=7)), Cutoffs.at(AS_OF)
-    generators, features = build_generators(world.snapshot, cutoffs), build_features(world.snapshot, cutoffs)
+    generators, features = (
+        build_generators(world.snapshot, cutoffs),
+        build_features(world.snapshot, cutoffs),
+    )
     fine = embedded(world, cutoffs.learned_before, cutoffs.history_before)
     with pytest.raises(LeakageError, match="same cutoffs"):
-        open_inputs(world.snapshot, cutoffs, generators, build_features(world.snapshot, later), fine, Exact(fine))
+        open_inputs(
+            world.snapshot,
+            cutoffs,
+            generators,
+            build_features(world.snapshot, later),
+            fine,
+            Exact(fine),
+        )
     late = embedded(world, later.learned_before, cutoffs.history_before)
     with pytest.raises(LeakageError, match="learned no later"):
         open_inputs(world.snapshot, cutoffs, generators, features, late, Exact(late))
@@ -103,7 +122,9 @@ def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(tmp_path, mon
     monkeypatch.setattr(definitions, "_ITEM_FEATURES", (*definitions._ITEM_FEATURES, added))
     world = World(tmp_path)
     start, end = label_windows(world.timeline)[0]
-    artifact = build_examples(world.snapshot, world.timeline, [Window(opened(world, start), start, end)])
+    artifact = build_examples(
+        world.snapshot, world.timeline, [Window(opened(world, start), start, end)]
+    )
     ranker = Ranker.open(train_ranker(world.config, world.snapshot.lake, artifact, lineage="abc"))
     assert "item_weekend_share" in ranker.light_names and "item_weekend_share" in ranker.heavy_names
 
@@ -116,7 +137,9 @@ def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(tmp_path, mon
     column = served.X[:, ranker.heavy_names.index("item_weekend_share")]
     items = block.candidates.items[served.user_row, served.column]
     np.testing.assert_allclose(column, weekend_share(world, AS_OF)[items], rtol=1e-6)
-    assert np.isfinite(Recommender.of(world.snapshot, inputs, ranker).recommend(block.candidates.users, 5).scores).all()
+    assert np.isfinite(
+        Recommender.of(world.snapshot, inputs, ranker).recommend(block.candidates.users, 5).scores
+    ).all()
 
 
 def weekend_share(world: World, before: date) -> np.ndarray:

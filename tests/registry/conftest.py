@@ -30,7 +30,9 @@ def writer(release_server: dict[str, str]) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def registry(release_server: dict[str, str], writer: Engine, request: pytest.FixtureRequest) -> Registry:
+def registry(
+    release_server: dict[str, str], writer: Engine, request: pytest.FixtureRequest
+) -> Registry:
     owner = create_engine(release_server["recsys_owner"])
     with owner.begin() as connection:
         for table in ("release_events", "gate_decision_rows"):
@@ -38,4 +40,6 @@ def registry(release_server: dict[str, str], writer: Engine, request: pytest.Fix
             connection.execute(text(f"TRUNCATE recsys.{table}"))
             connection.execute(text(f"ALTER TABLE recsys.{table} ENABLE TRIGGER append_only"))
     owner.dispose()
-    return Registry(release_server["mlflow"], writer, request.node.name.replace("[", "_").rstrip("]"))
+    return Registry(
+        release_server["mlflow"], writer, request.node.name.replace("[", "_").rstrip("]")
+    )

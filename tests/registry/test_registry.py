@@ -25,7 +25,9 @@ def at(day: int) -> datetime:
 
 def add(registry: Registry, *releases: str) -> None:
     for release in releases:
-        registry.register(release, f"release/{release}/000001-aa", tags={}, at=NIGHT, who="train_ranker")
+        registry.register(
+            release, f"release/{release}/000001-aa", tags={}, at=NIGHT, who="train_ranker"
+        )
 
 
 def events(registry: Registry) -> list[tuple[str, str]]:
@@ -44,7 +46,9 @@ def record(*rows: tuple[int, str, str]) -> list[ReleaseEvent]:
 
 
 def test_champions_are_a_stack() -> None:
-    events = record((0, "promoted", "a"), (1, "promoted", "b"), (2, "rejected", "c"), (3, "promoted", "d"))
+    events = record(
+        (0, "promoted", "a"), (1, "promoted", "b"), (2, "rejected", "c"), (3, "promoted", "d")
+    )
     assert champions(events) == ["a", "b", "d"]
     assert champions([*events, *record((4, "rolled_back", "b"))]) == ["a", "b"]
     assert champions([*events, *record((4, "hand_moved", "c"))]) == ["a", "b", "d", "c"]
@@ -126,7 +130,9 @@ def by_hand(server: dict[str, str]) -> MlflowClient:
     return MlflowClient(tracking_uri=server["mlflow"], registry_uri=server["mlflow"])
 
 
-def test_a_move_by_hand_is_noticed_validated_and_serves(registry: Registry, release_server: dict[str, str]) -> None:
+def test_a_move_by_hand_is_noticed_validated_and_serves(
+    registry: Registry, release_server: dict[str, str]
+) -> None:
     add(registry, "r1", "r2")
     registry.promote("r1", who="gate", why="first", at=at(0))
     by_hand(release_server).set_registered_model_alias(registry.model_name, "champion", "2")
@@ -137,17 +143,23 @@ def test_a_move_by_hand_is_noticed_validated_and_serves(registry: Registry, rele
     assert registry.reconcile(at(2), serves) is None
 
 
-def test_a_move_by_hand_that_cannot_serve_is_undone(registry: Registry, release_server: dict[str, str]) -> None:
+def test_a_move_by_hand_that_cannot_serve_is_undone(
+    registry: Registry, release_server: dict[str, str]
+) -> None:
     add(registry, "r1", "r2")
     registry.promote("r1", who="gate", why="first", at=at(0))
     client = by_hand(release_server)
     client.set_registered_model_alias(registry.model_name, "champion", "2")
-    assert registry.reconcile(at(1), lambda _: "its files are gone") == HandMove("r2", "r1", "its files are gone")
+    assert registry.reconcile(at(1), lambda _: "its files are gone") == HandMove(
+        "r2", "r1", "its files are gone"
+    )
     strange = client.create_model_version(registry.model_name, source="somewhere")
     client.set_registered_model_alias(registry.model_name, "champion", str(strange.version))
     move = registry.reconcile(at(2), serves)
     assert move is not None and move.undone == "the pipeline never registered it"
-    assert registry.champion() == "r1" and registry.history()[-1].why.startswith("unregistered version 3 cannot serve")
+    assert registry.champion() == "r1" and registry.history()[-1].why.startswith(
+        "unregistered version 3 cannot serve"
+    )
 
 
 def test_a_deleted_alias_is_put_back(registry: Registry, release_server: dict[str, str]) -> None:
@@ -155,20 +167,29 @@ def test_a_deleted_alias_is_put_back(registry: Registry, release_server: dict[st
     registry.promote("r1", who="gate", why="first", at=at(0))
     by_hand(release_server).delete_registered_model_alias(registry.model_name, "champion")
     assert registry.reconcile(at(1), serves) == HandMove("r1", "r1", None)
-    assert registry.champion() == "r1" and registry.history()[-1].why == "the alias was deleted; put back"
+    assert (
+        registry.champion() == "r1"
+        and registry.history()[-1].why == "the alias was deleted; put back"
+    )
 
 
-def test_a_hand_move_before_there_was_a_champion_is_undone(registry: Registry, release_server: dict[str, str]) -> None:
+def test_a_hand_move_before_there_was_a_champion_is_undone(
+    registry: Registry, release_server: dict[str, str]
+) -> None:
     add(registry, "r1")
     by_hand(release_server).set_registered_model_alias(registry.model_name, "champion", "1")
     assert registry.reconcile(at(1), lambda _: "no") == HandMove("r1", None, "no")
     assert registry.champion() is None
 
 
-def test_two_processes_wait_for_each_other(registry: Registry, release_server: dict[str, str], writer: Engine) -> None:
+def test_two_processes_wait_for_each_other(
+    registry: Registry, release_server: dict[str, str], writer: Engine
+) -> None:
     add(registry, "r1")
     other = Registry(release_server["mlflow"], writer, registry.model_name)
-    rival = threading.Thread(target=other.promote, args=("r1",), kwargs={"who": "b", "why": "b", "at": at(1)})
+    rival = threading.Thread(
+        target=other.promote, args=("r1",), kwargs={"who": "b", "why": "b", "at": at(1)}
+    )
     with registry._audit.locked():
         rival.start()
         rival.join(0.3)
@@ -229,7 +250,9 @@ def test_an_unknown_release_is_put_back_before_it_can_become_previous(
     assert (registry.champion(), registry.previous()) == ("r2", "r1")
 
 
-def test_one_gate_at_a_time_and_the_wait_ends(registry: Registry, release_server: dict[str, str]) -> None:
+def test_one_gate_at_a_time_and_the_wait_ends(
+    registry: Registry, release_server: dict[str, str]
+) -> None:
     engine = create_engine(release_server["recsys"])
     other = Registry(release_server["mlflow"], engine, registry.model_name)
     with registry.judging(1) as mine:
@@ -252,7 +275,11 @@ def test_what_was_live_is_one_query(registry: Registry, writer: Engine) -> None:
 
 def live_on(engine: Engine, day: date) -> str | None:
     """The cookbook's query."""
-    (sql,) = (query.sql for query in queries(as_of=day.isoformat()) if query.title.startswith("Which release was live"))
+    (sql,) = (
+        query.sql
+        for query in queries(as_of=day.isoformat())
+        if query.title.startswith("Which release was live")
+    )
     with engine.connect() as connection:
         row = connection.exec_driver_sql(sql).first()
     return row.release if row else None
@@ -265,8 +292,12 @@ def test_decision_is_recorded_once_in_table_and_run(
     for _ in range(2):
         registry.record_decision(decision, at(0), {"ndcg@10": 0.25, "coverage@10": float("nan")})
     with writer.connect() as connection:
-        rows = connection.execute(text("SELECT as_of, verdict, rules FROM recsys.gate_decisions")).all()
-    assert [(r.as_of, r.verdict, r.rules[0]["name"]) for r in rows] == [(date(2026, 3, 10), "reject", "judged")]
+        rows = connection.execute(
+            text("SELECT as_of, verdict, rules FROM recsys.gate_decisions")
+        ).all()
+    assert [(r.as_of, r.verdict, r.rules[0]["name"]) for r in rows] == [
+        (date(2026, 3, 10), "reject", "judged")
+    ]
     client = by_hand(release_server)
     experiment = client.get_experiment_by_name(registry.model_name)
     assert experiment is not None

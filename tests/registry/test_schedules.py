@@ -1,4 +1,6 @@
-"""Random lives of a registry, with moves by hand and crashes at any call, against a model of a few lines."""
+"""Random lives of a registry, with moves by hand and crashes at any call, against a model of a few
+lines.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +42,25 @@ class Life:
     def step(self) -> None:
         self.day += 1
         self.draw.choice(
-            [self.train, self.train, self.promote, self.promote, self.reject, self.rollback, self.by_hand, self.fix]
+            [
+                self.train,
+                self.train,
+                self.promote,
+                self.promote,
+                self.reject,
+                self.rollback,
+                self.by_hand,
+                self.fix,
+            ]
         )()
 
     # --- what can happen, and what it should do ------------------------------------------------
 
     def train(self) -> None:
         name = f"r{len(self.trained) + 1}"
-        if self.draw.random() < 0.3:  # killed while it writes: nothing is left that could be registered
+        if (
+            self.draw.random() < 0.3
+        ):  # killed while it writes: nothing is left that could be registered
             with pytest.raises(KeyboardInterrupt), self.lake.writing("release", name) as draft:
                 (draft.path / "release.json").write_text("{")
                 raise KeyboardInterrupt
@@ -68,7 +81,12 @@ class Life:
         if self.trained:
             name = self.draw.choice(self.trained)
             change = self.champions[-1:] != [name]
-            if self.maybe_cut(lambda: self.registry.promote(name, who="gate", why="better", at=self.now)) and change:
+            if (
+                self.maybe_cut(
+                    lambda: self.registry.promote(name, who="gate", why="better", at=self.now)
+                )
+                and change
+            ):
                 self.log.append(("promoted", name))
                 self.champions.append(name)
 
@@ -89,12 +107,16 @@ class Life:
     def fix(self) -> None:
         if self.trained:
             alias, name = self.draw.choice(list(self.set)), self.draw.choice(self.trained)
-            if self.maybe_cut(lambda: self.registry.set_alias(alias, name, who="gate", why="fixed", at=self.now)):
+            if self.maybe_cut(
+                lambda: self.registry.set_alias(alias, name, who="gate", why="fixed", at=self.now)
+            ):
                 self.log.append((f"{alias}ed" if alias == "anchor" else "shadowed", name))
                 self.set[alias] = name
 
     def by_hand(self) -> None:
-        """Somebody moves the champion in MLflow, also to what nobody registered; the next night looks."""
+        """Somebody moves the champion in MLflow, also to what nobody registered; the next night
+        looks.
+        """
         if not self.trained:
             return
         model = self.registry.model_name
@@ -119,7 +141,9 @@ class Life:
             self.log.append(("rolled_back", before or "none"))
 
     def maybe_cut(self, call: Callable[[], Any]) -> bool:
-        """Make a change, sometimes killed at one of its writes; whether it is done, now or by whoever comes next."""
+        """Make a change, sometimes killed at one of its writes; whether it is done, now or by
+        whoever comes next.
+        """
         if self.draw.random() < 0.6:
             call()
             return True
@@ -127,8 +151,12 @@ class Life:
         with pytest.MonkeyPatch.context() as patch:
             killer = Killer(self.draw.randrange(1, 9))
             for name in STORE_CALLS:
-                patch.setattr(self.registry._store, name, killer.around(getattr(self.registry._store, name)))
-            patch.setattr(self.registry._audit, "append", killer.around(self.registry._audit.append))
+                patch.setattr(
+                    self.registry._store, name, killer.around(getattr(self.registry._store, name))
+                )
+            patch.setattr(
+                self.registry._audit, "append", killer.around(self.registry._audit.append)
+            )
             try:
                 call()
             except KeyboardInterrupt:
@@ -151,7 +179,9 @@ class Life:
             assert self.lake.get(self.registry.source(name)).file("release.json").exists()
         assert self.registry._store.pending is None
         with engine.connect() as connection:
-            newest = connection.execute(text("SELECT release FROM recsys.champions ORDER BY id DESC LIMIT 1")).scalar()
+            newest = connection.execute(
+                text("SELECT release FROM recsys.champions ORDER BY id DESC LIMIT 1")
+            ).scalar()
         assert newest == champion
 
 
@@ -171,7 +201,9 @@ class Killer:
         return call
 
 
-def live(seed: int, registry: Registry, server: dict[str, str], engine: Engine, folder: Path) -> None:
+def live(
+    seed: int, registry: Registry, server: dict[str, str], engine: Engine, folder: Path
+) -> None:
     client = MlflowClient(tracking_uri=server["mlflow"], registry_uri=server["mlflow"])
     one = Life(registry, client, Lake(folder), seed)
     for _ in range(STEPS):

@@ -1,4 +1,6 @@
-"""One night of a small shop, whole and real, for tests that damage, take out and erase what it left."""
+"""One night of a small shop, whole and real, for tests that damage, take out and erase what it
+left.
+"""
 
 from __future__ import annotations
 

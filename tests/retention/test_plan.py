@@ -12,7 +12,15 @@ import pytest
 from recsys_tasks.clock import Timeline, start_of
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import Lake
-from recsys_tasks.retention.plan import InUse, RetentionPlan, Stored, apply, plan_retention, snapshot_parts, stored
+from recsys_tasks.retention.plan import (
+    InUse,
+    RetentionPlan,
+    Stored,
+    apply,
+    plan_retention,
+    snapshot_parts,
+    stored,
+)
 from recsys_tasks.snapshot.dataset import open_snapshot
 from tests.worlds import make_config, make_snapshot
 
@@ -75,8 +83,12 @@ def test_each_kind_by_its_rule() -> None:
 
 
 def test_snapshots_stay_as_long_as_a_gate_looks_back() -> None:
-    """They alone say what was on offer at its cutoffs, with windows of 7 days: tonight's oldest, if rerun, is 02-10."""
-    nights = of(*(f"snapshot/2026-{day}/1" for day in ("02-09", "02-10", "03-09")), "index/2026-02-10/1")
+    """They alone say what was on offer at its cutoffs, with windows of 7 days: tonight's oldest, if
+    rerun, is 02-10.
+    """
+    nights = of(
+        *(f"snapshot/2026-{day}/1" for day in ("02-09", "02-10", "03-09")), "index/2026-02-10/1"
+    )
     ran = frozenset({NIGHT, date(2026, 3, 9)})
     assert kept(plan_retention(nights, InUse(NIGHT, nights=2, ran=ran, gate_days=(3 + 1) * 7))) == {
         "snapshot/2026-02-10/1": "a gate looks back 28 days",
@@ -85,13 +97,28 @@ def test_snapshots_stay_as_long_as_a_gate_looks_back() -> None:
 
 
 def test_nights_are_counted_not_days() -> None:
-    """The shop stood still for half a year: its last two nights are still the last two, and what they need stays."""
+    """The shop stood still for half a year: its last two nights are still the last two, and what
+    they need stays.
+    """
     nights = [date(2026, 3, 1), date(2026, 3, 2), NIGHT]
-    lake = [Stored(kind, night.isoformat(), "1") for night in nights for kind in ("index", "snapshot", "plan")]
-    for ran in (frozenset(nights), frozenset({*nights, date(2062, 1, 1)})):  # a mistyped night makes none of them old
+    lake = [
+        Stored(kind, night.isoformat(), "1")
+        for night in nights
+        for kind in ("index", "snapshot", "plan")
+    ]
+    for ran in (
+        frozenset(nights),
+        frozenset({*nights, date(2062, 1, 1)}),
+    ):  # a mistyped night makes none of them old
         found = kept(plan_retention(lake, InUse(NIGHT, nights=2, ran=ran)))
-        assert sorted(found) == sorted(f"{k}/{n}/1" for n in nights[1:] for k in ("index", "snapshot", "plan"))
-    found = kept(plan_retention(lake, InUse(NIGHT, nights=1, ran=frozenset(nights), busy=frozenset({nights[0]}))))
+        assert sorted(found) == sorted(
+            f"{k}/{n}/1" for n in nights[1:] for k in ("index", "snapshot", "plan")
+        )
+    found = kept(
+        plan_retention(
+            lake, InUse(NIGHT, nights=1, ran=frozenset(nights), busy=frozenset({nights[0]}))
+        )
+    )
     assert found["index/2026-03-01/1"] == "its night was at work in the last days"
     assert "index/2026-03-02/1" not in found
 
@@ -107,15 +134,17 @@ def test_every_artifact_is_decided_once_and_removals_say_why() -> None:
 
 
 def test_a_reference_keeps_an_older_version() -> None:
-    in_use = InUse(NIGHT, nights=2, references={"events/2026-03-01/1": "part of the snapshot of 2026-03-09"})
+    in_use = InUse(
+        NIGHT, nights=2, references={"events/2026-03-01/1": "part of the snapshot of 2026-03-09"}
+    )
     found = kept(plan_retention(of("events/2026-03-01/1", "events/2026-03-01/2"), in_use))
     assert found["events/2026-03-01/1"] == "part of the snapshot of 2026-03-09" and len(found) == 2
 
 
 @pytest.mark.parametrize("every", [1, 3])
 def test_no_gate_of_a_hundred_nights_misses_a_tower(every: int) -> None:
-    # a version each `every` nights; retention runs every night; each gate must find the very version
-    # that it would have found had nothing ever been removed
+    # a version each `every` nights; retention runs every night; each gate must find the very
+    # version that it would have found had nothing ever been removed
     first = date(2026, 1, 1)
     made: list[date] = []
     left: list[date] = []
@@ -135,7 +164,8 @@ def test_no_gate_of_a_hundred_nights_misses_a_tower(every: int) -> None:
 
 
 def test_replaced_days_of_a_kept_snapshot_stay(tmp_path: Path) -> None:
-    # day 5 March gets a late row between the nights of the 9th and the 10th: both versions are in use
+    # day 5 March gets a late row between the nights of the 9th and the 10th: both versions are in
+    # use
     early = [("u", "i", start_of(date(2026, 3, 5)))]
     late = [*early, ("u", "j", start_of(date(2026, 3, 5)) + 60)]
     for night, rows in (("2026-03-09", early), ("2026-03-10", late)):
@@ -149,7 +179,9 @@ def test_replaced_days_of_a_kept_snapshot_stay(tmp_path: Path) -> None:
 
 
 def test_towers_of_a_lineage_that_nothing_uses_go() -> None:
-    plan = plan_retention(of("tower/old.2026-03-09/1"), InUse(NIGHT, 2, lineages={"abc": "champion"}))
+    plan = plan_retention(
+        of("tower/old.2026-03-09/1"), InUse(NIGHT, 2, lineages={"abc": "champion"})
+    )
     assert not plan.keep
 
 

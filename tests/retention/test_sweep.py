@@ -1,4 +1,6 @@
-"""The weekly sweep on a real home: every kind has a rule, and nothing goes that a night to come needs."""
+"""The weekly sweep on a real home: every kind has a rule, and nothing goes that a night to come
+needs.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,15 @@ def test_a_sweep_long_after_the_last_night_removes_nothing_that_is_in_use(
     assert {reference.split("/")[0] for reference in before} <= RULED
     owner = sa.create_engine(owner_url(night.environment))
     with owner.begin() as connection:
-        connection.execute(sa.text("UPDATE recsys.stage_runs SET finished_at = finished_at - interval '30 days'"))
+        connection.execute(
+            sa.text("UPDATE recsys.stage_runs SET finished_at = finished_at - interval '30 days'")
+        )
     owner.dispose()
     seen = rows(night, "SELECT * FROM recsys.recommendation_lists ORDER BY user_id")
-    for name, value in (("HOME", night.environment.home), ("CONFIG", night.environment.home.parent / "recsys.yaml")):
+    for name, value in (
+        ("HOME", night.environment.home),
+        ("CONFIG", night.environment.home.parent / "recsys.yaml"),
+    ):
         monkeypatch.setenv(f"RECSYS_{name}", str(Path(value)))
     run_maintain_storage(LATER)
     gone = before - {a.reference for a in stored(night.lake)}
@@ -37,4 +44,6 @@ def test_a_sweep_long_after_the_last_night_removes_nothing_that_is_in_use(
         newest[tuple(reference.split("/")[:2])] = reference
     assert not gone & set(newest.values())
     assert list(run_all(night))
-    pd.testing.assert_frame_equal(rows(night, "SELECT * FROM recsys.recommendation_lists ORDER BY user_id"), seen)
+    pd.testing.assert_frame_equal(
+        rows(night, "SELECT * FROM recsys.recommendation_lists ORDER BY user_id"), seen
+    )

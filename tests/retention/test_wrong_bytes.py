@@ -1,4 +1,6 @@
-"""Files of the lake that changed after they were written: no list is made of them, and each can be made again."""
+"""Files of the lake that changed after they were written: no list is made of them, and each can be
+made again.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def test_vectors_of_noise_are_not_published_and_are_made_again(night: Night) -> 
     for stage, shard in (("prepare_publication", None), ("precompute_shard", 0)):
         with pytest.raises(ArtifactError) as caught:
             run_on(night, stage, shard)
-        assert caught.value.where == str(path) and "recsys verify --set-aside" in caught.value.remedy
+        assert (
+            caught.value.where == str(path) and "recsys verify --set-aside" in caught.value.remedy
+        )
     pd.testing.assert_frame_equal(seen(night), before)
 
     (found,) = verify(night.environment)
@@ -40,12 +44,16 @@ def test_vectors_of_noise_are_not_published_and_are_made_again(night: Night) -> 
     assert found.aside is not None and (found.aside / "item_vectors.npy").exists()
     assert verify(night.environment) == [] and f"recsys run --as-of {night.as_of}" in found.remedy
     assert list(run_all(night))
-    np.testing.assert_array_equal(np.load(night.lake.require("embeddings", key).file("item_vectors.npy")), vectors)
+    np.testing.assert_array_equal(
+        np.load(night.lake.require("embeddings", key).file("item_vectors.npy")), vectors
+    )
     pd.testing.assert_frame_equal(seen(night), before)
 
 
 @pytest.mark.parametrize("kind", ["raw_events", "events"])
-def test_a_damaged_day_is_named_read_again_and_its_snapshot_is_as_before(night: Night, kind: str) -> None:
+def test_a_damaged_day_is_named_read_again_and_its_snapshot_is_as_before(
+    night: Night, kind: str
+) -> None:
     before = Night(night.config, night.environment, night.as_of, night.now).snapshot
     rows_before = (before.users, before.items, before.events())
     day = night.lake.require(kind, "2026-01-20")
@@ -65,7 +73,9 @@ def test_a_damaged_day_is_named_read_again_and_its_snapshot_is_as_before(night: 
     assert night.lake.has([day.reference])  # snapshots of earlier nights name it, too
 
 
-def test_a_broken_manifest_stops_the_night_by_name(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_manifest_stops_the_night_by_name(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = night.lake.require("index", night.as_of.isoformat())
     manifest = index.path / "manifest.json"
     whole = manifest.read_text()
@@ -73,15 +83,22 @@ def test_a_broken_manifest_stops_the_night_by_name(night: Night, monkeypatch: py
     with pytest.raises(ArtifactError) as caught:
         run_on(night, "prepare_publication")
     assert caught.value.where == str(manifest)
-    for name, value in (("HOME", night.environment.home), ("CONFIG", night.environment.config_path)):
+    for name, value in (
+        ("HOME", night.environment.home),
+        ("CONFIG", night.environment.config_path),
+    ):
         monkeypatch.setenv(f"RECSYS_{name}", str(value))
     told = CliRunner().invoke(app, ["verify", "--set-aside"], env={"COLUMNS": "400"})
-    assert told.exit_code == 1 and str(manifest) in told.output and "recsys run --as-of" in told.output
+    assert (
+        told.exit_code == 1 and str(manifest) in told.output and "recsys run --as-of" in told.output
+    )
     assert not run_on(night, "build_index").reused
     told = CliRunner().invoke(app, ["verify"], env={"COLUMNS": "400"})
     assert told.exit_code == 0 and "every artifact is what was written" in told.output
     before = seen(night)
-    assert list(run_all(night))  # an index built anew may be another one, and its lists another publication's
+    assert list(
+        run_all(night)
+    )  # an index built anew may be another one, and its lists another publication's
     assert set(seen(night).user_id) == set(before.user_id)
 
 

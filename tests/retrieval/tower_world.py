@@ -18,10 +18,21 @@ START = 20_000 * DAY_SECONDS  # 2024-10-04
 
 
 def group_config(**tower: Any) -> Config:
-    settings = {"dimensions": 16, "epochs": 12, "batch_size": 64, "learning_rate": 0.01, "history_length": 6, **tower}
-    # Two days of fourteen are much of a small world; here a warm start is what is wanted all the same.
-    # All its items are young.
-    settings["warm_start"] = {"max_new_share": 1.0, "young_item_days": 0, **tower.get("warm_start", {})}
+    settings = {
+        "dimensions": 16,
+        "epochs": 12,
+        "batch_size": 64,
+        "learning_rate": 0.01,
+        "history_length": 6,
+        **tower,
+    }
+    # Two days of fourteen are much of a small world; here a warm start is what is wanted all the
+    # same. All its items are young.
+    settings["warm_start"] = {
+        "max_new_share": 1.0,
+        "young_item_days": 0,
+        **tower.get("warm_start", {}),
+    }
     return make_config(
         items={"attributes": [{"name": "kind", "kind": "categorical"}]},
         users={"attributes": [{"name": "town", "kind": "categorical"}]},
@@ -43,7 +54,10 @@ def group_events(first: int, last: int) -> pd.DataFrame:
     rows = pd.DataFrame(
         {
             "user_id": [f"u{u:02d}" for u in users],
-            "item_id": [f"i{g * PER_GROUP + n:02d}" for g, n in zip(users % GROUPS, draws.ravel(), strict=True)],
+            "item_id": [
+                f"i{g * PER_GROUP + n:02d}"
+                for g, n in zip(users % GROUPS, draws.ravel(), strict=True)
+            ],
             "ts": START + np.tile(days, USERS) * DAY_SECONDS + users,
         }
     )
@@ -59,11 +73,19 @@ def group_snapshot(
     late: pd.DataFrame | None = None,
 ) -> Snapshot:
     """A snapshot of the first `days` days, `late` events added."""
-    users = pd.DataFrame({"user_id": [f"u{u:02d}" for u in range(USERS)], "town": ["north", "south"] * (USERS // 2)})
-    events = group_events(0, days) if late is None else pd.concat([group_events(0, days), late], ignore_index=True)
+    users = pd.DataFrame(
+        {"user_id": [f"u{u:02d}" for u in range(USERS)], "town": ["north", "south"] * (USERS // 2)}
+    )
+    events = (
+        group_events(0, days)
+        if late is None
+        else pd.concat([group_events(0, days), late], ignore_index=True)
+    )
     return make_snapshot(folder, config, as_of, events, items=group_items(extra), users=users)
 
 
 def share_of_own_group(user_keys: np.ndarray, item_keys: np.ndarray) -> float:
-    """Share of items `[n, k]` of their user's group; keys are ids in sorted order, so numbers of the ids."""
+    """Share of items `[n, k]` of their user's group; keys are ids in sorted order, so numbers of
+    the ids.
+    """
     return float((item_keys // PER_GROUP == user_keys[:, None] % GROUPS).mean())

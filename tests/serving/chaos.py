@@ -1,7 +1,9 @@
-"""A shop whose every answer can be told right from wrong, readers that ask it all the time, and real kills.
+"""A shop whose every answer can be told right from wrong, readers that ask it all the time, and
+real kills.
 
-The list of a user follows from the publication's salt alone, and the salt is the publication's release, which
-readers see: an answer mixed from two publications, cut short or meant for another user cannot hide.
+The list of a user follows from the publication's salt alone, and the salt is the publication's
+release, which readers see: an answer mixed from two publications, cut short or meant for another
+user cannot hide.
 """
 
 from __future__ import annotations
@@ -37,7 +39,13 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
 from recsys_tasks.lake.checksums import hash_file
 from recsys_tasks.serving import retire
-from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_forbidden, load_lists, load_similar
+from recsys_tasks.serving.load import (
+    load_dimensions,
+    load_fallbacks,
+    load_forbidden,
+    load_lists,
+    load_similar,
+)
 from recsys_tasks.serving.precompute import precompute_shard, read_lists
 from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec
 from recsys_tasks.serving.publish import Published, create_publication, finish, publish
@@ -97,7 +105,9 @@ class Salted:
 
     def recommend(self, users: Keys, k: int, *, eligible: npt.NDArray[np.bool_] | None) -> Lists:
         time.sleep(self.pause)
-        items = np.array([own_list(self.salt, int(user), k) for user in users], np.int32).reshape(len(users), k)
+        items = np.array([own_list(self.salt, int(user), k) for user in users], np.int32).reshape(
+            len(users), k
+        )
         places = np.broadcast_to(np.arange(k), items.shape)
         return Lists(
             users=users,
@@ -130,7 +140,9 @@ class Night:
     def spec(self) -> PublicationSpec:
         as_of = FIRST + timedelta(days=self.day)
         print_ = f"{self.salt:016d}{self.day}"
-        return PublicationSpec(as_of, Cutoffs.at(as_of), print_, f"s{self.salt}", None, USERS, K, SPARES, SHARDS)
+        return PublicationSpec(
+            as_of, Cutoffs.at(as_of), print_, f"s{self.salt}", None, USERS, K, SPARES, SHARDS
+        )
 
 
 @dataclass(frozen=True)
@@ -158,8 +170,14 @@ def prepare(world: World, engine: Engine, night: Night) -> Publication:
         load_dimensions(engine, world.snapshot)
         items = fallback(night.salt)
         scores = [1.0 - 0.05 * place for place in range(len(items))]
-        load_fallbacks(engine, publication, pa.table({"segment": [""], "items": [items], "scores": [scores]}))
-        load_similar(engine, publication, pa.table({"item_key": [0], "items": [[1, 2]], "scores": [[0.9, 0.8]]}))
+        load_fallbacks(
+            engine, publication, pa.table({"segment": [""], "items": [items], "scores": [scores]})
+        )
+        load_similar(
+            engine,
+            publication,
+            pa.table({"item_key": [0], "items": [[1, 2]], "scores": [[0.9, 0.8]]}),
+        )
         strangers = pa.table({"user_key": list(range(USERS, USERS + 500)), "item_key": [0] * 500})
         load_forbidden(engine, publication, strangers)
     return publication
@@ -213,7 +231,9 @@ def both_shards(world: World, engine: Engine, night: Night) -> None:
 
 
 def rename(world: World, engine: Engine, night: Night) -> None:
-    """Somebody changed the tables by hand in what readers' answers do not hold: tonight's load has work to do."""
+    """Somebody changed the tables by hand in what readers' answers do not hold: tonight's load has
+    work to do.
+    """
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE recsys.users SET attributes = '{}' WHERE user_key = 0"))
         connection.execute(sa.text("UPDATE recsys.items SET title = 'renamed' WHERE item_key = 0"))
@@ -253,7 +273,9 @@ def start(step: Step, world: World, night: Night) -> Any:
 
 
 def read_for_ever(uri: str, seed: int, answers: Path, stop: Path) -> None:
-    """Ask until told to stop; every answer, and every error with the time its connection was asked for, is a line."""
+    """Ask until told to stop; every answer, and every error with the time its connection was asked
+    for, is a line.
+    """
     dice, connection, asked_at = random.Random(seed), None, 0.0
     with answers.open("w") as file:
         while not stop.exists():
@@ -280,11 +302,21 @@ def _ask(connection: psycopg.Connection[Any], dice: random.Random) -> list[Any]:
     user, chance = dice.randrange(USERS), dice.random()
     if chance < 0.05:
         rows = connection.execute(_LISTS).fetchall()
-        return ["lists", sorted({(row[2], row[3]) for row in rows}), [[row[0], row[1]] for row in rows]]
+        return [
+            "lists",
+            sorted({(row[2], row[3]) for row in rows}),
+            [[row[0], row[1]] for row in rows],
+        ]
     k = 12 if chance < 0.3 else None
     name = "stranger" if chance > 0.9 else f"u{user:03d}"
     rows = connection.execute(_RECOMMEND, (name, k)).fetchall()
-    return ["recommend", sorted({(row[1], row[2]) for row in rows}), name, k or K, [row[0] for row in rows]]
+    return [
+        "recommend",
+        sorted({(row[1], row[2]) for row in rows}),
+        name,
+        k or K,
+        [row[0] for row in rows],
+    ]
 
 
 @dataclass
@@ -304,7 +336,9 @@ class Verdict:
 
 
 def judge(files: list[Path], salts: dict[int, int], outages: list[tuple[float, float]]) -> Verdict:
-    """`salts`: publication → salt. An error counts as refused unless the server was killed while it was asked."""
+    """`salts`: publication → salt. An error counts as refused unless the server was killed while it
+    was asked.
+    """
     verdict, seen = Verdict(), set()
     for line in (json.loads(text) for file in files for text in file.read_text().splitlines()):
         if line[0] == "error":
@@ -335,14 +369,17 @@ def _fault(line: list[Any], salts: dict[int, int]) -> str | None:
     if kind == "lists":
         if sorted(user for user, _ in line[2]) != sorted(f"u{user:03d}" for user in range(USERS)):
             return "lost"
-        right = all(items == [f"i{i:02d}" for i in own_list(salt, int(user[1:]), K)] for user, items in line[2])
+        right = all(
+            items == [f"i{i:02d}" for i in own_list(salt, int(user[1:]), K)]
+            for user, items in line[2]
+        )
         return None if right else "torn"
     name, k, items = line[2:5]
     user = None if name == "stranger" else int(name[1:])
     return None if items == [f"i{item:02d}" for item in expected(salt, user, k)] else "torn"
 
 
-# --- the world and its server ----------------------------------------------------------------------
+# --- the world and its server ---------------------------------------------------------------------
 
 
 class Arena:
@@ -356,7 +393,11 @@ class Arena:
         self.world = World(home, urls["recsys"])
         self.engine, self.owner = create_engine(urls["recsys"]), libpq_uri(urls["recsys_owner"])
         secrets = json.loads((home / "database.json").read_text())
-        self.superuser = {"host": secrets["socket"], "user": "postgres", "password": secrets["passwords"]["postgres"]}
+        self.superuser = {
+            "host": secrets["socket"],
+            "user": "postgres",
+            "password": secrets["passwords"]["postgres"],
+        }
         self.reader = libpq_uri(urls["recsys_reader"])
         self.readers: list[Any] = []
         self.outages: list[tuple[float, float]] = []
@@ -388,7 +429,9 @@ class Arena:
     def kill_postgres(self) -> None:
         """SIGKILL to the postmaster and all its children, then a new start."""
         begin = time.monotonic()
-        postmaster = psutil.Process(int((self.home / "postgres" / "postmaster.pid").read_text().split()[0]))
+        postmaster = psutil.Process(
+            int((self.home / "postgres" / "postmaster.pid").read_text().split()[0])
+        )
         family = [postmaster, *postmaster.children(recursive=True)]
         for process in family:
             try:
@@ -416,9 +459,7 @@ class Arena:
 
     def waits_for(self, blocker: int, process: Any) -> str:
         """Until the writer's session stands before that session's lock; its statement."""
-        question = (
-            "SELECT query FROM pg_stat_activity WHERE usename = 'recsys_writer' AND %s = ANY (pg_blocking_pids(pid))"
-        )
+        question = "SELECT query FROM pg_stat_activity WHERE usename = 'recsys_writer' AND %s = ANY (pg_blocking_pids(pid))"
         while True:
             found = self.ask(question, blocker)
             if found:
@@ -430,8 +471,12 @@ class Arena:
 def _write_snapshot(world: World) -> None:
     moment = start_of(FIRST)
     events = pd.DataFrame({"user_id": ["u000"], "item_id": ["i00"], "ts": [moment]})
-    users = pd.DataFrame({"user_id": [f"u{n:03d}" for n in range(USERS)], "country": ["nl"] * USERS})
-    items = pd.DataFrame({"item_id": [f"i{n:02d}" for n in range(ITEMS)], "available_from": 0, "available": True})
+    users = pd.DataFrame(
+        {"user_id": [f"u{n:03d}" for n in range(USERS)], "country": ["nl"] * USERS}
+    )
+    items = pd.DataFrame(
+        {"item_id": [f"i{n:02d}" for n in range(ITEMS)], "available_from": 0, "available": True}
+    )
     make_snapshot(world.home / "lake", settings(), LAST, events, items, users)
 
 

@@ -35,16 +35,29 @@ def stock(engine: Engine, unavailable: Sequence[int] = ()) -> None:
                 {"key": key, "id": f"u{key}", "segment": "nl" if key < 2 else "be"},
             )
         for key in range(ITEMS):
-            values = {"key": key, "id": f"i{key}", "title": f"Item {key}", "ok": key not in unavailable}
-            connection.execute(sa.text("INSERT INTO recsys.items VALUES (:key, :id, :title, 'c', '{}', :ok)"), values)
-            connection.execute(sa.text("INSERT INTO recsys.item_availability VALUES (:id, :ok, '2026-01-01')"), values)
+            values = {
+                "key": key,
+                "id": f"i{key}",
+                "title": f"Item {key}",
+                "ok": key not in unavailable,
+            }
+            connection.execute(
+                sa.text("INSERT INTO recsys.items VALUES (:key, :id, :title, 'c', '{}', :ok)"),
+                values,
+            )
+            connection.execute(
+                sa.text("INSERT INTO recsys.item_availability VALUES (:id, :ok, '2026-01-01')"),
+                values,
+            )
 
 
 def spec(
     day: int = 0, fingerprint: str = "f", release: str = "r1", expected: int = USERS, **further: Any
 ) -> PublicationSpec:
     as_of, mark = FIRST + timedelta(days=day), f"{fingerprint}{day}"
-    return PublicationSpec(as_of, Cutoffs.at(as_of), mark, release, "t1", expected, K, SPARES, SHARDS, **further)
+    return PublicationSpec(
+        as_of, Cutoffs.at(as_of), mark, release, "t1", expected, K, SPARES, SHARDS, **further
+    )
 
 
 def table(lists: Lists, **changes: Any) -> pa.Table:
@@ -71,7 +84,9 @@ def in_shard(rows: pa.Table, shard: int) -> pa.Table:
     return rows.filter(pa.array(buckets(rows["user_key"].to_numpy()) % SHARDS == shard))
 
 
-def steps(engine: Engine, rows: pa.Table, wanted: PublicationSpec, now: datetime) -> list[Callable[[Any], Any]]:
+def steps(
+    engine: Engine, rows: pa.Table, wanted: PublicationSpec, now: datetime
+) -> list[Callable[[Any], Any]]:
     """The calls of one night in order; each takes and returns the publication."""
 
     def load(shard: int) -> Callable[[Publication], Publication]:
@@ -82,7 +97,11 @@ def steps(engine: Engine, rows: pa.Table, wanted: PublicationSpec, now: datetime
         return run
 
     def rest(publication: Publication) -> Publication:
-        fallback = {"segment": ["", "nl"], "items": [[6, 7, 0], [5, 6]], "scores": [[1.0, 0.5, 0.1], [1.0, 0.5]]}
+        fallback = {
+            "segment": ["", "nl"],
+            "items": [[6, 7, 0], [5, 6]],
+            "scores": [[1.0, 0.5, 0.1], [1.0, 0.5]],
+        }
         similar = {"item_key": [0], "items": [[1, 2]], "scores": [[0.9, 0.8]]}
         load_fallbacks(engine, publication, pa.table(fallback))
         load_similar(engine, publication, pa.table(similar))
@@ -99,7 +118,13 @@ def steps(engine: Engine, rows: pa.Table, wanted: PublicationSpec, now: datetime
 
 
 def night(
-    engine: Engine, day: int = 0, lists: Lists | None = None, *, until: int = 6, rows: pa.Table | None = None, **of: Any
+    engine: Engine,
+    day: int = 0,
+    lists: Lists | None = None,
+    *,
+    until: int = 6,
+    rows: pa.Table | None = None,
+    **of: Any,
 ) -> Any:
     """Run the first `until` steps of a night; the last step's value, a Published for a whole night."""
     value: Any = None
@@ -114,14 +139,18 @@ def shown(engine: Engine) -> dict[str, list[str]]:
     """What readers see: user id → item ids in order."""
     with engine.connect() as connection:
         rows = connection.execute(
-            sa.text("SELECT user_id, array_agg(item_id ORDER BY rank) FROM recsys.recommendations GROUP BY user_id")
+            sa.text(
+                "SELECT user_id, array_agg(item_id ORDER BY rank) FROM recsys.recommendations GROUP BY user_id"
+            )
         )
         return {user: items for user, items in rows}
 
 
 def recommend(engine: Engine, user: str, k: int | None = None) -> list[str]:
     with engine.connect() as connection:
-        rows = connection.execute(sa.text("SELECT * FROM recsys.recommend(:user, :k)"), {"user": user, "k": k})
+        rows = connection.execute(
+            sa.text("SELECT * FROM recsys.recommend(:user, :k)"), {"user": user, "k": k}
+        )
         found = [(row.rank, row.item_id) for row in rows]
     assert [rank for rank, _ in found] == list(range(1, len(found) + 1))
     return [item for _, item in found]

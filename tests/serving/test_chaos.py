@@ -1,4 +1,6 @@
-"""Publications, rollbacks and kills of everything, under readers who never stop asking. Slow: `make chaos`."""
+"""Publications, rollbacks and kills of everything, under readers who never stop asking. Slow: `make
+chaos`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ CYCLES = 20  # each: a publication, a rollback, a publication under the hold, a 
 
 @dataclass(frozen=True)
 class Strike:
-    """Kill `step` where it waits for another session's lock. {id} is tonight's publication, {old} the oldest kept."""
+    """Kill `step` where it waits for another session's lock. {id} is tonight's publication, {old}
+    the oldest kept.
+    """
 
     name: str
     step: Step
@@ -38,14 +42,24 @@ def _table(name: str, mode: str = "SHARE") -> tuple[str, ...]:
 LOADED = (chaos.prepare, chaos.both_shards)
 SEALED = (*LOADED, chaos.seal)
 SHARDS = (
-    Strike("shard: its delete of leftovers", chaos.first_shard, _table("list_rows_{id}"), (chaos.prepare,)),
+    Strike(
+        "shard: its delete of leftovers",
+        chaos.first_shard,
+        _table("list_rows_{id}"),
+        (chaos.prepare,),
+    ),
     Strike(
         "shard: the publication's row",
         chaos.first_shard,
         ("SELECT FROM recsys.publication WHERE id = {id} FOR UPDATE",),
         (chaos.prepare,),
     ),
-    Strike("second shard: its delete of leftovers", chaos.both_shards, _table("list_rows_{id}"), LOADED[:1]),
+    Strike(
+        "second shard: its delete of leftovers",
+        chaos.both_shards,
+        _table("list_rows_{id}"),
+        LOADED[:1],
+    ),
 )
 PUBLISHER = (
     Strike("create: the night's lock", chaos.prepare, ("SELECT pg_advisory_xact_lock({night})",)),
@@ -70,8 +84,15 @@ PUBLISHER = (
     Strike("pointer: the status", chaos.show, _table("publication"), SEALED),
     Strike("pointer: the move", chaos.show, _table("current_publication"), SEALED),
     Strike("pointer: the record", chaos.show, _table("pointer_moves"), SEALED),
-    Strike("retention: drop", chaos.patient_sweep, _table("list_rows_{old}", "ACCESS SHARE"), (*SEALED, chaos.show)),
-    Strike("retention: fallbacks", chaos.patient_sweep, _table("fallback_rows"), (*SEALED, chaos.show)),
+    Strike(
+        "retention: drop",
+        chaos.patient_sweep,
+        _table("list_rows_{old}", "ACCESS SHARE"),
+        (*SEALED, chaos.show),
+    ),
+    Strike(
+        "retention: fallbacks", chaos.patient_sweep, _table("fallback_rows"), (*SEALED, chaos.show)
+    ),
 )
 POSTGRES = (
     PUBLISHER[1],
@@ -89,10 +110,15 @@ AT_RANDOM = 4  # kills of a whole night after a delay, half of them of PostgreSQ
 
 
 def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
-    """Publication 1 has salt 0: user u's list is 11 u, 11 u + 7, … modulo 61, the fallback 0, 1, 2, …"""
+    """Publication 1 has salt 0: user u's list is 11 u, 11 u + 7, … modulo 61, the fallback 0, 1, 2,
+    …
+    """
     first = ["i11", "i18", "i25", "i32", "i39"]  # of u001
     right = ["recommend", [["s0", 1]], "u001", 5, first]
-    everyone = [[f"u{n:03d}", [f"i{(n * 11 + p * 7) % 61:02d}" for p in range(5)]] for n in range(chaos.USERS)]
+    everyone = [
+        [f"u{n:03d}", [f"i{(n * 11 + p * 7) % 61:02d}" for p in range(5)]]
+        for n in range(chaos.USERS)
+    ]
     faults = {
         "torn": [
             ["recommend", [["s0", 1]], "u001", 5, first[:4]],
@@ -102,9 +128,18 @@ def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
             ["lists", [["s0", 1]], [["u000", first], *everyone[1:]]],
         ],
         "empty": [["recommend", [], "u001", 5, []], ["lists", [], []]],
-        "lost": [["lists", [["s0", 1]], everyone[1:]], ["lists", [["s0", 1]], [*everyone, everyone[0]]]],
-        "refused": [["error", 1.0, 1.9, None, "before the outage"], ["error", 3.1, 3.2, None, "after it"]],
-        "outages": [["error", 1.0, 2.5, None, "asked before"], ["error", 2.5, 9.0, None, "heard after"]],
+        "lost": [
+            ["lists", [["s0", 1]], everyone[1:]],
+            ["lists", [["s0", 1]], [*everyone, everyone[0]]],
+        ],
+        "refused": [
+            ["error", 1.0, 1.9, None, "before the outage"],
+            ["error", 3.1, 3.2, None, "after it"],
+        ],
+        "outages": [
+            ["error", 1.0, 2.5, None, "asked before"],
+            ["error", 2.5, 9.0, None, "heard after"],
+        ],
     }
     good = [
         right,
@@ -115,7 +150,9 @@ def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
     lines = [*good, *(line for some in faults.values() for line in some)]
     file.write_text("\n".join(json.dumps([*line, 2.5]) for line in lines))
     verdict = chaos.judge([file], {1: 0, 2: 1}, [(2.0, 3.0)])
-    assert {name: getattr(verdict, name) for name in faults} == {name: len(some) for name, some in faults.items()}
+    assert {name: getattr(verdict, name) for name in faults} == {
+        name: len(some) for name, some in faults.items()
+    }
     assert verdict.answers == len(good) + 9 and verdict.seen == 2 and verdict.slowest == 2.5
 
 
@@ -179,7 +216,9 @@ def _kills(arena: Arena, dice: random.Random) -> Iterator[Callable[[Night], None
     for strike in POSTGRES:
         yield lambda night, strike=strike: _strike(arena, night, strike, of_server=True)
     for number in range(AT_RANDOM):
-        yield lambda night, number=number: _strike_somewhere(arena, night, dice, of_server=number % 2 == 0)
+        yield lambda night, number=number: _strike_somewhere(
+            arena, night, dice, of_server=number % 2 == 0
+        )
 
 
 def _strike(arena: Arena, night: Night, strike: Strike, *, of_server: bool) -> None:
@@ -188,7 +227,9 @@ def _strike(arena: Arena, night: Night, strike: Strike, *, of_server: bool) -> N
     newest = arena.ask("SELECT max(id) FROM recsys.publication")[0][0]
     oldest = arena.ask("SELECT min(id) FROM recsys.publication WHERE retired_at IS NULL")[0][0]
     keys = {"night": lock_key("night", night.spec.as_of), "pointer": lock_key("pointer")}
-    with arena.holding(*(lock.format(id=newest, old=oldest, **keys) for lock in strike.locks)) as blocker:
+    with arena.holding(
+        *(lock.format(id=newest, old=oldest, **keys) for lock in strike.locks)
+    ) as blocker:
         process = chaos.start(strike.step, arena.world, night)
         statement = arena.waits_for(blocker, process)
         if of_server:
@@ -200,11 +241,15 @@ def _strike(arena: Arena, night: Night, strike: Strike, *, of_server: bool) -> N
     retry = chaos.start(strike.step, arena.world, night)  # Airflow tries that one task again
     retry.join()
     assert retry.exitcode == OK, f"{strike.name}: exit code {retry.exitcode} when tried again"
-    arena.struck.append(f"{'PostgreSQL' if of_server else 'process'} at {strike.name} ({statement})")
+    arena.struck.append(
+        f"{'PostgreSQL' if of_server else 'process'} at {strike.name} ({statement})"
+    )
 
 
 def _strike_shard(arena: Arena, night: Night, moment: str, dice: random.Random) -> None:
-    """Kill a shard between two blocks of users, or once its file has its first bytes and no manifest yet."""
+    """Kill a shard between two blocks of users, or once its file has its first bytes and no
+    manifest yet.
+    """
     chaos.prepare(arena.world, arena.engine, night)
     process = chaos.start(chaos.first_shard, arena.world, replace(night, pause=0.03))
     token = chaos.create_publication(arena.engine, night.spec, night.now).token
@@ -231,11 +276,15 @@ def _strike_somewhere(arena: Arena, night: Night, dice: random.Random, *, of_ser
     else:
         process.kill()
         process.join()
-    arena.struck.append(f"{'PostgreSQL' if of_server else 'process'} after a random while ({where})")
+    arena.struck.append(
+        f"{'PostgreSQL' if of_server else 'process'} after a random while ({where})"
+    )
 
 
 def _rerun(arena: Arena, night: Night, counts: dict[str, int], *, changed: bool) -> None:
-    """The whole night again, with the same or with other inputs; readers must see exactly what it made."""
+    """The whole night again, with the same or with other inputs; readers must see exactly what it
+    made.
+    """
     again = chaos.other(night) if changed else night
     done = chaos.whole(arena.world, arena.engine, again)
     assert done.publication.status == "published", (arena.struck[-1], done)
@@ -249,7 +298,9 @@ def _report(arena: Arena, counts: dict[str, int], swept: int) -> None:
     for reader in arena.readers:
         reader.join(60)
         assert reader.exitcode == 0
-    salts = {row[0]: int(row[1][1:]) for row in arena.ask("SELECT id, release FROM recsys.publication")}
+    salts = {
+        row[0]: int(row[1][1:]) for row in arena.ask("SELECT id, release FROM recsys.publication")
+    }
     verdict = chaos.judge(arena.files, salts, arena.outages)
     counts["half"] += len(chaos.half_made(arena)) + len(arena.world.lake.remove_unfinished())
     servers = sum(words.startswith("PostgreSQL") for words in arena.struck)

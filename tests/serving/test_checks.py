@@ -14,14 +14,27 @@ from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.load import load_forbidden, load_lists
 from recsys_tasks.serving.publication import CheckLimits
 from recsys_tasks.serving.publish import finish, read_checks
-from tests.serving.nights import LIMITS, PLAIN, Lists, night, publish_night, recommend, shown, stock, table
+from tests.serving.nights import (
+    LIMITS,
+    PLAIN,
+    Lists,
+    night,
+    publish_night,
+    recommend,
+    shown,
+    stock,
+    table,
+)
 
 NAN = float("nan")
 
 
 def one(value: Any, column: list[Any], row: int = 0, place: int = 0) -> list[Any]:
     """The column with one entry replaced."""
-    return [[value if (r, n) == (row, place) else x for n, x in enumerate(entries)] for r, entries in enumerate(column)]
+    return [
+        [value if (r, n) == (row, place) else x for n, x in enumerate(entries)]
+        for r, entries in enumerate(column)
+    ]
 
 
 def rows_with(column: str, value: Any) -> pa.Table:
@@ -41,9 +54,17 @@ def failing(engine: Engine, rows: pa.Table, limits: CheckLimits = LIMITS, **of: 
 FAULTS = {
     "a user without a list": (table({u: PLAIN[u] for u in range(3)}), {"expected": 4}, ["rows"]),
     "no user at all": (table({}), {}, ["rows", "coverage"]),
-    "an unknown user": (table({**{u: PLAIN[u] for u in range(3)}, 99: [1, 2, 3]}), {}, ["unknown_users"]),
+    "an unknown user": (
+        table({**{u: PLAIN[u] for u in range(3)}, 99: [1, 2, 3]}),
+        {},
+        ["unknown_users"],
+    ),
     "too long": (table({**PLAIN, 0: [0, 1, 2, 3, 4]}), {}, ["list_length"]),
-    "short without a reason": (table({**PLAIN, 0: [0, 1]}, short_reason=[None] * 4), {}, ["list_length"]),
+    "short without a reason": (
+        table({**PLAIN, 0: [0, 1]}, short_reason=[None] * 4),
+        {},
+        ["list_length"],
+    ),
     "an item twice": (table({**PLAIN, 0: [0, 1, 1]}), {}, ["repeated_items"]),
     "an unknown item": (table({**PLAIN, 0: [0, 1, 88]}), {}, ["unknown_items"]),
     "a score above 1": (rows_with("scores", 1.5), {}, ["scores"]),
@@ -54,7 +75,11 @@ FAULTS = {
     "an unknown reason": (rows_with("reasons", 7), {}, ["codes"]),
     "an unknown source": (rows_with("sources", 64), {}, ["codes"]),
     "an unknown rung": (table(PLAIN, rung=[5, 0, 0, 0]), {}, ["rungs"]),
-    "arrays of two lengths": (table(PLAIN, ranks_before=[[1], *[[1, 2, 3, 4]] * 3]), {}, ["parallel_arrays"]),
+    "arrays of two lengths": (
+        table(PLAIN, ranks_before=[[1], *[[1, 2, 3, 4]] * 3]),
+        {},
+        ["parallel_arrays"],
+    ),
 }
 
 
@@ -83,7 +108,9 @@ def test_forbidden_pairs(writer: Engine) -> None:
     stock(writer)
     publication = night(writer, 0, until=1, rows=table(PLAIN))
     load_lists(writer, publication, table(PLAIN), 0)
-    load_forbidden(writer, publication, pa.table({"user_key": [0, 1, 3], "item_key": [7, 2, 6]}))  # two of them shown
+    load_forbidden(
+        writer, publication, pa.table({"user_key": [0, 1, 3], "item_key": [7, 2, 6]})
+    )  # two of them shown
     with pytest.raises(ServingError, match="forbidden_items: 2"):
         finish(writer, publication, LIMITS)
 
@@ -91,16 +118,23 @@ def test_forbidden_pairs(writer: Engine) -> None:
 def test_coverage_below_its_floor(writer: Engine) -> None:
     stock(writer)  # the first 3 places show items 0 … 5: 6 of 8
     assert failing(writer, table(PLAIN), CheckLimits(0.75, 0.5, 0.95)) == []
-    assert failing(writer, table(PLAIN), CheckLimits(0.76, 0.5, 0.95), fingerprint="g") == ["coverage"]
+    assert failing(writer, table(PLAIN), CheckLimits(0.76, 0.5, 0.95), fingerprint="g") == [
+        "coverage"
+    ]
 
 
 def test_the_same_list_for_everyone_unless_it_is_the_fallback(writer: Engine) -> None:
     stock(writer)
     with writer.begin() as connection:
         for key in range(4, 20):
-            connection.execute(sa.text("INSERT INTO recsys.users VALUES (:k, 'u' || :k, 'nl')"), {"k": key})
+            connection.execute(
+                sa.text("INSERT INTO recsys.users VALUES (:k, 'u' || :k, 'nl')"), {"k": key}
+            )
     same: Lists = {user: [0, 1, 2] for user in range(20)}
-    half = {**same, **{user: [user % 6, 6, 7] for user in range(10)}}  # 10 of 20 alike: just allowed
+    half = {
+        **same,
+        **{user: [user % 6, 6, 7] for user in range(10)},
+    }  # 10 of 20 alike: just allowed
     assert failing(writer, table(same), expected=20) == ["identical_lists"]
     assert failing(writer, table(half), expected=20, fingerprint="g") == []
     popular = table(same, rung=[4] * 20)
@@ -115,7 +149,9 @@ def test_churn_within_a_release_warns_and_does_not_block(writer: Engine) -> None
     churn = {check.name: check for check in read_checks(writer, done.publication.id)}["churn"]
     assert done.moved and not churn.passed and churn.severity == "warn" and churn.found == 1.0
     another_release = publish_night(writer, 2, release="r2")
-    assert "churn" not in {check.name for check in read_checks(writer, another_release.publication.id)}
+    assert "churn" not in {
+        check.name for check in read_checks(writer, another_release.publication.id)
+    }
 
 
 def test_churn_counts_places_of_users_in_both(writer: Engine) -> None:
@@ -128,7 +164,9 @@ def test_churn_counts_places_of_users_in_both(writer: Engine) -> None:
     assert checks["rows_against_current"].passed and checks["rows_against_current"].found == 0.5
 
 
-def test_a_failed_publication_leaves_readers_alone_and_the_next_run_repairs(writer: Engine, reader: Engine) -> None:
+def test_a_failed_publication_leaves_readers_alone_and_the_next_run_repairs(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     before = shown(reader)
@@ -138,7 +176,9 @@ def test_a_failed_publication_leaves_readers_alone_and_the_next_run_repairs(writ
         night(writer, 1, rows=rows_with("scores", NAN), until=5)
     assert shown(reader) == before and recommend(reader, "u0") == before["u0"]
     with reader.connect() as connection:
-        statuses = connection.execute(sa.text("SELECT status FROM recsys.publications WHERE as_of = '2026-03-02'"))
+        statuses = connection.execute(
+            sa.text("SELECT status FROM recsys.publications WHERE as_of = '2026-03-02'")
+        )
         assert [row.status for row in statuses] == ["failed", "failed"]
     assert publish_night(writer, 1).moved
 

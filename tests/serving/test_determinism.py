@@ -34,7 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def release(folder: Path) -> Artifact:
     world = World(folder, serving=SERVING)
-    windows = [Window(opened(world, start), start, end) for start, end in label_windows(world.timeline)]
+    windows = [
+        Window(opened(world, start), start, end) for start, end in label_windows(world.timeline)
+    ]
     examples = build_examples(world.snapshot, world.timeline, windows)
     return train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
 

@@ -31,7 +31,11 @@ ODD = ["007", 'say "hi", \\ he\nsaid', "ü😀\u2028x"]
 
 
 def snapshot(
-    folder: Path, as_of: str, kind: str = "k", available: bool = True, launches: Sequence[int] = (0, 0, 0)
+    folder: Path,
+    as_of: str,
+    kind: str = "k",
+    available: bool = True,
+    launches: Sequence[int] = (0, 0, 0),
 ) -> Snapshot:
     events = pd.DataFrame(
         {"user_id": ["u", "v"], "item_id": ODD[:2], "ts": [start_of(parse_day("2026-02-01"))] * 2},
@@ -75,8 +79,12 @@ def test_odd_ids_and_attributes_round_trip(writer: Engine, tmp_path: Path) -> No
     )
 
 
-def test_an_item_keeps_the_day_since_which_it_exists(writer: Engine, reader: Engine, tmp_path: Path) -> None:
-    """Out of stock for a night and back: not new. What is announced and never sold has its day, too."""
+def test_an_item_keeps_the_day_since_which_it_exists(
+    writer: Engine, reader: Engine, tmp_path: Path
+) -> None:
+    """Out of stock for a night and back: not new. What is announced and never sold has its day,
+    too.
+    """
     launches = [start_of(parse_day("2026-01-15")) + 3600, start_of(parse_day("2026-02-01")), NEVER]
     for as_of, in_stock in (("2026-03-01", True), ("2026-03-02", False), ("2026-03-03", True)):
         load_dimensions(writer, snapshot(tmp_path, as_of, available=in_stock, launches=launches))
@@ -88,7 +96,9 @@ def test_an_item_keeps_the_day_since_which_it_exists(writer: Engine, reader: Eng
         }
 
 
-def test_a_later_night_changes_rows_and_an_older_one_does_not(writer: Engine, tmp_path: Path) -> None:
+def test_a_later_night_changes_rows_and_an_older_one_does_not(
+    writer: Engine, tmp_path: Path
+) -> None:
     load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
     load_dimensions(writer, snapshot(tmp_path, "2026-03-02", kind="new", available=False))
     categories = "SELECT category FROM recsys.items WHERE item_id = '007'"
@@ -106,7 +116,9 @@ def test_a_later_night_changes_rows_and_an_older_one_does_not(writer: Engine, tm
     assert ask(writer, categories) == [("new",)] and not available(writer)[ODD[1]]
 
 
-def test_availability_reported_after_the_cutoff_stays(empty: Mapping[str, str], writer: Engine, tmp_path: Path) -> None:
+def test_availability_reported_after_the_cutoff_stays(
+    empty: Mapping[str, str], writer: Engine, tmp_path: Path
+) -> None:
     load_dimensions(writer, snapshot(tmp_path, "2026-03-01"))
     sell_out(empty, ODD[0])  # reported now, which is after these nights
     load_dimensions(writer, snapshot(tmp_path, "2026-03-02"))
@@ -122,12 +134,18 @@ def test_loading_the_same_night_twice_rewrites_nothing(writer: Engine, tmp_path:
     assert ask(writer, "SELECT xmin::text, item_key FROM recsys.items ORDER BY 2") == before
 
 
-def test_a_row_changed_by_hand_is_mended_and_the_others_are_not_sent(writer: Engine, tmp_path: Path) -> None:
+def test_a_row_changed_by_hand_is_mended_and_the_others_are_not_sent(
+    writer: Engine, tmp_path: Path
+) -> None:
     night = snapshot(tmp_path, "2026-03-01")
     load_dimensions(writer, night)
     before = dict(ask(writer, "SELECT item_key, xmin::text FROM recsys.items"))
     with writer.begin() as connection:
-        connection.execute(sa.text("UPDATE recsys.items SET title = 'oops', attributes = '{}' WHERE item_id = '007'"))
+        connection.execute(
+            sa.text(
+                "UPDATE recsys.items SET title = 'oops', attributes = '{}' WHERE item_id = '007'"
+            )
+        )
     load_dimensions(writer, night)
     assert ask(writer, "SELECT title, attributes FROM recsys.items WHERE item_key = 0") == [
         ("Item 007", {"kind": "k", "price": 1.5})

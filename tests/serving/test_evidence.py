@@ -17,7 +17,8 @@ from recsys_tasks.serving.publish import finish, read_checks
 from tests.serving.nights import LIMITS, PLAIN, SPARES, K, night, stock, table
 from tests.serving.test_checks import FAULTS
 
-# Lists of PLAIN, k = 3: item 3 is in three lists, of which the spare of user 0's is none, and begins user 3's.
+# Lists of PLAIN, k = 3: item 3 is in three lists, of which the spare of user 0's is none, and
+# begins user 3's.
 COUNTS = {0: (1, 1), 1: (2, 1), 2: (3, 1), 3: (3, 1), 4: (2, 0), 5: (1, 0), 6: (0, 0)}
 
 
@@ -27,7 +28,9 @@ def asked(engine: Engine, question: str, **values: Any) -> Any:
 
 
 def exposure(engine: Engine, publication: int) -> dict[int, tuple[int, int]]:
-    rows = asked(engine, "SELECT * FROM recsys.item_exposure_rows WHERE publication_id = :id", id=publication)
+    rows = asked(
+        engine, "SELECT * FROM recsys.item_exposure_rows WHERE publication_id = :id", id=publication
+    )
     return {key: (lists, firsts) for _, key, lists, firsts in rows}
 
 
@@ -69,7 +72,9 @@ def test_a_list_changed_after_its_load_is_found_out(writer: Engine) -> None:
     publication = night(writer, 0, until=3)
     name = f"recsys.list_rows_{publication.id}"
     with writer.begin() as connection:
-        connection.exec_driver_sql(f"CREATE TEMP TABLE taken AS SELECT * FROM {name} WHERE user_key = 0")
+        connection.exec_driver_sql(
+            f"CREATE TEMP TABLE taken AS SELECT * FROM {name} WHERE user_key = 0"
+        )
         connection.exec_driver_sql("UPDATE taken SET items[2] = items[1]")
         connection.exec_driver_sql(f"DELETE FROM {name} WHERE user_key = 0")
         connection.exec_driver_sql(f"INSERT INTO {name} SELECT * FROM taken")
@@ -88,11 +93,21 @@ def test_a_shard_loaded_again_is_counted_once(writer: Engine) -> None:
     assert exposure(writer, publication.id) == {**COUNTS, 7: (0, 0)}
 
 
-IN_A_LIST = ("list_length", "repeated_items", "scores", "propensities", "codes", "rungs", "parallel_arrays")
+IN_A_LIST = (
+    "list_length",
+    "repeated_items",
+    "scores",
+    "propensities",
+    "codes",
+    "rungs",
+    "parallel_arrays",
+)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_loads_see_every_fault_of_a_list_and_sql_finds_the_same(writer: Engine, fault: str) -> None:
+def test_the_loads_see_every_fault_of_a_list_and_sql_finds_the_same(
+    writer: Engine, fault: str
+) -> None:
     rows, of, expected = FAULTS[fault]
     evidence = Evidence(K, SPARES)
     for _ in evidence.watch(rows.to_batches()):
@@ -122,10 +137,16 @@ def test_random_lists_in_any_batches_against_plain_counting() -> None:
     evidence = Evidence(K, SPARES)
     for _ in evidence.watch(rows.to_batches(max_chunksize=70)):
         pass
-    counted = {row["item_key"]: (row["lists"], row["first_places"]) for row in evidence.by_item().to_pylist()}
+    counted = {
+        row["item_key"]: (row["lists"], row["first_places"])
+        for row in evidence.by_item().to_pylist()
+    }
     named = {item for entries in lists.values() for item in entries}
     assert evidence.clean
     assert counted == {
-        item: (sum(item in e[:K] for e in lists.values()), sum(e[:1] == [item] for e in lists.values()))
+        item: (
+            sum(item in e[:K] for e in lists.values()),
+            sum(e[:1] == [item] for e in lists.values()),
+        )
         for item in named
     }

@@ -1,4 +1,6 @@
-"""What goes wrong around a publication: each a clear error of the right class, and readers keep their lists."""
+"""What goes wrong around a publication: each a clear error of the right class, and readers keep
+their lists.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,14 @@ from psycopg import sql
 from sqlalchemy.engine import Engine
 
 from recsys_tasks.config import ServingConfig
-from recsys_tasks.database import EmbeddedServer, create_engine, libpq_uri, load_arrow, lock_key, locks
+from recsys_tasks.database import (
+    EmbeddedServer,
+    create_engine,
+    libpq_uri,
+    load_arrow,
+    lock_key,
+    locks,
+)
 from recsys_tasks.errors import RecsysError, ServingError, TransientError
 from recsys_tasks.lake import Lake
 from recsys_tasks.serving.load import load_fallbacks, load_lists
@@ -30,7 +39,18 @@ from recsys_tasks.serving.publication import Publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.retire import drop_old
 from tests.serving.chaos import Salted
-from tests.serving.nights import LIMITS, NOW, PLAIN, in_shard, night, publish_night, shown, spec, stock, table
+from tests.serving.nights import (
+    LIMITS,
+    NOW,
+    PLAIN,
+    in_shard,
+    night,
+    publish_night,
+    shown,
+    spec,
+    stock,
+    table,
+)
 
 OTHER = {user: [7, 6, 5, 4] if user == 0 else items for user, items in PLAIN.items()}
 HOLDER = "ann's session"
@@ -60,7 +80,9 @@ def ends_well(writer: Engine, reader: Engine) -> None:
     assert publish_night(writer, 1, OTHER).moved
     assert shown(reader)["u0"] == ["i7", "i6", "i5"]
     with writer.connect() as connection:
-        states = connection.execute(sa.text("SELECT status, count(*) FROM recsys.publication GROUP BY 1")).all()
+        states = connection.execute(
+            sa.text("SELECT status, count(*) FROM recsys.publication GROUP BY 1")
+        ).all()
         assert "building" not in dict(tuple(row) for row in states)
         orphans = (
             "SELECT relname FROM pg_class AS c WHERE relnamespace = 'recsys'::regnamespace AND relkind = 'r' "
@@ -70,7 +92,7 @@ def ends_well(writer: Engine, reader: Engine) -> None:
         assert list(connection.scalars(sa.text(orphans))) == []
 
 
-# --- disks -----------------------------------------------------------------------------------------
+# --- disks ----------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -78,7 +100,10 @@ def tiny_disk(folder: Path) -> Iterator[Path]:
     """A disk of one megabyte; skips where mounting is not allowed."""
     folder.mkdir()
     mounted = os.geteuid() == 0 and (
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], check=False).returncode == 0
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], check=False
+        ).returncode
+        == 0
     )
     if not mounted:
         folder.rmdir()
@@ -102,7 +127,11 @@ def fill(disk: Path) -> Path:
 def superuser(server: EmbeddedServer) -> psycopg.Connection:
     known = json.loads((server.home / "database.json").read_text())
     return psycopg.connect(
-        host=known["socket"], user="postgres", password=known["passwords"]["postgres"], dbname="recsys", autocommit=True
+        host=known["socket"],
+        user="postgres",
+        password=known["passwords"]["postgres"],
+        dbname="recsys",
+        autocommit=True,
     )
 
 
@@ -122,13 +151,18 @@ def lists_on(server: EmbeddedServer, disk: Path) -> Iterator[None]:
         finally:
             connection.execute("ALTER ROLE recsys_writer RESET default_tablespace")
             kept = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND reltablespace = (SELECT oid FROM "
-            for (name,) in connection.execute(kept + "pg_tablespace WHERE spcname = 'tiny')").fetchall():
+            for (name,) in connection.execute(
+                kept + "pg_tablespace WHERE spcname = 'tiny')"
+            ).fetchall():
                 connection.execute(sql.SQL("DROP TABLE " + name))
             connection.execute("DROP TABLESPACE tiny")
 
 
 def test_a_full_disk_of_the_database_is_retried_and_readers_keep_their_lists(
-    embedded_server: EmbeddedServer, empty: Mapping[str, str], published: dict[str, list[str]], reader: Engine
+    embedded_server: EmbeddedServer,
+    empty: Mapping[str, str],
+    published: dict[str, list[str]],
+    reader: Engine,
 ) -> None:
     with tiny_disk(embedded_server.home / "disk") as disk, lists_on(embedded_server, disk):
         writer = create_engine(empty["recsys"])  # a session of its own: it takes the new tablespace
@@ -136,7 +170,13 @@ def test_a_full_disk_of_the_database_is_retried_and_readers_keep_their_lists(
         filler = fill(disk)
         with pytest.raises(TransientError) as caught:
             load_lists(writer, begun, in_shard(table(OTHER), 0), 0)
-        clear(caught.value, empty, "room on the database's disk", "No space left on device", "free disk space")
+        clear(
+            caught.value,
+            empty,
+            "room on the database's disk",
+            "No space left on device",
+            "free disk space",
+        )
         assert shown(reader) == published
         filler.unlink()
         ends_well(writer, reader)
@@ -144,7 +184,10 @@ def test_a_full_disk_of_the_database_is_retried_and_readers_keep_their_lists(
 
 
 def test_a_full_disk_while_sealing_is_retried_too(
-    embedded_server: EmbeddedServer, empty: Mapping[str, str], published: dict[str, list[str]], reader: Engine
+    embedded_server: EmbeddedServer,
+    empty: Mapping[str, str],
+    published: dict[str, list[str]],
+    reader: Engine,
 ) -> None:
     with tiny_disk(embedded_server.home / "disk") as disk, lists_on(embedded_server, disk):
         writer = create_engine(empty["recsys"])
@@ -164,7 +207,14 @@ def test_a_full_disk_of_the_lake_is_retried_and_leaves_nothing(tmp_path: Path) -
     serving = ServingConfig(k=5, spares=2, shards=1)
 
     def run(lake: Lake) -> None:
-        given = {"lake": lake, "token": "t", "shard": 0, "serving": serving, "eligible": None, "inputs": {}}
+        given = {
+            "lake": lake,
+            "token": "t",
+            "shard": 0,
+            "serving": serving,
+            "eligible": None,
+            "inputs": {},
+        }
         precompute_shard(Salted(1, 0.0), users, **given)
 
     with tiny_disk(tmp_path / "disk") as disk:
@@ -180,7 +230,7 @@ def test_a_full_disk_of_the_lake_is_retried_and_leaves_nothing(tmp_path: Path) -
     assert fresh.require("lists", "t.0").rows == len(users)
 
 
-# --- connections -------------------------------------------------------------------------------------
+# --- connections ----------------------------------------------------------------------------------
 
 
 def test_a_connection_lost_between_two_loads_of_a_transaction_is_transient(
@@ -191,7 +241,9 @@ def test_a_connection_lost_between_two_loads_of_a_transaction_is_transient(
         [(pid,)] = session.execute("SELECT pg_backend_pid()")
         session.execute("DELETE FROM recsys.forbidden_rows WHERE publication_id = $1", (begun.id,))
         with writer.begin() as connection:
-            assert connection.scalar(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+            assert connection.scalar(
+                sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}
+            )
         session.execute("SELECT 1")
     clear(caught.value, empty, "terminating connection", "retried")
     assert shown(reader) == published
@@ -203,20 +255,29 @@ def test_a_connection_lost_while_rows_come_in_is_transient(
 ) -> None:
     begun = night(writer, 1, OTHER, until=1)
     lock = sql.SQL("LOCK TABLE recsys.{} IN SHARE MODE").format(sql.Identifier(begun.partition))
-    error = lost_before(empty, writer, lock, lambda: load_lists(writer, begun, in_shard(table(OTHER), 0), 0))
+    error = lost_before(
+        empty, writer, lock, lambda: load_lists(writer, begun, in_shard(table(OTHER), 0), 0)
+    )
     clear(error, empty, "PostgreSQL to answer")
     assert shown(reader) == published
     ends_well(writer, reader)
 
 
 def test_retention_takes_a_lost_server_for_what_it_is(
-    empty: Mapping[str, str], published: dict[str, list[str]], writer: Engine, monkeypatch: pytest.MonkeyPatch
+    empty: Mapping[str, str],
+    published: dict[str, list[str]],
+    writer: Engine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("recsys_tasks.serving.retire.LOCK_TIMEOUT", "60s")
     for day in (1, 2):
         publish_night(writer, day)
     lock = sql.SQL("LOCK TABLE recsys.fallback_rows IN SHARE MODE")
-    clear(lost_before(empty, writer, lock, lambda: drop_old(writer, keep=0, now=NOW)), empty, "PostgreSQL to answer")
+    clear(
+        lost_before(empty, writer, lock, lambda: drop_old(writer, keep=0, now=NOW)),
+        empty,
+        "PostgreSQL to answer",
+    )
     assert len(drop_old(writer, keep=0, now=NOW)) == 1
 
 
@@ -260,7 +321,7 @@ def test_a_pooled_connection_that_died_is_replaced_without_an_error(writer: Engi
         assert connection.scalar(sa.text("SELECT pg_backend_pid()")) != pid
 
 
-# --- locks ---------------------------------------------------------------------------------------------
+# --- locks ----------------------------------------------------------------------------------------
 
 POINTER = ("SELECT pg_advisory_xact_lock(%s)", [lock_key("pointer")])
 TONIGHT = ("SELECT pg_advisory_xact_lock(%s)", [lock_key("night", spec(1).as_of)])
@@ -278,10 +339,22 @@ def _tonight(writer: Engine) -> Publication:
 
 
 CALLS: dict[str, tuple[int, tuple[str, list[int]], Callable[[Engine], object]]] = {
-    "publish, the pointer's lock": (READY, POINTER, lambda e: publish(e, _tonight(e), "night", NOW)),
-    "rollback, the pointer's lock": (READY, POINTER, lambda e: rollback(e, who="ann", why="odd", now=NOW)),
+    "publish, the pointer's lock": (
+        READY,
+        POINTER,
+        lambda e: publish(e, _tonight(e), "night", NOW),
+    ),
+    "rollback, the pointer's lock": (
+        READY,
+        POINTER,
+        lambda e: rollback(e, who="ann", why="odd", now=NOW),
+    ),
     "resume, the pointer's lock": (READY, POINTER, lambda e: resume(e, who="ann", now=NOW)),
-    "hold, the pointer's lock": (READY, POINTER, lambda e: set_hold(e, who="ann", why="sale", now=NOW)),
+    "hold, the pointer's lock": (
+        READY,
+        POINTER,
+        lambda e: set_hold(e, who="ann", why="sale", now=NOW),
+    ),
     "create, the night's lock": (LOADED, TONIGHT, _tonight),
     "load, the publication's row": (1, ROW, _load),
     "finish, the publication's row": (LOADED, ROW, lambda e: finish(e, _tonight(e), LIMITS)),
@@ -320,12 +393,18 @@ def test_a_lock_that_another_session_keeps_is_given_up_with_its_name(
         with pytest.raises(TransientError) as caught:
             call(impatient)
         assert shown(reader) == published
-    clear(caught.value, empty, f"pid {pid}", HOLDER, "recsys_writer", " UTC", "pg_terminate_backend")
+    clear(
+        caught.value, empty, f"pid {pid}", HOLDER, "recsys_writer", " UTC", "pg_terminate_backend"
+    )
     ends_well(writer, reader)
 
 
 def test_a_load_lock_that_another_load_keeps_is_given_up_with_its_name(
-    empty: Mapping[str, str], published: dict[str, list[str]], writer: Engine, impatient: Engine, reader: Engine
+    empty: Mapping[str, str],
+    published: dict[str, list[str]],
+    writer: Engine,
+    impatient: Engine,
+    reader: Engine,
 ) -> None:
     begun = night(writer, 1, OTHER, until=1)
     lock = "SELECT pg_advisory_xact_lock(%s)"
@@ -337,11 +416,15 @@ def test_a_load_lock_that_another_load_keeps_is_given_up_with_its_name(
     ends_well(writer, reader)
 
 
-# --- rights --------------------------------------------------------------------------------------------
+# --- rights ---------------------------------------------------------------------------------------
 
 RIGHTS: dict[str, tuple[str, int, Callable[[Engine], object]]] = {
     "users": ("SELECT ON recsys.users", LOADED, lambda e: finish(e, _tonight(e), LIMITS)),
-    "fallback_rows": ("INSERT ON recsys.fallback_rows", 1, lambda e: load_fallbacks(e, _tonight(e), FALLBACK)),
+    "fallback_rows": (
+        "INSERT ON recsys.fallback_rows",
+        1,
+        lambda e: load_fallbacks(e, _tonight(e), FALLBACK),
+    ),
     "list_rows_": ("INSERT ON recsys.{partition}", 1, _load),
     "open_partition": ("EXECUTE ON FUNCTION recsys.open_partition", 0, _tonight),
     "current_publication": (
@@ -354,7 +437,11 @@ RIGHTS: dict[str, tuple[str, int, Callable[[Engine], object]]] = {
 
 @pytest.mark.parametrize("named", RIGHTS)
 def test_a_right_that_is_missing_is_named_with_its_role_and_not_retried(
-    named: str, empty: Mapping[str, str], published: dict[str, list[str]], writer: Engine, reader: Engine
+    named: str,
+    empty: Mapping[str, str],
+    published: dict[str, list[str]],
+    writer: Engine,
+    reader: Engine,
 ) -> None:
     right, until, call = RIGHTS[named]
     begun = night(writer, 1, OTHER, until=until) if until else None
@@ -372,7 +459,7 @@ def test_a_right_that_is_missing_is_named_with_its_role_and_not_retried(
     ends_well(writer, reader)
 
 
-# --- nothing to publish ----------------------------------------------------------------------------------
+# --- nothing to publish ---------------------------------------------------------------------------
 
 
 def test_a_publication_of_no_users_is_refused(

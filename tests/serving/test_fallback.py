@@ -29,14 +29,24 @@ def events(rows: list[tuple[int, int, float, float]]) -> Events:
     empty = np.full(len(rows), np.nan, np.float32)
     ts = (CUTOFF - age * DAY_SECONDS).astype(np.int64)
     code = np.zeros(len(rows), np.int8)
-    return Events(user.astype(np.int32), item.astype(np.int32), ts, code, weight.astype(np.float32), empty, empty)
+    return Events(
+        user.astype(np.int32),
+        item.astype(np.int32),
+        ts,
+        code,
+        weight.astype(np.float32),
+        empty,
+        empty,
+    )
 
 
 def test_popularity_counts_a_user_once_with_the_best_event() -> None:
-    # item 0: user 0 three times (best 1 × ½^(0/14) = 1), item 1: users 1 and 2, 14 and 28 days old: ½ + ¼,
-    # item 2: user 1, weight 5, 28 days: 5/4
+    # item 0: user 0 three times (best 1 × ½^(0/14) = 1), item 1: users 1 and 2, 14 and 28 days old:
+    # ½ + ¼, item 2: user 1, weight 5, 28 days: 5/4
     found = popularity(
-        events([(0, 0, 0, 1), (0, 0, 1, 1), (0, 0, 2, 1), (1, 1, 14, 1), (2, 1, 28, 1), (1, 2, 28, 5)]),
+        events(
+            [(0, 0, 0, 1), (0, 0, 1, 1), (0, 0, 2, 1), (1, 1, 14, 1), (2, 1, 28, 1), (1, 2, 28, 5)]
+        ),
         np.zeros(3, np.int32),
         np.ones(3, bool),
         CUTOFF,
@@ -49,8 +59,13 @@ def test_popularity_counts_a_user_once_with_the_best_event() -> None:
 
 def test_popularity_by_segment_drops_users_without_one_and_items_not_eligible() -> None:
     rows = events([(0, 0, 1, 1), (1, 1, 1, 1), (1, 0, 1, 1), (2, 2, 1, 1), (0, 3, 1, 1)])
-    found = popularity(rows, np.array([0, 1, -1], np.int32), np.array([True, True, True, False]), CUTOFF, size=1)
-    assert {code: items.tolist() for code, (items, _) in found.items()} == {0: [0], 1: [0]}  # a tie: the smaller key
+    found = popularity(
+        rows, np.array([0, 1, -1], np.int32), np.array([True, True, True, False]), CUTOFF, size=1
+    )
+    assert {code: items.tolist() for code, (items, _) in found.items()} == {
+        0: [0],
+        1: [0],
+    }  # a tie: the smaller key
 
 
 def test_segments_are_named_in_order_and_missing_ones_have_none() -> None:
@@ -80,14 +95,19 @@ def test_lists_of_a_night_hold_only_what_exists_and_is_available(tmp_path: Path)
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
     snapshot = make_snapshot(tmp_path, CONFIG, AS_OF, frame, items, users)
     table = fallback_lists(snapshot, CONFIG, Cutoffs.at(AS_OF))
-    found = {row["segment"]: snapshot.items["item_id"][row["items"]].tolist() for row in table.to_pylist()}
+    found = {
+        row["segment"]: snapshot.items["item_id"][row["items"]].tolist()
+        for row in table.to_pylist()
+    }
     # be: b is a day newer than a; everyone: two users for a; then the older favourite
     assert found == {"": ["a", "b", "old"], "be": ["b", "a"], "nl": ["a"]}
     assert table["scores"][0].as_py()[0] == 1.0 and table["scores"][0].as_py()[-1] == 0.0
 
 
 @pytest.mark.parametrize(("known", "everyone"), [(True, ["b"]), (False, ["a", "b"])])
-def test_lists_of_a_past_cutoff_know_nothing_of_tonight(tmp_path: Path, known: bool, everyone: list[str]) -> None:
+def test_lists_of_a_past_cutoff_know_nothing_of_tonight(
+    tmp_path: Path, known: bool, everyone: list[str]
+) -> None:
     """On the cutoff's night a was sold out and b on offer; tonight it is the other way round."""
     config = make_config(serving={"k": 2, "spares": 0})
     rows = [("u", "a", CUTOFF - 2), ("v", "a", CUTOFF - 2), ("u", "b", CUTOFF - 1)]
@@ -95,7 +115,9 @@ def test_lists_of_a_past_cutoff_know_nothing_of_tonight(tmp_path: Path, known: b
     items = pd.DataFrame({"item_id": ["a", "b"], "available_from": 0})
     if known:
         make_snapshot(tmp_path, config, AS_OF, frame, items.assign(available=[False, True]))
-    tonight = make_snapshot(tmp_path, config, "2026-04-07", frame, items.assign(available=[True, False]))
+    tonight = make_snapshot(
+        tmp_path, config, "2026-04-07", frame, items.assign(available=[True, False])
+    )
     table = fallback_lists(tonight, config, Cutoffs.at(AS_OF))
     assert tonight.items["item_id"][table["items"][0].as_py()].tolist() == everyone
 
@@ -113,15 +135,20 @@ def test_similar_items_are_the_nearest_by_cosine() -> None:
     eligible = np.array([True, True, True, False, True, True])  # 3 is asked about, but not named
     rows = similar_items(keys, vectors, eligible, size=2).to_pylist()
     assert [row["item_key"] for row in rows] == keys.tolist()
-    # cos(0, 2) = 1, cos(0, 5) = cos(2, 5) = cos(3, 5) = 1/√2, cos(3, 0) = cos(3, 2) = 0; a tie goes to the smaller key
+    # cos(0, 2) = 1, cos(0, 5) = cos(2, 5) = cos(3, 5) = 1/√2, cos(3, 0) = cos(3, 2) = 0; a tie goes
+    # to the smaller key
     assert [row["items"] for row in rows] == [[2, 5], [0, 5], [5, 0], [0, 2]]
     assert rows[0]["scores"] == pytest.approx([1.0, 0.70710678], abs=1e-6)
 
 
 @pytest.mark.parametrize("exact_up_to", [2, 200])
-def test_an_item_that_nobody_knows_is_like_no_other(exact_up_to: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_item_that_nobody_knows_is_like_no_other(
+    exact_up_to: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Index:
-        def search(self, vectors: npt.NDArray[np.float32], k: int) -> tuple[Keys, npt.NDArray[np.float32]]:
+        def search(
+            self, vectors: npt.NDArray[np.float32], k: int
+        ) -> tuple[Keys, npt.NDArray[np.float32]]:
             scores = vectors @ known.T
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
             return np.array([0, 2, 3], np.int32)[order], np.take_along_axis(scores, order, axis=1)
@@ -129,13 +156,17 @@ def test_an_item_that_nobody_knows_is_like_no_other(exact_up_to: int, monkeypatc
     monkeypatch.setattr("recsys_tasks.serving.similar.EXACT_UP_TO", exact_up_to)
     vectors = np.array([[1, 0], [0, 0], [0, 2], [-3, 0]], np.float32)
     known = vectors[[0, 2, 3]] / np.array([[1], [2], [3]], np.float32)
-    rows = similar_items(np.arange(4, dtype=np.int32), vectors, np.ones(4, bool), 3, Index()).to_pylist()
+    rows = similar_items(
+        np.arange(4, dtype=np.int32), vectors, np.ones(4, bool), 3, Index()
+    ).to_pylist()
     # cos(0, 2) = 0, cos(0, 3) = -1, cos(2, 3) = 0; item 1 would have had 0 with each
     assert {row["item_key"]: row["items"] for row in rows} == {0: [2, 3], 2: [0, 3], 3: [2, 0]}
     assert rows[0]["scores"] == [0.0, -1.0]
 
 
-def test_similar_items_agree_with_a_plain_sort_over_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_similar_items_agree_with_a_plain_sort_over_many_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("recsys_tasks.serving.similar.BLOCK_FLOATS", 1000)
     vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
     keys = np.arange(300, dtype=np.int32)
@@ -149,7 +180,9 @@ def test_similar_items_agree_with_a_plain_sort_over_many_blocks(monkeypatch: pyt
 @pytest.mark.parametrize("eligible_share", [1.0, 0.9])
 def test_equal_vectors_are_named_by_key_also_among_many(eligible_share: float) -> None:
     rng = np.random.default_rng(1)
-    vectors = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 700)]  # three directions: hundreds of equals each
+    vectors = np.eye(3, dtype=np.float32)[
+        rng.integers(0, 3, 700)
+    ]  # three directions: hundreds of equals each
     keys, eligible = np.arange(700, dtype=np.int32), rng.random(700) < eligible_share
     found = similar_items(keys, vectors, eligible, size=2, threads=2)["items"].to_pylist()
     for key in range(700):
@@ -171,11 +204,15 @@ def test_groups_of_columns_agree_with_a_plain_sort() -> None:
 
 def test_a_large_catalogue_asks_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
     class Index:
-        """Names the items after each asked one, the item itself first, and finds nothing more at the end."""
+        """Names the items after each asked one, the item itself first, and finds nothing more at
+        the end.
+        """
 
         asked: ClassVar[list[int]] = []
 
-        def search(self, vectors: npt.NDArray[np.float32], k: int) -> tuple[Keys, npt.NDArray[np.float32]]:
+        def search(
+            self, vectors: npt.NDArray[np.float32], k: int
+        ) -> tuple[Keys, npt.NDArray[np.float32]]:
             self.asked.append(k)
             assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
             keys = np.arange(len(vectors))[:, None] + np.arange(k)
@@ -184,7 +221,12 @@ def test_a_large_catalogue_asks_the_index(monkeypatch: pytest.MonkeyPatch) -> No
 
     vectors, keys = np.full((4, 2), 3, np.float32), np.arange(4, dtype=np.int32)
     eligible = np.array([True, True, False, True])
-    assert similar_items(keys, vectors, eligible, 1, Index())["items"].to_pylist() == [[1], [0], [0], [0]]  # few: exact
+    assert similar_items(keys, vectors, eligible, 1, Index())["items"].to_pylist() == [
+        [1],
+        [0],
+        [0],
+        [0],
+    ]  # few: exact
     monkeypatch.setattr("recsys_tasks.serving.similar.EXACT_UP_TO", 3)
     rows = similar_items(keys, vectors, eligible, 1, Index()).to_pylist()
     assert Index.asked == [3]  # twice as many and itself
@@ -193,4 +235,9 @@ def test_a_large_catalogue_asks_the_index(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_one_item_has_no_neighbours() -> None:
-    assert similar_items(np.array([0], np.int32), np.ones((1, 2), np.float32), np.ones(1, bool), 5).num_rows == 0
+    assert (
+        similar_items(
+            np.array([0], np.int32), np.ones((1, 2), np.float32), np.ones(1, bool), 5
+        ).num_rows
+        == 0
+    )

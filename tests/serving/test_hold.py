@@ -19,10 +19,25 @@ from recsys_tasks.serving.publication import Publication, read_publication
 from recsys_tasks.serving.publish import finish, publish
 from recsys_tasks.stages import Night, StageResult, run_on
 from recsys_tasks.stages.publishing import PLAN, Plan
-from tests.serving.nights import FIRST, LIMITS, NOW, PLAIN, Lists, night, publish_night, shown, stock
+from tests.serving.nights import (
+    FIRST,
+    LIMITS,
+    NOW,
+    PLAIN,
+    Lists,
+    night,
+    publish_night,
+    shown,
+    stock,
+)
 from tests.worlds import make_config
 
-FIRST_LISTS = {"u0": ["i0", "i1", "i2"], "u1": ["i1", "i2", "i3"], "u2": ["i2", "i3", "i4"], "u3": ["i3", "i4", "i5"]}
+FIRST_LISTS = {
+    "u0": ["i0", "i1", "i2"],
+    "u1": ["i1", "i2", "i3"],
+    "u2": ["i2", "i3", "i4"],
+    "u3": ["i3", "i4", "i5"],
+}
 
 
 def lists_of(day: int) -> Lists:
@@ -32,7 +47,11 @@ def lists_of(day: int) -> Lists:
 
 
 def call(urls: Mapping[str, str], home: Path, *words: str) -> tuple[int, str]:
-    environment = {"RECSYS_HOME": str(home), "RECSYS_DATABASE_URL": urls["recsys"], "COLUMNS": "400"}
+    environment = {
+        "RECSYS_HOME": str(home),
+        "RECSYS_DATABASE_URL": urls["recsys"],
+        "COLUMNS": "400",
+    }
     result = CliRunner().invoke(app, list(words), env=environment)
     return result.exit_code, result.output
 
@@ -40,7 +59,11 @@ def call(urls: Mapping[str, str], home: Path, *words: str) -> tuple[int, str]:
 def publish_stage(urls: Mapping[str, str], home: Path, loaded: Publication) -> StageResult:
     """The pipeline's own last stage, on a publication whose rows are loaded."""
     environment = Environment(
-        home=home, lake=str(home / "lake"), database_url=urls["recsys"], mlflow_url=None, config_path=home / "none"
+        home=home,
+        lake=str(home / "lake"),
+        database_url=urls["recsys"],
+        mlflow_url=None,
+        config_path=home / "none",
     )
     opened = Night.open(make_config(clock="simulated"), environment, loaded.as_of)
     plan = Plan(loaded.id, loaded.token, "lineage", "tower", "index", None, {})
@@ -65,21 +88,29 @@ def test_a_hold_survives_three_nights_and_resume_shows_the_newest(
         result = publish_stage(empty, tmp_path, loaded)
         assert result.figures["shown"] is False
         said = str(result.figures["reason"])
-        assert said.startswith("on hold since ") and said.endswith(" by ann: odd lists") and said in result.summary()
+        assert (
+            said.startswith("on hold since ")
+            and said.endswith(" by ann: odd lists")
+            and said in result.summary()
+        )
         kept = read_publication(writer, loaded.id)
         assert (kept.status, kept.note) == ("ready", said)
         assert shown(reader) == FIRST_LISTS and hold_of(writer) is not None
     code, text = call(empty, tmp_path, "publications")
     assert code == 0 and text.count("by ann: odd lists") >= 4 and "`recsys resume` ends it" in text
     with reader.connect() as connection:
-        status = connection.execute(sa.text("SELECT on_hold, hold_who, hold_why, waiting FROM recsys.status")).one()
+        status = connection.execute(
+            sa.text("SELECT on_hold, hold_who, hold_why, waiting FROM recsys.status")
+        ).one()
     assert tuple(status) == (True, "ann", "odd lists", 3)
 
     code, text = call(empty, tmp_path, "resume", "--who", "bob")
     assert code == 0 and f"the hold is over; readers see {loaded.id} of 2026-03-05" in text
     assert hold_of(writer) is None and shown(reader)["u0"] == ["i3", "i0", "i1"]
     with writer.connect() as connection:
-        last = sa.text("SELECT to_publication, moved_by, why FROM recsys.pointer_moves ORDER BY id DESC LIMIT 1")
+        last = sa.text(
+            "SELECT to_publication, moved_by, why FROM recsys.pointer_moves ORDER BY id DESC LIMIT 1"
+        )
         assert tuple(connection.execute(last).one()) == (loaded.id, "bob", "resumed")
     assert publish_night(writer, 5, lists_of(5)).moved and shown(reader)["u0"] == ["i2", "i0", "i1"]
 
@@ -111,7 +142,9 @@ def test_a_night_that_runs_while_the_hold_ends_is_shown(writer: Engine, reader: 
     ]
 
 
-def test_a_publisher_from_before_the_rollback_stays_out_after_resume(writer: Engine, reader: Engine) -> None:
+def test_a_publisher_from_before_the_rollback_stays_out_after_resume(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     late = night(writer, 1, lists_of(1), until=5)

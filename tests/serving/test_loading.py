@@ -23,11 +23,19 @@ ROW = "{id}, 0, {user}, 'default', 0, {items}, '{{.9,.8,.7}}', '{{1,1,1}}', '{{0
 
 def loaded(engine: Engine, publication: Publication) -> dict[int, list[int]]:
     with engine.connect() as connection:
-        rows = connection.execute(sa.text(f"SELECT user_key, items FROM recsys.{publication.partition}"))
+        rows = connection.execute(
+            sa.text(f"SELECT user_key, items FROM recsys.{publication.partition}")
+        )
         return {user: items for user, items in rows}
 
 
-def by_hand(engine: Engine, publication: Publication, user: int, items: str, publication_id: int | None = None) -> None:
+def by_hand(
+    engine: Engine,
+    publication: Publication,
+    user: int,
+    items: str,
+    publication_id: int | None = None,
+) -> None:
     """A row that did not come through load_lists."""
     row = ROW.format(id=publication_id or publication.id, user=user, items=items)
     with engine.begin() as connection:
@@ -47,8 +55,12 @@ def test_a_shard_may_come_in_batches_and_again(writer: Engine) -> None:
     assert load_lists(writer, publication, iter([first, *second.to_batches()]), 0) == 3
     assert load_lists(writer, publication, table({3: PLAIN[3]}), 1) == 1
     assert loaded(writer, publication) == PLAIN
-    reader = pa.RecordBatchReader.from_batches(schema.LISTS.schema, table({0: [7, 6, 5]}).to_batches())
-    assert load_lists(writer, publication, reader, 0) == 1  # replaces that shard's three rows, and no other's
+    reader = pa.RecordBatchReader.from_batches(
+        schema.LISTS.schema, table({0: [7, 6, 5]}).to_batches()
+    )
+    assert (
+        load_lists(writer, publication, reader, 0) == 1
+    )  # replaces that shard's three rows, and no other's
     assert loaded(writer, publication) == {0: [7, 6, 5], 3: PLAIN[3]}
     assert load_lists(writer, publication, iter([]), 0) == 0
     assert loaded(writer, publication) == {3: PLAIN[3]}
@@ -61,7 +73,9 @@ def test_a_shard_that_fails_half_way_leaves_what_was_there(writer: Engine) -> No
 
     def twice() -> Iterator[pa.Table]:
         yield table({0: [7, 6, 5]})
-        yield table({user: [7, 6, 5] for user in range(1, 1100)})  # more than go together in one command
+        yield table(
+            {user: [7, 6, 5] for user in range(1, 1100)}
+        )  # more than go together in one command
         yield table({0: [1, 2, 3]})
 
     def killed() -> Iterator[pa.Table]:
@@ -77,7 +91,9 @@ def test_a_shard_that_fails_half_way_leaves_what_was_there(writer: Engine) -> No
     assert loaded(writer, publication) == PLAIN
 
 
-def test_a_server_that_goes_away_meanwhile_is_transient(empty: Mapping[str, str], writer: Engine) -> None:
+def test_a_server_that_goes_away_meanwhile_is_transient(
+    empty: Mapping[str, str], writer: Engine
+) -> None:
     stock(writer)
     publication = night(writer, 0, until=1, rows=table(PLAIN))
     other = create_engine(empty["recsys"])
@@ -138,8 +154,18 @@ def test_counts_of_entries_at_fault_are_exact(writer: Engine) -> None:
     scores = [[0.9, 2.0, -1.0, 0.1], *[[0.9, 0.8, 0.7, 0.6]] * 2, [0.9, None, 0.7, 0.6]]
     propensities = [*[[1.0] * 4] * 3, [0.0, 1.0, float("nan"), 2.0]]
     publication = night(writer, 0, until=1, rows=table(PLAIN))
-    load_lists(writer, publication, table({**PLAIN, 0: [0, 1, 88, 3]}, scores=scores, propensities=propensities), 0)
-    assert blocking(writer, publication) == ["unknown_items", "unavailable_items", "scores", "propensities"]
+    load_lists(
+        writer,
+        publication,
+        table({**PLAIN, 0: [0, 1, 88, 3]}, scores=scores, propensities=propensities),
+        0,
+    )
+    assert blocking(writer, publication) == [
+        "unknown_items",
+        "unavailable_items",
+        "scores",
+        "propensities",
+    ]
     found = {check.name: check.found for check in read_checks(writer, publication.id)}
     assert (found["unknown_items"], found["unavailable_items"]) == (1, 3)
     assert (found["scores"], found["propensities"], found["codes"]) == (3, 3, 0)
@@ -149,8 +175,13 @@ def test_lists_of_110_entries_stay_whole_in_their_rows(writer: Engine) -> None:
     stock(writer)
     publication = night(writer, 0, until=1, rows=table(PLAIN))
     load_lists(writer, publication, table({user: [*range(110)] for user in range(3)}), 0)
-    # 7 arrays: headers of 24 bytes, 4 of them with 4 bytes an entry and 3 with 2: 7 · 24 + 110 · 22 = 2588
-    sizes = " + ".join(f"pg_column_size({field.name})" for field in schema.LISTS.schema if pa.types.is_list(field.type))
+    # 7 arrays: headers of 24 bytes, 4 of them with 4 bytes an entry and 3 with 2: 7 · 24 + 110 · 22
+    # = 2588
+    sizes = " + ".join(
+        f"pg_column_size({field.name})"
+        for field in schema.LISTS.schema
+        if pa.types.is_list(field.type)
+    )
     question = f"""
         SELECT min({sizes}), max({sizes}), pg_relation_size(c.reltoastrelid)
         FROM recsys.{publication.partition}, pg_class AS c
@@ -167,16 +198,22 @@ def test_a_list_too_long_for_a_page_is_stored_all_the_same(writer: Engine) -> No
     assert loaded(writer, publication) == {0: [*range(5000)]}
 
 
-def test_a_users_row_is_found_by_one_index_look_up(empty: Mapping[str, str], writer: Engine, reader: Engine) -> None:
+def test_a_users_row_is_found_by_one_index_look_up(
+    empty: Mapping[str, str], writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     for day in range(3):
         publication = publish_night(writer, day).publication
     owner = create_engine(empty["recsys_owner"])
     with owner.begin() as connection:
-        connection.execute(sa.text("SET LOCAL enable_seqscan = off"))  # of four rows it would read all
+        connection.execute(
+            sa.text("SET LOCAL enable_seqscan = off")
+        )  # of four rows it would read all
         plan = "\n".join(
             connection.scalars(
-                sa.text("EXPLAIN SELECT items FROM recsys.list_rows WHERE publication_id = :id AND user_key = 2"),
+                sa.text(
+                    "EXPLAIN SELECT items FROM recsys.list_rows WHERE publication_id = :id AND user_key = 2"
+                ),
                 {"id": publication.id},
             )
         )

@@ -13,7 +13,17 @@ from recsys_tasks.database import create_engine, current_revision, downgrade, mi
 from recsys_tasks.serving.load import load_lists
 from recsys_tasks.serving.publication import Publication
 from recsys_tasks.serving.publish import finish, publish
-from tests.serving.nights import LIMITS, NOW, PLAIN, in_shard, night, publish_night, recommend, stock, table
+from tests.serving.nights import (
+    LIMITS,
+    NOW,
+    PLAIN,
+    in_shard,
+    night,
+    publish_night,
+    recommend,
+    stock,
+    table,
+)
 
 VIEWS = {
     "recommendations": "user_id, rank",
@@ -31,7 +41,9 @@ VIEWS = {
 
 def answers(reader: Engine) -> dict[str, Any]:
     """All that readers can ask."""
-    found: dict[str, Any] = {user: recommend(reader, user) for user in ("u0", "u1", "u2", "u3", "stranger")}
+    found: dict[str, Any] = {
+        user: recommend(reader, user) for user in ("u0", "u1", "u2", "u3", "stranger")
+    }
     with reader.connect() as connection:
         for view, order in VIEWS.items():
             rows = connection.execute(sa.text(f"SELECT * FROM recsys.{view} ORDER BY {order}"))
@@ -44,7 +56,11 @@ def without_newer_columns(found: dict[str, Any], older: dict[str, Any]) -> dict[
     kept = dict(found)
     for view in VIEWS:
         columns = older[view][0].keys() if older[view] else ()
-        kept[view] = [{name: row[name] for name in columns} for row in found[view]] if columns else found[view]
+        kept[view] = (
+            [{name: row[name] for name in columns} for row in found[view]]
+            if columns
+            else found[view]
+        )
     return kept
 
 
@@ -80,7 +96,9 @@ def test_down_and_up_again_keeps_every_answer(
     assert publish_night(writer, 2).moved  # and the next night goes on
 
 
-def test_below_the_first_revision_nothing_is_left(empty: Mapping[str, str], writer: Engine, reader: Engine) -> None:
+def test_below_the_first_revision_nothing_is_left(
+    empty: Mapping[str, str], writer: Engine, reader: Engine
+) -> None:
     filled(writer)
     downgrade(empty["recsys_owner"])
     assert current_revision(empty["recsys_owner"]) is None
@@ -95,7 +113,9 @@ def sealed(owner_url: str, publication: Publication) -> None:
     engine.dispose()
 
 
-def test_a_partition_opened_here_is_sealed_by_the_older_revision(empty: Mapping[str, str], writer: Engine) -> None:
+def test_a_partition_opened_here_is_sealed_by_the_older_revision(
+    empty: Mapping[str, str], writer: Engine
+) -> None:
     stock(writer)
     publication = night(writer, 0, until=4)
     downgrade(empty["recsys_owner"], "0002")
@@ -105,14 +125,14 @@ def test_a_partition_opened_here_is_sealed_by_the_older_revision(empty: Mapping[
     migrate(empty["recsys_owner"])
 
 
-def test_a_partition_opened_by_the_older_revision_goes_on_here(empty: Mapping[str, str], writer: Engine) -> None:
+def test_a_partition_opened_by_the_older_revision_goes_on_here(
+    empty: Mapping[str, str], writer: Engine
+) -> None:
     stock(writer)
     downgrade(empty["recsys_owner"], "0002")
     publication = night(writer, 0, until=1, rows=table(PLAIN))
     with writer.begin() as connection:  # as the older code left a shard behind
-        row = (
-            f"{publication.id}, 0, 0, 'default', 0, '{{7}}', '{{1}}', '{{1}}', '{{0}}', '{{-1}}', '{{1}}', '{{1}}', 'x'"
-        )
+        row = f"{publication.id}, 0, 0, 'default', 0, '{{7}}', '{{1}}', '{{1}}', '{{0}}', '{{-1}}', '{{1}}', '{{1}}', 'x'"
         connection.exec_driver_sql(f"INSERT INTO recsys.{publication.partition} VALUES ({row})")
     migrate(empty["recsys_owner"])
     for shard in range(2):

@@ -1,4 +1,6 @@
-"""Over random shops and calls, no place of any path breaks the repeat policy, availability or a block."""
+"""Over random shops and calls, no place of any path breaks the repeat policy, availability or a
+block.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,10 @@ class Shop:
 
     def config(self, night: int) -> Config:
         return make_config(
-            users={"attributes": [{"name": "country", "kind": "categorical"}], "segment_by": "country"},
+            users={
+                "attributes": [{"name": "country", "kind": "categorical"}],
+                "segment_by": "country",
+            },
             items={
                 "available_column": "available",
                 "attributes": [{"name": "grade", "kind": "numeric"}],
@@ -77,21 +82,31 @@ class Shop:
 def ages() -> st.SearchStrategy[int]:
     """Whole days too, where a policy of so many days ends."""
     exact = st.sampled_from([d * DAY_SECONDS + s for d in (5, 20, 30) for s in (-1, 0, 1)])
-    return st.one_of(st.integers(1, FIRST_DAYS * DAY_SECONDS), exact, st.integers(1, DAY_SECONDS).map(lambda s: -s + 1))
+    return st.one_of(
+        st.integers(1, FIRST_DAYS * DAY_SECONDS),
+        exact,
+        st.integers(1, DAY_SECONDS).map(lambda s: -s + 1),
+    )
 
 
 def shops() -> st.SearchStrategy[Shop]:
     event = st.tuples(st.integers(0, USERS - 1), st.integers(0, ITEMS - 1), ages())
-    flags = st.lists(st.sampled_from([True, True, True, False]), min_size=ITEMS, max_size=ITEMS).map(tuple)
+    flags = st.lists(
+        st.sampled_from([True, True, True, False]), min_size=ITEMS, max_size=ITEMS
+    ).map(tuple)
     some = st.frozensets(st.sampled_from([f"i{n:02d}" for n in range(ITEMS)]), max_size=3)
     return st.builds(
         Shop,
         events=st.lists(event, min_size=8, max_size=60).map(tuple),
-        segments=st.lists(st.sampled_from([None, "nl", "be"]), min_size=USERS, max_size=USERS).map(tuple),
+        segments=st.lists(st.sampled_from([None, "nl", "be"]), min_size=USERS, max_size=USERS).map(
+            tuple
+        ),
         available=st.tuples(flags, flags),
         launches=st.lists(st.sampled_from([0, 0, 0, 1]), min_size=ITEMS, max_size=ITEMS).map(tuple),
         hidden=st.tuples(some, some),
-        policy=st.sampled_from(["allow", "forbid", "forbid", {"after_days": 5}, {"after_days": 30}]),
+        policy=st.sampled_from(
+            ["allow", "forbid", "forbid", {"after_days": 5}, {"after_days": 30}]
+        ),
         k=st.integers(1, 5),
         spares=st.integers(0, 3),
         within_days=st.sampled_from([3, 20, 90]),
@@ -99,7 +114,7 @@ def shops() -> st.SearchStrategy[Shop]:
     )
 
 
-# --- the slow reference --------------------------------------------------------------------------------
+# --- the slow reference ---------------------------------------------------------------------------
 
 
 def forbidden_to(shop: Shop, night: int) -> dict[int, set[int]]:
@@ -109,7 +124,9 @@ def forbidden_to(shop: Shop, night: int) -> dict[int, set[int]]:
     for user, item, age in shop.events:
         before = age + night * DAY_SECONDS
         if before > 0 and policy != "allow":
-            barred = before < policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else True
+            barred = (
+                before < policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else True
+            )
             found[user] |= {item} if barred else set()
     return found
 
@@ -117,14 +134,16 @@ def forbidden_to(shop: Shop, night: int) -> dict[int, set[int]]:
 def blocked(shop: Shop, night: int) -> set[int]:
     """Hidden, below the rule's grade, or launched on the day after the first night's cutoff."""
     waits = {item for item in range(ITEMS) if shop.launches[item] and night == 0}
-    return waits | {item for item in range(ITEMS) if f"i{item:02d}" in shop.hidden[night] or item % 7 == 1}
+    return waits | {
+        item for item in range(ITEMS) if f"i{item:02d}" in shop.hidden[night] or item % 7 == 1
+    }
 
 
 def offered(shop: Shop, night: int) -> set[int]:
     return {item for item in range(ITEMS) if shop.available[night][item]} - blocked(shop, night)
 
 
-# --- the real publication ------------------------------------------------------------------------------
+# --- the real publication -------------------------------------------------------------------------
 
 
 def frozen(shop: Shop, night: int, folder: Path) -> Snapshot:
@@ -132,11 +151,15 @@ def frozen(shop: Shop, night: int, folder: Path) -> Snapshot:
     cutoff = start_of(nights.FIRST)
     rows = [(f"u{user}", f"i{item:02d}", cutoff - age) for user, item, age in shop.events]
     ids = [f"i{item:02d}" for item in range(ITEMS)]
-    items = pd.DataFrame({"item_id": ids, "grade": [1.0 if item % 7 == 1 else 3.0 for item in range(ITEMS)]})
+    items = pd.DataFrame(
+        {"item_id": ids, "grade": [1.0 if item % 7 == 1 else 3.0 for item in range(ITEMS)]}
+    )
     shown = showable(shop.config(night), pa.Table.from_pandas(items))
     starts = [cutoff + 9 * 3600 if launch else 0 for launch in shop.launches]
     items = items.assign(available=np.array(shop.available[night]) & shown, available_from=starts)
-    users = pd.DataFrame({"user_id": [f"u{n}" for n in range(USERS)], "country": list(shop.segments)})
+    users = pd.DataFrame(
+        {"user_id": [f"u{n}" for n in range(USERS)], "country": list(shop.segments)}
+    )
     events = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
     return make_snapshot(folder, shop.config(night), as_of, events, items, users)
 
@@ -145,12 +168,16 @@ def own_lists(shop: Shop, night: int, active: list[int], rng: np.random.Generato
     """Any order of what each may be shown: stands for rankers of every kind."""
     barred = forbidden_to(shop, night)
     return {
-        user: rng.permutation(sorted(offered(shop, night) - barred[user])).tolist()[: shop.k + shop.spares]
+        user: rng.permutation(sorted(offered(shop, night) - barred[user])).tolist()[
+            : shop.k + shop.spares
+        ]
         for user in active
     }
 
 
-def prepared(shop: Shop, night: int, snapshot: Snapshot, engine: Engine) -> tuple[Publication, nights.Lists]:
+def prepared(
+    shop: Shop, night: int, snapshot: Snapshot, engine: Engine
+) -> tuple[Publication, nights.Lists]:
     """A publication with everything but the lists, which come beside it."""
     rng = np.random.default_rng([shop.seed, night])
     cutoffs = Cutoffs.at(snapshot.as_of)
@@ -162,7 +189,9 @@ def prepared(shop: Shop, night: int, snapshot: Snapshot, engine: Engine) -> tupl
     load_dimensions(engine, snapshot)
     load_paths(engine, publication, snapshot, cutoffs, active)
     vectors = rng.normal(size=(ITEMS, 3)).astype(np.float32)
-    near = similar_items(np.arange(ITEMS, dtype=np.int32), vectors, eligible_items(snapshot, snapshot.as_of), 3)
+    near = similar_items(
+        np.arange(ITEMS, dtype=np.int32), vectors, eligible_items(snapshot, snapshot.as_of), 3
+    )
     load_similar(engine, publication, near)
     return publication, own_lists(shop, night, active.tolist(), rng)
 
@@ -186,15 +215,19 @@ def show(shop: Shop, night: int, snapshot: Snapshot, engine: Engine) -> Publicat
     return done.publication
 
 
-# --- what readers may see ------------------------------------------------------------------------------
+# --- what readers may see -------------------------------------------------------------------------
 
 
 def keys_of(items: list[str]) -> list[int]:
     return [int(item.removeprefix("i")) for item in items]
 
 
-def check_calls(reader: Engine, shop: Shop, barred: dict[int, set[int]], may: set[int], full: bool) -> None:
-    """Every user's calls; `full`: nothing changed since, so that a call for k gets k where so many are left."""
+def check_calls(
+    reader: Engine, shop: Shop, barred: dict[int, set[int]], may: set[int], full: bool
+) -> None:
+    """Every user's calls; `full`: nothing changed since, so that a call for k gets k where so many
+    are left.
+    """
     for user in [*range(USERS), "stranger"]:
         never = barred.get(user, set()) if isinstance(user, int) else set()
         for k in (None, 1, shop.k + 1, 30):
@@ -206,7 +239,9 @@ def check_calls(reader: Engine, shop: Shop, barred: dict[int, set[int]], may: se
                 assert len(got) == min(shop.k, len(may - never)), (user, got, may - never)
 
 
-def check_views(reader: Engine, barred: dict[int, set[int]], as_published: set[int], now: set[int]) -> None:
+def check_views(
+    reader: Engine, barred: dict[int, set[int]], as_published: set[int], now: set[int]
+) -> None:
     with reader.connect() as connection:
         current = "WHERE publication_id = (SELECT publication_id FROM recsys.status)"
         places = connection.execute(
@@ -217,7 +252,9 @@ def check_views(reader: Engine, barred: dict[int, set[int]], as_published: set[i
             )
         ).all()
         beside = connection.scalars(
-            sa.text("SELECT item_id FROM recsys.fallback_lists UNION SELECT similar_item_id FROM recsys.similar_items")
+            sa.text(
+                "SELECT item_id FROM recsys.fallback_lists UNION SELECT similar_item_id FROM recsys.similar_items"
+            )
         ).all()
     for user, item in places:
         assert keys_of([item])[0] in as_published - barred[int(user.removeprefix("u"))]
@@ -240,7 +277,8 @@ STOCK = st.dictionaries(st.integers(0, ITEMS - 1), st.booleans(), max_size=5)
 
 
 ALL = (True,) * ITEMS
-# Moderators take 2 and 3 out on the second night, which is rolled back; the stock system reports both there.
+# Moderators take 2 and 3 out on the second night, which is rolled back; the stock system reports
+# both there.
 HIDDEN_LATER = Shop(
     events=tuple((user, item, 3600 + item) for user in range(USERS) for item in (0, 4, 5)),
     segments=("nl",) * USERS,
@@ -276,7 +314,9 @@ def test_nor_over_hundreds_of_shops(
 def check_two_nights(
     postgres: Mapping[str, str], writer: Engine, reader: Engine, shop: Shop, stock: dict[int, bool]
 ) -> None:
-    """A night, reports of stock, a second night under other settings, and a rollback; readers ask after each."""
+    """A night, reports of stock, a second night under other settings, and a rollback; readers ask
+    after each.
+    """
     empty_schema(postgres["recsys_owner"])
     with tempfile.TemporaryDirectory() as folder:
         first = show(shop, 0, frozen(shop, 0, Path(folder)), writer)
@@ -287,15 +327,21 @@ def check_two_nights(
         check_views(reader, barred, offer, offer)
         for available in (False, True):
             sell_out(
-                postgres, *(f"i{n:02d}" for n, is_there in stock.items() if is_there is available), available=available
+                postgres,
+                *(f"i{n:02d}" for n, is_there in stock.items() if is_there is available),
+                available=available,
             )
-        now = (offer - {n for n, there in stock.items() if not there}) | {n for n, there in stock.items() if there}
+        now = (offer - {n for n, there in stock.items() if not there}) | {
+            n for n, there in stock.items() if there
+        }
         check_calls(reader, shop, barred, now - blocked(shop, 0), full=False)
         check_views(reader, barred, offer, now - blocked(shop, 0))
         if show(shop, 1, frozen(shop, 1, Path(folder)), writer) is None:
             return
         second = offered(shop, 1)  # stock was reported after both cutoffs: it stays
-        told = {n for n, there in stock.items() if there} | (second - {n for n, there in stock.items() if not there})
+        told = {n for n, there in stock.items() if there} | (
+            second - {n for n, there in stock.items() if not there}
+        )
         check_calls(reader, shop, forbidden_to(shop, 1), told - blocked(shop, 1), full=False)
         rollback(writer, who="me", why="test", now=nights.NOW, to=first.id)
         check_calls(reader, shop, barred, told - blocked(shop, 1), full=False)

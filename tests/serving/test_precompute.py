@@ -66,12 +66,22 @@ class Counting:
 
 
 def test_active_users_by_the_threshold(tmp_path: Path) -> None:
-    """Cutoff 10 March, 5 days: a has 2 events on 5 and 9 March, b one of two on 4 March, c 2 with one on the cutoff."""
-    days = {"a": ["2026-03-05", "2026-03-09"], "b": ["2026-03-04", "2026-03-06"], "c": ["2026-03-09", "2026-03-10"]}
+    """Cutoff 10 March, 5 days: a has 2 events on 5 and 9 March, b one of two on 4 March, c 2 with
+    one on the cutoff.
+    """
+    days = {
+        "a": ["2026-03-05", "2026-03-09"],
+        "b": ["2026-03-04", "2026-03-06"],
+        "c": ["2026-03-09", "2026-03-10"],
+    }
     rows = [(user, "x", start_of(parse_day(day))) for user, of in days.items() for day in of]
     config = make_config(activity={"min_events": 2, "within_days": 5})
-    snapshot = make_snapshot(tmp_path, config, "2026-03-11", pd.DataFrame(rows, columns=["user_id", "item_id", "ts"]))
-    assert snapshot.users["user_id"][active_users(snapshot, config, Cutoffs.at(AS_OF))].tolist() == ["a"]
+    snapshot = make_snapshot(
+        tmp_path, config, "2026-03-11", pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
+    )
+    assert snapshot.users["user_id"][
+        active_users(snapshot, config, Cutoffs.at(AS_OF))
+    ].tolist() == ["a"]
 
 
 def test_every_user_is_in_exactly_one_shard_whatever_the_others_are() -> None:
@@ -86,7 +96,9 @@ def test_every_user_is_in_exactly_one_shard_whatever_the_others_are() -> None:
 def test_buckets_are_those_of_splitmix64() -> None:
     # splitmix64's published first outputs for state 0 and 1 (state += golden gamma first)
     first = {0: 0xE220A8397B1DCDAF, 1: 0x910A2DEC89025CC1}
-    assert buckets(np.array(list(first), np.int32)).tolist() == [value & 255 for value in first.values()]
+    assert buckets(np.array(list(first), np.int32)).tolist() == [
+        value & 255 for value in first.values()
+    ]
 
 
 @pytest.mark.parametrize(("shard", "shards"), [(2, 2), (-1, 2), (0, 257)])
@@ -99,7 +111,11 @@ def test_rows_are_cut_at_k_and_spares_and_sorted_by_user() -> None:
     rows = lists_table(ranked([5, 2], [[7, 8, 9, 1], [3, 4, -1, -1]]), k=3, spares=0).to_pylist()
     assert [row["user_key"] for row in rows] == [2, 5]
     assert [row["items"] for row in rows] == [[3, 4], [7, 8, 9]]
-    assert rows[1]["scores"] == pytest.approx([0.9, 0.8, 0.7]) and rows[1]["ranks_before"] == [1, 2, 3]
+    assert rows[1]["scores"] == pytest.approx([0.9, 0.8, 0.7]) and rows[1]["ranks_before"] == [
+        1,
+        2,
+        3,
+    ]
     assert [row["short_reason"] for row in rows] == ["too_few_candidates", None]
     assert rows[0]["propensities"] == [1.0, 1.0]
 
@@ -114,7 +130,9 @@ def test_propensities_are_kept_where_there_are_any() -> None:
     class Explored(Lists):
         propensities: npt.NDArray[np.float32]
 
-    lists = Explored(**vars(ranked([0], [[1, 2]])), propensities=np.array([[1.0, 0.25]], np.float32))
+    lists = Explored(
+        **vars(ranked([0], [[1, 2]])), propensities=np.array([[1.0, 0.25]], np.float32)
+    )
     assert lists_table(lists, k=2, spares=0).to_pylist()[0]["propensities"] == [1.0, 0.25]
 
 
@@ -138,7 +156,9 @@ def test_shards_together_hold_every_user_and_a_rerun_computes_nothing(tmp_path: 
         return lists["user_key"].to_pylist()
 
     found = [user for shard in range(3) for user in run(shard, {"release": "r1"})]
-    assert sorted(found) == users.tolist() and max(recommender.blocks) == 100  # buckets hold about 117
+    assert (
+        sorted(found) == users.tolist() and max(recommender.blocks) == 100
+    )  # buckets hold about 117
     calls = len(recommender.blocks)
     run(1, {"release": "r1"})
     assert len(recommender.blocks) == calls

@@ -45,7 +45,9 @@ def test_a_process_of_another_server_is_left_alone(
 ) -> None:
     monkeypatch.setattr("recsys_tasks.database.priority._listener", lambda descriptor: 1)
     with background_transaction(writer) as connection:
-        assert os.getpriority(os.PRIO_PROCESS, backend(connection)) == os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, backend(connection)) == os.getpriority(
+            os.PRIO_PROCESS, 0
+        )
 
 
 def test_a_background_session_leaves_the_real_time_class_of_its_server(writer: Engine) -> None:
@@ -66,7 +68,9 @@ def test_a_background_session_leaves_the_real_time_class_of_its_server(writer: E
         writer.dispose()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may bring a process back from the idle class")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root may bring a process back from the idle class"
+)
 def test_a_background_session_stays_in_the_idle_class_of_its_server(writer: Engine) -> None:
     with transaction(writer) as connection:
         server = psutil.Process(backend(connection)).ppid()

@@ -14,15 +14,35 @@ from recsys_tasks.serving.pointer import hold_of, resume, rollback, set_hold
 from recsys_tasks.serving.publication import current_publication, read_publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.retire import drop_old
-from tests.serving.nights import LIMITS, NOW, PLAIN, in_shard, night, publish_night, shown, spec, stock, table
+from tests.serving.nights import (
+    LIMITS,
+    NOW,
+    PLAIN,
+    in_shard,
+    night,
+    publish_night,
+    shown,
+    spec,
+    stock,
+    table,
+)
 
-FIRST_LISTS = {"u0": ["i0", "i1", "i2"], "u1": ["i1", "i2", "i3"], "u2": ["i2", "i3", "i4"], "u3": ["i3", "i4", "i5"]}
+FIRST_LISTS = {
+    "u0": ["i0", "i1", "i2"],
+    "u1": ["i1", "i2", "i3"],
+    "u2": ["i2", "i3", "i4"],
+    "u3": ["i3", "i4", "i5"],
+}
 OTHER = {user: [7, 6, 5, 4] if user == 0 else items for user, items in PLAIN.items()}
 
 
 def tables(engine: Engine) -> set[str]:
     with engine.connect() as connection:
-        return set(connection.scalars(sa.text("SELECT relname FROM pg_class WHERE relname ~ '^list_rows_[0-9]+$'")))
+        return set(
+            connection.scalars(
+                sa.text("SELECT relname FROM pg_class WHERE relname ~ '^list_rows_[0-9]+$'")
+            )
+        )
 
 
 def test_a_night_shows_its_first_k_places(writer: Engine, reader: Engine) -> None:
@@ -49,10 +69,13 @@ def test_a_night_killed_after_any_step_ends_well_when_rerun(
     assert shown(reader) == FIRST_LISTS
     done = publish_night(writer, 1, OTHER, fingerprint="g" if changed else "f")
     assert done.moved
-    # A complete publication of the same inputs is shown as it is; everything else is made of tonight's rows.
+    # A complete publication of the same inputs is shown as it is; everything else is made of
+    # tonight's rows.
     kept = not changed and killed_after == 5
     assert shown(reader)["u0"] == (["i0", "i1", "i2"] if kept else ["i7", "i6", "i5"])
-    unfinished = changed and killed_after == 5  # it was ready, so it is kept for `rollback` and retention
+    unfinished = (
+        changed and killed_after == 5
+    )  # it was ready, so it is kept for `rollback` and retention
     assert len(tables(writer)) == (3 if unfinished else 2)
 
 
@@ -79,8 +102,13 @@ def test_an_older_night_is_kept_and_not_shown(writer: Engine, reader: Engine) ->
     assert older.publication.note == "readers see a later night (2026-03-02)"
     assert shown(reader) == FIRST_LISTS
     with reader.connect() as connection:
-        history = sa.text("SELECT DISTINCT as_of::text, published FROM recsys.recommendation_history ORDER BY 1")
-        assert [tuple(row) for row in connection.execute(history)] == [("2026-03-01", False), ("2026-03-02", True)]
+        history = sa.text(
+            "SELECT DISTINCT as_of::text, published FROM recsys.recommendation_history ORDER BY 1"
+        )
+        assert [tuple(row) for row in connection.execute(history)] == [
+            ("2026-03-01", False),
+            ("2026-03-02", True),
+        ]
 
 
 def test_a_shard_loaded_twice_is_there_once(writer: Engine, reader: Engine) -> None:
@@ -89,7 +117,9 @@ def test_a_shard_loaded_twice_is_there_once(writer: Engine, reader: Engine) -> N
     assert load_lists(writer, publication, in_shard(table(OTHER), 0), 0) > 0
     finish(writer, publication, LIMITS)
     assert publish(writer, publication, "night", NOW).moved
-    assert load_lists(writer, publication, in_shard(table(PLAIN), 0), 0) == 0  # a straggler changes nothing
+    assert (
+        load_lists(writer, publication, in_shard(table(PLAIN), 0), 0) == 0
+    )  # a straggler changes nothing
     assert len(shown(reader)) == 4
 
 
@@ -97,7 +127,9 @@ def test_two_processes_loading_one_shard_at_once_leave_it_there_once(writer: Eng
     stock(writer)
     publication = night(writer, 0, until=1)
     rows = table(PLAIN)
-    threads = [threading.Thread(target=load_lists, args=(writer, publication, rows, 0)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=load_lists, args=(writer, publication, rows, 0)) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -150,7 +182,9 @@ def test_rollback_holds_and_resume_shows_the_newest_ready(writer: Engine, reader
     assert publish_night(writer, 3).moved
 
 
-def test_a_night_that_was_rolled_back_from_does_not_come_back_by_a_rerun(writer: Engine, reader: Engine) -> None:
+def test_a_night_that_was_rolled_back_from_does_not_come_back_by_a_rerun(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     publish_night(writer, 1, OTHER)
@@ -180,14 +214,20 @@ def test_every_move_is_written_down_and_cannot_be_changed(writer: Engine) -> Non
     publish_night(writer, 1)
     rollback(writer, who="ann", why="odd", now=NOW)
     with writer.connect() as connection:
-        moves = connection.execute(sa.text("SELECT moved_by, why, fence FROM recsys.pointer_moves ORDER BY id")).all()
-    assert [tuple(move)[:2] for move in moves] == [("night", "published")] * 2 + [("ann", "rollback: odd")]
+        moves = connection.execute(
+            sa.text("SELECT moved_by, why, fence FROM recsys.pointer_moves ORDER BY id")
+        ).all()
+    assert [tuple(move)[:2] for move in moves] == [("night", "published")] * 2 + [
+        ("ann", "rollback: odd")
+    ]
     assert [move.fence for move in moves] == sorted({move.fence for move in moves})
     with pytest.raises(ServingError, match="permission denied"), writer.begin() as connection:
         connection.execute(sa.text("DELETE FROM recsys.pointer_moves"))
 
 
-def test_old_publications_are_retired_and_the_current_one_never(writer: Engine, reader: Engine) -> None:
+def test_old_publications_are_retired_and_the_current_one_never(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     done = [publish_night(writer, day).publication.id for day in range(5)]
     rollback(writer, who="ann", why="old is good", now=NOW, to=done[0])
@@ -216,7 +256,9 @@ def test_retention_steps_aside_for_a_reader_who_keeps_the_lock(
     assert drop_old(writer, keep=0, now=NOW) == [first]
 
 
-def test_readers_see_one_whole_publication_while_nights_pass(writer: Engine, reader: Engine) -> None:
+def test_readers_see_one_whole_publication_while_nights_pass(
+    writer: Engine, reader: Engine
+) -> None:
     """Night n gives every user the items n, n+1, n+2: a mixed or missing list cannot hide."""
     stock(writer)
 

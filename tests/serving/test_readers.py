@@ -62,19 +62,44 @@ def test_recommend_without_any_publication_is_empty(reader: Engine) -> None:
 def test_the_command_shows_what_readers_get_whole_and_as_it_is_written(
     empty: Mapping[str, str], writer: Engine
 ) -> None:
-    """Titles that rich would take for its markup or its emoji, or cut at 80 columns: nobody's screen is there."""
-    titles = ["[red]Tea[/] pot", "closed [/b] mark", "I :heart: lamps", "a title of many words " * 12 + "and its end"]
+    """Titles that rich would take for its markup or its emoji, or cut at 80 columns: nobody's
+    screen is there.
+    """
+    titles = [
+        "[red]Tea[/] pot",
+        "closed [/b] mark",
+        "I :heart: lamps",
+        "a title of many words " * 12 + "and its end",
+    ]
     stock(writer)
     with writer.begin() as connection:
         for key, title in enumerate(titles):
             values = {"key": key, "title": title}
-            connection.execute(sa.text("UPDATE recsys.items SET title = :title WHERE item_key = :key"), values)
+            connection.execute(
+                sa.text("UPDATE recsys.items SET title = :title WHERE item_key = :key"), values
+            )
     publish_night(writer, 0, release="r20260301-abcdef")
-    result = CliRunner().invoke(app, ["recommend", "u0", "--k", "4"], env={"RECSYS_DATABASE_URL": empty["recsys"]})
+    result = CliRunner().invoke(
+        app, ["recommend", "u0", "--k", "4"], env={"RECSYS_DATABASE_URL": empty["recsys"]}
+    )
     assert result.exit_code == 0, result.output
     columns = result.output.splitlines()[2].replace("┃", " ").split()
-    assert columns == ["rank", "item_id", "title", "score", "reason", "reason_item_id", "rung", "release", "as_of"]
-    rows = [[cell.strip() for cell in line.split("│")] for line in result.output.splitlines() if line.startswith("│")]
+    assert columns == [
+        "rank",
+        "item_id",
+        "title",
+        "score",
+        "reason",
+        "reason_item_id",
+        "rung",
+        "release",
+        "as_of",
+    ]
+    rows = [
+        [cell.strip() for cell in line.split("│")]
+        for line in result.output.splitlines()
+        if line.startswith("│")
+    ]
     assert [row[3] for row in rows] == titles
     assert {(row[8], row[9]) for row in rows} == {("r20260301-abcdef", "2026-03-01")}
 
@@ -87,7 +112,15 @@ def test_recommend_gives_the_list_then_spares_then_segment_then_everyone(
     assert recommend(reader, "u0") == ["i0", "i1", "i2"]
     assert recommend(reader, "u0", 2) == ["i0", "i1"]
     assert recommend(reader, "u0", 20) == ["i0", "i1", "i2", "i3", "i5", "i6", "i7"]
-    assert recommend(reader, "u2", 20) == ["i2", "i3", "i4", "i5", "i6", "i7", "i0"]  # be has no list of its own
+    assert recommend(reader, "u2", 20) == [
+        "i2",
+        "i3",
+        "i4",
+        "i5",
+        "i6",
+        "i7",
+        "i0",
+    ]  # be has no list of its own
     assert recommend(reader, "stranger") == ["i6", "i7", "i0"]
     sell_out(empty, "i1", "i6")
     assert recommend(reader, "u0") == ["i0", "i2", "i3"]
@@ -121,8 +154,16 @@ def test_the_long_view_says_why(writer: Engine, reader: Engine) -> None:
     assert (first["item_id"], first["title"], first["reason"]) == ("i1", "Item 1", "because_of")
     assert (first["reason_item_id"], first["reason_item_title"]) == ("i7", "Item 7")
     assert first["sources"] == ["two_tower", "covisitation"] and first["rung"] == "heavy"
-    assert (first["release"], first["tower_version"], str(first["as_of"])) == ("r1", "t1", "2026-03-01")
-    assert second["reason"] == "for_you" and second["reason_item_id"] is None and second["rank_before"] == 2
+    assert (first["release"], first["tower_version"], str(first["as_of"])) == (
+        "r1",
+        "t1",
+        "2026-03-01",
+    )
+    assert (
+        second["reason"] == "for_you"
+        and second["reason_item_id"] is None
+        and second["rank_before"] == 2
+    )
 
 
 def test_codes_of_the_views_are_those_of_the_schema(writer: Engine, reader: Engine) -> None:
@@ -131,7 +172,9 @@ def test_codes_of_the_views_are_those_of_the_schema(writer: Engine, reader: Engi
     codes = max(len(schema.REASONS), len(schema.SOURCES), len(schema.RUNGS))
     with writer.begin() as connection:
         for key in range(4, codes):
-            connection.execute(sa.text("INSERT INTO recsys.users VALUES (:k, 'u' || :k, 'nl')"), {"k": key})
+            connection.execute(
+                sa.text("INSERT INTO recsys.users VALUES (:k, 'u' || :k, 'nl')"), {"k": key}
+            )
     rows = table(
         {user: [user % 6, 6, 7] for user in range(codes)},
         rung=[n % len(schema.RUNGS) for n in range(codes)],
@@ -162,9 +205,13 @@ def test_the_other_views_answer(writer: Engine, reader: Engine) -> None:
     with writer.begin() as connection:
         for event in ("registered", "promoted"):
             values = "(ts, event, release, who, why) VALUES (now(), :event, 'r1', 'gate', 'better')"
-            connection.execute(sa.text(f"INSERT INTO recsys.release_events {values}"), {"event": event})
+            connection.execute(
+                sa.text(f"INSERT INTO recsys.release_events {values}"), {"event": event}
+            )
         connection.execute(
-            sa.text("INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n', 1)")
+            sa.text(
+                "INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n', 1)"
+            )
         )
         upsert = (
             "INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n', 2) "
@@ -182,19 +229,27 @@ def test_the_other_views_answer(writer: Engine, reader: Engine) -> None:
         )
         similar = ask("SELECT item_id, rank, similar_item_id FROM recsys.similar_items ORDER BY 2")
         assert similar == [("i0", 1, "i1"), ("i0", 2, "i2")]
-        assert ask("SELECT item_id FROM recsys.fallback_lists WHERE segment = 'nl' ORDER BY rank") == [
+        assert ask(
+            "SELECT item_id FROM recsys.fallback_lists WHERE segment = 'nl' ORDER BY rank"
+        ) == [
             ("i5",),
             ("i6",),
         ]
         assert ask("SELECT release, last_event FROM recsys.releases") == [("r1", "promoted")]
         assert ask("SELECT value FROM recsys.metrics") == [(2.0,)]
-        assert ask("SELECT status, current, rows FROM recsys.publications") == [("published", True, 4)]
-        assert ask("SELECT as_of::text, on_hold, waiting FROM recsys.status") == [("2026-03-01", False, 0)]
+        assert ask("SELECT status, current, rows FROM recsys.publications") == [
+            ("published", True, 4)
+        ]
+        assert ask("SELECT as_of::text, on_hold, waiting FROM recsys.status") == [
+            ("2026-03-01", False, 0)
+        ]
 
 
 def test_status_has_one_row_before_the_first_night(reader: Engine) -> None:
     with reader.connect() as connection:
-        rows = connection.execute(sa.text("SELECT publication_id, as_of, on_hold FROM recsys.status")).all()
+        rows = connection.execute(
+            sa.text("SELECT publication_id, as_of, on_hold FROM recsys.status")
+        ).all()
     assert [tuple(row) for row in rows] == [(None, None, False)]
 
 
@@ -208,7 +263,9 @@ def test_a_reader_sees_the_views_and_two_functions_and_nothing_else(
             "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'recsys'::regnamespace "
             "AND relkind IN ('r', 'p', 'v', 'S') AND has_table_privilege(oid, 'SELECT') ORDER BY relname"
         )
-        assert [tuple(row) for row in connection.execute(sa.text(rights))] == [(view, "v") for view in VIEWS]
+        assert [tuple(row) for row in connection.execute(sa.text(rights))] == [
+            (view, "v") for view in VIEWS
+        ]
         functions = (
             "SELECT proname FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace "
             "AND has_function_privilege(oid, 'EXECUTE') ORDER BY proname"
@@ -230,20 +287,34 @@ def test_the_availability_role_touches_one_table(empty: Mapping[str, str], write
     stock(writer)
     sell_out(empty, "i0")
     engine = create_engine(empty["recsys_availability"])
-    for statement in ("SELECT * FROM recsys.recommendations", "UPDATE recsys.items SET available = false"):
+    for statement in (
+        "SELECT * FROM recsys.recommendations",
+        "UPDATE recsys.items SET available = false",
+    ):
         with pytest.raises(ServingError, match="permission denied"), engine.begin() as connection:
             connection.execute(sa.text(statement))
     engine.dispose()
 
 
 def test_the_writer_changes_data_and_not_the_schema(writer: Engine) -> None:
-    for statement in ("CREATE TABLE recsys.mine (a int)", "DROP TABLE recsys.users", "DROP VIEW recsys.status"):
-        with pytest.raises(ServingError, match=r"permission denied|must be owner"), writer.begin() as connection:
+    for statement in (
+        "CREATE TABLE recsys.mine (a int)",
+        "DROP TABLE recsys.users",
+        "DROP VIEW recsys.status",
+    ):
+        with (
+            pytest.raises(ServingError, match=r"permission denied|must be owner"),
+            writer.begin() as connection,
+        ):
             connection.execute(sa.text(statement))
 
 
-@pytest.mark.parametrize("name", ["release_events", "gate_decision_rows", "pointer_moves", "erasures"])
-def test_audit_tables_are_append_only_even_for_their_owner(empty: Mapping[str, str], name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["release_events", "gate_decision_rows", "pointer_moves", "erasures"]
+)
+def test_audit_tables_are_append_only_even_for_their_owner(
+    empty: Mapping[str, str], name: str
+) -> None:
     engine = create_engine(empty["recsys_owner"])
     for statement in (
         f"UPDATE recsys.{name} SET id = DEFAULT",
@@ -267,14 +338,20 @@ def test_every_view_and_column_has_a_comment(reader: Engine) -> None:
         assert list(connection.scalars(sa.text(silent), {"views": VIEWS})) == []
 
 
-def test_downgrade_and_upgrade_of_a_filled_database(empty: Mapping[str, str], writer: Engine, reader: Engine) -> None:
+def test_downgrade_and_upgrade_of_a_filled_database(
+    empty: Mapping[str, str], writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     night(writer, 1, until=2)  # its lists hang on no parent table yet
     before = shown(reader)
     downgrade(empty["recsys_owner"], "0001")
     migrate(empty["recsys_owner"])
-    assert shown(reader) == before == {f"u{u}": [f"i{i}" for i in items[:3]] for u, items in PLAIN.items()}
+    assert (
+        shown(reader)
+        == before
+        == {f"u{u}": [f"i{i}" for i in items[:3]] for u, items in PLAIN.items()}
+    )
     downgrade(empty["recsys_owner"])
     owner = create_engine(empty["recsys_owner"])
     with owner.connect() as connection:
@@ -284,7 +361,10 @@ def test_downgrade_and_upgrade_of_a_filled_database(empty: Mapping[str, str], wr
         )
         assert list(connection.scalars(sa.text(left))) == ["alembic_version"]
         assert (
-            connection.scalar(sa.text("SELECT count(*) FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace")) == 0
+            connection.scalar(
+                sa.text("SELECT count(*) FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace")
+            )
+            == 0
         )
     owner.dispose()
     migrate(empty["recsys_owner"])

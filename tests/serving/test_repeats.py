@@ -1,4 +1,6 @@
-"""What the repeat policy forbids is on no path: spares, top-ups and fallbacks as little as own lists."""
+"""What the repeat policy forbids is on no path: spares, top-ups and fallbacks as little as own
+lists.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,26 @@ from recsys_tasks.serving.publication import Publication
 from recsys_tasks.serving.publish import finish, publish, read_checks
 from recsys_tasks.serving.repeats import Forbidden, needed_length
 from recsys_tasks.serving.retire import drop_old
-from tests.serving.nights import LIMITS, NOW, PLAIN, Lists, night, publish_night, recommend, stock, table
+from tests.serving.nights import (
+    LIMITS,
+    NOW,
+    PLAIN,
+    Lists,
+    night,
+    publish_night,
+    recommend,
+    stock,
+    table,
+)
 from tests.serving.test_readers import sell_out
 
 OWN: Lists = {user: PLAIN[user] for user in range(3)}
 """u3 has no list: inactive, with a history."""
 
 
-def publish_without(engine: Engine, pairs: Sequence[tuple[int, int]], day: int = 0, **of: Any) -> Publication:
+def publish_without(
+    engine: Engine, pairs: Sequence[tuple[int, int]], day: int = 0, **of: Any
+) -> Publication:
     """A night whose repeat policy forbids these (user, item); fallbacks: nl: 5 6, everyone: 6 7 0."""
     publication: Publication = night(engine, day, rows=table(OWN), until=4, **of)
     users, items = [user for user, _ in pairs], [item for _, item in pairs]
@@ -44,20 +58,32 @@ def test_an_inactive_user_gets_no_item_of_the_past(writer: Engine, reader: Engin
 def test_a_top_up_holds_no_item_of_the_past(writer: Engine, reader: Engine) -> None:
     stock(writer)
     publish_without(writer, [(0, 5), (0, 7), (2, 0)])
-    assert recommend(reader, "u0", 20) == ["i0", "i1", "i2", "i3", "i6"]  # neither nl's i5 nor everyone's i7
+    assert recommend(reader, "u0", 20) == [
+        "i0",
+        "i1",
+        "i2",
+        "i3",
+        "i6",
+    ]  # neither nl's i5 nor everyone's i7
     assert recommend(reader, "u1", 20) == ["i1", "i2", "i3", "i4", "i5", "i6", "i7", "i0"]
     assert recommend(reader, "u2", 20) == ["i2", "i3", "i4", "i5", "i6", "i7"]
 
 
-def test_a_user_whose_segment_changed_since_is_kept_from_its_list_too(writer: Engine, reader: Engine) -> None:
+def test_a_user_whose_segment_changed_since_is_kept_from_its_list_too(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     publish_without(writer, [(3, 5)])
-    with writer.begin() as connection:  # as a later night's dimensions would, while these lists are still shown
+    with (
+        writer.begin() as connection
+    ):  # as a later night's dimensions would, while these lists are still shown
         connection.execute(sa.text("UPDATE recsys.users SET segment = 'nl' WHERE user_key = 3"))
     assert recommend(reader, "u3") == ["i6", "i7", "i0"]
 
 
-def test_each_publication_knows_its_own_night_and_takes_it_away(writer: Engine, reader: Engine) -> None:
+def test_each_publication_knows_its_own_night_and_takes_it_away(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     first = publish_without(writer, [(3, 6)])
     second = publish_without(writer, [(3, 6), (3, 7)], day=1)
@@ -78,12 +104,16 @@ def test_what_is_withheld_goes_with_its_publication(writer: Engine) -> None:
 def test_an_erased_user_leaves_nothing_there(writer: Engine, reader: Engine) -> None:
     stock(writer)
     published = publish_without(writer, [(0, 5), (3, 6)])
-    call = sa.text("SELECT place, held FROM recsys.erase_user(3, 'u3', '\\mu3\\M', :dry) WHERE held > 0")
+    call = sa.text(
+        "SELECT place, held FROM recsys.erase_user(3, 'u3', '\\mu3\\M', :dry) WHERE held > 0"
+    )
     with writer.begin() as connection:
         told = dict(connection.execute(call, {"dry": True}).tuples().all())
         assert told == {f"withheld_rows_{published.id}": 1, "users": 1}
         connection.execute(call, {"dry": False})
-        left = connection.scalars(sa.text(f"SELECT user_key FROM recsys.withheld_rows_{published.id}")).all()
+        left = connection.scalars(
+            sa.text(f"SELECT user_key FROM recsys.withheld_rows_{published.id}")
+        ).all()
     assert left == [0]
     assert recommend(reader, "u0", 20) == ["i0", "i1", "i2", "i3", "i6", "i7"]
 
@@ -131,7 +161,9 @@ def test_what_may_not_be_shown_beside_the_lists_is_counted_and_not_shown(
         for statement in (BESIDE[path], UNSHOWN[why]):
             connection.execute(sa.text(statement))
     publish(writer, finish(writer, publication, LIMITS), "night", NOW)
-    found = {check.name: check.found for check in read_checks(writer, publication.id) if not check.passed}
+    found = {
+        check.name: check.found for check in read_checks(writer, publication.id) if not check.passed
+    }
     assert found == {"unavailable_fallbacks": 1}
     assert "i4" not in recommend(reader, "stranger", 20)
     with reader.connect() as connection:
@@ -143,7 +175,9 @@ def test_a_fallback_of_unknown_items_is_refused(writer: Engine) -> None:
     stock(writer)
     publication = night(writer, 0, until=4)
     with writer.begin() as connection:
-        connection.execute(sa.text("UPDATE recsys.fallback_rows SET items = ARRAY[6, 88] WHERE segment = ''"))
+        connection.execute(
+            sa.text("UPDATE recsys.fallback_rows SET items = ARRAY[6, 88] WHERE segment = ''")
+        )
     with pytest.raises(ServingError, match="1 failed: unknown_fallbacks: 1, bound 0"):
         finish(writer, publication, LIMITS)
 
@@ -151,19 +185,25 @@ def test_a_fallback_of_unknown_items_is_refused(writer: Engine) -> None:
 def test_a_block_holds_whatever_the_stock_says_and_whatever_was_published_before(
     empty: Mapping[str, str], writer: Engine, reader: Engine
 ) -> None:
-    """Moderators took i1 and i6 out; the stock system, which knows nothing of that, goes on reporting them there."""
+    """Moderators took i1 and i6 out; the stock system, which knows nothing of that, goes on
+    reporting them there.
+    """
     stock(writer)
     publish_night(writer, 0)
     with writer.begin() as connection:
         connection.execute(
-            sa.text("UPDATE recsys.items SET available = false, blocked = true WHERE item_key IN (1, 6)")
+            sa.text(
+                "UPDATE recsys.items SET available = false, blocked = true WHERE item_key IN (1, 6)"
+            )
         )
     sell_out(empty, "i1", "i6", available=True)
     assert recommend(reader, "u0", 20) == ["i0", "i2", "i3", "i5", "i7"]
     assert recommend(reader, "stranger") == ["i7", "i0"]
     with reader.connect() as connection:
         fallback = connection.scalars(sa.text("SELECT item_id FROM recsys.fallback_lists")).all()
-        similar = connection.scalars(sa.text("SELECT similar_item_id FROM recsys.similar_items")).all()
+        similar = connection.scalars(
+            sa.text("SELECT similar_item_id FROM recsys.similar_items")
+        ).all()
     assert sorted(set(fallback)) == ["i0", "i5", "i7"] and similar == ["i2"]
 
 
@@ -176,10 +216,12 @@ def test_items_for_sale_beside_a_list_are_those_in_stock_now(
     with reader.connect() as connection:
         everyone = "SELECT item_id FROM recsys.fallback_lists WHERE segment = '' ORDER BY rank"
         assert connection.scalars(sa.text(everyone)).all() == ["i6", "i0"]
-        assert connection.scalars(sa.text("SELECT similar_item_id FROM recsys.similar_items")).all() == ["i2"]
+        assert connection.scalars(
+            sa.text("SELECT similar_item_id FROM recsys.similar_items")
+        ).all() == ["i2"]
 
 
-# --- how long a fallback must be -------------------------------------------------------------------------
+# --- how long a fallback must be ------------------------------------------------------------------
 
 
 def pairs(held: dict[int, list[int]]) -> Forbidden:
@@ -191,7 +233,9 @@ def pairs(held: dict[int, list[int]]) -> Forbidden:
 def test_a_fallback_goes_on_until_everyone_has_k_items_left() -> None:
     ranking = np.array([4, 2, 0, 1, 3], np.int32)
     assert needed_length(pairs({}), ranking, 2, 100) == 2
-    assert needed_length(pairs({7: [3]}), ranking, 2, 100) == 2  # its last: the first two are not that
+    assert (
+        needed_length(pairs({7: [3]}), ranking, 2, 100) == 2
+    )  # its last: the first two are not that
     assert needed_length(pairs({7: [2]}), ranking, 2, 100) == 3
     assert needed_length(pairs({7: [2, 4], 9: [4]}), ranking, 2, 100) == 4
     assert needed_length(pairs({7: [4, 2, 0, 1]}), ranking, 2, 100) == 5  # not enough in the shop
@@ -204,14 +248,18 @@ def test_its_length_is_the_shortest_that_does(seed: int) -> None:
     ranking = rng.permutation(30)[:25].astype(np.int32)
     held = {user: rng.choice(30, rng.integers(0, 20), replace=False).tolist() for user in range(5)}
     k, most = int(rng.integers(1, 8)), int(rng.integers(8, 40))
-    left = [[n for n, item in enumerate(ranking[:most]) if item not in items] for items in held.values()]
+    left = [
+        [n for n, item in enumerate(ranking[:most]) if item not in items] for items in held.values()
+    ]
     slow = max([k, *(row[k - 1] + 1 if len(row) >= k else len(ranking[:most]) for row in left)])
     assert needed_length(pairs(held), ranking, k, most) == slow
 
 
 def withheld(engine: Engine) -> set[int]:
     with engine.connect() as connection:
-        names = connection.scalars(sa.text("SELECT relname FROM pg_class WHERE relname ~ '^withheld_rows_[0-9]+$'"))
+        names = connection.scalars(
+            sa.text("SELECT relname FROM pg_class WHERE relname ~ '^withheld_rows_[0-9]+$'")
+        )
         return {int(name.removeprefix("withheld_rows_")) for name in names}
 
 

@@ -1,4 +1,6 @@
-"""Who may do what, asked of the catalogue itself: a new table, view or function cannot slip past a list."""
+"""Who may do what, asked of the catalogue itself: a new table, view or function cannot slip past a
+list.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from tests.serving.test_readers import VIEWS
 
 APPLICATIONS = ("recsys_reader", "recsys_availability")
 OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"
-TABLE_RIGHTS = "ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN']"
+TABLE_RIGHTS = (
+    "ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN']"
+)
 RELATION_RIGHTS = f"""
 SELECT c.relname, c.relkind::text, r.name FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN unnest({TABLE_RIGHTS}) AS r(name)
@@ -36,7 +40,11 @@ def superuser(embedded_server: EmbeddedServer, writer: Engine) -> Iterator[psyco
     publish_night(writer, 0)
     known = json.loads((embedded_server.home / "database.json").read_text())
     with psycopg.connect(
-        host=known["socket"], user=SUPERUSER, password=known["passwords"][SUPERUSER], dbname="recsys", autocommit=True
+        host=known["socket"],
+        user=SUPERUSER,
+        password=known["passwords"][SUPERUSER],
+        dbname="recsys",
+        autocommit=True,
     ) as connection:
         yield connection
 
@@ -45,8 +53,12 @@ def ask(connection: psycopg.Connection, question: str, role: str) -> set[tuple[o
     return set(connection.execute(question, {"role": role}).fetchall())
 
 
-def test_the_reader_reads_its_views_and_has_no_other_right_on_any_relation(superuser: psycopg.Connection) -> None:
-    assert ask(superuser, RELATION_RIGHTS, "recsys_reader") == {(view, "v", "SELECT") for view in VIEWS}
+def test_the_reader_reads_its_views_and_has_no_other_right_on_any_relation(
+    superuser: psycopg.Connection,
+) -> None:
+    assert ask(superuser, RELATION_RIGHTS, "recsys_reader") == {
+        (view, "v", "SELECT") for view in VIEWS
+    }
 
 
 def test_the_availability_role_has_three_rights_on_one_table(superuser: psycopg.Connection) -> None:
@@ -55,7 +67,8 @@ def test_the_availability_role_has_three_rights_on_one_table(superuser: psycopg.
 
 
 @pytest.mark.parametrize(
-    ("role", "functions"), [("recsys_reader", {("recommend",), ("similar_users",)}), ("recsys_availability", set())]
+    ("role", "functions"),
+    [("recsys_reader", {("recommend",), ("similar_users",)}), ("recsys_availability", set())],
 )
 def test_applications_call_no_function_of_ours_but_those_made_for_them(
     superuser: psycopg.Connection, role: str, functions: set[tuple[str]]
@@ -71,7 +84,9 @@ def test_applications_call_no_function_of_ours_but_those_made_for_them(
 
 
 @pytest.mark.parametrize("role", APPLICATIONS)
-def test_applications_own_nothing_make_nothing_and_enter_one_database(superuser: psycopg.Connection, role: str) -> None:
+def test_applications_own_nothing_make_nothing_and_enter_one_database(
+    superuser: psycopg.Connection, role: str
+) -> None:
     none = {
         "sequences": "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
         f"WHERE {OURS} AND CASE c.relkind WHEN 'S' THEN "
@@ -93,7 +108,9 @@ def test_applications_own_nothing_make_nothing_and_enter_one_database(superuser:
         "'pg_catalog'::regnamespace AND has_function_privilege(%(role)s, oid, 'EXECUTE') AND proname ~ "
         "'^(pg_read_|pg_ls_|pg_stat_file|lo_|lowrite|pg_(try_)?advisory_|pg_promote|pg_reload|pg_switch_wal|pg_rotate)'",
     }
-    assert {what: ask(superuser, question, role) for what, question in none.items()} == {what: set() for what in none}
+    assert {what: ask(superuser, question, role) for what, question in none.items()} == {
+        what: set() for what in none
+    }
     entered = "SELECT datname FROM pg_database WHERE datallowconn AND has_database_privilege(%(role)s, oid, 'CONNECT')"
     assert ask(superuser, entered, role) == {("recsys",)}
 
@@ -125,16 +142,23 @@ def test_applications_are_told_so(role: str, statement: str, empty: Mapping[str,
     engine.dispose()
 
 
-def test_the_writer_owns_nothing_and_no_right_of_its_own_changes_the_schema(superuser: psycopg.Connection) -> None:
+def test_the_writer_owns_nothing_and_no_right_of_its_own_changes_the_schema(
+    superuser: psycopg.Connection,
+) -> None:
     role = "recsys_writer"
     found = ask(superuser, RELATION_RIGHTS, role)
     assert {right for *_, right in found} <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
     for name in ("release_events", "gate_decision_rows", "pointer_moves"):  # append-only
         assert {right for relation, _, right in found if relation == name} == {"SELECT", "INSERT"}
     sealed = {
-        row[0] for row in superuser.execute("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")
+        row[0]
+        for row in superuser.execute(
+            "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'"
+        )
     }
-    assert sealed and {right for name, _, right in found if name in {*sealed, "list_rows"}} == {"SELECT"}
+    assert sealed and {right for name, _, right in found if name in {*sealed, "list_rows"}} == {
+        "SELECT"
+    }
     none = (
         "SELECT nspname FROM pg_namespace WHERE has_schema_privilege(%(role)s, oid, 'CREATE')",
         "SELECT objid::text FROM pg_shdepend WHERE deptype = 'o' AND refobjid = to_regrole(%(role)s)",
@@ -145,7 +169,9 @@ def test_the_writer_owns_nothing_and_no_right_of_its_own_changes_the_schema(supe
     assert [ask(superuser, question, role) for question in none] == [set()] * len(none)
 
 
-def test_functions_that_run_with_the_owners_rights_fix_their_search_path(superuser: psycopg.Connection) -> None:
+def test_functions_that_run_with_the_owners_rights_fix_their_search_path(
+    superuser: psycopg.Connection,
+) -> None:
     """Else who calls them could put another table or function in the way."""
     question = (
         "SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'recsys'::regnamespace AND p.prosecdef AND NOT "
@@ -155,12 +181,14 @@ def test_functions_that_run_with_the_owners_rights_fix_their_search_path(superus
 
 
 def test_passwords_are_scram_and_no_way_in_goes_without(superuser: psycopg.Connection) -> None:
-    kept = dict(superuser.execute("SELECT rolname, rolpassword FROM pg_authid WHERE rolcanlogin").fetchall())
+    kept = dict(
+        superuser.execute("SELECT rolname, rolpassword FROM pg_authid WHERE rolcanlogin").fetchall()
+    )
     assert set(kept) == {*ROLES, SUPERUSER}
     assert all(verifier.startswith("SCRAM-SHA-256$") for verifier in kept.values())
-    assert set(superuser.execute("SELECT type, auth_method, error FROM pg_hba_file_rules").fetchall()) == {
-        ("local", "scram-sha-256", None)
-    }
+    assert set(
+        superuser.execute("SELECT type, auth_method, error FROM pg_hba_file_rules").fetchall()
+    ) == {("local", "scram-sha-256", None)}
 
 
 def test_no_password_is_in_the_servers_log_or_its_statements(
@@ -168,7 +196,9 @@ def test_no_password_is_in_the_servers_log_or_its_statements(
 ) -> None:
     superuser.execute("ALTER SYSTEM SET log_statement = 'all'")
     superuser.execute("SELECT pg_reload_conf()")
-    while superuser.execute("SHOW log_statement").fetchone() != ("all",):  # the server reloads when it likes
+    while superuser.execute("SHOW log_statement").fetchone() != (
+        "all",
+    ):  # the server reloads when it likes
         time.sleep(0.01)
     try:
         EmbeddedServer.start(embedded_server.home)  # sets every password again
@@ -176,5 +206,7 @@ def test_no_password_is_in_the_servers_log_or_its_statements(
     finally:
         superuser.execute("ALTER SYSTEM RESET log_statement")
         superuser.execute("SELECT pg_reload_conf()")
-    passwords = json.loads((embedded_server.home / "database.json").read_text())["passwords"].values()
+    passwords = json.loads((embedded_server.home / "database.json").read_text())[
+        "passwords"
+    ].values()
     assert "ALTER ROLE" in log and not any(password in log for password in passwords)

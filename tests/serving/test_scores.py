@@ -1,4 +1,6 @@
-"""A score that readers see is a chance, or null: a fallback's share of popularity and an order's number are neither."""
+"""A score that readers see is a chance, or null: a fallback's share of popularity and an order's
+number are neither.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,21 @@ def scores(reader: Engine, user: str, k: int = 3) -> dict[str, list[float | None
     }
     with reader.connect() as connection:
         found = {
-            path: connection.scalars(sa.text(query), {"user": user, **({"k": k} if ":k" in query else {})}).all()
+            path: connection.scalars(
+                sa.text(query), {"user": user, **({"k": k} if ":k" in query else {})}
+            ).all()
             for path, query in asked.items()
         }
-    return {path: [None if score is None else round(score, 4) for score in values] for path, values in found.items()}
+    return {
+        path: [None if score is None else round(score, 4) for score in values]
+        for path, values in found.items()
+    }
 
 
 def everywhere(expected: list[Any]) -> dict[str, list[Any]]:
-    return dict.fromkeys(("recommend", "recommendations", "recommendation_history", "recommendation_lists"), expected)
+    return dict.fromkeys(
+        ("recommend", "recommendations", "recommendation_history", "recommendation_lists"), expected
+    )
 
 
 @pytest.mark.parametrize("rung", [HEAVY, LIGHT])
@@ -47,13 +56,17 @@ def test_an_order_is_not_shown_as_a_chance(writer: Engine, reader: Engine, rung:
     assert scores(reader, "u0") == everywhere([None] * 3)
 
 
-def test_a_ranker_that_saw_too_little_come_true_says_no_chance(writer: Engine, reader: Engine) -> None:
+def test_a_ranker_that_saw_too_little_come_true_says_no_chance(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     publish_night(writer, 0, calibrated=False)
     assert scores(reader, "u0") == everywhere([None] * 3)
 
 
-def test_a_promoted_item_that_the_ranker_was_not_asked_about_has_no_score(writer: Engine, reader: Engine) -> None:
+def test_a_promoted_item_that_the_ranker_was_not_asked_about_has_no_score(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     ranks = [[0, 1, 2, 3], *[[1, 2, 3, 4]] * 3]
     night(writer, 0, rows=table(PLAIN, ranks_before=ranks))

@@ -10,9 +10,13 @@ from recsys_tasks.snapshot.checks.catalogue import ValidationReport
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks that pass without Great Expectations (a second each): these tests are about what follows them."""
+    """Checks that pass without Great Expectations (a second each): these tests are about what
+    follows them.
+    """
 
-    def passed(config: object, night: validation.Night, now: object, docs: object) -> ValidationReport:
+    def passed(
+        config: object, night: validation.Night, now: object, docs: object
+    ) -> ValidationReport:
         return ValidationReport(night.as_of, night.days, night.events.num_rows, ())
 
     monkeypatch.setattr(validation, "validate", passed)

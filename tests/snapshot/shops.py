@@ -1,4 +1,6 @@
-"""A shop of literal rows for the tests of a night: rewritten at will, read through the files source."""
+"""A shop of literal rows for the tests of a night: rewritten at will, read through the files
+source.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ class LiteralShop:
 
     @property
     def config(self) -> Config:
-        source = {"kind": "files", "events": str(self.folder / "events.csv"), "items": str(self.folder / "items.csv")}
+        source = {
+            "kind": "files",
+            "events": str(self.folder / "events.csv"),
+            "items": str(self.folder / "items.csv"),
+        }
         if self.users is not None:
             source["users"] = str(self.folder / "users.csv")
         return make_config(**{"source": source, "clock": "simulated", **self.settings})
@@ -47,25 +53,38 @@ class LiteralShop:
             {
                 "user_id": [row[0] for row in self.rows],
                 "item_id": [row[1] for row in self.rows],
-                "timestamp": [row[2] if not isinstance(row[2], tuple) else second(*row[2]) for row in self.rows],
+                "timestamp": [
+                    row[2] if not isinstance(row[2], tuple) else second(*row[2])
+                    for row in self.rows
+                ],
                 "event": [row[3] if len(row) > 3 else "purchase" for row in self.rows],
                 "price": [row[4] if len(row) > 4 else 1 for row in self.rows],
             }
         )
         frame.astype({"timestamp": object}).to_csv(self.folder / "events.csv", index=False)
-        items = self.items if isinstance(self.items, pd.DataFrame) else pd.DataFrame({"item_id": list(self.items)})
+        items = (
+            self.items
+            if isinstance(self.items, pd.DataFrame)
+            else pd.DataFrame({"item_id": list(self.items)})
+        )
         items.to_csv(self.folder / "items.csv", index=False)
         if self.users is not None:
-            pd.DataFrame({"user_id": list(self.users)}).to_csv(self.folder / "users.csv", index=False)
+            pd.DataFrame({"user_id": list(self.users)}).to_csv(
+                self.folder / "users.csv", index=False
+            )
 
     def extract(self, day: int, now: datetime | None = None) -> ExtractResult:
         self.deliver()
         at = now or datetime(2026, 1, day, 1, tzinfo=UTC)
-        return extract(self.config, self.lake, open_source(self.config, self.folder), date(2026, 1, day), at)
+        return extract(
+            self.config, self.lake, open_source(self.config, self.folder), date(2026, 1, day), at
+        )
 
     def night(self, day: int) -> FreezeResult:
         self.extract(day)
-        return freeze(self.config, self.lake, date(2026, 1, day), datetime(2026, 1, day, 1, tzinfo=UTC))
+        return freeze(
+            self.config, self.lake, date(2026, 1, day), datetime(2026, 1, day, 1, tzinfo=UTC)
+        )
 
 
 def second(day: int, second_of_day: int) -> int:

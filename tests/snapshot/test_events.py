@@ -1,4 +1,6 @@
-"""Events of a snapshot, as arrays: sorted, whatever the order in which days and their rows were stored."""
+"""Events of a snapshot, as arrays: sorted, whatever the order in which days and their rows were
+stored.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from tests.worlds import make_config, make_snapshot
 
 DAY = 86_400
 KINDS = {"kinds": [{"name": "view", "weight": 0.5}, {"name": "purchase", "weight": 2.0}]}
-# (user, second, item, event, price). Keys are given in the order of appearance: u 0, w 1; i 0, j 1, k 2.
+# (user, second, item, event, price). Keys are given in the order of appearance: u 0, w 1; i 0, j 1,
+# k 2.
 SORTED_DAYS = [
     ("u", 1 * DAY + 5, "i", "purchase", 1.0),
     ("u", 1 * DAY + 9, "i", "view", 2.0),
@@ -24,7 +27,8 @@ SORTED_DAYS = [
     ("w", 2 * DAY + 4, "i", "purchase", 6.0),
     ("w", 2 * DAY + 4, "j", "view", 7.0),
 ]
-# u's three by time; w's by time, in one second item i before j, and of i the view before the purchase.
+# u's three by time; w's by time, in one second item i before j, and of i the view before the
+# purchase.
 EXPECTED_PRICES = [1.0, 2.0, 4.0, 3.0, 5.0, 6.0, 7.0]
 
 

@@ -41,7 +41,9 @@ def test_the_first_night_reads_every_day_before_it_and_none_after(tmp_path: Path
 def test_a_rerun_makes_no_new_versions(tmp_path: Path) -> None:
     shop = shop_in(tmp_path)
     first = shop.extract(6)
-    assert shop.extract(6).artifact.reference == first.artifact.reference  # the file's time changed, its rows did not
+    assert (
+        shop.extract(6).artifact.reference == first.artifact.reference
+    )  # the file's time changed, its rows did not
     shop.rows.reverse()
     assert shop.extract(6).artifact.reference == first.artifact.reference
     assert len(shop.lake.versions("raw_events", "2026-01-03")) == 1
@@ -106,14 +108,18 @@ def test_without_a_users_table_users_of_later_days_stay_unknown(tmp_path: Path) 
     shop.users = None
     shop.rows = [("b", "i", (1, 0)), ("a", "i", (2, 0)), ("later", "i", (7, 0))]
     result = shop.extract(6)
-    assert pq.read_table(shop.lake.get(result.users).file("users.parquet"))["user_id"].to_pylist() == ["a", "b"]
+    assert pq.read_table(shop.lake.get(result.users).file("users.parquet"))[
+        "user_id"
+    ].to_pylist() == ["a", "b"]
 
 
 def test_rows_later_than_now_are_counted_on_a_wall_clock(tmp_path: Path) -> None:
     shop = shop_in(tmp_path, clock="wall")
     now = datetime(2026, 1, 6, 13, tzinfo=UTC)  # the 6th at noon has passed; 7, 8 and 9 have not
     assert shop.extract(6, now).future_rows == 3
-    assert shop_in(tmp_path).extract(6, now).future_rows == 0  # simulated: the file holds its whole history
+    assert (
+        shop_in(tmp_path).extract(6, now).future_rows == 0
+    )  # simulated: the file holds its whole history
 
 
 def test_no_rows_at_all_is_an_error(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""What a night's snapshot holds: clean keyed rows, set-aside rows that come back, items from their day on."""
+"""What a night's snapshot holds: clean keyed rows, set-aside rows that come back, items from their
+day on.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,10 @@ def test_a_rerun_is_a_no_op_and_the_next_night_works_on_the_new_day_only(tmp_pat
     assert second_night.report.rows == 1
     assert len(second_night.snapshot.events()) == 5
     for day in range(1, 5):
-        assert second_night.snapshot.parts[date(2026, 1, day)] == first.snapshot.parts[date(2026, 1, day)]
+        assert (
+            second_night.snapshot.parts[date(2026, 1, day)]
+            == first.snapshot.parts[date(2026, 1, day)]
+        )
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -91,7 +96,10 @@ def test_the_newest_snapshot_is_the_one_of_the_newest_rows(tmp_path: Path) -> No
     assert shop.night(2).snapshot.events().item.tolist() == [1]
     shop.rows = [("ann", "lamp", (1, 5))]  # the first delivery after all
     third = shop.night(2).snapshot
-    assert third.artifact.reference == open_snapshot(shop.config, shop.lake, date(2026, 1, 2)).artifact.reference
+    assert (
+        third.artifact.reference
+        == open_snapshot(shop.config, shop.lake, date(2026, 1, 2)).artifact.reference
+    )
     assert third.events().item.tolist() == [0]
     assert third.parts == first.parts
 
@@ -110,7 +118,13 @@ def test_a_closed_day_is_a_normal_night(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unchecked")
 def test_set_aside_rows_come_back_when_their_item_arrives(tmp_path: Path) -> None:
     shop = lenient(
-        tmp_path, [("ann", "vase", (1, 5)), ("ann", "lamp", (1, 6)), ("bob", "mug", (2, 5)), ("bob", "mug", (3, 5))]
+        tmp_path,
+        [
+            ("ann", "vase", (1, 5)),
+            ("ann", "lamp", (1, 6)),
+            ("bob", "mug", (2, 5)),
+            ("bob", "mug", (3, 5)),
+        ],
     )
     assert shop.night(2).waiting == {"unknown_item": 1}
     second_night = shop.night(3)
@@ -127,7 +141,9 @@ def test_set_aside_rows_come_back_when_their_item_arrives(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("unchecked")
 def test_set_aside_rows_are_given_up_after_a_while(tmp_path: Path) -> None:
     rows = [("ann", "vase", (1, 5)), *(("ann", "lamp", (day, 6)) for day in range(1, 6))]
-    shop = lenient(tmp_path, rows, validation={"max_quarantine_days": 2}, extract={"lookback_days": 0})
+    shop = lenient(
+        tmp_path, rows, validation={"max_quarantine_days": 2}, extract={"lookback_days": 0}
+    )
     assert shop.night(2).waiting == {"unknown_item": 1}
     assert shop.night(4).waiting == {"unknown_item": 1}  # set aside on the 2nd, two days ago
     last = shop.night(5)
@@ -137,25 +153,36 @@ def test_set_aside_rows_are_given_up_after_a_while(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unchecked")
 def test_items_exist_from_their_column_or_first_sale_or_first_night(tmp_path: Path) -> None:
     shop = lenient(
-        tmp_path, [("ann", "lamp", (2, 7)), ("ann", "lamp", (1, 9))], items={"available_from_column": "launch"}
+        tmp_path,
+        [("ann", "lamp", (2, 7)), ("ann", "lamp", (1, 9))],
+        items={"available_from_column": "launch"},
     )
     launch = ["2026-01-02", None, "2026-01-01T06:00:00", "2026-03-01"]
     shop.items = pd.DataFrame({"item_id": ["lamp", "mug", "pen", "yarn"], "launch": launch})
     items = shop.night(3).snapshot.items.set_index("item_id")["available_from"]
     assert items.to_dict() == {
         "lamp": second(1, 9),  # sold before the launch its row names: it existed
-        "mug": start_of(date(2026, 1, 3)),  # never sold, no launch: from the first night that knew it
+        "mug": start_of(
+            date(2026, 1, 3)
+        ),  # never sold, no launch: from the first night that knew it
         "pen": second(1, 6 * 3600),
         "yarn": start_of(date(2026, 3, 1)),
     }
-    assert shop.night(4).snapshot.items.set_index("item_id")["available_from"]["mug"] == start_of(date(2026, 1, 3))
+    assert shop.night(4).snapshot.items.set_index("item_id")["available_from"]["mug"] == start_of(
+        date(2026, 1, 3)
+    )
 
 
 @pytest.mark.usefixtures("unchecked")
 def test_a_delisted_item_keeps_its_row_but_is_not_available(tmp_path: Path) -> None:
-    attributes = {"attributes": [{"name": "colour", "kind": "categorical"}], "available_column": "stock"}
+    attributes = {
+        "attributes": [{"name": "colour", "kind": "categorical"}],
+        "available_column": "stock",
+    }
     shop = lenient(tmp_path, [("ann", "lamp", (1, 5)), ("ann", "lamp", (2, 5))], items=attributes)
-    shop.items = pd.DataFrame({"item_id": ["lamp", "mug"], "colour": ["red", "blue"], "stock": [True, False]})
+    shop.items = pd.DataFrame(
+        {"item_id": ["lamp", "mug"], "colour": ["red", "blue"], "stock": [True, False]}
+    )
     assert shop.night(2).snapshot.items["available"].tolist() == [True, False]
     shop.items = pd.DataFrame({"item_id": ["mug"], "colour": ["green"], "stock": [True]})
     items = shop.night(3).snapshot.items
@@ -166,13 +193,23 @@ def test_a_delisted_item_keeps_its_row_but_is_not_available(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_an_old_night_rerun_after_later_keys_keeps_row_number_and_key_together(tmp_path: Path) -> None:
+def test_an_old_night_rerun_after_later_keys_keeps_row_number_and_key_together(
+    tmp_path: Path,
+) -> None:
     shop = lenient(tmp_path, [("ann", "lamp", (1, 5)), ("bob", "mug", (2, 5))])
     shop.night(2)
-    shop.users, shop.items = ["ann", "bob", "cyd", "dan"], ["lamp", "mug", "pen", "zip"]  # keys 2 and 3
+    shop.users, shop.items = (
+        ["ann", "bob", "cyd", "dan"],
+        ["lamp", "mug", "pen", "zip"],
+    )  # keys 2 and 3
     later = shop.night(3)
-    shop.users, shop.items = ["ann", "bob", "dan"], ["lamp", "mug", "zip"]  # now delivered for the older night
-    shop.settings["validation"]["max_quarantine_days"] = 29  # settings changed: the night is really rerun
+    shop.users, shop.items = (
+        ["ann", "bob", "dan"],
+        ["lamp", "mug", "zip"],
+    )  # now delivered for the older night
+    shop.settings["validation"]["max_quarantine_days"] = (
+        29  # settings changed: the night is really rerun
+    )
     again = shop.night(2).snapshot
     assert again.users["user_id"].tolist() == ["ann", "bob", "cyd", "dan"]
     assert again.items["available_from"].tolist()[2] == NEVER  # pen: a key of the future
@@ -181,13 +218,19 @@ def test_an_old_night_rerun_after_later_keys_keeps_row_number_and_key_together(t
 
 
 def test_a_failed_night_leaves_a_report_and_no_snapshot(tmp_path: Path) -> None:
-    rows = [("ann", "lamp", (1, second)) for second in range(8)] + [("ann", "vase", (1, 9)), (None, "lamp", (1, 10))]
+    rows = [("ann", "lamp", (1, second)) for second in range(8)] + [
+        ("ann", "vase", (1, 9)),
+        (None, "lamp", (1, 10)),
+    ]
     shop = LiteralShop(tmp_path, rows, users=["ann"], items=["lamp"])
     for _ in range(2):  # a rerun of the same batch fails the same way
         with pytest.raises(ValidationFailed) as caught:
             shop.night(2)
     assert "events.missing_user: 1 of 10 rows (10.00%) (allowed: 0.00%)" in caught.value.found
-    assert "events.unknown_item: 1 of 10 rows (10.00%) (allowed: 5.00%), e.g. 'vase'" in caught.value.found
+    assert (
+        "events.unknown_item: 1 of 10 rows (10.00%) (allowed: 5.00%), e.g. 'vase'"
+        in caught.value.found
+    )
     assert shop.lake.keys("snapshot") == []
     assert len(shop.lake.versions("validation", "2026-01-02")) == 1
     artifact = shop.lake.require("validation", "2026-01-02")
@@ -201,7 +244,9 @@ def test_a_failed_night_leaves_a_report_and_no_snapshot(tmp_path: Path) -> None:
 
 
 def test_messages_name_no_user(tmp_path: Path) -> None:
-    shop = LiteralShop(tmp_path, [("ann@example.org", "lamp", (1, 5))], users=["bob"], items=["lamp"])
+    shop = LiteralShop(
+        tmp_path, [("ann@example.org", "lamp", (1, 5))], users=["bob"], items=["lamp"]
+    )
     with pytest.raises(ValidationFailed) as caught:
         shop.night(2)
     pages = [p.read_text() for p in shop.lake.require("validation", "2026-01-02").path.rglob("*.*")]
@@ -214,7 +259,10 @@ def test_freezing_twice_from_nothing_gives_the_same_rows(tmp_path: Path) -> None
     contents = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        shop = lenient(tmp_path / name, [("bob", "mug", (1, 5)), ("ann", "lamp", (1, 5)), ("ann", "lamp", (2, 5))])
+        shop = lenient(
+            tmp_path / name,
+            [("bob", "mug", (1, 5)), ("ann", "lamp", (1, 5)), ("ann", "lamp", (2, 5))],
+        )
         snapshot = shop.night(3).snapshot
         files = [
             *map(Path, snapshot.event_files()),
@@ -234,7 +282,9 @@ def test_numbers_of_no_use_are_missing_and_ids_with_nul_are_set_aside(tmp_path: 
         "events": {"price_column": "price"},
     }
     rows = [("u", "i", (1, 1)), ("v\0", "i", (1, 2)), ("w", "i", (1, 3), "purchase", 1e300)]
-    night = LiteralShop(tmp_path, rows, items=items, settings=settings).night(2)  # users are those of the rows
+    night = LiteralShop(tmp_path, rows, items=items, settings=settings).night(
+        2
+    )  # users are those of the rows
     assert night.snapshot.items["cost"].fillna(-1).tolist() == [-1, -1, 2]
     assert night.waiting == {"unstorable": 1, "bad_price": 1}
     assert night.snapshot.users["user_id"].tolist() == ["u", "w"]

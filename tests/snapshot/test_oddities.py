@@ -1,4 +1,6 @@
-"""Values that no reading makes sense of: a check of their own tells of them, and a remedy that helps."""
+"""Values that no reading makes sense of: a check of their own tells of them, and a remedy that
+helps.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,15 @@ def shop_of_views(folder: Path, places: list[str]) -> LiteralShop:
             super().deliver()
             rows = [("ann", "lamp", second(5, 9), "purchase", "none")]
             rows += [("ann", "lamp", second(5, n), "view", place) for n, place in enumerate(places)]
-            frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp", "event", "place"])
+            frame = pd.DataFrame(
+                rows, columns=["user_id", "item_id", "timestamp", "event", "place"]
+            )
             frame.to_csv(self.folder / "events.csv", index=False)
 
-    settings: dict[str, Any] = {"events": {"impressions": VIEWS}, "validation": {"allow_empty_days": True}}
+    settings: dict[str, Any] = {
+        "events": {"impressions": VIEWS},
+        "validation": {"allow_empty_days": True},
+    }
     return Views(folder, items=["lamp"], settings=settings)
 
 
@@ -52,10 +59,16 @@ def test_places_from_one_and_missing_ones_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["available", "launch"])
-def test_the_remedy_of_an_unreadable_flag_or_launch_names_what_is_read(tmp_path: Path, column: str) -> None:
+def test_the_remedy_of_an_unreadable_flag_or_launch_names_what_is_read(
+    tmp_path: Path, column: str
+) -> None:
     items = pd.DataFrame({"item_id": ["lamp", "sofa"], column: ["sold out", "soon"]})
-    declared = {"available_column": column} if column == "available" else {"available_from_column": column}
-    shop = LiteralShop(tmp_path, [("ann", "lamp", (5, 1))], items=items, settings={"items": declared})
+    declared = (
+        {"available_column": column} if column == "available" else {"available_from_column": column}
+    )
+    shop = LiteralShop(
+        tmp_path, [("ann", "lamp", (5, 1))], items=items, settings={"items": declared}
+    )
     error = refused(shop)
     assert "minimum" not in error.remedy
     assert ("yes or no" if column == "available" else "items.available_from_unit") in error.remedy
@@ -65,12 +78,20 @@ def test_the_remedy_of_an_unreadable_flag_or_launch_names_what_is_read(tmp_path:
     ("attribute", "words"),
     [
         ({"name": "title", "kind": "numeric"}, "'title' is text that people read, not numeric"),
-        ({"name": "cost", "kind": "numeric", "minimum": 5, "maximum": 1}, "at least 5 and at most 1"),
+        (
+            {"name": "cost", "kind": "numeric", "minimum": 5, "maximum": 1},
+            "at least 5 and at most 1",
+        ),
         ({"name": "cost", "kind": "numeric", "minimum": float("nan")}, "finite number"),
-        ({"name": "tags", "kind": "multi", "separator": ""}, "separator: String should have at least 1"),
+        (
+            {"name": "tags", "kind": "multi", "separator": ""},
+            "separator: String should have at least 1",
+        ),
     ],
 )
-def test_an_attribute_that_no_value_can_fit_is_refused_with_the_settings(attribute: dict[str, Any], words: str) -> None:
+def test_an_attribute_that_no_value_can_fit_is_refused_with_the_settings(
+    attribute: dict[str, Any], words: str
+) -> None:
     raw = make_config().model_dump()
     with pytest.raises(ConfigError) as caught:
         parse_config({**raw, "items": {**raw["items"], "attributes": [attribute]}})
@@ -79,7 +100,9 @@ def test_an_attribute_that_no_value_can_fit_is_refused_with_the_settings(attribu
 
 @pytest.mark.parametrize(("user", "item"), [("  ", "lamp"), ("ann", "\t")])
 @pytest.mark.parametrize("listed", [True, False])
-def test_an_id_of_blanks_alone_is_a_missing_one(tmp_path: Path, user: str, item: str, listed: bool) -> None:
+def test_an_id_of_blanks_alone_is_a_missing_one(
+    tmp_path: Path, user: str, item: str, listed: bool
+) -> None:
     rows = [("ann", "lamp", (5, 1)), (user, item, (5, 2))]
     error = refused(LiteralShop(tmp_path, rows, users=["ann"] if listed else None, items=["lamp"]))
     assert f"events.missing_{'user' if user.isspace() else 'item'}: 1 of 2 rows" in error.found
@@ -95,7 +118,9 @@ def test_an_id_of_blanks_alone_is_a_missing_one(tmp_path: Path, user: str, item:
         (["", ""], "all of them are missing", "deliver 2026"),
     ],
 )
-def test_a_night_without_any_time_is_told_what_helps(tmp_path: Path, texts: list[str], found: str, remedy: str) -> None:
+def test_a_night_without_any_time_is_told_what_helps(
+    tmp_path: Path, texts: list[str], found: str, remedy: str
+) -> None:
     shop = LiteralShop(tmp_path, [("ann", "lamp", text) for text in texts], items=["lamp"])
     with pytest.raises(SchemaError) as caught:
         shop.night(6)

@@ -48,7 +48,9 @@ def test_a_bad_batch_fails_the_night_and_the_corrected_one_passes(tmp_path: Path
     assert whole.items.equals(corrected.snapshot.items)
 
 
-@pytest.mark.skipif(not DATA, reason="RECSYS_TEST_DATA is unset: the benchmark data sets are not there")
+@pytest.mark.skipif(
+    not DATA, reason="RECSYS_TEST_DATA is unset: the benchmark data sets are not there"
+)
 def test_a_public_data_set_freezes_without_a_warning(tmp_path: Path) -> None:
     config = load_config(Path(__file__).parents[2] / "include" / "examples" / "movietweetings.yaml")
     result = night(config, tmp_path, date(2013, 6, 1))

@@ -21,7 +21,12 @@ from recsys_tasks.snapshot.undated import UNDATED, read_undated
 from tests.snapshot.shops import LiteralShop, second
 
 DAYS = range(1, 10)
-OPEN = {"max_null_share": 1.0, "max_bad_value_share": 1.0, "max_duplicate_share": 1.0, "allow_empty_days": True}
+OPEN = {
+    "max_null_share": 1.0,
+    "max_bad_value_share": 1.0,
+    "max_duplicate_share": 1.0,
+    "allow_empty_days": True,
+}
 
 
 def shop_with(folder: Path, times: list[Any], **settings: Any) -> LiteralShop:
@@ -65,7 +70,9 @@ NO_UNITS = [
 @pytest.mark.parametrize(
     ("times", "words"), OTHER_UNITS + NO_UNITS, ids=lambda v: v[0] if isinstance(v, list) else None
 )
-def test_times_of_another_kind_stop_the_night_at_once(tmp_path: Path, times: list[str], words: str, clock: str) -> None:
+def test_times_of_another_kind_stop_the_night_at_once(
+    tmp_path: Path, times: list[str], words: str, clock: str
+) -> None:
     shop = shop_with(tmp_path, times, clock=clock, validation=OPEN)
     with pytest.raises(SchemaError) as caught:
         shop.extract(10)
@@ -75,8 +82,12 @@ def test_times_of_another_kind_stop_the_night_at_once(tmp_path: Path, times: lis
     assert "timestamp_unit" in caught.value.remedy
 
 
-@pytest.mark.parametrize(("times", "setting"), OTHER_UNITS, ids=lambda v: v[0] if isinstance(v, list) else None)
-def test_the_setting_that_the_error_names_helps(tmp_path: Path, times: list[str], setting: str) -> None:
+@pytest.mark.parametrize(
+    ("times", "setting"), OTHER_UNITS, ids=lambda v: v[0] if isinstance(v, list) else None
+)
+def test_the_setting_that_the_error_names_helps(
+    tmp_path: Path, times: list[str], setting: str
+) -> None:
     shop = shop_with(tmp_path, times)
     with pytest.raises(DataError) as caught:
         shop.extract(10)
@@ -88,7 +99,9 @@ def test_the_setting_that_the_error_names_helps(tmp_path: Path, times: list[str]
 
 
 def test_times_of_two_kinds_stop_the_night(tmp_path: Path) -> None:
-    """Old files in milliseconds, new ones in seconds: under a simulated clock the old ones were never missed."""
+    """Old files in milliseconds, new ones in seconds: under a simulated clock the old ones were
+    never missed.
+    """
     times = [*spelt("", 10**3)[:4], *(second(day, 43_200) for day in DAYS[4:])]
     shop = shop_with(tmp_path, times, validation={"allow_empty_days": True})
     with pytest.raises(ValidationFailed) as caught:
@@ -115,29 +128,60 @@ def test_the_day_before_1970_is_a_day(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     result = old.extract(10)
     assert stored(old, result) == len(times)
-    assert [old.lake.get(result.parts[date(*day)]).rows for day in ((1969, 12, 31), (1970, 1, 1))] == [3, 1]
+    assert [
+        old.lake.get(result.parts[date(*day)]).rows for day in ((1969, 12, 31), (1970, 1, 1))
+    ] == [3, 1]
 
 
 @pytest.mark.parametrize("parquet", [False, True])
 def test_every_row_is_kept_or_counted(tmp_path: Path, parquet: bool) -> None:
-    """Over two nights, as plain numbers in CSV and in Parquet, where filters skip what lies outside a window."""
+    """Over two nights, as plain numbers in CSV and in Parquet, where filters skip what lies outside
+    a window.
+    """
     draws = random.Random(5)
-    odd = [-1, 0, 20260105, 2026010510, 1767614400000, 2**31 - 1, 2**40, -(2**40), 2**62, -86_400, 86_399]
-    times = [draws.choice([*odd, second(1 + draws.randrange(14), draws.randrange(86_400))]) for _ in range(60)]
+    odd = [
+        -1,
+        0,
+        20260105,
+        2026010510,
+        1767614400000,
+        2**31 - 1,
+        2**40,
+        -(2**40),
+        2**62,
+        -86_400,
+        86_399,
+    ]
+    times = [
+        draws.choice([*odd, second(1 + draws.randrange(14), draws.randrange(86_400))])
+        for _ in range(60)
+    ]
     times += [second(day, 5) for day in range(1, 15)]
     shop = shop_with(tmp_path, times, validation=OPEN, extract={"lookback_days": 2})
     if parquet:
-        shop.settings["source"] = {"kind": "files", "events": str(tmp_path / "e"), "items": str(tmp_path / "items.csv")}
+        shop.settings["source"] = {
+            "kind": "files",
+            "events": str(tmp_path / "e"),
+            "items": str(tmp_path / "items.csv"),
+        }
         shop.users = None
         columns = {"user_id": ["u"] * len(times), "item_id": [f"i{n}" for n in range(len(times))]}
-        table = pa.table({**columns, "timestamp": pa.array(times, pa.int64()), "event": ["purchase"] * len(times)})
+        table = pa.table(
+            {
+                **columns,
+                "timestamp": pa.array(times, pa.int64()),
+                "event": ["purchase"] * len(times),
+            }
+        )
         (tmp_path / "e").mkdir()
         pq.write_table(table, tmp_path / "e" / "all.parquet", row_group_size=7)
     for night in (8, 10):
         result = shop.extract(night)
         plausible = [t for t in times if second(1, 0) <= t < second(15, 0)]
         assert result.later_rows == sum(t >= second(night, 0) for t in plausible)
-        assert result.undated_rows == len(times) - len(plausible) == sum(result.undated_why.values())
+        assert (
+            result.undated_rows == len(times) - len(plausible) == sum(result.undated_why.values())
+        )
         assert stored(shop, result) == len(times) - result.later_rows
     # each stays with the night that found it
     assert set(read_undated(result.artifact)["day"].to_pylist()) == {"2026-01-07"}
@@ -147,8 +191,9 @@ def test_a_night_after_the_data_says_where_the_data_ends(tmp_path: Path) -> None
     shop = shop_with(tmp_path, [second(day, 43_200) for day in DAYS])
     with pytest.raises(ValidationFailed) as caught:
         shop.night(25)
-    assert "night.fresh: rows on the newest day is 0 (2026-01-24); the newest day with rows is 2026-01-09" in str(
-        caught.value
+    assert (
+        "night.fresh: rows on the newest day is 0 (2026-01-24); the newest day with rows is 2026-01-09"
+        in str(caught.value)
     )
 
 
@@ -158,7 +203,7 @@ def test_a_night_before_the_data_says_that_it_is_later(tmp_path: Path) -> None:
         shop.extract(1)
 
 
-# --- launches and flags ----------------------------------------------------------------------------
+# --- launches and flags ---------------------------------------------------------------------------
 
 
 def on_offer(shop: LiteralShop, night: int) -> set[str]:
@@ -172,13 +217,24 @@ def launching(folder: Path, launch: Any, **changes: Any) -> LiteralShop:
     """`new` launches as said; `old` sells every day."""
     shop = LiteralShop(folder, [("u", "old", (day, 5)) for day in range(1, 9)], users=["u"])
     shop.items = pd.DataFrame({"item_id": ["old", "new"], "launch": ["2026-01-01", launch]})
-    shop.settings = {"items": {"available_from_column": "launch", **changes.pop("items", {})}, **changes}
+    shop.settings = {
+        "items": {"available_from_column": "launch", **changes.pop("items", {})},
+        **changes,
+    }
     return shop
 
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
-    "launch", ["9999-12-31", "9999-12-31 23:59:59", "9999-12-31T00:00:00Z", "2999-01-01", "2262-04-12", "2027-01-01"]
+    "launch",
+    [
+        "9999-12-31",
+        "9999-12-31 23:59:59",
+        "9999-12-31T00:00:00Z",
+        "2999-01-01",
+        "2262-04-12",
+        "2027-01-01",
+    ],
 )
 def test_a_launch_in_the_far_future_stays_there(tmp_path: Path, launch: str) -> None:
     shop = launching(tmp_path, launch)
@@ -189,18 +245,28 @@ def test_a_launch_in_the_far_future_stays_there(tmp_path: Path, launch: str) -> 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("us"), pa.timestamp("s")])
 def test_so_it_does_as_a_date_of_parquet(tmp_path: Path, kind: pa.DataType) -> None:
-    """The year 9999 counted as no launch at all: tonight's, and from the second night on the item was listed."""
+    """The year 9999 counted as no launch at all: tonight's, and from the second night on the item
+    was listed.
+    """
     shop = launching(tmp_path, None)
     days = pa.array([date(2026, 1, 1), date(9999, 12, 31)], pa.date32()).cast(kind)
-    pq.write_table(pa.table({"item_id": ["old", "new"], "launch": days}), tmp_path / "items.parquet")
-    source = {"kind": "files", "events": str(tmp_path / "events.csv"), "items": str(tmp_path / "items.parquet")}
+    pq.write_table(
+        pa.table({"item_id": ["old", "new"], "launch": days}), tmp_path / "items.parquet"
+    )
+    source = {
+        "kind": "files",
+        "events": str(tmp_path / "events.csv"),
+        "items": str(tmp_path / "items.parquet"),
+    }
     shop.settings["source"] = {**source, "users": str(tmp_path / "users.csv")}
     assert on_offer(shop, 4) == {"old"}
     assert on_offer(shop, 6) == {"old"}
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("launch", ["1753-01-01", "0001-01-01", "1900-01-01", "1970-01-01", "2025-06-01", None])
+@pytest.mark.parametrize(
+    "launch", ["1753-01-01", "0001-01-01", "1900-01-01", "1970-01-01", "2025-06-01", None]
+)
 def test_a_launch_long_ago_is_on_offer(tmp_path: Path, launch: str | None) -> None:
     shop = launching(tmp_path, launch)
     assert on_offer(shop, 4) >= {"old"}
@@ -236,7 +302,9 @@ def test_unreadable_launches_stop_the_night(tmp_path: Path) -> None:
     launches = [launch for launch, _ in UNREADABLE][:5]
     with pytest.raises(ValidationFailed) as caught:
         with_many(tmp_path, "launch", launches).night(4)
-    assert "items.available_from_readable: 5 of 6 rows (83.33%) (allowed: 1.00%)" in caught.value.found
+    assert (
+        "items.available_from_readable: 5 of 6 rows (83.33%) (allowed: 1.00%)" in caught.value.found
+    )
     for launch, words in UNREADABLE[:5]:
         assert repr(launch) in caught.value.found
         assert words in caught.value.found
@@ -251,9 +319,13 @@ def test_unreadable_flags_stop_the_night(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
-    ("column", "values"), [("launch", [launch for launch, _ in UNREADABLE]), ("stock", FLAGS)], ids=["launch", "stock"]
+    ("column", "values"),
+    [("launch", [launch for launch, _ in UNREADABLE]), ("stock", FLAGS)],
+    ids=["launch", "stock"],
 )
-def test_where_a_few_are_allowed_their_items_stay_out(tmp_path: Path, column: str, values: list[str]) -> None:
+def test_where_a_few_are_allowed_their_items_stay_out(
+    tmp_path: Path, column: str, values: list[str]
+) -> None:
     shop = with_many(tmp_path, column, values)
     assert on_offer(shop, 4) == {"old"}
     assert on_offer(shop, 6) == {"old"}  # nor from the night after on
@@ -270,12 +342,14 @@ def test_the_usual_flags_are_read(tmp_path: Path, word: str, there: bool) -> Non
     assert ("new" in on_offer(shop, 4)) is there
 
 
-# --- homes of older code -----------------------------------------------------------------------------
+# --- homes of older code --------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("unchecked")
 def test_a_home_of_older_code_goes_on_and_loses_its_days_of_1970(tmp_path: Path) -> None:
-    """An older extract does not know what was delivered for a time, and may have taken YYYYMMDD for seconds."""
+    """An older extract does not know what was delivered for a time, and may have taken YYYYMMDD for
+    seconds.
+    """
     times = [*(second(day, 43_200) for day in DAYS), "soon"]
     shop = shop_with(tmp_path, times, validation=OPEN, extract={"lookback_days": 1})
     first = shop.extract(6).artifact
@@ -283,7 +357,9 @@ def test_a_home_of_older_code_goes_on_and_loses_its_days_of_1970(tmp_path: Path)
     undated = read_undated(first).drop_columns(["ts_fault"])
     raw["parts"] = {"1970-08-23": raw["parts"]["2026-01-01"], **raw["parts"]}
     raw = {name: value for name, value in raw.items() if name not in ("undated_why", "later_rows")}
-    with shop.lake.writing("extract", "2026-01-06", inputs={"older": "1"}, config=first.manifest["config"]) as draft:
+    with shop.lake.writing(
+        "extract", "2026-01-06", inputs={"older": "1"}, config=first.manifest["config"]
+    ) as draft:
         (draft.path / "result.json").write_text(json.dumps(raw))
         pq.write_table(undated, draft.path / "undated.parquet")
         draft.rows, draft.facts = first.rows, {**first.facts, "content": "older"}

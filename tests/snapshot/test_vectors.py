@@ -1,4 +1,6 @@
-"""Supplied vectors from delivery to snapshot: what blocks a night, what is counted as missing, what is stored."""
+"""Supplied vectors from delivery to snapshot: what blocks a night, what is counted as missing, what
+is stored.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ IMAGE = {"name": "image", "kind": "vector", "dimensions": 2}
 QUIET = {"allow_empty_days": True, "volume_ratio": [0.001, 1000]}
 
 
-def shop(folder: Path, images: Sequence[str | None], attribute: dict[str, Any] = IMAGE, **settings: Any) -> LiteralShop:
+def shop(
+    folder: Path, images: Sequence[str | None], attribute: dict[str, Any] = IMAGE, **settings: Any
+) -> LiteralShop:
     """Items a, b, … with these images; one user took a."""
     items = pd.DataFrame({"item_id": list("abcdefgh")[: len(images)], "image": images})
     validation = {**QUIET, **settings.pop("validation", {})}
@@ -30,7 +34,9 @@ def shop(folder: Path, images: Sequence[str | None], attribute: dict[str, Any] =
 
 
 def vectors(snapshot: Snapshot, dimensions: int = 2) -> list[list[float]]:
-    return snapshot.item_vectors(Attribute(name="image", kind="vector", dimensions=dimensions)).tolist()
+    return snapshot.item_vectors(
+        Attribute(name="image", kind="vector", dimensions=dimensions)
+    ).tolist()
 
 
 def test_a_vector_is_stored_as_its_numbers_and_a_gone_item_keeps_it(tmp_path: Path) -> None:
@@ -42,7 +48,9 @@ def test_a_vector_is_stored_as_its_numbers_and_a_gone_item_keeps_it(tmp_path: Pa
     assert "image" not in snapshot.items
     np.testing.assert_array_equal(vectors(snapshot), [[1, 2], [np.nan] * 2, [0.5, -1]])
     given.items = pd.DataFrame({"item_id": ["a", "b"], "image": [None, "[3, 4]"]})
-    np.testing.assert_array_equal(vectors(given.night(4).snapshot), [[np.nan] * 2, [3, 4], [0.5, -1]])
+    np.testing.assert_array_equal(
+        vectors(given.night(4).snapshot), [[np.nan] * 2, [3, 4], [0.5, -1]]
+    )
 
 
 def test_a_rerun_is_a_no_op(tmp_path: Path) -> None:
@@ -60,9 +68,16 @@ def test_another_size_or_name_is_missing_everywhere(tmp_path: Path) -> None:
     """A version that was made under other settings asks for what the snapshot does not hold."""
     snapshot = shop(tmp_path, ["[1, 2]", "[3, 4]"]).night(3).snapshot
     assert np.isnan(vectors(snapshot, dimensions=3)).all()
-    assert snapshot.item_vectors(Attribute(name="sound", kind="vector", dimensions=4)).shape == (2, 4)
-    items = snapshot.config.items.model_copy(update={"attributes": (Attribute(**{**IMAGE, "dimensions": 3}),)})
-    assert list(snapshot.under(snapshot.config.model_copy(update={"items": items})).items) == list(snapshot.items)
+    assert snapshot.item_vectors(Attribute(name="sound", kind="vector", dimensions=4)).shape == (
+        2,
+        4,
+    )
+    items = snapshot.config.items.model_copy(
+        update={"attributes": (Attribute(**{**IMAGE, "dimensions": 3}),)}
+    )
+    assert list(snapshot.under(snapshot.config.model_copy(update={"items": items})).items) == list(
+        snapshot.items
+    )
 
 
 def test_vectors_that_cannot_be_read_block_the_night_and_name_their_items(tmp_path: Path) -> None:
@@ -83,8 +98,13 @@ def test_a_few_that_cannot_be_read_are_missing(tmp_path: Path) -> None:
 def test_infinite_numbers_are_counted_in_a_warning_and_missing(tmp_path: Path) -> None:
     done = shop(tmp_path, ["[1, 2]", "[1, NaN]", "[1, inf]", "[3, 4]", "[5, 6]"]).night(3)
     (warning,) = done.report.warnings
-    assert warning.sentence() == "items.image_finite: 2 of 5 rows (40.00%) (allowed: 0.00%), e.g. 'b', 'c'"
-    np.testing.assert_array_equal(vectors(done.snapshot), [[1, 2], [np.nan] * 2, [np.nan] * 2, [3, 4], [5, 6]])
+    assert (
+        warning.sentence()
+        == "items.image_finite: 2 of 5 rows (40.00%) (allowed: 0.00%), e.g. 'b', 'c'"
+    )
+    np.testing.assert_array_equal(
+        vectors(done.snapshot), [[1, 2], [np.nan] * 2, [np.nan] * 2, [3, 4], [5, 6]]
+    )
 
 
 def test_without_faults_nothing_is_said(tmp_path: Path) -> None:

@@ -75,7 +75,12 @@ def test_names_in_any_case_and_formats_by_their_first_bytes(tmp_path: Path, name
     elif name.lower().endswith("csv"):
         path.write_text(HEADER + ROW)
     else:
-        pq.write_table(pa.table({"user_id": ["ann"], "item_id": ["lamp"], "timestamp": [NOON], "event": ["x"]}), path)
+        pq.write_table(
+            pa.table(
+                {"user_id": ["ann"], "item_id": ["lamp"], "timestamp": [NOON], "event": ["x"]}
+            ),
+            path,
+        )
     assert events(tmp_path)["user_id"].to_pylist() == ["ann"]
     write(tmp_path, "events/notes.txt", "")
     assert [Path(name).name for name in source(tmp_path).files_passed_over()] == ["notes.txt"]
@@ -89,8 +94,16 @@ def test_a_folder_called_like_a_file_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_columns_of_folder_names(tmp_path: Path) -> None:
-    write(tmp_path, "events/event=add%20to%20cart/b.csv", f"user_id,item_id,timestamp\nann,lamp,{NOON}\n")
-    write(tmp_path, "events/event=__HIVE_DEFAULT_PARTITION__/b.csv", f"user_id,item_id,timestamp\nbob,lamp,{NOON}\n")
+    write(
+        tmp_path,
+        "events/event=add%20to%20cart/b.csv",
+        f"user_id,item_id,timestamp\nann,lamp,{NOON}\n",
+    )
+    write(
+        tmp_path,
+        "events/event=__HIVE_DEFAULT_PARTITION__/b.csv",
+        f"user_id,item_id,timestamp\nbob,lamp,{NOON}\n",
+    )
     assert set(events(tmp_path)["event"].to_pylist()) == {"add to cart", None}
 
 
@@ -108,7 +121,9 @@ def test_an_older_part_may_lack_a_column_and_the_newest_may_not(tmp_path: Path) 
 def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "events/a.csv", "user_id,item_id,timestamp,event,item_id\nann,lamp,1,x,lamp\n")
     assert refusal(tmp_path).found == "'item_id' is there twice or more"
-    write(tmp_path, "events/a.csv", HEADER[:-1] + ",,\n" + ROW[:-1] + ",,\n")  # nobody asks for the two without a name
+    write(
+        tmp_path, "events/a.csv", HEADER[:-1] + ",,\n" + ROW[:-1] + ",,\n"
+    )  # nobody asks for the two without a name
     assert events(tmp_path).num_rows == 1
 
 
@@ -121,14 +136,25 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         (b"", "empty"),
         (HEADER.encode() + b"ann,caf\xe9,1,x\n", "byte 0xe9 ('é' in Latin-1) in line 2"),
         (HEADER.encode() + ROW.encode() * 3 + b"ann,lamp\n", "2 values in row 5"),
-        (HEADER.encode() + ROW.encode() + b'ann,"lamp,1,x\n' + ROW.encode() * 2, "a quote in it is not closed"),
-        (HEADER.encode() + b'ann,"lamp,1,x\n' + ROW.encode() * 2 + b'ann,"lamp,1,x\n', "swallows the rows"),
+        (
+            HEADER.encode() + ROW.encode() + b'ann,"lamp,1,x\n' + ROW.encode() * 2,
+            "a quote in it is not closed",
+        ),
+        (
+            HEADER.encode() + b'ann,"lamp,1,x\n' + ROW.encode() * 2 + b'ann,"lamp,1,x\n',
+            "swallows the rows",
+        ),
         (ROW.encode() * 3, "looks like a row of data"),
-        (HEADER.replace(",", ";").encode() + ROW.replace(",", ";").encode(), "source.delimiter: ';'"),
+        (
+            HEADER.replace(",", ";").encode() + ROW.replace(",", ";").encode(),
+            "source.delimiter: ';'",
+        ),
         (HEADER.replace(",", ", ").encode() + ROW.encode(), "' item_id'"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_why_and_quotes_no_row(tmp_path: Path, text: bytes, words: str) -> None:
+def test_a_file_that_cannot_be_read_says_why_and_quotes_no_row(
+    tmp_path: Path, text: bytes, words: str
+) -> None:
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "a.csv").write_bytes(text)
     error = refusal(tmp_path)
@@ -153,7 +179,8 @@ def test_how_csv_files_are_written_is_a_setting(tmp_path: Path) -> None:
     config = config_for(tmp_path, users=None)
     told = {"delimiter": ";", "encoding": "latin-1", "null_words": ["NULL"]}
     opened = open_source(
-        parse_config({**config.model_dump(), "source": {**config.source.model_dump(), **told}}), tmp_path
+        parse_config({**config.model_dump(), "source": {**config.source.model_dump(), **told}}),
+        tmp_path,
     )
     rows = opened.read_events(None, date(2026, 2, 1))
     assert (rows["item_id"].to_pylist(), rows["event"].to_pylist()) == (["café"], [None])
@@ -188,8 +215,15 @@ def test_text_that_is_not_utf8_is_refused_in_parquet_too(tmp_path: Path) -> None
 def test_a_list_column_is_an_attribute_of_several_values(tmp_path: Path) -> None:
     genres = pa.array([["a", "b", None, ""], [], None, ["c"]])
     attributes = {"attributes": [{"name": "genre", "column": "Genre(s)", "kind": "multi"}]}
-    pq.write_table(pa.table({"item_id": ["1", "2", "3", "4"], "Genre(s)": genres}), tmp_path / "items.csv")
-    assert source(tmp_path, items=attributes).read_items()["genre"].to_pylist() == ["a|b", None, None, "c"]
+    pq.write_table(
+        pa.table({"item_id": ["1", "2", "3", "4"], "Genre(s)": genres}), tmp_path / "items.csv"
+    )
+    assert source(tmp_path, items=attributes).read_items()["genre"].to_pylist() == [
+        "a|b",
+        None,
+        None,
+        "c",
+    ]
     pq.write_table(pa.table({"item_id": ["1"], "Genre(s)": [["a|b"]]}), tmp_path / "items.csv")
     with pytest.raises(SchemaError, match="separator"):
         source(tmp_path, items=attributes).read_items()
@@ -197,7 +231,12 @@ def test_a_list_column_is_an_attribute_of_several_values(tmp_path: Path) -> None
 
 def test_damaged_and_vanished_files(tmp_path: Path) -> None:
     table = pa.table(
-        {"user_id": ["ann"] * 9999, "item_id": ["i"] * 9999, "timestamp": [NOON] * 9999, "event": ["x"] * 9999}
+        {
+            "user_id": ["ann"] * 9999,
+            "item_id": ["i"] * 9999,
+            "timestamp": [NOON] * 9999,
+            "event": ["x"] * 9999,
+        }
     )
     (tmp_path / "events").mkdir()
     path = tmp_path / "events" / "a.parquet"
@@ -214,7 +253,10 @@ def test_damaged_and_vanished_files(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_none_are_kept_as_they_were_delivered(tmp_path: Path) -> None:
-    rows = "".join(f"ann,lamp,{NOON},purchase,{price}\n" for price in ("5,50", "1e300", "-1", "2", "inf", "5,50"))
+    rows = "".join(
+        f"ann,lamp,{NOON},purchase,{price}\n"
+        for price in ("5,50", "1e300", "-1", "2", "inf", "5,50")
+    )
     write(tmp_path, "events/a.csv", (HEADER[:-1] + ",price\n" + rows).replace(",5,50", ',"5,50"'))
     opened = source(tmp_path, events={"price_column": "price"})
     opened.read_events(None, date(2026, 2, 1))
@@ -234,7 +276,9 @@ def settings(folder: Path, events: str) -> Path:
 
 
 @pytest.mark.parametrize("events", ["events", "./events/a.csv", "ev*/*.csv", "~/data/events"])
-def test_paths_as_people_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: str) -> None:
+def test_paths_as_people_write_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: str
+) -> None:
     write(tmp_path, "data/events/a.csv", HEADER + ROW)
     write(tmp_path, "data/items.csv", "item_id\nlamp\n")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -246,7 +290,9 @@ def test_paths_as_people_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert _data_files(config.source, config.folder).passed  # the doctor looks where the night does
 
 
-def test_a_relative_path_that_means_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_that_means_two_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for folder in ("data", "here"):
         write(tmp_path, f"{folder}/events/a.csv", HEADER + ROW)
         write(tmp_path, f"{folder}/items.csv", "item_id\nlamp\n")
@@ -255,34 +301,60 @@ def test_a_relative_path_that_means_two_files_is_refused(tmp_path: Path, monkeyp
         open_source(load_config(settings(tmp_path / "data", "events")), tmp_path)
     (tmp_path / "data" / "events").rename(tmp_path / "data" / "moved")
     (tmp_path / "data" / "items.csv").rename(tmp_path / "data" / "moved.csv")
-    config = load_config(settings(tmp_path / "data", "events"))  # as it always was: below the current folder
+    config = load_config(
+        settings(tmp_path / "data", "events")
+    )  # as it always was: below the current folder
     assert open_source(config, tmp_path).read_events(None, date(2026, 2, 1)).num_rows == 1
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"items": {"attributes": [{"name": "available", "kind": "categorical"}]}}, "items.available_column"),
-        ({"items": {"attributes": [{"name": "item_key", "kind": "numeric"}]}}, "name: shop_item_key, column: item_key"),
-        ({"users": {"attributes": [{"name": "user_id", "kind": "text"}]}}, "column that each table of users has"),
-        ({"users": {"attributes": [{"name": "Land", "kind": "text"}]}}, "name: land, column: 'Land'"),
+        (
+            {"items": {"attributes": [{"name": "available", "kind": "categorical"}]}},
+            "items.available_column",
+        ),
+        (
+            {"items": {"attributes": [{"name": "item_key", "kind": "numeric"}]}},
+            "name: shop_item_key, column: item_key",
+        ),
+        (
+            {"users": {"attributes": [{"name": "user_id", "kind": "text"}]}},
+            "column that each table of users has",
+        ),
+        (
+            {"users": {"attributes": [{"name": "Land", "kind": "text"}]}},
+            "name: land, column: 'Land'",
+        ),
         ({"events": {"kinds": [{"name": 3}]}}, "write it in quotes, '3'"),
         ({"validation": {"accepted_losses": ["soon"]}}, "accepted_losses"),
-        ({"source": {"kind": "files", "events": "e", "items": "i", "encoding": "utf-1"}}, "no encoding"),
+        (
+            {"source": {"kind": "files", "events": "e", "items": "i", "encoding": "utf-1"}},
+            "no encoding",
+        ),
         ({"events": {"kinds": [{"name": "a\0b"}]}}, "NUL"),
         ({"events": {"kinds": [{"name": "a\ud800b"}]}}, "surrogate"),
     ],
 )
-def test_names_that_cannot_be_are_refused_with_the_settings(changes: dict[str, Any], words: str) -> None:
+def test_names_that_cannot_be_are_refused_with_the_settings(
+    changes: dict[str, Any], words: str
+) -> None:
     source = {"kind": "files", "events": "e", "items": "i"}
     with pytest.raises(ConfigError) as caught:
         parse_config(
-            {"project": "p", "source": source, "objectives": [{"name": "o", "events": ["purchase"]}], **changes}
+            {
+                "project": "p",
+                "source": source,
+                "objectives": [{"name": "o", "events": ["purchase"]}],
+                **changes,
+            }
         )
     assert words in str(caught.value)
 
 
 def test_an_id_may_be_an_attribute_of_another_name(tmp_path: Path) -> None:
-    attributes = {"attributes": [{"name": "shop_item_id", "column": "item_id", "kind": "categorical"}]}
+    attributes = {
+        "attributes": [{"name": "shop_item_id", "column": "item_id", "kind": "categorical"}]
+    }
     write(tmp_path, "items.csv", "item_id\nlamp\n")
     assert source(tmp_path, items=attributes).read_items()["shop_item_id"].to_pylist() == ["lamp"]

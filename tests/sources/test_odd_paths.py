@@ -1,4 +1,6 @@
-"""Paths, names and settings of files that cannot be meant so: named in four parts, never a traceback."""
+"""Paths, names and settings of files that cannot be meant so: named in four parts, never a
+traceback.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from tests.sources.test_deliveries import HEADER, ROW, events, refusal, source
 
 @pytest.mark.parametrize("cut", [30, 200])
 def test_a_compressed_file_that_broke_off_is_named(tmp_path: Path, cut: int) -> None:
-    whole = gzip.compress((HEADER + "".join(f"u{n},lamp,{n * n},purchase\n" for n in range(5000))).encode())
+    whole = gzip.compress(
+        (HEADER + "".join(f"u{n},lamp,{n * n},purchase\n" for n in range(5000))).encode()
+    )
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "a.csv.gz").write_bytes(whole[:-cut])
     error = refusal(tmp_path)
@@ -37,7 +41,9 @@ def test_a_page_in_place_of_a_file_is_not_called_empty(tmp_path: Path) -> None:
     assert f"of {len(HEADER) - 1} bytes" in refusal(tmp_path).found
 
 
-@pytest.mark.parametrize("text", ["~no-such-user/events", "/data/a**b/x.csv", "/data/" + "x" * 5000])
+@pytest.mark.parametrize(
+    "text", ["~no-such-user/events", "/data/a**b/x.csv", "/data/" + "x" * 5000]
+)
 def test_a_path_that_cannot_be_one_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         resolve(text, tmp_path)
@@ -76,7 +82,9 @@ def test_what_cannot_separate_or_encode_text_is_refused_with_the_settings(
 
 
 @pytest.mark.parametrize(("kind", "start"), [(pa.float64(), 2**60), (pa.float32(), 2**25)])
-def test_ids_that_floats_cannot_tell_apart_are_refused(tmp_path: Path, kind: pa.DataType, start: int) -> None:
+def test_ids_that_floats_cannot_tell_apart_are_refused(
+    tmp_path: Path, kind: pa.DataType, start: int
+) -> None:
     ids = pa.array([float(start), float(start + 1), None], kind)
     table = {"user_id": ids, "item_id": ["lamp"] * 3, "timestamp": [NOON] * 3, "event": ["x"] * 3}
     (tmp_path / "events").mkdir()

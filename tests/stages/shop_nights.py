@@ -60,7 +60,11 @@ def running_shop(folder: Path) -> Iterator[tuple[Config, Night, Night]]:
     config = load_config(write_settings(folder))
     with local_environment(folder / "home") as environment:
         prepare(mlflow_url(environment))
-        yield config, Night.open(config, environment, FIRST_NIGHT), Night.open(config, environment, SECOND_NIGHT)
+        yield (
+            config,
+            Night.open(config, environment, FIRST_NIGHT),
+            Night.open(config, environment, SECOND_NIGHT),
+        )
 
 
 def rows(night: Night, query: str, **values: object) -> pd.DataFrame:

@@ -1,9 +1,11 @@
-"""Two processes freeze, erase and run whole nights on one home for minutes; a model of its own says what must hold.
+"""Two processes freeze, erase and run whole nights on one home for minutes; a model of its own says
+what must hold.
 
     make stress-ids MINUTES=20 USERS=300000
 
-The model is a plain table of who was given which key when, written down from the snapshots' files, and of who was
-delivered and who was erased. It shares no code with the maps: it reads parquet and compares.
+The model is a plain table of who was given which key when, written down from the snapshots' files,
+and of who was delivered and who was erased. It shares no code with the maps: it reads parquet and
+compares.
 """
 
 from __future__ import annotations
@@ -63,7 +65,9 @@ def stress(folder: Path, minutes: float, users: int) -> dict[str, Any]:
         spawn = multiprocessing.get_context("spawn")
         until = time.time() + 60 * minutes
         workers = [
-            spawn.Process(target=_work, args=(folder, config_path, environment, number, until), daemon=True)
+            spawn.Process(
+                target=_work, args=(folder, config_path, environment, number, until), daemon=True
+            )
             for number in range(PROCESSES)
         ]
         for worker in workers:
@@ -71,9 +75,17 @@ def stress(folder: Path, minutes: float, users: int) -> dict[str, Any]:
         for worker in workers:
             worker.join()
         counts: Counter[str] = Counter()
-        for line in (json.loads(text) for path in folder.glob("log/*.jsonl") for text in path.read_text().splitlines()):
+        for line in (
+            json.loads(text)
+            for path in folder.glob("log/*.jsonl")
+            for text in path.read_text().splitlines()
+        ):
             counts[line["what"]] += 1
-        return {**counts, "crashed": sum(worker.exitcode != 0 for worker in workers), **judge(folder)}
+        return {
+            **counts,
+            "crashed": sum(worker.exitcode != 0 for worker in workers),
+            **judge(folder),
+        }
 
 
 # --- the shop ------------------------------------------------------------------------------------
@@ -86,8 +98,13 @@ def _open_shop(folder: Path, users: int) -> Path:
     _put(folder / "items" / "base.parquet", {"item_id": [f"i{k}" for k in range(ITEMS)]})
     draw = np.random.default_rng(1)
     for back in range(HISTORY_DAYS, 0, -1):
-        _sell(folder, FIRST_NIGHT - timedelta(days=back), draw, [f"u{k:07d}" for k in range(ACTIVE)])
-    source = {"kind": "files", **{name: str(folder / name) for name in ("events", "users", "items")}}
+        _sell(
+            folder, FIRST_NIGHT - timedelta(days=back), draw, [f"u{k:07d}" for k in range(ACTIVE)]
+        )
+    source = {
+        "kind": "files",
+        **{name: str(folder / name) for name in ("events", "users", "items")},
+    }
     path = folder / "recsys.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(SETTINGS), "source": source}))
     return path
@@ -118,7 +135,9 @@ def _sell(folder: Path, day: date, draw: np.random.Generator, names: list[str]) 
 # --- one process ---------------------------------------------------------------------------------
 
 
-def _work(folder: Path, config_path: Path, environment: Environment, number: int, until: float) -> None:
+def _work(
+    folder: Path, config_path: Path, environment: Environment, number: int, until: float
+) -> None:
     draw = np.random.default_rng(100 + number)
     log = folder / "log" / f"{number}.jsonl"
     turn = 0
@@ -158,7 +177,9 @@ def _whole(night: Night) -> None:
 
 
 def _erase(night: Night, user: str) -> bool:
-    return _tried(lambda: erase_user(night.environment, user, who="stress", why="asked", now=night.now))
+    return _tried(
+        lambda: erase_user(night.environment, user, who="stress", why="asked", now=night.now)
+    )
 
 
 def _stages(night: Night, names: tuple[str, ...]) -> None:
@@ -174,7 +195,9 @@ def _tried(act: Callable[[], object]) -> bool:
             act()
             return True
         except (TransientError, ServingError) as error:
-            refused = "at work" in error.expected or error.retryable or "no publication" in error.expected
+            refused = (
+                "at work" in error.expected or error.retryable or "no publication" in error.expected
+            )
             if not refused:
                 raise
             time.sleep(0.2)
@@ -182,10 +205,16 @@ def _tried(act: Callable[[], object]) -> bool:
 
 
 def _log_keys(folder: Path, night: Night, name: str) -> None:
-    """Which keys the frozen night gives to whom, from its file; read again where an erasure wrote it anew."""
+    """Which keys the frozen night gives to whom, from its file; read again where an erasure wrote
+    it anew.
+    """
     for _ in range(100):
         try:
-            found = sorted((Path(str(night.lake.root)) / "snapshot" / night.as_of.isoformat()).glob("*/users.parquet"))
+            found = sorted(
+                (Path(str(night.lake.root)) / "snapshot" / night.as_of.isoformat()).glob(
+                    "*/users.parquet"
+                )
+            )
             table = pq.read_table(found[-1], columns=["user_key", "user_id"])
             pq.write_table(table, folder / "log" / f"{name}.parquet")
             return
@@ -206,14 +235,29 @@ def judge(folder: Path) -> dict[str, Any]:
     for path in sorted((folder / "log").glob("*.parquet")):
         table = pd.read_parquet(path)
         for key, name in zip(table["user_key"].tolist(), table["user_id"].tolist(), strict=True):
-            if name and (key_of.setdefault(name, key) != key or id_of.setdefault(key, name) != name):
+            if name and (
+                key_of.setdefault(name, key) != key or id_of.setdefault(key, name) != name
+            ):
                 changed.add(name)
-    maps = [pd.read_parquet(path)["id"].tolist() for path in _versions(folder / "home" / "lake" / "ids" / "users")]
+    maps = [
+        pd.read_parquet(path)["id"].tolist()
+        for path in _versions(folder / "home" / "lake" / "ids" / "users")
+    ]
     last = maps[-1]
-    changed |= {name for name, key in key_of.items() if key < len(last) and last[key] not in (name, "")}
-    delivered = {name for path in (folder / "users").glob("*.parquet") for name in pd.read_parquet(path)["user_id"]}
+    changed |= {
+        name for name, key in key_of.items() if key < len(last) and last[key] not in (name, "")
+    }
+    delivered = {
+        name
+        for path in (folder / "users").glob("*.parquet")
+        for name in pd.read_parquet(path)["user_id"]
+    }
     frozen = {name for name in delivered if name in key_of}
-    lost = {name for name in frozen if name not in erased and (key_of[name] >= len(last) or last[key_of[name]] != name)}
+    lost = {
+        name
+        for name in frozen
+        if name not in erased and (key_of[name] >= len(last) or last[key_of[name]] != name)
+    }
     forks = sum(_clash(older, newer) for older, newer in pairwise(maps))
     wrong = sum(_wrong_rows(folder, last, erased))
     named = [name for name in last if name]
@@ -225,25 +269,40 @@ def judge(folder: Path) -> dict[str, Any]:
 
 
 def _lines(folder: Path) -> list[dict[str, str]]:
-    return [json.loads(text) for path in folder.glob("log/*.jsonl") for text in path.read_text().splitlines()]
+    return [
+        json.loads(text)
+        for path in folder.glob("log/*.jsonl")
+        for text in path.read_text().splitlines()
+    ]
 
 
 def _versions(folder: Path) -> list[Path]:
-    return [path / "ids.parquet" for path in sorted(folder.iterdir()) if (path / "manifest.json").exists()]
+    return [
+        path / "ids.parquet"
+        for path in sorted(folder.iterdir())
+        if (path / "manifest.json").exists()
+    ]
 
 
 def _clash(older: list[str], newer: list[str]) -> bool:
-    return len(newer) < len(older) or any(a and b and a != b for a, b in zip(older, newer, strict=False))
+    return len(newer) < len(older) or any(
+        a and b and a != b for a, b in zip(older, newer, strict=False)
+    )
 
 
 def _wrong_rows(folder: Path, last: list[str], erased: set[str]) -> Iterator[int]:
-    """Of every frozen day: rows whose key belongs to somebody who did not buy then, or buyers without their rows."""
+    """Of every frozen day: rows whose key belongs to somebody who did not buy then, or buyers
+    without their rows.
+    """
     newest = {
-        path.parent.parent.name: path for path in sorted((folder / "home/lake/events").glob("*/*/events.parquet"))
+        path.parent.parent.name: path
+        for path in sorted((folder / "home/lake/events").glob("*/*/events.parquet"))
     }
     for day, path in newest.items():
         keyed = Counter(last[key] for key in pd.read_parquet(path)["user_key"].tolist())
-        bought = Counter(name for name in pd.read_parquet(folder / "events" / f"{day}.parquet")["user_id"])
+        bought = Counter(
+            name for name in pd.read_parquet(folder / "events" / f"{day}.parquet")["user_id"]
+        )
         for name in erased:
             bought.pop(name, None)
         yield sum(((keyed - bought) + (bought - keyed)).values())
@@ -257,5 +316,12 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="stress-ids-") as scratch:
         result = stress(Path(scratch), options.minutes, options.users)
     print(json.dumps(result, indent=1))
-    bad = ("changed keys", "lost ids", "forks", "ids with two keys", "event rows of another user", "crashed")
+    bad = (
+        "changed keys",
+        "lost ids",
+        "forks",
+        "ids with two keys",
+        "event rows of another user",
+        "crashed",
+    )
     raise SystemExit(any(result[name] for name in bad))

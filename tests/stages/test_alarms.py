@@ -17,7 +17,13 @@ from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index import tuning as _tuning
 from recsys_tasks.retrieval.index.build import build_index
 from recsys_tasks.retrieval.tower.versions import TowerVersion
-from recsys_tasks.stages.learning import extract, freeze, tell_of_control, tell_of_recall, tell_of_refresh
+from recsys_tasks.stages.learning import (
+    extract,
+    freeze,
+    tell_of_control,
+    tell_of_recall,
+    tell_of_refresh,
+)
 from recsys_tasks.stages.night import Night
 from tests.snapshot.shops import LiteralShop
 from tests.worlds import make_config, make_snapshot
@@ -35,7 +41,9 @@ def night(tmp_path: Path, postgres: Mapping[str, str]) -> Iterator[Night]:
         config_path=tmp_path / "none",
     )
     opened = Night.open(
-        make_config(index={"exact_below": 2000, "recall_floor": 1.0, "sample_users": 20}), environment, AS_OF
+        make_config(index={"exact_below": 2000, "recall_floor": 1.0, "sample_users": 20}),
+        environment,
+        AS_OF,
     )
     yield opened
     opened.engine.dispose()
@@ -47,7 +55,10 @@ def noise(night: Night, items: int) -> Embeddings:
     with night.lake.writing("embeddings", f"noise{items}") as draft:
         for name, rows in (("item", items), ("user", 40)):
             vectors = rng.normal(size=(rows, 16)).astype(np.float32)
-            np.save(draft.path / f"{name}_vectors.npy", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+            np.save(
+                draft.path / f"{name}_vectors.npy",
+                vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+            )
             np.save(draft.path / f"{name}_keys.npy", np.arange(rows, dtype=np.int32))
     assert draft.artifact is not None
     return open_embeddings(draft.artifact)
@@ -56,7 +67,9 @@ def noise(night: Night, items: int) -> Embeddings:
 def test_on_call_hears_once_that_exact_search_serves(
     night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tuning, "LEAF_SHARES", (0.1, 0.5))  # all leaves would find everything among so few items
+    monkeypatch.setattr(
+        _tuning, "LEAF_SHARES", (0.1, 0.5)
+    )  # all leaves would find everything among so few items
     events = pd.DataFrame({"user_id": ["u"], "item_id": ["i"], "ts": [0]})
     snapshot = make_snapshot(tmp_path / "lake", night.config, AS_OF, events)
     small = build_index(snapshot, noise(night, 1500), "small")
@@ -67,12 +80,18 @@ def test_on_call_hears_once_that_exact_search_serves(
         tell_of_recall(night, short)
     ((alert, _),) = spool_of(tmp_path).all()
     assert (alert.kind, alert.severity, alert.as_of) == ("index_recall", "warning", "1970-01-02")
-    assert "2,500 items" in alert.message and "index recall@100 = 0." in alert.message and "bound 1" in alert.message
+    assert (
+        "2,500 items" in alert.message
+        and "index recall@100 = 0." in alert.message
+        and "bound 1" in alert.message
+    )
     assert alert.runbook == "include/runbooks/index-recall.md"
 
 
 def test_on_call_hears_of_rows_that_came_too_late(night: Night, tmp_path: Path) -> None:
-    shop = LiteralShop(tmp_path, [(f"u{n}", "i", (day, n)) for day in range(1, 9) for n in range(30)])
+    shop = LiteralShop(
+        tmp_path, [(f"u{n}", "i", (day, n)) for day in range(1, 9) for n in range(30)]
+    )
     shop.users, shop.items = [f"u{n}" for n in range(30)], ["i"]
 
     def freeze_on(day: int, **settings: object) -> None:
@@ -91,11 +110,20 @@ def test_on_call_hears_of_rows_that_came_too_late(night: Night, tmp_path: Path) 
         freeze_on(9)
     ((alert, _),) = spool_of(tmp_path).all()
     assert (alert.kind, alert.severity, alert.as_of) == ("late_rows", "warning", "2026-01-09")
-    assert "2 rows of 2 days before the lookback" in alert.message and "7 days before this night" in alert.message
+    assert (
+        "2 rows of 2 days before the lookback" in alert.message
+        and "7 days before this night" in alert.message
+    )
     assert alert.runbook == "include/runbooks/late-rows.md"
 
 
-LOST = {"refresh_ok": True, "control_ok": False, "recall_before": 0.5, "recall_after": 0.4, "recall_cold": 0.6}
+LOST = {
+    "refresh_ok": True,
+    "control_ok": False,
+    "recall_before": 0.5,
+    "recall_after": 0.4,
+    "recall_cold": 0.6,
+}
 
 
 def version(night: Night, **changes: object) -> TowerVersion:
@@ -103,11 +131,14 @@ def version(night: Night, **changes: object) -> TowerVersion:
     with night.lake.writing("tower", f"abc-19691201.{night.tonight.learned_before}") as draft:
         (draft.path / "ledger.json").write_text("{}")
     assert draft.artifact is not None
-    return TowerVersion("abc-19691201", night.tonight.learned_before, draft.artifact, {**LOST, **changes})
+    return TowerVersion(
+        "abc-19691201", night.tonight.learned_before, draft.artifact, {**LOST, **changes}
+    )
 
 
 def test_on_call_hears_that_a_cold_control_found_more(night: Night, tmp_path: Path) -> None:
-    # Nothing to tell: it held; it lost before tonight, when no control was trained; tonight's version serves nobody.
+    # Nothing to tell: it held; it lost before tonight, when no control was trained; tonight's
+    # version serves nobody.
     for quiet in ({"control_ok": True}, {"recall_cold": None}, {"refresh_ok": False}):
         tell_of_control(night, version(night, **quiet))
     assert spool_of(tmp_path).all() == []

@@ -30,7 +30,9 @@ def engine(postgres: Mapping[str, str]) -> Iterator[Engine]:
 
 def break_holders(engine: Engine, *name: object) -> None:
     """What a restart of the server does to those that hold a lock."""
-    query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+    query = (
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+    )
     query += "AND (classid::bigint << 32) | objid::bigint = :key"
     with engine.connect() as connection:
         assert connection.execute(sa.text(query), {"key": lock_key(*name)}).all()
@@ -41,17 +43,24 @@ def write(lake: Lake) -> None:
         (draft.path / "a.txt").write_text("rows")
 
 
-def test_a_stage_that_lost_its_lock_goes_on_when_nobody_was_erased_meanwhile(engine: Engine, tmp_path: Path) -> None:
+def test_a_stage_that_lost_its_lock_goes_on_when_nobody_was_erased_meanwhile(
+    engine: Engine, tmp_path: Path
+) -> None:
     lake = Lake(tmp_path)
     with at_work(engine, lake):
         break_holders(engine, "lake at work")
         write(lake)
-        with pytest.raises(ServingError, match="no stage of a night"), alone(engine):  # it has the lock again
+        with (
+            pytest.raises(ServingError, match="no stage of a night"),
+            alone(engine),
+        ):  # it has the lock again
             pass
     assert lake.newest("thing", "k") is not None
 
 
-def test_what_a_stage_wrote_beside_an_erasure_is_never_finished(engine: Engine, tmp_path: Path) -> None:
+def test_what_a_stage_wrote_beside_an_erasure_is_never_finished(
+    engine: Engine, tmp_path: Path
+) -> None:
     lake = Lake(tmp_path)
     with pytest.raises(TransientError, match="a user was erased meanwhile"), at_work(engine, lake):
         break_holders(engine, "lake at work")
@@ -61,7 +70,9 @@ def test_what_a_stage_wrote_beside_an_erasure_is_never_finished(engine: Engine, 
     write(lake)  # the fence went with the stage
 
 
-def test_an_erasure_or_a_sweep_that_lost_its_lock_removes_nothing_more(engine: Engine, tmp_path: Path) -> None:
+def test_an_erasure_or_a_sweep_that_lost_its_lock_removes_nothing_more(
+    engine: Engine, tmp_path: Path
+) -> None:
     lake = Lake(tmp_path)
     write(lake)
     with pytest.raises(TransientError, match="stages may be at work again"), alone(engine, lake):
@@ -70,14 +81,19 @@ def test_an_erasure_or_a_sweep_that_lost_its_lock_removes_nothing_more(engine: E
     assert lake.newest("thing", "k") is not None
 
 
-def test_one_freeze_at_a_time_and_who_lost_its_turn_gives_up(engine: Engine, tmp_path: Path) -> None:
+def test_one_freeze_at_a_time_and_who_lost_its_turn_gives_up(
+    engine: Engine, tmp_path: Path
+) -> None:
     lake, other, order = Lake(tmp_path), Lake(tmp_path), list[str]()
 
     def second() -> None:
         with in_turn(engine, other, "freeze"):
             order.append("second")
 
-    with pytest.raises(TransientError, match="another process runs freeze now"), in_turn(engine, lake, "freeze"):
+    with (
+        pytest.raises(TransientError, match="another process runs freeze now"),
+        in_turn(engine, lake, "freeze"),
+    ):
         waiting = threading.Thread(target=second)
         waiting.start()
         waiting.join(0.5)
@@ -98,11 +114,16 @@ def test_a_turn_is_not_waited_for_for_ever_and_the_holder_is_named(
     named = pytest.raises(TransientError, match=r"pid \d+ .*nightshelf")
     with in_turn(engine, lake, "freeze"), named, in_turn(engine, lake, "freeze"):
         pass
-    with in_turn(engine, lake, "embed"), in_turn(engine, lake, "embed"):  # goes on from nothing of its own
+    with (
+        in_turn(engine, lake, "embed"),
+        in_turn(engine, lake, "embed"),
+    ):  # goes on from nothing of its own
         pass
 
 
-def test_a_sweep_waits_for_a_stage_to_end(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_waits_for_a_stage_to_end(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(busy, "LOOK_SECONDS", 0.05)
     lake, swept = Lake(tmp_path), list[bool]()
 

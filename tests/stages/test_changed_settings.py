@@ -1,4 +1,6 @@
-"""A night after the settings changed: the champion was made under the old ones and serves until it is beaten."""
+"""A night after the settings changed: the champion was made under the old ones and serves until it
+is beaten.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,23 @@ import pytest
 from recsys_tasks.config import parse_config
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
-from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, SETTINGS, Results, rows, running_shop
+from tests.stages.shop_nights import (
+    FIRST_NIGHT,
+    SECOND_NIGHT,
+    SETTINGS,
+    Results,
+    rows,
+    running_shop,
+)
 
 Nights = tuple[Night, Results, Night, Results]
 
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
-    """The first night's release is champion; then vectors are longer, and items have one attribute more, one less."""
+    """The first night's release is champion; then vectors are longer, and items have one attribute
+    more, one less.
+    """
     with running_shop(tmp_path_factory.mktemp("changed")) as (config, first, _):
         assert config.source.kind == "shop"
         shop = Shop(config.source, first.environment.home)
@@ -26,8 +37,14 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
         release = str(one["train_ranker"].figures["release"])
         first.registry.promote(release, who="test", why="whatever the gate said", at=first.now)
         shop.simulate_day(FIRST_NIGHT, {})
-        settings: dict[str, Any] = {**SETTINGS, "two_tower": {**SETTINGS["two_tower"], "dimensions": 24}}
-        attributes = [{"name": "category", "kind": "categorical"}, {"name": "price", "kind": "numeric"}]
+        settings: dict[str, Any] = {
+            **SETTINGS,
+            "two_tower": {**SETTINGS["two_tower"], "dimensions": 24},
+        }
+        attributes = [
+            {"name": "category", "kind": "categorical"},
+            {"name": "price", "kind": "numeric"},
+        ]
         settings["items"] = {**SETTINGS["items"], "attributes": attributes}
         second = Night.open(parse_config(settings), first.environment, SECOND_NIGHT)
         yield first, one, second, {result.stage: result for result in run_all(second)}
@@ -49,13 +66,19 @@ def test_the_champions_lineage_goes_on_under_its_own_settings(nights: Nights) ->
     _, one, second, two = nights
     before = str(one["train_two_tower"].figures["lineage"])
     assert two["train_two_tower"].figures["lineage"] != before
-    found = rows(second, "SELECT learned_before, start FROM recsys.tower_versions WHERE lineage = :n", n=before)
+    found = rows(
+        second,
+        "SELECT learned_before, start FROM recsys.tower_versions WHERE lineage = :n",
+        n=before,
+    )
     assert found["learned_before"].max() == SECOND_NIGHT
 
 
 def test_readers_get_tonights_lists_whichever_release_serves(nights: Nights) -> None:
     *_, second, two = nights
-    served = rows(second, "SELECT as_of, release, tower_version FROM recsys.publications WHERE current")
+    served = rows(
+        second, "SELECT as_of, release, tower_version FROM recsys.publications WHERE current"
+    )
     assert served["as_of"][0] == SECOND_NIGHT
     assert str(served["tower_version"][0]).endswith(SECOND_NIGHT.isoformat())
     assert two["publish"].rows > 300

@@ -1,4 +1,6 @@
-"""`recsys doctor` says what is so: it passes a healthy set-up, and finds each planted fault with its remedy."""
+"""`recsys doctor` says what is so: it passes a healthy set-up, and finds each planted fault with
+its remedy.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,17 @@ from recsys_tasks.database import downgrade, migrate
 
 
 @pytest.fixture
-def healthy(postgres: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """As docker-compose.yaml has it: the pipeline's own role, a registry of its own, files that are there."""
-    for name in ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW_CONN_SLACK_ALERTS", "AIRFLOW_CONN_ALERT_WEBHOOK"):
+def healthy(
+    postgres: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Environment:
+    """As docker-compose.yaml has it: the pipeline's own role, a registry of its own, files that are
+    there.
+    """
+    for name in (
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW_CONN_SLACK_ALERTS",
+        "AIRFLOW_CONN_ALERT_WEBHOOK",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name in ("events", "items"):
         (tmp_path / f"{name}.csv").write_text("a\n")
@@ -36,8 +46,14 @@ def healthy(postgres: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.Mon
 
 def write(environment: Environment, **changes: Any) -> None:
     folder = environment.config_path.parent
-    files = {"kind": "files", "events": str(folder / "events.csv"), "items": str(folder / "items.csv")}
-    settings = yaml.safe_load(DEFAULT_CONFIG.read_text()) | {"clock": "wall", "source": files} | changes
+    files = {
+        "kind": "files",
+        "events": str(folder / "events.csv"),
+        "items": str(folder / "items.csv"),
+    }
+    settings = (
+        yaml.safe_load(DEFAULT_CONFIG.read_text()) | {"clock": "wall", "source": files} | changes
+    )
     environment.config_path.write_text(yaml.safe_dump(settings))
 
 
@@ -59,15 +75,27 @@ def closed_port() -> int:
 
 PLANTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no URL of the registry": ({"mlflow_url": None}, "model registry", "RECSYS_MLFLOW_URL"),
-    "a dead registry": ({"mlflow_url": "postgresql://u:pw@127.0.0.1:{port}/mlflow"}, "model registry", "PostgreSQL"),
-    "a dead registry by HTTP": ({"mlflow_url": "http://127.0.0.1:{port}"}, "model registry", "RECSYS_MLFLOW_URL"),
+    "a dead registry": (
+        {"mlflow_url": "postgresql://u:pw@127.0.0.1:{port}/mlflow"},
+        "model registry",
+        "PostgreSQL",
+    ),
+    "a dead registry by HTTP": (
+        {"mlflow_url": "http://127.0.0.1:{port}"},
+        "model registry",
+        "RECSYS_MLFLOW_URL",
+    ),
     "a registry's file without a folder": (
         {"mlflow_url": "sqlite:////nowhere/x.db"},
         "model registry",
         "RECSYS_MLFLOW",
     ),
     "a lake that cannot be written": ({"lake": "/proc/lake"}, "lake /proc/lake", "RECSYS_LAKE"),
-    "a lake without a driver": ({"lake": "gs://bucket/lake"}, "lake gs://bucket/lake", "RECSYS_LAKE"),
+    "a lake without a driver": (
+        {"lake": "gs://bucket/lake"},
+        "lake gs://bucket/lake",
+        "RECSYS_LAKE",
+    ),
 }
 
 
@@ -82,11 +110,26 @@ def test_a_planted_fault_of_the_environment_is_found(healthy: Environment, name:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an impossible cron": ({"schedule": {"nightly": "61 25 * * *"}}, "schedule.nightly"),
-    "an approval longer than a night": ({"gate": {"approval": True, "approval_hours": 72}}, "gate.approval_hours"),
-    "lists that are stale each day": ({"monitoring": {"stale_after_hours": 2}}, "monitoring.stale_after_hours 2"),
-    "no data": ({"source": {"kind": "files", "events": "/nowhere/e.csv", "items": "/nowhere"}}, "/nowhere/e.csv"),
-    "an unset variable": ({"source": {"kind": "files", "events": "${UNSET_X}/e", "items": "/"}}, "${UNSET_X}"),
-    "a channel that does not exist": ({"alerts": {"webhook_connection": "pager"}}, "AIRFLOW_CONN_PAGER"),
+    "an approval longer than a night": (
+        {"gate": {"approval": True, "approval_hours": 72}},
+        "gate.approval_hours",
+    ),
+    "lists that are stale each day": (
+        {"monitoring": {"stale_after_hours": 2}},
+        "monitoring.stale_after_hours 2",
+    ),
+    "no data": (
+        {"source": {"kind": "files", "events": "/nowhere/e.csv", "items": "/nowhere"}},
+        "/nowhere/e.csv",
+    ),
+    "an unset variable": (
+        {"source": {"kind": "files", "events": "${UNSET_X}/e", "items": "/"}},
+        "${UNSET_X}",
+    ),
+    "a channel that does not exist": (
+        {"alerts": {"webhook_connection": "pager"}},
+        "AIRFLOW_CONN_PAGER",
+    ),
 }
 
 
@@ -98,19 +141,25 @@ def test_a_planted_fault_of_the_settings_is_found(healthy: Environment, name: st
     assert words in found
 
 
-def test_a_channel_of_the_shell_is_found(healthy: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_channel_of_the_shell_is_found(
+    healthy: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(healthy, alerts={"webhook_connection": "pager"})
     monkeypatch.setenv("AIRFLOW_CONN_PAGER", '{"conn_type": "http", "host": "https://x.example"}')
     assert failed(healthy) == []
     assert any(finding.words == "alert channels: pager" for finding in examine(healthy))
 
 
-def test_a_database_that_was_never_migrated_fails(healthy: Environment, postgres: Mapping[str, str]) -> None:
+def test_a_database_that_was_never_migrated_fails(
+    healthy: Environment, postgres: Mapping[str, str]
+) -> None:
     (words,) = failed(healthy.model_copy(update={"database_url": postgres["mlflow"]}))
     assert "never migrated" in words and "recsys migrate" in words
 
 
-def test_a_schema_of_an_older_version_fails(healthy: Environment, postgres: Mapping[str, str]) -> None:
+def test_a_schema_of_an_older_version_fails(
+    healthy: Environment, postgres: Mapping[str, str]
+) -> None:
     downgrade(postgres["recsys_owner"], "0012")
     try:
         (words,) = failed(healthy)

@@ -48,11 +48,19 @@ def a_shop(night: Night, purchases_of_the_newest_day: int, events_a_day: int = 2
 
 
 @pytest.mark.parametrize(("purchases", "alarms"), [(50, 0), (60, 0), (0, 1), (200, 1)])
-def test_a_tracker_that_broke_is_told_and_a_usual_day_is_not(night: Night, purchases: int, alarms: int) -> None:
+def test_a_tracker_that_broke_is_told_and_a_usual_day_is_not(
+    night: Night, purchases: int, alarms: int
+) -> None:
     figures = event_mix(a_shop(night, purchases))
     found = drift_alarms(night, figures)
-    assert len(found) == alarms and all(a.kind == "drift" and a.metric == "event_mix_psi" for a in found)
-    kept = rows(night, "SELECT value FROM recsys.metrics WHERE scope = :s AND name = 'event_mix_psi'", s=SCOPE)
+    assert len(found) == alarms and all(
+        a.kind == "drift" and a.metric == "event_mix_psi" for a in found
+    )
+    kept = rows(
+        night,
+        "SELECT value FROM recsys.metrics WHERE scope = :s AND name = 'event_mix_psi'",
+        s=SCOPE,
+    )
     assert kept.value.tolist() == pytest.approx([figures["event_mix_psi"]])
 
 
@@ -64,19 +72,30 @@ def test_a_fall_of_what_users_take_from_their_lists_is_told(night: Night) -> Non
     before = Night(night.config, night.environment, AS_OF - timedelta(days=1), night.now)
     for back in range(2, 8):
         record_metrics(night.engine, AS_OF - timedelta(days=back), "realised", {"ndcg@10": 0.1})
-    assert quality_alarm(night, before, 0.08) is None and quality_alarm(night, before, float("nan")) is None
+    assert (
+        quality_alarm(night, before, 0.08) is None
+        and quality_alarm(night, before, float("nan")) is None
+    )
     alarm = quality_alarm(night, before, 0.06)
     assert alarm is not None and alarm.kind == "quality_drop" and alarm.bound == pytest.approx(0.07)
 
 
-def test_every_night_records_its_drift(nights: tuple[Night, Night, object, Results, Results]) -> None:
+def test_every_night_records_its_drift(
+    nights: tuple[Night, Night, object, Results, Results],
+) -> None:
     _, second, *_ = nights
-    kept = rows(second, "SELECT name, value FROM recsys.metrics WHERE scope = 'drift' AND as_of = :d", d=second.as_of)
+    kept = rows(
+        second,
+        "SELECT name, value FROM recsys.metrics WHERE scope = 'drift' AND as_of = :d",
+        d=second.as_of,
+    )
     assert {"event_mix_psi", "score_psi"} <= set(kept.name) and kept.value.notna().all()
 
 
 def test_a_stage_after_an_erasure_reads_the_snapshot_as_it_is_now(night: Night) -> None:
-    """`recsys run` keeps one night open over all stages; another process may erase somebody between two of them."""
+    """`recsys run` keeps one night open over all stages; another process may erase somebody between
+    two of them.
+    """
     shop = a_shop(night, 50)
     before = shop.snapshot.artifact
     with shop.lake.revising(before, {"at": "2026-03-02"}):

@@ -1,4 +1,6 @@
-"""Erasing users after real nights of a small shop: gone from every file and table, and they stay gone."""
+"""Erasing users after real nights of a small shop: gone from every file and table, and they stay
+gone.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, running_shop
 pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 2, 16, 12, tzinfo=UTC)
-ODD = 'zz O\'Hara, "Zq9" 😀'  # the last id of the map, with everything that a quoting mistake would trip over
+# the last id of the map, with everything that a quoting mistake would trip over
+ODD = 'zz O\'Hara, "Zq9" 😀'
 PLAIN = "4711"
 HURT = "u000088x"  # her erasure is killed again and again
 
@@ -72,15 +75,26 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _busiest(folder: Path) -> list[str]:
     """Three users with many events: they have lists, histories and examples."""
-    events = pa.concat_tables([pq.read_table(path) for path in (folder / "events").glob("*.parquet")])
-    counts = events.group_by("user_id").aggregate([([], "count_all")]).sort_by([("count_all", "descending")])
+    events = pa.concat_tables(
+        [pq.read_table(path) for path in (folder / "events").glob("*.parquet")]
+    )
+    counts = (
+        events.group_by("user_id")
+        .aggregate([([], "count_all")])
+        .sort_by([("count_all", "descending")])
+    )
     return [str(name) for name in counts["user_id"].to_pylist()[:3]]
 
 
 def _rename(path: Path, names: dict[str, str]) -> None:
     table = pq.read_table(path)
     ids = [names.get(name, name) for name in table["user_id"].to_pylist()]
-    pq.write_table(table.set_column(table.column_names.index("user_id"), "user_id", pa.array(ids, pa.string())), path)
+    pq.write_table(
+        table.set_column(
+            table.column_names.index("user_id"), "user_id", pa.array(ids, pa.string())
+        ),
+        path,
+    )
 
 
 def _plant(path: Path) -> None:
@@ -98,11 +112,20 @@ def _gossip(night: Night) -> None:
         words = f"user {victim} complained"
         fields = dict.fromkeys(("dag", "task", "kind", "reader_state", "remedy", "runbook"), "")
         alert = Alert(
-            incident=str(hash(victim)), raised_at=NOW.isoformat(), as_of="", severity="warning", message=words, **fields
+            incident=str(hash(victim)),
+            raised_at=NOW.isoformat(),
+            as_of="",
+            severity="warning",
+            message=words,
+            **fields,
         )
         raise_alert(night.environment.home, alert)
         with night.engine.begin() as connection:
-            values = {"why": words, "json": json.dumps({"reason": words}), "incident": alert.incident}
+            values = {
+                "why": words,
+                "json": json.dumps({"reason": words}),
+                "incident": alert.incident,
+            }
             for statement in (
                 "INSERT INTO recsys.release_events (ts, event, release, who, why) "
                 "VALUES (now(), 'rejected', 'r0', 'ann', :why)",
@@ -126,7 +149,9 @@ def answers(night: Night) -> dict[str, list[tuple[object, ...]]]:
 
 
 def erase(world: World, user: str, **options: object) -> Erasure:
-    return erase_user(world.environment, user, who="bob", why=f"user {user} asked", now=NOW, **options)  # type: ignore[arg-type]
+    return erase_user(
+        world.environment, user, who="bob", why=f"user {user} asked", now=NOW, **options
+    )  # type: ignore[arg-type]
 
 
 def files_with(folder: Path, user: str, key: int) -> list[str]:
@@ -137,11 +162,20 @@ def files_with(folder: Path, user: str, key: int) -> list[str]:
             continue
         held = user.encode() in path.read_bytes() or json.dumps(user).encode() in path.read_bytes()
         if user == PLAIN:  # four digits are in many a number
-            held = f'"{user}"'.encode() in path.read_bytes() or f"user {user}".encode() in path.read_bytes()
+            held = (
+                f'"{user}"'.encode() in path.read_bytes()
+                or f"user {user}".encode() in path.read_bytes()
+            )
         if path.suffix == ".parquet":
-            for name, column in zip(pq.read_schema(path).names, pq.read_table(path).columns, strict=True):
+            for name, column in zip(
+                pq.read_schema(path).names, pq.read_table(path).columns, strict=True
+            ):
                 held |= pa.types.is_string(column.type) and user in column.to_pylist()
-                held |= name == "user_key" and path.name != "users.parquet" and key in column.to_pylist()
+                held |= (
+                    name == "user_key"
+                    and path.name != "users.parquet"
+                    and key in column.to_pylist()
+                )
         if path.name == "user_keys.npy":
             held |= key in np.load(path)
         if path.name == "user.bin":
@@ -182,7 +216,12 @@ def tables_with(world: World, user: str, key: int) -> list[str]:
             query += "SELECT FROM jsonb_each_text(to_jsonb(t)) AS e WHERE e.value = :user OR strpos(e.value, :told) > 0"
             query += " OR strpos(e.value, :escaped) > 0 OR (e.key = 'user_key' AND e.value = :key))"
             told = f"user {user}"
-            values = {"user": user, "told": told, "escaped": json.dumps(told)[1:-1], "key": str(key)}
+            values = {
+                "user": user,
+                "told": told,
+                "escaped": json.dumps(told)[1:-1],
+                "key": str(key),
+            }
             if connection.scalar(sa.text(query), values):
                 found.append(name)
     owner.dispose()
@@ -195,7 +234,9 @@ def assert_gone(world: World, user: str, key: int) -> None:
     assert tables_with(world, user, key) == []
 
 
-def others(found: dict[str, list[tuple[object, ...]]], *gone: str) -> dict[str, list[tuple[object, ...]]]:
+def others(
+    found: dict[str, list[tuple[object, ...]]], *gone: str
+) -> dict[str, list[tuple[object, ...]]]:
     return {user: rows for user, rows in found.items() if user not in gone}
 
 
@@ -213,13 +254,25 @@ def checksums_hold(world: World) -> bool:
 
 def test_a_dry_run_counts_and_an_unknown_id_changes_nothing(world: World) -> None:
     def state() -> dict[str, float]:
-        return {str(p): p.stat().st_mtime for p in Path(world.environment.lake).rglob("*") if p.is_file()}
+        return {
+            str(p): p.stat().st_mtime
+            for p in Path(world.environment.lake).rglob("*")
+            if p.is_file()
+        }
 
     before = state()
     counted = {place.name for place in erase(world, ODD, dry_run=True).places}
-    assert {f"lake {kind}" for kind in ("raw_events", "raw_users", "events", "snapshot", "ids", "features")} <= counted
+    assert {
+        f"lake {kind}"
+        for kind in ("raw_events", "raw_users", "events", "snapshot", "ids", "features")
+    } <= counted
     assert {f"lake {kind}" for kind in ("generators", "embeddings", "examples", "lists")} <= counted
-    assert {"recsys.users", "recsys.list_rows_1", "recsys.user_vectors", "recsys.release_events.why"} <= counted
+    assert {
+        "recsys.users",
+        "recsys.list_rows_1",
+        "recsys.user_vectors",
+        "recsys.release_events.why",
+    } <= counted
     assert "home alerts" in counted
     with pytest.raises(DataError, match="nothing was changed"):
         erase(world, "nobody-17")
@@ -230,14 +283,21 @@ def test_a_dry_run_counts_and_an_unknown_id_changes_nothing(world: World) -> Non
 
 
 def test_a_running_stage_or_an_unfinished_publication_refuses_it(world: World) -> None:
-    with at_work(world.first.engine, world.lake), pytest.raises(ServingError, match="no stage of a night"):
+    with (
+        at_work(world.first.engine, world.lake),
+        pytest.raises(ServingError, match="no stage of a night"),
+    ):
         erase(world, ODD)
     with world.first.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE recsys.publication SET status = 'building' WHERE id = 1"))
+        connection.execute(
+            sa.text("UPDATE recsys.publication SET status = 'building' WHERE id = 1")
+        )
     with pytest.raises(ServingError, match="publication 1 of 2026-02-16"):
         erase(world, ODD)
     with world.first.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE recsys.publication SET status = 'published' WHERE id = 1"))
+        connection.execute(
+            sa.text("UPDATE recsys.publication SET status = 'published' WHERE id = 1")
+        )
 
 
 def test_a_lake_with_a_layout_that_nobody_thought_about_refuses_it(world: World) -> None:
@@ -252,13 +312,17 @@ def test_a_lake_with_a_layout_that_nobody_thought_about_refuses_it(world: World)
 def test_an_erased_user_is_nowhere_and_others_keep_their_answers(world: World, user: str) -> None:
     key = int(read_ids(world.lake, "users").keys([user])[0])
     assert files_with(Path(world.environment.lake), user, key) and tables_with(world, user, key)
-    references = {kind: world.lake.keys(kind) for kind in ("events", "snapshot", "lists", "features")}
+    references = {
+        kind: world.lake.keys(kind) for kind in ("events", "snapshot", "lists", "features")
+    }
     done = erase(world, user)
     assert done.words.startswith("erased: ") and done.proof.endswith("not found")
     assert_gone(world, user, key)
     gone = [ODD] if user == ODD else [ODD, PLAIN]
     assert others(answers(world.first)) == others(world.before, *gone)
-    assert references == {kind: world.lake.keys(kind) for kind in references} and checksums_hold(world)
+    assert references == {kind: world.lake.keys(kind) for kind in references} and checksums_hold(
+        world
+    )
     assert world.lake.get(world.results["freeze"].artifact).manifest["erased"][-1]["by"] == "bob"
     ids = read_ids(world.lake, "users")
     assert ids.ids[key] == "" and ids.keys([user])[0] == -1  # the key stays taken
@@ -273,7 +337,9 @@ def test_an_erased_user_is_nowhere_and_others_keep_their_answers(world: World, u
 
 
 def _erase_and_die(environment: Environment, step: str) -> None:
-    """Erase HURT and be killed at a step, or between writing a revision and deleting what it replaces."""
+    """Erase HURT and be killed at a step, or between writing a revision and deleting what it
+    replaces.
+    """
     if step == "delete":
         Lake._delete = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign,assignment]
 
@@ -287,22 +353,30 @@ def _erase_and_die(environment: Environment, step: str) -> None:
 def test_an_erasure_killed_anywhere_ends_well_when_run_again(world: World) -> None:
     key = int(read_ids(world.lake, "users").keys([HURT])[0])
     for step in ("PostgreSQL", "delete", "lake events", "lake ids", "texts", "searching"):
-        process = multiprocessing.get_context("spawn").Process(target=_erase_and_die, args=(world.environment, step))
+        process = multiprocessing.get_context("spawn").Process(
+            target=_erase_and_die, args=(world.environment, step)
+        )
         process.start()
         process.join()
         assert process.exitcode == -signal.SIGKILL, step
     done = erase(world, HURT)
     assert done.proof.endswith("not found")
     assert_gone(world, HURT, key)
-    assert others(answers(world.first)) == others(world.before, ODD, PLAIN, HURT) and checksums_hold(world)
+    assert others(answers(world.first)) == others(
+        world.before, ODD, PLAIN, HURT
+    ) and checksums_hold(world)
     assert [entry.key for entry in read_erased(world.lake).entries].count(key) == 1
-    assert not [p for p in Path(world.environment.lake).glob("*/*/*") if not (p / MANIFEST).exists()]
+    assert not [
+        p for p in Path(world.environment.lake).glob("*/*/*") if not (p / MANIFEST).exists()
+    ]
 
 
 def test_a_rerun_of_the_night_reuses_everything_and_brings_nobody_back(world: World) -> None:
     night = Night.open(world.first.config, world.environment, FIRST_NIGHT)
     again = {result.stage: result for result in run_all(night)}
-    changed = [name for name, result in again.items() if result.artifact != world.results[name].artifact]
+    changed = [
+        name for name, result in again.items() if result.artifact != world.results[name].artifact
+    ]
     assert changed == ["report"]  # it counts users and rows, and there are fewer now
     assert again["precompute_shard.0"].figures["loaded"] == 0 and again["train_two_tower"].reused
     assert others(answers(world.first)) == others(world.before, ODD, PLAIN, HURT)
@@ -310,7 +384,9 @@ def test_a_rerun_of_the_night_reuses_everything_and_brings_nobody_back(world: Wo
 
 def test_the_next_night_leaves_out_what_the_shop_still_holds(world: World) -> None:
     two = {result.stage: result for result in run_all(world.second)}
-    assert two["extract"].figures["changed_days"] == 0  # the days before, without these users, are what they were
+    assert (
+        two["extract"].figures["changed_days"] == 0
+    )  # the days before, without these users, are what they were
     assert two["freeze"].figures["erased"] > 3
     for user in (ODD, PLAIN, HURT):
         assert read_ids(world.lake, "users").keys([user])[0] == -1
@@ -318,9 +394,13 @@ def test_the_next_night_leaves_out_what_the_shop_still_holds(world: World) -> No
                    for path in Path(world.environment.lake).glob("raw_*/*/*/*.parquet")
                    if "user_id" in pq.read_schema(path).names)  # fmt: skip
         with world.first.engine.connect() as connection:
-            query = sa.text("SELECT count(*) FROM recsys.users WHERE user_id = :user OR user_id = ''")
+            query = sa.text(
+                "SELECT count(*) FROM recsys.users WHERE user_id = :user OR user_id = ''"
+            )
             assert connection.scalar(query, {"user": user}) == 0
-            served = connection.scalars(sa.text("SELECT rung FROM recsys.recommend(:user, 3)"), {"user": user}).all()
+            served = connection.scalars(
+                sa.text("SELECT rung FROM recsys.recommend(:user, 3)"), {"user": user}
+            ).all()
         assert set(served) == {"popularity"}  # a stranger
     assert two["publish"].figures["shown"] is True
 
@@ -329,13 +409,16 @@ def test_an_unfinished_publication_can_be_given_up(world: World) -> None:
     with world.first.engine.begin() as connection:
         made = "INSERT INTO recsys.publication (as_of, fingerprint, learned_before, history_before, k, spares, shards, "
         made += "expected_rows, created_at) "
-        made += "VALUES ('2026-02-18', 'f', '2026-02-18', '2026-02-18', 3, 1, 1, 1, now()) RETURNING id"
+        made += (
+            "VALUES ('2026-02-18', 'f', '2026-02-18', '2026-02-18', 3, 1, 1, 1, now()) RETURNING id"
+        )
         number = connection.scalar(sa.text(made))
         connection.execute(sa.text("SELECT recsys.open_partition(:id)"), {"id": number})
     user = next(iter(others(world.before, ODD, PLAIN, HURT)))
     assert erase(world, user, give_up_unfinished=True).words.startswith("erased: ")
     with world.first.engine.connect() as connection:
         status = connection.scalar(
-            sa.text("SELECT status FROM recsys.publications WHERE publication_id = :id"), {"id": number}
+            sa.text("SELECT status FROM recsys.publications WHERE publication_id = :id"),
+            {"id": number},
         )
     assert status == "failed"

@@ -1,4 +1,6 @@
-"""The parts of an erasure, on a few literal rows: mentions, the list of the erased, revisions, summaries."""
+"""The parts of an erasure, on a few literal rows: mentions, the list of the erased, revisions,
+summaries.
+"""
 
 from __future__ import annotations
 
@@ -85,14 +87,20 @@ def test_a_revision_is_found_as_what_it_replaces(tmp_path: Path) -> None:
     now = lake.get(first.reference)
     assert (now.reference, now.content, now.revision) == (first.reference, first.content, 2)
     assert lake.find("thing", "k", lake.fingerprint("thing", "k", {"x": "1"}, "")) == now
-    assert (now.file("a.txt").read_text(), now.file("b.txt").read_text(), now.rows) == ("", "items", 0)
+    assert (now.file("a.txt").read_text(), now.file("b.txt").read_text(), now.rows) == (
+        "",
+        "items",
+        0,
+    )
     assert len(now.manifest["erased"]) == 2 and not first.path.exists()
     assert [path.name for path in (tmp_path / "thing" / "k").iterdir()] == [f"{first.version}.2"]
     lake.remove(now)
     assert lake.keys("thing") == []
 
 
-def test_until_the_old_files_go_the_old_version_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_until_the_old_files_go_the_old_version_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake = Lake(tmp_path)
     with lake.writing("thing", "k") as draft:
         (draft.path / "a.txt").write_text("old")
@@ -138,17 +146,24 @@ def test_the_database_forgets_a_user_and_its_counts_agree(writer: Engine, reader
     counts = "SELECT item_id, lists, first_places FROM recsys.item_exposure ORDER BY 1"
     with writer.begin() as connection:
         values = {"key": 1, "id": "u1", "mention": Subject("u1", 1).pattern}
-        call = sa.text("SELECT place, held FROM recsys.erase_user(:key, :id, :mention, :dry) WHERE held > 0")
+        call = sa.text(
+            "SELECT place, held FROM recsys.erase_user(:key, :id, :mention, :dry) WHERE held > 0"
+        )
         dry = connection.execute(call, {**values, "dry": True}).all()
         assert connection.execute(call, {**values, "dry": False}).all() == dry
-        assert sorted(place for place, _ in dry) == ["list_rows_" + str(_newest(connection)), "users"]
+        assert sorted(place for place, _ in dry) == [
+            "list_rows_" + str(_newest(connection)),
+            "users",
+        ]
         assert connection.execute(call, {**values, "dry": True}).all() == []
         connection.execute(sa.text("INSERT INTO recsys.users (user_key, user_id) VALUES (1, '')"))
         assert connection.scalar(sa.text("SELECT count(*) FROM recsys.users")) == 3
     with reader.connect() as connection:
         found = [tuple(row) for row in connection.execute(sa.text(counts))]
         rows = connection.scalar(sa.text("SELECT rows FROM recsys.publications"))
-        lists = connection.execute(sa.text("SELECT segment, lists, places FROM recsys.list_counts ORDER BY 1")).all()
+        lists = connection.execute(
+            sa.text("SELECT segment, lists, places FROM recsys.list_counts ORDER BY 1")
+        ).all()
     assert found == [
         ("i0", 1, 1),
         ("i1", 1, 0),

@@ -21,7 +21,9 @@ def write(draft: Path, night: str) -> None:
     for name in FILES:
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
         (draft / name).write_text(night)
-    (draft / ABOUT).write_text(json.dumps({"project": "p", "as_of": night, "tower": "t", "dimensions": 2}))
+    (draft / ABOUT).write_text(
+        json.dumps({"project": "p", "as_of": night, "tower": "t", "dimensions": 2})
+    )
 
 
 def night_of(folder: Path) -> str:
@@ -38,10 +40,16 @@ def test_a_new_folder_appears_whole_with_the_folders_above_it(tmp_path: Path) ->
     with draft_of(place_for(to)) as draft:
         write(draft, "1")
         assert not to.exists()
-    assert night_of(to) == "1" and list(to.parent.iterdir()) == [to] and to.stat().st_mode & 0o777 == 0o755
+    assert (
+        night_of(to) == "1"
+        and list(to.parent.iterdir()) == [to]
+        and to.stat().st_mode & 0o777 == 0o755
+    )
 
 
-def test_the_folder_in_which_one_stands_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_in_which_one_stands_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for night in ("1", "2"):
         export(Path(), night)
@@ -56,7 +64,9 @@ def test_a_link_to_a_folder_is_followed_and_stays(tmp_path: Path) -> None:
         assert night_of(tmp_path / "real") == night and (tmp_path / "link").is_symlink()
 
 
-def test_the_earlier_export_is_there_until_the_new_one_is_whole_and_after_an_error(tmp_path: Path) -> None:
+def test_the_earlier_export_is_there_until_the_new_one_is_whole_and_after_an_error(
+    tmp_path: Path,
+) -> None:
     export(tmp_path / "to", "1")
     with pytest.raises(KeyboardInterrupt), draft_of(place_for(tmp_path / "to")) as draft:
         write(draft, "2")
@@ -66,7 +76,9 @@ def test_the_earlier_export_is_there_until_the_new_one_is_whole_and_after_an_err
 
 
 @pytest.mark.parametrize("moves", [3, len(FILES) + 3])
-def test_an_exchange_that_fails_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
+def test_an_exchange_that_fails_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
     """While the old files go aside, and while the new ones come."""
     export(tmp_path / "to", "1")
     rename, done = Path.rename, []
@@ -95,14 +107,18 @@ def test_other_files_beside_an_export_stay(tmp_path: Path) -> None:
     assert night_of(tmp_path) == "2"
 
 
-@pytest.mark.parametrize("about", [None, "{}", "[1]", "not json", '{"project": "another program\'s"}'])
+@pytest.mark.parametrize(
+    "about", [None, "{}", "[1]", "not json", '{"project": "another program\'s"}']
+)
 def test_a_folder_that_holds_no_export_is_refused(tmp_path: Path, about: str | None) -> None:
     (tmp_path / "items.parquet").write_text("mine")
     if about is not None:
         (tmp_path / ABOUT).write_text(about)
     with pytest.raises(ArtifactError, match="name another folder") as caught:
         export(tmp_path, "1")
-    assert caught.value.found.startswith("no export, but ") and "'items.parquet'" in caught.value.found
+    assert (
+        caught.value.found.startswith("no export, but ") and "'items.parquet'" in caught.value.found
+    )
     assert (tmp_path / "items.parquet").read_text() == "mine"
 
 
@@ -111,7 +127,10 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pat
     with pytest.raises(ArtifactError) as caught:
         place_for(tmp_path / "file")
     assert caught.value.found == "a file"
-    with pytest.raises(ArtifactError, match="can be written"), draft_of(place_for(tmp_path / "file" / "within")):
+    with (
+        pytest.raises(ArtifactError, match="can be written"),
+        draft_of(place_for(tmp_path / "file" / "within")),
+    ):
         pytest.fail("the work began")
     (tmp_path / "circle").symlink_to("circle")
     with pytest.raises(ArtifactError, match="name another folder"):

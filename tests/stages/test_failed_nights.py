@@ -1,4 +1,6 @@
-"""A night that fails has its page, from the first stage on; a date that is none of the nights makes no page."""
+"""A night that fails has its page, from the first stage on; a date that is none of the nights makes
+no page.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,11 @@ SETTINGS: dict[str, Any] = {
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     """A shop of files, before its first night, with a database of its own."""
     folder = tmp_path_factory.mktemp("corner")
-    source = {**SETTINGS["source"], "events": str(folder / "events.csv"), "items": str(folder / "items.csv")}
+    source = {
+        **SETTINGS["source"],
+        "events": str(folder / "events.csv"),
+        "items": str(folder / "items.csv"),
+    }
     (folder / "recsys.yaml").write_text(yaml.safe_dump({**SETTINGS, "source": source}))
     with local_environment(folder / "home") as environment:
         environment = environment.model_copy(update={"config_path": folder / "recsys.yaml"})
@@ -53,12 +59,17 @@ def page(night: Night) -> str:
 
 
 def ask(night: Night, *words: str) -> tuple[int, str]:
-    environment = {"RECSYS_HOME": str(night.environment.home), "RECSYS_CONFIG": str(night.environment.config_path)}
+    environment = {
+        "RECSYS_HOME": str(night.environment.home),
+        "RECSYS_CONFIG": str(night.environment.config_path),
+    }
     result = CliRunner().invoke(app, list(words), env=environment)
     return result.exit_code, result.output
 
 
-def test_a_night_that_fails_at_its_first_stage_has_a_page_that_says_what_and_what_readers_saw(shop: Night) -> None:
+def test_a_night_that_fails_at_its_first_stage_has_a_page_that_says_what_and_what_readers_saw(
+    shop: Night,
+) -> None:
     deliver(shop, time="when")
     with pytest.raises(SchemaError) as caught:
         next(run_all(shop))
@@ -70,13 +81,19 @@ def test_a_night_that_fails_at_its_first_stage_has_a_page_that_says_what_and_wha
     assert code == 0 and Path(text.strip()).read_text() == html
 
 
-def test_a_refused_batch_has_a_page_and_the_stage_that_ended_well_since_is_no_failure_any_more(shop: Night) -> None:
+def test_a_refused_batch_has_a_page_and_the_stage_that_ended_well_since_is_no_failure_any_more(
+    shop: Night,
+) -> None:
     deliver(shop, item="unheard of")
     run_on(shop, "extract")
     with pytest.raises(ValidationFailed):
         run_on(shop, "freeze")
     html = page(shop)
-    assert "freeze failed. Data refused" in html and "extract failed" not in html and "unheard of" in html
+    assert (
+        "freeze failed. Data refused" in html
+        and "extract failed" not in html
+        and "unheard of" in html
+    )
     # Once more by hand, hours later: what failed is on record, not only on the page.
     assert ask(shop, "report", "--as-of", "2026-03-10", "--again")[0] == 0
     assert "freeze failed. Data refused" in page(shop)
@@ -88,23 +105,37 @@ def test_a_refused_batch_has_a_page_and_the_stage_that_ended_well_since_is_no_fa
     assert "failed." not in page(fresh).split("</header>")[0]
 
 
-def test_a_failed_night_whose_database_is_away_has_a_page_that_claims_nothing_of_readers(shop: Night) -> None:
+def test_a_failed_night_whose_database_is_away_has_a_page_that_claims_nothing_of_readers(
+    shop: Night,
+) -> None:
     away = replace(shop, as_of=date(2026, 3, 11))
     vars(away)["writer_url"] = "postgresql+psycopg://recsys@127.0.0.1:1/recsys?connect_timeout=1"
     with pytest.raises(TransientError):
         run_on(away, "extract")
     html = page(away)
-    assert "extract failed." in html and "What readers saw is not known" in html and "had no lists" not in html
+    assert (
+        "extract failed." in html
+        and "What readers saw is not known" in html
+        and "had no lists" not in html
+    )
 
 
 @pytest.mark.parametrize("day", ["2062-03-10", "2026-03-01", "0206-03-10"])
-@pytest.mark.parametrize("command", [("report",), ("report", "--again"), ("export-embeddings", "--to", "x")])
-def test_a_night_that_never_ran_is_refused_and_makes_no_page(shop: Night, command: tuple[str, ...], day: str) -> None:
-    before = {kind: Lake(shop.environment.lake).keys(kind) for kind in ("report", "plan", "snapshot")}
+@pytest.mark.parametrize(
+    "command", [("report",), ("report", "--again"), ("export-embeddings", "--to", "x")]
+)
+def test_a_night_that_never_ran_is_refused_and_makes_no_page(
+    shop: Night, command: tuple[str, ...], day: str
+) -> None:
+    before = {
+        kind: Lake(shop.environment.lake).keys(kind) for kind in ("report", "plan", "snapshot")
+    }
     recorded = rows(shop, "SELECT count(*) AS n FROM recsys.stage_runs")["n"][0]
     code, text = ask(shop, *command, "--as-of", day)
     assert code == 1 and "expected:" in text and "todo:" in text, text
-    assert day in text.split("found:")[1].split("where:")[0] and ("2026" in text or "future" in text), text
+    assert day in text.split("found:")[1].split("where:")[0] and (
+        "2026" in text or "future" in text
+    ), text
     assert {kind: Lake(shop.environment.lake).keys(kind) for kind in before} == before
     assert rows(shop, "SELECT count(*) AS n FROM recsys.stage_runs")["n"][0] == recorded
 
@@ -117,21 +148,28 @@ def test_a_night_of_the_future_is_refused_before_anything_runs(shop: Night) -> N
     with pytest.raises(ConfigError, match="future"):
         Night.open(shop.config, shop.environment, date(2026, 3, 11), at_one)
     simulated = shop.config.model_copy(update={"clock": "simulated"})
-    assert Night.open(simulated, shop.environment, date(2026, 3, 11), at_one).as_of == date(2026, 3, 11)
+    assert Night.open(simulated, shop.environment, date(2026, 3, 11), at_one).as_of == date(
+        2026, 3, 11
+    )
 
 
 def test_an_erased_user_leaves_the_record_of_failures(shop: Night) -> None:
     error = json.dumps({"found": "user ann-7000 twice"})
     with shop.engine.begin() as connection:
         connection.exec_driver_sql(
-            "INSERT INTO recsys.stage_failures (as_of, stage, error) VALUES ('2026-03-01', 'freeze', %s)", (error,)
+            "INSERT INTO recsys.stage_failures (as_of, stage, error) VALUES ('2026-03-01', 'freeze', %s)",
+            (error,),
         )
     code, text = ask(shop, "erase-user", "ann-7000")
-    kept = rows(shop, "SELECT error::text AS error FROM recsys.stage_failures WHERE as_of = '2026-03-01'")["error"]
+    kept = rows(
+        shop, "SELECT error::text AS error FROM recsys.stage_failures WHERE as_of = '2026-03-01'"
+    )["error"]
     assert code == 0 and list(kept) == ['{"found": "user (erased) twice"}'], text
 
 
-def test_what_ends_a_stage_by_hand_is_no_failure(shop: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_ends_a_stage_by_hand_is_no_failure(
+    shop: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 

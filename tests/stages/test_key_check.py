@@ -1,4 +1,6 @@
-"""`recsys doctor --deep` and `repair-ids` on lakes whose keys clashed: by real freezes at once, as it was before."""
+"""`recsys doctor --deep` and `repair-ids` on lakes whose keys clashed: by real freezes at once, as
+it was before.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,16 @@ KNOWN, NEW = 500, 40
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validation, "validate", passed)  # seconds of checks that are not what this is about
+    monkeypatch.setattr(
+        validation, "validate", passed
+    )  # seconds of checks that are not what this is about
 
 
 @pytest.fixture
 def clashed(tmp_path: Path) -> Path:
-    """A home whose two nights were frozen at once before maps had slots: one of them has keys of others."""
+    """A home whose two nights were frozen at once before maps had slots: one of them has keys of
+    others.
+    """
     known = [f"u{k:04d}" for k in range(KNOWN)]
     for number, night in enumerate(NIGHTS):
         deliver(tmp_path, night, known + [f"new{number}-{k:03d}" for k in range(NEW)])
@@ -47,7 +53,9 @@ def test_a_clash_is_found_stops_the_next_night_and_is_mended(clashed: Path) -> N
     kinds = sorted(artifact.kind for artifact in damage.artifacts)
     assert kinds == ["events", "snapshot"]  # those of the night that lost, and not the other's
     (lost,) = damage.nights
-    names = pq.read_table(lake.require("snapshot", lost).file("users.parquet"))["user_id"].to_pylist()
+    names = pq.read_table(lake.require("snapshot", lost).file("users.parquet"))[
+        "user_id"
+    ].to_pylist()
     assert set(names) - set(read_ids_unverified(lake)) != set()
     assert rebuild(damage) == [f"recsys run --as-of {lost}"]
 
@@ -64,11 +72,15 @@ def test_a_clash_is_found_stops_the_next_night_and_is_mended(clashed: Path) -> N
     assert examine_keys(lake).is_none
     everybody = read_ids(lake, "users").ids
     assert len(everybody) == len(set(everybody)) == KNOWN + 2 * NEW
-    assert everybody[: newest.rows] == tuple(pq.read_table(newest.file("ids.parquet"))["id"].to_pylist())
+    assert everybody[: newest.rows] == tuple(
+        pq.read_table(newest.file("ids.parquet"))["id"].to_pylist()
+    )
 
 
 def read_ids_unverified(lake: Lake) -> list[str]:
-    ids: list[str] = pq.read_table(lake.require("ids", "users").file("ids.parquet"))["id"].to_pylist()
+    ids: list[str] = pq.read_table(lake.require("ids", "users").file("ids.parquet"))[
+        "id"
+    ].to_pylist()
     return ids
 
 
@@ -80,7 +92,10 @@ def frozen(tmp_path: Path, unchecked: None) -> Path:
 
     for number, night in enumerate(NIGHTS):
         deliver(tmp_path, night, [f"u{k:04d}" for k in range(KNOWN + number * NEW)])
-        config, now = night_config(tmp_path, night), datetime(night.year, night.month, night.day, 1, tzinfo=UTC)
+        config, now = (
+            night_config(tmp_path, night),
+            datetime(night.year, night.month, night.day, 1, tzinfo=UTC),
+        )
         extract(config, Lake(tmp_path / "lake"), open_source(config, tmp_path), night, now)
         freeze(config, Lake(tmp_path / "lake"), night, now)
     return tmp_path

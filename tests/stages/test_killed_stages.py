@@ -1,4 +1,6 @@
-"""SIGKILL in the middle of a stage, then the stage again: it ends well and leaves no half-made artifact."""
+"""SIGKILL in the middle of a stage, then the stage again: it ends well and leaves no half-made
+artifact.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def _run(environment: Environment, settings: Path, stage: str, shard: int | None
     run_on(Night.open(load_config(settings), environment, FIRST_NIGHT), stage, shard)
 
 
-def kill_while_writing(night: Night, settings: Path, stage: str, kind: str, shard: int | None = None) -> None:
+def kill_while_writing(
+    night: Night, settings: Path, stage: str, kind: str, shard: int | None = None
+) -> None:
     """Start the stage in a process of its own and kill it as soon as its attempt folder is there."""
     process = multiprocessing.get_context("spawn").Process(
         target=_run, args=(night.environment, settings, stage, shard)
@@ -63,4 +67,7 @@ def test_killed_training_and_killed_shard_end_well_when_run_again(tmp_path: Path
         for shard in range(config.serving.shards):
             run_on(night, "precompute_shard", shard)
         assert run_on(night, "publish").figures["shown"] is True
-        assert {reference.split("/")[0] for reference in night.lake.remove_unfinished()} == {"tower", "lists"}
+        assert {reference.split("/")[0] for reference in night.lake.remove_unfinished()} == {
+            "tower",
+            "lists",
+        }

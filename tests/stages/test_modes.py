@@ -1,4 +1,6 @@
-"""Whole nights of a shop that serves the retrieval order, and then of one whose heavy ranker sees every candidate."""
+"""Whole nights of a shop that serves the retrieval order, and then of one whose heavy ranker sees
+every candidate.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ import pytest
 from recsys_tasks.config import parse_config
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
-from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, SETTINGS, Results, rows, running_shop
+from tests.stages.shop_nights import (
+    FIRST_NIGHT,
+    SECOND_NIGHT,
+    SETTINGS,
+    Results,
+    rows,
+    running_shop,
+)
 
 Nights = tuple[Night, Results, Night, Results]
 
@@ -25,7 +34,9 @@ def of_mode(night: Night, mode: str, as_of: date) -> Night:
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
-    """The first night without a ranker, the second with the heavy one alone; what readers saw is kept by night."""
+    """The first night without a ranker, the second with the heavy one alone; what readers saw is
+    kept by night.
+    """
     with running_shop(tmp_path_factory.mktemp("modes")) as (config, first, _):
         assert config.source.kind == "shop"
         shop = Shop(config.source, first.environment.home)
@@ -45,9 +56,14 @@ def published(night: Night) -> pd.DataFrame:
 def test_without_a_ranker_lists_are_in_the_order_of_retrieval(nights: Nights) -> None:
     night, results, *_ = nights
     found = published(night)
-    assert results["publish"].figures["shown"] is True and found["user_id"].nunique() == results["publish"].rows > 300
+    assert (
+        results["publish"].figures["shown"] is True
+        and found["user_id"].nunique() == results["publish"].rows > 300
+    )
     assert set(found["rung"]) == {"retrieval"} and found["release"].isna().all()
-    assert found["score"].isna().all()  # 1 over the place among the candidates is no chance, so nobody is shown it
+    assert (
+        found["score"].isna().all()
+    )  # 1 over the place among the candidates is no chance, so nobody is shown it
     assert (found.groupby("user_id")["rank_before"].diff().dropna() > 0).all()
 
 
@@ -56,8 +72,13 @@ def test_a_release_without_a_ranker_is_measured_and_not_promoted(nights: Nights)
     query = "SELECT verdict, paragraph FROM recsys.gate_decisions WHERE as_of = :day"
     (decision,) = rows(night, query, day=FIRST_NIGHT).itertuples()
     assert decision.verdict == "reject"
-    assert "it has no ranker (ranker.mode is none), so there is nothing to promote" in decision.paragraph
-    assert "its scores are off" not in decision.paragraph  # a place is no chance that could be wrong
+    assert (
+        "it has no ranker (ranker.mode is none), so there is nothing to promote"
+        in decision.paragraph
+    )
+    assert (
+        "its scores are off" not in decision.paragraph
+    )  # a place is no chance that could be wrong
     assert 0.05 < results["judge"].figures["ndcg@10"] < 0.9
     html = night.lake.require("report", FIRST_NIGHT.isoformat()).file("report.html").read_text()
     assert "readers saw tonight" in html and "ranker.mode is none" in html
@@ -72,11 +93,16 @@ def test_the_heavy_ranker_alone_orders_every_candidate(nights: Nights) -> None:
     _, _, night, results = nights
     champion = night.registry.champion()
     assert champion is not None and results["judge"].figures["verdict"] == "promote"
-    facts = json.loads(night.lake.get(night.registry.source(champion)).file("release.json").read_text())
+    facts = json.loads(
+        night.lake.get(night.registry.source(champion)).file("release.json").read_text()
+    )
     assert facts["mode"] == "heavy" and facts["models"] == ["heavy"]
     found = published(night)
     assert set(found["rung"]) == {"heavy"} and set(found["release"]) == {champion}
-    assert found["score"].between(0, 1).all() and (found.groupby("user_id")["score"].diff().dropna() <= 0).all()
+    assert (
+        found["score"].between(0, 1).all()
+        and (found.groupby("user_id")["score"].diff().dropna() <= 0).all()
+    )
 
 
 def test_a_shop_that_turns_its_ranker_off_gets_the_order_of_retrieval(nights: Nights) -> None:

@@ -1,4 +1,6 @@
-"""What `monitor` writes of two nights, and what the cookbook makes of it: a literal shop, the real stage, no models."""
+"""What `monitor` writes of two nights, and what the cookbook makes of it: a literal shop, the real
+stage, no models.
+"""
 
 from __future__ import annotations
 
@@ -41,15 +43,29 @@ CONFIG = make_config(
     users={"attributes": [{"name": "country", "kind": "categorical"}], "segment_by": "country"},
     items={"available_column": "available"},
     events={"kinds": [{"name": "view"}, {"name": "purchase"}]},
-    objectives=[{"name": "any", "events": ["view", "purchase"]}, {"name": "sales", "events": ["purchase"]}],
+    objectives=[
+        {"name": "any", "events": ["view", "purchase"]},
+        {"name": "sales", "events": ["purchase"]},
+    ],
     serving={"k": 2, "spares": 0, "shards": 1, "min_coverage": 0.01},
 )
 ITEMS = pd.DataFrame({"item_id": list("abcdefg"), "available": [True] * 5 + [False] * 2})
 # a is what all have bought, b what the Dutch have, too: their popular list is b a, everyone's a b.
-PAST = [("u0", "b"), ("u1", "b"), ("u2", "b"), ("u0", "a"), ("u1", "a"), ("u3", "a"), ("u4", "a"), ("u5", "a")]
+PAST = [
+    ("u0", "b"),
+    ("u1", "b"),
+    ("u2", "b"),
+    ("u0", "a"),
+    ("u1", "a"),
+    ("u3", "a"),
+    ("u4", "a"),
+    ("u5", "a"),
+]
 USERS = pd.DataFrame({"user_id": [f"u{n}" for n in range(6)], "country": ["nl"] * 3 + ["be"] * 3})
 LISTS = {0: [2, 3], 1: [0, 2], 2: [1, 4], 3: [4, 2]}  # of u0 … u3; u4 and u5 have none of their own
-DONE = [  # on 9 March: only u1 bought what was in the list, u0 and u3 looked at it; b is popular with the Dutch
+# on 9 March: only u1 bought what was in the list, u0 and u3 looked at it; b is popular with the
+# Dutch
+DONE = [
     ("u0", "c", "view"),
     ("u1", "a", "purchase"),
     ("u2", "f", "purchase"),
@@ -101,7 +117,11 @@ def shown(environment: Environment, day: date) -> Night:
 @pytest.fixture
 def monitored(empty: Mapping[str, str], tmp_path: Path) -> Iterator[Night]:  # noqa: F811  # as pytest wants it
     """The second night, monitored."""
-    places = {"home": tmp_path, "lake": str(tmp_path / "lake"), "config_path": tmp_path / "none.yaml"}
+    places = {
+        "home": tmp_path,
+        "lake": str(tmp_path / "lake"),
+        "config_path": tmp_path / "none.yaml",
+    }
     environment = Environment(**places, database_url=empty["recsys"], mlflow_url=None)
     first, night = shown(environment, BEFORE), shown(environment, AFTER)
     monitor(night)
@@ -110,30 +130,43 @@ def monitored(empty: Mapping[str, str], tmp_path: Path) -> Iterator[Night]:  # n
         done.engine.dispose()
 
 
-def test_every_metric_that_the_cookbook_names_is_one_that_monitoring_writes(monitored: Night) -> None:
+def test_every_metric_that_the_cookbook_names_is_one_that_monitoring_writes(
+    monitored: Night,
+) -> None:
     """Those of the gate have a test after whole nights."""
     found, asked = rows(monitored, "SELECT DISTINCT scope, name FROM recsys.metrics"), 0
     for title, sql in QUERIES.items():
         for column in ("scope", "name") if "recsys.metrics" in sql and "gate/" not in sql else ():
             for pattern in literals(sql, column):
-                assert any(pattern.fullmatch(value) for value in found[column]), f"{title}: {column} {pattern.pattern}"
+                assert any(pattern.fullmatch(value) for value in found[column]), (
+                    f"{title}: {column} {pattern.pattern}"
+                )
                 asked += 1
     assert asked > 20
 
 
-def test_the_data_dictionary_names_every_scope_and_figure_that_monitoring_writes(monitored: Night) -> None:
+def test_the_data_dictionary_names_every_scope_and_figure_that_monitoring_writes(
+    monitored: Night,
+) -> None:
     query = "SELECT col_description('recsys.metrics'::regclass, attnum) AS said FROM pg_attribute WHERE attrelid = "
     query += "'recsys.metrics'::regclass AND attname = :column"
     found = rows(monitored, "SELECT DISTINCT scope, name FROM recsys.metrics")
     scopes = {re.sub("=.*", "=NAME", scope) for scope in found["scope"]}
-    names = {re.sub("@[0-9]+", "", name).removeprefix("popular/").split("/")[0] for name in found["name"]}
+    names = {
+        re.sub("@[0-9]+", "", name).removeprefix("popular/").split("/")[0] for name in found["name"]
+    }
     for column, written in (("scope", scopes), ("name", names)):
         said = rows(monitored, query, column=column)["said"][0]
-        assert [word for word in written if not re.search(rf"(?<![a-z_]){re.escape(word)}(?![a-z_])", said)] == []
+        assert [
+            word
+            for word in written
+            if not re.search(rf"(?<![a-z_]){re.escape(word)}(?![a-z_])", said)
+        ] == []
 
 
 def test_realised_figures_by_kind_of_event_beside_popular_items(monitored: Night) -> None:
-    """In all u0, u1 and u3 of four found something, u2 did not; of purchases u1 of two. u4 had no list.
+    """In all u0, u1 and u3 of four found something, u2 did not; of purchases u1 of two. u4 had no
+    list.
 
     Popular: u0's b a has no c, u1's has a, u2's no f, u3's a b no e.
     """
@@ -162,7 +195,9 @@ def test_lists_that_readers_never_saw_are_told_from_those_they_saw(monitored: Ni
     held = replace(monitored)
     vars(held)["snapshot"] = monitored.snapshot
     with held.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE recsys.publication SET published_at = NULL WHERE as_of = '2026-03-09'")
+        connection.exec_driver_sql(
+            "UPDATE recsys.publication SET published_at = NULL WHERE as_of = '2026-03-09'"
+        )
     monitor(held)
     (one,) = answer(monitored, "Realised hit rate:").itertuples()
     assert one.shown == 0
@@ -178,11 +213,15 @@ def answer(night: Night, start: str) -> pd.DataFrame:
 
 
 def status(night: Night) -> Any:
-    return rows(night, "SELECT publication_id, age, shop_time, moved_at, hold_since FROM recsys.status").iloc[0]
+    return rows(
+        night, "SELECT publication_id, age, shop_time, moved_at, hold_since FROM recsys.status"
+    ).iloc[0]
 
 
 def test_status_counts_in_the_clock_of_the_nights(monitored: Night) -> None:
-    """A day later the third night has begun and failed: the lists are a day old, whatever year the machine is in."""
+    """A day later the third night has begun and failed: the lists are a day old, whatever year the
+    machine is in.
+    """
     assert run_on(monitored, "monitor").rows == 4
     found = status(monitored)
     assert found["shop_time"] == monitored.now and found["age"] == timedelta(0)
@@ -190,11 +229,15 @@ def test_status_counts_in_the_clock_of_the_nights(monitored: Night) -> None:
     with pytest.raises(ArtifactError):
         run_on(third, "freeze")
     assert status(monitored)["age"] == timedelta(days=1)
-    with pytest.raises(ArtifactError):  # an older night, run again, does not turn the clock behind the lists
+    with pytest.raises(
+        ArtifactError
+    ):  # an older night, run again, does not turn the clock behind the lists
         run_on(replace(monitored, as_of=BEFORE, now=monitored.now - timedelta(days=1)), "freeze")
     assert status(monitored)["shop_time"] == monitored.now
     with pytest.raises(ArtifactError):  # a year that was mistyped does not hold it for ever
-        run_on(replace(monitored, as_of=date(2062, 3, 11), now=third.now.replace(year=2062)), "freeze")
+        run_on(
+            replace(monitored, as_of=date(2062, 3, 11), now=third.now.replace(year=2062)), "freeze"
+        )
     with pytest.raises(ArtifactError):
         run_on(third, "freeze")
     assert status(monitored)["age"] == timedelta(days=1)
@@ -203,11 +246,16 @@ def test_status_counts_in_the_clock_of_the_nights(monitored: Night) -> None:
 def test_a_person_moves_readers_in_the_clock_of_the_nights(monitored: Night) -> None:
     run_on(monitored, "monitor")
     environment = monitored.environment
-    variables = {"RECSYS_HOME": str(environment.home), "RECSYS_DATABASE_URL": str(environment.database_url)}
+    variables = {
+        "RECSYS_HOME": str(environment.home),
+        "RECSYS_DATABASE_URL": str(environment.database_url),
+    }
     result = CliRunner().invoke(app, ["rollback", "--why", "odd", "--who", "ann"], env=variables)
     assert result.exit_code == 0, result.output
     found = status(monitored)
-    assert found["moved_at"] == found["hold_since"] == monitored.now and found["age"] == timedelta(0)
+    assert found["moved_at"] == found["hold_since"] == monitored.now and found["age"] == timedelta(
+        0
+    )
     moves = rows(monitored, "SELECT moved_at FROM recsys.publication_moves ORDER BY id")["moved_at"]
     assert moves.is_monotonic_increasing
 

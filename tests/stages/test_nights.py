@@ -1,4 +1,6 @@
-"""Two nights of a small shop, whole and real: files, Great Expectations, TensorFlow, LightGBM, PostgreSQL."""
+"""Two nights of a small shop, whole and real: files, Great Expectations, TensorFlow, LightGBM,
+PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,14 @@ from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, Results, rows
 
 
 def lists(night: Night) -> pd.DataFrame:
-    return rows(night, "SELECT * FROM recsys.recommendations ORDER BY user_id, rank").drop(columns="sources")
+    return rows(night, "SELECT * FROM recsys.recommendations ORDER BY user_id, rank").drop(
+        columns="sources"
+    )
 
 
-def test_every_active_user_has_a_list_that_says_why(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+def test_every_active_user_has_a_list_that_says_why(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
     _, second, _, _, two = nights
     found = lists(second)
     assert set(found["as_of"]) == {SECOND_NIGHT}
@@ -52,12 +58,21 @@ def test_what_a_large_catalogue_is_searched_by_serves_these_nights(
 ) -> None:
     for results in nights[3:]:
         found = results["build_index"].figures
-        assert found["kind"] == "scann" and not found["below_floor"] and float(str(found["recall"])) >= 0.98
+        assert (
+            found["kind"] == "scann"
+            and not found["below_floor"]
+            and float(str(found["recall"])) >= 0.98
+        )
 
 
-def test_the_gate_decided_in_words_and_the_registry_agrees(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+def test_the_gate_decided_in_words_and_the_registry_agrees(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
     _, second, _, one, _ = nights
-    decisions = rows(second, "SELECT as_of, verdict, paragraph, challenger FROM recsys.gate_decisions ORDER BY id")
+    decisions = rows(
+        second,
+        "SELECT as_of, verdict, paragraph, challenger FROM recsys.gate_decisions ORDER BY id",
+    )
     assert list(decisions["as_of"]) == [FIRST_NIGHT, SECOND_NIGHT]
     assert decisions["paragraph"].str.contains("judged on what users did from").all()
     promoted = decisions.loc[decisions["verdict"] == "promote", "challenger"].tolist()
@@ -65,15 +80,21 @@ def test_the_gate_decided_in_words_and_the_registry_agrees(nights: tuple[Night, 
     assert one["judge"].figures["ndcg@10"] < 0.9  # a perfect score would be a leak
 
 
-def test_every_generator_is_measured_on_the_gate_window(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+def test_every_generator_is_measured_on_the_gate_window(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
     _, second, *_ = nights
     query = "SELECT scope, name, value FROM recsys.metrics WHERE scope LIKE 'gate/generator=%' AND as_of = :day"
-    found = rows(second, query, day=SECOND_NIGHT).pivot(index="scope", columns="name", values="value")
+    found = rows(second, query, day=SECOND_NIGHT).pivot(
+        index="scope", columns="name", values="value"
+    )
     assert set(found.index) == {f"gate/generator={name}" for name in ("union", *SOURCES)}
     assert set(found.columns) == {"recall@300", "unique@300"}
     union = found.loc["gate/generator=union", "recall@300"]
     assert 0.3 < union <= 1.0 and (found["recall@300"] <= union).all()
-    assert (found["unique@300"] <= found["recall@300"]).all() and found["recall@300"].gt(0).sum() >= 4
+    assert (found["unique@300"] <= found["recall@300"]).all() and found["recall@300"].gt(
+        0
+    ).sum() >= 4
 
 
 def test_the_towers_ledger_is_in_the_database_and_in_mlflow(
@@ -81,15 +102,25 @@ def test_the_towers_ledger_is_in_the_database_and_in_mlflow(
 ) -> None:
     _, second, _, _, two = nights
     found = rows(second, "SELECT * FROM recsys.tower_versions ORDER BY learned_before")
-    # At the label window's start, at E and on both nights. A week is more than a tenth of what is known: cold again. A
-    # night is less: warm.
-    assert found["start"].iloc[0] == "cold" and found["start"].iloc[-1] == "warm" and len(found) >= 3
+    # At the label window's start, at E and on both nights. A week is more than a tenth of what is
+    # known: cold again. A night is less: warm.
+    assert (
+        found["start"].iloc[0] == "cold" and found["start"].iloc[-1] == "warm" and len(found) >= 3
+    )
     assert found["lineage"].nunique() == 1 and list(found["parent"][1:]) == [
         f"{row.lineage}.{row.learned_before}" for row in found[:-1].itertuples()
     ]
     newest = found.iloc[-1]
-    assert newest["learned_before"] == SECOND_NIGHT and newest["artifact"] == two["train_two_tower"].artifact
-    assert newest["kept"] > 200 and 0 < newest["drift"] < 1 and newest["loss"] > 0 and newest["seconds"] > 0
+    assert (
+        newest["learned_before"] == SECOND_NIGHT
+        and newest["artifact"] == two["train_two_tower"].artifact
+    )
+    assert (
+        newest["kept"] > 200
+        and 0 < newest["drift"] < 1
+        and newest["loss"] > 0
+        and newest["seconds"] > 0
+    )
     client = MlflowClient(tracking_uri=mlflow_url(second.environment))
     experiment = client.get_experiment_by_name("small_shop")
     runs = client.search_runs([experiment.experiment_id], "tags.kind = 'tower'")
@@ -103,23 +134,36 @@ def test_vectors_are_published_where_the_settings_ask_for_it(
 ) -> None:
     _, second, *_ = nights
     found = rows(
-        second, "SELECT count(*) AS n, min(as_of) AS night, min(tower_version) AS tower FROM recsys.item_vectors"
+        second,
+        "SELECT count(*) AS n, min(as_of) AS night, min(tower_version) AS tower FROM recsys.item_vectors",
     )
-    served = rows(second, "SELECT tower_version FROM recsys.publications WHERE current")["tower_version"]
-    assert found["n"][0] > 200 and found["night"][0] == SECOND_NIGHT and found["tower"][0] == served[0]
+    served = rows(second, "SELECT tower_version FROM recsys.publications WHERE current")[
+        "tower_version"
+    ]
+    assert (
+        found["n"][0] > 200 and found["night"][0] == SECOND_NIGHT and found["tower"][0] == served[0]
+    )
     user = lists(second)["user_id"].iloc[0]
     alike = rows(second, "SELECT * FROM recsys.similar_users(:user, 5)", user=user)
-    assert len(alike) == 5 and user not in set(alike["similar_user_id"]) and alike["similarity"].is_monotonic_decreasing
+    assert (
+        len(alike) == 5
+        and user not in set(alike["similar_user_id"])
+        and alike["similarity"].is_monotonic_decreasing
+    )
 
 
 def test_a_nights_vectors_are_exported_with_a_map(
-    nights: tuple[Night, Night, Shop, Results, Results], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nights: tuple[Night, Night, Shop, Results, Results],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, second, *_ = nights
     to = tmp_path / "out" / "vectors"
     first = export_embeddings(second.config, second.environment, SECOND_NIGHT, to)
     monkeypatch.chdir(to)
-    done = export_embeddings(second.config, second.environment, SECOND_NIGHT, Path())  # an earlier export is replaced
+    done = export_embeddings(
+        second.config, second.environment, SECOND_NIGHT, Path()
+    )  # an earlier export is replaced
     assert done == first and done.folder == to
     items = pd.read_parquet(to / "items.parquet").set_index("id")["vector"]
     served = rows(second, "SELECT item_id, vector::real[] AS vector FROM recsys.item_vectors")
@@ -138,33 +182,50 @@ def test_a_nights_vectors_are_exported_with_a_map(
     assert (to / "map.png").exists()
 
 
-def test_each_night_has_a_report_with_nothing_left_out(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+def test_each_night_has_a_report_with_nothing_left_out(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
     first, second, _, one, two = nights
     for night, results in ((first, one), (second, two)):
         kept = night.lake.require("report", night.as_of.isoformat())
-        assert results["report"].figures["without"] == "sizes"  # the size curve is off in these settings
+        assert (
+            results["report"].figures["without"] == "sizes"
+        )  # the size curve is off in these settings
         html = kept.file("report.html").read_text()
         assert "readers saw tonight" in html and f"night {night.as_of}" in html
         shown = json.loads(kept.file("evidence.json").read_text())
-        assert len(shown["lists"]["found"]) == 4 and all(sample["items"] for sample in shown["lists"]["found"])
+        assert len(shown["lists"]["found"]) == 4 and all(
+            sample["items"] for sample in shown["lists"]["found"]
+        )
         assert shown["lists"]["found"][0]["items"][0]["why"]
-    # After the judge, and again after monitoring, of which only the later one knows the publication.
+    # After the judge, and again after monitoring, of which only the later one knows the
+    # publication.
     versions = second.lake.versions("report", SECOND_NIGHT.isoformat())
-    pages = [json.loads(version.file("facts.json").read_text())["publications"] for version in versions]
+    pages = [
+        json.loads(version.file("facts.json").read_text())["publications"] for version in versions
+    ]
     assert [bool(publications) for publications in pages] == [False, True]
 
 
-def test_an_unknown_user_gets_the_fallback(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+def test_an_unknown_user_gets_the_fallback(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
     _, second, *_ = nights
     found = rows(second, "SELECT * FROM recsys.recommend('nobody', 10)")
     assert len(found) == 10 and set(found["rung"]) == {"popularity"}
 
 
-def test_a_rerun_changes_nothing_that_readers_see(nights: tuple[Night, Night, Shop, Results, Results]) -> None:
+def test_a_rerun_changes_nothing_that_readers_see(
+    nights: tuple[Night, Night, Shop, Results, Results],
+) -> None:
     first, second, *_ = nights
     before = lists(second)
-    again = {r.stage: r for r in run_all(Night.open(second.config, second.environment, SECOND_NIGHT))}
-    assert again["extract"].reused and again["train_two_tower"].reused and again["train_ranker"].reused
+    again = {
+        r.stage: r for r in run_all(Night.open(second.config, second.environment, SECOND_NIGHT))
+    }
+    assert (
+        again["extract"].reused and again["train_two_tower"].reused and again["train_ranker"].reused
+    )
     assert again["precompute_shard.0"].figures["loaded"] == 0
     pd.testing.assert_frame_equal(lists(second), before)
     # an older night, run again, never takes readers back
@@ -190,7 +251,9 @@ def test_a_bad_batch_stops_the_night_and_a_corrected_one_is_really_read(
     file = second.environment.home / "shop" / "events" / f"{FIRST_NIGHT}.parquet"
     shorter = pd.read_parquet(file).iloc[:-25]  # a correction: 25 rows were withdrawn
     shorter.to_parquet(file)
-    corrected = {r.stage: r for r in run_all(Night.open(second.config, second.environment, SECOND_NIGHT))}
+    corrected = {
+        r.stage: r for r in run_all(Night.open(second.config, second.environment, SECOND_NIGHT))
+    }
     assert corrected["freeze"].rows == two["freeze"].rows - 25
     assert corrected["train_two_tower"].artifact != two["train_two_tower"].artifact
     assert corrected["publish"].figures["shown"] is True
@@ -203,7 +266,9 @@ def test_a_night_off_serves_with_the_champion_and_the_newest_tower(
     _, second, shop, _, _ = nights
     shop.simulate_day(SECOND_NIGHT, {})
     weekly = {"train_ranker_every_days": 7, "train_two_tower_every_days": 7}
-    config = second.config.model_copy(update={"schedule": second.config.schedule.model_copy(update=weekly)})
+    config = second.config.model_copy(
+        update={"schedule": second.config.schedule.model_copy(update=weekly)}
+    )
     third = Night.open(config, second.environment, SECOND_NIGHT + timedelta(days=1))
     found = {result.stage: result for result in run_all(third)}
     assert third.registry.champion() is not None

@@ -1,4 +1,6 @@
-"""Whole nights of a shop that forbids repeats: nobody, active or not, is recommended what the policy forbids."""
+"""Whole nights of a shop that forbids repeats: nobody, active or not, is recommended what the
+policy forbids.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ AFTER_DAYS = 12
 def of_policy(night: Night, policy: Any, as_of: date) -> Night:
     """Few are active, so that most users get fallbacks although they have a history."""
     changes = {"repeat_consumption": policy, "activity": {"min_events": 4, "within_days": 7}}
-    settings: dict[str, Any] = {**SETTINGS, **changes, "ranker": {**SETTINGS["ranker"], "mode": "none"}}
+    settings: dict[str, Any] = {
+        **SETTINGS,
+        **changes,
+        "ranker": {**SETTINGS["ranker"], "mode": "none"},
+    }
     return Night.open(parse_config(settings), night.environment, as_of)
 
 
@@ -62,13 +68,22 @@ def served(night: Night, k: int) -> pd.DataFrame:
 
 def breaches(night: Night, found: pd.DataFrame, days: int | None) -> int:
     events = night.snapshot.events(before=night.as_of)
-    late = np.full(len(events.ts), True) if days is None else events.ts > start_of(night.as_of) - days * DAY_SECONDS
+    late = (
+        np.full(len(events.ts), True)
+        if days is None
+        else events.ts > start_of(night.as_of) - days * DAY_SECONDS
+    )
     barred = set(zip(events.user[late].tolist(), events.item[late].tolist(), strict=True))
-    return sum((user, item) in barred for user, item in zip(found["user_key"], found["item_key"], strict=True))
+    return sum(
+        (user, item) in barred
+        for user, item in zip(found["user_key"], found["item_key"], strict=True)
+    )
 
 
 @pytest.mark.parametrize("k", [10, 40])
-def test_nobody_is_recommended_what_comes_back_too_soon(nights: tuple[Night, Night], k: int) -> None:
+def test_nobody_is_recommended_what_comes_back_too_soon(
+    nights: tuple[Night, Night], k: int
+) -> None:
     _, returns = nights
     found = served(returns, k)
     assert len(found) > 4000 and (found["rung"] == "popularity").mean() > 0.2

@@ -1,4 +1,6 @@
-"""Whole nights of a shop whose items come with images' vectors; on the second night another encoder made them."""
+"""Whole nights of a shop whose items come with images' vectors; on the second night another encoder
+made them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from recsys_tasks.retrieval.tower.versions import TowerState, open_tower
 from recsys_tasks.retrieval.tower.weights import projection
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
-from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, SETTINGS, Results, rows, running_shop
+from tests.stages.shop_nights import (
+    FIRST_NIGHT,
+    SECOND_NIGHT,
+    SETTINGS,
+    Results,
+    rows,
+    running_shop,
+)
 
 Nights = tuple[Night, Results, Night, Results]
 WITHOUT = 5
@@ -30,7 +39,9 @@ def deliver_images(items: Path, dimensions: int, to: Path) -> None:
     table = pq.read_table(items)
     codes, names = pd.factorize(table["category"].to_pandas(), sort=True)
     rng = np.random.default_rng(dimensions)
-    vectors = list(rng.normal(size=(len(names), dimensions))[codes] + rng.normal(size=(len(codes), dimensions)))
+    vectors = list(
+        rng.normal(size=(len(names), dimensions))[codes] + rng.normal(size=(len(codes), dimensions))
+    )
     vectors[:WITHOUT] = [None] * (WITHOUT - 1) + [np.full(dimensions, np.nan)]
     pq.write_table(table.append_column("image", pa.array(vectors, pa.list_(pa.float64()))), to)
 
@@ -74,7 +85,10 @@ def state_of(night: Night, results: Results) -> TowerState:
 def test_the_night_learns_a_projection_and_publishes(nights: Nights) -> None:
     first, one, *_ = nights
     state = state_of(first, one)
-    assert state.arrays[projection("image")].shape == (8, 16) and state.arrays[projection("image")].any()
+    assert (
+        state.arrays[projection("image")].shape == (8, 16)
+        and state.arrays[projection("image")].any()
+    )
     assert len(state.items.centres["image"]) == 8
     assert one["publish"].rows > 300
     report = first.lake.require("validation", FIRST_NIGHT.isoformat())
@@ -99,7 +113,11 @@ def test_another_encoder_starts_a_lineage_and_the_champion_serves_on(nights: Nig
     assert before != after
     assert state_of(second, two).arrays[projection("image")].shape == (4, 16)
     query = "SELECT why FROM recsys.tower_versions WHERE lineage = :lineage ORDER BY learned_before LIMIT 1"
-    assert rows(second, query, lineage=after)["why"][0] == "settings have changed: item attributes image changed"
-    # The champion's projection is for vectors that are there no more: its items are placed by all else.
+    assert (
+        rows(second, query, lineage=after)["why"][0]
+        == "settings have changed: item attributes image changed"
+    )
+    # The champion's projection is for vectors that are there no more: its items are placed by all
+    # else.
     assert open_tower(second.lake, before, SECOND_NIGHT).ledger["start"] == "warm"
     assert two["publish"].rows > 300

@@ -20,26 +20,41 @@ Nights = tuple[Night, Night, Shop, Results, Results]
 
 
 def test_the_gate_judges_all_that_came_later_and_no_random_part_of_the_rows(nights: Nights) -> None:
-    """The split is in time: what is judged begins where all that was learned ends, and nobody's rows are divided."""
+    """The split is in time: what is judged begins where all that was learned ends, and nobody's
+    rows are divided.
+    """
     first, _, shop, one, _ = nights
     begin = FIRST_NIGHT - timedelta(days=7)
     files = [shop.folder / "events" / f"{begin + timedelta(days=day)}.parquet" for day in range(7)]
-    happened = pd.concat([pd.read_parquet(file, columns=["user_id", "item_id"]) for file in files]).astype(str)
+    happened = pd.concat(
+        [pd.read_parquet(file, columns=["user_id", "item_id"]) for file in files]
+    ).astype(str)
     judged = judged_users(first)
-    users, items = (first.snapshot.users["user_id"].to_numpy(), first.snapshot.items["item_id"].to_numpy())
+    users, items = (
+        first.snapshot.users["user_id"].to_numpy(),
+        first.snapshot.items["item_id"].to_numpy(),
+    )
     found = zip(users[judged.users[judged.truth.rows]], items[judged.truth.items], strict=True)
     assert set(found) == set(happened.itertuples(index=False, name=None))
-    facts = json.loads(first.lake.get(str(one["train_ranker"].artifact)).file("release.json").read_text())
-    assert parse_day(facts["label_end"]) <= begin and all(parse_day(day) < begin for day in facts["label_cutoffs"])
+    facts = json.loads(
+        first.lake.get(str(one["train_ranker"].artifact)).file("release.json").read_text()
+    )
+    assert parse_day(facts["label_end"]) <= begin and all(
+        parse_day(day) < begin for day in facts["label_cutoffs"]
+    )
     cutoffs = open_inputs(first, str(facts["lineage"]), first.gate).cutoffs
     assert cutoffs.learned_before <= cutoffs.history_before == begin
 
 
 def test_no_place_among_tonights_candidates_is_lost_to_what_is_out_of_stock(nights: Nights) -> None:
     for shared in nights[:2]:
-        night = Night.open(shared.config, shared.environment, shared.as_of)  # another test may have run it again
+        night = Night.open(
+            shared.config, shared.environment, shared.as_of
+        )  # another test may have run it again
         items, plan = night.snapshot.items, read_plan(night)
-        on_offer = items["available"].to_numpy() & (items["available_from"].to_numpy() < night.tonight.history)
+        on_offer = items["available"].to_numpy() & (
+            items["available_from"].to_numpy() < night.tonight.history
+        )
         index = night.lake.get(plan.index)
         assert 0 < index.rows <= on_offer.sum() < len(items)
         source = open_inputs(night, plan.lineage, night.tonight, index).source
@@ -48,7 +63,9 @@ def test_no_place_among_tonights_candidates_is_lost_to_what_is_out_of_stock(nigh
 
 
 def lists(night: Night) -> pd.DataFrame:
-    query = "SELECT user_id, rank, item_id, score, release, tower_version FROM recsys.recommendations"
+    query = (
+        "SELECT user_id, rank, item_id, score, release, tower_version FROM recsys.recommendations"
+    )
     return rows(night, f"{query} ORDER BY user_id, rank")
 
 
@@ -61,9 +78,13 @@ def test_a_champion_that_moves_between_two_shards_never_mixes_scores(nights: Nig
     was = second.registry.champion()
 
     def night(spares: int) -> Night:
-        """The newest night with another number of spares, so that its lists are made anew; the first ten are not."""
+        """The newest night with another number of spares, so that its lists are made anew; the
+        first ten are not.
+        """
         serving = second.config.serving.model_copy(update={"spares": spares})
-        return Night.open(second.config.model_copy(update={"serving": serving}), second.environment, newest)
+        return Night.open(
+            second.config.model_copy(update={"serving": serving}), second.environment, newest
+        )
 
     def champion(release: str) -> None:
         second.registry.promote(release, who="test", why="to be moved", at=second.now)

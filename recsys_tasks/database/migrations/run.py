@@ -10,7 +10,9 @@ SQL = Path(__file__).parent / "sql"
 
 
 def run_file(name: str, *, replacing: bool = False) -> None:
-    """Execute every statement of `sql/<name>.sql`; `replacing`: the functions that it creates are there already."""
+    """Execute every statement of `sql/<name>.sql`; `replacing`: the functions that it creates are
+    there already.
+    """
     statements = (SQL / f"{name}.sql").read_text()
     if replacing:
         statements = statements.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")

@@ -1,4 +1,6 @@
-"""Rules on whether the evaluation can be believed: planted systems are told apart, and nothing knows the future."""
+"""Rules on whether the evaluation can be believed: planted systems are told apart, and nothing
+knows the future.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from recsys_tasks.gate.recount import recount_rule
 from recsys_tasks.gate.rules.comparison import compare, number
 
 LEFT = 0.5
-"""Part of what was personal one window earlier that a release must leave possible, to be taken for one of a shop whose
-users are alike."""
+"""Part of what was personal one window earlier that a release must leave possible, to be taken for
+one of a shop whose users are alike."""
 
 
 def canary_rules(
@@ -46,18 +48,22 @@ def _shuffled(
     rules: GateConfig,
     seed: int,
 ) -> RuleResult:
-    """The real truth is told from a shuffled one, unless users are so alike that no evaluation could tell.
+    """The real truth is told from a shuffled one, unless users are so alike that no evaluation
+    could tell.
 
-    Where a release does as well by other users' truth, either its evaluation is broken or the shop's users are alike.
-    The window before, judged on lists that no ranker made, says which: it is refused only where more than twice as much
-    was surely personal there as this evaluation leaves possible.
+    Where a release does as well by other users' truth, either its evaluation is broken or the
+    shop's users are alike. The window before, judged on lists that no ranker made, says which: it
+    is refused only where more than twice as much was surely personal there as this evaluation
+    leaves possible.
     """
     dealt = shuffled if isinstance(shuffled, Dealt) else Dealt(challenger, shuffled)
     found = compare(dealt.own, dealt.others, rules, seed)
     sure = found.confidence(0.0)
     if sure >= rules.confidence:
         words = f"canary: the real truth is told from one shuffled between users with {sure:.1%} confidence"
-        return RuleResult("real_beats_shuffled", rules.confidence, number(sure), True, words, "refuse")
+        return RuleResult(
+            "real_beats_shuffled", rules.confidence, number(sure), True, words, "refuse"
+        )
     before = compare(earlier.own, earlier.others, rules, seed) if earlier is not None else None
     least = _personal(before, 1 - rules.confidence) if before is not None else None
     most = _personal(found, rules.confidence)
@@ -80,13 +86,17 @@ def _shuffled(
 
 
 def _personal(found: Bootstrap, quantile: float) -> float:
-    """A quantile of the share of the real figure that other users' truth does not give: 1 all, 0 none of it."""
+    """A quantile of the share of the real figure that other users' truth does not give: 1 all, 0
+    none of it.
+    """
     real = found.gains + found.bases
     share = np.divide(found.gains, real, out=np.zeros(len(real)), where=real > 0)
     return float(np.quantile(share, quantile, method="inverted_cdf")) if len(share) else 0.0
 
 
-def _future(challenger: Evaluation, future: Evaluation, rules: GateConfig, seed: int) -> Iterator[RuleResult]:
+def _future(
+    challenger: Evaluation, future: Evaluation, rules: GateConfig, seed: int
+) -> Iterator[RuleResult]:
     found = compare(future, challenger, rules, seed)
     sure = found.confidence(0.0)
     seen = sure >= rules.confidence
@@ -102,13 +112,15 @@ def _future(challenger: Evaluation, future: Evaluation, rules: GateConfig, seed:
     fine = share <= rules.max_share_of_perfect
     words = f"it reaches {share:.0%} of what its own lists would with the future's items first"
     if not fine:
-        words += (
-            f", more than {rules.max_share_of_perfect:.0%}: too good to be true, so something in it knows the window"
-        )
-    yield RuleResult("not_too_good", rules.max_share_of_perfect, number(share), fine, words, "refuse")
+        words += f", more than {rules.max_share_of_perfect:.0%}: too good to be true, so something in it knows the window"
+    yield RuleResult(
+        "not_too_good", rules.max_share_of_perfect, number(share), fine, words, "refuse"
+    )
 
 
-def _told_from_popularity(challenger: Evaluation, baseline: Evaluation, rules: GateConfig, seed: int) -> RuleResult:
+def _told_from_popularity(
+    challenger: Evaluation, baseline: Evaluation, rules: GateConfig, seed: int
+) -> RuleResult:
     sure = compare(challenger, baseline, rules, seed).told_apart()
     told = sure >= rules.confidence
     words = f"canary: it is told from plain popularity with {sure:.1%} confidence"
@@ -123,9 +135,15 @@ def _told_from_popularity(challenger: Evaluation, baseline: Evaluation, rules: G
 def _leaking(canaries: Canaries, rules: GateConfig) -> RuleResult:
     known = {name: auc for name, auc in canaries.columns.items() if not math.isnan(auc)}
     best = max(known, key=lambda name: known[name], default=None)
-    guilty = sorted((name for name, auc in known.items() if auc > rules.max_column_auc), key=lambda n: -known[n])
+    guilty = sorted(
+        (name for name, auc in known.items() if auc > rules.max_column_auc), key=lambda n: -known[n]
+    )
     value = known[best] if best is not None else None
-    words = f"no feature alone orders too well (best: {best} with AUC {value:.3f})" if best else "no feature was judged"
+    words = (
+        f"no feature alone orders too well (best: {best} with AUC {value:.3f})"
+        if best
+        else "no feature was judged"
+    )
     if guilty:
         words = (
             f"canary future feature: {offenders(guilty)} alone orders what users did next with AUC {value:.3f}, more "

@@ -1,4 +1,6 @@
-"""Rules that compare the challenger's lists with plain popularity's, the champion's and the anchor's."""
+"""Rules that compare the challenger's lists with plain popularity's, the champion's and the
+anchor's.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from recsys_tasks.gate.evaluate import Evaluation
 
 def compare(one: Evaluation, other: Evaluation, rules: GateConfig, seed: int) -> Bootstrap:
     """The gate's metric of two systems, user by user."""
-    return paired_bootstrap(one.per_user[rules.metric], other.per_user[rules.metric], rules.bootstrap_samples, seed)
+    return paired_bootstrap(
+        one.per_user[rules.metric], other.per_user[rules.metric], rules.bootstrap_samples, seed
+    )
 
 
 def mean_of(system: Evaluation, metric: str) -> float:
@@ -35,19 +39,33 @@ def against_baseline(
 ) -> Iterator[RuleResult]:
     """A first release must surely beat plain popularity; a later one must not be below it."""
     found = compare(challenger, baseline, rules, seed)
-    means = f"{rules.metric} {found.challenger:.4f} against {found.champion:.4f} of plain popularity"
+    means = (
+        f"{rules.metric} {found.challenger:.4f} against {found.champion:.4f} of plain popularity"
+    )
     if first:
         sure = found.confidence(0.0)
         words = f"{means}: better with {sure:.1%} confidence (a first release needs {rules.confidence:.1%})"
-        yield RuleResult("first_beats_popularity", rules.confidence, number(sure), sure >= rules.confidence, words)
+        yield RuleResult(
+            "first_beats_popularity",
+            rules.confidence,
+            number(sure),
+            sure >= rules.confidence,
+            words,
+        )
     else:
         passed = found.relative >= 0 and found.users > 0
         words = f"{means}: {'not worse' if passed else 'worse than showing everyone the same best sellers'}"
-        yield RuleResult("not_below_popularity", number(found.champion), number(found.challenger), passed, words)
+        yield RuleResult(
+            "not_below_popularity", number(found.champion), number(found.challenger), passed, words
+        )
 
 
 def against_champion(
-    challenger: Evaluation, champion: Evaluation, anchor: Evaluation | None, rules: GateConfig, context: GateContext
+    challenger: Evaluation,
+    champion: Evaluation,
+    anchor: Evaluation | None,
+    rules: GateConfig,
+    context: GateContext,
 ) -> Iterator[RuleResult]:
     """Better by the margin; or not worse than an old champion, nor than the anchor."""
     found = compare(challenger, champion, rules, context.seed)
@@ -57,7 +75,9 @@ def against_champion(
     is_better, is_safe = better >= rules.confidence, safe >= rules.confidence
     is_old = age is not None and age > rules.non_inferior_after_days
     means = f"{rules.metric} {found.challenger:.4f} against the champion's {found.champion:.4f}"
-    change = f"{found.relative:+.1%}, {2 * rules.confidence - 1:.0%} interval {low:+.1%} to {high:+.1%}"
+    change = (
+        f"{found.relative:+.1%}, {2 * rules.confidence - 1:.0%} interval {low:+.1%} to {high:+.1%}"
+    )
     words = f"{means} ({change}): a gain above {rules.margin:.1%} has {better:.1%} confidence"
     yield RuleResult("better", rules.confidence, number(better), is_better, words, None)
     words = f"a loss above {rules.non_inferior_margin:.1%} is ruled out with {safe:.1%} confidence"
@@ -79,7 +99,14 @@ def _against_anchor(
         words = f"the anchor cannot be judged ({context.anchor_fault}), so a mere refresh is not allowed"
         return RuleResult(name, rules.confidence, None, False, words, None)
     if anchor is None:
-        return RuleResult(name, rules.confidence, None, True, "no anchor apart from the champion to compare with", None)
+        return RuleResult(
+            name,
+            rules.confidence,
+            None,
+            True,
+            "no anchor apart from the champion to compare with",
+            None,
+        )
     found = compare(challenger, anchor, rules, context.seed)
     safe = found.confidence(-rules.non_inferior_margin)
     words = f"{found.relative:+.1%} against the anchor {anchor.system}, a loss above {rules.non_inferior_margin:.1%} "
@@ -87,7 +114,9 @@ def _against_anchor(
     return RuleResult(name, rules.confidence, number(safe), safe >= rules.confidence, words, None)
 
 
-def _improves(is_better: bool, refreshes: bool, anchor: RuleResult, means: str, rules: GateConfig) -> RuleResult:
+def _improves(
+    is_better: bool, refreshes: bool, anchor: RuleResult, means: str, rules: GateConfig
+) -> RuleResult:
     old = f"older than {rules.non_inferior_after_days} days"
     if is_better:
         words = f"{means}: better with at least {rules.confidence:.1%} confidence"
@@ -100,10 +129,16 @@ def _improves(is_better: bool, refreshes: bool, anchor: RuleResult, means: str, 
             f"{means}: not better with {rules.confidence:.1%} confidence, and not a harmless refresh of a champion "
             f"{old} either"
         )
-    return RuleResult("better_or_fresher", None, None, is_better or (refreshes and anchor.passed), words)
+    return RuleResult(
+        "better_or_fresher", None, None, is_better or (refreshes and anchor.passed), words
+    )
 
 
 def _identical(challenger: Evaluation, champion: Evaluation) -> RuleResult:
     same = challenger.lists_hash == champion.lists_hash or challenger.system == champion.system
-    words = "no difference: it gives every user the champion's list" if same else "its lists differ from the champion's"
+    words = (
+        "no difference: it gives every user the champion's list"
+        if same
+        else "its lists differ from the champion's"
+    )
     return RuleResult("differs", None, None, not same, words)

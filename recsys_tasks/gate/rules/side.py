@@ -1,4 +1,6 @@
-"""Rules on what a gain must not be bought with: coverage, popularity bias, calibration, index recall, cost."""
+"""Rules on what a gain must not be bought with: coverage, popularity bias, calibration, index
+recall, cost.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ CHANCE_DEVIATIONS = 2.0
 class Running:
     """What running the challenger means; None: not known.
 
-    `index_recall` of tonight's index against exact search, and the floor it must reach; `cost` and `champion_cost`
-    are tree nodes a user. `unranked` says why the challenger has no ranker; None: it has one. `claims_chances`: whether
-    readers are shown its scores.
+    `index_recall` of tonight's index against exact search, and the floor it must reach; `cost` and
+    `champion_cost` are tree nodes a user. `unranked` says why the challenger has no ranker; None:
+    it has one. `claims_chances`: whether readers are shown its scores.
     """
 
     index_recall: float | None = None
@@ -41,16 +43,15 @@ def side_rules(
     if champion is not None:
         yield _coverage(challenger, champion, rules)
         yield _popularity_bias(challenger, champion, rules)
-    # Without a ranker a score only falls with the place: it claims no chance that could be held against it.
+    # Without a ranker a score only falls with the place: it claims no chance that could be held
+    # against it.
     if running.unranked is not None:
         yield _unranked(running.unranked)
     elif running.claims_chances:
         yield from _calibration(challenger, rules)
     if running.index_recall is not None:
         fine = running.index_recall >= running.index_floor
-        words = (
-            f"the index finds {running.index_recall:.1%} of the exact neighbours (at least {running.index_floor:.1%})"
-        )
+        words = f"the index finds {running.index_recall:.1%} of the exact neighbours (at least {running.index_floor:.1%})"
         yield RuleResult("index_recall", running.index_floor, running.index_recall, fine, words)
     if running.cost is not None:
         yield _cost(running.cost, running.champion_cost, rules)
@@ -61,29 +62,49 @@ def _coverage(challenger: Evaluation, champion: Evaluation, rules: GateConfig) -
     ratio = ours / theirs if theirs else float("inf")
     words = f"it shows {ours:.1%} of the catalogue, the champion {theirs:.1%} (ratio {ratio:.2f}, at least "
     words += f"{rules.min_coverage_ratio:.2f})"
-    return RuleResult("coverage", rules.min_coverage_ratio, number(ratio), ratio >= rules.min_coverage_ratio, words)
+    return RuleResult(
+        "coverage",
+        rules.min_coverage_ratio,
+        number(ratio),
+        ratio >= rules.min_coverage_ratio,
+        words,
+    )
 
 
 def _popularity_bias(challenger: Evaluation, champion: Evaluation, rules: GateConfig) -> RuleResult:
-    ours, theirs = (e.summary.get(_beside(rules, "popularity_share"), math.nan) for e in (challenger, champion))
+    ours, theirs = (
+        e.summary.get(_beside(rules, "popularity_share"), math.nan) for e in (challenger, champion)
+    )
     if math.isnan(ours) or math.isnan(theirs):
         words = "without places there is no popularity bias to measure"
         return RuleResult("popularity_bias", rules.max_popularity_rise, None, True, words)
     rise = ours - theirs
     words = f"the most popular 1 % of items take {ours:.1%} of its places, {theirs:.1%} of the champion's (at most "
     words += f"{rules.max_popularity_rise:.0%} of all places more)"
-    return RuleResult("popularity_bias", rules.max_popularity_rise, rise, rise <= rules.max_popularity_rise, words)
+    return RuleResult(
+        "popularity_bias", rules.max_popularity_rise, rise, rise <= rules.max_popularity_rise, words
+    )
 
 
 def _calibration(challenger: Evaluation, rules: GateConfig) -> Iterator[RuleResult]:
-    """By itself, and over the rate: of what seldom comes true every score is near the truth by itself."""
+    """By itself, and over the rate: of what seldom comes true every score is near the truth by
+    itself.
+    """
     error = challenger.summary.get("calibration_error")
     if error is None or math.isnan(error) or not challenger.summary["users"]:
         words = "without scores and what came of them, calibration was not measured"
         yield RuleResult("calibration", rules.max_calibration_error, None, True, words)
         return
-    words = f"its scores are off by {error:.3f} on average (at most {rules.max_calibration_error:.3f})"
-    yield RuleResult("calibration", rules.max_calibration_error, error, error <= rules.max_calibration_error, words)
+    words = (
+        f"its scores are off by {error:.3f} on average (at most {rules.max_calibration_error:.3f})"
+    )
+    yield RuleResult(
+        "calibration",
+        rules.max_calibration_error,
+        error,
+        error <= rules.max_calibration_error,
+        words,
+    )
     times, bound = calibration_ratio(challenger.reliability), rules.max_calibration_ratio
     if times is not None:
         words = f"beyond chance they are off by {times:.2f} times the rate of what they say or what came true, "
@@ -92,9 +113,11 @@ def _calibration(challenger: Evaluation, rules: GateConfig) -> Iterator[RuleResu
 
 
 def calibration_ratio(reliability: Sequence[tuple[float, float, int]]) -> float | None:
-    """How far bins of scores are off, over the lower of the rates said and come true; None without anything said.
+    """How far bins of scores are off, over the lower of the rates said and come true; None without
+    anything said.
 
-    Of each bin (mean said, share that came true, rows) only what two standard deviations of chance do not explain.
+    Of each bin (mean said, share that came true, rows) only what two standard deviations of chance
+    do not explain.
     """
     said, came, rows = np.array(reliability, float).reshape(-1, 3).T
     said_of, came_of = float((said * rows).sum()), float((came * rows).sum())
@@ -114,9 +137,17 @@ def _unranked(reason: str) -> RuleResult:
 
 def _cost(ours: int, theirs: int | None, rules: GateConfig) -> RuleResult:
     if not theirs:
-        return RuleResult("cost", None, ours, True, f"a list costs {ours:,} tree nodes, with no champion to compare")
+        return RuleResult(
+            "cost",
+            None,
+            ours,
+            True,
+            f"a list costs {ours:,} tree nodes, with no champion to compare",
+        )
     ratio = ours / theirs
-    words = f"a list costs {ours:,} tree nodes, the champion's {theirs:,} (ratio {ratio:.2f}, at most "
+    words = (
+        f"a list costs {ours:,} tree nodes, the champion's {theirs:,} (ratio {ratio:.2f}, at most "
+    )
     words += f"{rules.max_cost_ratio:.2f})"
     return RuleResult("cost", rules.max_cost_ratio, ratio, ratio <= rules.max_cost_ratio, words)
 

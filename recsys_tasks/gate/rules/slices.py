@@ -14,11 +14,17 @@ from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.rules.comparison import number
 
 
-def slice_rules(challenger: Evaluation, champion: Evaluation, rules: GateConfig, seed: int) -> list[RuleResult]:
+def slice_rules(
+    challenger: Evaluation, champion: Evaluation, rules: GateConfig, seed: int
+) -> list[RuleResult]:
     """Guarded groups, Holm's correction over them: the more groups, the surer each loss must be."""
     alpha = 1 - rules.confidence
     seen = ~np.isnan(challenger.per_user[rules.metric]) & ~np.isnan(champion.per_user[rules.metric])
-    large = {n: m & seen for n, m in challenger.slices.items() if (m & seen).sum() >= rules.min_slice_users}
+    large = {
+        n: m & seen
+        for n, m in challenger.slices.items()
+        if (m & seen).sum() >= rules.min_slice_users
+    }
     # Enough samples that the smallest level, alpha / groups, lies above one sample.
     samples = max(rules.bootstrap_samples, math.ceil(4 * len(large) / alpha))
     found: list[tuple[float, str, Bootstrap]] = []
@@ -29,7 +35,9 @@ def slice_rules(challenger: Evaluation, champion: Evaluation, rules: GateConfig,
         found.append(((inside * samples + 1) / (samples + 1), name, drawn))
     results, harmed = [], True
     for place, (p, name, drawn) in enumerate(sorted(found, key=lambda f: (f[0], f[1]))):
-        harmed = harmed and drawn.relative < -rules.slice_bound and p <= alpha / (len(found) - place)
+        harmed = (
+            harmed and drawn.relative < -rules.slice_bound and p <= alpha / (len(found) - place)
+        )
         results.append(_slice_result(name, drawn, harmed, rules))
     return sorted(results, key=lambda r: r.name)
 
@@ -38,4 +46,6 @@ def _slice_result(name: str, drawn: Bootstrap, harmed: bool, rules: GateConfig) 
     low, high = drawn.interval(2 * rules.confidence - 1)
     words = f"users with {name} ({drawn.users}): {drawn.relative:+.1%}, interval {low:+.1%} to {high:+.1%} (held when "
     words += f"surely below {-rules.slice_bound:+.1%})"
-    return RuleResult(f"{SLICE}{name}", -rules.slice_bound, number(drawn.relative), not harmed, words, "hold")
+    return RuleResult(
+        f"{SLICE}{name}", -rules.slice_bound, number(drawn.relative), not harmed, words, "hold"
+    )

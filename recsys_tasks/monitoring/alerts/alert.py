@@ -1,4 +1,6 @@
-"""Alerts: one clear message an incident. What broke, what readers see now, what to do, where to read more."""
+"""Alerts: one clear message an incident. What broke, what readers see now, what to do, where to
+read more.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ class Alert:
     run: str = ""
     """Airflow's run id, where a run failed."""
     cause: str = ""
-    """What broke beyond this run, such as a server that is down; see `Spool.add` on what is one incident with it."""
+    """What broke beyond this run, such as a server that is down; see `Spool.add` on what is one
+    incident with it.
+    """
     status: Literal["open", "resolved"] = "open"
     """resolved: the message that it is over, to those channels that took the alert."""
 
@@ -71,13 +75,16 @@ def failure_alert(
     now: datetime,
     settings: str = "",
 ) -> Alert:
-    """The alert of a failed run. `tasks` names failed tasks when none left an error (killed, out of memory).
+    """The alert of a failed run. `tasks` names failed tasks when none left an error (killed, out of
+    memory).
 
     `settings` is the settings file's path, to tell its mistakes from other ConfigErrors.
     """
     first = errors[0] if errors else _killed(tasks)
     names = [error.task for error in errors] or list(tasks) or ["unknown"]
-    parts = [f"{dag} failed for {as_of or 'an unknown date'} at {', '.join(names[:5])} ({first.error})"]
+    parts = [
+        f"{dag} failed for {as_of or 'an unknown date'} at {', '.join(names[:5])} ({first.error})"
+    ]
     parts += [f"expected: {first.expected}", f"found: {first.found}", f"where: {first.where}"]
     return Alert(
         incident=_incident(dag, run, started),
@@ -97,9 +104,17 @@ def failure_alert(
 
 
 def alarm_alert(
-    alarm: Alarm, *, as_of: date, reader_state: str, remedy: str, runbooks: str, now: datetime, once: str = ""
+    alarm: Alarm,
+    *,
+    as_of: date,
+    reader_state: str,
+    remedy: str,
+    runbooks: str,
+    now: datetime,
+    once: str = "",
 ) -> Alert:
-    """The alert of an alarm: nothing failed, but a metric went past its bound. One a night and metric.
+    """The alert of an alarm: nothing failed, but a metric went past its bound. One a night and
+    metric.
 
     `once` names what it comes once for instead, however many nights that lasts.
     """
@@ -118,7 +133,9 @@ def alarm_alert(
     )
 
 
-def settings_alert(mistake: ConfigError, *, reader_state: str, runbooks: str, now: datetime) -> Alert:
+def settings_alert(
+    mistake: ConfigError, *, reader_state: str, runbooks: str, now: datetime
+) -> Alert:
     """The alert of a settings file that is wrong, whether or not a night has failed by it yet."""
     at = now.isoformat(timespec="milliseconds")
     parts = ["the settings file is wrong: no night can run", f"expected: {mistake.expected}"]
@@ -160,10 +177,12 @@ def trigger_command(night: date | str, dag: str = FIRST) -> str:
 
 
 def _again(dag: str, run: str, as_of: str, error: str, now: datetime) -> str:
-    """The command that runs it again: the data anew from its first task, other chains from the task that failed.
+    """The command that runs it again: the data anew from its first task, other chains from the task
+    that failed.
 
-    A night's run without a date would fail again for the same reason: that one is started anew, with a date. What an
-    earlier DAG left out or broke is made by the night's first DAG and those after it; what is whole is reused.
+    A night's run without a date would fail again for the same reason: that one is started anew,
+    with a date. What an earlier DAG left out or broke is made by the night's first DAG and those
+    after it; what is whole is reused.
     """
     if not as_of and dag in CHAIN:
         return f"{trigger_command(now.date(), dag)} (with the date of the night that is meant)"
@@ -184,13 +203,17 @@ def _cause(error: FailedTask, settings: str) -> str:
 
 
 def describe_readers(published: date | None, night: date) -> str:
-    """One sentence on what readers see while `night` is missing. `published` is the night of their lists."""
+    """One sentence on what readers see while `night` is missing. `published` is the night of their
+    lists.
+    """
     if published is None:
         return "readers have no lists yet: nothing was ever published"
     behind = (night - published).days
     if behind <= 0:
         return f"readers have the lists of {published}, which are fresh"
-    return f"readers keep the lists of {published}, {behind} night{'s' if behind > 1 else ''} behind"
+    return (
+        f"readers keep the lists of {published}, {behind} night{'s' if behind > 1 else ''} behind"
+    )
 
 
 def as_text(alert: Alert) -> str:
@@ -206,7 +229,9 @@ def as_text(alert: Alert) -> str:
 
 
 def as_payload(alert: Alert) -> dict[str, str]:
-    """The alert's fields for a webhook; nothing in them calls a channel when its receiver passes them on."""
+    """The alert's fields for a webhook; nothing in them calls a channel when its receiver passes
+    them on.
+    """
     return {name: calling_nobody(str(value)) for name, value in vars(alert).items()}
 
 

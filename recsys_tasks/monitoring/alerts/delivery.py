@@ -1,4 +1,6 @@
-"""Alerts to channels: each message once, whoever delivers beside; a channel that hangs holds no other one up."""
+"""Alerts to channels: each message once, whoever delivers beside; a channel that hangs holds no
+other one up.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +12,32 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from recsys_tasks.monitoring.alerts.alert import Alert, resolved_notice
-from recsys_tasks.monitoring.alerts.spool import FAILED, LEASE, SENDING, TABLE, UNCONFIRMED, Attempt, Record, Spool
+from recsys_tasks.monitoring.alerts.spool import (
+    FAILED,
+    LEASE,
+    SENDING,
+    TABLE,
+    UNCONFIRMED,
+    Attempt,
+    Record,
+    Spool,
+)
 
 Channel = Callable[[Alert], None]
 """Sends one alert; raises when it could not, and Unconfirmed when it may have been sent."""
 Table = Callable[[Alert, Sequence[str], str], None]
-"""Keeps one alert, the names of the channels that took it, and when it was over; raises when it could not."""
+"""Keeps one alert, the names of the channels that took it, and when it was over; raises when it
+could not.
+"""
 
-# Airflow ends a callback after 50 s. A channel that began nothing new after START_SECONDS is given up at LAST_SECONDS.
+# Airflow ends a callback after 50 s. A channel that began nothing new after START_SECONDS is given
+# up at LAST_SECONDS.
 START_SECONDS = 7.0
 LAST_SECONDS = 28.0
 TABLE_SECONDS = 6.0
 CATCH_UP = 3
-"""Alerts that a channel which is new gets of those raised before it: the newest ones that are open."""
+"""Alerts that a channel which is new gets of those raised before it: the newest ones that are open.
+"""
 YOUNG = timedelta(hours=24)
 _MOST_UNCONFIRMED = 2
 
@@ -40,9 +55,15 @@ class _Message:
 
 
 def deliver(
-    spool: Spool, channels: Mapping[str, Channel], table: Table | None, *, now: datetime, known: Iterable[str] = ()
+    spool: Spool,
+    channels: Mapping[str, Channel],
+    table: Table | None,
+    *,
+    now: datetime,
+    known: Iterable[str] = (),
 ) -> str:
-    """Offer what waits to each channel, newest first, and to the table; one line on how it went. Never raises.
+    """Offer what waits to each channel, newest first, and to the table; one line on how it went.
+    Never raises.
 
     `known` names channels that exist and cannot be reached just now: they get their alerts later.
     """
@@ -55,7 +76,9 @@ def deliver(
         failures.append(f"spool: {type(error).__name__}")
     started = time.monotonic()
     workers = [
-        threading.Thread(target=_serve, args=(spool, name, channel, now, started, sent, failures), daemon=True)
+        threading.Thread(
+            target=_serve, args=(spool, name, channel, now, started, sent, failures), daemon=True
+        )
         for name, channel in channels.items()
     ]
     _run(workers, LAST_SECONDS)
@@ -63,11 +86,15 @@ def deliver(
         keeper = threading.Thread(target=_keep, args=(spool, table, failures), daemon=True)
         _run([keeper], TABLE_SECONDS)
     spool.trim([*channels, *known, TABLE])
-    return f"{len(sent)} alert(s) sent" + (f"; failed: {'; '.join(failures[:3])}" if failures else "")
+    return f"{len(sent)} alert(s) sent" + (
+        f"; failed: {'; '.join(failures[:3])}" if failures else ""
+    )
 
 
 def send_now(alert: Alert, channels: Mapping[str, Channel], table: Table | None) -> str:
-    """Send an alert that no folder could keep to every channel at once; one line on how it went. Never raises."""
+    """Send an alert that no folder could keep to every channel at once; one line on how it went.
+    Never raises.
+    """
     sent: list[str] = []
     failures: list[str] = []
 
@@ -75,11 +102,18 @@ def send_now(alert: Alert, channels: Mapping[str, Channel], table: Table | None)
         if _outcome(name, partial(channel, alert), failures) != FAILED:
             sent.append(name)
 
-    _run([threading.Thread(target=send, args=pair, daemon=True) for pair in channels.items()], LAST_SECONDS)
+    _run(
+        [threading.Thread(target=send, args=pair, daemon=True) for pair in channels.items()],
+        LAST_SECONDS,
+    )
     if table is not None:
-        keep = threading.Thread(target=_outcome, args=(TABLE, partial(table, alert, sent, ""), failures), daemon=True)
+        keep = threading.Thread(
+            target=_outcome, args=(TABLE, partial(table, alert, sent, ""), failures), daemon=True
+        )
         _run([keep], TABLE_SECONDS)
-    return f"{len(sent)} alert(s) sent without a spool" + (f"; failed: {'; '.join(failures[:3])}" if failures else "")
+    return f"{len(sent)} alert(s) sent without a spool" + (
+        f"; failed: {'; '.join(failures[:3])}" if failures else ""
+    )
 
 
 def _run(workers: Sequence[threading.Thread], seconds: float) -> None:
@@ -106,7 +140,13 @@ def _addressed(record: Record, names: tuple[str, ...]) -> Record | None:
 
 
 def _serve(
-    spool: Spool, name: str, channel: Channel, now: datetime, started: float, sent: list[str], failures: list[str]
+    spool: Spool,
+    name: str,
+    channel: Channel,
+    now: datetime,
+    started: float,
+    sent: list[str],
+    failures: list[str],
 ) -> None:
     for message in _due(spool.records(), name, now):
         if time.monotonic() - started > START_SECONDS:
@@ -131,9 +171,15 @@ def _due(records: Sequence[Record], name: str, now: datetime) -> list[_Message]:
     messages = []
     for record in reversed(records):
         alert = record.alert
-        if not _lacks(record, name, now) or (_came_before(record, name) and alert.incident not in caught_up):
+        if not _lacks(record, name, now) or (
+            _came_before(record, name) and alert.incident not in caught_up
+        ):
             continue
-        over = resolved_notice(alert, record.resolved_words, record.resolved_at) if record.resolved_at else alert
+        over = (
+            resolved_notice(alert, record.resolved_words, record.resolved_at)
+            if record.resolved_at
+            else alert
+        )
         messages.append(_Message(alert.incident, over))
     return messages
 
@@ -158,7 +204,9 @@ def _lacks(record: Record, name: str, now: datetime) -> bool:
 
 
 def _free(record: Record, name: str, now: datetime) -> bool:
-    """False while another deliverer is at it, and when it may have arrived and somebody surely knows."""
+    """False while another deliverer is at it, and when it may have arrived and somebody surely
+    knows.
+    """
     attempt = record.attempts.get(_key(record, name))
     if attempt is None or attempt.state == FAILED:
         return True
@@ -217,7 +265,10 @@ def _keep(spool: Spool, table: Table, failures: list[str]) -> None:
         if not _table_lacks(record):
             continue
         names = sorted(set(record.delivered) - {TABLE})
-        if _outcome(TABLE, partial(table, record.alert, names, record.resolved_at), failures) != "sent":
+        if (
+            _outcome(TABLE, partial(table, record.alert, names, record.resolved_at), failures)
+            != "sent"
+        ):
             return  # it is down for the others as well
         try:
             spool.change(record.alert.incident, partial(_kept, known=record))
@@ -228,14 +279,23 @@ def _keep(spool: Spool, table: Table, failures: list[str]) -> None:
 def _table_lacks(record: Record) -> bool:
     noted = record.attempts.get(TABLE)
     unlisted = noted is None or noted.count != len(set(record.delivered) - {TABLE})
-    return TABLE not in record.delivered or unlisted or bool(record.resolved_at and TABLE not in record.told)
+    return (
+        TABLE not in record.delivered
+        or unlisted
+        or bool(record.resolved_at and TABLE not in record.told)
+    )
 
 
 def _kept(record: Record, known: Record) -> Record:
-    """The table knows what `known` says: the channels that took it by then, and whether it was over."""
+    """The table knows what `known` says: the channels that took it by then, and whether it was
+    over.
+    """
     told = (*record.told, TABLE) if known.resolved_at and TABLE not in record.told else record.told
     delivered = record.delivered if TABLE in record.delivered else (*record.delivered, TABLE)
     count = len(set(known.delivered) - {TABLE})
     return replace(
-        record, told=told, delivered=delivered, attempts={**record.attempts, TABLE: Attempt("kept", "", count)}
+        record,
+        told=told,
+        delivered=delivered,
+        attempts={**record.attempts, TABLE: Attempt("kept", "", count)},
     )

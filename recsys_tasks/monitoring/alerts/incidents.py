@@ -1,4 +1,6 @@
-"""What a failed task leaves behind for the alert: one small JSON file with the four parts of its error."""
+"""What a failed task leaves behind for the alert: one small JSON file with the four parts of its
+error.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def describe_error(
     task: str, stage: str, error: BaseException, *, started: str = "", try_number: int = 0
 ) -> FailedTask:
     """An error as an alert tells it."""
-    return FailedTask(task=task, stage=stage, **error_parts(error), started=started, try_number=try_number)
+    return FailedTask(
+        task=task, stage=stage, **error_parts(error), started=started, try_number=try_number
+    )
 
 
 def record_error(folder: Path, failed: FailedTask) -> Path:
@@ -50,22 +54,27 @@ def record_error(folder: Path, failed: FailedTask) -> Path:
 def error_parts(error: BaseException) -> dict[str, str]:
     """The class and the four parts of any error, as the alert shows them.
 
-    Of an error that is not the pipeline's own, its class and place only: what its text holds (rows, credentials)
-    stays in the task's log.
+    Of an error that is not the pipeline's own, its class and place only: what its text holds (rows,
+    credentials) stays in the task's log.
     """
     parts = error.as_dict() if isinstance(error, RecsysError) else _foreign(error)
     return {name: without_secrets(text) for name, text in parts.items()}
 
 
 def clear_error(folder: Path, name: str) -> None:
-    """Forget an earlier try's error: if the one that begins is killed, nothing must speak for it. Raises OSError."""
+    """Forget an earlier try's error: if the one that begins is killed, nothing must speak for it.
+    Raises OSError.
+    """
     (folder / f"{safe_name(name)}.json").unlink(missing_ok=True)
 
 
-def read_errors(folder: Path, *, started: str = "", last_try: tuple[str, int] | None = None) -> list[FailedTask]:
+def read_errors(
+    folder: Path, *, started: str = "", last_try: tuple[str, int] | None = None
+) -> list[FailedTask]:
     """Errors of the run that started then, by task name. A file that cannot be read is left out.
 
-    `last_try` is a failed task and the number of its last try: an error of an earlier one is not why it failed now.
+    `last_try` is a failed task and the number of its last try: an error of an earlier one is not
+    why it failed now.
     """
     errors = [e for e in _recorded(folder) if not (started and e.started) or e.started == started]
     if last_try is None:
@@ -105,4 +114,6 @@ def _place(error: BaseException) -> str:
         return "unknown"
     ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
     shown = [ours[-1], frames[-1]] if ours and ours[-1] is not frames[-1] else [frames[-1]]
-    return ", called from ".join(f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in reversed(shown))
+    return ", called from ".join(
+        f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in reversed(shown)
+    )

@@ -1,4 +1,6 @@
-"""Which incidents are over: the night they stopped was made after all, or what they tell of is no longer so."""
+"""Which incidents are over: the night they stopped was made after all, or what they tell of is no
+longer so.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ def over_with(
 ) -> Callable[[Alert], bool]:
     """Whether an open alert is over, seen by the watcher.
 
-    `newest` is the newest night whose lists were made; `stopped` names DAGs that cannot run; `fresh`: nobody would
-    call what readers see stale now. Who was asked before `unanswered` can no longer agree.
+    `newest` is the newest night whose lists were made; `stopped` names DAGs that cannot run;
+    `fresh`: nobody would call what readers see stale now. Who was asked before `unanswered` can no
+    longer agree.
     """
     still = list(stopped)
 
@@ -39,7 +42,9 @@ def over_with(
 
 
 def end_of_night(environment: Environment, as_of: date, now: datetime) -> int:
-    """A night went through to its end: what was open of it and of nights before is over; how much that was."""
+    """A night went through to its end: what was open of it and of nights before is over; how much
+    that was.
+    """
 
     def over(alert: Alert) -> bool:
         if alert.kind == "approval":

@@ -1,6 +1,7 @@
 """The spool of alerts: a file an incident, so that no outage loses one, and none is sent twice.
 
-Where RECSYS_HOME cannot be written, a folder of the machine's takes the files until it can be again.
+Where RECSYS_HOME cannot be written, a folder of the machine's takes the files until it can be
+again.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Record:
     delivered: tuple[str, ...] = ()
     """Channels that took it, and TABLE."""
     audience: tuple[str, ...] | None = None
-    """Channels that existed when it was first delivered; None before. One that comes later does not get old alerts."""
+    """Channels that existed when it was first delivered; None before. One that comes later does not
+    get old alerts.
+    """
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     resolved_at: str = ""
     resolved_words: str = ""
@@ -62,11 +65,15 @@ class Record:
 def spool_of(home: Path) -> Spool:
     """The spool under RECSYS_HOME, with places of the machine's for when that cannot be written."""
     name = f"nightshelf-alerts-{os.getuid()}-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
-    return Spool(home / "alerts" / "spool", Path(tempfile.gettempdir()) / name, Path("/dev/shm") / name)
+    return Spool(
+        home / "alerts" / "spool", Path(tempfile.gettempdir()) / name, Path("/dev/shm") / name
+    )
 
 
 def raise_alert(home: Path, alert: Alert) -> bool:
-    """Keep an alert until every channel took it; False when its incident is known already. Raises OSError."""
+    """Keep an alert until every channel took it; False when its incident is known already. Raises
+    OSError.
+    """
     return spool_of(home).add(alert)
 
 
@@ -77,11 +84,13 @@ class Spool:
         self.folder, self._spares = folder, spares
 
     def add(self, alert: Alert) -> bool:
-        """Keep an alert; False when its incident is known already. Raises OSError when no folder can be written.
+        """Keep an alert; False when its incident is known already. Raises OSError when no folder
+        can be written.
 
-        With a cause that is open since less than a day it is the same incident, unless it is the failure of a night:
-        that has a command of its own to be run, except where the settings file is wrong and no night can run. What an
-        alarm tells of may come back after it was over; a failed run is told once, however late a callback comes.
+        With a cause that is open since less than a day it is the same incident, unless it is the
+        failure of a night: that has a command of its own to be run, except where the settings file
+        is wrong and no night can run. What an alarm tells of may come back after it was over; a
+        failed run is told once, however late a callback comes.
         """
         with self._locked():
             records = self._read()
@@ -108,7 +117,8 @@ class Spool:
         return [record for record in self.records() if not record.resolved_at]
 
     def change(self, incident: str, change: Callable[[Record], Record | None]) -> Record | None:
-        """One process at a time: replace a record by what `change` makes of it; None, there and here: leave it.
+        """One process at a time: replace a record by what `change` makes of it; None, there and
+        here: leave it.
 
         Raises OSError when no folder can be written.
         """
@@ -120,11 +130,17 @@ class Spool:
         return changed
 
     def resolve(self, over: Callable[[Alert], bool], words: str, now: datetime) -> int:
-        """Mark open incidents as over; how many there were. `words` say what readers see now. Raises OSError."""
+        """Mark open incidents as over; how many there were. `words` say what readers see now.
+        Raises OSError.
+        """
         at = now.isoformat(timespec="milliseconds")
 
         def end(record: Record) -> Record | None:
-            return None if record.resolved_at else replace(record, resolved_at=at, resolved_words=words)
+            return (
+                None
+                if record.resolved_at
+                else replace(record, resolved_at=at, resolved_words=words)
+            )
 
         found = [record for record in self.open() if over(record.alert)]
         return sum(self.change(record.alert.incident, end) is not None for record in found)
@@ -139,7 +155,9 @@ class Spool:
 
     def trim(self, channels: Sequence[str]) -> None:
         """Forget the oldest alerts that every channel took, beyond a few hundred."""
-        done = [r.alert for r in self.records() if set(channels) <= {*r.delivered, *_never(r, channels)}]
+        done = [
+            r.alert for r in self.records() if set(channels) <= {*r.delivered, *_never(r, channels)}
+        ]
         for alert in done[:-_KEPT_DELIVERED]:
             for folder in self._folders():
                 with suppress(OSError):
@@ -162,7 +180,11 @@ class Spool:
         return {record.alert.incident: record for record in records.values() if record is not None}
 
     def _read_one(self, incident: str) -> Record | None:
-        found = [record for f in self._folders() if (record := _parse(f / f"{incident}.json")) is not None]
+        found = [
+            record
+            for f in self._folders()
+            if (record := _parse(f / f"{incident}.json")) is not None
+        ]
         return max(found, key=lambda record: record.version, default=None)
 
     def _write(self, record: Record) -> None:
@@ -172,7 +194,9 @@ class Spool:
         text = json.dumps(_as_json(record), indent=1)
         for folder in (self.folder, *self._spares):
             try:
-                folder.mkdir(parents=True, exist_ok=True, mode=0o777 if folder == self.folder else 0o700)
+                folder.mkdir(
+                    parents=True, exist_ok=True, mode=0o777 if folder == self.folder else 0o700
+                )
                 if folder not in self._folders():
                     continue
                 write_whole(folder / name, text)
@@ -205,18 +229,28 @@ def _covers(record: Record, alert: Alert) -> bool:
     same = alert.cause and record.alert.cause == alert.cause and not record.resolved_at
     if not same or (alert.dag in CHAIN and alert.cause != WRONG_SETTINGS):
         return False
-    return datetime.fromisoformat(alert.raised_at) - datetime.fromisoformat(record.alert.raised_at) < SAME_CAUSE
+    return (
+        datetime.fromisoformat(alert.raised_at) - datetime.fromisoformat(record.alert.raised_at)
+        < SAME_CAUSE
+    )
 
 
 def _never(record: Record, channels: Iterable[str]) -> set[str]:
     """Channels that are not to get it."""
-    return set() if record.audience is None else {name for name in channels if name not in (*record.audience, TABLE)}
+    return (
+        set()
+        if record.audience is None
+        else {name for name in channels if name not in (*record.audience, TABLE)}
+    )
 
 
 def _lock_file(folder: Path) -> int | None:
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # a disk that became read-only may hold one already
+    for flags in (
+        os.O_RDWR | os.O_CREAT,
+        os.O_RDONLY,
+    ):  # a disk that became read-only may hold one already
         with suppress(OSError):
             return os.open(folder / ".lock", flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     return None
@@ -235,7 +269,9 @@ def _parse(path: Path) -> Record | None:
         for name in ("delivered", "audience", "told"):
             if known.get(name) is not None:
                 known[name] = tuple(known[name])
-        known["attempts"] = {name: Attempt(**attempt) for name, attempt in known.get("attempts", {}).items()}
+        known["attempts"] = {
+            name: Attempt(**attempt) for name, attempt in known.get("attempts", {}).items()
+        }
         return Record(**known)
     except (ValueError, TypeError, KeyError, AttributeError, OSError):
         return None

@@ -22,11 +22,17 @@ _UPSERT = text(
 _KNOWN = text("SELECT count(*) FROM recsys.alerts WHERE incident = :incident AND delivered <> '{}'")
 
 
-def keep_alert(engine: Engine, alert: Alert, channels: Sequence[str], resolved_at: str = "") -> None:
-    """Write the alert to `recsys.alerts`, once; a repetition only notes the channels that took it, and its end."""
+def keep_alert(
+    engine: Engine, alert: Alert, channels: Sequence[str], resolved_at: str = ""
+) -> None:
+    """Write the alert to `recsys.alerts`, once; a repetition only notes the channels that took it,
+    and its end.
+    """
     delivered = json.dumps({name: "sent" for name in channels})
     with engine.begin() as connection:
-        connection.execute(_UPSERT, {**asdict(alert), "channels": delivered, "resolved_at": resolved_at})
+        connection.execute(
+            _UPSERT, {**asdict(alert), "channels": delivered, "resolved_at": resolved_at}
+        )
 
 
 def was_sent(engine: Engine, incident: str) -> bool:
@@ -38,5 +44,7 @@ def was_sent(engine: Engine, incident: str) -> bool:
 def published_night(engine: Engine) -> date | None:
     """The night whose lists readers see, or None when nothing was ever published."""
     with engine.connect() as connection:
-        night: date | None = connection.execute(text("SELECT as_of FROM recsys.status")).scalar_one_or_none()
+        night: date | None = connection.execute(
+            text("SELECT as_of FROM recsys.status")
+        ).scalar_one_or_none()
     return night

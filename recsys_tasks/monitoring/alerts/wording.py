@@ -1,4 +1,6 @@
-"""Texts that leave the pipeline: without secrets, without what pings a whole channel, and not endless."""
+"""Texts that leave the pipeline: without secrets, without what pings a whole channel, and not
+endless.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ _NAMED_SECRET = re.compile(
     r"(?i)\b([\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|credential)[\w.-]*)"
     r"(['\"]?\s*[:=]\s*)(?:bearer\s+)?(\"[^\"]*\"|'[^']*'|[^\s,;)&'\"]+)"
 )
-_KNOWN_SECRET = re.compile(r"\b(?:AKIA[0-9A-Z]{16}|xox[a-z]-[\w-]{10,}|gh[pousr]_\w{20,}|eyJ[\w-]{10,}\.[\w.-]{10,})")
+_KNOWN_SECRET = re.compile(
+    r"\b(?:AKIA[0-9A-Z]{16}|xox[a-z]-[\w-]{10,}|gh[pousr]_\w{20,}|eyJ[\w-]{10,}\.[\w.-]{10,})"
+)
 _NAMED_USER = re.compile(
     r"(?i)\b((?:user|customer|member)[_ ]?(?:id|key))(['\"]?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;)]+)"
 )
@@ -32,15 +36,23 @@ def without_secrets(text: str) -> str:
 def fit_to_send(text: str) -> str:
     """One part of an alert: no secrets, no unseen characters, at most `LONGEST` of them."""
     text = without_secrets(_UNSEEN.sub("?", text))
-    return text if len(text) <= LONGEST else text[:LONGEST] + f" … ({len(text) - LONGEST} more characters)"
+    return (
+        text
+        if len(text) <= LONGEST
+        else text[:LONGEST] + f" … ({len(text) - LONGEST} more characters)"
+    )
 
 
 def for_slack(text: str) -> str:
-    """Text as Slack shows it literally: its three control characters escaped, and no word that pings a channel."""
+    """Text as Slack shows it literally: its three control characters escaped, and no word that
+    pings a channel.
+    """
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return calling_nobody(escaped)
 
 
 def calling_nobody(text: str) -> str:
-    """A zero-width space within `<!`, `<@` and `@channel`: whatever shows the text next notifies nobody by it."""
+    """A zero-width space within `<!`, `<@` and `@channel`: whatever shows the text next notifies
+    nobody by it.
+    """
     return _CALLS.sub(lambda found: found[0][0] + "\u200b" + found[0][1:], text)

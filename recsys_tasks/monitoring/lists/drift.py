@@ -18,7 +18,9 @@ _FLOOR = 1e-4
 
 
 def psi(before: Floats, now: Floats) -> float:
-    """PSI of two vectors of counts or shares over the same bins; an empty bin counts as 0.01 %. NaN without rows."""
+    """PSI of two vectors of counts or shares over the same bins; an empty bin counts as 0.01 %. NaN
+    without rows.
+    """
     if before.sum() <= 0 or now.sum() <= 0:
         return float("nan")
     old, new = (np.maximum(v / v.sum(), _FLOOR) for v in (before, now))
@@ -26,17 +28,24 @@ def psi(before: Floats, now: Floats) -> float:
 
 
 def score_psi(before: Floats, now: Floats, bins: int = 10) -> float:
-    """PSI of two samples of scores, in bins that held equally many of the earlier ones; NaN without rows."""
+    """PSI of two samples of scores, in bins that held equally many of the earlier ones; NaN without
+    rows.
+    """
     before, now = before[~np.isnan(before)], now[~np.isnan(now)]
     if len(before) == 0 or len(now) == 0:
         return float("nan")
     edges = np.unique(np.quantile(before, np.linspace(0, 1, bins + 1)[1:-1]))
-    counts = [np.bincount(np.searchsorted(edges, v, side="left"), minlength=len(edges) + 1) for v in (before, now)]
+    counts = [
+        np.bincount(np.searchsorted(edges, v, side="left"), minlength=len(edges) + 1)
+        for v in (before, now)
+    ]
     return psi(counts[0].astype(float), counts[1].astype(float))
 
 
 def mix_psi(before: Mapping[str, float], now: Mapping[str, float]) -> float:
-    """PSI of the mix of events: counts by kind, in earlier weeks and now; a kind missing on one side counts as 0."""
+    """PSI of the mix of events: counts by kind, in earlier weeks and now; a kind missing on one
+    side counts as 0.
+    """
     kinds = sorted(set(before) | set(now))
     old, new = (np.array([mix.get(kind, 0.0) for kind in kinds]) for mix in (before, now))
     return psi(old, new)
@@ -47,4 +56,10 @@ def drift_alarm(metric: str, value: float, bound: float = PSI_BOUND) -> Alarm | 
     if not value > bound:
         return None
     words = f"{metric} drifted: PSI {value:.2f} against the weeks before, above {bound:.2f}; look for a change in the "
-    return Alarm("drift", metric, bound, value, words + "shop, the tracking or the model before trusting the lists")
+    return Alarm(
+        "drift",
+        metric,
+        bound,
+        value,
+        words + "shop, the tracking or the model before trusting the lists",
+    )

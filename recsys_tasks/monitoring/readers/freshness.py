@@ -1,4 +1,6 @@
-"""Whether readers see what they should by now: by the night of their lists, and by how long they have seen them."""
+"""Whether readers see what they should by now: by the night of their lists, and by how long they
+have seen them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _KNOWN_NIGHTS = 14
 
 @dataclass(frozen=True)
 class Shown:
-    """What readers see: a publication's night, since when they see it, and who holds them there, if anybody does."""
+    """What readers see: a publication's night, since when they see it, and who holds them there, if
+    anybody does.
+    """
 
     as_of: date
     since: datetime
@@ -38,17 +42,23 @@ class Due:
 
 
 def due_night(expression: str, now: datetime, late_hours: float) -> Due:
-    """The newest night that started at least `late_hours` ago by its schedule; exactly so long ago counts."""
+    """The newest night that started at least `late_hours` ago by its schedule; exactly so long ago
+    counts.
+    """
     at = cron.last_tick(expression, now - timedelta(hours=late_hours))
     return Due(at.date(), at, late_hours)
 
 
 def usual_late_hours(expression: str, made: Sequence[tuple[date, datetime]]) -> float:
-    """Twice the median of hours from a night's start to its lists, of the newest nights made, within bounds.
+    """Twice the median of hours from a night's start to its lists, of the newest nights made,
+    within bounds.
 
-    `made`: night and when its lists were ready. A night that was made a day later was run by hand, and says nothing.
+    `made`: night and when its lists were ready. A night that was made a day later was run by hand,
+    and says nothing.
     """
-    hours = [took for night, ready in made if 0 < (took := _hours(expression, night, ready)) < 24][:_KNOWN_NIGHTS]
+    hours = [took for night, ready in made if 0 < (took := _hours(expression, night, ready)) < 24][
+        :_KNOWN_NIGHTS
+    ]
     if not hours:
         return FIRST_LATE_HOURS
     least, most = _LATE_BOUNDS
@@ -57,17 +67,21 @@ def usual_late_hours(expression: str, made: Sequence[tuple[date, datetime]]) -> 
 
 def _hours(expression: str, night: date, ready: datetime) -> float:
     end = datetime(night.year, night.month, night.day, tzinfo=UTC) + timedelta(days=1)
-    return (ready - cron.last_tick(expression, end - timedelta(microseconds=1))).total_seconds() / 3600
+    return (
+        ready - cron.last_tick(expression, end - timedelta(microseconds=1))
+    ).total_seconds() / 3600
 
 
-def missed(due: Due, newest: date | None, shown: Shown | None, now: datetime, progress: str) -> Alarm | None:
-    """An alarm when the due night's lists are not there. `newest` is the newest night that was made, shown or not."""
+def missed(
+    due: Due, newest: date | None, shown: Shown | None, now: datetime, progress: str
+) -> Alarm | None:
+    """An alarm when the due night's lists are not there. `newest` is the newest night that was
+    made, shown or not.
+    """
     if newest is not None and newest >= due.night:
         return None
     hours = (now - due.at).total_seconds() / 3600
-    words = (
-        f"the night of {due.night} was due at {due.at:%Y-%m-%d %H:%M} UTC, and its lists are not there: {progress}. "
-    )
+    words = f"the night of {due.night} was due at {due.at:%Y-%m-%d %H:%M} UTC, and its lists are not there: {progress}. "
     words += "Readers have no lists" if shown is None else f"Readers see the lists of {shown.as_of}"
     if shown is not None and shown.hold:
         words += f", held there by {shown.hold}"
@@ -75,7 +89,8 @@ def missed(due: Due, newest: date | None, shown: Shown | None, now: datetime, pr
 
 
 def stale(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | None:
-    """An alarm when readers have seen the same lists for longer than `bound_hours`; None while they are fresh.
+    """An alarm when readers have seen the same lists for longer than `bound_hours`; None while they
+    are fresh.
 
     Exactly `bound_hours` is still fresh. Who is held there by a person is not stale: see `held`.
     """
@@ -91,13 +106,15 @@ def stale(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | Non
 
 
 def held(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | None:
-    """A reminder when a person's hold is older than `bound_hours`: its nights are made, and not shown."""
+    """A reminder when a person's hold is older than `bound_hours`: its nights are made, and not
+    shown.
+    """
     if shown is None or not shown.hold or shown.held_since is None:
         return None
     hours = (now - shown.held_since).total_seconds() / 3600
     if hours <= bound_hours:
         return None
-    words = (
-        f"readers are held on the lists of {shown.as_of} since {shown.held_since:%Y-%m-%d %H:%M} UTC by {shown.hold}; "
+    words = f"readers are held on the lists of {shown.as_of} since {shown.held_since:%Y-%m-%d %H:%M} UTC by {shown.hold}; "
+    return Alarm(
+        "held", "hold_age_hours", bound_hours, hours, words + "later nights are made and wait"
     )
-    return Alarm("held", "hold_age_hours", bound_hours, hours, words + "later nights are made and wait")

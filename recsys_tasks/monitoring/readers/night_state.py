@@ -12,13 +12,16 @@ _SHOWN = text(
     "SELECT p.as_of, c.moved_at, p.published_at, h.who, h.why, h.since FROM recsys.current_publication AS c"
     " JOIN recsys.publication AS p ON p.id = c.publication_id LEFT JOIN recsys.hold AS h ON true"
 )
-# Nights whose lists were made: shown, taken back by a person, or waiting for a person's hold to end.
+# Nights whose lists were made: shown, taken back by a person, or waiting for a person's hold to
+# end.
 _MADE = text(
     "SELECT as_of, min(coalesce(published_at, created_at)) AS ready FROM recsys.publication"
     " WHERE status IN ('published', 'held') OR status = 'ready' AND EXISTS (SELECT FROM recsys.hold)"
     " GROUP BY as_of ORDER BY as_of DESC LIMIT :n"
 )
-_STAGES = text("SELECT DISTINCT split_part(stage, '.', 1) FROM recsys.stage_runs WHERE as_of = :day")
+_STAGES = text(
+    "SELECT DISTINCT split_part(stage, '.', 1) FROM recsys.stage_runs WHERE as_of = :day"
+)
 _ENOUGH = 30
 
 

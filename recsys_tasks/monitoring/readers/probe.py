@@ -1,7 +1,8 @@
-"""A look from outside, for a cron or a monitor of one's own: what readers see, with no more than their rights.
+"""A look from outside, for a cron or a monitor of one's own: what readers see, with no more than
+their rights.
 
-It needs neither Airflow nor the settings file, so it speaks when those do not. The codes are those that monitors know:
-0 well, 1 look at it today, 2 readers are concerned.
+It needs neither Airflow nor the settings file, so it speaks when those do not. The codes are those
+that monitors know: 0 well, 1 look at it today, 2 readers are concerned.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ RECENT = timedelta(hours=24)
 _NAMES = ("OK", "WARNING", "CRITICAL")
 
 _STATUS = text("SELECT as_of, moved_at, on_hold, hold_who, hold_since, rows FROM recsys.status")
-# Databases of earlier versions do not know when an alert was over: there, each of the last day counts.
+# Databases of earlier versions do not know when an alert was over: there, each of the last day
+# counts.
 _ALERTS = text("""
 SELECT count(*) AS number, (array_agg(a.kind ORDER BY a.raised_at DESC))[1] AS newest
 FROM recsys.alerts AS a
@@ -37,11 +39,14 @@ class Finding:
         return f"{_NAMES[self.code]}: {' '.join(self.words.split())}"
 
 
-def probe(engine: Engine, now: datetime, *, stale_after_hours: float, nights_behind: int) -> Finding:
-    """Judge what readers see. Never raises a RecsysError: a database that does not answer is a finding.
+def probe(
+    engine: Engine, now: datetime, *, stale_after_hours: float, nights_behind: int
+) -> Finding:
+    """Judge what readers see. Never raises a RecsysError: a database that does not answer is a
+    finding.
 
-    The lists must be of a night at most `nights_behind` days before today (UTC), and have been current for at most
-    `stale_after_hours`. Whom a person holds on earlier lists is not stale.
+    The lists must be of a night at most `nights_behind` days before today (UTC), and have been
+    current for at most `stale_after_hours`. Whom a person holds on earlier lists is not stale.
     """
     try:
         with engine.connect() as connection:
@@ -69,4 +74,6 @@ def probe(engine: Engine, now: datetime, *, stale_after_hours: float, nights_beh
 
 def unreachable(error: RecsysError) -> Finding:
     """The database does not answer: readers get nothing either."""
-    return Finding(CRITICAL, f"the readers' database does not answer: {error.found} ({error.where})")
+    return Finding(
+        CRITICAL, f"the readers' database does not answer: {error.found} ({error.where})"
+    )

@@ -19,8 +19,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """`numbers` are the columns that hold numbers and stand to the right. `folded`: opened by a click on
-    `caption`; `half`: narrow enough to stand beside a chart.
+    """`numbers` are the columns that hold numbers and stand to the right. `folded`: opened by a
+    click on `caption`; `half`: narrow enough to stand beside a chart.
     """
 
     head: tuple[str, ...]
@@ -45,7 +45,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """`lines` over numbers or texts, or horizontal `bars` and `ranges` by name. `reference` is a thin line."""
+    """`lines` over numbers or texts, or horizontal `bars` and `ranges` by name. `reference` is a
+    thin line.
+    """
 
     shape: Literal["lines", "bars", "ranges"]
     title: str
@@ -142,7 +144,11 @@ def number(value: Any) -> str:
     if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 1000):
         return f"{value:,.0f}"
     if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}"
+        return (
+            f"{value:.4f}".rstrip("0").rstrip(".")
+            if abs(value) >= 1e-4 or value == 0
+            else f"{value:.1e}"
+        )
     return str(value)
 
 
@@ -163,7 +169,9 @@ def plural(n: int, one: str) -> str:
 
 def cells(*values: Any) -> tuple[Cell, ...]:
     """A row: values that are no cells yet become plain ones."""
-    return tuple(v if isinstance(v, Cell) else Cell(v if isinstance(v, str) else number(v)) for v in values)
+    return tuple(
+        v if isinstance(v, Cell) else Cell(v if isinstance(v, str) else number(v)) for v in values
+    )
 
 
 def rows_of(values: Sequence[Sequence[Any]]) -> tuple[tuple[Cell, ...], ...]:

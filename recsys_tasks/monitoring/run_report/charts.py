@@ -42,7 +42,9 @@ def svg(chart: Chart) -> str:
         if len(chart.series) > 1:
             figure.legend(loc="outside upper left", ncols=_columns(chart))
         out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            out, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     return _embedded(out.getvalue(), chart.title)
 
 
@@ -66,7 +68,11 @@ def _height(chart: Chart) -> float:
     if chart.shape == "lines":
         return 2.7 + legend
     names = max((len(series.x) for series in chart.series), default=1)
-    each = 0.2 * len(chart.series) + 0.08 if chart.shape == "ranges" else 0.23 + 0.04 * (len(chart.series) - 1)
+    each = (
+        0.2 * len(chart.series) + 0.08
+        if chart.shape == "ranges"
+        else 0.23 + 0.04 * (len(chart.series) - 1)
+    )
     return 0.65 + legend + each * names
 
 
@@ -76,7 +82,15 @@ def _lines(axes: Any, chart: Chart) -> None:
     for series, colour in _coloured(chart):
         xs = [place[x] if isinstance(x, str) else x for x in series.x]
         marker = "o" if len(xs) <= 30 else None
-        axes.plot(xs, series.y, color=colour, marker=marker, markersize=3.5, linewidth=1.5, label=series.name)
+        axes.plot(
+            xs,
+            series.y,
+            color=colour,
+            marker=marker,
+            markersize=3.5,
+            linewidth=1.5,
+            label=series.name,
+        )
     if place:
         _name_places(axes, list(place))
     if chart.reference is not None:
@@ -94,7 +108,9 @@ def _lines(axes: Any, chart: Chart) -> None:
 def _name_places(axes: Any, names: list[str]) -> None:
     """At most seven of the names, so that none overlaps."""
     step = -(-len(names) // 7)
-    axes.set_xticks(range(0, len(names), step), [name[5:] if _is_day(name) else name for name in names[::step]])
+    axes.set_xticks(
+        range(0, len(names), step), [name[5:] if _is_day(name) else name for name in names[::step]]
+    )
 
 
 def _is_day(name: str) -> bool:
@@ -122,7 +138,14 @@ def _ranges(axes: Any, chart: Chart) -> None:
             [high - y for y, high in zip(series.y, series.high, strict=True)],
         ]
         axes.errorbar(
-            series.y, places, xerr=whiskers, fmt="o", markersize=4, color=colour, capsize=2.5, label=series.name
+            series.y,
+            places,
+            xerr=whiskers,
+            fmt="o",
+            markersize=4,
+            color=colour,
+            capsize=2.5,
+            label=series.name,
         )
     if chart.reference is not None:
         axes.axvline(chart.reference, color="#4a5560", linewidth=1)

@@ -1,4 +1,5 @@
-"""What no stage measured: lists of sample users with their reasons, SHAP values, the ranker's learning curves.
+"""What no stage measured: lists of sample users with their reasons, SHAP values, the ranker's
+learning curves.
 
 Each part says why it is missing instead of failing the report: a page with a gap beats no page.
 """
@@ -39,7 +40,9 @@ class Samples:
 
 
 def choose(users: Keys, events: Sequence[int], n: int) -> Keys:
-    """n of the users `[m]`, from the least to the most active (`events [m]`), evenly spaced; ties by key."""
+    """n of the users `[m]`, from the least to the most active (`events [m]`), evenly spaced; ties
+    by key.
+    """
     order = np.lexsort((users, np.asarray(events)))
     if n == 0 or len(order) == 0:
         return users[:0]
@@ -54,11 +57,17 @@ def attempt(name: str, part: Callable[[], Any]) -> dict[str, Any]:
         return {"found": part()}
     except Exception as error:  # whatever it is: the page says so and the rest of it stands
         log.warning("The run report goes without %s", name, exc_info=True)
-        return {"missing": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+        return {
+            "missing": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        }
 
 
-def sample_lists(recommender: Recommender, held_out: HeldOut | None, samples: Samples) -> list[dict[str, Any]]:
-    """Each sample user's list as it would have been on the gate's cutoff, with reasons, hits and SHAP values."""
+def sample_lists(
+    recommender: Recommender, held_out: HeldOut | None, samples: Samples
+) -> list[dict[str, Any]]:
+    """Each sample user's list as it would have been on the gate's cutoff, with reasons, hits and
+    SHAP values.
+    """
     users = samples.truth.users
     ranked = recommender.recommend(users, SHOWN)
     why = _why(recommender, held_out, ranked) if held_out is not None else {}
@@ -67,7 +76,9 @@ def sample_lists(recommender: Recommender, held_out: HeldOut | None, samples: Sa
     for row, user in enumerate(users):
         did = samples.truth.items[samples.truth.offsets[row] : samples.truth.offsets[row + 1]]
         items = [
-            _entry(recommender, ranked, row, place, set(did.tolist()), why.get((row, int(item)), []))
+            _entry(
+                recommender, ranked, row, place, set(did.tolist()), why.get((row, int(item)), [])
+            )
             for place, item in enumerate(ranked.items[row])
             if item >= 0
         ]
@@ -81,7 +92,12 @@ def sample_lists(recommender: Recommender, held_out: HeldOut | None, samples: Sa
 
 
 def _entry(
-    recommender: Recommender, ranked: RankedLists, row: int, place: int, did: set[int], why: list[tuple[str, float]]
+    recommender: Recommender,
+    ranked: RankedLists,
+    row: int,
+    place: int,
+    did: set[int],
+    why: list[tuple[str, float]],
 ) -> dict[str, Any]:
     titles, item = recommender.snapshot.items, int(ranked.items[row, place])
     anchor = int(ranked.reason_items[row, place])
@@ -103,7 +119,9 @@ def _why(
 ) -> dict[tuple[int, int], list[tuple[str, float]]]:
     """(row, item) → the columns that moved the heavy ranker's score most."""
     block = Block(recommender.inputs, recommender.inputs.source.block(ranked.users))
-    shown = np.array([np.isin(c, i) for c, i in zip(block.candidates.items, ranked.items, strict=True)])
+    shown = np.array(
+        [np.isin(c, i) for c, i in zip(block.candidates.items, ranked.items, strict=True)]
+    )
     names = held_out.names("heavy")
     matrix = feature_matrix(block, names, shown)
     values = contributions(held_out.models("heavy"), held_out.shares, matrix.X, held_out.threads)
@@ -117,10 +135,19 @@ def _why(
 def mean_contributions(held_out: HeldOut) -> dict[str, float]:
     """Column → mean absolute SHAP value over some held-out rows."""
     rows = held_out.sample(SHAP_ROWS)
-    values = contributions(held_out.models("heavy"), held_out.shares, held_out.matrix("heavy", rows), held_out.threads)
-    return {name: round(value, 5) for name, value in mean_strength(held_out.names("heavy"), values).items()}
+    values = contributions(
+        held_out.models("heavy"), held_out.shares, held_out.matrix("heavy", rows), held_out.threads
+    )
+    return {
+        name: round(value, 5)
+        for name, value in mean_strength(held_out.names("heavy"), values).items()
+    }
 
 
 def steps(held_out: HeldOut) -> dict[str, list[tuple[int, float]]]:
     """Stage → (trees, NDCG@10 of held-out users)."""
-    return {stage: held_out.steps(stage) for stage in ("light", "heavy") if stage in held_out.facts["models"]}
+    return {
+        stage: held_out.steps(stage)
+        for stage in ("light", "heavy")
+        if stage in held_out.facts["models"]
+    }

@@ -1,6 +1,8 @@
-"""What the stages wrote about a night, as plain values: from the lake, the database and the spool of alerts.
+"""What the stages wrote about a night, as plain values: from the lake, the database and the spool
+of alerts.
 
-Nothing is required: a night that stopped early, or whose artifacts retention removed, has fewer facts.
+Nothing is required: a night that stopped early, or whose artifacts retention removed, has fewer
+facts.
 """
 
 from __future__ import annotations
@@ -67,7 +69,9 @@ def collect_from_lake(lake: Lake, project: str, as_of: date) -> dict[str, Any]:
     """The same without what the database knows."""
     night = as_of.isoformat()
     decision = _json(lake.newest("decision", night), "decision.json")
-    release = lake.newest("release", decision["challenger"]) if decision else _release_of(lake, night)
+    release = (
+        lake.newest("release", decision["challenger"]) if decision else _release_of(lake, night)
+    )
     return _plain({
         "project": project,
         "as_of": night,
@@ -126,7 +130,10 @@ def _tables(engine: Engine, home: Path, day: date) -> dict[str, Any]:
     with engine.connect() as connection:
 
         def rows(query: str, **values: Any) -> list[dict[str, Any]]:
-            return [dict(row) for row in connection.execute(text(query), {"day": day, **values}).mappings()]
+            return [
+                dict(row)
+                for row in connection.execute(text(query), {"day": day, **values}).mappings()
+            ]
 
         stages = {row["stage"]: row for row in rows(_STAGES)}
         lineage = next((row["lineage"] for row in rows(_LINEAGE)), None)

@@ -1,6 +1,7 @@
 """The head of the page: was something wrong, and what did readers see?
 
-A page is kept for years and readers are moved on the next night, or back by a person: it speaks of when it was written.
+A page is kept for years and readers are moved on the next night, or back by a person: it speaks of
+when it was written.
 """
 
 from __future__ import annotations
@@ -39,7 +40,12 @@ def cards(known: Known) -> tuple[Card, ...]:
 def headline(known: Known, found: tuple[Card, ...]) -> tuple[str, Tone]:
     """The cards in one line, after what failed, and the worst of their tones."""
     data, release, readers, alarms = found
-    words = [f"Data {data.value.lower()}", f"release {release.value.lower()}", readers.value, alarms.value]
+    words = [
+        f"Data {data.value.lower()}",
+        f"release {release.value.lower()}",
+        readers.value,
+        alarms.value,
+    ]
     line = "; ".join(words).replace("; Readers", "; readers").replace("; No", "; no") + "."
     stages = [str(failure["stage"]) for failure in _failures(known)]
     if stages:
@@ -69,12 +75,17 @@ def failed(known: Known) -> Section | None:
     blocks = tuple(
         Table(
             ("", str(failure["stage"])),
-            tuple(cells("to do" if name == "remedy" else name, failure["error"].get(name, "–")) for name in parts),
+            tuple(
+                cells("to do" if name == "remedy" else name, failure["error"].get(name, "–"))
+                for name in parts
+            ),
         )
         for failure in failures
     )
     names = ", ".join(str(failure["stage"]) for failure in failures)
-    return Section("failed", "Failed", f"{names} ended in an error, and what comes after did not run.", blocks)
+    return Section(
+        "failed", "Failed", f"{names} ended in an error, and what comes after did not run.", blocks
+    )
 
 
 def _data(known: Known) -> Card:
@@ -86,13 +97,19 @@ def _data(known: Known) -> Card:
     rows, days = report["rows"], plural(len(report["days"]), "day")
     if failed:
         names = ", ".join(f"{c['suite']}.{c['name']}" for c in failed[:3])
-        return Card("Data", "Refused", f"{plural(len(failed), 'blocking check')} failed: {names}", "bad")
-    note = f"{rows:,} rows of {days} new or changed, {plural(len(report['checks']), 'check')} passed"
+        return Card(
+            "Data", "Refused", f"{plural(len(failed), 'blocking check')} failed: {names}", "bad"
+        )
+    note = (
+        f"{rows:,} rows of {days} new or changed, {plural(len(report['checks']), 'check')} passed"
+    )
     if warned:
         note = f"{rows:,} rows of {days}; {plural(len(warned), 'warning')}"
     if snapshot is None:
         return Card("Data", "Checked, not frozen", note, "warn")
-    return Card("Data", "Passed with warnings" if warned else "Passed", note, "warn" if warned else "good")
+    return Card(
+        "Data", "Passed with warnings" if warned else "Passed", note, "warn" if warned else "good"
+    )
 
 
 def _release(known: Known) -> Card:
@@ -100,12 +117,24 @@ def _release(known: Known) -> Card:
     if decision is None:
         serving = (known.facts.get("status") or {}).get("release")
         note = f"{serving} served" if serving else "no release served yet"
-        made = f"{release['release_id']} was trained, but" if release else "no ranker was judged tonight;"
+        made = (
+            f"{release['release_id']} was trained, but"
+            if release
+            else "no ranker was judged tonight;"
+        )
         return Card("Release", "Not judged", f"{made} {note}", "warn" if release else "plain")
     value, tone = _VERDICT.get(decision["verdict"], (decision["verdict"], "warn"))
     failed = [rule for rule in decision["rules"] if not rule["passed"] and rule.get("leads_to")]
-    stays = f"{decision['champion']} stayed champion" if decision["champion"] else "there was no champion yet"
-    note = "every rule passed" if not failed else f"{stays}; failed: {', '.join(_named(rule) for rule in failed[:3])}"
+    stays = (
+        f"{decision['champion']} stayed champion"
+        if decision["champion"]
+        else "there was no champion yet"
+    )
+    note = (
+        "every rule passed"
+        if not failed
+        else f"{stays}; failed: {', '.join(_named(rule) for rule in failed[:3])}"
+    )
     if decision["verdict"] == "promote":
         note = f"{decision['challenger']} replaced {decision['champion'] or 'nothing: it is the first'}"
     return Card("Release", value.capitalize(), note, tone)
@@ -126,11 +155,18 @@ def _readers(known: Known) -> Card:
     if status.get("on_hold"):
         note = f"on hold by {status.get('hold_who')}: {status.get('hold_why')}"
     if status["as_of"] == night:
-        return Card("Readers", "Readers saw tonight's lists", note, "warn" if status.get("on_hold") else "good")
+        return Card(
+            "Readers",
+            "Readers saw tonight's lists",
+            note,
+            "warn" if status.get("on_hold") else "good",
+        )
     if status["as_of"] > night:
         return Card("Readers", f"Readers saw the later lists of {status['as_of']}", note, "plain")
     waits = _why_not(known)
-    return Card("Readers", f"Readers still saw the lists of {status['as_of']}", f"{waits}; {note}", "warn")
+    return Card(
+        "Readers", f"Readers still saw the lists of {status['as_of']}", f"{waits}; {note}", "warn"
+    )
 
 
 def _why_not(known: Known) -> str:
@@ -138,7 +174,9 @@ def _why_not(known: Known) -> str:
     if not tonight:
         return "tonight's lists were not made yet, or the night stopped before them"
     newest = tonight[-1]
-    return f"tonight's publication was {newest['status']}" + (f" ({newest['note']})" if newest.get("note") else "")
+    return f"tonight's publication was {newest['status']}" + (
+        f" ({newest['note']})" if newest.get("note") else ""
+    )
 
 
 def _alarms(known: Known) -> Card:
@@ -156,7 +194,11 @@ def _alarms(known: Known) -> Card:
 def alarms(known: Known) -> Section | None:
     """Every alarm of the night with what to do; None without one."""
     alerts = known.facts.get("alerts") or []
-    failed = [c for c in (known.facts.get("validation") or {}).get("checks", ()) if c["blocking"] and not c["passed"]]
+    failed = [
+        c
+        for c in (known.facts.get("validation") or {}).get("checks", ())
+        if c["blocking"] and not c["passed"]
+    ]
     if not alerts and not failed:
         return None
     rows = [
@@ -171,10 +213,16 @@ def alarms(known: Known) -> Section | None:
         for alert in alerts
     ]
     blocks: list[Block] = [
-        Note(f"{c['suite']}.{c['name']}: {c['observed']} (allowed: {c['bound']})", "bad") for c in failed
+        Note(f"{c['suite']}.{c['name']}: {c['observed']} (allowed: {c['bound']})", "bad")
+        for c in failed
     ]
     if rows:
-        blocks.append(Table(("severity", "raised", "what broke", "readers then", "what to do", "runbook"), tuple(rows)))
+        blocks.append(
+            Table(
+                ("severity", "raised", "what broke", "readers then", "what to do", "runbook"),
+                tuple(rows),
+            )
+        )
     return Section("alarms", "Alarms", "What needed a person.", tuple(blocks))
 
 
@@ -183,8 +231,12 @@ def verdict(known: Known) -> Section:
     decision = known.facts.get("decision")
     if decision is None:
         release = known.facts.get("release")
-        why = "The judge did not run" + (f"; {release['release_id']} waits for it." if release else " for this night.")
-        return Section("verdict", "Verdict", why, (Note("No decision is kept for this night.", "warn"),))
+        why = "The judge did not run" + (
+            f"; {release['release_id']} waits for it." if release else " for this night."
+        )
+        return Section(
+            "verdict", "Verdict", why, (Note("No decision is kept for this night.", "warn"),)
+        )
     rules = sorted(decision["rules"], key=lambda rule: (rule["passed"], not rule.get("leads_to")))
     shown = [rule for rule in rules if not rule["passed"] or not rule["name"].startswith(SLICE)]
     groups = len(rules) - len(shown)
@@ -193,9 +245,14 @@ def verdict(known: Known) -> Section:
         tuple(rule_row(rule) for rule in shown),
         numbers=frozenset({1, 2}),
     )
-    blocks: list[Block] = [Note(decision["paragraph"], _VERDICT.get(decision["verdict"], ("", "warn"))[1]), table]
+    blocks: list[Block] = [
+        Note(decision["paragraph"], _VERDICT.get(decision["verdict"], ("", "warn"))[1]),
+        table,
+    ]
     if groups:
-        blocks.append(Note(f"{plural(groups, 'guarded group')} of users passed; each is listed under Slices."))
+        blocks.append(
+            Note(f"{plural(groups, 'guarded group')} of users passed; each is listed under Slices.")
+        )
     says = f"{decision['challenger']} against {decision['champion'] or 'no champion'}: {decision['verdict']}."
     return Section("verdict", "Verdict", says, tuple(blocks))
 
@@ -206,5 +263,10 @@ def rule_row(rule: dict[str, Any]) -> tuple[Cell, ...]:
     tone: Tone = "good" if rule["passed"] else ("bad" if leads else "plain")
     outcome = Cell("yes" if rule["passed"] else "no", tone)
     return cells(
-        rule["name"].removeprefix(SLICE), rule["bound"], rule["value"], outcome, leads or "evidence only", rule["words"]
+        rule["name"].removeprefix(SLICE),
+        rule["bound"],
+        rule["value"],
+        outcome,
+        leads or "evidence only",
+        rule["words"],
     )

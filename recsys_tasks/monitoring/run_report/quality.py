@@ -1,4 +1,6 @@
-"""Sections on quality: metrics beside champion and baselines, groups of users, popularity, calibration."""
+"""Sections on quality: metrics beside champion and baselines, groups of users, popularity,
+calibration.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +41,20 @@ def systems(known: Known) -> dict[str, dict[str, Any]]:
 
 
 def metrics(known: Known) -> Section:
-    """Every measure of every system, with intervals where the judge drew them; unknown ones by their own names."""
+    """Every measure of every system, with intervals where the judge drew them; unknown ones by
+    their own names.
+    """
     found = systems(known)
     if not found:
         return Section("metrics", "Metrics", _KEPT_NOTHING, (Note("Not judged.", "warn"),))
     figures = known.facts.get("figures") or {}
     blocks: list[Block] = [*_against(figures)]
     if "champion" not in found:
-        blocks.append(Note("There was no champion to compare with: a first release is held against popularity."))
+        blocks.append(
+            Note(
+                "There was no champion to compare with: a first release is held against popularity."
+            )
+        )
     blocks.append(_measures(found, figures))
     level = f", {figures['level']:.0%} intervals" if figures.get("level") else ""
     return Section(
@@ -62,26 +70,42 @@ def _against(figures: dict[str, Any]) -> list[Chart]:
     against = figures.get("against") or {}
     charts = []
     for role in [r for r in _ORDER if r in against] + sorted(set(against) - set(_ORDER)):
-        kept = {name: c for name, c in against[role].items() if None not in (c["change"], c["low"], c["high"])}
+        kept = {
+            name: c
+            for name, c in against[role].items()
+            if None not in (c["change"], c["low"], c["high"])
+        }
         if kept:
-            change_, low, high = (tuple(c[key] for c in kept.values()) for key in ("change", "low", "high"))
+            change_, low, high = (
+                tuple(c[key] for c in kept.values()) for key in ("change", "low", "high")
+            )
             series = (Series(role, tuple(kept), change_, low, high),)
             title, note = (
                 f"Challenger against {role}",
                 "Right of the line it is better; an interval across it may be chance.",
             )
-            charts.append(Chart("ranges", title, "relative change", "", series, note, 0.0, percent=True))
+            charts.append(
+                Chart("ranges", title, "relative change", "", series, note, 0.0, percent=True)
+            )
     return charts
 
 
 def _measures(found: dict[str, dict[str, Any]], figures: dict[str, Any]) -> Table:
     roles = list(found)
     names = dict.fromkeys(name for system in found.values() for name in system.get("summary", {}))
-    ranged = [name for name in names if any(name in system.get("intervals", {}) for system in found.values())]
+    ranged = [
+        name
+        for name in names
+        if any(name in system.get("intervals", {}) for system in found.values())
+    ]
     rows = []
     for name in [*ranged, *(name for name in names if name not in ranged)]:
         values = [_with_interval(found[role], name) for role in roles]
-        against = [(figures.get("against") or {}).get(role, {}).get(name) for role in roles if role != "challenger"]
+        against = [
+            (figures.get("against") or {}).get(role, {}).get(name)
+            for role in roles
+            if role != "challenger"
+        ]
         rows.append(cells(name, *values, *(_changed(c) for c in against)))
     others = [role for role in roles if role != "challenger"] if figures.get("against") else []
     rows = rows if others else [row[: 1 + len(roles)] for row in rows]
@@ -114,7 +138,11 @@ def _changed(found: dict[str, Any] | None) -> Cell:
 def slices(known: Known) -> Section:
     """Each group's mean of the gate's metric by system, and the guard's rule on it."""
     found = {role: s["slices"] for role, s in systems(known).items() if s.get("slices")}
-    rules = [r for r in (known.facts.get("decision") or {}).get("rules", ()) if r["name"].startswith(SLICE)]
+    rules = [
+        r
+        for r in (known.facts.get("decision") or {}).get("rules", ())
+        if r["name"].startswith(SLICE)
+    ]
     guarded = {rule["name"].removeprefix(SLICE): rule for rule in rules}
     if not found and not rules:
         return Section("slices", "Slices", "No group of users was compared tonight.", (Note(
@@ -125,9 +153,17 @@ def slices(known: Known) -> Section:
     if rules:
         head = ("group", "bound", "change", "passed", "leads to", "in words")
         rows = tuple(rule_row(rule) for rule in rules)
-        blocks.append(Table(head, rows, f"The guard's {len(rules)} rules", frozenset({1, 2}), folded=bool(found)))
+        blocks.append(
+            Table(
+                head, rows, f"The guard's {len(rules)} rules", frozenset({1, 2}), folded=bool(found)
+            )
+        )
     failed = [name for name, rule in guarded.items() if not rule["passed"]]
-    says = f"Surely worse off: {', '.join(failed)}." if failed else "No guarded group is surely worse off."
+    says = (
+        f"Surely worse off: {', '.join(failed)}."
+        if failed
+        else "No guarded group is surely worse off."
+    )
     if not rules:
         says = "Groups are guarded against a champion; tonight there was none to compare."
     return Section("slices", "Slices", says, tuple(blocks))
@@ -144,12 +180,19 @@ def _group_table(found: dict[str, dict[str, Any]], guarded: dict[str, dict[str, 
         rows.append(cells(name, users, *means, outcome))
     head = ("group", "users", *found, "guard against champion")
     return Table(
-        head, tuple(rows), "Mean of the gate's metric over users who did something", frozenset(range(1, len(head)))
+        head,
+        tuple(rows),
+        "Mean of the gate's metric over users who did something",
+        frozenset(range(1, len(head))),
     )
 
 
 def _guarded(rule: dict[str, Any]) -> Cell:
-    return Cell(change(rule["value"])) if rule["passed"] else Cell(f"{change(rule['value'])}, fails", "bad")
+    return (
+        Cell(change(rule["value"]))
+        if rule["passed"]
+        else Cell(f"{change(rule['value'])}, fails", "bad")
+    )
 
 
 # --- popularity and calibration ------------------------------------------------------------------
@@ -160,13 +203,19 @@ def balance(known: Known) -> Section:
     found = systems(known)
     blocks: list[Block] = []
     bias = [
-        Series(role, tuple(int(p) for p in s["bias_curve"]), tuple(float(v) for v in s["bias_curve"].values()))
+        Series(
+            role,
+            tuple(int(p) for p in s["bias_curve"]),
+            tuple(float(v) for v in s["bias_curve"].values()),
+        )
         for role, s in found.items()
         if s.get("bias_curve")
     ]
     if bias:
         note = "How few items make so many per cent of all recommended places; a low curve repeats the same items."
-        blocks.append(Chart("lines", "Popularity bias", "% of all places", "items", tuple(bias), note))
+        blocks.append(
+            Chart("lines", "Popularity bias", "% of all places", "items", tuple(bias), note)
+        )
     scored = [
         Series(role, tuple(r[0] for r in s["reliability"]), tuple(r[1] for r in s["reliability"]))
         for role, s in found.items()
@@ -175,12 +224,22 @@ def balance(known: Known) -> Section:
     if scored:
         note = "On the dashed line a score is the share that came true; each point holds equally many places."
         blocks.append(
-            Chart("lines", "Calibration", "mean score", "share that came true", tuple(scored), note, diagonal=True)
+            Chart(
+                "lines",
+                "Calibration",
+                "mean score",
+                "share that came true",
+                tuple(scored),
+                note,
+                diagonal=True,
+            )
         )
     columns = list(((known.facts.get("figures") or {}).get("columns") or {}).items())[:10]
     if columns:
         caption = "Features that alone order users' candidates best (AUC); one near 1 knows what it cannot know"
-        blocks.append(Table(("feature", "AUC"), rows_of(columns), caption, frozenset({1}), folded=True))
+        blocks.append(
+            Table(("feature", "AUC"), rows_of(columns), caption, frozenset({1}), folded=True)
+        )
     if not blocks:
         blocks.append(Note(_KEPT_NOTHING, "warn"))
     says = "Whether lists repeat what is popular anyway, and whether a score means what it says."

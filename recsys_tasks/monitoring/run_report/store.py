@@ -1,6 +1,7 @@
 """The report in the lake: `report/<as_of>` holds the page and the values that it was made from.
 
-A page names its sample users, so a user who is erased is taken out of the values and the page is made again.
+A page names its sample users, so a user who is erased is taken out of the values and the page is
+made again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ PAGE = "report.html"
 _FACTS, _EVIDENCE = "facts.json", "evidence.json"
 
 
-def keep(lake: Lake, as_of: date, facts: dict[str, Any], evidence: dict[str, Any], evidence_from: str) -> Artifact:
+def keep(
+    lake: Lake, as_of: date, facts: dict[str, Any], evidence: dict[str, Any], evidence_from: str
+) -> Artifact:
     """Write a night's page; a no-op when it was made of the same facts and evidence."""
     key = as_of.isoformat()
     inputs = {"facts": _hash(_timeless(facts)), "evidence": evidence_from}
@@ -50,7 +53,9 @@ def kept_evidence(lake: Lake, as_of: date, evidence_from: str) -> dict[str, Any]
 def erase_report(artifact: Artifact, subject: Subject) -> list[Cut]:
     """The user's sample list, and mentions in texts."""
     facts, evidence = (artifact.file(name).read_text() for name in (_FACTS, _EVIDENCE))
-    mentions = sum(subject.mentions(text) for text in (facts, evidence, artifact.file(PAGE).read_text()))
+    mentions = sum(
+        subject.mentions(text) for text in (facts, evidence, artifact.file(PAGE).read_text())
+    )
     kept = json.loads(evidence)
     lists = (kept.get("lists") or {}).get("found") or []
     others = [sample for sample in lists if sample["user"] != subject.user_id]
@@ -59,8 +64,12 @@ def erase_report(artifact: Artifact, subject: Subject) -> list[Cut]:
 
     def apply(draft: Draft) -> None:
         if len(others) < len(lists):
-            kept["lists"] = {"found": others} if others else {"missing": "the only user shown was erased"}
-        _write(draft, json.loads(subject.without(facts)), json.loads(subject.without(json.dumps(kept))))
+            kept["lists"] = (
+                {"found": others} if others else {"missing": "the only user shown was erased"}
+            )
+        _write(
+            draft, json.loads(subject.without(facts)), json.loads(subject.without(json.dumps(kept)))
+        )
 
     return [Cut(max(mentions, len(lists) - len(others)), apply)]
 
@@ -72,8 +81,13 @@ def _write(draft: Draft, facts: dict[str, Any], evidence: Mapping[str, Any]) -> 
 
 
 def _timeless(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what differs from run to run though nothing new was found: durations, and whether work was reused."""
-    stages = [{"stage": stage["stage"], "artifact": stage.get("artifact")} for stage in facts.get("stages") or ()]
+    """Without what differs from run to run though nothing new was found: durations, and whether
+    work was reused.
+    """
+    stages = [
+        {"stage": stage["stage"], "artifact": stage.get("artifact")}
+        for stage in facts.get("stages") or ()
+    ]
     failures = [{**failure, "failed_at": None} for failure in facts.get("failures") or ()]
     return {**facts, "stages": stages, "failures": failures, "written_at": None, "at": None}
 

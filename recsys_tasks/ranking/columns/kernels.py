@@ -1,7 +1,8 @@
-"""Columns of the ranker's input, filled row by row; rows of one user stand together, in `row` order.
+"""Columns of the ranker's input, filled row by row; rows of one user stand together, in `row`
+order.
 
-Throughout: `row [rows]` and `column [rows]` say which candidate a row is, `place [n_items]` where an item's vector is
-(-1: it has none), `out [rows, w]` is what is filled.
+Throughout: `row [rows]` and `column [rows]` say which candidate a row is, `place [n_items]` where
+an item's vector is (-1: it has none), `out [rows, w]` is what is filled.
 """
 
 from __future__ import annotations
@@ -21,8 +22,17 @@ FADE = np.float32(0.9)
 
 
 @kernel
-def dots(users: Floats, known: npt.NDArray[np.bool_], items: Keys, place: Places, vectors: Floats, out: Floats) -> None:
-    """`out [n, c]`: dot of each user's vector `users [n, d]` with that row's items; NaN where either is unknown."""
+def dots(
+    users: Floats,
+    known: npt.NDArray[np.bool_],
+    items: Keys,
+    place: Places,
+    vectors: Floats,
+    out: Floats,
+) -> None:
+    """`out [n, c]`: dot of each user's vector `users [n, d]` with that row's items; NaN where
+    either is unknown.
+    """
     for u in range(len(items)):
         for c in range(items.shape[1]):
             at = place[items[u, c]] if items[u, c] >= 0 else -1
@@ -30,7 +40,9 @@ def dots(users: Floats, known: npt.NDArray[np.bool_], items: Keys, place: Places
 
 
 def standing(scores: Floats, absent: int, ranks: Floats, standard: Floats) -> None:
-    """Per row of `scores [n, c]` (NaN: unknown): its rank, ties by column, and its distance from the mean."""
+    """Per row of `scores [n, c]` (NaN: unknown): its rank, ties by column, and its distance from
+    the mean.
+    """
     cells = np.empty(scores.shape, np.uint64)
     _by_column(scores, scores.view(np.uint32), cells)
     cells.sort(axis=1)
@@ -42,7 +54,11 @@ def _by_column(scores: Floats, bits: Bits, cells: Cells) -> None:
     for u in range(len(scores)):
         for c in range(scores.shape[1]):
             known = not np.isnan(scores[u, c])
-            cells[u, c] = (np.uint64(~rising(bits[u, c])) << np.uint64(32)) | np.uint64(c) if known else NOTHING
+            cells[u, c] = (
+                (np.uint64(~rising(bits[u, c])) << np.uint64(32)) | np.uint64(c)
+                if known
+                else NOTHING
+            )
 
 
 @kernel
@@ -69,8 +85,12 @@ def _stand(scores: Floats, cells: Cells, absent: int, ranks: Floats, standard: F
 
 
 @kernel
-def to_history(row: Keys, items: Keys, history: Keys, place: Places, vectors: Floats, out: Floats) -> None:
-    """Dot with the last item of `history [n, L]` (newest first, -1 pads), largest and mean dot over it."""
+def to_history(
+    row: Keys, items: Keys, history: Keys, place: Places, vectors: Floats, out: Floats
+) -> None:
+    """Dot with the last item of `history [n, L]` (newest first, -1 pads), largest and mean dot over
+    it.
+    """
     past = np.empty((history.shape[1], vectors.shape[1]), np.float32)
     kept, seen = np.empty(history.shape[1], np.int32), np.empty(1, np.float32)
     start = 0
@@ -90,7 +110,8 @@ def to_history(row: Keys, items: Keys, history: Keys, place: Places, vectors: Fl
 
 @kernel
 def touched(items: Keys, place: Places, vectors: Floats) -> np.float32:
-    """Read something of every line of memory of the items' vectors: many come at once where nothing else is done.
+    """Read something of every line of memory of the items' vectors: many come at once where nothing
+    else is done.
 
     What is returned only keeps the reading from being left out.
     """
@@ -103,7 +124,9 @@ def touched(items: Keys, place: Places, vectors: Floats) -> np.float32:
 
 
 @kernel
-def _to_past(items: Keys, place: Places, vectors: Floats, past: Floats, last: bool, out: Floats) -> None:
+def _to_past(
+    items: Keys, place: Places, vectors: Floats, past: Floats, last: bool, out: Floats
+) -> None:
     known = len(past)
     for r in range(len(items)):
         mine = place[items[r]]
@@ -123,7 +146,9 @@ def _to_past(items: Keys, place: Places, vectors: Floats, past: Floats, last: bo
 
 @kernel
 def read_history(history: Keys, place: Places, vectors: Floats, past: Floats, kept: Places) -> int:
-    """Vectors of the history items that have one into `past [L, d]`, and their keys; returns how many they are."""
+    """Vectors of the history items that have one into `past [L, d]`, and their keys; returns how
+    many they are.
+    """
     known = 0
     for h in range(len(history)):
         if history[h] >= 0 and place[history[h]] >= 0:
@@ -135,12 +160,19 @@ def read_history(history: Keys, place: Places, vectors: Floats, past: Floats, ke
 
 @kernel
 def beside_history(
-    row: Keys, items: Keys, history: Keys, others: Keys, strengths: Floats, place: Places, out: Floats
+    row: Keys,
+    items: Keys,
+    history: Keys,
+    others: Keys,
+    strengths: Floats,
+    place: Places,
+    out: Floats,
 ) -> None:
     """How strongly each candidate stands beside the user's newest items in everybody's sequences.
 
-    `others`, `strengths [m, t]`: what comes after (or before) each item there, -1 pads; `place [n_items]`: all -1, and
-    so again at the end. Filled are the strength beside the last item, the largest, and the sum, which fades.
+    `others`, `strengths [m, t]`: what comes after (or before) each item there, -1 pads; `place
+    [n_items]`: all -1, and so again at the end. Filled are the strength beside the last item, the
+    largest, and the sum, which fades.
     """
     out[:] = 0
     start = 0
@@ -163,7 +195,9 @@ def beside_history(
 
 
 @kernel
-def _beside(others: Keys, strengths: Floats, last: bool, weight: np.float32, place: Places, out: Floats) -> None:
+def _beside(
+    others: Keys, strengths: Floats, last: bool, weight: np.float32, place: Places, out: Floats
+) -> None:
     for t in range(len(others)):
         if others[t] < 0:
             break
@@ -187,7 +221,8 @@ def content_to_history(
 ) -> None:
     """Content similarity with the last item and with the mean of the history.
 
-    `values`, `columns`, `starts`: items' content as CSR; `profile [v, 2]`: all 0, and so again at the end.
+    `values`, `columns`, `starts`: items' content as CSR; `profile [v, 2]`: all 0, and so again at
+    the end.
     """
     at = -1
     for r in range(len(row)):

@@ -1,8 +1,10 @@
-"""Columns that are looked up, all in one pass: a user's rows are filled while they are in the processor's cache.
+"""Columns that are looked up, all in one pass: a user's rows are filled while they are in the
+processor's cache.
 
-Throughout: rows [start, stop) of `out [rows, f]` are one user's, `column [rows]` says which of the user's candidates a
-row is, `items [rows]` the candidate's key, `at` the first of the columns of `out` that are filled; `flat` is `out` as
-one row after another, each `wide`. A kernel's matrix that is only copied from is flat too.
+Throughout: rows [start, stop) of `out [rows, f]` are one user's, `column [rows]` says which of the
+user's candidates a row is, `items [rows]` the candidate's key, `at` the first of the columns of
+`out` that are filled; `flat` is `out` as one row after another, each `wide`. A kernel's matrix that
+is only copied from is flat too.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ Tables = tuple[Any, ...]
 Shape = tuple[int, int]
 
 LOOKUPS = ("lists", "item", "pair", "tower", "user", "segment", "price", "context")
-"""Groups of columns, in the order in which the kernel is told where each begins; -1 for one that is not asked for."""
+"""Groups of columns, in the order in which the kernel is told where each begins; -1 for one that is
+not asked for.
+"""
 _LISTS, _ITEM, _PAIR, _TOWER, _USER, _SEGMENT, _PRICE, _CONTEXT = range(len(LOOKUPS))
 _NAN = np.float32(np.nan)
 _FREE = np.float32(0.01)
@@ -33,11 +37,14 @@ _FREE = np.float32(0.01)
 
 
 @kernel
-def chosen(items: Keys, keep: Bools, row: Places, column: Places, keys: Keys, number: Places, bounds: Longs) -> int:
+def chosen(
+    items: Keys, keep: Bools, row: Places, column: Places, keys: Keys, number: Places, bounds: Longs
+) -> int:
     """Which candidates of `items [n, c]` become rows, user by user; returns how many.
 
-    Of each row its user's place and its own among the candidates, its key, and its number among all candidates that
-    are no pads; user u's rows are [bounds[u], bounds[u + 1]). The arrays have room for one row too many.
+    Of each row its user's place and its own among the candidates, its key, and its number among all
+    candidates that are no pads; user u's rows are [bounds[u], bounds[u + 1]). The arrays have room
+    for one row too many.
     """
     count, seen = 0, 0
     for u in range(len(items)):
@@ -67,24 +74,45 @@ def look_up(
 ) -> None:
     """Fill the groups of LOOKUPS that begin at `first`, and the columns of another matrix.
 
-    `copies`: that matrix, the row of it that each row is, and runs of its columns. `lists`: ranks and scores
-    `[n, c * g]`, g, and the rank of what is absent; `tower`: rank and standardised dot, `[n, c]`. `users`: keys and
-    segments `[n]`. `tables`: see `RankingInputs.lookups`.
+    `copies`: that matrix, the row of it that each row is, and runs of its columns. `lists`: ranks
+    and scores `[n, c * g]`, g, and the rank of what is absent; `tower`: rank and standardised dot,
+    `[n, c]`. `users`: keys and segments `[n]`. `tables`: see `RankingInputs.lookups`.
     """
     item, user, pair_offsets, pair_items, pair_values, places, segment_values, prices = tables
     sieve, seen = np.full(SIEVE, -1, np.int32), np.empty(1, np.float32)
     near = (np.empty(lists[0].shape[1], np.float32), np.empty(lists[0].shape[1], np.float32))
-    blank = np.full(max(item.shape[1], user.shape[1], pair_values.shape[1], segment_values.shape[1]), _NAN)
+    blank = np.full(
+        max(item.shape[1], user.shape[1], pair_values.shape[1], segment_values.shape[1]), _NAN
+    )
     flat, wide = out.reshape(out.size), out.shape[1]
-    known, item_flat, user_flat = copies[0].reshape(copies[0].size), item.reshape(item.size), user.reshape(user.size)
-    pair_flat, segment_flat = pair_values.reshape(pair_values.size), segment_values.reshape(segment_values.size)
+    known, item_flat, user_flat = (
+        copies[0].reshape(copies[0].size),
+        item.reshape(item.size),
+        user.reshape(user.size),
+    )
+    pair_flat, segment_flat = (
+        pair_values.reshape(pair_values.size),
+        segment_values.reshape(segment_values.size),
+    )
     own = (pair_offsets, pair_items, pair_flat, pair_values.shape[1])
     for u in range(len(bounds) - 1):
         start, stop, key = bounds[u], bounds[u + 1], users[0][u]
         if first[_ITEM] >= 0 or first[_PRICE] >= 0:
             seen[0] = _touched(items[start:stop], item)
         _copy(known, copies[0].shape[1], copies[1], copies[2], start, stop, flat, wide)
-        _lists(column, lists[0][u], lists[1][u], lists[2], lists[3], near, start, stop, first[_LISTS], flat, wide)
+        _lists(
+            column,
+            lists[0][u],
+            lists[1][u],
+            lists[2],
+            lists[3],
+            near,
+            start,
+            stop,
+            first[_LISTS],
+            flat,
+            wide,
+        )
         _rows_of(item_flat, item.shape, items, blank, start, stop, first[_ITEM], flat, wide)
         if first[_PAIR] >= 0:
             mark_items(pair_offsets, pair_items, key, sieve)
@@ -92,14 +120,17 @@ def look_up(
         _picked(tower, u, column, start, stop, first[_TOWER], out)
         _row_of(user_flat, user.shape, key, blank, start, stop, first[_USER], flat, wide)
         shape = (users[1][u], segment_values.shape[1])
-        _segment(places, segment_flat, shape, items, blank, start, stop, first[_SEGMENT], flat, wide)
+        _segment(
+            places, segment_flat, shape, items, blank, start, stop, first[_SEGMENT], flat, wide
+        )
         _relative(item, user, prices, key, items, start, stop, first[_PRICE], out)
         _everywhere(context, start, stop, first[_CONTEXT], out)
 
 
 @kernel
 def _touched(items: Keys, table: Floats) -> np.float32:
-    """Read something of every line of memory of the items' rows: many come at once where nothing else is done.
+    """Read something of every line of memory of the items' rows: many come at once where nothing
+    else is done.
 
     What is returned only keeps the reading from being left out.
     """
@@ -113,11 +144,28 @@ def _touched(items: Keys, table: Floats) -> np.float32:
 
 
 @kernel
-def _copy(known: Floats, width: int, rows: Places, runs: Longs, start: int, stop: int, flat: Floats, wide: int) -> None:
-    """`known[rows]`: of each run (from, to, width), columns [from, from + width) as columns [to, to + width)."""
+def _copy(
+    known: Floats,
+    width: int,
+    rows: Places,
+    runs: Longs,
+    start: int,
+    stop: int,
+    flat: Floats,
+    wide: int,
+) -> None:
+    """`known[rows]`: of each run (from, to, width), columns [from, from + width) as columns [to, to
+    + width).
+    """
     for r in range(start, stop):
         for at in range(len(runs)):
-            move(known, cell(rows[r], width, runs[at, 0]), flat, cell(r, wide, runs[at, 1]), runs[at, 2])
+            move(
+                known,
+                cell(rows[r], width, runs[at, 0]),
+                flat,
+                cell(r, wide, runs[at, 1]),
+                runs[at, 2],
+            )
 
 
 @kernel
@@ -157,7 +205,15 @@ def _lists(
 
 @kernel
 def _rows_of(
-    table: Floats, shape: Shape, items: Keys, blank: Floats, start: int, stop: int, at: int, flat: Floats, wide: int
+    table: Floats,
+    shape: Shape,
+    items: Keys,
+    blank: Floats,
+    start: int,
+    stop: int,
+    at: int,
+    flat: Floats,
+    wide: int,
 ) -> None:
     """`table[items]`; NaN for keys that are newer than the table."""
     if at < 0:
@@ -170,7 +226,9 @@ def _rows_of(
 
 
 @kernel
-def _picked(both: tuple[Floats, Floats], u: int, column: Places, start: int, stop: int, at: int, out: Floats) -> None:
+def _picked(
+    both: tuple[Floats, Floats], u: int, column: Places, start: int, stop: int, at: int, out: Floats
+) -> None:
     """The rows' cells of two `[n, c]` arrays."""
     if at < 0:
         return
@@ -181,7 +239,15 @@ def _picked(both: tuple[Floats, Floats], u: int, column: Places, start: int, sto
 
 @kernel
 def _row_of(
-    table: Floats, shape: Shape, key: int, blank: Floats, start: int, stop: int, at: int, flat: Floats, wide: int
+    table: Floats,
+    shape: Shape,
+    key: int,
+    blank: Floats,
+    start: int,
+    stop: int,
+    at: int,
+    flat: Floats,
+    wide: int,
 ) -> None:
     """`table[key]` in every row; NaN for a key that is newer than the table."""
     if at < 0:
@@ -206,7 +272,8 @@ def _segment(
     flat: Floats,
     wide: int,
 ) -> None:
-    """Values of a segment's pairs with the items; `places [segments, m]` says where each is, -1 for none.
+    """Values of a segment's pairs with the items; `places [segments, m]` says where each is, -1 for
+    none.
 
     `shape`: the segment, and how many values a pair has.
     """
@@ -222,7 +289,15 @@ def _segment(
 
 @kernel
 def _relative(
-    item: Floats, user: Floats, prices: Longs, key: int, items: Keys, start: int, stop: int, at: int, out: Floats
+    item: Floats,
+    user: Floats,
+    prices: Longs,
+    key: int,
+    items: Keys,
+    start: int,
+    stop: int,
+    at: int,
+    out: Floats,
 ) -> None:
     """The item's price over what the user pays."""
     if at < 0:

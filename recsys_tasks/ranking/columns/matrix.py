@@ -1,7 +1,9 @@
-"""The ranker's input: one function turns a block of candidates into rows of numbers, for training and serving.
+"""The ranker's input: one function turns a block of candidates into rows of numbers, for training
+and serving.
 
-A column group is computed only when one of its columns is asked for; the list-relative columns (ranks among the
-user's candidates, standardised scores) always look at the whole list, so they do not change when rows are left out.
+A column group is computed only when one of its columns is asked for; the list-relative columns
+(ranks among the user's candidates, standardised scores) always look at the whole list, so they do
+not change when rows are left out.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ ABSENT_RANK = 1000
 
 @dataclass(frozen=True)
 class FeatureMatrix:
-    """`X [rows, f] float32` (NaN where unknown); row r is candidate (`user_row[r]`, `column[r]`) of its block."""
+    """`X [rows, f] float32` (NaN where unknown); row r is candidate (`user_row[r]`, `column[r]`) of
+    its block.
+    """
 
     names: tuple[str, ...]
     X: Floats
@@ -57,24 +61,35 @@ class Block:
 
     @cached_property
     def tower_standing(self) -> tuple[Floats, Floats]:
-        """`[n, c]` each: rank by dot of user and item vector, and the dot standardised; NaN where either has none."""
+        """`[n, c]` each: rank by dot of user and item vector, and the dot standardised; NaN where
+        either has none.
+        """
         inputs, users, items = self.inputs, self.candidates.users, self.candidates.items
         vectors, known = inputs.user_vectors(users)
         dots, ranks, standard = (np.empty(items.shape, np.float32) for _ in range(3))
-        _columns.dots(vectors, known, items, inputs.item_place, inputs.embeddings.item_vectors, dots)
+        _columns.dots(
+            vectors, known, items, inputs.item_place, inputs.embeddings.item_vectors, dots
+        )
         _columns.standing(dots, ABSENT_RANK, ranks, standard)
         return ranks, standard
 
 
 class _Rows:
-    """The rows that a matrix is made of: which candidate of the block each is, its key, and its number among all."""
+    """The rows that a matrix is made of: which candidate of the block each is, its key, and its
+    number among all.
+    """
 
     def __init__(self, block: Block, keep: Bools) -> None:
         self.block, (n, c) = block, keep.shape
         row, column, items, number = (np.empty(n * c + 1, np.int32) for _ in range(4))
         self.bounds: Ints = np.empty(n + 1, np.int64)
         count = chosen(block.candidates.items, keep, row, column, items, number, self.bounds)
-        self.row, self.column, self.items, self.number = row[:count], column[:count], items[:count], number[:count]
+        self.row, self.column, self.items, self.number = (
+            row[:count],
+            column[:count],
+            items[:count],
+            number[:count],
+        )
 
     @property
     def users(self) -> Keys:
@@ -83,13 +98,16 @@ class _Rows:
 
 
 def feature_matrix(
-    block: Block, names: Sequence[str] | None = None, keep: Bools | None = None, known: FeatureMatrix | None = None
+    block: Block,
+    names: Sequence[str] | None = None,
+    keep: Bools | None = None,
+    known: FeatureMatrix | None = None,
 ) -> FeatureMatrix:
     """Rows for the candidates of a block, user by user, in the order of the candidates.
 
-    `names` picks and orders the columns (default: all); `keep [n, c]` leaves candidates out; pads never have a row.
-    `known`: a matrix of all the block's candidates, whose columns are copied instead of computed again.
-    Raises ArtifactError when a name is not in the catalogue.
+    `names` picks and orders the columns (default: all); `keep [n, c]` leaves candidates out; pads
+    never have a row. `known`: a matrix of all the block's candidates, whose columns are copied
+    instead of computed again. Raises ArtifactError when a name is not in the catalogue.
     """
     wanted = tuple(names) if names is not None else column_names(block.inputs)
     rows = _Rows(block, block.there if keep is None else keep)
@@ -99,7 +117,10 @@ def feature_matrix(
     first: dict[str, int] = {}
     for key, group in _GROUPS.items():
         names_of = group.names(block.inputs)
-        width, offered = len(names_of), [(at, name) for at, name in enumerate(names_of) if name in place]
+        width, offered = (
+            len(names_of),
+            [(at, name) for at, name in enumerate(names_of) if name in place],
+        )
         if found.issuperset(name for _, name in offered):
             continue
         picked, target = [at for at, _ in offered], [place[name] for _, name in offered]
@@ -129,15 +150,26 @@ def _apart(key: str, rows: _Rows, width: int) -> Floats:
 def _filler(key: str, inputs: RankingInputs) -> Callable[[_Rows, Floats], None] | None:
     """What fills a group; None for those that are looked up together."""
     segment = inputs.tables.segment
-    return None if key == "segment" and segment is not None and segment.places is not None else _GROUPS[key].fill
+    return (
+        None
+        if key == "segment" and segment is not None and segment.places is not None
+        else _GROUPS[key].fill
+    )
 
 
-def _look_up(rows: _Rows, first: Mapping[str, int], X: Floats, known: tuple[Floats, Ints] | None = None) -> None:
+def _look_up(
+    rows: _Rows, first: Mapping[str, int], X: Floats, known: tuple[Floats, Ints] | None = None
+) -> None:
     """Fill the groups that begin at columns `first`, and copy runs of columns of a known matrix."""
     block, inputs = rows.block, rows.block.inputs
     candidates, segment = block.candidates, block.inputs.tables.segment
     n, c, g = candidates.ranks.shape
-    lists = (candidates.ranks.reshape(n, c * g), candidates.scores.reshape(n, c * g), g, ABSENT_RANK)
+    lists = (
+        candidates.ranks.reshape(n, c * g),
+        candidates.scores.reshape(n, c * g),
+        g,
+        ABSENT_RANK,
+    )
     none = np.empty((0, 0), np.float32)
     source, runs = known or (none, np.empty((0, 3), np.int64))
     look_up(
@@ -148,7 +180,10 @@ def _look_up(rows: _Rows, first: Mapping[str, int], X: Floats, known: tuple[Floa
         (source, rows.number, runs),
         lists,
         block.tower_standing if "tower" in first else (none, none),
-        (candidates.users, np.zeros(n, np.int32) if segment is None else segment.segments(candidates.users)),
+        (
+            candidates.users,
+            np.zeros(n, np.int32) if segment is None else segment.segments(candidates.users),
+        ),
         inputs.lookups,
         _context(inputs),
         X,
@@ -156,11 +191,17 @@ def _look_up(rows: _Rows, first: Mapping[str, int], X: Floats, known: tuple[Floa
 
 
 def _runs(names: Sequence[str], place: Mapping[str, int]) -> Ints:
-    """Columns of a known matrix that have a place too, as runs (from, to, width) of neighbours, `[runs, 3]`."""
+    """Columns of a known matrix that have a place too, as runs (from, to, width) of neighbours,
+    `[runs, 3]`.
+    """
     runs: list[list[int]] = []
     for source, name in enumerate(names):
         target = place.get(name, -1)
-        if target >= 0 and runs and (source, target) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]):
+        if (
+            target >= 0
+            and runs
+            and (source, target) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2])
+        ):
             runs[-1][2] += 1
         elif target >= 0:
             runs.append([source, target, 1])
@@ -174,7 +215,11 @@ def column_names(inputs: RankingInputs) -> tuple[str, ...]:
 
 def light_names(inputs: RankingInputs) -> tuple[str, ...]:
     """Columns that cost a lookup: what the light ranker sees."""
-    return tuple(name for key in ("lists", "item", "pair", "tower", "sequence") for name in _GROUPS[key].names(inputs))
+    return tuple(
+        name
+        for key in ("lists", "item", "pair", "tower", "sequence")
+        for name in _GROUPS[key].names(inputs)
+    )
 
 
 def _all_found(wanted: Sequence[str], found: set[str], inputs: RankingInputs) -> None:
@@ -198,7 +243,12 @@ def _segment(rows: _Rows, out: Floats) -> None:
 
 
 def _list_names(_: RankingInputs) -> list[str]:
-    return [*(f"{s}_rank" for s in SOURCES), *(f"{s}_score" for s in SOURCES), "sources", "fused_rank"]
+    return [
+        *(f"{s}_rank" for s in SOURCES),
+        *(f"{s}_score" for s in SOURCES),
+        "sources",
+        "fused_rank",
+    ]
 
 
 def _similar(rows: _Rows, out: Floats) -> None:
@@ -250,12 +300,17 @@ _GROUPS: Mapping[str, _Group] = {
     "user": _Group(lambda inputs: [f"user_{name}" for name in inputs.tables.user_names]),
     "item": _Group(lambda inputs: [f"item_{name}" for name in inputs.tables.item_names]),
     "pair": _Group(lambda inputs: [f"pair_{name}" for name in inputs.tables.pair_names]),
-    "segment": _Group(lambda inputs: [f"segment_{name}" for name in inputs.tables.segment_names], _segment),
+    "segment": _Group(
+        lambda inputs: [f"segment_{name}" for name in inputs.tables.segment_names], _segment
+    ),
     "lists": _Group(_list_names),
     "tower": _Group(lambda inputs: ["tower_rank", "tower_score"]),
     "similar": _Group(lambda inputs: ["similar_to_last", "similar_most", "similar_mean"], _similar),
     "sequence": _Group(
-        lambda inputs: [f"{way}_{of}" for way in ("follows", "precedes") for of in ("last", "most", "sum")], _sequence
+        lambda inputs: [
+            f"{way}_{of}" for way in ("follows", "precedes") for of in ("last", "most", "sum")
+        ],
+        _sequence,
     ),
     "content": _Group(lambda inputs: ["content_to_last", "content_to_history"], _content),
     "price": _Group(_price_names),

@@ -1,1 +1,3 @@
-"""The examples that rankers learn from: candidates at a past cutoff, labelled by what came after it."""
+"""The examples that rankers learn from: candidates at a past cutoff, labelled by what came after
+it.
+"""

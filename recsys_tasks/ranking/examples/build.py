@@ -1,8 +1,10 @@
-"""Train the ranker on what serving will show it: candidates made at a past cutoff, labelled by what came after.
+"""Train the ranker on what serving will show it: candidates made at a past cutoff, labelled by what
+came after.
 
-A label window [c, c + W) asks which candidates, made as of c, the user went on to act on. Positives that no
-generator found are never added: serving could not rank them either. A fixed share of users, drawn by a hash of
-the key, never trains a ranker; they keep all their candidates, with or without a positive, for the calibration.
+A label window [c, c + W) asks which candidates, made as of c, the user went on to act on. Positives
+that no generator found are never added: serving could not rank them either. A fixed share of users,
+drawn by a hash of the key, never trains a ranker; they keep all their candidates, with or without a
+positive, for the calibration.
 """
 
 from __future__ import annotations
@@ -35,15 +37,21 @@ __all__ = ["Examples", "Window", "build_examples", "label_windows", "windows_nee
 Bools = npt.NDArray[np.bool_]
 
 CALIBRATION_WINDOWS = 2
-"""Newest windows that calibrate: whole lists are many rows, and a probability should be a recent one."""
+"""Newest windows that calibrate: whole lists are many rows, and a probability should be a recent
+one.
+"""
 
 CALIBRATION_SHARES = 2 * CALIBRATION_WINDOWS
-"""Whole lists are long: each of those windows calibrates on a quarter of the held-out share of `max_users`."""
+"""Whole lists are long: each of those windows calibrates on a quarter of the held-out share of
+`max_users`.
+"""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Inputs as of a past cutoff and the half-open days [label_start, label_end) that label their candidates."""
+    """Inputs as of a past cutoff and the half-open days [label_start, label_end) that label their
+    candidates.
+    """
 
     inputs: RankingInputs
     label_start: date
@@ -52,14 +60,17 @@ class Window:
 
 def label_windows(timeline: Timeline) -> list[tuple[date, date]]:
     """(label_start, label_end) of each of the timeline's label cutoffs, newest first."""
-    return [(cutoff, cutoff + timedelta(days=timeline.window_days)) for cutoff in timeline.label_cutoffs]
+    return [
+        (cutoff, cutoff + timedelta(days=timeline.window_days)) for cutoff in timeline.label_cutoffs
+    ]
 
 
 def windows_needed(snapshot: Snapshot, timeline: Timeline) -> int:
-    """How many of the timeline's windows, newest first, hold `ranker.max_users` users; all when they hold fewer.
+    """How many of the timeline's windows, newest first, hold `ranker.max_users` users; all when
+    they hold fewer.
 
-    A user counts in every window with an event. A shop where one week has users enough learns from that week,
-    with the least old tower, and pays for no other.
+    A user counts in every window with an event. A shop where one week has users enough learns from
+    that week, with the least old tower, and pays for no other.
     """
     found = 0
     for number, (start, end) in enumerate(label_windows(timeline), 1):
@@ -70,16 +81,20 @@ def windows_needed(snapshot: Snapshot, timeline: Timeline) -> int:
 
 
 def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Window]) -> Artifact:
-    """Write the `examples` of a night; a no-op when they exist for the same inputs, config and code.
+    """Write the `examples` of a night; a no-op when they exist for the same inputs, config and
+    code.
 
-    Raises LeakageError when a window's labels begin before its inputs end, or reach into the gate window.
+    Raises LeakageError when a window's labels begin before its inputs end, or reach into the gate
+    window.
     """
     for window in windows:
         _refuse_leaks(window, timeline)
     config, lake, key = snapshot.config, snapshot.lake, timeline.as_of.isoformat()
     inputs = {f"{w.inputs.cutoffs}/{w.label_end}": w.inputs.hash for w in windows}
     inputs["snapshot"] = snapshot.artifact.content
-    settings = config_hash(config.ranker, config.activity, config.events, *config.objectives, config.resources.seed)
+    settings = config_hash(
+        config.ranker, config.activity, config.events, *config.objectives, config.resources.seed
+    )
     found = lake.find("examples", key, lake.fingerprint("examples", key, inputs, settings))
     if found is not None:
         return found
@@ -103,8 +118,12 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
 
 
 def _counts_from(config: Config) -> list[float] | None:
-    """Each objective's worth from which it counts as fulfilled; None where none asks how much was watched."""
-    asked = [objective.watch.counts_from if objective.watch else 0.0 for objective in config.objectives]
+    """Each objective's worth from which it counts as fulfilled; None where none asks how much was
+    watched.
+    """
+    asked = [
+        objective.watch.counts_from if objective.watch else 0.0 for objective in config.objectives
+    ]
     return asked if any(objective.watch for objective in config.objectives) else None
 
 
@@ -125,14 +144,18 @@ def _refuse_leaks(window: Window, timeline: Timeline) -> None:
 def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[dict[str, Any]]:
     """Append every window's rows to the flat files; returns what each window gave."""
     summaries: list[dict[str, Any]] = []
-    calibrates = sorted((window.label_start for window in windows), reverse=True)[:CALIBRATION_WINDOWS]
+    calibrates = sorted((window.label_start for window in windows), reverse=True)[
+        :CALIBRATION_WINDOWS
+    ]
     groups, places = 0, snapshot.config.ranker.max_users
     names = ("X", "labels", *(["worth"] if _counts_from(snapshot.config) else []), *COLUMNS)
     handles = {name: (folder / f"{name}.bin").open("wb") for name in names}
     try:
         for window in windows:
             truth = truth_of(snapshot, window.label_start, window.label_end)
-            users, part = _chosen_users(snapshot, window, truth, places, window.label_start in calibrates)
+            users, part = _chosen_users(
+                snapshot, window, truth, places, window.label_start in calibrates
+            )
             places -= int((part < CALIBRATION_A).sum())
             summary: dict[str, Any] = {
                 "label_start": window.label_start.isoformat(),
@@ -159,7 +182,9 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
 def _chosen_users(
     snapshot: Snapshot, window: Window, truth: Truth, places: int, calibrate: bool
 ) -> tuple[Keys, npt.NDArray[np.int8]]:
-    """Users of a window, sorted, and their parts: up to `places` with a label to train on, active ones to calibrate."""
+    """Users of a window, sorted, and their parts: up to `places` with a label to train on, active
+    ones to calibrate.
+    """
     ranker, seed = snapshot.config.ranker, snapshot.config.resources.seed
     everyone = np.arange(snapshot.n_users, dtype=np.int32)
     part = user_parts(everyone, ranker.calibration_users, seed)
@@ -198,7 +223,12 @@ def _active(snapshot: Snapshot, window: Window) -> Bools:
 
 
 def _blocks(
-    config: Config, window: Window, truth: Truth, shown: Showings, users: Keys, part: npt.NDArray[np.int8]
+    config: Config,
+    window: Window,
+    truth: Truth,
+    shown: Showings,
+    users: Keys,
+    part: npt.NDArray[np.int8],
 ) -> Iterator[dict[str, npt.NDArray[Any]]]:
     """Columns of a few users at a time; groups count from 0 in each block."""
     day, size = window.label_start.toordinal(), config.serving.block_users

@@ -29,9 +29,10 @@ COLUMNS: dict[str, Any] = {
 class Examples:
     """One row per kept candidate, grouped by window and user.
 
-    `X [rows, f] float32`; `labels [rows, objectives] bool`; `user`, `item`, `group` int32 (groups are runs of rows);
-    `part` int8; `weight` float32: candidates that the row stands for (1 unless a sampled negative); `position` int16:
-    highest place, from 1, at which the item was shown to the user in the window, 0 if it was not.
+    `X [rows, f] float32`; `labels [rows, objectives] bool`; `user`, `item`, `group` int32 (groups
+    are runs of rows); `part` int8; `weight` float32: candidates that the row stands for (1 unless a
+    sampled negative); `position` int16: highest place, from 1, at which the item was shown to the
+    user in the window, 0 if it was not.
     """
 
     names: tuple[str, ...]
@@ -46,7 +47,9 @@ class Examples:
     position: npt.NDArray[np.int16]
     facts: dict[str, Any]
     worth: npt.NDArray[np.float32] | None = None
-    """`[rows, objectives]`: how much of a watched item (ranking.watched), else the label; None: no objective asks."""
+    """`[rows, objectives]`: how much of a watched item (ranking.watched), else the label; None: no
+    objective asks.
+    """
 
     @classmethod
     def open(cls, artifact: Artifact) -> Self:

@@ -1,9 +1,11 @@
-"""Logged showings: what users saw and passed over, and the weights that undo the place it was seen at.
+"""Logged showings: what users saw and passed over, and the weights that undo the place it was seen
+at.
 
-An item low on a page is acted on less because fewer people look there. What was acted on therefore weighs the inverse
-of the chance that its place was looked at, and the expected training loss is that of a page read to its end
-(Joachims et al. 2017, "Unbiased learning-to-rank with biased feedback"). Listwise, the inverse is the
-row's gain, so that both sides of a pair feel it (Agarwal et al. 2019, "A general framework for counterfactual LTR").
+An item low on a page is acted on less because fewer people look there. What was acted on therefore
+weighs the inverse of the chance that its place was looked at, and the expected training loss is
+that of a page read to its end (Joachims et al. 2017, "Unbiased learning-to-rank with biased
+feedback"). Listwise, the inverse is the row's gain, so that both sides of a pair feel it (Agarwal
+et al. 2019, "A general framework for counterfactual LTR").
 """
 
 from __future__ import annotations
@@ -31,20 +33,30 @@ WORTH_STEPS = 20
 
 @dataclass(frozen=True)
 class Showings:
-    """Distinct pairs shown, as sorted codes user * n_items + item, and the highest place each was shown at."""
+    """Distinct pairs shown, as sorted codes user * n_items + item, and the highest place each was
+    shown at.
+    """
 
     codes: Longs
     position: Positions
 
     @classmethod
     def of(cls, snapshot: Snapshot, since: date, before: date) -> Self:
-        """What was shown in the half-open days [since, before); a place that is unknown is no showing."""
+        """What was shown in the half-open days [since, before); a place that is unknown is no
+        showing.
+        """
         if snapshot.config.events.impressions is None:
             return cls(np.empty(0, np.int64), np.empty(0, np.int16))
         table = snapshot.impressions(since, before)
         column = {name: table[name].to_numpy() for name in table.column_names}
-        good = (column["ts"] >= start_of(since)) & (column["ts"] < start_of(before)) & (column["position"] >= 1)
-        codes = column["user_key"][good].astype(np.int64) * snapshot.n_items + column["item_key"][good]
+        good = (
+            (column["ts"] >= start_of(since))
+            & (column["ts"] < start_of(before))
+            & (column["position"] >= 1)
+        )
+        codes = (
+            column["user_key"][good].astype(np.int64) * snapshot.n_items + column["item_key"][good]
+        )
         place = np.minimum(column["position"][good], np.iinfo(np.int16).max).astype(np.int16)
         order = np.lexsort((place, codes))
         codes, first = np.unique(codes[order], return_index=True)
@@ -59,7 +71,9 @@ class Showings:
 
 
 def importance(config: Config, label: Bools, position: Positions) -> Floats:
-    """`[rows]`: 1 / P(looked at) of what was acted on where it was shown, at most `max_weight`; 1 elsewhere."""
+    """`[rows]`: 1 / P(looked at) of what was acted on where it was shown, at most `max_weight`; 1
+    elsewhere.
+    """
     shown = config.events.impressions
     if shown is None:
         return np.ones(len(label))
@@ -74,10 +88,12 @@ def listwise(
     group: npt.NDArray[np.signedinteger[Any]],
     worth: npt.NDArray[Any] | None = None,
 ) -> tuple[npt.NDArray[Any], dict[str, Any]]:
-    """`[rows]` labels of a listwise ranker, and what else it is trained with: `settings` of gains, and `weight`.
+    """`[rows]` labels of a listwise ranker, and what else it is trained with: `settings` of gains,
+    and `weight`.
 
-    Gains are 0, or the importance times what the row is worth, in steps. LightGBM divides each list's lambdas by its
-    ideal gain, which would undo them, so every row of a list (both sides of all its pairs alike) weighs the ideal gain.
+    Gains are 0, or the importance times what the row is worth, in steps. LightGBM divides each
+    list's lambdas by its ideal gain, which would undo them, so every row of a list (both sides of
+    all its pairs alike) weighs the ideal gain.
     """
     if config.events.impressions is None and worth is None:
         return label, {}

@@ -39,10 +39,15 @@ class Truth:
         return np.stack(hits, axis=2)
 
     def worth(self, labels: Bools, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
-        """`[n, c, objectives]` of pairs `codes [n, c]`: the labels, or how much; None where no objective asks it."""
+        """`[n, c, objectives]` of pairs `codes [n, c]`: the labels, or how much; None where no
+        objective asks it.
+        """
         if all(found is None for found in self.watched):
             return None
-        asked = [labels[:, :, o] if found is None else found.at(codes) for o, found in enumerate(self.watched)]
+        asked = [
+            labels[:, :, o] if found is None else found.at(codes)
+            for o, found in enumerate(self.watched)
+        ]
         return np.stack(asked, axis=2).astype(np.float32) * labels
 
 
@@ -54,7 +59,9 @@ def truth_of(snapshot: Snapshot, since: date, before: date) -> Truth:
         chosen = events.of_kinds(snapshot.config.objective_codes(objective))
         codes.append(np.unique(chosen.user.astype(np.int64) * snapshot.n_items + chosen.item))
     watched = [Watched.of(snapshot, objective, events) for objective in snapshot.config.objectives]
-    return Truth(snapshot.n_items, codes, np.unique(np.concatenate(codes)) // snapshot.n_items, watched)
+    return Truth(
+        snapshot.n_items, codes, np.unique(np.concatenate(codes)) // snapshot.n_items, watched
+    )
 
 
 def user_parts(users: Keys, calibration_share: float, seed: int) -> npt.NDArray[np.int8]:
@@ -66,12 +73,17 @@ def user_parts(users: Keys, calibration_share: float, seed: int) -> npt.NDArray[
 
 
 def sampled(
-    candidates: Candidates, positive: Bools, shown: Bools, part: npt.NDArray[np.int8], draw: Hashes, negatives: int
+    candidates: Candidates,
+    positive: Bools,
+    shown: Bools,
+    part: npt.NDArray[np.int8],
+    draw: Hashes,
+    negatives: int,
 ) -> tuple[Bools, npt.NDArray[np.float32]]:
     """What is kept, `[n, c]`, and how many candidates each kept row stands for.
 
-    All of a calibration user's candidates; of the others every positive, all that was `shown` and passed over, and
-    `negatives` drawn from the rest.
+    All of a calibration user's candidates; of the others every positive, all that was `shown` and
+    passed over, and `negatives` drawn from the rest.
     """
     there = candidates.items >= 0
     negative = there & ~positive & ~shown

@@ -1,4 +1,6 @@
-"""Draws that depend on what is drawn for, not on order or block size: a hash of keys instead of a generator."""
+"""Draws that depend on what is drawn for, not on order or block size: a hash of keys instead of a
+generator.
+"""
 
 from __future__ import annotations
 

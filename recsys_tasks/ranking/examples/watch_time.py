@@ -1,9 +1,9 @@
 """How much of an item was watched, said so that items of every length compare.
 
-Seconds favour long items, shares of the length favour short ones: both are watched as they are because of their length.
-A pair's label is therefore its rank: the part of the pairs with items about as long that was watched less of (Zhan et
-al., KDD 2022, "Deconfounding Duration Bias in Watch-time Prediction for Video Recommendation"). Bands of length hold
-equally many pairs.
+Seconds favour long items, shares of the length favour short ones: both are watched as they are
+because of their length. A pair's label is therefore its rank: the part of the pairs with items
+about as long that was watched less of (Zhan et al., KDD 2022, "Deconfounding Duration Bias in
+Watch-time Prediction for Video Recommendation"). Bands of length hold equally many pairs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ UNKNOWN = 0.5
 
 @dataclass(frozen=True)
 class Watched:
-    """Distinct pairs watched in a window, as sorted codes user * n_items + item, and what each is worth, in (0, 1)."""
+    """Distinct pairs watched in a window, as sorted codes user * n_items + item, and what each is
+    worth, in (0, 1).
+    """
 
     codes: Longs
     worth: npt.NDArray[np.float32]
@@ -40,7 +42,9 @@ class Watched:
             return None
         events = window.of_kinds(snapshot.config.objective_codes(objective))
         codes, pair = np.unique(pair_codes(snapshot, events), return_inverse=True)
-        lengths = snapshot.items[objective.watch.length].to_numpy(np.float64)[codes % max(snapshot.n_items, 1)]
+        lengths = snapshot.items[objective.watch.length].to_numpy(np.float64)[
+            codes % max(snapshot.n_items, 1)
+        ]
         worth = share_ranks(_together(pair, events.quantity, len(codes)), lengths, objective.watch)
         return cls(codes, worth.astype(np.float32))
 
@@ -53,9 +57,11 @@ class Watched:
 
 
 def fulfilling(snapshot: Snapshot, window: Events) -> Events:
-    """A window's events that fulfil some objective, a watch objective where enough was watched: what measures count.
+    """A window's events that fulfil some objective, a watch objective where enough was watched:
+    what measures count.
 
-    The window is the whole one that is measured, as an item's worth is its rank among all that was watched in it.
+    The window is the whole one that is measured, as an item's worth is its rank among all that was
+    watched in it.
     """
     found: Bools = np.zeros(len(window), bool)
     for objective in snapshot.config.objectives:
@@ -66,7 +72,9 @@ def fulfilling(snapshot: Snapshot, window: Events) -> Events:
 def fulfils(snapshot: Snapshot, objective: Objective, window: Events) -> Bools:
     """`[rows]`: which of a window's events fulfil one objective, as `fulfilling` counts them."""
     chosen: Bools = np.isin(window.event, snapshot.config.objective_codes(objective))
-    if (watched := Watched.of(snapshot, objective, window)) is not None and objective.watch is not None:
+    if (
+        watched := Watched.of(snapshot, objective, window)
+    ) is not None and objective.watch is not None:
         chosen &= watched.at(pair_codes(snapshot, window)) >= objective.watch.counts_from
     return chosen
 
@@ -77,10 +85,11 @@ def pair_codes(snapshot: Snapshot, events: Events) -> Longs:
 
 
 def share_ranks(watched: Floats, lengths: Floats, watch: Watch) -> Floats:
-    """`[pairs]` in (0, 1): each pair's place among those of its band of lengths, by share of the length watched.
+    """`[pairs]` in (0, 1): each pair's place among those of its band of lengths, by share of the
+    length watched.
 
-    `watched` and `lengths` are in one unit; NaN or a length of 0 is unknown. Equal shares have equal ranks, and items
-    of equal length are in one band.
+    `watched` and `lengths` are in one unit; NaN or a length of 0 is unknown. Equal shares have
+    equal ranks, and items of equal length are in one band.
     """
     ranks: Floats = np.full(len(watched), UNKNOWN)
     known = np.flatnonzero(np.isfinite(watched) & np.isfinite(lengths) & (lengths > 0))

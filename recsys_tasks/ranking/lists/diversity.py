@@ -1,4 +1,5 @@
-"""Maximal marginal relevance: each next item is the best trade of its score against its likeness to those before it.
+"""Maximal marginal relevance: each next item is the best trade of its score against its likeness to
+those before it.
 
 Carbonell and Goldstein 1998, "The use of MMR, diversity-based reranking for reordering documents".
 """
@@ -19,7 +20,8 @@ Places = npt.NDArray[np.int64]
 Items = npt.NDArray[np.int32]
 
 POOL = 4
-"""Items compared, for each place to fill: a much worse score is not made up for by being different."""
+"""Items compared, for each place to fill: a much worse score is not made up for by being different.
+"""
 PROMOTED, NORMAL = 0, 1
 
 
@@ -45,7 +47,9 @@ class Likeness:
     @classmethod
     def of_content(cls, content: sparse.csr_matrix) -> Self:
         """By attributes `[n_items, v]`, rows of unit length or empty."""
-        place = np.where(np.diff(content.indptr) > 0, np.arange(content.shape[0]), -1).astype(np.int32)
+        place = np.where(np.diff(content.indptr) > 0, np.arange(content.shape[0]), -1).astype(
+            np.int32
+        )
         values = np.ascontiguousarray(content.data, np.float32)[:, None]
         return cls(place, values, content.indptr.astype(np.int32), content.indices.astype(np.int32))
 
@@ -56,13 +60,19 @@ class Likeness:
 
 
 def diversified(
-    items: Items, scores: npt.NDArray[np.float64], kind: Places, first: int, diversity: float, likeness: Likeness
+    items: Items,
+    scores: npt.NDArray[np.float64],
+    kind: Places,
+    first: int,
+    diversity: float,
+    likeness: Likeness,
 ) -> Places:
     """`[n, e]`: order of each row's entries whose first places trade score for diversity.
 
-    Entries come in serving order: promoted ones (kind 0) stay in front and count as shown, those of kind 1 compete
-    for what is left of the first places, the others follow as they were. Scores are first stretched to [0, 1] over the
-    competing entries; `diversity` in [0, 1] is the weight 1 - λ of the largest cosine with an item before.
+    Entries come in serving order: promoted ones (kind 0) stay in front and count as shown, those of
+    kind 1 compete for what is left of the first places, the others follow as they were. Scores are
+    first stretched to [0, 1] over the competing entries; `diversity` in [0, 1] is the weight 1 - λ
+    of the largest cosine with an item before.
     """
     order: Places = np.empty(items.shape, np.int64)
     buffer: Floats = np.zeros(likeness.width, np.float32)
@@ -86,7 +96,11 @@ def _diversify(
     order: Places,
 ) -> None:
     width = items.shape[1]
-    pool, near, used = np.empty(width, np.int64), np.empty(width, np.float32), np.empty(width, np.bool_)
+    pool, near, used = (
+        np.empty(width, np.int64),
+        np.empty(width, np.float32),
+        np.empty(width, np.bool_),
+    )
     for u in range(len(items)):
         used[:] = False
         count = _rivals(kind[u], POOL * first, pool)
@@ -97,7 +111,17 @@ def _diversify(
                 order[u, filled] = c
                 used[c] = True
                 filled += 1
-                _compare(items[u, c], items[u], pool[:count], near, place, vectors, starts, columns, buffer)
+                _compare(
+                    items[u, c],
+                    items[u],
+                    pool[:count],
+                    near,
+                    place,
+                    vectors,
+                    starts,
+                    columns,
+                    buffer,
+                )
         while filled < first:
             c = _next(scores[u], pool[:count], used, near, diversity)
             if c < 0:
@@ -106,7 +130,17 @@ def _diversify(
             used[c] = True
             filled += 1
             if filled < first:
-                _compare(items[u, c], items[u], pool[:count], near, place, vectors, starts, columns, buffer)
+                _compare(
+                    items[u, c],
+                    items[u],
+                    pool[:count],
+                    near,
+                    place,
+                    vectors,
+                    starts,
+                    columns,
+                    buffer,
+                )
         for c in range(width):
             if not used[c]:
                 order[u, filled] = c
@@ -125,7 +159,9 @@ def _rivals(kind: Places, most: int, pool: Places) -> int:
 
 
 @kernel
-def _next(scores: Floats, pool: Places, used: npt.NDArray[np.bool_], near: Floats, diversity: np.float32) -> int:
+def _next(
+    scores: Floats, pool: Places, used: npt.NDArray[np.bool_], near: Floats, diversity: np.float32
+) -> int:
     """The entry with the largest margin, the first of equal ones; -1 when all are used."""
     best, most = -1, np.float32(-np.inf)
     if len(pool) == 0:
@@ -153,7 +189,9 @@ def _compare(
     columns: npt.NDArray[np.int32],
     buffer: Floats,
 ) -> None:
-    """Raise `near [pool]` to each entry's cosine with the chosen item; `buffer` is all 0, and so again at the end."""
+    """Raise `near [pool]` to each entry's cosine with the chosen item; `buffer` is all 0, and so
+    again at the end.
+    """
     mine = place[chosen]
     if mine >= 0 and len(starts):
         for k in range(starts[mine], starts[mine + 1]):

@@ -20,7 +20,8 @@ Scores = npt.NDArray[np.floating[Any]]
 
 
 def in_order(scores: Scores, items: Keys) -> Longs:
-    """`[n, w]` columns of `scores [n, c]`, best first, ties by item; what is -inf or NaN is left out, -1 pads.
+    """`[n, w]` columns of `scores [n, c]`, best first, ties by item; what is -inf or NaN is left
+    out, -1 pads.
 
     w is the longest row's length.
     """
@@ -47,7 +48,9 @@ def _ordered(scores: Scores, items: Keys, limit: int) -> Longs:
 
 
 def packed(scores: Scores, items: Keys) -> Cells:
-    """`[n, w]` cells of the candidates alone, at the front of their rows; w is what the longest row needs."""
+    """`[n, w]` cells of the candidates alone, at the front of their rows; w is what the longest row
+    needs.
+    """
     narrow = np.ascontiguousarray(scores, np.float32)
     cells = np.empty(narrow.shape, np.uint64)
     return cells[:, : _pack_front(narrow, narrow.view(np.uint32), items, cells)]
@@ -60,7 +63,9 @@ def _pack_front(scores: Floats, bits: Bits, items: Keys, cells: Cells) -> int:
         width = 0
         for c in range(scores.shape[1]):
             if items[row, c] >= 0 and scores[row, c] > -np.inf:
-                cells[row, width] = (np.uint64(~rising(bits[row, c])) << np.uint64(32)) | np.uint64(items[row, c])
+                cells[row, width] = (np.uint64(~rising(bits[row, c])) << np.uint64(32)) | np.uint64(
+                    items[row, c]
+                )
                 width += 1
         cells[row, width:] = NOTHING
         widest = max(widest, width)
@@ -88,7 +93,9 @@ def _pack(scores: Floats, bits: Bits, items: Keys, cells: Cells) -> None:
         for c in range(scores.shape[1]):
             cells[row, c] = NOTHING
             if scores[row, c] > -np.inf:
-                cells[row, c] = (np.uint64(~rising(bits[row, c])) << np.uint64(32)) | np.uint64(items[row, c])
+                cells[row, c] = (np.uint64(~rising(bits[row, c])) << np.uint64(32)) | np.uint64(
+                    items[row, c]
+                )
 
 
 @kernel

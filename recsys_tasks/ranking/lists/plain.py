@@ -12,11 +12,14 @@ from recsys_tasks.retrieval.select import NOTHING, Cells
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Items = npt.NDArray[np.int32]
-Columns = tuple[Items, Floats, npt.NDArray[np.int64], npt.NDArray[np.int16], npt.NDArray[np.float32]]
+Columns = tuple[
+    Items, Floats, npt.NDArray[np.int64], npt.NDArray[np.int16], npt.NDArray[np.float32]
+]
 
 
 def best_allowed(items: Items, scores: Floats, allowed: Bools, k: int) -> Columns:
-    """Items, scores, columns, ranks before and propensities `[n, k]` of each row's best, padded (see `Reranked`).
+    """Items, scores, columns, ranks before and propensities `[n, k]` of each row's best, padded
+    (see `Reranked`).
 
     `items`, `scores`, `allowed`: `[n, c]`; a score of -inf is no candidate. Ties go by item key.
     """
@@ -59,6 +62,10 @@ def _first_allowed(
             item = np.int64(cells[row, rank] & np.uint64(0xFFFF_FFFF))
             c = column[item]
             if allowed[row, c]:
-                shown[row, place], shown_scores[row, place], shown_columns[row, place] = item, scores[row, c], c
+                shown[row, place], shown_scores[row, place], shown_columns[row, place] = (
+                    item,
+                    scores[row, c],
+                    c,
+                )
                 ranks[row, place], propensities[row, place] = rank + 1, np.float32(1.0)
                 place += 1

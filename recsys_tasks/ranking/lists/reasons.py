@@ -28,24 +28,39 @@ _REASON_OF = {
     "fresh": "new",
 }
 _BY_SOURCE = np.array([REASONS.index(_REASON_OF[source]) for source in SOURCES], np.int8)
-_AGAIN, _BECAUSE, _FOR_YOU, _PROMOTED = map(REASONS.index, ("again", "because_of", "for_you", "promoted"))
+_AGAIN, _BECAUSE, _FOR_YOU, _PROMOTED = map(
+    REASONS.index, ("again", "because_of", "for_you", "promoted")
+)
 _OWN = SOURCES.index("own_history")
 
 
 def explained(
     items: Keys, column: Places, promoted: Bools, ranks: Ranks, history: Keys, inputs: RankingInputs
 ) -> tuple[Masks, Codes, Words]:
-    """`[n, k]` each: bit mask of the generators that named the item, index into schema.REASONS, anchor item or -1.
+    """`[n, k]` each: bit mask of the generators that named the item, index into schema.REASONS,
+    anchor item or -1.
 
-    `items`, `column` (place among the candidates, -1 for none), `promoted`: `[n, k]`; `ranks [n, c, g]`; `history
-    [n, L]`, newest first. The generator that put the item highest gives the reason; an item of the user's own history
-    is `again`, whoever named it. `because_of` is anchored on the nearest history item in tower space, and is
-    `for_you` without one. Pads have 0, 0 and -1.
+    `items`, `column` (place among the candidates, -1 for none), `promoted`: `[n, k]`; `ranks [n, c,
+    g]`; `history [n, L]`, newest first. The generator that put the item highest gives the reason;
+    an item of the user's own history is `again`, whoever named it. `because_of` is anchored on the
+    nearest history item in tower space, and is `for_you` without one. Pads have 0, 0 and -1.
     """
     sources, codes = np.zeros(items.shape, np.int16), np.zeros(items.shape, np.int8)
     anchors: Words = np.full(items.shape, -1, np.int32)
     vectors = inputs.embeddings.item_vectors
-    _explain(items, column, promoted, ranks, history, inputs.item_place, vectors, _BY_SOURCE, sources, codes, anchors)
+    _explain(
+        items,
+        column,
+        promoted,
+        ranks,
+        history,
+        inputs.item_place,
+        vectors,
+        _BY_SOURCE,
+        sources,
+        codes,
+        anchors,
+    )
     return sources, codes, anchors
 
 
@@ -90,14 +105,25 @@ def _explain(
             known = read_history(history[u], place, vectors, past, kept)
             if known > 0:
                 seen[0] = touched(items[u][because[:count]], place, vectors)
-            _anchor(items[u], because[:count], place, vectors, past[:known], kept, codes[u], anchors[u])
+            _anchor(
+                items[u], because[:count], place, vectors, past[:known], kept, codes[u], anchors[u]
+            )
 
 
 @kernel
 def _anchor(
-    items: Keys, because: Words, place: Words, vectors: Floats, past: Floats, kept: Words, codes: Codes, anchors: Words
+    items: Keys,
+    because: Words,
+    place: Words,
+    vectors: Floats,
+    past: Floats,
+    kept: Words,
+    codes: Codes,
+    anchors: Words,
 ) -> None:
-    """The nearest history item of each item that is there because of one; `for_you` where there is none."""
+    """The nearest history item of each item that is there because of one; `for_you` where there is
+    none.
+    """
     for k in because:
         mine = place[items[k]]
         if mine >= 0 and len(past) > 0:

@@ -1,8 +1,10 @@
-"""From users to their lists: candidates, the light cut, the heavy order, the rules. The judge and the shards use it.
+"""From users to their lists: candidates, the light cut, the heavy order, the rules. The judge and
+the shards use it.
 
-Scores are P(objective within W days | candidate), the objectives' weighted mean. On the retrieval rung there is no
-ranker to ask: the fused order is kept and the score is 1 / (1 + fused rank), a decreasing number, no probability, and
-so is that of a ranker with too little to be calibrated by (`claims_chances`): readers are shown none.
+Scores are P(objective within W days | candidate), the objectives' weighted mean. On the retrieval
+rung there is no ranker to ask: the fused order is kept and the score is 1 / (1 + fused rank), a
+decreasing number, no probability, and so is that of a ranker with too little to be calibrated by
+(`claims_chances`): readers are shown none.
 """
 
 from __future__ import annotations
@@ -82,27 +84,38 @@ class Recommender:
         release: Artifact | None,
         best: Rung = "heavy",
     ) -> Self:
-        """Open a release (None: retrieval order) on inputs; `best` forces a lower rung than the release offers.
+        """Open a release (None: retrieval order) on inputs; `best` forces a lower rung than the
+        release offers.
 
-        Raises LeakageError when the inputs are of other cutoffs, ArtifactError when a file is missing.
+        Raises LeakageError when the inputs are of other cutoffs, ArtifactError when a file is
+        missing.
         """
         inputs = open_inputs(snapshot, cutoffs, generators, features, embeddings, searcher)
-        ranker = Ranker.open(release, snapshot.config.resources.threads) if release is not None else None
+        ranker = (
+            Ranker.open(release, snapshot.config.resources.threads) if release is not None else None
+        )
         return cls.of(snapshot, inputs, ranker, best)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, inputs: RankingInputs, ranker: Ranker | None, best: Rung = "heavy") -> Self:
+    def of(
+        cls, snapshot: Snapshot, inputs: RankingInputs, ranker: Ranker | None, best: Rung = "heavy"
+    ) -> Self:
         """The same from opened parts."""
         keep_freed_memory()
-        offered = {"heavy": ranker is not None and ranker.has_heavy, "light": ranker is not None and ranker.has_light}
+        offered = {
+            "heavy": ranker is not None and ranker.has_heavy,
+            "light": ranker is not None and ranker.has_light,
+        }
         rungs: tuple[Rung, ...] = ("heavy", "light", "retrieval")
         rung = next(r for r in rungs[rungs.index(best) :] if offered.get(r, True))
         return cls(snapshot, inputs, ranker, rung)
 
     def recommend(self, users: Keys, k: int, *, eligible: Bools | None = None) -> RankedLists:
-        """Lists of up to k items, `eligible [n_items]` having the last word (None: every item may be shown).
+        """Lists of up to k items, `eligible [n_items]` having the last word (None: every item may
+        be shown).
 
-        The first `serving.k` places obey the category cap and hold the fresh places; the rest are spares.
+        The first `serving.k` places obey the category cap and hold the fresh places; the rest are
+        spares.
         """
         size = self._config.serving.block_users
         parts = [users[at : at + size] for at in range(0, max(len(users), 1), size)]
@@ -110,7 +123,9 @@ class Recommender:
         blocks = list(in_order(lambda part: self._block(part, k, eligible), parts, threads))
         if len(blocks) == 1:
             return blocks[0]
-        return RankedLists(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(RankedLists)))
+        return RankedLists(
+            *(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(RankedLists))
+        )
 
     def release(self) -> None:
         """Give back the memory of the users looked up so far."""
@@ -118,8 +133,14 @@ class Recommender:
 
     @property
     def claims_chances(self) -> bool:
-        """Whether scores are probabilities, but for promoted items that the ranker was not asked about."""
-        return self.rung != "retrieval" and self.ranker is not None and self.ranker.is_calibrated(self.rung)
+        """Whether scores are probabilities, but for promoted items that the ranker was not asked
+        about.
+        """
+        return (
+            self.rung != "retrieval"
+            and self.ranker is not None
+            and self.ranker.is_calibrated(self.rung)
+        )
 
     @property
     def promoted(self) -> tuple[int, ...]:
@@ -130,7 +151,7 @@ class Recommender:
     def _config(self) -> Config:
         return self.snapshot.config
 
-    # --- one block ---------------------------------------------------------------------------------
+    # --- one block --------------------------------------------------------------------------------
 
     def _block(self, users: Keys, k: int, eligible: Bools | None) -> RankedLists:
         block = Block(self.inputs, self.inputs.source.block(users))
@@ -163,7 +184,9 @@ class Recommender:
         )
 
     def scores(self, block: Block) -> Floats:
-        """`[n, c]`: the rung's scores of a block's candidates, -inf on pads and on what the light ranker cut."""
+        """`[n, c]`: the rung's scores of a block's candidates, -inf on pads and on what the light
+        ranker cut.
+        """
         out: Floats = np.full(block.there.shape, -np.inf)
         if self.ranker is None or self.rung == "retrieval":
             fused: Floats = 1.0 / np.arange(1.0, 1.0 + block.there.shape[1])
@@ -187,7 +210,7 @@ class Recommender:
         keep = best(scores, block.candidates.items, self._config.ranker.light_survivors)
         return feature_matrix(block, ranker.heavy_names, keep, light)
 
-    # --- rules -------------------------------------------------------------------------------------
+    # --- rules ------------------------------------------------------------------------------------
 
     @cached_property
     def _open_items(self) -> Bools:
@@ -196,12 +219,16 @@ class Recommender:
     @cached_property
     def _rules(self) -> Rules:
         config, category = self._config, self._config.items.category
-        keys = pd.Index(self.snapshot.items["item_id"]).get_indexer(list(config.rerank.promoted_items))
+        keys = pd.Index(self.snapshot.items["item_id"]).get_indexer(
+            list(config.rerank.promoted_items)
+        )
         eligible = eligible_items(self.snapshot, self.inputs.cutoffs.history_before)
         return Rules(
             first=config.serving.k,
             max_per_category=config.rerank.max_per_category,
-            categories=pd.factorize(self.snapshot.items[category], sort=True)[0] if category else None,
+            categories=pd.factorize(self.snapshot.items[category], sort=True)[0]
+            if category
+            else None,
             diversity=config.rerank.diversity,
             likeness=self._likeness() if config.rerank.diversity else None,
             fresh_slots=config.rerank.fresh_slots,
@@ -224,7 +251,9 @@ class Recommender:
     def _may_promote(self, users: Keys, eligible: Bools) -> Bools | None:
         if not self._rules.promoted:
             return None
-        items = np.broadcast_to(np.array(self._rules.promoted, np.int32), (len(users), len(self._rules.promoted)))
+        items = np.broadcast_to(
+            np.array(self._rules.promoted, np.int32), (len(users), len(self._rules.promoted))
+        )
         return self._allowed(users, items, eligible)
 
     def _allowed(self, users: Keys, items: npt.NDArray[np.int32], eligible: Bools) -> Bools:
@@ -239,4 +268,6 @@ class Recommender:
         policy, tables = self._config.repeat_consumption, self.inputs.tables
         pairs = tables.pair.gather(np.repeat(users, items.shape[1]), items.ravel())
         days = pairs[:, tables.pair_names.index("since_last")].reshape(items.shape)
-        return np.asarray(np.isnan(days) | (days >= policy.after_days if isinstance(policy, AfterDays) else False))
+        return np.asarray(
+            np.isnan(days) | (days >= policy.after_days if isinstance(policy, AfterDays) else False)
+        )

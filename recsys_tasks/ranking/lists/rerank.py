@@ -1,7 +1,8 @@
-"""Rules on scored candidates: who may see what, promotions, category caps, diversity, places for fresh items.
+"""Rules on scored candidates: who may see what, promotions, category caps, diversity, places for
+fresh items.
 
-The rankers' scores are never changed: the rules only leave items out or move them, and every list says at which
-rank the ranker had put each of its items.
+The rankers' scores are never changed: the rules only leave items out or move them, and every list
+says at which rank the ranker had put each of its items.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ NORMAL, OVER_CAP, OUT = 1, 2, 3
 class Rules:
     """What is asked of the first `first` places of a list.
 
-    `categories [n_items]`: code by item key, -1 unknown (never capped). `diversity`, `likeness`: see `_diversity`, off
-    where either is missing. `salt`: numbers that the draw of fresh items
-    depends on besides user and item: the night and the seed; `promoted`: item keys in the order shown.
+    `categories [n_items]`: code by item key, -1 unknown (never capped). `diversity`, `likeness`:
+    see `_diversity`, off where either is missing. `salt`: numbers that the draw of fresh items
+    depends on besides user and item: the night and the seed; `promoted`: item keys in the order
+    shown.
     """
 
     first: int
@@ -48,17 +50,20 @@ class Rules:
     @property
     def move_anything(self) -> bool:
         """Whether a list may differ from the order of its scores."""
-        return bool(self.promoted or self.max_per_category or self.diversity > 0 or self.fresh_slots)
+        return bool(
+            self.promoted or self.max_per_category or self.diversity > 0 or self.fresh_slots
+        )
 
 
 @dataclass(frozen=True)
 class Reranked:
     """Lists of at most k items, best first, pads at the end.
 
-    `items [n, k] int32` (-1 pads), `scores [n, k] float64` (0 on pads), `column [n, k]`: place among the candidates
-    given, -1 for pads and for promoted items that were none; `ranks_before [n, k] int16`: 1-based, 0 where `column`
-    is -1; `promoted [n, k] bool`; `propensities [n, k] float32`: chance that the draw of fresh items had of showing
-    the item there, 1 for places that no draw decided, 0 on pads.
+    `items [n, k] int32` (-1 pads), `scores [n, k] float64` (0 on pads), `column [n, k]`: place
+    among the candidates given, -1 for pads and for promoted items that were none; `ranks_before [n,
+    k] int16`: 1-based, 0 where `column` is -1; `promoted [n, k] bool`; `propensities [n, k]
+    float32`: chance that the draw of fresh items had of showing the item there, 1 for places that
+    no draw decided, 0 on pads.
     """
 
     items: Items
@@ -81,8 +86,9 @@ def rerank(
 ) -> Reranked:
     """Apply the rules to a block.
 
-    `items`, `scores`, `allowed`, `fresh`: `[n, c]`; a score of -inf is no candidate. `allowed` is the last word on
-    eligibility and repeats; `fresh` marks candidates for the fresh places. `may_promote [n, promoted]`.
+    `items`, `scores`, `allowed`, `fresh`: `[n, c]`; a score of -inf is no candidate. `allowed` is
+    the last word on eligibility and repeats; `fresh` marks candidates for the fresh places.
+    `may_promote [n, promoted]`.
     """
     if not rules.move_anything:
         return _plain(items, scores, allowed, k)
@@ -93,7 +99,14 @@ def rerank(
         entries = _capped(entries, rules.categories, rules.max_per_category)
     entries = entries.by(entries.kind)
     if rules.diversity > 0 and rules.likeness is not None:
-        parts = (entries.items, entries.scores, entries.kind, rules.first, rules.diversity, rules.likeness)
+        parts = (
+            entries.items,
+            entries.scores,
+            entries.kind,
+            rules.first,
+            rules.diversity,
+            rules.likeness,
+        )
         entries = entries.take(diversified(*parts))
     propensity = np.ones(entries.items.shape, np.float32)
     if rules.fresh_slots:
@@ -102,14 +115,18 @@ def rerank(
 
 
 def _plain(items: Items, scores: Floats, allowed: Bools, k: int) -> Reranked:
-    """What the rules make of a block when none is set, without the entries that they would be applied to."""
+    """What the rules make of a block when none is set, without the entries that they would be
+    applied to.
+    """
     shown, of, column, ranks, propensities = best_allowed(items, scores, allowed, k)
     return Reranked(shown, of, column, ranks, np.zeros(shown.shape, bool), propensities)
 
 
 @dataclass(frozen=True)
 class _Entries:
-    """`[n, e]` each: a block's entries in serving order. `rank` is the 1-based rank before the rules, 0 for none."""
+    """`[n, e]` each: a block's entries in serving order. `rank` is the 1-based rank before the
+    rules, 0 for none.
+    """
 
     items: Items
     scores: Floats
@@ -124,7 +141,12 @@ class _Entries:
         return self.take(np.argsort(key, axis=1, kind="stable"))
 
     def take(self, order: Places) -> _Entries:
-        return _Entries(*(np.take_along_axis(getattr(self, f), order, axis=1) for f in self.__dataclass_fields__))
+        return _Entries(
+            *(
+                np.take_along_axis(getattr(self, f), order, axis=1)
+                for f in self.__dataclass_fields__
+            )
+        )
 
 
 def _ordered(items: Items, scores: Floats, allowed: Bools) -> _Entries:
@@ -141,8 +163,12 @@ def _ordered(items: Items, scores: Floats, allowed: Bools) -> _Entries:
     )
 
 
-def _with_promoted(entries: _Entries, promoted: tuple[int, ...], may_promote: Bools | None) -> _Entries:
-    """Promoted items in front, in the order of the settings, with their own score where the ranker gave one."""
+def _with_promoted(
+    entries: _Entries, promoted: tuple[int, ...], may_promote: Bools | None
+) -> _Entries:
+    """Promoted items in front, in the order of the settings, with their own score where the ranker
+    gave one.
+    """
     shape = (len(entries.items), len(promoted))
     shown = np.ones(shape, bool) if may_promote is None else may_promote
     column, rank, scores = np.full(shape, -1, np.int64), np.zeros(shape, np.int64), np.zeros(shape)
@@ -161,7 +187,9 @@ def _with_promoted(entries: _Entries, promoted: tuple[int, ...], may_promote: Bo
     )
     behind = _Entries(entries.items, entries.scores, entries.column, entries.rank, kind)
     fields = _Entries.__dataclass_fields__
-    return _Entries(*(np.concatenate([getattr(front, f), getattr(behind, f)], axis=1) for f in fields))
+    return _Entries(
+        *(np.concatenate([getattr(front, f), getattr(behind, f)], axis=1) for f in fields)
+    )
 
 
 def _capped(entries: _Entries, categories: npt.NDArray[np.int64], cap: int) -> _Entries:
@@ -173,16 +201,30 @@ def _capped(entries: _Entries, categories: npt.NDArray[np.int64], cap: int) -> _
     place = np.arange(width)[None, :]
     begins = np.concatenate([np.ones((len(code), 1), bool), along[:, 1:] != along[:, :-1]], axis=1)
     nth = np.empty(code.shape, np.int64)
-    np.put_along_axis(nth, order, place - np.maximum.accumulate(np.where(begins, place, 0), axis=1), axis=1)
+    np.put_along_axis(
+        nth, order, place - np.maximum.accumulate(np.where(begins, place, 0), axis=1), axis=1
+    )
     over = (code >= 0) & (nth >= cap) & (entries.kind == NORMAL)
-    return _Entries(entries.items, entries.scores, entries.column, entries.rank, np.where(over, OVER_CAP, entries.kind))
+    return _Entries(
+        entries.items,
+        entries.scores,
+        entries.column,
+        entries.rank,
+        np.where(over, OVER_CAP, entries.kind),
+    )
 
 
-def _explored(entries: _Entries, fresh: Bools, users: Keys, rules: Rules) -> tuple[_Entries, npt.NDArray[np.float32]]:
-    """Give the last `fresh_slots` of the first places to fresh items drawn evenly from those not placed before them."""
+def _explored(
+    entries: _Entries, fresh: Bools, users: Keys, rules: Rules
+) -> tuple[_Entries, npt.NDArray[np.float32]]:
+    """Give the last `fresh_slots` of the first places to fresh items drawn evenly from those not
+    placed before them.
+    """
     width, slots = entries.items.shape[1], min(rules.fresh_slots, rules.first)
     place = np.broadcast_to(np.arange(width), entries.items.shape)
-    is_fresh = np.take_along_axis(fresh, np.maximum(entries.column, 0), axis=1) & (entries.column >= 0)
+    is_fresh = np.take_along_axis(fresh, np.maximum(entries.column, 0), axis=1) & (
+        entries.column >= 0
+    )
     pool = is_fresh & (entries.kind == NORMAL) & (place >= rules.first - slots)
     codes = users.astype(np.int64)[:, None] * np.int64(2**31) + entries.items
     draw = np.where(pool, hashed(codes, *rules.salt), np.uint64(2**64 - 1))

@@ -1,1 +1,3 @@
-"""The rankers: LightGBM models, their training, calibration and compiled form. LightGBM is imported in here only."""
+"""The rankers: LightGBM models, their training, calibration and compiled form. LightGBM is imported
+in here only.
+"""

@@ -1,11 +1,13 @@
 """Raw ranker scores to probabilities: isotonic regression kept as a few JSON knots.
 
-The fit is centred: each block of the isotonic regression becomes one knot at the mean raw score of its
-rows, and scores between knots are interpolated, so that a step does not tie all candidates on it.
+The fit is centred: each block of the isotonic regression becomes one knot at the mean raw score of
+its rows, and scores between knots are interpolated, so that a step does not tie all candidates on
+it.
 
-With too few positives for two knots that would be one rate for every score. Then the curve is logistic (Platt 1999,
-"Probabilistic outputs for support vector machines"), its slope drawn towards a moderate one by what is not known, and
-kept as knots all the same. With hardly any positives even its level is a guess: it orders, but is not `known`.
+With too few positives for two knots that would be one rate for every score. Then the curve is
+logistic (Platt 1999, "Probabilistic outputs for support vector machines"), its slope drawn towards
+a moderate one by what is not known, and kept as knots all the same. With hardly any positives even
+its level is a guess: it orders, but is not `known`.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ Outcome = Bools | Floats
 POSITIVES_PER_KNOT = 20
 """Fewest positives behind a knot: with fewer, the steepest (top) end of the curve is noise."""
 KNOWN_FROM = 10
-"""Fewest positives that a curve is shown from as chances: with so many its level is known to about a third."""
+"""Fewest positives that a curve is shown from as chances: with so many its level is known to about
+a third.
+"""
 LOGISTIC_KNOTS = 65
 """Knots that a logistic curve is kept as."""
 REACH = 1.0
@@ -39,7 +43,9 @@ TILT = 1e-5
 
 @dataclass(frozen=True)
 class Bin:
-    """A bar of a reliability chart: mean probability said, share that came true, and of how many rows."""
+    """A bar of a reliability chart: mean probability said, share that came true, and of how many
+    rows.
+    """
 
     said: float
     came_true: float
@@ -50,10 +56,10 @@ class Bin:
 class Calibration:
     """Knots of a monotone curve from raw score to P(objective within W days | candidate).
 
-    `raw` strictly increases, `probability` never decreases; `centre` and `scale` (raw units) shape the tilt;
-    `error` is the expected calibration error on users that the curve was not fitted on, in [0, 1]; `chart` is the
-    reliability chart of the same scores, lowest first. `positives`: what came true among the rows of the fit; None in
-    files from before it was noted.
+    `raw` strictly increases, `probability` never decreases; `centre` and `scale` (raw units) shape
+    the tilt; `error` is the expected calibration error on users that the curve was not fitted on,
+    in [0, 1]; `chart` is the reliability chart of the same scores, lowest first. `positives`: what
+    came true among the rows of the fit; None in files from before it was noted.
     """
 
     raw: tuple[float, ...]
@@ -84,15 +90,23 @@ class Calibration:
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
         """What `as_dict` wrote."""
         chart = tuple(Bin(**bar) for bar in values["chart"])
-        return cls(**{**values, **{name: tuple(values[name]) for name in ("raw", "probability")}, "chart": chart})
+        return cls(
+            **{
+                **values,
+                **{name: tuple(values[name]) for name in ("raw", "probability")},
+                "chart": chart,
+            }
+        )
 
 
-def fit_calibration(raw: npt.NDArray[np.floating[Any]], outcome: Outcome, half: Bools) -> Calibration:
+def fit_calibration(
+    raw: npt.NDArray[np.floating[Any]], outcome: Outcome, half: Bools
+) -> Calibration:
     """Fit the curve on all rows; measure its error across halves of the users.
 
-    `raw`, `outcome` (what came true, in [0, 1]) and `half` are `[rows]`, of users held out of the ranker with all
-    their candidates; `half` is the same for all rows of a user. The error is that of a curve fitted on one half and
-    judged on the other, both ways.
+    `raw`, `outcome` (what came true, in [0, 1]) and `half` are `[rows]`, of users held out of the
+    ranker with all their candidates; `half` is the same for all rows of a user. The error is that
+    of a curve fitted on one half and judged on the other, both ways.
     """
     wide = raw.astype(np.float64)
     crossed, positives = np.zeros(len(wide)), float(outcome.sum())
@@ -120,8 +134,12 @@ def reliability(said: Floats, outcome: Outcome, bins: int = CHART_BINS) -> tuple
     bin_of = np.searchsorted(edges, said, side="left")
     rows = np.bincount(bin_of)
     used = np.flatnonzero(rows)
-    means = (np.bincount(bin_of, weights=w)[used] / rows[used] for w in (said, outcome.astype(float)))
-    return tuple(Bin(float(p), float(q), int(n)) for p, q, n in zip(*means, rows[used], strict=True))
+    means = (
+        np.bincount(bin_of, weights=w)[used] / rows[used] for w in (said, outcome.astype(float))
+    )
+    return tuple(
+        Bin(float(p), float(q), int(n)) for p, q, n in zip(*means, rows[used], strict=True)
+    )
 
 
 def _knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
@@ -148,8 +166,8 @@ def _knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
 def _logistic_knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
     """The same of a rising logistic curve of the standardised raw score.
 
-    Its slope's logarithm is normal about 0 with deviation 1 beforehand, so that no score is without meaning and none
-    is certain; its level is as the rows say.
+    Its slope's logarithm is normal about 0 with deviation 1 beforehand, so that no score is without
+    meaning and none is certain; its level is as the rows say.
     """
     spread = float(np.std(raw)) if len(raw) else 0.0
     if len(raw) == 0 or spread <= 0:
@@ -166,7 +184,9 @@ def _logistic_knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
         return float(value), np.array([gap.sum(), (gap * z).sum() * slope + at[1]])
 
     start = np.array([np.log(level / (1.0 - level)), 0.0])
-    found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-30.0, 30.0), (-4.0, 3.0)])
+    found: Any = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=[(-30.0, 30.0), (-4.0, 3.0)]
+    )
     knots = np.linspace(z.min() - REACH, z.max() + REACH, LOGISTIC_KNOTS)
     logit = found.x[0] + np.exp(found.x[1]) * knots
     return centre + spread * knots, 0.5 * (1.0 + np.tanh(0.5 * logit))

@@ -1,4 +1,6 @@
-"""From a LightGBM model to arrays (`trees.Compiled`), where they can say it all; else LightGBM itself predicts."""
+"""From a LightGBM model to arrays (`trees.Compiled`), where they can say it all; else LightGBM
+itself predicts.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class Plain:
 
 
 def predictor(model: lgb.Booster, threads: int) -> Predictor:
-    """The compiled model where it can be, LightGBM where not (categories, linear leaves, more than 32 leaves)."""
+    """The compiled model where it can be, LightGBM where not (categories, linear leaves, more than
+    32 leaves).
+    """
     return compiled(model) or Plain(model, threads)
 
 
@@ -63,7 +67,9 @@ def compiled(model: lgb.Booster) -> Compiled | None:
         node_column=np.array([number[node.feature, node.nan_right] for node in nodes], np.int32),
         node_threshold=np.array([node.threshold for node in nodes], np.float32),
         node_keeps=np.array([node.keeps for node in nodes], np.uint32),
-        tree_nodes=np.concatenate([[0], np.cumsum([len(tree.nodes) for tree in parsed])]).astype(np.int64),
+        tree_nodes=np.concatenate([[0], np.cumsum([len(tree.nodes) for tree in parsed])]).astype(
+            np.int64
+        ),
         leaves=np.stack([_placed(tree.leaves) for tree in parsed]),
         sigmoid=sigmoid,
     )
@@ -137,12 +143,20 @@ def _walk(node: dict[str, Any], first: int, nodes: list[_Node]) -> bool:
     threshold = float(node["threshold"])
     # LightGBM reads an unknown value as 0 where training saw none, else it goes the default way.
     nan_right = not node["default_left"] if node["missing_type"] == "NaN" else threshold < 0.0
-    nodes.append(_Node(int(node["split_feature"]), _below(threshold), int(ALL) ^ cleared, bool(nan_right)))
-    return _walk(node["left_child"], first, nodes) and _walk(node["right_child"], first + left, nodes)
+    nodes.append(
+        _Node(int(node["split_feature"]), _below(threshold), int(ALL) ^ cleared, bool(nan_right))
+    )
+    return _walk(node["left_child"], first, nodes) and _walk(
+        node["right_child"], first + left, nodes
+    )
 
 
 def _below(threshold: float) -> np.float32:
     """The largest float32 not above: `x <= threshold` is the same for every float32 x."""
     with np.errstate(over="ignore"):
         near = np.float32(threshold)
-    return near if float(near) <= threshold or math.isnan(threshold) else np.nextafter(near, np.float32(-np.inf))
+    return (
+        near
+        if float(near) <= threshold or math.isnan(threshold)
+        else np.nextafter(near, np.float32(-np.inf))
+    )

@@ -1,7 +1,8 @@
-"""Why the heavy ranker scored as it did: SHAP values, which LightGBM computes exactly for its own trees.
+"""Why the heavy ranker scored as it did: SHAP values, which LightGBM computes exactly for its own
+trees.
 
-Lundberg et al., "From local explanations to global understanding with explainable AI for trees" (2020). A row's
-contributions and the base value sum to its raw score.
+Lundberg et al., "From local explanations to global understanding with explainable AI for trees"
+(2020). A row's contributions and the base value sum to its raw score.
 """
 
 from __future__ import annotations
@@ -21,15 +22,21 @@ Floats = npt.NDArray[np.float64]
 def contributions(
     models: Sequence[lgb.Booster], shares: Iterable[float], X: npt.NDArray[np.float32], threads: int
 ) -> Floats:
-    """`[rows, f]`: each column's contribution to the objectives' raw scores, mixed by `shares`, without the base."""
+    """`[rows, f]`: each column's contribution to the objectives' raw scores, mixed by `shares`,
+    without the base.
+    """
     mixed = np.zeros(X.shape)
     for model, share in zip(models, shares, strict=True):
-        mixed += share * np.asarray(model.predict(X, pred_contrib=True, num_threads=threads))[:, :-1]
+        mixed += (
+            share * np.asarray(model.predict(X, pred_contrib=True, num_threads=threads))[:, :-1]
+        )
     return mixed
 
 
 def strongest(names: Sequence[str], row: Floats, n: int) -> list[tuple[str, float]]:
-    """The n columns that moved one score most, `row [f]`, the strongest first; columns that moved nothing are not."""
+    """The n columns that moved one score most, `row [f]`, the strongest first; columns that moved
+    nothing are not.
+    """
     order = np.argsort(-np.abs(row), kind="stable")[:n]
     return [(names[at], float(row[at])) for at in order if row[at] != 0]
 

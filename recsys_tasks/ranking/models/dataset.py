@@ -1,4 +1,6 @@
-"""LightGBM's own table, filled a batch at a time: it holds a byte a value, and the float32 matrix stays on disk."""
+"""LightGBM's own table, filled a batch at a time: it holds a byte a value, and the float32 matrix
+stays on disk.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class _Batches(lgb.Sequence):  # LightGBM's interface for tables larger than mem
         return self._one(int(index))
 
     def _one(self, index: int) -> npt.NDArray[np.float64]:
-        """A row of the sample that bins are drawn from: asked for in ascending order, so a batch serves many."""
+        """A row of the sample that bins are drawn from: asked for in ascending order, so a batch
+        serves many.
+        """
         start, batch = self._read
         if not start <= index < start + len(batch):
             start = index // self.batch_size * self.batch_size
@@ -36,5 +40,7 @@ class _Batches(lgb.Sequence):  # LightGBM's interface for tables larger than mem
 
 
 def dataset(rows: Rows, label: npt.NDArray[Any], **fields: Any) -> lgb.Dataset:
-    """What `lgb.train` learns from; the bins are those of the whole matrix. `fields`: weight or group."""
+    """What `lgb.train` learns from; the bins are those of the whole matrix. `fields`: weight or
+    group.
+    """
     return lgb.Dataset(_Batches(rows), label.astype(np.float32), params={"verbose": -1}, **fields)

@@ -1,7 +1,8 @@
 """Several LightGBM models as one, which every reader of a model can open.
 
-Models that differ by their draws alone err in different places, and their mean errs less (Breiman 1996, "Bagging
-predictors"). LightGBM has no call that joins models, but its text format is a header, trees, and what follows them.
+Models that differ by their draws alone err in different places, and their mean errs less (Breiman
+1996, "Bagging predictors"). LightGBM has no call that joins models, but its text format is a
+header, trees, and what follows them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from itertools import chain, zip_longest
 
 import lightgbm as lgb
 
-SIZES = re.compile(r"^tree_sizes=.*\n", re.MULTILINE)  # of each tree's text: LightGBM counts them where there is none
+SIZES = re.compile(
+    r"^tree_sizes=.*\n", re.MULTILINE
+)  # of each tree's text: LightGBM counts them where there is none
 NUMBER = re.compile(r"^Tree=\d+$", re.MULTILINE)
 LEAVES = re.compile(r"^num_leaves=(\d+)$", re.MULTILINE)
 END = "end of trees"

@@ -57,13 +57,22 @@ def pointwise(config: Config, objective: int) -> str:
 
 
 def light_loss(config: Config, objective: int) -> str:
-    """The loss of a light ranker: listwise like the heavy one's where it has one plain outcome to learn.
+    """The loss of a light ranker: listwise like the heavy one's where it has one plain outcome to
+    learn.
 
-    Several objectives are mixed before they are calibrated, which only probabilities can be; and how much was
-    watched, or where on a page it was, is for the heavy ranker to weigh.
+    Several objectives are mixed before they are calibrated, which only probabilities can be; and
+    how much was watched, or where on a page it was, is for the heavy ranker to weigh.
     """
-    plain = len(config.objectives) == 1 and config.objectives[0].watch is None and config.events.impressions is None
-    return config.ranker.loss if plain and config.ranker.loss not in POINTWISE else pointwise(config, objective)
+    plain = (
+        len(config.objectives) == 1
+        and config.objectives[0].watch is None
+        and config.events.impressions is None
+    )
+    return (
+        config.ranker.loss
+        if plain and config.ranker.loss not in POINTWISE
+        else pointwise(config, objective)
+    )
 
 
 def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
@@ -78,14 +87,17 @@ def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
         )
 
 
-def fit(settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], members: int = 1, **fields: Any) -> lgb.Booster:
-    """Train on some rows: the mean of so many `members`, each with its own draws of features and thresholds.
+def fit(
+    settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], members: int = 1, **fields: Any
+) -> lgb.Booster:
+    """Train on some rows: the mean of so many `members`, each with its own draws of features and
+    thresholds.
 
-    `label [rows]`: truth values, or grades where the settings give gains; `fields`: weight or group, as LightGBM takes
-    them.
+    `label [rows]`: truth values, or grades where the settings give gains; `fields`: weight or
+    group, as LightGBM takes them.
 
-    Where thresholds are drawn, LightGBM never draws a column's last one, so that a column of two positive values would
-    not be used at all: every SEARCHING-th tree searches for its thresholds.
+    Where thresholds are drawn, LightGBM never draws a column's last one, so that a column of two
+    positive values would not be used at all: every SEARCHING-th tree searches for its thresholds.
     """
     import lightgbm as lgb
 
@@ -95,16 +107,24 @@ def fit(settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], members: 
     searching = lgb.reset_parameter(extra_trees=lambda tree: tree % SEARCHING != SEARCHING - 1)
     callbacks = [searching] if settings.get("extra_trees", False) else None
     table = dataset(rows, label, **fields)
-    return averaged([lgb.train(settings | draws, table, callbacks=callbacks) for draws in _draws(settings, members)])
+    return averaged(
+        [
+            lgb.train(settings | draws, table, callbacks=callbacks)
+            for draws in _draws(settings, members)
+        ]
+    )
 
 
 def _draws(settings: dict[str, Any], members: int) -> list[dict[str, int]]:
     """Each member's seeds of its own. One alone draws as its settings' seed says."""
     if members == 1:
         return [{}]
-    seeds = np.random.SeedSequence(settings["seed"]).generate_state(2 * members) >> 1  # they are int32 there
+    seeds = (
+        np.random.SeedSequence(settings["seed"]).generate_state(2 * members) >> 1
+    )  # they are int32 there
     return [
-        {"extra_seed": int(extra), "feature_fraction_seed": int(share)} for extra, share in seeds.reshape(members, 2)
+        {"extra_seed": int(extra), "feature_fraction_seed": int(share)}
+        for extra, share in seeds.reshape(members, 2)
     ]
 
 

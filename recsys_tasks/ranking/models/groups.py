@@ -16,7 +16,11 @@ Ints = npt.NDArray[np.signedinteger[Any]]
 
 def runs(group: Ints) -> npt.NDArray[np.int64]:
     """Length of each run of equal numbers, in order: what a listwise trainer calls groups."""
-    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]])) if len(group) else np.zeros(0, int)
+    starts = (
+        np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
+        if len(group)
+        else np.zeros(0, int)
+    )
     return np.diff(np.append(starts, len(group))).astype(np.int64)
 
 
@@ -25,11 +29,13 @@ def ranked(score: Floats, group: Ints, item: Keys) -> npt.NDArray[np.int64]:
     return np.lexsort((item, -score, group)).astype(np.int64)
 
 
-def surviving(score: Floats, group: Ints, weight: npt.NDArray[np.float32], item: Keys, limit: int) -> Bools:
+def surviving(
+    score: Floats, group: Ints, weight: npt.NDArray[np.float32], item: Keys, limit: int
+) -> Bools:
     """`[rows]`: rows with fewer than `limit` candidates of their list ranked above them.
 
-    A sampled row counts for the `weight` candidates that it stands for, so a sample is cut where the whole
-    list would be.
+    A sampled row counts for the `weight` candidates that it stands for, so a sample is cut where
+    the whole list would be.
     """
     order = ranked(score, group, item)
     sizes = runs(group[order])
@@ -49,7 +55,9 @@ def ndcg_at_10(score: Floats, label: Bools, group: Ints, item: Keys) -> float:
     which = np.repeat(np.arange(len(sizes)), sizes)
     gain = np.where(label[order] & (place < 10), 1.0 / np.log2(place + 2.0), 0.0)
     ideal = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(2, 12)))])
-    positives = np.bincount(which, weights=label[order].astype(float), minlength=len(sizes)).astype(int)
+    positives = np.bincount(which, weights=label[order].astype(float), minlength=len(sizes)).astype(
+        int
+    )
     told = positives > 0
     if not told.any():
         return float("nan")

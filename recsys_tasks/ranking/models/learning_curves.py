@@ -1,7 +1,8 @@
 """Whether more trees or more users would still help: NDCG@10 of held-out users as either grows.
 
-Both curves are of the release's own models: the steps curve stops them early, the size curve trains the light ranker
-again, with the very settings its file carries, on a share of its users. Each ends at what release.json says.
+Both curves are of the release's own models: the steps curve stops them early, the size curve trains
+the light ranker again, with the very settings its file carries, on a share of its users. Each ends
+at what release.json says.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ MAX_ROWS = 2_000_000
 class HeldOut:
     """The users who trained no ranker, with all their candidates, and a release to try on them."""
 
-    def __init__(self, examples: Artifact, release: Artifact, light_survivors: int, threads: int, seed: int) -> None:
+    def __init__(
+        self, examples: Artifact, release: Artifact, light_survivors: int, threads: int, seed: int
+    ) -> None:
         self.facts: dict[str, Any] = json.loads(release.file("release.json").read_text())
         self.data = Examples.open(examples)
         self._release, self._survivors, self._seed = release, light_survivors, seed
@@ -54,7 +57,9 @@ class HeldOut:
         import lightgbm as lgb
 
         names = [objective["name"] for objective in self.facts["objectives"]]
-        return [lgb.Booster(model_file=str(self._release.file(f"{stage}.{name}.txt"))) for name in names]
+        return [
+            lgb.Booster(model_file=str(self._release.file(f"{stage}.{name}.txt"))) for name in names
+        ]
 
     def matrix(self, stage: str, rows: npt.NDArray[np.int64]) -> Matrix:
         """`[rows, f]` of a stage's columns."""
@@ -62,14 +67,18 @@ class HeldOut:
         return np.ascontiguousarray(self.data.X[rows][:, columns])
 
     def ndcg(self, scores: Floats) -> float:
-        """NDCG@10 of the held-out users when their candidates are ordered by `scores [held-out rows]`."""
+        """NDCG@10 of the held-out users when their candidates are ordered by `scores [held-out
+        rows]`.
+        """
         data, rows = self.data, self.rows
         return ndcg_at_10(scores, data.hits(rows), data.group[rows], data.item[rows])
 
-    # --- the curves --------------------------------------------------------------------------------
+    # --- the curves -------------------------------------------------------------------------------
 
     def steps(self, stage: str, step: int = STEP) -> list[tuple[int, float]]:
-        """(trees, NDCG@10) as trees are added; the heavy ranker orders what the light one passes on."""
+        """(trees, NDCG@10) as trees are added; the heavy ranker orders what the light one passes
+        on.
+        """
         models = self.models(stage)
         judged = self._judged(stage)
         X = self.matrix(stage, self.rows[judged])
@@ -95,35 +104,47 @@ class HeldOut:
         for share in shares:
             chosen = drawn[: max(1, round(len(drawn) * share))]
             rows = trains[np.isin(self.data.user[trains], chosen)]
-            again = [self._trained(model, rows, objective) for objective, model in enumerate(models)]
-            margins = np.column_stack([self._margin(model, X, 0, model.num_trees()) for model in again])
+            again = [
+                self._trained(model, rows, objective) for objective, model in enumerate(models)
+            ]
+            margins = np.column_stack(
+                [self._margin(model, X, 0, model.num_trees()) for model in again]
+            )
             points.append((len(chosen), self.ndcg(_as_scores(models, margins) @ self.shares)))
         return points
 
     def sample(self, limit: int) -> npt.NDArray[np.int64]:
         """Up to `limit` rows that the heavy ranker would be asked about, evenly drawn, ascending."""
         rows = self.rows[self._judged("heavy")]
-        drawn = np.random.default_rng([self._seed, 29]).choice(rows, min(limit, len(rows)), replace=False)
+        drawn = np.random.default_rng([self._seed, 29]).choice(
+            rows, min(limit, len(rows)), replace=False
+        )
         return np.sort(drawn)
 
-    # --- small things ------------------------------------------------------------------------------
+    # --- small things -----------------------------------------------------------------------------
 
     def _judged(self, stage: str) -> Bools:
         """`[held-out rows]`: what a stage is asked about."""
         if stage == "light" or "light" not in self.facts["models"]:
             return np.ones(len(self.rows), bool)
         models, X = self.models("light"), self.matrix("light", self.rows)
-        margins = np.column_stack([self._margin(model, X, 0, model.num_trees()) for model in models])
+        margins = np.column_stack(
+            [self._margin(model, X, 0, model.num_trees()) for model in models]
+        )
         cut, data, rows = _as_scores(models, margins) @ self.shares, self.data, self.rows
         return surviving(cut, data.group[rows], data.weight[rows], data.item[rows], self._survivors)
 
     def _margin(self, model: lgb.Booster, X: Matrix, start: int, trees: int) -> Floats:
         if start >= model.num_trees():
             return np.zeros(len(X))
-        found = model.predict(X, start_iteration=start, num_iteration=trees, raw_score=True, num_threads=self.threads)
+        found = model.predict(
+            X, start_iteration=start, num_iteration=trees, raw_score=True, num_threads=self.threads
+        )
         return np.asarray(found, np.float64)
 
-    def _trained(self, like: lgb.Booster, rows: npt.NDArray[np.int64], objective: int) -> lgb.Booster:
+    def _trained(
+        self, like: lgb.Booster, rows: npt.NDArray[np.int64], objective: int
+    ) -> lgb.Booster:
         """A model with another one's settings, on some rows."""
         import lightgbm as lgb
 
@@ -134,7 +155,11 @@ class HeldOut:
             rows = rows[np.isin(group, np.unique(group[self.data.labels[rows, objective]]))]
         trees = int(settings.pop("num_iterations", like.num_trees()))
         label = self.data.outcome(rows, objective).astype(np.float32)
-        fields = {"group": runs(self.data.group[rows])} if whole_lists else {"weight": self.data.weight[rows]}
+        fields = (
+            {"group": runs(self.data.group[rows])}
+            if whole_lists
+            else {"weight": self.data.weight[rows]}
+        )
         data = lgb.Dataset(self.matrix("light", rows), label, params={"verbose": -1}, **fields)
         return lgb.train(settings, data, num_boost_round=trees)
 

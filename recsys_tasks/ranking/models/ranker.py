@@ -1,8 +1,10 @@
-"""The rankers: a light one cuts the candidates, a heavy one orders the survivors, each score a calibrated one.
+"""The rankers: a light one cuts the candidates, a heavy one orders the survivors, each score a
+calibrated one.
 
-The heavy ranker learns from survivors of a light ranker that never saw their user's labels: two light rankers are
-trained on half of the users each and cut the other half; a third, on both halves, cuts for serving (_stages).
-Calibration uses users that none of them saw. With too little history the release has no ranker, and says so.
+The heavy ranker learns from survivors of a light ranker that never saw their user's labels: two
+light rankers are trained on half of the users each and cut the other half; a third, on both halves,
+cuts for serving (_stages). Calibration uses users that none of them saw. With too little history
+the release has no ranker, and says so.
 """
 
 from __future__ import annotations
@@ -19,7 +21,13 @@ from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.examples.labels import CALIBRATION_A
 from recsys_tasks.ranking.models.calibrate import Calibration, fit_calibration
-from recsys_tasks.ranking.models.fitting import Floats, gain_shares, predicted, refuse_unknown_constraints, scored
+from recsys_tasks.ranking.models.fitting import (
+    Floats,
+    gain_shares,
+    predicted,
+    refuse_unknown_constraints,
+    scored,
+)
 from recsys_tasks.ranking.models.groups import surviving
 from recsys_tasks.ranking.models.light_and_heavy import heavy, light_out_of_fold
 from recsys_tasks.ranking.models.release_facts import held_out_ndcg, lacking, named, shares, weights
@@ -52,7 +60,11 @@ class Ranker:
         names = [objective["name"] for objective in facts["objectives"]]
 
         def models(stage: str) -> tuple[Predictor, ...]:
-            return tuple(_opened(artifact, f"{stage}.{name}", threads) for name in names if stage in facts["models"])
+            return tuple(
+                _opened(artifact, f"{stage}.{name}", threads)
+                for name in names
+                if stage in facts["models"]
+            )
 
         return cls(
             mode=facts["mode"],
@@ -88,17 +100,24 @@ class Ranker:
         return self._calibrated("light", self._light, X)
 
     def heavy_scores(self, X: Matrix) -> Floats:
-        """`[rows]` in [0, 1]: calibrated, over the light ranker's survivors, from a matrix of `heavy_names`."""
+        """`[rows]` in [0, 1]: calibrated, over the light ranker's survivors, from a matrix of
+        `heavy_names`.
+        """
         return self._calibrated("heavy", self._heavy, X)
 
     def _calibrated(self, stage: str, models: tuple[Predictor, ...], X: Matrix) -> Floats:
         raw = predicted(models, X)
         curves = self._curves[stage]
-        return np.column_stack([curve.apply(raw[:, o]) for o, curve in enumerate(curves)]) @ self._weights
+        return (
+            np.column_stack([curve.apply(raw[:, o]) for o, curve in enumerate(curves)])
+            @ self._weights
+        )
 
 
 def scores_are_chances(release: Artifact) -> bool:
-    """Whether a release's scores may be shown as chances: it has a ranker, fitted to enough of what came true."""
+    """Whether a release's scores may be shown as chances: it has a ranker, fitted to enough of what
+    came true.
+    """
     curves = json.loads(release.file("calibration.json").read_text())
     serving = curves.get("heavy", curves.get("light", []))
     return bool(serving) and all(Calibration.from_dict(curve).known for curve in serving)
@@ -118,7 +137,8 @@ def _opened(artifact: Artifact, name: str, threads: int) -> Predictor:
 def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str) -> Artifact:
     """Train a release; a no-op when it exists for the same examples, config and code.
 
-    Its id is `r<as_of>-<six digits of the fingerprint>`: training is deterministic, so equal ids are equal models.
+    Its id is `r<as_of>-<six digits of the fingerprint>`: training is deterministic, so equal ids
+    are equal models.
     """
     inputs = {"examples": examples.content, "lineage": lineage}
     settings = config_hash(config.ranker, config.resources, *config.objectives)
@@ -143,8 +163,13 @@ def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str
         "light_names": list(data.light_names),
         "heavy_names": list(data.names),
         "models": sorted(trained.models),
-        "calibration_error": {stage: [c.error for c in curves] for stage, curves in trained.curves.items()},
-        **{name: data.facts[name] for name in ("gate_cutoff", "label_cutoffs", "label_end", "windows")},
+        "calibration_error": {
+            stage: [c.error for c in curves] for stage, curves in trained.curves.items()
+        },
+        **{
+            name: data.facts[name]
+            for name in ("gate_cutoff", "label_cutoffs", "label_end", "windows")
+        },
         **trained.facts,
     }
     with lake.writing("release", key, inputs=inputs, config=settings) as draft:
@@ -157,7 +182,10 @@ def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str
         (draft.path / "calibration.json").write_text(json.dumps(curves, indent=1))
         (draft.path / "release.json").write_text(json.dumps(facts, indent=1))
         draft.rows = len(data.X)
-        draft.facts = {name: facts[name] for name in ("mode", "reason", "label_end", "lineage", "calibration_error")}
+        draft.facts = {
+            name: facts[name]
+            for name in ("mode", "reason", "label_end", "lineage", "calibration_error")
+        }
     assert draft.artifact is not None
     return draft.artifact
 
@@ -167,7 +195,9 @@ def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str
 
 @dataclass(frozen=True)
 class _Trained:
-    """Models and curves by stage (`light`, `heavy`), one an objective, and what release.json says of them."""
+    """Models and curves by stage (`light`, `heavy`), one an objective, and what release.json says
+    of them.
+    """
 
     models: Mapping[str, tuple[lgb.Booster, ...]]
     curves: Mapping[str, tuple[Calibration, ...]]
@@ -178,7 +208,9 @@ _UNTRAINED = _Trained({}, {}, {})
 
 
 def _train(config: Config, data: Examples) -> _Trained:
-    """Light rankers, the cut, heavy rankers on the survivors, and a curve for each on the held-out users."""
+    """Light rankers, the cut, heavy rankers on the survivors, and a curve for each on the held-out
+    users.
+    """
     refuse_unknown_constraints(config, data.names)
     part = np.asarray(data.part)
     trains, holds = part < CALIBRATION_A, part >= CALIBRATION_A
@@ -188,10 +220,18 @@ def _train(config: Config, data: Examples) -> _Trained:
     keep = np.ones(len(part), bool)
     if config.ranker.mode == "light_and_heavy":
         models["light"], scores = light_out_of_fold(config, data, part)
-        keep = surviving(scores @ weights(config), data.group, data.weight, data.item, config.ranker.light_survivors)
+        keep = surviving(
+            scores @ weights(config),
+            data.group,
+            data.weight,
+            data.item,
+            config.ranker.light_survivors,
+        )
         raw["light"], judged = scores[holds], {"light": holds, "heavy": holds & keep}
     config, search = searched(config, data, keep, heavy)
-    models["heavy"] = tuple(heavy(config, data, trains & keep, o) for o in range(len(config.objectives)))
+    models["heavy"] = tuple(
+        heavy(config, data, trains & keep, o) for o in range(len(config.objectives))
+    )
     raw["heavy"] = scored(config, models["heavy"], Rows.where(data.X, judged["heavy"]))
     curves = {
         stage: tuple(
@@ -201,5 +241,8 @@ def _train(config: Config, data: Examples) -> _Trained:
         for stage, rows in judged.items()
     }
     gains = {stage: [gain_shares(model) for model in some] for stage, some in models.items()}
-    facts = {"held_out_ndcg@10": held_out_ndcg(config, data, raw, judged), "importances": named(config, data, gains)}
+    facts = {
+        "held_out_ndcg@10": held_out_ndcg(config, data, raw, judged),
+        "importances": named(config, data, gains),
+    }
     return _Trained(models, curves, facts | search)

@@ -24,7 +24,10 @@ MIN_GROUPS = 50
 def shares(config: Config) -> list[dict[str, Any]]:
     """Each objective's name and its share in the final score; shares sum to 1."""
     total = sum(objective.weight for objective in config.objectives)
-    return [{"name": objective.name, "weight": objective.weight / total} for objective in config.objectives]
+    return [
+        {"name": objective.name, "weight": objective.weight / total}
+        for objective in config.objectives
+    ]
 
 
 def weights(config: Config) -> Floats:
@@ -49,18 +52,27 @@ def lacking(config: Config, data: Examples) -> str | None:
 def held_out_ndcg(
     config: Config, data: Examples, raw: Mapping[str, Floats], judged: Mapping[str, Bools]
 ) -> dict[str, float]:
-    """NDCG@10 of the calibration users' candidates in each order; `raw` and `judged` as in training."""
+    """NDCG@10 of the calibration users' candidates in each order; `raw` and `judged` as in
+    training.
+    """
     holds = np.asarray(data.part) >= CALIBRATION_A
-    fused = Rows.where(data.X, holds, [data.names.index("fused_rank")]).map(lambda batch: batch[:, 0])
+    fused = Rows.where(data.X, holds, [data.names.index("fused_rank")]).map(
+        lambda batch: batch[:, 0]
+    )
     scores = {"fused": -fused.astype(float)}
     for stage, values in raw.items():
         scores[stage] = np.full(int(holds.sum()), -np.inf)
         scores[stage][judged[stage][holds]] = values @ weights(config)
     labels = data.hits(holds)
-    return {stage: ndcg_at_10(s, labels, data.group[holds], data.item[holds]) for stage, s in scores.items()}
+    return {
+        stage: ndcg_at_10(s, labels, data.group[holds], data.item[holds])
+        for stage, s in scores.items()
+    }
 
 
-def named(config: Config, data: Examples, gains: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, Any]:
+def named(
+    config: Config, data: Examples, gains: Mapping[str, Sequence[Sequence[float]]]
+) -> dict[str, Any]:
     """Stage → objective → column → share of the model's gain."""
     names = {"light": data.light_names, "heavy": data.names}
     return {

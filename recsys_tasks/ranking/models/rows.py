@@ -1,4 +1,6 @@
-"""Chosen rows and columns of a matrix on disk, read a batch at a time: training never holds them whole."""
+"""Chosen rows and columns of a matrix on disk, read a batch at a time: training never holds them
+whole.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Rows:
     @classmethod
     def where(cls, X: Matrix, mask: Bools, columns: Sequence[int] | None = None) -> Self:
         """The rows where `mask` is true."""
-        return cls(X, np.flatnonzero(mask), None if columns is None else np.array(columns, np.int64))
+        return cls(
+            X, np.flatnonzero(mask), None if columns is None else np.array(columns, np.int64)
+        )
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,7 +1,8 @@
 """A search for the heavy ranker's hyper-parameters, within a budget, on label windows only.
 
-Candidates for settings learn from one half of the training users in the older windows, and are judged by NDCG@10 on the
-other half in the newest: by other users, at a later time. Neither the calibration's users nor the gate window is seen.
+Candidates for settings learn from one half of the training users in the older windows, and are
+judged by NDCG@10 on the other half in the newest: by other users, at a later time. Neither the
+calibration's users nor the gate window is seen.
 """
 
 from __future__ import annotations
@@ -37,25 +38,37 @@ RANGES: dict[str, tuple[float, float]] = {
 """What is searched over; the number of trees is not, as every tree costs at night."""
 
 
-def searched(config: Config, data: Examples, keep: Bools, heavy: Heavy) -> tuple[Config, dict[str, Any]]:
-    """The settings to train with, and what the search found; the same settings where `ranker.search` is off.
+def searched(
+    config: Config, data: Examples, keep: Bools, heavy: Heavy
+) -> tuple[Config, dict[str, Any]]:
+    """The settings to train with, and what the search found; the same settings where
+    `ranker.search` is off.
 
-    `keep [rows]`: survivors of the light ranker. The first trial is the settings as they stand, so the best is never
-    worse by this measure.
+    `keep [rows]`: survivors of the light ranker. The first trial is the settings as they stand, so
+    the best is never worse by this measure.
     """
     budget = config.ranker.search
     if not budget.trials:
         return config, {}
-    part, newest = np.asarray(data.part), np.arange(len(data.part)) < data.facts["windows"][0]["rows"]
+    part, newest = (
+        np.asarray(data.part),
+        np.arange(len(data.part)) < data.facts["windows"][0]["rows"],
+    )
     learn, judge = keep & ~newest & (part == FOLD_A), keep & newest & (part == FOLD_B)
     if not (data.labels[learn].any(axis=0).all() and data.hits(judge).any()):
         return config, {"search": {"trials": 0, "reason": "needs two label windows with positives"}}
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.resources.seed))
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.resources.seed)
+    )
     study.enqueue_trial({name: getattr(config.ranker, name) for name in RANGES})
-    study.optimize(lambda t: _value(_drawn(config, t), data, learn, judge, heavy), budget.trials, budget.seconds)
+    study.optimize(
+        lambda t: _value(_drawn(config, t), data, learn, judge, heavy),
+        budget.trials,
+        budget.seconds,
+    )
     found = {
         "trials": len(study.trials),
         "best": study.best_params,

@@ -1,8 +1,9 @@
 """LightGBM models compiled for whole blocks of rows: every test of every tree, many rows at a time.
 
-A tree's leaves are bits of one integer. Each test that sends a row to the right clears the leaves on its left; the
-lowest bit that is left is the row's leaf. Nothing branches, so the processor compares many rows at once (QuickScorer,
-Lucchese et al. 2015; its vectorised form, 2016). The sums are LightGBM's own, in its order: scores are the same.
+A tree's leaves are bits of one integer. Each test that sends a row to the right clears the leaves
+on its left; the lowest bit that is left is the row's leaf. Nothing branches, so the processor
+compares many rows at once (QuickScorer, Lucchese et al. 2015; its vectorised form, 2016). The sums
+are LightGBM's own, in its order: scores are the same.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ AT_ONCE = 2
 MAX_LEAVES = 32
 ALL = np.uint32(2**32 - 1)
 DE_BRUIJN = np.uint32(0x077CB531)
-"""Times this number, one set bit comes out as its place in the five highest bits (Leiserson et al. 1998)."""
+"""Times this number, one set bit comes out as its place in the five highest bits (Leiserson et al.
+1998).
+"""
 HIGHEST = np.uint32(27)
 PLACE = np.uint32(31)
 
@@ -42,9 +45,11 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Compiled:
-    """A model as flat arrays. `node_*`: every test, tree after tree, as (column, threshold): above it is right.
+    """A model as flat arrays. `node_*`: every test, tree after tree, as (column, threshold): above
+    it is right.
 
-    A column is a feature with a way for the unknown: `column_feature`, and `column_unknown` (-inf: left, inf: right).
+    A column is a feature with a way for the unknown: `column_feature`, and `column_unknown` (-inf:
+    left, inf: right).
     """
 
     column_feature: npt.NDArray[np.int32]
@@ -78,7 +83,9 @@ class Compiled:
 
     def save(self, path: Path) -> None:
         """Write the arrays, so that whoever serves needs no LightGBM."""
-        arrays: dict[str, Any] = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        arrays: dict[str, Any] = {
+            field.name: np.asarray(getattr(self, field.name)) for field in fields(self)
+        }
         np.savez(path, **arrays)
 
     @classmethod
@@ -126,8 +133,12 @@ def _predict(
 
 
 @kernel
-def _turn(rows: Matrix, features: npt.NDArray[np.int32], unknown: Matrix, near: Matrix, block: Matrix) -> None:
-    """Some rows as columns of the model. They are copied first, to `near`: memory is read fastest from end to end."""
+def _turn(
+    rows: Matrix, features: npt.NDArray[np.int32], unknown: Matrix, near: Matrix, block: Matrix
+) -> None:
+    """Some rows as columns of the model. They are copied first, to `near`: memory is read fastest
+    from end to end.
+    """
     for r in range(len(rows)):
         for f in range(rows.shape[1]):
             near[r, f] = rows[r, f]

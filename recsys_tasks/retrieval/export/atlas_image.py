@@ -25,14 +25,22 @@ INK, PAPER = "#1d2129", "#ffffff"
 def write_image(path: Path, atlas: Atlas, title: str, note: str) -> None:
     """A PNG of 2400 × 2000 pixels: points by cluster, each cluster's name in its densest place.
 
-    Letters that matplotlib's own font lacks (Chinese, Japanese, Korean …) are boxes; the page has the reader's fonts.
+    Letters that matplotlib's own font lacks (Chinese, Japanese, Korean …) are boxes; the page has
+    the reader's fonts.
     """
     with matplotlib.rc_context({"font.family": "sans-serif", "font.size": 11}):
         figure = Figure(figsize=(12, 10), dpi=200, facecolor=PAPER)
         axes = figure.add_axes((0.02, 0.03, 0.96, 0.88))
         colours = np.array(COLOURS)[atlas.of % len(COLOURS)]
         size = float(np.clip(40_000 / max(len(atlas.of), 1), 5, 40))
-        axes.scatter(atlas.positions[:, 0], atlas.positions[:, 1], s=size, c=colours, alpha=0.75, linewidths=0)
+        axes.scatter(
+            atlas.positions[:, 0],
+            atlas.positions[:, 1],
+            s=size,
+            c=colours,
+            alpha=0.75,
+            linewidths=0,
+        )
         for number, at in enumerate(centres(atlas)):
             if atlas.clusters[number].name == MIXED:
                 continue
@@ -49,7 +57,9 @@ def write_image(path: Path, atlas: Atlas, title: str, note: str) -> None:
 def _label(axes: Axes, name: str, at: npt.NDArray[np.float64], colour: str) -> None:
     x, y = at.tolist()
     # Two dollars in a name are prices, not the ends of a formula.
-    text = axes.text(x, y, name, ha="center", va="center", size=12, weight="bold", color=colour, parse_math=False)
+    text = axes.text(
+        x, y, name, ha="center", va="center", size=12, weight="bold", color=colour, parse_math=False
+    )
     text.set_path_effects([effects.withStroke(linewidth=4, foreground=PAPER)])
 
 

@@ -1,4 +1,6 @@
-"""Vectors as files for other programs: parquet, and the three files that TensorBoard's Embedding Projector opens."""
+"""Vectors as files for other programs: parquet, and the three files that TensorBoard's Embedding
+Projector opens.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ ROWS_PER_GROUP = 65_536
 
 @dataclass(frozen=True)
 class Named:
-    """Vectors of one kind of thing: row i of `vectors [n, d]` belongs to `ids[i]`; `about` has columns to show."""
+    """Vectors of one kind of thing: row i of `vectors [n, d]` belongs to `ids[i]`; `about` has
+    columns to show.
+    """
 
     kind: str
     ids: npt.NDArray[np.object_]
@@ -37,7 +41,9 @@ class Named:
 
 
 def write_parquet(path: Path, named: Named) -> None:
-    """Columns `id` and `vector`, a list of float32 of the same length in every row; written group by group."""
+    """Columns `id` and `vector`, a list of float32 of the same length in every row; written group
+    by group.
+    """
     kind = pa.schema([("id", pa.string()), ("vector", pa.list_(pa.float32()))])
     d = named.vectors.shape[1]
     with pq.ParquetWriter(path, kind) as writer:
@@ -58,7 +64,11 @@ def write_projector(folder: Path, entities: Sequence[Named], seed: int) -> None:
         place.mkdir(parents=True)
         np.savetxt(place / "vectors.tsv", some.vectors, fmt="%.6g", delimiter="\t")
         (place / "metadata.tsv").write_text("\n".join(_metadata(some)) + "\n", encoding="utf-8")
-        lines += ["embeddings {", f'  tensor_name: "{some.kind}"', f'  tensor_path: "{some.kind}/vectors.tsv"']
+        lines += [
+            "embeddings {",
+            f'  tensor_name: "{some.kind}"',
+            f'  tensor_path: "{some.kind}/vectors.tsv"',
+        ]
         lines += [f'  metadata_path: "{some.kind}/metadata.tsv"', "}"]
     (folder / "projector_config.pbtxt").write_text("\n".join(lines) + "\n")
 
@@ -66,7 +76,9 @@ def write_projector(folder: Path, entities: Sequence[Named], seed: int) -> None:
 def _metadata(named: Named) -> Iterator[str]:
     """A line a point, the id first; below a header where there is more than ids."""
     # The name of no attribute has a space.
-    about = {"attribute id" if name == "id" else name: values for name, values in named.about.items()}
+    about = {
+        "attribute id" if name == "id" else name: values for name, values in named.about.items()
+    }
     if about:  # the projector takes a first line without a tab for the first point's
         yield "\t".join(("id", *about))
     for row in zip(named.ids, *about.values(), strict=True):

@@ -20,7 +20,13 @@ from recsys_tasks.config import AfterDays, Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval.generators.fusion import Ranks, Vote, fuse_block
-from recsys_tasks.retrieval.generators.kernels import Places, allowed, covisited, fresh_items, own_items
+from recsys_tasks.retrieval.generators.kernels import (
+    Places,
+    allowed,
+    covisited,
+    fresh_items,
+    own_items,
+)
 from recsys_tasks.retrieval.generators.tables import SPARE_PLACES, GeneratorTables, open_generators
 from recsys_tasks.retrieval.histories import STEP_DECAY, Histories
 from recsys_tasks.retrieval.select import Cells, Floats, Longs, member, sorted_rows, unpack_rows
@@ -34,7 +40,8 @@ VOTES = {
     "trending": Vote(0.3, 30.0),
     "fresh": Vote(0.15, 100.0),
 }
-"""Chosen for recall@300 on tuning windows of three shops: repeat buyers, reviewers and film raters."""
+"""Chosen for recall@300 on tuning windows of three shops: repeat buyers, reviewers and film raters.
+"""
 SMALLEST = np.float32(1e-30)
 NEWNESS_WEIGHT = np.float32(1e-3)
 """Newness only orders fresh items that are equally close to the user's taste."""
@@ -89,7 +96,9 @@ class CandidateSource:
     def block(self, user_keys: Keys) -> Candidates:
         """Candidates of some users, in their order."""
         block, quotas = _Block(self, user_keys), self.config.generators
-        bounds = np.concatenate([[0], np.cumsum([getattr(quotas, name) for name in schema.SOURCES])])
+        bounds = np.concatenate(
+            [[0], np.cumsum([getattr(quotas, name) for name in schema.SOURCES])]
+        )
         named: Keys = np.full((len(user_keys), bounds[-1]), -1, np.int32)
         near: Floats = np.zeros(named.shape, np.float32)
         for name, (start, stop) in zip(schema.SOURCES, pairwise(bounds), strict=True):
@@ -97,7 +106,8 @@ class CandidateSource:
                 getattr(block, name)(named[:, start:stop], near[:, start:stop])
         votes = [VOTES[name] for name in schema.SOURCES]
         return Candidates(
-            user_keys, *fuse_block(named, near, bounds, votes, quotas.max_candidates, self.tables.n_items)
+            user_keys,
+            *fuse_block(named, near, bounds, votes, quotas.max_candidates, self.tables.n_items),
         )
 
     def histories(self, user_keys: Keys) -> Histories:
@@ -121,11 +131,15 @@ def open_candidate_source(
     searcher: Searcher | None,
 ) -> CandidateSource:
     """The candidate source at the cutoffs; without embeddings the tower names nothing."""
-    return CandidateSource(snapshot.config, cutoffs, open_generators(generators), embeddings, searcher)
+    return CandidateSource(
+        snapshot.config, cutoffs, open_generators(generators), embeddings, searcher
+    )
 
 
 class _Block:
-    """One block of users; each method fills its generator's lists, best first: `items [n, q]`, `scores [n, q]`."""
+    """One block of users; each method fills its generator's lists, best first: `items [n, q]`,
+    `scores [n, q]`.
+    """
 
     def __init__(self, source: CandidateSource, users: Keys) -> None:
         self.source, self.tables, self.users = source, source.tables, users
@@ -160,7 +174,9 @@ class _Block:
         embeddings, searcher = self.source.embeddings, self.source.searcher
         if embeddings is None or searcher is None or not len(embeddings.user_keys):
             return
-        place = np.minimum(np.searchsorted(embeddings.user_keys, self.users), len(embeddings.user_keys) - 1)
+        place = np.minimum(
+            np.searchsorted(embeddings.user_keys, self.users), len(embeddings.user_keys) - 1
+        )
         rows = np.flatnonzero(embeddings.user_keys[place] == self.users)
         if len(rows):
             # The same for every block: what is found must not depend on who else is asked.
@@ -174,7 +190,14 @@ class _Block:
         history, tables = self.history, self.tables
         parts = (tables.neighbour_items, tables.neighbour_scores, sums, sums.view(np.uint32))
         visited = min(self.longest, self.newest) * tables.neighbour_items.shape[1]
-        taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
+        taste = (
+            history.offsets,
+            history.items,
+            self.barred,
+            STEP_WEIGHTS,
+            history.steps,
+            self.newest,
+        )
         cells = self.cells(visited)
         width = covisited(*taste, *parts, np.empty(visited, np.int32), cells)
         unpack_rows(sorted_rows(cells[:, :width], items.shape[1]), items, scores.view(np.uint32))
@@ -182,49 +205,84 @@ class _Block:
     def own_history(self, items: Keys, scores: Floats) -> None:
         history = self.history
         weights: Floats = np.maximum(history.weights, SMALLEST)
-        mine = (history.offsets, history.items, self.barred, weights, weights.view(np.uint32), self.tables.eligible)
+        mine = (
+            history.offsets,
+            history.items,
+            self.barred,
+            weights,
+            weights.view(np.uint32),
+            self.tables.eligible,
+        )
         own_items(*mine, np.empty(self.longest, np.uint64), items, scores.view(np.uint32))
 
     def segment_popular(self, items: Keys, scores: Floats) -> None:
         inside = self.users < len(self.tables.segment)  # a key newer than the tables is a stranger
-        segment = np.where(inside, self.tables.segment[np.where(inside, self.users, 0)], 0).astype(np.int64)
-        self._allowed(self.tables.popular_items, self.tables.popular_scores, segment, None, items, scores)
+        segment = np.where(inside, self.tables.segment[np.where(inside, self.users, 0)], 0).astype(
+            np.int64
+        )
+        self._allowed(
+            self.tables.popular_items, self.tables.popular_scores, segment, None, items, scores
+        )
 
     def trending(self, items: Keys, scores: Floats) -> None:
         first = np.zeros(len(self.users), np.int64)
-        self._allowed(self.tables.trending_items, self.tables.trending_scores, first, None, items, scores)
+        self._allowed(
+            self.tables.trending_items, self.tables.trending_scores, first, None, items, scores
+        )
 
     def fresh(self, items: Keys, scores: Floats) -> None:
         history, tables, content = self.history, self.tables, self.tables.content.items
         fresh, newness, new_words = tables.fresh_with_content
         alike: Floats = np.empty(len(fresh), np.float32)
         profile: Floats = np.zeros(content.shape[1], np.float32)
-        taste = (history.offsets, history.items, self.barred, STEP_WEIGHTS, history.steps, self.newest)
+        taste = (
+            history.offsets,
+            history.items,
+            self.barred,
+            STEP_WEIGHTS,
+            history.steps,
+            self.newest,
+        )
         new = (fresh, NEWNESS_WEIGHT * newness, new_words)
         words: tuple[Floats, Places, Places] = (content.data, content.indices, content.indptr)
         cells, bits = self.cells(len(alike)), alike.view(np.uint32)
-        width = fresh_items(*taste, *new, *words, profile, self.marked, alike, bits, items.shape[1], cells)
+        width = fresh_items(
+            *taste, *new, *words, profile, self.marked, alike, bits, items.shape[1], cells
+        )
         unpack_rows(sorted_rows(cells[:, :width], items.shape[1]), items, scores.view(np.uint32))
 
     def _allowed(
-        self, named: Keys, named_scores: Floats, which: Longs, rows: Longs | None, items: Keys, scores: Floats
+        self,
+        named: Keys,
+        named_scores: Floats,
+        which: Longs,
+        rows: Longs | None,
+        items: Keys,
+        scores: Floats,
     ) -> None:
         """The first of each list that are eligible and not barred for the row."""
         rows = np.arange(len(self.users)) if rows is None else rows
-        mine = (self.history.offsets, self.history.items, self.barred, self.tables.eligible, self.marked)
+        mine = (
+            self.history.offsets,
+            self.history.items,
+            self.barred,
+            self.tables.eligible,
+            self.marked,
+        )
         allowed(named, named_scores, which, rows, *mine, items, scores)
 
 
 def recall(candidates: Candidates, offsets: Longs, truth: Keys) -> dict[str, dict[str, float]]:
     """What the generators find of the truth: row u's items are `truth[offsets[u]:offsets[u + 1]]`.
 
-    For `union` and for each generator: `recall`, the share of all user-item pairs of the truth among
-    the candidates it named, and `unique`, the share that it alone named.
+    For `union` and for each generator: `recall`, the share of all user-item pairs of the truth
+    among the candidates it named, and `unique`, the share that it alone named.
     """
     size = np.int64(max(candidates.items.max(initial=0), truth.max(initial=0))) + 1
     rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     hits = (candidates.items >= 0) & member(
-        np.arange(len(candidates.users))[:, None] * size + candidates.items, np.sort(rows * size + truth)
+        np.arange(len(candidates.users))[:, None] * size + candidates.items,
+        np.sort(rows * size + truth),
     )
     named = candidates.ranks >= 0
     alone = named & (named.sum(axis=2, keepdims=True) == 1)

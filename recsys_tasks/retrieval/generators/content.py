@@ -35,12 +35,17 @@ class ContentSpace:
     @classmethod
     def open(cls, folder: Path) -> ContentSpace:
         """Memory-map what `save` wrote."""
-        parts = [np.load(folder / f"content_{name}.npy", mmap_mode="r") for name in ("data", "indices", "indptr")]
+        parts = [
+            np.load(folder / f"content_{name}.npy", mmap_mode="r")
+            for name in ("data", "indices", "indptr")
+        ]
         shape = tuple(int(size) for size in np.load(folder / "content_shape.npy"))
         return cls(sp.csr_matrix(tuple(parts), shape=shape))
 
 
-def content_space(config: Config, items: pd.DataFrame, known: npt.NDArray[np.bool_]) -> ContentSpace:
+def content_space(
+    config: Config, items: pd.DataFrame, known: npt.NDArray[np.bool_]
+) -> ContentSpace:
     """Content of items by key; rows where `known` is false are empty and count for nothing."""
     rows, values = [np.empty(0, np.int64)], [np.empty(0, object)]
     for attribute in config.items.value_attributes:
@@ -49,7 +54,9 @@ def content_space(config: Config, items: pd.DataFrame, known: npt.NDArray[np.boo
         values.append((attribute.name + "=" + tokens.astype(str)).to_numpy(object))
     codes, names = pd.factorize(np.concatenate(values), sort=True)
     shape = (len(items), max(len(names), 1))
-    counts = sp.csr_matrix((np.ones(len(codes), np.float32), (np.concatenate(rows), codes)), shape=shape)
+    counts = sp.csr_matrix(
+        (np.ones(len(codes), np.float32), (np.concatenate(rows), codes)), shape=shape
+    )
     counts.data[:] = 1.0  # a word twice in a title counts once
     frequency = np.bincount(counts.indices, minlength=shape[1])
     idf = np.maximum(np.log(max(int(known.sum()), 1) / (1.0 + frequency)), 0.0) + 1e-3
@@ -61,8 +68,12 @@ def _tokens(attribute: Attribute, column: pd.Series[str]) -> pd.Series[str]:
     column = column.dropna()
     if attribute.kind == "numeric":
         inner = np.linspace(0, 1, NUMERIC_BUCKETS + 1)[1:-1]
-        edges = np.unique(np.quantile(column.to_numpy(float), inner)) if len(column) else np.empty(0)
-        return pd.Series(np.searchsorted(edges, column, side="right"), index=column.index).astype(str)
+        edges = (
+            np.unique(np.quantile(column.to_numpy(float), inner)) if len(column) else np.empty(0)
+        )
+        return pd.Series(np.searchsorted(edges, column, side="right"), index=column.index).astype(
+            str
+        )
     column = column.astype(str)
     if attribute.kind == "multi":
         column = column.str.split(attribute.separator, regex=False).explode()

@@ -32,7 +32,9 @@ _BLOCK_PRODUCTS = 50_000_000
 
 @dataclass(frozen=True)
 class Pairs:
-    """Strength of item pairs, `[m, m]`, as the product of `left [m, x]` and `right [x, m]`, diagonal left out."""
+    """Strength of item pairs, `[m, m]`, as the product of `left [m, x]` and `right [x, m]`,
+    diagonal left out.
+    """
 
     left: sp.csr_matrix
     right: sp.csr_matrix
@@ -58,8 +60,8 @@ class Pairs:
 def together(histories: Histories, n_items: int, cutoff: int) -> Pairs:
     """Users who had both: each user counts 1/(their items + 1), each item by its recency.
 
-    Taste changes: a pair of items held long ago counts less (half-life 42 days, for the catalogue as
-    a whole), and a user with a thousand items says little about any two of them.
+    Taste changes: a pair of items held long ago counts less (half-life 42 days, for the catalogue
+    as a whole), and a user with a thousand items says little about any two of them.
     """
     rows = histories.rows
     newest = np.arange(len(rows)) - histories.offsets[rows] < MAX_ITEMS_PER_USER
@@ -75,8 +77,8 @@ def following(events: Events, n_items: int, backward: float = BACKWARD) -> Pairs
     """Items near each other in users' sequences: pair (i, j) is j's weight after i.
 
     A moment (one timestamp, e.g. a basket) is one step; items d steps apart count 1/d forward and
-    `backward`/d backward, up to five steps; mates of one moment count as one step. Long baskets share their
-    weight: each entry is divided by the root of its basket's size.
+    `backward`/d backward, up to five steps; mates of one moment count as one step. Long baskets
+    share their weight: each entry is divided by the root of its basket's size.
     """
     steps = step_numbers(events)
     n_steps = int(steps[-1]) + 1 if len(steps) else 0
@@ -85,31 +87,44 @@ def following(events: Events, n_items: int, backward: float = BACKWARD) -> Pairs
     chosen = order[place < MAX_ITEMS_PER_STEP]
     sizes = np.bincount(steps[chosen], minlength=n_steps)
     values = (1.0 / np.sqrt(np.maximum(sizes, 1)))[steps[chosen]].astype(np.float32)
-    moments = sp.csr_matrix((values, (steps[chosen], events.item[chosen])), shape=(n_steps, n_items))
+    moments = sp.csr_matrix(
+        (values, (steps[chosen], events.item[chosen])), shape=(n_steps, n_items)
+    )
     owner = np.zeros(n_steps, np.int64)
     owner[steps] = events.user
     near = sp.identity(n_steps, dtype=np.float32, format="csr")
     for distance in range(1, min(WINDOW_STEPS, n_steps - 1) + 1):
         same = (owner[distance:] == owner[:-distance]).astype(np.float32) / distance
         near = near + sp.diags([same, backward * same], [distance, -distance], dtype=np.float32)
-    return _normalised(moments, sp.csr_matrix(near @ moments), np.bincount(events.item, minlength=n_items))
+    return _normalised(
+        moments, sp.csr_matrix(near @ moments), np.bincount(events.item, minlength=n_items)
+    )
 
 
 def _normalised(rows: sp.csr_matrix, columns: sp.csr_matrix, popularity: npt.NDArray[Any]) -> Pairs:
-    """Pairs over the rows' and columns' common index, divided by the root of both items' popularity."""
+    """Pairs over the rows' and columns' common index, divided by the root of both items'
+    popularity.
+    """
     root = sp.diags(1.0 / np.sqrt(popularity + POPULARITY_PRIOR))
-    left, right = sp.csr_matrix(root @ rows.T, dtype=np.float32), sp.csr_matrix(columns @ root, dtype=np.float32)
+    left, right = (
+        sp.csr_matrix(root @ rows.T, dtype=np.float32),
+        sp.csr_matrix(columns @ root, dtype=np.float32),
+    )
     left.eliminate_zeros()
     right.eliminate_zeros()
     return Pairs(left, right)
 
 
-def neighbours(shares: Sequence[tuple[float, Pairs]], allowed: npt.NDArray[np.bool_]) -> tuple[Keys, Floats]:
+def neighbours(
+    shares: Sequence[tuple[float, Pairs]], allowed: npt.NDArray[np.bool_]
+) -> tuple[Keys, Floats]:
     """Best neighbours in a mixture of pairs by share, each first scaled to a mean row sum of 1.
 
     Only `allowed` items appear. Returns `[m, t] int32` padded with -1 and `[m, t] float32`.
     """
-    scaled = [(pairs, np.float32(share / max(pairs.mean_row_sum(), 1e-12))) for share, pairs in shares]
+    scaled = [
+        (pairs, np.float32(share / max(pairs.mean_row_sum(), 1e-12))) for share, pairs in shares
+    ]
     parts = []
     for start, stop in _blocks([pairs for _, pairs in shares], len(allowed)):
         mixed = sp.csr_matrix((stop - start, len(allowed)), dtype=np.float32)
@@ -117,14 +132,18 @@ def neighbours(shares: Sequence[tuple[float, Pairs]], allowed: npt.NDArray[np.bo
             mixed = mixed + pairs.rows(start, stop) * scale
         values = np.where(allowed[mixed.indices], mixed.data, np.float32(0))
         parts.append(top_ragged(mixed.indptr.astype(np.int64), mixed.indices, values, NEIGHBOURS))
-    return np.concatenate([items for items, _ in parts]), np.concatenate([scores for _, scores in parts])
+    return np.concatenate([items for items, _ in parts]), np.concatenate(
+        [scores for _, scores in parts]
+    )
 
 
 def _blocks(all_pairs: list[Pairs], n_items: int) -> Iterator[tuple[int, int]]:
     """Ranges of item keys whose rows take about as many multiplications each."""
     work = np.zeros(n_items)
     for pairs in all_pairs:
-        filled = sp.csr_matrix((np.ones_like(pairs.left.data), pairs.left.indices, pairs.left.indptr), pairs.left.shape)
+        filled = sp.csr_matrix(
+            (np.ones_like(pairs.left.data), pairs.left.indices, pairs.left.indptr), pairs.left.shape
+        )
         work += filled @ np.diff(pairs.right.indptr).astype(np.float64)
     block = (np.cumsum(work) // _BLOCK_PRODUCTS).astype(np.int64)
     starts = np.flatnonzero(np.diff(block, prepend=-1))

@@ -19,13 +19,16 @@ Slots = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Vote:
-    """What a generator's list says: its first item counts `weight`, the one at rank `half` half of that.
+    """What a generator's list says: its first item counts `weight`, the one at rank `half` half of
+    that.
 
-    weight / (1 + rank / half): reciprocal-rank fusion (Cormack, Clarke and Büttcher 2009) with a weight and an offset
-    for each list, because a tower's long list keeps its worth longer than the twenty that grew most.
+    weight / (1 + rank / half): reciprocal-rank fusion (Cormack, Clarke and Büttcher 2009) with a
+    weight and an offset for each list, because a tower's long list keeps its worth longer than the
+    twenty that grew most.
 
-    Where a score means the same for everyone, it may vote too: `sure * score / (score + half_score)`. What a user
-    bought once, a year ago, is first among the own items of one who bought nothing else.
+    Where a score means the same for everyone, it may vote too: `sure * score / (score +
+    half_score)`. What a user bought once, a year ago, is first among the own items of one who
+    bought nothing else.
     """
 
     weight: float
@@ -38,33 +41,52 @@ class Vote:
         return self.weight / (1.0 + np.arange(places) / self.half)
 
 
-def fuse(lists: Sequence[tuple[Keys, Floats]], votes: Sequence[Vote], c: int) -> tuple[Keys, Ranks, Floats]:
+def fuse(
+    lists: Sequence[tuple[Keys, Floats]], votes: Sequence[Vote], c: int
+) -> tuple[Keys, Ranks, Floats]:
     """Union of g lists a user, cut to the c best by the sum of their votes.
 
-    `lists`: per generator `[n, q_g]` items (best first, -1 pads, no duplicates in a row) and scores.
-    Returns items `[n, c] int32`, ranks `[n, c, g] int16` and standardised scores `[n, c, g] float32`
-    as `Candidates` documents them.
+    `lists`: per generator `[n, q_g]` items (best first, -1 pads, no duplicates in a row) and
+    scores. Returns items `[n, c] int32`, ranks `[n, c, g] int16` and standardised scores `[n, c, g]
+    float32` as `Candidates` documents them.
     """
     items = np.concatenate([items for items, _ in lists], axis=1)
     scores = np.concatenate([scores for _, scores in lists], axis=1)
-    bounds = np.concatenate([[0], np.cumsum([items.shape[1] for items, _ in lists])]).astype(np.int64)
+    bounds = np.concatenate([[0], np.cumsum([items.shape[1] for items, _ in lists])]).astype(
+        np.int64
+    )
     return fuse_block(items, scores, bounds, votes, c, int(items.max(initial=-1)) + 1)
 
 
 def fuse_block(
     items: Keys, scores: Floats, bounds: Longs, votes: Sequence[Vote], c: int, n_items: int
 ) -> tuple[Keys, Ranks, Floats]:
-    """The same for lists that stand side by side: generator g's are columns [bounds[g], bounds[g + 1])."""
+    """The same for lists that stand side by side: generator g's are columns [bounds[g], bounds[g +
+    1]).
+    """
     n, width, g = len(items), items.shape[1], len(votes)
     best: Keys = np.full((n, c), -1, np.int32)
     ranks: Ranks = np.full((n, c, g), -1, np.int16)
     standard: Floats = np.zeros((n, c, g), np.float32)
-    worth = np.concatenate([vote.worth(places) for vote, places in zip(votes, np.diff(bounds), strict=True)])
+    worth = np.concatenate(
+        [vote.worth(places) for vote, places in zip(votes, np.diff(bounds), strict=True)]
+    )
     sure = np.array([(vote.sure, vote.half_score) for vote in votes], np.float64).reshape(g, 2)
     slot = np.full(n_items, -1, np.int32)
     total: Floats = np.empty(width, np.float32)
     cells = np.empty((n, width), np.uint64)
-    union = _vote(items, scores, bounds, worth, sure, slot, np.empty(width), total, total.view(np.uint32), cells)
+    union = _vote(
+        items,
+        scores,
+        bounds,
+        worth,
+        sure,
+        slot,
+        np.empty(width),
+        total,
+        total.view(np.uint32),
+        cells,
+    )
     _say(items, scores, bounds, sorted_rows(cells[:, :union], c), slot, best, ranks, standard)
     return best, ranks, standard
 
@@ -82,10 +104,12 @@ def _vote(
     total_bits: Bits,
     cells: Cells,
 ) -> int:
-    """Each row's union as `cells [n, w]`, most votes first when sorted; returns how wide the widest is.
+    """Each row's union as `cells [n, w]`, most votes first when sorted; returns how wide the widest
+    is.
 
-    `slot [n_items]`: an item's place in the row's union, -1 elsewhere, and so again at the end. `worth`: what a place
-    in each list is worth, list after list; `sure [g, 2]`: what a score adds at most, and the score of half of that.
+    `slot [n_items]`: an item's place in the row's union, -1 elsewhere, and so again at the end.
+    `worth`: what a place in each list is worth, list after list; `sure [g, 2]`: what a score adds
+    at most, and the score of half of that.
     """
     widest = 0
     for row in range(len(items)):
@@ -126,7 +150,8 @@ def _say(
     ranks: Ranks,
     standard: Floats,
 ) -> None:
-    """The chosen items of each row, with rank and standardised score by each generator that named them.
+    """The chosen items of each row, with rank and standardised score by each generator that named
+    them.
 
     `slot`: as in `_vote`, but of the chosen ones.
     """

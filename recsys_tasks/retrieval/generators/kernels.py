@@ -1,8 +1,8 @@
 """Each generator's lists of a block of users, filled user by user into rows that the caller made.
 
-Throughout: row r's history is [offsets[r], offsets[r + 1]) of `own` (item keys, newest first) and `barred` (what
-tonight's list must not repeat); `items [n, q]` comes filled with -1, `scores [n, q]` with 0; `eligible [n_items]`: what
-may be named.
+Throughout: row r's history is [offsets[r], offsets[r + 1]) of `own` (item keys, newest first) and
+`barred` (what tonight's list must not repeat); `items [n, q]` comes filled with -1, `scores [n, q]`
+with 0; `eligible [n_items]`: what may be named.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ import numpy.typing as npt
 
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import CACHE_LINE, kernel
-from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, Floats, Longs, first_sorted, packed, unpack
+from recsys_tasks.retrieval.select import (
+    NOTHING,
+    Bits,
+    Cells,
+    Floats,
+    Longs,
+    first_sorted,
+    packed,
+    unpack,
+)
 
 Flags = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int32]
@@ -35,7 +44,9 @@ def allowed(
     items: Keys,
     scores: Floats,
 ) -> None:
-    """The first items of list `which[l]` of `named` that row `rows[l]` may see. `marked`: as in `fresh_items`."""
+    """The first items of list `which[l]` of `named` that row `rows[l]` may see. `marked`: as in
+    `fresh_items`.
+    """
     for place in range(len(rows)):
         row, found = rows[place], 0
         for at in range(offsets[row], offsets[row + 1]):
@@ -66,7 +77,8 @@ def covisited(
     touched: Keys,
     cells: Cells,
 ) -> int:
-    """What goes with the user's `newest` items, each weighing `decay[its step]`, as cells; returns how wide they are.
+    """What goes with the user's `newest` items, each weighing `decay[its step]`, as cells; returns
+    how wide they are.
 
     `sums [n_items]`: all 0; `cells [n, w]` may hold anything.
     """
@@ -92,7 +104,9 @@ def covisited(
 
 @kernel
 def _ended(cells: Cells, counts: Longs) -> int:
-    """Let each row of cells end behind its first few, as far as the longest of them; returns how long that is."""
+    """Let each row of cells end behind its first few, as far as the longest of them; returns how
+    long that is.
+    """
     widest = 0
     for row in range(len(counts)):
         widest = max(widest, counts[row])
@@ -103,7 +117,8 @@ def _ended(cells: Cells, counts: Longs) -> int:
 
 @kernel
 def _touched(items: Keys, neighbours: Keys, strengths: Floats) -> np.float32:
-    """Read something of every line of memory of the items' rows: many come at once where nothing else is done.
+    """Read something of every line of memory of the items' rows: many come at once where nothing
+    else is done.
 
     What is returned only keeps the reading from being left out.
     """
@@ -115,8 +130,12 @@ def _touched(items: Keys, neighbours: Keys, strengths: Floats) -> np.float32:
 
 
 @kernel
-def _add(items: Keys, strengths: Floats, weight: np.float32, sums: Floats, touched: Keys, count: int) -> int:
-    """Add one item's neighbours to the sums and to what is touched, again and again; returns how many that makes."""
+def _add(
+    items: Keys, strengths: Floats, weight: np.float32, sums: Floats, touched: Keys, count: int
+) -> int:
+    """Add one item's neighbours to the sums and to what is touched, again and again; returns how
+    many that makes.
+    """
     for column in range(len(items)):
         item = items[column]
         if item < 0:
@@ -170,27 +189,36 @@ def fresh_items(
     limit: int,
     cells: Cells,
 ) -> int:
-    """New items by the cosine of their content with that of the user's `newest` items, plus `newness`, as cells.
+    """New items by the cosine of their content with that of the user's `newest` items, plus
+    `newness`, as cells.
 
-    All that may be among the best `limit` of them are there; returns how wide they are. `cells [n, f]` may hold
-    anything. `content`, `columns`, `starts`: rows of unit length as CSR, `words`: those of the new items; `profile
-    [v]`: all 0; `marked [n_items]`: -1 everywhere, or as a kernel of the same rows left it.
+    All that may be among the best `limit` of them are there; returns how wide they are. `cells [n,
+    f]` may hold anything. `content`, `columns`, `starts`: rows of unit length as CSR, `words`:
+    those of the new items; `profile [v]`: all 0; `marked [n_items]`: -1 everywhere, or as a kernel
+    of the same rows left it.
     """
     counts = np.empty(len(offsets) - 1, np.int64)
     for row in range(len(offsets) - 1):
         start, stop = offsets[row], offsets[row + 1]
         last = min(stop, start + newest)
         for at in range(start, last):
-            _scale_into(own[at], decay[min(steps[at], len(decay) - 1)], content, columns, starts, profile)
+            _scale_into(
+                own[at], decay[min(steps[at], len(decay) - 1)], content, columns, starts, profile
+            )
         squares = np.float32(0.0)  # |profile|² = Σ weight · <content, profile>
         for at in range(start, last):
-            squares += decay[min(steps[at], len(decay) - 1)] * _along(own[at], content, columns, starts, profile)
+            squares += decay[min(steps[at], len(decay) - 1)] * _along(
+                own[at], content, columns, starts, profile
+            )
         scale = np.float32(1.0) / np.sqrt(squares) if squares > 0 else np.float32(0.0)
         any_barred = False
         for at in range(start, stop):
             if barred[at]:
                 marked[own[at]], any_barred = row, True
-        count, least = 0, np.float32(np.inf)  # of the first `limit`: whatever is below it has so many before it
+        count, least = (
+            0,
+            np.float32(np.inf),
+        )  # of the first `limit`: whatever is below it has so many before it
         for at in range(len(fresh)):
             item = fresh[at]
             if any_barred and marked[item] == row:
@@ -208,7 +236,12 @@ def fresh_items(
 
 @kernel
 def _scale_into(
-    item: np.int32, weight: np.float32, content: Floats, columns: Places, starts: Places, profile: Floats
+    item: np.int32,
+    weight: np.float32,
+    content: Floats,
+    columns: Places,
+    starts: Places,
+    profile: Floats,
 ) -> None:
     """Add an item's content to the profile; weight 0 clears it there."""
     for place in range(starts[item], starts[item + 1]):
@@ -219,7 +252,9 @@ def _scale_into(
 
 
 @kernel
-def _along(item: int | np.int32, content: Floats, columns: Places, starts: Places, profile: Floats) -> np.float32:
+def _along(
+    item: int | np.int32, content: Floats, columns: Places, starts: Places, profile: Floats
+) -> np.float32:
     """Dot of an item's content with the profile."""
     total = np.float32(0.0)
     for place in range(starts[item], starts[item + 1]):

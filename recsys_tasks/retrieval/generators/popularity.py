@@ -19,7 +19,9 @@ Weights = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-def popular(events: Events, segment: npt.NDArray[np.int32], cutoff: int, allowed: Mask, k: int) -> tuple[Keys, Floats]:
+def popular(
+    events: Events, segment: npt.NDArray[np.int32], cutoff: int, allowed: Mask, k: int
+) -> tuple[Keys, Floats]:
     """Per segment, its items by weighted events of the last 28 days, `[s, k]` items and scores.
 
     A segment's share of an item is drawn towards the whole shop's as if by 200 more events, so a
@@ -34,21 +36,27 @@ def popular(events: Events, segment: npt.NDArray[np.int32], cutoff: int, allowed
     of_event = segment[recent.user]
     order = np.argsort(of_event, kind="stable")
     bounds = np.searchsorted(of_event[order], np.arange(segment.max(initial=0) + 2))
-    items, scores = top_dense(np.arange(n_items, dtype=np.int32)[None], share[None].astype(np.float32), k)
+    items, scores = top_dense(
+        np.arange(n_items, dtype=np.int32)[None], share[None].astype(np.float32), k
+    )
     tables = [(items, scores)]
     for number in range(1, len(bounds) - 1):
         rows = order[bounds[number] : bounds[number + 1]]
-        counts = np.bincount(recent.item[rows], weights=recent.weight[rows], minlength=n_items) * allowed
+        counts = (
+            np.bincount(recent.item[rows], weights=recent.weight[rows], minlength=n_items) * allowed
+        )
         mixed = (counts + SEGMENT_PRIOR * share) / (counts.sum() + SEGMENT_PRIOR)
-        tables.append(top_dense(np.arange(n_items, dtype=np.int32)[None], mixed[None].astype(np.float32), k))
+        tables.append(
+            top_dense(np.arange(n_items, dtype=np.int32)[None], mixed[None].astype(np.float32), k)
+        )
     return np.concatenate([t[0] for t in tables]), np.concatenate([t[1] for t in tables])
 
 
 def trending(events: Events, cutoff: int, allowed: Mask, k: int) -> tuple[Keys, Floats]:
     """Items whose last week exceeds a quarter of the four weeks before it, `[1, k]`.
 
-    The score is the excess in standard deviations of a Poisson count, with two prior events, so that
-    three events after none do not beat three hundred after a hundred.
+    The score is the excess in standard deviations of a Poisson count, with two prior events, so
+    that three events after none do not beat three hundred after a hundred.
     """
     week, month = 7 * DAY_SECONDS, 28 * DAY_SECONDS
     n_items = len(allowed)
@@ -61,10 +69,14 @@ def trending(events: Events, cutoff: int, allowed: Mask, k: int) -> tuple[Keys, 
 
 
 def fresh(available_from: Longs, cutoff: int, allowed: Mask) -> tuple[Keys, Floats]:
-    """Allowed items of the last 28 days before the cutoff, newest first: `[f] int32`, newness in (0, 1]."""
+    """Allowed items of the last 28 days before the cutoff, newest first: `[f] int32`, newness in
+    (0, 1].
+    """
     age = (cutoff - available_from) / DAY_SECONDS
     new = allowed & (age > 0) & (age <= FRESH_DAYS)
     newness = np.where(new, 1.0 - age / (FRESH_DAYS + 1), 0.0).astype(np.float32)
-    items, scores = top_dense(np.arange(len(age), dtype=np.int32)[None], newness[None], min(MAX_FRESH, len(age)))
+    items, scores = top_dense(
+        np.arange(len(age), dtype=np.int32)[None], newness[None], min(MAX_FRESH, len(age))
+    )
     there = items[0] >= 0
     return items[0][there], scores[0][there]

@@ -1,9 +1,9 @@
 """Generators beside the two-tower: fitted once at two cutoffs, stored as arrays, scored in blocks.
 
 What is counted across users (co-occurrence, popularity, growth) knows rows before
-`cutoffs.learned_before`; a user's own history, and which items are eligible, run to `history_before`.
-Only eligible items are named, or their places would be lost to items that no list may show; they may be
-named because of items that are not.
+`cutoffs.learned_before`; a user's own history, and which items are eligible, run to
+`history_before`. Only eligible items are named, or their places would be lost to items that no list
+may show; they may be named because of items that are not.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ _TABLES = (
 class GeneratorTables:
     """A `generators` artifact, memory-mapped; all tables are indexed by key.
 
-    `neighbour_*`: `[m, t]` co-visited items, best first; `after_*`, `before_*`: what comes after and before them in
-    sequences, for the rankers; `segment [n_users] int32`; `popular_*`:
-    `[segments, p]`; `trending_*`: `[1, p]`; `fresh_*`: `[f]`, newest first; `eligible [m] bool`: items
-    that may be named as of history_before, which is all that these name. Padding is -1 with score 0.
+    `neighbour_*`: `[m, t]` co-visited items, best first; `after_*`, `before_*`: what comes after
+    and before them in sequences, for the rankers; `segment [n_users] int32`; `popular_*`:
+    `[segments, p]`; `trending_*`: `[1, p]`; `fresh_*`: `[f]`, newest first; `eligible [m] bool`:
+    items that may be named as of history_before, which is all that these name. Padding is -1 with
+    score 0.
     """
 
     histories: Histories
@@ -84,7 +85,9 @@ class GeneratorTables:
         return len(self.eligible)
 
     @cached_property
-    def fresh_with_content(self) -> tuple[Keys, Floats, tuple[Floats, npt.NDArray[Any], npt.NDArray[Any]]]:
+    def fresh_with_content(
+        self,
+    ) -> tuple[Keys, Floats, tuple[Floats, npt.NDArray[Any], npt.NDArray[Any]]]:
         """Fresh items, their newness, and their content as CSR: few enough to stay at hand."""
         items = np.asarray(self.fresh_items)
         words = self.content.items[items]
@@ -103,7 +106,9 @@ def build_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
     config, lake, key = snapshot.config, snapshot.lake, str(cutoffs)
     eligible = eligible_items(snapshot, cutoffs.history_before)
     inputs = {"snapshot": snapshot.artifact.content, "eligible": hash_of(eligible)}
-    settings = config_hash(config.generators, config.features, config.items, config.users, config.events)
+    settings = config_hash(
+        config.generators, config.features, config.items, config.users, config.events
+    )
     found = lake.find("generators", key, lake.fingerprint("generators", key, inputs, settings))
     if found is not None:
         return found
@@ -131,14 +136,19 @@ def fit_generators(snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bools) -> Gen
     known = histories_of(learned, snapshot.n_users, cutoffs.learned, half_life)
     company = together(known, snapshot.n_items, cutoffs.learned)
     neighbour_items, neighbour_scores = neighbours(
-        [(TOGETHER_SHARE, company), (1.0 - TOGETHER_SHARE, following(learned, snapshot.n_items))], eligible
+        [(TOGETHER_SHARE, company), (1.0 - TOGETHER_SHARE, following(learned, snapshot.n_items))],
+        eligible,
     )
     onward = following(learned, snapshot.n_items, backward=0.0)
     after_items, after_scores = neighbours([(1.0, onward)], eligible)
     before_items, before_scores = neighbours([(1.0, onward.turned())], eligible)
     segment = segments(snapshot.users, config.users.segment_by)
-    popular = popularity.popular(learned, segment, cutoffs.learned, eligible, quotas.segment_popular + SPARE_PLACES)
-    growing = popularity.trending(learned, cutoffs.learned, eligible, quotas.trending + SPARE_PLACES)
+    popular = popularity.popular(
+        learned, segment, cutoffs.learned, eligible, quotas.segment_popular + SPARE_PLACES
+    )
+    growing = popularity.trending(
+        learned, cutoffs.learned, eligible, quotas.trending + SPARE_PLACES
+    )
     new = popularity.fresh(available_from, cutoffs.history, eligible)
     return GeneratorTables(
         histories=histories_of(events, snapshot.n_users, cutoffs.history, half_life),
@@ -164,4 +174,6 @@ def open_generators(artifact: Artifact) -> GeneratorTables:
     """Memory-map a `generators` artifact. Raises ArtifactError when a table is missing."""
     tables = {name: np.load(artifact.file(f"{name}.npy"), mmap_mode="r") for name in _TABLES}
     folder = artifact.folder()
-    return GeneratorTables(histories=Histories.open(folder), content=ContentSpace.open(folder), **tables)
+    return GeneratorTables(
+        histories=Histories.open(folder), content=ContentSpace.open(folder), **tables
+    )

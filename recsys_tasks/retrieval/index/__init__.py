@@ -1,1 +1,3 @@
-"""The nearest-neighbour index: exact search, ScaNN, and the choice between them. ScaNN is imported in here only."""
+"""The nearest-neighbour index: exact search, ScaNN, and the choice between them. ScaNN is imported
+in here only.
+"""

@@ -1,9 +1,10 @@
 """Nearest items to a vector: ScaNN for large catalogues, exact search below and as the fallback.
 
-    build → tune on some users, measure on others → below the floor: build finer → still below: exact serves
+    build → tune on some users, measure on others → below the floor: build finer → still below:
+    exact serves
 
-Recall is measured at two depths, `recall_k` and what the tower's generator asks for, and the floor is held against
-the worse of them. Everything that was tried is in the artifact's `recall.json`.
+Recall is measured at two depths, `recall_k` and what the tower's generator asks for, and the floor
+is held against the worse of them. Everything that was tried is in the artifact's `recall.json`.
 """
 
 from __future__ import annotations
@@ -21,38 +22,69 @@ from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.generators.tables import SPARE_PLACES
 from recsys_tasks.retrieval.index.exact import ExactSearcher
-from recsys_tasks.retrieval.index.scann_tree import LEAST_ITEMS, Effort, ScannSearcher, Tree, build_tree, load_tree
-from recsys_tasks.retrieval.index.tuning import Sample, Tried, item_sample, neighbour_recall, samples, tune
+from recsys_tasks.retrieval.index.scann_tree import (
+    LEAST_ITEMS,
+    Effort,
+    ScannSearcher,
+    Tree,
+    build_tree,
+    load_tree,
+)
+from recsys_tasks.retrieval.index.tuning import (
+    Sample,
+    Tried,
+    item_sample,
+    neighbour_recall,
+    samples,
+    tune,
+)
 from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import Bools, hash_of
 
-__all__ = ["ExactSearcher", "ScannSearcher", "Searcher", "build_index", "neighbour_recall", "open_index"]
+__all__ = [
+    "ExactSearcher",
+    "ScannSearcher",
+    "Searcher",
+    "build_index",
+    "neighbour_recall",
+    "open_index",
+]
 
 KIND = "index"
 BUILDS = ((2.0, 2), (4.0, 2), (4.0, 1))
-"""Trees built in turn until one reaches the floor: leaves over the root of the items, dimensions a code stands for."""
+"""Trees built in turn until one reaches the floor: leaves over the root of the items, dimensions a
+code stands for.
+"""
 
 
 class Searcher(Protocol):
     """Finds items by inner product."""
 
     def search(self, vectors: Vectors, k: int) -> tuple[Keys, Vectors]:
-        """Nearest items of `vectors [n, d]`, best first: keys `[n, k] int32`, scores `[n, k] float32`.
+        """Nearest items of `vectors [n, d]`, best first: keys `[n, k] int32`, scores `[n, k]
+        float32`.
 
         Equal scores are in key order. Where fewer than k are found, -1 and -inf fill the row's end.
         """
         ...
 
 
-def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str, eligible: Bools | None = None) -> Artifact:
-    """Build and measure the index over the embedded items that may be found, see `Embeddings.findable`.
+def build_index(
+    snapshot: Snapshot, embeddings: Embeddings, key: str, eligible: Bools | None = None
+) -> Artifact:
+    """Build and measure the index over the embedded items that may be found, see
+    `Embeddings.findable`.
 
-    `facts["kind"]` says what serves, `why` in words why, `recall` how well, and `below_floor` is True when an index
-    was wanted and none reached `index.recall_floor`: then exact search serves, and somebody should know.
+    `facts["kind"]` says what serves, `why` in words why, `recall` how well, and `below_floor` is
+    True when an index was wanted and none reached `index.recall_floor`: then exact search serves,
+    and somebody should know.
     """
     config, lake = snapshot.config, snapshot.lake
-    inputs = {"embeddings": embeddings.artifact.content, "eligible": "" if eligible is None else hash_of(eligible)}
+    inputs = {
+        "embeddings": embeddings.artifact.content,
+        "eligible": "" if eligible is None else hash_of(eligible),
+    }
     settings = config_hash(config.index, config.resources, *depths(config))
     found = lake.find(KIND, key, lake.fingerprint(KIND, key, inputs, settings))
     if found is not None:
@@ -64,14 +96,20 @@ def build_index(snapshot: Snapshot, embeddings: Embeddings, key: str, eligible: 
         np.save(draft.path / "item_keys.npy", findable.item_keys)
         (draft.path / "recall.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
         # Durations differ from run to run: they are facts of the manifest, not content.
-        draft.rows, draft.facts = len(findable.item_keys), {**facts, "seconds": round(perf_counter() - started, 2)}
+        draft.rows, draft.facts = (
+            len(findable.item_keys),
+            {**facts, "seconds": round(perf_counter() - started, 2)},
+        )
     assert draft.artifact is not None
     return draft.artifact
 
 
 def open_index(artifact: Artifact, embeddings: Embeddings, threads: int = 1) -> Searcher:
     """The searcher of an `index` artifact, over the embeddings it was built from."""
-    facts, keys = json.loads(artifact.file("recall.json").read_text()), np.load(artifact.file("item_keys.npy"))
+    facts, keys = (
+        json.loads(artifact.file("recall.json").read_text()),
+        np.load(artifact.file("item_keys.npy")),
+    )
     if facts["kind"] == "exact":
         return ExactSearcher(embeddings.only(keys))
     effort = Effort(facts["leaves_to_search"], facts["reorder"])
@@ -79,15 +117,27 @@ def open_index(artifact: Artifact, embeddings: Embeddings, threads: int = 1) -> 
 
 
 def depths(config: Config) -> tuple[int, ...]:
-    """Numbers of neighbours that recall is measured among: the reported one, and what serving asks for."""
+    """Numbers of neighbours that recall is measured among: the reported one, and what serving asks
+    for.
+    """
     spare = 0 if config.repeat_consumption == "allow" else SPARE_PLACES
-    served = config.generators.two_tower + spare if config.generators.two_tower else config.index.recall_k
+    served = (
+        config.generators.two_tower + spare
+        if config.generators.two_tower
+        else config.index.recall_k
+    )
     return tuple(sorted({config.index.recall_k, served}))
 
 
 def _build(config: Config, embeddings: Embeddings, folder: Path) -> dict[str, Any]:
     index, m = config.index, len(embeddings.item_keys)
-    exact = {"kind": "exact", "items": m, "recall": 1.0, "recall_k": index.recall_k, "below_floor": False}
+    exact = {
+        "kind": "exact",
+        "items": m,
+        "recall": 1.0,
+        "recall_k": index.recall_k,
+        "below_floor": False,
+    }
     exact |= {"recall_floor": index.recall_floor, "depths": list(depths(config))}
     least = max(index.exact_below, LEAST_ITEMS)
     if m < least:
@@ -102,15 +152,27 @@ def _build(config: Config, embeddings: Embeddings, folder: Path) -> dict[str, An
         words = f"the best of {len(BUILDS)} indexes has recall {reached:.4f}, below {index.recall_floor}"
         return {**exact, **measured, "why": words, "below_floor": True, "best_recall": reached}
     found = {"kind": "scann", "why": "recall floor reached", **best.as_json(index.recall_k)}
-    return {**exact, **measured, **found, "recall_of_items": _recall_of_items(config, embeddings, best, folder)}
+    return {
+        **exact,
+        **measured,
+        **found,
+        "recall_of_items": _recall_of_items(config, embeddings, best, folder),
+    }
 
 
 def _recall_of_items(config: Config, embeddings: Embeddings, best: Tried, folder: Path) -> float:
-    """Recall with items as queries, as the similar items of a large catalogue ask; told, not held to the floor."""
+    """Recall with items as queries, as the similar items of a large catalogue ask; told, not held
+    to the floor.
+    """
     sample = item_sample(
-        embeddings, max(1, config.index.sample_users // 2), config.index.recall_k, config.resources.seed
+        embeddings,
+        max(1, config.index.sample_users // 2),
+        config.index.recall_k,
+        config.resources.seed,
     )
-    searcher = ScannSearcher(embeddings.item_keys, load_tree(folder / "scann"), best.effort, config.resources.threads)
+    searcher = ScannSearcher(
+        embeddings.item_keys, load_tree(folder / "scann"), best.effort, config.resources.threads
+    )
     return sample.recalls(searcher)[config.index.recall_k]
 
 
@@ -123,7 +185,9 @@ def _first_good(
     for more, block in BUILDS:
         tree = Tree(max(2, round(more * np.sqrt(m))), block)
         searcher = build_tree(embeddings.item_vectors, config.index.recall_k, tree, threads)
-        ways, best = tune(searcher, tree, embeddings.item_keys, halves, config.index.recall_floor, threads)
+        ways, best = tune(
+            searcher, tree, embeddings.item_keys, halves, config.index.recall_floor, threads
+        )
         tried += ways
         if best is not None:
             (folder / "scann").mkdir()

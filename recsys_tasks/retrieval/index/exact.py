@@ -17,7 +17,9 @@ ROOM = 8
 
 
 class ExactSearcher:
-    """Every item is compared: float32 matrix products, tile by tile, and the best so far of each query."""
+    """Every item is compared: float32 matrix products, tile by tile, and the best so far of each
+    query.
+    """
 
     def __init__(self, embeddings: Embeddings) -> None:
         findable = embeddings.findable()
@@ -35,13 +37,17 @@ class ExactSearcher:
         return keys, scores
 
     def _best(self, queries: Vectors, k: int) -> tuple[Longs, Vectors]:
-        """Places `[n, k]` of the nearest items, and their scores; behind the last that has one, no number."""
+        """Places `[n, k]` of the nearest items, and their scores; behind the last that has one, no
+        number.
+        """
         n = len(queries)
         cells = np.empty((n, ROOM * k + 1), np.uint64)
         cells[:, :k] = NOTHING  # where fewer score anything
         counts, floors = np.zeros(n, np.int64), np.full(n, -np.inf, np.float32)
         for first in range(0, len(self._keys), ITEMS):
-            with np.errstate(invalid="ignore", over="ignore"):  # of a broken query, which finds nothing
+            with np.errstate(
+                invalid="ignore", over="ignore"
+            ):  # of a broken query, which finds nothing
                 tile = np.asarray(queries @ self._vectors[first : first + ITEMS].T, np.float32)
             keep_best(tile, tile.view(np.uint32), first, k, floors, cells, counts)
             full = counts >= k

@@ -17,18 +17,23 @@ _SIGN = np.uint32(0x8000_0000)
 
 
 @kernel
-def keep_best(scores: Floats, bits: Bits, first: int, k: int, floors: Floats, cells: Cells, counts: Longs) -> None:
-    """Of each row of `cells [n, room]` and a further tile of scores, the k best, sorted, at the row's front.
+def keep_best(
+    scores: Floats, bits: Bits, first: int, k: int, floors: Floats, cells: Cells, counts: Longs
+) -> None:
+    """Of each row of `cells [n, room]` and a further tile of scores, the k best, sorted, at the
+    row's front.
 
-    `scores [n, t]` (`bits`: the same numbers' bits) are of places `first`, `first + 1`, …, behind all that came
-    before; `counts [n]` cells of a row are taken. `floors [n]`: scores up to it cannot be among the k best, for the
-    k-th so far is as good and has an earlier place.
+    `scores [n, t]` (`bits`: the same numbers' bits) are of places `first`, `first + 1`, …, behind
+    all that came before; `counts [n]` cells of a row are taken. `floors [n]`: scores up to it
+    cannot be among the k best, for the k-th so far is as good and has an earlier place.
     """
     for row in range(len(scores)):
         count, floor = counts[row], floors[row]
         for column in range(scores.shape[1]):
             if scores[row, column] > floor:
-                cells[row, count] = (np.uint64(~rising(bits[row, column])) << _HALF) | np.uint64(first + column)
+                cells[row, count] = (np.uint64(~rising(bits[row, column])) << _HALF) | np.uint64(
+                    first + column
+                )
                 count += 1
                 if count == cells.shape[1]:
                     count = first_sorted(cells[row], count, k)
@@ -43,7 +48,9 @@ def scores_in(cells: Cells) -> Floats:
 
 @kernel
 def named(rows: Places, scores: Floats, known: Keys, keys: Keys, near: Floats) -> None:
-    """Keys `known[rows]` and scores of what was found; -1 and -inf where a score is no number, and behind all."""
+    """Keys `known[rows]` and scores of what was found; -1 and -inf where a score is no number, and
+    behind all.
+    """
     for row in range(len(keys)):
         for at in range(keys.shape[1]):
             keys[row, at], near[row, at] = -1, -np.inf
@@ -58,7 +65,8 @@ def ties_by_key(keys: Keys, scores: Floats) -> None:
         for at in range(1, keys.shape[1]):
             key, score, to = keys[row, at], scores[row, at], at
             while to > 0 and (
-                scores[row, to - 1] < score or (scores[row, to - 1] == score and keys[row, to - 1] > key)
+                scores[row, to - 1] < score
+                or (scores[row, to - 1] == score and keys[row, to - 1] > key)
             ):
                 keys[row, to], scores[row, to] = keys[row, to - 1], scores[row, to - 1]
                 to -= 1

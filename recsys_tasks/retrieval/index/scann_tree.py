@@ -27,7 +27,8 @@ THREAD_ROWS = 256
 
 @contextmanager
 def without_tensorflow() -> Iterator[None]:
-    """Hide TensorFlow during an import: scann loads it if it can, 9 s and 500 MB that search never uses.
+    """Hide TensorFlow during an import: scann loads it if it can, 9 s and 500 MB that search never
+    uses.
 
     Afterwards the module table says of TensorFlow what it said before, whatever happened inside.
     """
@@ -68,10 +69,12 @@ class Effort:
 
 
 def build_tree(vectors: Vectors, k: int, tree: Tree, threads: int) -> Any:
-    """A tree of leaves with anisotropic codes (Guo et al. 2020) over `vectors [m, d]`, by inner product.
+    """A tree of leaves with anisotropic codes (Guo et al. 2020) over `vectors [m, d]`, by inner
+    product.
 
-    Centres of leaves have length one: those of plain k-means are the shorter the wider their leaf, so that wide leaves
-    are opened too seldom. On a million vectors of a tower this finds as much in about two thirds of the time.
+    Centres of leaves have length one: those of plain k-means are the shorter the wider their leaf,
+    so that wide leaves are opened too seldom. On a million vectors of a tower this finds as much in
+    about two thirds of the time.
     """
     data = np.ascontiguousarray(vectors, np.float32)
     sample = min(len(data), TRAINING_ROWS)
@@ -104,7 +107,10 @@ class ScannSearcher:
         if len(vectors) and kept:
             rows, scores = self._near(np.ascontiguousarray(vectors, np.float32), kept)
         else:
-            rows, scores = np.zeros((len(vectors), 0), np.int32), np.zeros((len(vectors), 0), np.float32)
+            rows, scores = (
+                np.zeros((len(vectors), 0), np.int32),
+                np.zeros((len(vectors), 0), np.float32),
+            )
         named(rows, scores, self._keys, keys, near)
         ties_by_key(keys, near)
         return keys, near
@@ -114,4 +120,6 @@ class ScannSearcher:
         if self._threads == 1:
             return self._searcher.search_batched(queries, k, reordered, self._effort.leaves)
         share = min(THREAD_ROWS, -(-len(queries) // self._threads))
-        return self._searcher.search_batched_parallel(queries, k, reordered, self._effort.leaves, share)
+        return self._searcher.search_batched_parallel(
+            queries, k, reordered, self._effort.leaves, share
+        )

@@ -1,1 +1,3 @@
-"""The two-tower model: what it reads, how it is trained, its versions. TensorFlow is imported in here only."""
+"""The two-tower model: what it reads, how it is trained, its versions. TensorFlow is imported in
+here only.
+"""

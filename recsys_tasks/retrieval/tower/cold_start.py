@@ -18,7 +18,9 @@ from recsys_tasks.retrieval.tower.weights import Arrays, forget_untouched, start
 from recsys_tasks.snapshot.dataset import Snapshot
 
 
-def cold_train(snapshot: Snapshot, learned_before: date, why: str) -> tuple[TowerState, dict[str, Any]]:
+def cold_train(
+    snapshot: Snapshot, learned_before: date, why: str
+) -> tuple[TowerState, dict[str, Any]]:
     """Train on everything before a day; `why` a cold start was needed is kept in the ledger."""
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
     examples = _examples_of(run)
@@ -55,7 +57,9 @@ def cold_train(snapshot: Snapshot, learned_before: date, why: str) -> tuple[Towe
 
 
 def control_hits(snapshot: Snapshot, learned_before: date, held: Rows) -> npt.NDArray[np.bool_]:
-    """Which held-back examples a cold tower finds that learned from all others: what a warm chain is measured by."""
+    """Which held-back examples a cold tower finds that learned from all others: what a warm chain
+    is measured by.
+    """
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
     examples = _examples_of(run)
     tower, _ = _fitted(run, examples[~np.isin(examples, held)])
@@ -63,10 +67,14 @@ def control_hits(snapshot: Snapshot, learned_before: date, held: Rows) -> npt.ND
 
 
 def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
-    """The state that a training without a parent leaves: ids and values that no example touched have no vector."""
+    """The state that a training without a parent leaves: ids and values that no example touched
+    have no vector.
+    """
     forget_untouched(arrays)
     last_seen = run.last_seen(snapshot, np.full(len(arrays["item"]), -1, np.int32))
-    return TowerState(arrays, run.items, run.users, last_seen, Archive.empty(run.config.two_tower.dimensions))
+    return TowerState(
+        arrays, run.items, run.users, last_seen, Archive.empty(run.config.two_tower.dimensions)
+    )
 
 
 def _examples_of(run: Run) -> Rows:

@@ -1,4 +1,6 @@
-"""Id vectors for items that have none yet: those of the known items most like them in attribute values."""
+"""Id vectors for items that have none yet: those of the known items most like them in attribute
+values.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from recsys_tasks.retrieval.select import Floats, top_ragged
 from recsys_tasks.retrieval.tower.inputs import Table, Vectors
 
 NEIGHBOURS, SHARPNESS = 20, 2
-"""Known items that an item without an id vector takes its from, each by this power of their likeness."""
+"""Known items that an item without an id vector takes its from, each by this power of their
+likeness.
+"""
 COMMON = 10_000
 """A value of more known items than this says too little to look for neighbours by."""
 BLOCK = 256
@@ -24,11 +28,13 @@ Rows = npt.NDArray[np.int64]
 
 
 def content_means(values: Table, vectors: Vectors, known: Bools, items: Rows) -> Vectors:
-    """The mean over the twenty known items most like each of some `items`, by the square of their likeness, `[n, d]`.
+    """The mean over the twenty known items most like each of some `items`, by the square of their
+    likeness, `[n, d]`.
 
-    `values [m, v]`: rows of attribute values, 0 pads. Likeness is the cosine of two items' values, each counted by its
-    rarity (log m / items with it). An item whose values are all common has thousands of items like it: then each value
-    speaks by the mean of its known items. Items that share nothing get zeros: then the content alone places them.
+    `values [m, v]`: rows of attribute values, 0 pads. Likeness is the cosine of two items' values,
+    each counted by its rarity (log m / items with it). An item whose values are all common has
+    thousands of items like it: then each value speaks by the mean of its known items. Items that
+    share nothing get zeros: then the content alone places them.
     """
     result: Vectors = np.zeros((len(items), vectors.shape[1]), np.float32)
     if not len(items):
@@ -40,14 +46,18 @@ def content_means(values: Table, vectors: Vectors, known: Bools, items: Rows) ->
         near, weight = shared.nearest(items[block])
         total = weight.sum(axis=1)
         alone[block] = total == 0
-        result[block] = np.einsum("nk,nkd->nd", weight, vectors[near]) / np.maximum(total, 1e-9)[:, None]
+        result[block] = (
+            np.einsum("nk,nkd->nd", weight, vectors[near]) / np.maximum(total, 1e-9)[:, None]
+        )
     result[alone] = shared.means_of_values(vectors, items[alone])
     return result
 
 
 @dataclass(frozen=True)
 class _Values:
-    """What each item has: `has [m, v]` of 0 and 1, and of each value how many known items have it and its rarity."""
+    """What each item has: `has [m, v]` of 0 and 1, and of each value how many known items have it
+    and its rarity.
+    """
 
     has: sp.csr_matrix
     known: Bools
@@ -64,22 +74,32 @@ class _Values:
         rows = np.repeat(np.arange(m), width)
         has = sp.csr_matrix((np.ones(m * width, np.float32), (rows, values.ravel())))[:, 1:]
         uses = np.asarray(has[known].sum(axis=0)).ravel()
-        rarity = np.where(uses > 0, np.log((1.0 + m) / np.maximum(uses, 1.0)), 0.0).astype(np.float32)
+        rarity = np.where(uses > 0, np.log((1.0 + m) / np.maximum(uses, 1.0)), 0.0).astype(
+            np.float32
+        )
         rare = unit_rows(has @ sp.diags(np.where(uses <= COMMON, rarity, np.float32(0.0))))
         known_rare = sp.csr_matrix((sp.diags(known.astype(np.float32)) @ rare).T)
         return cls(has, known, uses, rarity, rare, known_rare)
 
     def nearest(self, items: Rows) -> tuple[Rows, Floats]:
-        """`[n, NEIGHBOURS]` each: the known items most like these, and their weights; 0 where there are no more."""
+        """`[n, NEIGHBOURS]` each: the known items most like these, and their weights; 0 where there
+        are no more.
+        """
         alike = sp.csr_matrix(self.rare[items] @ self.known_rare)
-        near, likeness = top_ragged(alike.indptr.astype(np.int64), alike.indices, alike.data, NEIGHBOURS)
+        near, likeness = top_ragged(
+            alike.indptr.astype(np.int64), alike.indices, alike.data, NEIGHBOURS
+        )
         return near.astype(np.int64), likeness**SHARPNESS
 
     def means_of_values(self, vectors: Vectors, items: Rows) -> Vectors:
-        """Of each item, the mean over its values by rarity, each the mean of the known items with it, `[n, d]`."""
+        """Of each item, the mean over its values by rarity, each the mean of the known items with
+        it, `[n, d]`.
+        """
         if not len(items):
             return np.zeros((0, vectors.shape[1]), np.float32)
         totals = self.has[self.known].T @ vectors[self.known]
         means = (totals / np.maximum(self.uses, 1.0)[:, None]).astype(np.float32)
         weighted = self.has[items].multiply(self.rarity[None, :]).tocsr()
-        return np.asarray((weighted @ means) / np.maximum(np.asarray(weighted.sum(axis=1)), 1e-9), np.float32)
+        return np.asarray(
+            (weighted @ means) / np.maximum(np.asarray(weighted.sum(axis=1)), 1e-9), np.float32
+        )

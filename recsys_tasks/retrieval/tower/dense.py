@@ -1,4 +1,6 @@
-"""The dense part of the towers: each member's MLP and softmax, their gradients, and Adam on the layers."""
+"""The dense part of the towers: each member's MLP and softmax, their gradients, and Adam on the
+layers.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +21,25 @@ class Layers:
     def __init__(self, config: TwoTowerConfig, arrays: Arrays) -> None:
         self._members = config.members
         self._cosine = config.metric == "cosine"
-        # TFRS would divide every score by a temperature: to scale the queries is the same and cheaper.
+        # TFRS would divide every score by a temperature: to scale the queries is the same and
+        # cheaper.
         self._scale = config.logit_scale if self._cosine else 1.0
         self._softmax = _softmax()
         names = [name + moment for name in LAYERS for moment in MOMENTS]
         self._var = {name: tf.Variable(arrays[name], name=name.replace("/", "_")) for name in names}
-        vectors = tf.TensorSpec([None, config.members, config.dimensions // config.members], tf.float32)
+        vectors = tf.TensorSpec(
+            [None, config.members, config.dimensions // config.members], tf.float32
+        )
         reals, real = tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.float32)
         signature = [[vectors] * 4, reals, reals, tf.TensorSpec([None, None], tf.bool), [real] * 3]
         self._step = tf.function(self._train_step, input_signature=signature, autograph=False)
 
     def train(self, inputs: list[Vectors], batch: Batch, step: int) -> tuple[float, list[Vectors]]:
-        """Adam's step number `step` (from 1) on the layers; the mean loss and its gradients by the inputs.
+        """Adam's step number `step` (from 1) on the layers; the mean loss and its gradients by the
+        inputs.
 
-        Inputs, `[n, members, k]` each: pooled history, mean of the last moment, mean user value, candidate.
+        Inputs, `[n, members, k]` each: pooled history, mean of the last moment, mean user value,
+        candidate.
         """
         number = tf.constant(step, tf.float32)
         rates = [batch.rate, tf.pow(BETA_1, number), tf.pow(BETA_2, number)]
@@ -43,7 +50,9 @@ class Layers:
         """The user towers over what was pooled, `[n, members, k]` each."""
         hidden = tf.transpose(tf.concat([pooled, last, about], 2), [1, 0, 2])
         hidden = tf.nn.relu(tf.matmul(hidden, self._var["w1"]) + self._var["b1"])
-        return pooled + tf.transpose(tf.matmul(hidden, self._var["w2"]) + self._var["b2"], [1, 0, 2])
+        return pooled + tf.transpose(
+            tf.matmul(hidden, self._var["w2"]) + self._var["b2"], [1, 0, 2]
+        )
 
     def scaled(self, vectors: Any) -> Any:
         """Vectors of length one where the metric is cosine."""
@@ -53,7 +62,9 @@ class Layers:
         """Parameters and moments."""
         return {name: variable.numpy() for name, variable in self._var.items()}
 
-    def _train_step(self, inputs: list[Any], weight: Any, probability: Any, allowed: Any, rates: list[Any]) -> Any:
+    def _train_step(
+        self, inputs: list[Any], weight: Any, probability: Any, allowed: Any, rates: list[Any]
+    ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             loss = self._loss(self.queries(*inputs[:3]), inputs[3], weight, probability, allowed)
@@ -62,7 +73,9 @@ class Layers:
             self._adam(name, gradient, rates)
         return loss, gradients[: len(inputs)]
 
-    def _loss(self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any) -> Any:
+    def _loss(
+        self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any
+    ) -> Any:
         """Mean over the members of each one's own softmax."""
         queries, candidates = self._scale * self.scaled(queries), self.scaled(candidates)
         members = zip(tf.unstack(queries, axis=1), tf.unstack(candidates, axis=1), strict=True)
@@ -99,7 +112,9 @@ class Layers:
 
 
 class _OwnCandidate(tf.keras.losses.Loss):
-    """Cross-entropy of each query's own candidate, the one on the diagonal, without a matrix of labels."""
+    """Cross-entropy of each query's own candidate, the one on the diagonal, without a matrix of
+    labels.
+    """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """`[n]` losses from `y_pred [n, n]`."""
@@ -109,13 +124,15 @@ class _OwnCandidate(tf.keras.losses.Loss):
 def _softmax() -> Any:
     """TFRS's retrieval task, called as it is with its tensors; the loss summed over the batch.
 
-    Of a whole step its `call` alone asks Python about a tensor: `len` of a shape, which AutoGraph would have to
-    convert. Ranks are known when a step is traced, so its `len` is given here: converting took .15 s of every training,
-    and of all that a step calls three seconds.
+    Of a whole step its `call` alone asks Python about a tensor: `len` of a shape, which AutoGraph
+    would have to convert. Ranks are known when a step is traced, so its `len` is given here:
+    converting took .15 s of every training, and of all that a step calls three seconds.
     """
     task = tfrs.tasks.Retrieval(loss=_OwnCandidate(reduction=tf.keras.losses.Reduction.SUM))
     asked = type(task).call
-    call = FunctionType(asked.__code__, {**asked.__globals__, "len": _length}, None, asked.__defaults__)
+    call = FunctionType(
+        asked.__code__, {**asked.__globals__, "len": _length}, None, asked.__defaults__
+    )
     return partial(call, task)
 
 

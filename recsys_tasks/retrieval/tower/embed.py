@@ -26,17 +26,23 @@ KIND = "embeddings"
 USER_BLOCK = 4096
 
 
-def embed(snapshot: Snapshot, tower: TowerVersion, cutoffs: Cutoffs, users: Keys | None = None) -> Embeddings:
-    """Vectors of the items that exist and of the users with an event before `cutoffs.history_before`.
+def embed(
+    snapshot: Snapshot, tower: TowerVersion, cutoffs: Cutoffs, users: Keys | None = None
+) -> Embeddings:
+    """Vectors of the items that exist and of the users with an event before
+    `cutoffs.history_before`.
 
-    They are made under the settings that the version was trained under, also after the settings file has changed.
-    `users` limits the users. Items that the version never saw get theirs from their content.
-    Raises LeakageError when the version learned from rows at or after `cutoffs.learned_before`.
+    They are made under the settings that the version was trained under, also after the settings
+    file has changed. `users` limits the users. Items that the version never saw get theirs from
+    their content. Raises LeakageError when the version learned from rows at or after
+    `cutoffs.learned_before`.
     """
     _check_order(tower, cutoffs)
     key = f"{tower.artifact.key}@{cutoffs.history_before}"
     inputs = {"snapshot": snapshot.artifact.content, "tower": tower.artifact.content}
-    settings = "all" if users is None else hashlib.sha256(np.unique(users).tobytes()).hexdigest()[:16]
+    settings = (
+        "all" if users is None else hashlib.sha256(np.unique(users).tobytes()).hexdigest()[:16]
+    )
     found = snapshot.lake.find(KIND, key, snapshot.lake.fingerprint(KIND, key, inputs, settings))
     if found is not None:
         return open_embeddings(found)
@@ -69,9 +75,11 @@ def _write(
 
 
 def model_of(snapshot: Snapshot, state: TowerState) -> Tower:
-    """The model over a version's arrays, which it takes over; items that it never saw get their vector by content.
+    """The model over a version's arrays, which it takes over; items that it never saw get their
+    vector by content.
 
-    Nothing moves any more, so supplied vectors are projected once, into the id vectors, not with every block of users.
+    Nothing moves any more, so supplied vectors are projected once, into the id vectors, not with
+    every block of users.
     """
     item_values, user_values = entity_values(snapshot, state.items, state.users)
     m, known = snapshot.n_items, state.known_of(snapshot.n_items)
@@ -82,11 +90,17 @@ def model_of(snapshot: Snapshot, state: TowerState) -> Tower:
     arrays["item"][unknown] += content_means(item_values, arrays["item"], known, unknown)
     for name, vectors in supplied_vectors(state.items, snapshot).items():
         arrays["item"] += vectors @ arrays[projection(name)]
-    return Tower(snapshot.config.two_tower, arrays, item_values, user_values, snapshot.config.resources.seed)
+    return Tower(
+        snapshot.config.two_tower, arrays, item_values, user_values, snapshot.config.resources.seed
+    )
 
 
-def users_of(snapshot: Snapshot, model: Tower, cutoffs: Cutoffs, users: Keys | None) -> tuple[Keys, Vectors]:
-    """Keys and vectors of the users (all, or of these) with an event before `cutoffs.history_before`."""
+def users_of(
+    snapshot: Snapshot, model: Tower, cutoffs: Cutoffs, users: Keys | None
+) -> tuple[Keys, Vectors]:
+    """Keys and vectors of the users (all, or of these) with an event before
+    `cutoffs.history_before`.
+    """
     events = snapshot.events(before=cutoffs.history_before)
     events = events.before(cutoffs.history)
     keys = np.unique(events.user)
@@ -96,7 +110,9 @@ def users_of(snapshot: Snapshot, model: Tower, cutoffs: Cutoffs, users: Keys | N
     vectors: Vectors = np.zeros((len(keys), snapshot.config.two_tower.dimensions), np.float32)
     for a in range(0, len(keys), USER_BLOCK):
         block = slice(a, a + USER_BLOCK)
-        vectors[block] = model.user_vectors(histories.take(block).gather(events.item, moments, length), keys[block])
+        vectors[block] = model.user_vectors(
+            histories.take(block).gather(events.item, moments, length), keys[block]
+        )
     return keys, vectors
 
 

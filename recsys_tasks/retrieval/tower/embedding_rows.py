@@ -1,9 +1,11 @@
-"""What a training step does to rows of embedding tables, compiled: out of them, through the histories, and back.
+"""What a training step does to rows of embedding tables, compiled: out of them, through the
+histories, and back.
 
-A row is `members` parts of `k` numbers. All of it is linear but for Adam, so its gradients are written out here, and
-TensorFlow differentiates the dense part between. TensorFlow's own operations lay a history's rows end to end, `[r, d]`,
-some twelve times a step, and read each again: at a hundred events a history that was two thirds of the step. Here a
-sum goes over the rows where they stand.
+A row is `members` parts of `k` numbers. All of it is linear but for Adam, so its gradients are
+written out here, and TensorFlow differentiates the dense part between. TensorFlow's own operations
+lay a history's rows end to end, `[r, d]`, some twelve times a step, and read each again: at a
+hundred events a history that was two thirds of the step. Here a sum goes over the rows where they
+stand.
 """
 
 from __future__ import annotations
@@ -19,13 +21,17 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class Slots:
-    """Numbers the different keys of a batch; one place a row of the table, so a batch costs what it holds."""
+    """Numbers the different keys of a batch; one place a row of the table, so a batch costs what it
+    holds.
+    """
 
     def __init__(self, rows: int) -> None:
         self._slot = np.full(rows, -1, np.int32)
 
     def number(self, keys: Keys) -> tuple[Keys, Keys]:
-        """The different keys by first appearance, and the number of each given one. Key 0 is one like any other."""
+        """The different keys by first appearance, and the number of each given one. Key 0 is one
+        like any other.
+        """
         found, places = np.empty_like(keys), np.empty_like(keys)
         count = _number(keys, self._slot, found, places)
         return found[:count], places
@@ -62,19 +68,27 @@ def _product(a: Vectors, b: Vectors) -> np.float32:
 
 @kernel
 def add_means(values: Vectors, lists: Table, entities: Keys, sums_of: Vectors) -> None:
-    """Add to each entity's row of `sums_of [u, members, k]` the mean of its `values [rows, members, k]`; 0 pads."""
+    """Add to each entity's row of `sums_of [u, members, k]` the mean of its `values [rows, members,
+    k]`; 0 pads.
+    """
     for at in range(len(entities)):
         row = lists[entities[at]]
         count = np.count_nonzero(row)
         for place in range(len(row)):
             if row[place] > 0:
                 for member in range(values.shape[1]):
-                    _add(np.float32(1.0) / np.float32(count), values[row[place], member], sums_of[at, member])
+                    _add(
+                        np.float32(1.0) / np.float32(count),
+                        values[row[place], member],
+                        sums_of[at, member],
+                    )
 
 
 @kernel
 def spread_means(gradient: Vectors, lists: Table, places: Table, of_values: Vectors) -> None:
-    """Gradient of `add_means`: added to `of_values` at the `places [u, v]` of each entity's values `lists [u, v]`."""
+    """Gradient of `add_means`: added to `of_values` at the `places [u, v]` of each entity's values
+    `lists [u, v]`.
+    """
     for at in range(len(lists)):
         row = lists[at]
         count = np.count_nonzero(row)
@@ -82,13 +96,17 @@ def spread_means(gradient: Vectors, lists: Table, places: Table, of_values: Vect
             if row[place] > 0:
                 for member in range(gradient.shape[1]):
                     _add(
-                        np.float32(1.0) / np.float32(count), gradient[at, member], of_values[places[at, place], member]
+                        np.float32(1.0) / np.float32(count),
+                        gradient[at, member],
+                        of_values[places[at, place], member],
                     )
 
 
 @kernel
 def _weigh(row: Keys, age: Keys, weight: Vectors, start: int, total: Vectors) -> tuple[int, int]:
-    """Where the history that begins at `start` ends, and how many newest events it has; `total [members]` is filled."""
+    """Where the history that begins at `start` ends, and how many newest events it has; `total
+    [members]` is filled.
+    """
     end, newest = start, 0
     total[:] = np.float32(0.0)
     while end < len(row) and row[end] == row[start]:
@@ -100,11 +118,20 @@ def _weigh(row: Keys, age: Keys, weight: Vectors, start: int, total: Vectors) ->
 
 
 @kernel
-def pool(inputs: Vectors, place: Keys, row: Keys, age: Keys, weight: Vectors, pooled: Vectors, last: Vectors) -> None:
-    """Of each query's history, the mean of its `inputs [u, members, k]` by `weight [l, members]`, and of its newest.
+def pool(
+    inputs: Vectors,
+    place: Keys,
+    row: Keys,
+    age: Keys,
+    weight: Vectors,
+    pooled: Vectors,
+    last: Vectors,
+) -> None:
+    """Of each query's history, the mean of its `inputs [u, members, k]` by `weight [l, members]`,
+    and of its newest.
 
-    `place [r]` is the input of each event, `row` and `age` are those of `FlatHistories`; `pooled` and `last`
-    `[n, members, k]` come as zeros.
+    `place [r]` is the input of each event, `row` and `age` are those of `FlatHistories`; `pooled`
+    and `last` `[n, members, k]` come as zeros.
     """
     members = weight.shape[1]
     total = np.zeros(members, np.float32)
@@ -134,10 +161,11 @@ def pool_gradients(
     of_inputs: Vectors,
     of_decay: Vectors,
 ) -> None:
-    """Gradients of `pool`: added to `of_inputs`, and to `of_decay [l, members]`, that of the weights' logarithms.
+    """Gradients of `pool`: added to `of_inputs`, and to `of_decay [l, members]`, that of the
+    weights' logarithms.
 
-    With share s = weight / total and pooled = Σ s · input, the loss moves with an input by s · of_pooled, and with the
-    logarithm of a weight by s · of_pooled · (input − pooled).
+    With share s = weight / total and pooled = Σ s · input, the loss moves with an input by s ·
+    of_pooled, and with the logarithm of a weight by s · of_pooled · (input − pooled).
     """
     members = weight.shape[1]
     total = np.zeros(members, np.float32)
@@ -150,10 +178,14 @@ def pool_gradients(
             mean = _product(by_pooled, pooled[query, member])
             for at in range(start, end):
                 share = weight[age[at], member] / total[member]
-                of_decay[age[at], member] += share * (_product(by_pooled, inputs[place[at], member]) - mean)
+                of_decay[age[at], member] += share * (
+                    _product(by_pooled, inputs[place[at], member]) - mean
+                )
                 _add(share, by_pooled, of_inputs[place[at], member])
                 if age[at] == 0:
-                    _add(np.float32(1.0) / np.float32(newest), by_last, of_inputs[place[at], member])
+                    _add(
+                        np.float32(1.0) / np.float32(newest), by_last, of_inputs[place[at], member]
+                    )
         start = end
 
 
@@ -166,18 +198,32 @@ def add_rows(rows: Vectors, places: Keys, target: Vectors) -> None:
 
 
 def adam(
-    parameter: Vectors, first: Vectors, second: Vectors, rows: Keys, gradient: Vectors, step: int, rate: float
+    parameter: Vectors,
+    first: Vectors,
+    second: Vectors,
+    rows: Keys,
+    gradient: Vectors,
+    step: int,
+    rate: float,
 ) -> None:
     """Adam's step number `step` (from 1) on some rows of a table and of its two moments, in place.
 
-    Kingma and Ba 2015, "Adam: a method for stochastic optimization", in the order of operations of TensorFlow's kernel.
+    Kingma and Ba 2015, "Adam: a method for stochastic optimization", in the order of operations of
+    TensorFlow's kernel.
     """
     size = rate * (1.0 - BETA_2**step) ** 0.5 / (1.0 - BETA_1**step)
     _adam(parameter, first, second, rows, gradient, np.float32(size))
 
 
 @kernel
-def _adam(parameter: Vectors, first: Vectors, second: Vectors, rows: Keys, gradient: Vectors, size: np.float32) -> None:
+def _adam(
+    parameter: Vectors,
+    first: Vectors,
+    second: Vectors,
+    rows: Keys,
+    gradient: Vectors,
+    size: np.float32,
+) -> None:
     for at in range(len(rows)):
         p, m, v, g = parameter[rows[at]], first[rows[at]], second[rows[at]], gradient[at]
         for column in range(len(g)):
@@ -189,8 +235,9 @@ def _adam(parameter: Vectors, first: Vectors, second: Vectors, rows: Keys, gradi
 class Dropout:
     """What a step drops of some rows: drawn once, laid on the rows and then on their gradients.
 
-    About a share `rate` of places, to one part in 256, becomes 0, the others grow by 1 / (1 − rate). A place takes a
-    byte of the generator's: a mask of factors would take four, and pass through memory once more.
+    About a share `rate` of places, to one part in 256, becomes 0, the others grow by 1 / (1 −
+    rate). A place takes a byte of the generator's: a mask of factors would take four, and pass
+    through memory once more.
     """
 
     def __init__(self, rows: int, width: int, rate: float, seed: list[int]) -> None:
@@ -201,10 +248,17 @@ class Dropout:
     def lay_on(self, rows: Vectors) -> None:
         """Drop of `rows`, contiguous, and scale what is left, in place."""
         if self._below:
-            _drop(rows.reshape(-1), self._drawn, np.uint8(self._below), np.float32(256 / (256 - self._below)))
+            _drop(
+                rows.reshape(-1),
+                self._drawn,
+                np.uint8(self._below),
+                np.float32(256 / (256 - self._below)),
+            )
 
 
 @kernel
-def _drop(numbers: Vectors, drawn: npt.NDArray[np.uint8], below: np.uint8, scale: np.float32) -> None:
+def _drop(
+    numbers: Vectors, drawn: npt.NDArray[np.uint8], below: np.uint8, scale: np.float32
+) -> None:
     for at in range(len(numbers)):
         numbers[at] = numbers[at] * scale if drawn[at] >= below else np.float32(0.0)

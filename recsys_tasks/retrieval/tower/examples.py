@@ -1,7 +1,8 @@
 """Examples of the two-tower as row numbers into the events: nothing is copied until a batch asks.
 
-An example is one event, the target, of a user whose history of strictly earlier events is not empty, and is known by
-its row. Rows of one user with one timestamp are one basket: its items never are each other's history.
+An example is one event, the target, of a user whose history of strictly earlier events is not
+empty, and is known by its row. Rows of one user with one timestamp are one basket: its items never
+are each other's history.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from recsys_tasks.snapshot.events import Events
 
 Rows = npt.NDArray[np.int64]
 GAPS = 3
-"""Gaps between an item's events, after which a silence before the first means that it was not there."""
+"""Gaps between an item's events, after which a silence before the first means that it was not
+there.
+"""
 _HASH = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -51,7 +54,9 @@ class Histories:
 
 
 def moment_numbers(events: Events) -> Keys:
-    """`[e] int32`: number of each event's moment (user and timestamp). A basket is one: its order means nothing."""
+    """`[e] int32`: number of each event's moment (user and timestamp). A basket is one: its order
+    means nothing.
+    """
     new = np.ones(len(events), np.int32)
     new[1:] = (events.user[1:] != events.user[:-1]) | (events.ts[1:] != events.ts[:-1])
     return np.cumsum(new, dtype=np.int32)
@@ -75,7 +80,9 @@ def histories_before(events: Events, examples: Rows) -> Histories:
 
 @kernel
 def _to_start_of_basket(ts: Rows, rows: Rows) -> None:
-    """From each of these `rows` back to the first of its moment; an earlier moment of its user stands before that."""
+    """From each of these `rows` back to the first of its moment; an earlier moment of its user
+    stands before that.
+    """
     for at in range(len(rows)):
         second = ts[rows[at]]
         while ts[rows[at] - 1] == second:
@@ -112,7 +119,8 @@ def _later_of_same(groups: Keys) -> Keys:
 
 
 class Draws:
-    """What an epoch reads of n examples: `per_user` of each user's, others in each epoch, or all they have.
+    """What an epoch reads of n examples: `per_user` of each user's, others in each epoch, or all
+    they have.
 
     `chance [n] float64`: how likely an epoch reads each. `size`: examples of every epoch.
     """
@@ -122,7 +130,10 @@ class Draws:
         self.chance = np.minimum(1.0, per_user / count[user])
         self.size = int(np.minimum(count, per_user).sum())
         self._per_user = per_user
-        self._all, self._some = np.flatnonzero(self.chance == 1.0), np.flatnonzero(self.chance < 1.0)
+        self._all, self._some = (
+            np.flatnonzero(self.chance == 1.0),
+            np.flatnonzero(self.chance < 1.0),
+        )
         self._user = user[self._some]
 
     def draw(self, rng: np.random.Generator) -> Rows:
@@ -130,13 +141,17 @@ class Draws:
         order = np.lexsort((rng.random(len(self._user)), self._user))
         user = self._user[order]
         place = np.arange(len(user)) - np.searchsorted(user, user)
-        return rng.permutation(np.concatenate([self._all, self._some[order[place < self._per_user]]]))
+        return rng.permutation(
+            np.concatenate([self._all, self._some[order[place < self._per_user]]])
+        )
 
 
 def renewed(drawn: Rows, examples: Rows, events: Events, per_item: int) -> Rows:
-    """A draw from `examples`, each outdated one replaced by one of its item's newest `per_item` examples.
+    """A draw from `examples`, each outdated one replaced by one of its item's newest `per_item`
+    examples.
 
-    `examples` are ascending. Every item keeps its share of the draw; only what is said of it is what was seen last.
+    `examples` are ascending. Every item keeps its share of the draw; only what is said of it is
+    what was seen last.
     """
     item = events.item[examples]
     # Of most items there are no more, and their examples stay: only the others' need an order.
@@ -149,7 +164,12 @@ def renewed(drawn: Rows, examples: Rows, events: Events, per_item: int) -> Rows:
 
 
 def sample_recent(
-    examples: Rows, events: Events, count: int, at: int, half_life_seconds: float, rng: np.random.Generator
+    examples: Rows,
+    events: Events,
+    count: int,
+    at: int,
+    half_life_seconds: float,
+    rng: np.random.Generator,
 ) -> Rows:
     """`count` examples without replacement, weighted by recency at second `at` (all, if fewer).
 
@@ -173,11 +193,12 @@ def held_back_users(user: Keys, share: float, salt: int) -> npt.NDArray[np.bool_
 
 
 def surely_absent_before(events: Events, known: Rows) -> Rows:
-    """`[m]` seconds before which an item very probably could not be chosen; `known [m]`: from when on it could.
+    """`[m]` seconds before which an item very probably could not be chosen; `known [m]`: from when
+    on it could.
 
-    Of an item that nobody declared, the first event is known, and it comes late. Were the item's n events spread evenly
-    over all events since it came, that gap would pass three of theirs once in twenty times (e⁻³). Counted in events
-    of all items, not in time: a shop's volume changes.
+    Of an item that nobody declared, the first event is known, and it comes late. Were the item's n
+    events spread evenly over all events since it came, that gap would pass three of theirs once in
+    twenty times (e⁻³). Counted in events of all items, not in time: a shop's volume changes.
     """
     ts = np.sort(events.ts)
     count = np.bincount(events.item, minlength=len(known))
@@ -190,9 +211,11 @@ def surely_absent_before(events: Events, known: Rows) -> Rows:
 
 
 class TrueNegatives:
-    """Which candidates of a batch say what a user did not choose: items never theirs, there to be chosen.
+    """Which candidates of a batch say what a user did not choose: items never theirs, there to be
+    chosen.
 
-    An item that did not exist yet was not passed over: counted as if it had been, the new would be learned as rare.
+    An item that did not exist yet was not passed over: counted as if it had been, the new would be
+    learned as rare.
     """
 
     def __init__(self, events: Events, n_users: int, n_items: int, available: Rows) -> None:
@@ -201,7 +224,9 @@ class TrueNegatives:
         self._available = available
 
     def allowed(self, users: Keys, candidates: Keys, seconds: Rows) -> npt.NDArray[np.bool_]:
-        """`[n, n]`: may candidate j be a negative of user i at second i? The diagonal, its positive, is always true."""
+        """`[n, n]`: may candidate j be a negative of user i at second i? The diagonal, its
+        positive, is always true.
+        """
         distinct, inverse = np.unique(candidates, return_inverse=True)
         people, person = np.unique(users, return_inverse=True)
         mask = np.ones((len(people), len(distinct)), np.bool_)
@@ -215,8 +240,12 @@ class TrueNegatives:
 
 
 @kernel
-def _strike_out(offsets: Rows, had: Keys, people: Keys, column: Keys, mask: npt.NDArray[np.bool_]) -> None:
-    """Where a person `had` the item of a `column`, make `mask [people, columns]` false; -1: of no column."""
+def _strike_out(
+    offsets: Rows, had: Keys, people: Keys, column: Keys, mask: npt.NDArray[np.bool_]
+) -> None:
+    """Where a person `had` the item of a `column`, make `mask [people, columns]` false; -1: of no
+    column.
+    """
     for person in range(len(people)):
         for row in range(offsets[people[person]], offsets[people[person] + 1]):
             if column[had[row]] >= 0:

@@ -1,8 +1,8 @@
 """Reads the .npz of a version, gigabytes where a catalogue is large, at the speed of the disk.
 
-NumPy reads an array of an archive through the archive, a quarter of a megabyte at a time. `np.savez` does not compress,
-so an array lies in the file as it would in one of its own, and is read from there; its checksum is asked for all the
-same.
+NumPy reads an array of an archive through the archive, a quarter of a megabyte at a time.
+`np.savez` does not compress, so an array lies in the file as it would in one of its own, and is
+read from there; its checksum is asked for all the same.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from recsys_tasks.errors import ArtifactError
 from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.retrieval.tower.weights import Arrays
 
-_NAME_LENGTH = 26  # where a member's own header says how long its name is (PKWARE, APPNOTE.TXT 6.3, section 4.3.7)
+# where a member's own header says how long its name is (PKWARE, APPNOTE.TXT 6.3, section 4.3.7)
+_NAME_LENGTH = 26
 
 
 def read_arrays(path: Path, without: Collection[str] = ()) -> Arrays:
-    """Every array of an .npz by name, but those `without`. Raises ArtifactError where one is damaged."""
+    """Every array of an .npz by name, but those `without`. Raises ArtifactError where one is
+    damaged.
+    """
     arrays: Arrays = {}
     with closing(_members(path)) as members:
         for name, member, file in members:
@@ -37,7 +40,9 @@ def read_arrays(path: Path, without: Collection[str] = ()) -> Arrays:
 
 
 def mapped_rows(path: Path, name: str) -> Vectors:
-    """One array `[m, d] float32` of an .npz, memory-mapped: read where it is touched, there though the file may go."""
+    """One array `[m, d] float32` of an .npz, memory-mapped: read where it is touched, there though
+    the file may go.
+    """
     with closing(_members(path)) as members:
         file = next(file for found, _, file in members if found == name)
         shape = _shape_of(file)
@@ -51,12 +56,18 @@ def _members(path: Path) -> Generator[tuple[str, zipfile.ZipInfo, BinaryIO]]:
         try:
             members = zipfile.ZipFile(file).infolist()
         except zipfile.BadZipFile as error:
-            raise _damaged(path, str(error), "a file that np.savez has written to its end") from error
+            raise _damaged(
+                path, str(error), "a file that np.savez has written to its end"
+            ) from error
         for member in members:
             if member.compress_type != zipfile.ZIP_STORED:
-                raise _damaged(path, f"{member.filename} is compressed", "arrays as np.savez writes them")
+                raise _damaged(
+                    path, f"{member.filename} is compressed", "arrays as np.savez writes them"
+                )
             file.seek(member.header_offset + _NAME_LENGTH)
-            file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)  # past the name and what is said besides
+            file.seek(
+                sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR
+            )  # past the name and what is said besides
             yield member.filename.removesuffix(".npy"), member, file
 
 

@@ -27,7 +27,9 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens by row (row 0 is "no value", the token at position p has row p + 1), bucket edges, vectors' centres."""
+    """Tokens by row (row 0 is "no value", the token at position p has row p + 1), bucket edges,
+    vectors' centres.
+    """
 
     tokens: tuple[str, ...]
     edges: Mapping[str, tuple[float, ...]]
@@ -40,15 +42,21 @@ class Vocabulary:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        raw = {"tokens": list(self.tokens), "edges": {name: list(edges) for name, edges in self.edges.items()}}
+        raw = {
+            "tokens": list(self.tokens),
+            "edges": {name: list(edges) for name, edges in self.edges.items()},
+        }
         centres = {name: list(centre) for name, centre in self.centres.items()}
-        return {**raw, "centres": centres} if centres else raw  # a shop without vectors keeps its versions' bytes
+        return (
+            {**raw, "centres": centres} if centres else raw
+        )  # a shop without vectors keeps its versions' bytes
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Vocabulary:
         """Inverse of `to_json`."""
         edges, centres = (
-            {name: tuple(numbers) for name, numbers in raw.get(part, {}).items()} for part in ("edges", "centres")
+            {name: tuple(numbers) for name, numbers in raw.get(part, {}).items()}
+            for part in ("edges", "centres")
         )
         return cls(tuple(raw["tokens"]), edges, centres)
 
@@ -66,13 +74,19 @@ class ValueSettings:
 
 
 def extend_vocabulary(
-    known: Vocabulary, frame: pd.DataFrame, existing: Keys, attributes: Sequence[Attribute], settings: ValueSettings
+    known: Vocabulary,
+    frame: pd.DataFrame,
+    existing: Keys,
+    attributes: Sequence[Attribute],
+    settings: ValueSettings,
 ) -> tuple[Vocabulary, Table]:
-    """The vocabulary with the values of the rows `existing` added at the end, sorted; known edges never move.
+    """The vocabulary with the values of the rows `existing` added at the end, sorted; known edges
+    never move.
 
     A numeric column that was empty so far has none, and gets them with its first values.
 
-    Besides, what `value_rows` says of all rows of `frame` by the new vocabulary: texts are taken apart once.
+    Besides, what `value_rows` says of all rows of `frame` by the new vocabulary: texts are taken
+    apart once.
     """
     edges = dict(known.edges)
     for attribute in attributes:
@@ -87,16 +101,23 @@ def extend_vocabulary(
 
 
 def value_rows(
-    vocabulary: Vocabulary, frame: pd.DataFrame, attributes: Sequence[Attribute], settings: ValueSettings
+    vocabulary: Vocabulary,
+    frame: pd.DataFrame,
+    attributes: Sequence[Attribute],
+    settings: ValueSettings,
 ) -> Table:
     """Rows of each entity's values, `[len(frame), v] int32`, 0 pads; unknown values are left out.
 
     v is the largest number of values of one entity, at most `settings.max_values` and at least 1.
     """
-    return _rows(vocabulary, _tokens(frame, attributes, vocabulary.edges, settings), len(frame), settings)
+    return _rows(
+        vocabulary, _tokens(frame, attributes, vocabulary.edges, settings), len(frame), settings
+    )
 
 
-def _rows(vocabulary: Vocabulary, tokens: pd.DataFrame, entities: int, settings: ValueSettings) -> Table:
+def _rows(
+    vocabulary: Vocabulary, tokens: pd.DataFrame, entities: int, settings: ValueSettings
+) -> Table:
     index = pd.Index(list(vocabulary.tokens), dtype=object)
     found = tokens.assign(row=index.get_indexer(pd.Index(tokens["token"])) + 1)
     found = found[found["row"] > 0].drop_duplicates(["entity", "row"])
@@ -123,8 +144,9 @@ def _tokens(
 ) -> pd.DataFrame:
     """One row per (entity = row number of frame, token), entities ascending.
 
-    Where values are too many, the last give way: words come after other values, whatever was declared first, for a long
-    text would leave room for nothing else; and pairs of neighbouring words come after the words.
+    Where values are too many, the last give way: words come after other values, whatever was
+    declared first, for a long text would leave room for nothing else; and pairs of neighbouring
+    words come after the words.
     """
     texts = [a for a in attributes if a.kind == "text"]
     parts = [_attribute_tokens(frame, a, edges, settings) for a in attributes if a.kind != "text"]
@@ -132,24 +154,39 @@ def _tokens(
     parts += [_named(_words(frame, a).map(_pairs), a, settings) for a in texts]
     if not parts:
         return pd.DataFrame({"entity": np.empty(0, np.int64), "token": np.empty(0, object)})
-    return pd.concat(parts, ignore_index=True).sort_values("entity", kind="stable", ignore_index=True)
+    return pd.concat(parts, ignore_index=True).sort_values(
+        "entity", kind="stable", ignore_index=True
+    )
 
 
 def _attribute_tokens(
-    frame: pd.DataFrame, attribute: Attribute, edges: Mapping[str, tuple[float, ...]], settings: ValueSettings
+    frame: pd.DataFrame,
+    attribute: Attribute,
+    edges: Mapping[str, tuple[float, ...]],
+    settings: ValueSettings,
 ) -> pd.DataFrame:
     column = frame[attribute.name].reset_index(drop=True)
     column = column[column.notna()]
     if attribute.kind == "numeric":
-        bucket = np.searchsorted(np.asarray(edges[attribute.name]), column.to_numpy(float), side="right")
-        token = pd.Series([f"{attribute.name}[{b}]" for b in range(settings.numeric_buckets + 1)])[bucket]
+        bucket = np.searchsorted(
+            np.asarray(edges[attribute.name]), column.to_numpy(float), side="right"
+        )
+        token = pd.Series([f"{attribute.name}[{b}]" for b in range(settings.numeric_buckets + 1)])[
+            bucket
+        ]
         return pd.DataFrame({"entity": column.index.to_numpy(), "token": token.to_numpy(object)})
     text = column.astype(str)
-    return _named(_parted(text, attribute.separator) if attribute.kind == "multi" else text, attribute, settings)
+    return _named(
+        _parted(text, attribute.separator) if attribute.kind == "multi" else text,
+        attribute,
+        settings,
+    )
 
 
 def _parted(text: pd.Series[Any], separator: str) -> pd.Series[Any]:
-    """A row of each part of each text. Arrow's lists are two arrays: Python's are an object each, and slow to make."""
+    """A row of each part of each text. Arrow's lists are two arrays: Python's are an object each,
+    and slow to make.
+    """
     parts = pc.split_pattern(pa.array(text.to_numpy(object), pa.string()), separator)
     index = text.index[pc.list_parent_indices(parts).to_numpy()]
     return pd.Series(pc.list_flatten(parts).to_numpy(zero_copy_only=False), index, dtype=object)
@@ -170,7 +207,9 @@ def _named(values: pd.Series[Any], attribute: Attribute, settings: ValueSettings
     text = values.explode().dropna().str.strip()
     text = text[text != ""]
     names = {value: _token(attribute, value, settings) for value in text.unique()}
-    return pd.DataFrame({"entity": text.index.to_numpy(), "token": text.map(names).to_numpy(object)})
+    return pd.DataFrame(
+        {"entity": text.index.to_numpy(), "token": text.map(names).to_numpy(object)}
+    )
 
 
 def _token(attribute: Attribute, value: str, settings: ValueSettings) -> str:

@@ -1,16 +1,17 @@
 """The two towers, their loss and their optimizer, over named arrays.
 
-An item's input is its id vector plus the mean of its value vectors plus, of each vector attribute, its
-supplied vector times a learned projection; the item tower scales it to unit length (metric cosine).
-The user tower pools the inputs of the newest history items with a learned decay by moment (the items
-of one basket weigh the same), and adds an MLP of [pooled, mean of the last moment, mean user value
-vector] to it.
+An item's input is its id vector plus the mean of its value vectors plus, of each vector attribute,
+its supplied vector times a learned projection; the item tower scales it to unit length (metric
+cosine). The user tower pools the inputs of the newest history items with a learned decay by moment
+(the items of one basket weigh the same), and adds an MLP of [pooled, mean of the last moment, mean
+user value vector] to it.
 
-There are several such towers in one model, its members, trained side by side on the same batches: each has its own
-start, decay, MLP and softmax and its own part of every row, and none sees another's loss. Their vectors are laid
-end to end and scaled so that a product of joined vectors is the mean of the members' products: an ensemble
-(Lakshminarayanan, Pritzel and Blundell 2017, "Simple and scalable predictive uncertainty estimation using deep
-ensembles") that is searched as one vector.
+There are several such towers in one model, its members, trained side by side on the same batches:
+each has its own start, decay, MLP and softmax and its own part of every row, and none sees
+another's loss. Their vectors are laid end to end and scaled so that a product of joined vectors is
+the mean of the members' products: an ensemble (Lakshminarayanan, Pritzel and Blundell 2017, "Simple
+and scalable predictive uncertainty estimation using deep ensembles") that is searched as one
+vector.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ class _Read:
 class Tower:
     """Parameters and moments, made from arrays and read back as arrays.
 
-    Tables are taken over, not copied, and training moves them where they are. Rows are taken, pooled and moved by
-    kernels; TensorFlow has the dense part between and its gradients.
+    Tables are taken over, not copied, and training moves them where they are. Rows are taken,
+    pooled and moved by kernels; TensorFlow has the dense part between and its gradients.
     """
 
     def __init__(
@@ -80,8 +81,12 @@ class Tower:
         self._step = int(arrays["step"])
         self._supplied = {projection(name): vectors for name, vectors in (supplied or {}).items()}
         names = (*ROWS, *self._supplied)
-        moments = [name + moment for name in names for moment in MOMENTS[1:] if name + moment in arrays]
-        self._rows = {name: arrays[name] for name in (*names, *moments)}  # to be read, it needs no moments
+        moments = [
+            name + moment for name in names for moment in MOMENTS[1:] if name + moment in arrays
+        ]
+        self._rows = {
+            name: arrays[name] for name in (*names, *moments)
+        }  # to be read, it needs no moments
         self._layers = Layers(config, arrays)
         self._lists = {"value": item_values, "user_value": user_values}
         self._slots = {name: Slots(len(arrays[name])) for name in TABLES}
@@ -90,7 +95,9 @@ class Tower:
         """One step of Adam on a batch; the mean loss."""
         self._step += 1
         read = self._read(batch)
-        loss, gradients = self._layers.train([read.pooled, read.last, read.about, read.candidates], batch, self._step)
+        loss, gradients = self._layers.train(
+            [read.pooled, read.last, read.about, read.candidates], batch, self._step
+        )
         self._learn(batch, read, gradients)
         return loss
 
@@ -108,7 +115,9 @@ class Tower:
     def user_vectors(self, history: FlatHistories, users: Keys) -> Vectors:
         """User tower, `[n, d] float32`, of n histories and their users' keys."""
         items, seen = self._slots["item"].number(history.item)
-        pooled, last = self._pooled(self._inputs_of(items), seen, history, np.exp(self._rows["decay"]), len(users))
+        pooled, last = self._pooled(
+            self._inputs_of(items), seen, history, np.exp(self._rows["decay"]), len(users)
+        )
         return self._joined(self._layers.queries(pooled, last, self._about(users)))
 
     # --- forward ------------------------------------------------------------------------------
@@ -125,7 +134,19 @@ class Tower:
         weight = np.exp(self._rows["decay"])
         pooled, last = self._pooled(inputs, seen, history, weight, n)
         about = self._about(batch.user)
-        return _Read(items, seen, targets, of_items, of_targets, inputs, candidates, weight, pooled, last, about)
+        return _Read(
+            items,
+            seen,
+            targets,
+            of_items,
+            of_targets,
+            inputs,
+            candidates,
+            weight,
+            pooled,
+            last,
+            about,
+        )
 
     def _inputs_of(self, items: Keys) -> Vectors:
         inputs = self._by_member(self._rows["item"][items])
@@ -137,7 +158,9 @@ class Tower:
     def _about(self, users: Keys) -> Vectors:
         """Mean value vectors of users, `[n, members, k]`."""
         means = self._zeros(len(users))
-        add_means(self._by_member(self._rows["user_value"]), self._lists["user_value"], users, means)
+        add_means(
+            self._by_member(self._rows["user_value"]), self._lists["user_value"], users, means
+        )
         return means
 
     def _pooled(
@@ -160,7 +183,17 @@ class Tower:
         of_pooled, of_last, of_about, of_candidates = gradients
         of_items, of_decay = self._zeros(len(read.items)), np.zeros_like(read.weight)
         ages = batch.history.row, batch.history.age
-        pool_gradients(read.inputs, read.seen, *ages, read.weight, read.pooled, of_pooled, of_last, of_items, of_decay)
+        pool_gradients(
+            read.inputs,
+            read.seen,
+            *ages,
+            read.weight,
+            read.pooled,
+            of_pooled,
+            of_last,
+            of_items,
+            of_decay,
+        )
         read.of_items.lay_on(of_items)
         of_targets = of_candidates.copy()  # TensorFlow's own memory is not ours to write
         read.of_targets.lay_on(of_targets)
@@ -180,15 +213,23 @@ class Tower:
         spread_means(of_means, lists, places.reshape(lists.shape), of_values)
         self._move(name, values, of_values, rate)
 
-    def _move_projection(self, name: str, vectors: Vectors, of_items: Vectors, rate: np.float32) -> None:
-        """Adam on a projection, through which `vectors [u, dimensions]` went into the inputs with this gradient."""
+    def _move_projection(
+        self, name: str, vectors: Vectors, of_items: Vectors, rate: np.float32
+    ) -> None:
+        """Adam on a projection, through which `vectors [u, dimensions]` went into the inputs with
+        this gradient.
+        """
         of_projection = vectors.T @ of_items.reshape(len(vectors), -1)
         self._move(name, np.arange(len(of_projection), dtype=np.int32), of_projection, rate)
 
     def _move(self, name: str, rows: Keys, gradient: Vectors, rate: np.float32) -> None:
-        """Adam on the rows of this batch only: a step costs what it touches, whatever the catalogue's size."""
+        """Adam on the rows of this batch only: a step costs what it touches, whatever the
+        catalogue's size.
+        """
         parameter, first, second = (self._rows[name + moment] for moment in MOMENTS)
-        adam(parameter, first, second, rows, gradient.reshape(len(rows), -1), self._step, float(rate))
+        adam(
+            parameter, first, second, rows, gradient.reshape(len(rows), -1), self._step, float(rate)
+        )
 
     # --- shapes -------------------------------------------------------------------------------
 
@@ -201,6 +242,10 @@ class Tower:
         return rows.reshape(len(rows), members, self._config.dimensions // members)
 
     def _joined(self, vectors: Vectors) -> Vectors:
-        """`[n, d]` of `[n, members, k]`, each to scale: a product of two is the mean of the members' products."""
+        """`[n, d]` of `[n, members, k]`, each to scale: a product of two is the mean of the
+        members' products.
+        """
         scaled: Vectors = np.asarray(self._layers.scaled(vectors))
-        return scaled.reshape(len(scaled), self._config.dimensions) / np.float32(self._config.members**0.5)
+        return scaled.reshape(len(scaled), self._config.dimensions) / np.float32(
+            self._config.members**0.5
+        )

@@ -1,4 +1,6 @@
-"""The settings that a tower version was made under: they stay with it, whatever the settings file says later."""
+"""The settings that a tower version was made under: they stay with it, whatever the settings file
+says later.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,11 @@ from recsys_tasks.config import Attribute, Config, Section, TwoTowerConfig, conf
 
 
 class TowerSettings(Section):
-    """What names a lineage: the model and its cold training, the attributes that it reads, the kinds of event.
+    """What names a lineage: the model and its cold training, the attributes that it reads, the
+    kinds of event.
 
-    How warm nights are passed is not among it: such a setting counts from the next night on, in the same lineage.
+    How warm nights are passed is not among it: such a setting counts from the next night on, in the
+    same lineage.
     """
 
     model: dict[str, Any]
@@ -41,10 +45,13 @@ class TowerSettings(Section):
     def put_into(self, config: Config) -> Config:
         """The config with this model and these attributes in place of its own.
 
-        Warm nights stay as it says, and kinds of event too: a snapshot's events are coded by the kinds of its night.
+        Warm nights stay as it says, and kinds of event too: a snapshot's events are coded by the
+        kinds of its night.
         """
         tower = TwoTowerConfig(**self.model, warm_start=config.two_tower.warm_start)
-        items, users = (tuple(Attribute(**a) for a in attributes) for attributes in (self.items, self.users))
+        items, users = (
+            tuple(Attribute(**a) for a in attributes) for attributes in (self.items, self.users)
+        )
         return config.model_copy(
             update={
                 "two_tower": tower,
@@ -67,18 +74,24 @@ class TowerSettings(Section):
 
 
 def _read_of(attributes: Iterable[Attribute]) -> tuple[dict[str, Any], ...]:
-    return tuple(a.model_dump(mode="json", exclude={"required", "minimum", "maximum"}) for a in attributes)
+    return tuple(
+        a.model_dump(mode="json", exclude={"required", "minimum", "maximum"}) for a in attributes
+    )
 
 
 def _shown(value: object) -> object:
     return "unset" if value is None else value
 
 
-def _changed(label: str, before: tuple[dict[str, Any], ...], after: tuple[dict[str, Any], ...]) -> list[str]:
+def _changed(
+    label: str, before: tuple[dict[str, Any], ...], after: tuple[dict[str, Any], ...]
+) -> list[str]:
     """At most one phrase: names that came, that went, or that are there still but read otherwise."""
     if before == after:
         return []
     old, new = ({entry["name"]: entry for entry in entries} for entries in (before, after))
-    marks = [f"+ {name}" for name in new if name not in old] + [f"- {name}" for name in old if name not in new]
+    marks = [f"+ {name}" for name in new if name not in old] + [
+        f"- {name}" for name in old if name not in new
+    ]
     marks += [f"{name} changed" for name in new if name in old and new[name] != old[name]]
     return [f"{label} {', '.join(marks) or 'in another order'}"]

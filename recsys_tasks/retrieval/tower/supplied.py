@@ -1,8 +1,9 @@
-"""Vectors that a shop supplies of its items (of an image, a text, a sound), as the item tower reads them.
+"""Vectors that a shop supplies of its items (of an image, a text, a sound), as the item tower reads
+them.
 
-Less their centre, the mean of those that the lineage's first training with any knew, and of unit length: a scale and
-an offset of the encoder's own say nothing of an item. A vocabulary keeps the centres; like bucket edges, they never
-move.
+Less their centre, the mean of those that the lineage's first training with any knew, and of unit
+length: a scale and an offset of the encoder's own say nothing of an item. A vocabulary keeps the
+centres; like bucket edges, they never move.
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from recsys_tasks.snapshot.dataset import Snapshot
 Supplied = Mapping[str, Vectors]
 """Attribute → `[m, dimensions]` by item key: of unit length, zero where an item has none."""
 NOISE = 1e-6
-"""A vector nearer to its centre than this share of the centre's length differs from it by rounding alone."""
+"""A vector nearer to its centre than this share of the centre's length differs from it by rounding
+alone.
+"""
 BLOCK = 8192
 
 
-def extend_centres(known: Vocabulary, snapshot: Snapshot, existing: Keys) -> tuple[Vocabulary, Supplied]:
-    """The vocabulary with a centre, over the items `existing`, of each attribute without one; all items' vectors."""
+def extend_centres(
+    known: Vocabulary, snapshot: Snapshot, existing: Keys
+) -> tuple[Vocabulary, Supplied]:
+    """The vocabulary with a centre, over the items `existing`, of each attribute without one; all
+    items' vectors.
+    """
     centres, supplied = dict(known.centres), {}
     for attribute in snapshot.config.items.vector_attributes:
         vectors = snapshot.item_vectors(attribute)
@@ -37,13 +44,17 @@ def extend_centres(known: Vocabulary, snapshot: Snapshot, existing: Keys) -> tup
 
 
 def supplied_vectors(vocabulary: Vocabulary, snapshot: Snapshot) -> Supplied:
-    """All items' vectors by the centres of a vocabulary; one without a centre has no projection either."""
+    """All items' vectors by the centres of a vocabulary; one without a centre has no projection
+    either.
+    """
     _, supplied = extend_centres(vocabulary, snapshot, np.empty(0, np.int32))
     return supplied
 
 
 def standardise(vectors: Vectors, centre: Vectors) -> Vectors:
-    """`[m, dimensions]`, NaN where missing, changed in place: less the `centre`, of unit length or zero."""
+    """`[m, dimensions]`, NaN where missing, changed in place: less the `centre`, of unit length or
+    zero.
+    """
     vectors[np.isnan(vectors[:, 0])] = centre
     vectors -= centre
     # Squares as float64: those of an encoder's large numbers are past what float32 can hold.

@@ -60,19 +60,26 @@ def train_two_tower(
 ) -> TowerVersion:
     """A version that learned from every event before a day; a no-op when it exists already.
 
-    Without a parent it trains cold and starts a lineage; `why` is kept in its ledger. With one, the settings that the
-    parent was made under hold, but for those of warm nights. It trains on what came since, or cold again within the
-    lineage when that is `warm_start.max_new_share` of everything: a warm start would then save little, and know less.
-    `control` trains a cold tower beside a warm one, to keep what it finds in the ledger.
-    Raises NotEnoughData when there is no example, LeakageError when the parent is not older, DataError when the
-    training diverges.
+    Without a parent it trains cold and starts a lineage; `why` is kept in its ledger. With one, the
+    settings that the parent was made under hold, but for those of warm nights. It trains on what
+    came since, or cold again within the lineage when that is `warm_start.max_new_share` of
+    everything: a warm start would then save little, and know less. `control` trains a cold tower
+    beside a warm one, to keep what it finds in the ledger. Raises NotEnoughData when there is no
+    example, LeakageError when the parent is not older, DataError when the training diverges.
     """
     _check_parent(learned_before, parent)
     snapshot = snapshot_for(snapshot, parent.artifact) if parent else snapshot
     config, settings = snapshot.config, TowerSettings.of(snapshot.config)
-    key = version_key(parent.lineage if parent else f"{settings.hash}-{learned_before:%Y%m%d}", learned_before)
-    inputs = {"snapshot": snapshot.artifact.content, "parent": parent.artifact.content if parent else ""}
-    hashed = config_hash(settings, config.two_tower.warm_start, config.resources, *([control] if control else []))
+    key = version_key(
+        parent.lineage if parent else f"{settings.hash}-{learned_before:%Y%m%d}", learned_before
+    )
+    inputs = {
+        "snapshot": snapshot.artifact.content,
+        "parent": parent.artifact.content if parent else "",
+    }
+    hashed = config_hash(
+        settings, config.two_tower.warm_start, config.resources, *([control] if control else [])
+    )
     found = snapshot.lake.find(KIND, key, snapshot.lake.fingerprint(KIND, key, inputs, hashed))
     if found is not None:
         return as_version(found)
@@ -96,33 +103,44 @@ def train_two_tower(
     return as_version(draft.artifact)
 
 
-def advance_chain(snapshot: Snapshot, cutoffs: Sequence[date], now_night: date) -> list[TowerVersion]:
+def advance_chain(
+    snapshot: Snapshot, cutoffs: Sequence[date], now_night: date
+) -> list[TowerVersion]:
     """For each cutoff, ascending, the newest version that learned nothing from it on.
 
-    Uses the most advanced lineage that reaches back to the oldest cutoff, else starts one there; then
-    trains warm at every cutoff past the lineage's newest version. Existing versions are reused, but
-    tonight's, where it is asked for, is trained again when what it read has changed: a corrected day really counts.
+    Uses the most advanced lineage that reaches back to the oldest cutoff, else starts one there;
+    then trains warm at every cutoff past the lineage's newest version. Existing versions are
+    reused, but tonight's, where it is asked for, is trained again when what it read has changed: a
+    corrected day really counts.
     """
     wanted, lake, config = sorted(set(cutoffs)), snapshot.lake, snapshot.config
     reaching = [n for n in lineages_of(lake, config, now_night) if tower_at(lake, n, wanted[0])]
     if reaching:
         lineage = reaching[0]
     else:
-        lineage = train_two_tower(snapshot, wanted[0], why=why_cold(lake, config, wanted[0], now_night)).lineage
+        lineage = train_two_tower(
+            snapshot, wanted[0], why=why_cold(lake, config, wanted[0], now_night)
+        ).lineage
     days = versions_of(lake, lineage)
     tonight = Cutoffs.at(now_night, config.learning_lag_days).learned_before
     for cutoff in wanted:
         if cutoff > days[-1] or (cutoff == tonight and tonight in days):
-            # A first night's chain is weeks in one; a control is of the night's own version, where there were others.
+            # A first night's chain is weeks in one; a control is of the night's own version, where
+            # there were others.
             keep_up(snapshot, lineage, cutoff, control=bool(reaching) and cutoff == tonight)
-    return [version for cutoff in wanted if (version := tower_at(lake, lineage, cutoff)) is not None]
+    return [
+        version for cutoff in wanted if (version := tower_at(lake, lineage, cutoff)) is not None
+    ]
 
 
-def keep_up(snapshot: Snapshot, lineage: str, learned_before: date, *, control: bool = True) -> TowerVersion | None:
-    """Bring a lineage up to a day, under its own settings, from its newest older version that passed its floor.
+def keep_up(
+    snapshot: Snapshot, lineage: str, learned_before: date, *, control: bool = True
+) -> TowerVersion | None:
+    """Bring a lineage up to a day, under its own settings, from its newest older version that
+    passed its floor.
 
-    A night that fell below its floor is no start for the next: the days since are learned again. None where the
-    lineage is not older than that day.
+    A night that fell below its floor is no start for the next: the days since are learned again.
+    None where the lineage is not older than that day.
     """
     parent = serving_at(snapshot.lake, lineage, learned_before - timedelta(days=1))
     if parent is None:
@@ -132,8 +150,13 @@ def keep_up(snapshot: Snapshot, lineage: str, learned_before: date, *, control: 
 
 
 def _control_due(config: Config, lake: Lake, lineage: str, day: date) -> bool:
-    """Whether a multiple of `control_every_nights` of the lineage's age lies between its version before and `day`."""
-    every, before = config.two_tower.warm_start.control_every_nights, tower_at(lake, lineage, day - timedelta(days=1))
+    """Whether a multiple of `control_every_nights` of the lineage's age lies between its version
+    before and `day`.
+    """
+    every, before = (
+        config.two_tower.warm_start.control_every_nights,
+        tower_at(lake, lineage, day - timedelta(days=1)),
+    )
     if not every or before is None:
         return False
     start = lineage_start(lineage)
@@ -152,5 +175,7 @@ def _check_parent(learned_before: date, parent: TowerVersion | None) -> None:
 
 def _share_of_new(snapshot: Snapshot, learned_before: date, parent: TowerVersion) -> float:
     """Of all events before a day, those that the parent does not know."""
-    new, known = (snapshot.rows_between(since, learned_before) for since in (parent.learned_before, None))
+    new, known = (
+        snapshot.rows_between(since, learned_before) for since in (parent.learned_before, None)
+    )
     return new / known if known else 1.0

@@ -23,7 +23,14 @@ from recsys_tasks.retrieval.tower.examples import (
     moment_numbers,
     surely_absent_before,
 )
-from recsys_tasks.retrieval.tower.inputs import Table, ValueSettings, Vectors, Vocabulary, extend_vocabulary, value_rows
+from recsys_tasks.retrieval.tower.inputs import (
+    Table,
+    ValueSettings,
+    Vectors,
+    Vocabulary,
+    extend_vocabulary,
+    value_rows,
+)
 from recsys_tasks.retrieval.tower.model import Tower
 from recsys_tasks.retrieval.tower.supplied import Supplied, extend_centres
 from recsys_tasks.retrieval.tower.weights import Arrays, Batch, projection
@@ -34,7 +41,9 @@ RECALL_K = 100
 RECALL_ROWS = 4000
 QUERY_BLOCK, ITEM_BLOCK = 1024, 8192
 AS_NEAR = 4e-6
-"""Inner products closer than this share of both lengths are equal: they are summed in other orders here and there."""
+"""Inner products closer than this share of both lengths are equal: they are summed in other orders
+here and there.
+"""
 
 
 def value_settings(config: Config) -> ValueSettings:
@@ -59,7 +68,9 @@ def user_attributes(config: Config) -> Sequence[Attribute]:
 
 @dataclass(frozen=True)
 class Run:
-    """What a training may know: rows before `learned` (seconds) and the values of what existed then."""
+    """What a training may know: rows before `learned` (seconds) and the values of what existed
+    then.
+    """
 
     config: Config
     learned: int
@@ -73,15 +84,21 @@ class Run:
     available: Rows  # [m] second before which each item could not be chosen
 
     @classmethod
-    def open(cls, snapshot: Snapshot, learned_before: date, items: Vocabulary, users: Vocabulary) -> Run:
+    def open(
+        cls, snapshot: Snapshot, learned_before: date, items: Vocabulary, users: Vocabulary
+    ) -> Run:
         """A run over everything before a day; `items` and `users` are the vocabularies to extend."""
         learned, events = start_of(learned_before), snapshot.events(before=learned_before)
         config, settings = snapshot.config, value_settings(snapshot.config)
         existing = snapshot.existing_items(learned)
-        items, item_values = extend_vocabulary(items, snapshot.items, existing, config.items.value_attributes, settings)
+        items, item_values = extend_vocabulary(
+            items, snapshot.items, existing, config.items.value_attributes, settings
+        )
         items, supplied = extend_centres(items, snapshot, existing)
         everyone = np.arange(snapshot.n_users, dtype=np.int32)
-        users, user_values = extend_vocabulary(users, snapshot.users, everyone, user_attributes(config), settings)
+        users, user_values = extend_vocabulary(
+            users, snapshot.users, everyone, user_attributes(config), settings
+        )
         values, past = (item_values, user_values), events.before(learned)
         available = surely_absent_before(past, snapshot.items["available_from"].to_numpy(np.int64))
         return cls(config, learned, past, items, users, *values, supplied, existing, available)
@@ -89,8 +106,14 @@ class Run:
     @property
     def rows(self) -> dict[str, int]:
         """Rows of each table and projection."""
-        tables = {"item": len(self.item_values), "value": self.items.rows, "user_value": self.users.rows}
-        return tables | {projection(name): vectors.shape[1] for name, vectors in self.supplied.items()}
+        tables = {
+            "item": len(self.item_values),
+            "value": self.items.rows,
+            "user_value": self.users.rows,
+        }
+        return tables | {
+            projection(name): vectors.shape[1] for name, vectors in self.supplied.items()
+        }
 
     @cached_property
     def examples(self) -> Rows:
@@ -103,7 +126,9 @@ class Run:
         return moment_numbers(self.events)
 
     def last_seen(self, snapshot: Snapshot, before: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """Last day (since 1970) on which each item was offered or in an event; `before` as known until now."""
+        """Last day (since 1970) on which each item was offered or in an event; `before` as known
+        until now.
+        """
         seen = before.copy()
         np.maximum.at(seen, self.events.item, (self.events.ts // DAY_SECONDS).astype(np.int32))
         offered = snapshot.items["available"].to_numpy(bool)
@@ -115,8 +140,12 @@ class Run:
         values, seed = (self.item_values, self.user_values), self.config.resources.seed
         return Tower(self.config.two_tower, arrays, *values, seed, self.supplied)
 
-    def fit(self, tower: Tower, examples: Rows, epochs: int, rate: float | None = None) -> list[float]:
-        """Train on the examples, with steps that fall from `rate` (a cold training's); each epoch's mean loss."""
+    def fit(
+        self, tower: Tower, examples: Rows, epochs: int, rate: float | None = None
+    ) -> list[float]:
+        """Train on the examples, with steps that fall from `rate` (a cold training's); each epoch's
+        mean loss.
+        """
         losses = []
         for steps in self._epochs(examples, epochs, rate):
             losses.append(float(np.mean([tower.train(batch) for batch in steps])))
@@ -130,7 +159,8 @@ class Run:
         return self.existing[found[self.existing]]
 
     def hits(self, tower: Tower, examples: Rows) -> npt.NDArray[np.bool_]:
-        """Of the first 4,000 examples, those whose target is among the user's nearest 100 `taken` items.
+        """Of the first 4,000 examples, those whose target is among the user's nearest 100 `taken`
+        items.
 
         Items as near as the target stand before it: a tower that tells nothing apart finds nothing.
         """
@@ -148,7 +178,9 @@ class Run:
             items = self.taken[a : a + ITEM_BLOCK]
             near = users @ tower.item_vectors(items).T >= bar[:, None]
             others += np.count_nonzero(near & (items != target[:, None]), axis=1)
-        hits: npt.NDArray[np.bool_] = (others < RECALL_K) & np.isin(target, self.taken) & np.isfinite(own)
+        hits: npt.NDArray[np.bool_] = (
+            (others < RECALL_K) & np.isin(target, self.taken) & np.isfinite(own)
+        )
         return hits
 
     def _user_vectors(self, tower: Tower, chosen: Rows) -> Vectors:
@@ -156,23 +188,32 @@ class Run:
         vectors: Vectors = np.empty((len(chosen), self.config.two_tower.dimensions), np.float32)
         for a in range(0, len(chosen), QUERY_BLOCK):
             block = chosen[a : a + QUERY_BLOCK]
-            vectors[a : a + QUERY_BLOCK] = tower.user_vectors(self._histories(block), self.events.user[block])
+            vectors[a : a + QUERY_BLOCK] = tower.user_vectors(
+                self._histories(block), self.events.user[block]
+            )
         return vectors
 
-    def _epochs(self, examples: Rows, epochs: int, rate: float | None = None) -> Iterator[Iterator[Batch]]:
+    def _epochs(
+        self, examples: Rows, epochs: int, rate: float | None = None
+    ) -> Iterator[Iterator[Batch]]:
         settings = self.config.two_tower
         first = settings.learning_rate if rate is None else rate
         target = self.events.item[examples]
         draws = Draws(self.events.user[examples], settings.examples_per_user)
-        # Items appear in a batch as often as they are targets, so that is their sampling probability.
-        # TFRS clips it to [1e-6, 1]; only ratios matter inside a softmax, so scale it away from there.
+        # Items appear in a batch as often as they are targets, so that is their sampling
+        # probability. TFRS clips it to [1e-6, 1]; only ratios matter inside a softmax, so scale it
+        # away from there.
         count = np.bincount(target, draws.chance, len(self.item_values)).astype(np.float32) + 1.0
         relative = count / count.max()
-        negatives = TrueNegatives(self.events, len(self.user_values), len(self.item_values), self.available)
+        negatives = TrueNegatives(
+            self.events, len(self.user_values), len(self.item_values), self.available
+        )
         rng = np.random.default_rng([self.config.resources.seed, self.learned])
         size = min(settings.batch_size, draws.size)
         starts = range(0, draws.size - size + 1, size)
-        rates = np.linspace(first, min(settings.final_rate, first), epochs * len(starts), dtype=np.float32)
+        rates = np.linspace(
+            first, min(settings.final_rate, first), epochs * len(starts), dtype=np.float32
+        )
         for sizes in rates.reshape(epochs, -1):
             order = draws.draw(rng)
             yield (
@@ -180,7 +221,9 @@ class Run:
                 for a, step in zip(starts, sizes, strict=True)
             )
 
-    def _batch(self, chosen: Rows, relative: Vectors, negatives: TrueNegatives, rate: np.float32) -> Batch:
+    def _batch(
+        self, chosen: Rows, relative: Vectors, negatives: TrueNegatives, rate: np.float32
+    ) -> Batch:
         user, target = self.events.user[chosen], self.events.item[chosen]
         allowed = negatives.allowed(user, target, self.events.ts[chosen])
         weight = self.events.weight[chosen]

@@ -52,7 +52,8 @@ class TowerState:
     """What a version is made of.
 
     Row k of `arrays["item"]` belongs to item key k; items that never had an example have zero rows.
-    `last_seen` is the day (days since 1970) on which an item was last in the catalogue or in an event.
+    `last_seen` is the day (days since 1970) on which an item was last in the catalogue or in an
+    event.
     """
 
     arrays: Arrays
@@ -72,7 +73,9 @@ class TowerState:
         return np.pad(known, (0, m - len(known)))
 
     def save(self, folder: Path) -> None:
-        """Write weights.npz, archive.npz and vocabulary.json. Raises DataError when a number is not finite."""
+        """Write weights.npz, archive.npz and vocabulary.json. Raises DataError when a number is not
+        finite.
+        """
         self._check_finite()
         stored: dict[str, Any] = {**self.arrays, "last_seen": self.last_seen}
         np.savez(folder / WEIGHTS, **stored)
@@ -130,7 +133,9 @@ def settings_of(artifact: Artifact) -> TowerSettings | None:
 
 
 def snapshot_for(snapshot: Snapshot, artifact: Artifact) -> Snapshot:
-    """The snapshot as a version reads it: under the settings that it was made under, whatever tonight's are."""
+    """The snapshot as a version reads it: under the settings that it was made under, whatever
+    tonight's are.
+    """
     settings = settings_of(artifact)
     if settings is None or settings == TowerSettings.of(snapshot.config):
         return snapshot
@@ -156,7 +161,9 @@ def open_tower(lake: Lake, lineage: str, learned_before: date) -> TowerVersion:
 
 def versions_of(lake: Lake, lineage: str) -> list[date]:
     """`learned_before` of a lineage's versions, oldest first."""
-    return [parse_day(key.split(".")[1]) for key in lake.keys(KIND) if key.startswith(f"{lineage}.")]
+    return [
+        parse_day(key.split(".")[1]) for key in lake.keys(KIND) if key.startswith(f"{lineage}.")
+    ]
 
 
 def tower_at(lake: Lake, lineage: str, cutoff: date) -> TowerVersion | None:
@@ -166,7 +173,9 @@ def tower_at(lake: Lake, lineage: str, cutoff: date) -> TowerVersion | None:
 
 
 def serving_at(lake: Lake, lineage: str, cutoff: date) -> TowerVersion | None:
-    """The newest version of a lineage that learned nothing from `cutoff` on and passed its refresh floor, or None."""
+    """The newest version of a lineage that learned nothing from `cutoff` on and passed its refresh
+    floor, or None.
+    """
     version = tower_at(lake, lineage, cutoff)
     while version is not None and not version.ledger.get("refresh_ok", True):
         version = tower_at(lake, lineage, version.learned_before - timedelta(days=1))
@@ -179,11 +188,12 @@ def lineage_start(lineage: str) -> date:
 
 
 def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
-    """Lineages of this config that have served no longer than `cold_every_nights`, the most advanced first.
+    """Lineages of this config that have served no longer than `cold_every_nights`, the most
+    advanced first.
 
-    A lineage is trained cold as far back as its first night's oldest label window, and serves from that night on.
-    Of equally advanced ones, the one that reaches further back comes first. One that had lost to its cold control by
-    the night before is left out.
+    A lineage is trained cold as far back as its first night's oldest label window, and serves from
+    that night on. Of equally advanced ones, the one that reaches further back comes first. One that
+    had lost to its cold control by the night before is left out.
     """
     ours = _lineages(lake, f"{lineage_hash(config)}-", _tonight(config, as_of))
     fresh = [name for name in ours if not _too_old(name, config, as_of)]
@@ -191,7 +201,9 @@ def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
 
 
 def why_cold(lake: Lake, config: Config, cutoff: date, as_of: date) -> str:
-    """Why a lineage starts cold at a cutoff, in words for the ledger: what keeps the newest one from going on."""
+    """Why a lineage starts cold at a cutoff, in words for the ledger: what keeps the newest one
+    from going on.
+    """
     known = _lineages(lake, "", _tonight(config, as_of))
     if not known:
         return "the first version"
@@ -209,11 +221,14 @@ def why_cold(lake: Lake, config: Config, cutoff: date, as_of: date) -> str:
 
 def _too_old(lineage: str, config: Config, as_of: date) -> bool:
     back = config.label_window_days * (config.ranker.windows + 1) + config.learning_lag_days
-    return (as_of - lineage_start(lineage)).days > config.two_tower.warm_start.cold_every_nights + back
+    return (
+        as_of - lineage_start(lineage)
+    ).days > config.two_tower.warm_start.cold_every_nights + back
 
 
 def _lost(lake: Lake, lineage: str, config: Config, as_of: date) -> bool:
-    """From the night after a lost control on: the night of the control itself goes on with what it has.
+    """From the night after a lost control on: the night of the control itself goes on with what it
+    has.
 
     A version below its refresh floor is nobody's parent, so it condemns nothing either.
     """
@@ -227,7 +242,9 @@ def _tonight(config: Config, as_of: date) -> date:
 
 
 def _lineages(lake: Lake, prefix: str, tonight: date) -> list[str]:
-    """Names that begin so, the most advanced first; of equally advanced ones, the one that reaches further back."""
+    """Names that begin so, the most advanced first; of equally advanced ones, the one that reaches
+    further back.
+    """
     newest: dict[str, date] = {}
     for key in lake.keys(KIND):
         lineage, day = key.split(".")
@@ -237,5 +254,7 @@ def _lineages(lake: Lake, prefix: str, tonight: date) -> list[str]:
 
 
 def current_lineage(lake: Lake, config: Config, as_of: date) -> str | None:
-    """The lineage a night uses; None when there is none of this config or it is due for a cold start."""
+    """The lineage a night uses; None when there is none of this config or it is due for a cold
+    start.
+    """
     return next(iter(lineages_of(lake, config, as_of)), None)

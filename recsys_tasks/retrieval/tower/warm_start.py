@@ -22,7 +22,13 @@ from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.retrieval.tower.cold_start import control_hits
 from recsys_tasks.retrieval.tower.content_means import content_means
-from recsys_tasks.retrieval.tower.examples import Rows, held_back_users, newest, renewed, sample_recent
+from recsys_tasks.retrieval.tower.examples import (
+    Rows,
+    held_back_users,
+    newest,
+    renewed,
+    sample_recent,
+)
 from recsys_tasks.retrieval.tower.files import mapped_rows
 from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.retrieval.tower.training import Run
@@ -50,9 +56,14 @@ BLOCK = 8192
 def warm_train(
     snapshot: Snapshot, learned_before: date, parent: TowerVersion, control: bool
 ) -> tuple[TowerState, dict[str, Any]]:
-    """Train on the days since the parent plus a replay sample; `control` trains a cold tower to compare with."""
+    """Train on the days since the parent plus a replay sample; `control` trains a cold tower to
+    compare with.
+    """
     settings = snapshot.config.two_tower
-    old, ids_before = TowerState.load(parent.artifact), mapped_rows(parent.artifact.file(WEIGHTS), "item")
+    old, ids_before = (
+        TowerState.load(parent.artifact),
+        mapped_rows(parent.artifact.file(WEIGHTS), "item"),
+    )
     had = old.known
     run = Run.open(snapshot, learned_before, old.items, old.users)
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
@@ -62,9 +73,17 @@ def warm_train(
     tower = run.tower(carried.arrays)
     before = run.hits(tower, held)
     warm = settings.warm_start
-    losses = run.fit(tower, np.concatenate([fresh, replayed]), warm.epochs, warm.learning_rate) if len(fresh) else []
+    losses = (
+        run.fit(tower, np.concatenate([fresh, replayed]), warm.epochs, warm.learning_rate)
+        if len(fresh)
+        else []
+    )
     after = run.hits(tower, held)
-    cold = control_hits(snapshot, learned_before, held) if control and len(held) >= MIN_HELD_BACK_ROWS else None
+    cold = (
+        control_hits(snapshot, learned_before, held)
+        if control and len(held) >= MIN_HELD_BACK_ROWS
+        else None
+    )
     state = finished(carried, tower.arrays(), borrowed)
     known = state.known
     kept = np.pad(had, (0, len(known) - len(had))) & known
@@ -81,7 +100,8 @@ def warm_train(
         "recall_before": _share(before),
         "recall_after": _share(after),
         "recall_cold": None if cold is None else _share(cold),
-        "refresh_ok": len(held) < MIN_HELD_BACK_ROWS or bool(after.sum() >= warm.refresh_floor * before.sum()),
+        "refresh_ok": len(held) < MIN_HELD_BACK_ROWS
+        or bool(after.sum() >= warm.refresh_floor * before.sum()),
         "control_ok": parent.ledger.get("control_ok", True)
         and (cold is None or not surely_less(after, cold, warm.control_floor)),
     }
@@ -91,8 +111,9 @@ def warm_train(
 def surely_less(warm: npt.NDArray[np.bool_], cold: npt.NDArray[np.bool_], floor: float) -> bool:
     """Whether `warm` hits less than `floor` of what `cold` does, and chance does not explain it.
 
-    The examples that only one of them finds would be as many of either, give or take their root: McNemar 1947, "Note
-    on the sampling error of the difference between correlated proportions or percentages".
+    The examples that only one of them finds would be as many of either, give or take their root:
+    McNemar 1947, "Note on the sampling error of the difference between correlated proportions or
+    percentages".
     """
     lost, gained = int((cold & ~warm).sum()), int((warm & ~cold).sum())
     return bool(warm.sum() < floor * cold.sum() and lost - gained > 2 * np.sqrt(lost + gained))
@@ -102,17 +123,22 @@ def _share(hits: npt.NDArray[np.bool_]) -> float:
     return float(hits.mean()) if len(hits) else 0.0
 
 
-def carry_over(old: TowerState, run: Run, snapshot: Snapshot, days: int) -> tuple[TowerState, dict[str, int]]:
+def carry_over(
+    old: TowerState, run: Run, snapshot: Snapshot, days: int
+) -> tuple[TowerState, dict[str, int]]:
     """The old state in the new shapes, before training, and how many ids left and came back.
 
-    The old state's tables are taken over and changed: a catalogue of a million items has gigabytes of them.
+    The old state's tables are taken over and changed: a catalogue of a million items has gigabytes
+    of them.
     """
     settings, seed = run.config.two_tower, run.config.resources.seed
     had = old.known_of(run.rows["item"])
     arrays = old.arrays
     grow(arrays, run.rows, settings.dimensions, seed)
     _decay(arrays, settings, days)
-    last_seen = run.last_seen(snapshot, np.pad(old.last_seen, (0, len(had) - len(old.last_seen)), constant_values=-1))
+    last_seen = run.last_seen(
+        snapshot, np.pad(old.last_seen, (0, len(had) - len(old.last_seen)), constant_values=-1)
+    )
     today = run.learned // DAY_SECONDS
     leaving = had & (today - last_seen > settings.warm_start.archive_after_days)
     archive, returned = _exchange(arrays, old.archive, leaving, today - last_seen <= 1)
@@ -123,30 +149,41 @@ def carry_over(old: TowerState, run: Run, snapshot: Snapshot, days: int) -> tupl
 
 
 def split_examples(run: Run, since: date) -> tuple[Rows, Rows, Rows]:
-    """New examples to train on, new examples held back, and a replay of old ones: of late, and of young items."""
+    """New examples to train on, new examples held back, and a replay of old ones: of late, and of
+    young items.
+    """
     settings, warm = run.config.two_tower, run.config.two_tower.warm_start
     is_new = run.events.ts[run.examples] >= start_of(since)
     fresh, past = run.examples[is_new], run.examples[~is_new]
     fresh = newest(fresh, run.events, settings.examples_per_user, 1 << 62)
     held = held_back_users(run.events.user[fresh], HELD_BACK_SHARE, run.learned // DAY_SECONDS)
     fresh, held_back = fresh[~held], fresh[held]
-    # What a cold training would read: else the replay belongs to the few users who have most events.
+    # What a cold training would read: else the replay belongs to the few users who have most
+    # events.
     old = newest(past, run.events, settings.examples_per_user, settings.max_examples)
     count = max(round(warm.replay_ratio * len(fresh)), warm.min_examples - len(fresh))
     rng = np.random.default_rng([run.config.resources.seed, run.learned, 1])
     half_life = warm.replay_half_life_days * DAY_SECONDS
     replayed = sample_recent(old, run.events, count, run.learned, half_life, rng)
-    # What is said of an item is what was seen last: else the years before outvote a night that changed its buyers.
+    # What is said of an item is what was seen last: else the years before outvote a night that
+    # changed its buyers.
     replayed = renewed(replayed, old, run.events, warm.replay_events_per_item)
     young = newest(past, run.events, settings.newest_per_user, settings.max_examples)
-    return fresh, held_back, np.concatenate([replayed, _of_young_items(run, young, replayed, count, rng)])
+    return (
+        fresh,
+        held_back,
+        np.concatenate([replayed, _of_young_items(run, young, replayed, count, rng)]),
+    )
 
 
-def _of_young_items(run: Run, old: Rows, replayed: Rows, most: int, rng: np.random.Generator) -> Rows:
-    """Examples of young items, each as often as a night shall see it, less where it is among the `replayed`.
+def _of_young_items(
+    run: Run, old: Rows, replayed: Rows, most: int, rng: np.random.Generator
+) -> Rows:
+    """Examples of young items, each as often as a night shall see it, less where it is among the
+    `replayed`.
 
-    A cold training passes over an example a dozen times. Of an item that came since, a night would see the few that
-    are new, once, and hardly ever again: it would stay where its content put it.
+    A cold training passes over an example a dozen times. Of an item that came since, a night would
+    see the few that are new, once, and hardly ever again: it would stay where its content put it.
     """
     warm = run.config.two_tower.warm_start
     since = run.learned - warm.young_item_days * DAY_SECONDS
@@ -158,7 +195,9 @@ def _of_young_items(run: Run, old: Rows, replayed: Rows, most: int, rng: np.rand
 
 
 def _decay(arrays: Arrays, settings: TwoTowerConfig, days: int) -> None:
-    """Both moments shrink with age: large old accumulators would freeze an id, old momentum misleads it."""
+    """Both moments shrink with age: large old accumulators would freeze an id, old momentum
+    misleads it.
+    """
     share = np.float32(0.5 ** (days / settings.warm_start.accumulator_half_life_days))
     for name in parameters(arrays):
         for moment in "mv":
@@ -166,10 +205,11 @@ def _decay(arrays: Arrays, settings: TwoTowerConfig, days: int) -> None:
 
 
 def lend_usual_moments(arrays: Arrays) -> dict[str, Bools]:
-    """Give rows that were never touched the mean second moment of their table's others; which rows these are, by table.
+    """Give rows that were never touched the mean second moment of their table's others; which rows
+    these are, by table.
 
-    Adam corrects a moment that began at zero by the number of all steps: a row that begins at step 100,000 would move
-    six times as far as the others, on what its first few examples say.
+    Adam corrects a moment that began at zero by the number of all steps: a row that begins at step
+    100,000 would move six times as far as the others, on what its first few examples say.
     """
     borrowed = {}
     for name in TABLES:
@@ -191,7 +231,11 @@ def _exchange(
     keys = np.concatenate([archive.keys[~back], out])
     order = np.argsort(keys)
     columns: list[Vectors] = []
-    for name, stored in (("item", archive.vectors), ("item/m", archive.first), ("item/v", archive.second)):
+    for name, stored in (
+        ("item", archive.vectors),
+        ("item/m", archive.first),
+        ("item/v", archive.second),
+    ):
         table = arrays[name]
         columns.append(np.concatenate([stored[~back], table[out]])[order])
         table[out] = 0.0
@@ -200,9 +244,11 @@ def _exchange(
 
 
 def _start_new_ids(table: Vectors, run: Run, known: Bools, seed: int) -> None:
-    """Ids that somebody has taken by now and that have no vector: at the mean of their content neighbours.
+    """Ids that somebody has taken by now and that have no vector: at the mean of their content
+    neighbours.
 
-    Without any they start at random. An id that nobody took has no example that would move it from there.
+    Without any they start at random. An id that nobody took has no example that would move it from
+    there.
     """
     table[~known] = 0.0
     new = run.taken[~known[run.taken]].astype(np.int64)
@@ -212,7 +258,9 @@ def _start_new_ids(table: Vectors, run: Run, known: Bools, seed: int) -> None:
 
 
 def finished(carried: TowerState, arrays: Arrays, borrowed: Mapping[str, Bools]) -> TowerState:
-    """After training: `borrowed` rows that no example touched give back their moments, and ids their vectors."""
+    """After training: `borrowed` rows that no example touched give back their moments, and ids
+    their vectors.
+    """
     for name in TABLES:
         still = borrowed[name] & ~any_in_row(arrays[f"{name}/m"])
         arrays[f"{name}/v"][still] = 0.0
@@ -226,5 +274,7 @@ def _drift(before: Vectors, after: Vectors, rows: Rows) -> float:
     for a in range(0, len(rows), BLOCK):
         first, second = before[rows[a : a + BLOCK]], after[rows[a : a + BLOCK]]
         lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-        distance += float(np.sum(1.0 - (first * second).sum(1) / np.maximum(lengths, 1e-12), dtype=np.float64))
+        distance += float(
+            np.sum(1.0 - (first * second).sum(1) / np.maximum(lengths, 1e-12), dtype=np.float64)
+        )
     return distance / max(len(rows), 1)

@@ -20,14 +20,20 @@ Arrays = dict[str, npt.NDArray[Any]]
 Bools = npt.NDArray[np.bool_]
 
 TABLES = ("item", "value", "user_value")
-"""Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors, the members' end to end."""
+"""Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors, the
+members' end to end.
+"""
 LAYERS = ("w1", "b1", "w2", "b2")
 DENSE = ("decay", *LAYERS)
-"""Decay `[l, members]` (log weight by how many later moments, newest first) and each member's user MLP."""
+"""Decay `[l, members]` (log weight by how many later moments, newest first) and each member's user
+MLP.
+"""
 ROWS = (*TABLES, "decay")
 """Parameters that kernels read and move; TensorFlow has the others, `LAYERS`."""
 PROJECTION = "projection."
-"""Begins the name of an attribute's projection `[its dimensions, d]`, which takes supplied vectors to item inputs."""
+"""Begins the name of an attribute's projection `[its dimensions, d]`, which takes supplied vectors
+to item inputs.
+"""
 MOMENTS = ("", "/m", "/v")
 """A parameter's own name, and its moments'."""
 START_SCALE, START_BLOCK = 0.05, 1024
@@ -42,7 +48,9 @@ class Batch:
     user: Keys  # [n]
     target: Keys  # [n]
     weight: Vectors  # [n] weight of the event's kind
-    probability: Vectors  # [n] chance of the target to be in a batch, relative to the most frequent item's
+    probability: (
+        Vectors  # [n] chance of the target to be in a batch, relative to the most frequent item's
+    )
     allowed: npt.NDArray[np.bool_]  # [n, n] may candidate j be a negative of query i
     rate: np.float32  # Adam's step size
 
@@ -62,14 +70,21 @@ def projections(names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(PROJECTION) and "/" not in name]
 
 
-def start_rows(name: str, rows: npt.NDArray[np.signedinteger[Any]], dimensions: int, seed: int) -> Vectors:
-    """The random start of some ascending rows of a table, `[n, d]`: a row's is the same whatever others are asked for.
+def start_rows(
+    name: str, rows: npt.NDArray[np.signedinteger[Any]], dimensions: int, seed: int
+) -> Vectors:
+    """The random start of some ascending rows of a table, `[n, d]`: a row's is the same whatever
+    others are asked for.
 
     They are drawn by the block, so that a few new rows of a large table cost a few blocks.
     """
     table: Vectors = np.empty((len(rows), dimensions), np.float32)
     block = rows // START_BLOCK
-    bounds = np.r_[np.flatnonzero(np.r_[True, block[1:] != block[:-1]]), len(rows)] if len(rows) else np.zeros(1, int)
+    bounds = (
+        np.r_[np.flatnonzero(np.r_[True, block[1:] != block[:-1]]), len(rows)]
+        if len(rows)
+        else np.zeros(1, int)
+    )
     for a, b in pairwise(bounds):
         rng = np.random.default_rng([seed, TABLES.index(name), int(block[a]), _STREAM])
         drawn = rng.standard_normal((START_BLOCK, dimensions), np.float32)
@@ -80,7 +95,8 @@ def start_rows(name: str, rows: npt.NDArray[np.signedinteger[Any]], dimensions: 
 def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arrays:
     """Random tables, Glorot-uniform MLP, no decay, zero moments.
 
-    Projections start at zero: of what no vector in training had to say, nothing is learned and nothing must be said.
+    Projections start at zero: of what no vector in training had to say, nothing is learned and
+    nothing must be said.
     """
     d, members, rng = config.dimensions, config.members, np.random.default_rng([seed, len(TABLES)])
     arrays: Arrays = {name: start_rows(name, np.arange(rows[name]), d, seed) for name in TABLES}
@@ -90,7 +106,9 @@ def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arr
     k = d // members
     for layer, (inputs, outputs) in (("1", (3 * k, 2 * k)), ("2", (2 * k, k))):
         limit = np.sqrt(6.0 / (inputs + outputs))
-        arrays[f"w{layer}"] = rng.uniform(-limit, limit, (members, inputs, outputs)).astype(np.float32)
+        arrays[f"w{layer}"] = rng.uniform(-limit, limit, (members, inputs, outputs)).astype(
+            np.float32
+        )
         arrays[f"b{layer}"] = np.zeros((members, 1, outputs), np.float32)
     for name in projections(rows):
         arrays[name] = np.zeros((rows[name], d), np.float32)
@@ -102,15 +120,19 @@ def start_arrays(config: TwoTowerConfig, rows: dict[str, int], seed: int) -> Arr
 
 
 def grow(arrays: Arrays, rows: dict[str, int], dimensions: int, seed: int) -> None:
-    """Put new rows at the end of each table, random vectors and zero moments, one table after another.
+    """Put new rows at the end of each table, random vectors and zero moments, one table after
+    another.
 
-    A table with new rows is copied, so for a moment one of them is there twice; one without is left as it is.
+    A table with new rows is copied, so for a moment one of them is there twice; one without is left
+    as it is.
     """
     for name in TABLES:
         have = len(arrays[name])
         if rows[name] > have:
             fresh = start_rows(name, np.arange(have, rows[name]), dimensions, seed)
-            for moment, added in zip(MOMENTS, (fresh, np.zeros_like(fresh), np.zeros_like(fresh)), strict=True):
+            for moment, added in zip(
+                MOMENTS, (fresh, np.zeros_like(fresh), np.zeros_like(fresh)), strict=True
+            ):
                 arrays[name + moment] = np.concatenate([arrays[name + moment], added])
 
 
@@ -121,7 +143,9 @@ def touched(arrays: Arrays, name: str) -> Bools:
 
 @kernel
 def any_in_row(table: Vectors) -> Bools:
-    """`[rows]`: whether a row of `table [rows, d]` has anything but zeros. Most say so with their first number."""
+    """`[rows]`: whether a row of `table [rows, d]` has anything but zeros. Most say so with their
+    first number.
+    """
     found = np.zeros(len(table), np.bool_)
     for row in range(len(table)):
         for number in table[row]:
@@ -132,9 +156,11 @@ def any_in_row(table: Vectors) -> Bools:
 
 
 def forget_untouched(arrays: Arrays) -> None:
-    """Zero, in place, the rows that no example touched: their random start says nothing about an id or a value.
+    """Zero, in place, the rows that no example touched: their random start says nothing about an id
+    or a value.
 
-    An item without interactions is placed by the values it shares with others, not by the noise of its own.
+    An item without interactions is placed by the values it shares with others, not by the noise of
+    its own.
     """
     for name in TABLES:
         arrays[name][~touched(arrays, name)] = 0.0

@@ -88,7 +88,10 @@ class ValidationReport:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> ValidationReport:
         """The inverse of `as_dict`."""
-        checks = tuple(CheckResult(**{**check, "examples": tuple(check["examples"])}) for check in raw["checks"])
+        checks = tuple(
+            CheckResult(**{**check, "examples": tuple(check["examples"])})
+            for check in raw["checks"]
+        )
         return cls(date.fromisoformat(raw["as_of"]), tuple(raw["days"]), raw["rows"], checks)
 
     def error(self, where: str) -> ValidationFailed:
@@ -166,7 +169,16 @@ def entity_checks(config: Config, suite: Literal["users", "items"]) -> list[Chec
         checks += _availability_checks(config, key)
     if suite == "items" and config.items.title_column is not None:
         checks.append(
-            Check("shown_title", "items", "not_null", "title", "a title", 0.5, blocking=False, example=(key,))
+            Check(
+                "shown_title",
+                "items",
+                "not_null",
+                "title",
+                "a title",
+                0.5,
+                blocking=False,
+                example=(key,),
+            )
         )
     return checks
 
@@ -178,7 +190,9 @@ def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
     stops = as_of is None or as_of.isoformat() not in rules.accepted_losses
 
     def lost(name: str, about: str, bound: float) -> Check:
-        return Check(name, "night", "between", name, about, blocking=stops, minimum=0, maximum=bound)
+        return Check(
+            name, "night", "between", name, about, blocking=stops, minimum=0, maximum=bound
+        )
 
     return [
         Check("fresh", "night", "between", "newest_day_rows", "rows on the newest day", minimum=1),
@@ -210,7 +224,18 @@ def _true(name: str, column: str, about: str, bound: float, *example: str) -> Ch
 def _attribute_checks(config: Config, suite: Suite, key: str, attribute: Attribute) -> list[Check]:
     rules, name = config.validation, attribute.name
     bound = rules.max_null_share if attribute.required else 0.5
-    checks = [Check(f"has_{name}", suite, "not_null", name, f"a {name}", bound, attribute.required, example=(key,))]
+    checks = [
+        Check(
+            f"has_{name}",
+            suite,
+            "not_null",
+            name,
+            f"a {name}",
+            bound,
+            attribute.required,
+            example=(key,),
+        )
+    ]
     if attribute.kind == "numeric":
         low, high = attribute.minimum, attribute.maximum
         limits = (
@@ -231,7 +256,9 @@ def _attribute_checks(config: Config, suite: Suite, key: str, attribute: Attribu
 
 
 def _availability_checks(config: Config, key: str) -> list[Check]:
-    """An item whose launch or flag cannot be read stays out of every list; a few such say that the export is broken."""
+    """An item whose launch or flag cannot be read stays out of every list; a few such say that the
+    export is broken.
+    """
     declared = {
         "available_from": (config.items.available_from_column, "a time"),
         "available": (config.items.available_column, "true or false"),
@@ -247,7 +274,9 @@ def _availability_checks(config: Config, key: str) -> list[Check]:
 
 
 def _vector_checks(config: Config, suite: Suite, key: str, attribute: Attribute) -> list[Check]:
-    """A vector of no use counts as missing either way; a few that cannot be read say that the export is broken."""
+    """A vector of no use counts as missing either way; a few that cannot be read say that the
+    export is broken.
+    """
     name = attribute.name
     return [
         Check(

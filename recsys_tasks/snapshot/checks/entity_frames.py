@@ -18,7 +18,9 @@ from recsys_tasks.sources.vectors import NOT_FINITE
 
 
 def entity_frame(table: pa.Table, key: str, settings: UsersTable | ItemsTable) -> pd.DataFrame:
-    """Columns that are checked; those that are no column of the table begin with `_`, as no attribute does."""
+    """Columns that are checked; those that are no column of the table begin with `_`, as no
+    attribute does.
+    """
     attributes = settings.attributes
     vectors = [a.name for a in attributes if a.kind == "vector"]
     table = _with_faults_alone(table, vectors).sort_by(key)
@@ -35,10 +37,15 @@ def entity_frame(table: pa.Table, key: str, settings: UsersTable | ItemsTable) -
         low = -np.inf if attribute.minimum is None else attribute.minimum
         high = np.inf if attribute.maximum is None else attribute.maximum
         unreadable = ~is_usable(table[attribute.name]).fill_null(True).to_numpy()
-        frame[f"_{attribute.name}_in_range"] = (values.isna() | values.between(low, high)) & ~unreadable
+        frame[f"_{attribute.name}_in_range"] = (
+            values.isna() | values.between(low, high)
+        ) & ~unreadable
     for name in vectors:
         infinite = frame[f"_{name}_fault"] == NOT_FINITE
-        frame[f"_{name}_finite"], frame[f"_{name}_readable"] = ~infinite, infinite | frame[f"_{name}_fault"].isna()
+        frame[f"_{name}_finite"], frame[f"_{name}_readable"] = (
+            ~infinite,
+            infinite | frame[f"_{name}_fault"].isna(),
+        )
     return frame
 
 
@@ -47,7 +54,9 @@ def _with_faults_alone(table: pa.Table, vectors: Sequence[str]) -> pa.Table:
     for name in vectors:
         numbers, fault = (pc.struct_field(table[name], part) for part in ("numbers", "fault"))
         there = pc.if_else(pc.is_valid(numbers), True, pa.scalar(None, pa.bool_()))
-        table = table.set_column(table.column_names.index(name), name, there).append_column(f"_{name}_fault", fault)
+        table = table.set_column(table.column_names.index(name), name, there).append_column(
+            f"_{name}_fault", fault
+        )
     return table
 
 
@@ -57,7 +66,10 @@ def _unstorable(table: pa.Table, segment: str | None) -> npt.NDArray[np.object_]
     kept = [name for name in table.column_names if name not in schema.ITEM_FAULTS]
     texts = [name for name in kept if pa.types.is_string(table.schema.field(name).type)]
     for name in texts:
-        for flags, fault in ((has_nul(table[name]), "a NUL"), (is_overlong(table[name]), "too long for a segment")):
+        for flags, fault in (
+            (has_nul(table[name]), "a NUL"),
+            (is_overlong(table[name]), "too long for a segment"),
+        ):
             if fault == "a NUL" or name == segment:
                 words[flags.to_numpy() & (words == "")] = f"{name}: {fault}"
     return words

@@ -1,7 +1,9 @@
-"""What the last accepted night had and tonight's delivery lacks, and rows that come too late to be read.
+"""What the last accepted night had and tonight's delivery lacks, and rows that come too late to be
+read.
 
-Compared is always with the newest snapshot, this night's own included: an extract that a check refused is no
-measure, or the loss would pass on the night after. The days' rows, as the shop delivered them, stay in the lake.
+Compared is always with the newest snapshot, this night's own included: an extract that a check
+refused is no measure, or the loss would pass on the night after. The days' rows, as the shop
+delivered them, stay in the lake.
 """
 
 from __future__ import annotations
@@ -32,19 +34,28 @@ FEW_ROWS = 20
 
 @dataclass(frozen=True)
 class Losses:
-    """Shares and counts by check, none where there is nothing to compare with; and what was found, in words."""
+    """Shares and counts by check, none where there is nothing to compare with; and what was found,
+    in words.
+    """
 
     shares: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def find_losses(config: Config, lake: Lake, extracted: ExtractResult, users: pa.Table, items: pa.Table) -> Losses:
-    """Ids that the tables lack, rows that known days lack, and late rows, since the last accepted night."""
+def find_losses(
+    config: Config, lake: Lake, extracted: ExtractResult, users: pa.Table, items: pa.Table
+) -> Losses:
+    """Ids that the tables lack, rows that known days lack, and late rows, since the last accepted
+    night.
+    """
     base = _accepted(lake, extracted.as_of)
     if base is None:
         return Losses()
-    found = {"rows_lost": _lost_rows(lake, base, extracted), "rows_late": _late_rows(base, extracted)}
+    found = {
+        "rows_lost": _lost_rows(lake, base, extracted),
+        "rows_late": _late_rows(base, extracted),
+    }
     tables = {"items": items, **({"users": users} if has_users_table(config) else {})}
     for name, table in tables.items():
         if (before := _table_before(lake, base, name)) is not None:
@@ -114,7 +125,9 @@ def _lost_rows(lake: Lake, base: Artifact, extracted: ExtractResult) -> _Found:
 
 def _share(days: Sequence[tuple[str, int, int]]) -> float:
     lost = sum(max(had - has, 0) for _, had, has in days)
-    return lost / sum(had for _, had, _ in days) if lost > 1 else 0.0  # one row may always be cancelled
+    return (
+        lost / sum(had for _, had, _ in days) if lost > 1 else 0.0
+    )  # one row may always be cancelled
 
 
 def _rows(lake: Lake, reference: str) -> int:
@@ -128,7 +141,9 @@ def _late_rows(base: Artifact, extracted: ExtractResult) -> _Found | None:
     if LATE not in base.facts:  # an older home: what came late before is not known
         return None
     known: Mapping[str, int] = base.facts[LATE]
-    new = {day: rows - known.get(day.isoformat(), 0) for day, rows in sorted(extracted.late.items())}
+    new = {
+        day: rows - known.get(day.isoformat(), 0) for day, rows in sorted(extracted.late.items())
+    }
     new = {day: rows for day, rows in new.items() if rows > 0}
     if not new:
         return 0.0, "no row came too late", 0

@@ -1,4 +1,6 @@
-"""How ids that no table knows differ from those that one knows: spaces, case, a fraction, leading zeros."""
+"""How ids that no table knows differ from those that one knows: spaces, case, a fraction, leading
+zeros.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ _LOOKED_AT = 10_000
 _FORMS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("without the spaces around them", pc.utf8_trim_whitespace),
     ("in the same case", pc.utf8_lower),
-    ("in the same case and without the spaces around them", lambda ids: pc.utf8_lower(pc.utf8_trim_whitespace(ids))),
+    (
+        "in the same case and without the spaces around them",
+        lambda ids: pc.utf8_lower(pc.utf8_trim_whitespace(ids)),
+    ),
     ("without '.0' at their end", lambda ids: pc.replace_substring_regex(ids, r"\.0$", "")),
     ("without zeros before them", lambda ids: pc.utf8_ltrim(ids, "0")),
     ("without quotes around them", lambda ids: pc.utf8_trim(ids, "'\"")),
@@ -20,7 +25,9 @@ _FORMS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
 
 
 def near_words(unknown: pa.ChunkedArray, table: pa.ChunkedArray) -> str:
-    """What would make most of these ids known, as the end of a sentence; empty where nothing would make a tenth."""
+    """What would make most of these ids known, as the end of a sentence; empty where nothing would
+    make a tenth.
+    """
     ids, known = pc.unique(unknown).slice(0, _LOOKED_AT), pc.unique(table).drop_null()
     best, words = len(ids) // 10, ""
     for form, change in _FORMS:

@@ -1,4 +1,6 @@
-"""What to do about each check that failed: the bound that would accept what was found, or that there is none."""
+"""What to do about each check that failed: the bound that would accept what was found, or that
+there is none.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ _LOST = {
         "deliver every row of the days of extract.lookback_days, not the newest day's alone",
         "max_lost_row_share",
     ),
-    "rows_late": ("set extract.lookback_days to that many days, which reads them", "max_late_share"),
+    "rows_late": (
+        "set extract.lookback_days to that many days, which reads them",
+        "max_late_share",
+    ),
 }
 _KEPT_OUT = "validation.max_bad_value_share, which keeps such items out of every list"
 _READABLE = "validation.max_bad_value_share, which takes such vectors for missing"
@@ -73,7 +78,9 @@ def _remedy(suite: str, name: str, as_of: date) -> str:
     if name in ("users", "items"):
         return f"{label}: deliver the {name} table"
     if name.endswith("_readable"):
-        return f"{label}: deliver a list of as many numbers as `dimensions` says, or raise {_READABLE}"
+        return (
+            f"{label}: deliver a list of as many numbers as `dimensions` says, or raise {_READABLE}"
+        )
     if name.endswith("_range"):
         return f"{label}: {_NUMBERS}, or change {_bound(name)} in the settings if the data is right"
     return f"{label}: correct the batch at the source, or change {_bound(name)} in the settings if the data is right"

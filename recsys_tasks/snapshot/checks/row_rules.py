@@ -36,7 +36,14 @@ REASONS = (
 QUARANTINE = schema.Table(
     "quarantine",
     "one row per interaction that was set aside, with the day it belongs to and why",
-    pa.schema([*schema.RAW_EVENTS.schema, ("day", pa.string()), ("reason", pa.string()), ("since", pa.string())]),
+    pa.schema(
+        [
+            *schema.RAW_EVENTS.schema,
+            ("day", pa.string()),
+            ("reason", pa.string()),
+            ("since", pa.string()),
+        ]
+    ),
 )
 
 
@@ -68,7 +75,8 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
         "bad_price": bad_number(events["price"]),
         "bad_quantity": bad_number(events["quantity"]) & ~shown,
         "bad_position": bad_position(events["quantity"]) & shown,
-        "repeated": repeated_rows(events) & dated,  # without times, alike rows may well be of different ones
+        "repeated": repeated_rows(events)
+        & dated,  # without times, alike rows may well be of different ones
     }
 
 
@@ -97,7 +105,9 @@ def repeated_rows(table: pa.Table) -> Flags:
     for column in table.columns:
         here, before = column.slice(1), column.slice(0, max(n - 1, 0))
         equal = _flags(pc.fill_null(pc.equal(here, before), False))
-        both_null = _flags(pc.is_null(here, nan_is_null=True)) & _flags(pc.is_null(before, nan_is_null=True))
+        both_null = _flags(pc.is_null(here, nan_is_null=True)) & _flags(
+            pc.is_null(before, nan_is_null=True)
+        )
         same &= equal | both_null
     return np.concatenate([np.zeros(min(n, 1), bool), same])
 
@@ -111,7 +121,9 @@ def first_reason(flags: Mapping[str, Flags]) -> npt.NDArray[np.int8]:
 
 
 def keyed_rows(config: Config, events: pa.Table, users: IdMap, items: IdMap) -> pa.Table:
-    """EVENTS rows of good RAW_EVENTS rows, sorted by user, time, item; showings among them (`actions_and_showings`)."""
+    """EVENTS rows of good RAW_EVENTS rows, sorted by user, time, item; showings among them
+    (`actions_and_showings`).
+    """
     kinds = pa.array(config.events.known)
     table = pa.table(
         {
@@ -124,17 +136,26 @@ def keyed_rows(config: Config, events: pa.Table, users: IdMap, items: IdMap) -> 
         },
         schema=schema.EVENTS.schema,
     )
-    return table.sort_by([(name, "ascending") for name in ("user_key", "ts", "item_key", "event", "price", "quantity")])
+    return table.sort_by(
+        [
+            (name, "ascending")
+            for name in ("user_key", "ts", "item_key", "event", "price", "quantity")
+        ]
+    )
 
 
 def actions_and_showings(config: Config, keyed: pa.Table) -> tuple[pa.Table, pa.Table | None]:
-    """EVENTS rows without the showings, and these as IMPRESSIONS rows; None where the shop logs none."""
+    """EVENTS rows without the showings, and these as IMPRESSIONS rows; None where the shop logs
+    none.
+    """
     if config.events.impressions is None:
         return keyed, None
     shown = pc.equal(keyed["event"], len(config.events.kinds))
     showings = keyed.filter(shown)
     columns = {name: showings[name] for name in ("user_key", "item_key", "ts")}
-    table = pa.table({**columns, "position": showings["quantity"]}, schema=schema.IMPRESSIONS.schema)
+    table = pa.table(
+        {**columns, "position": showings["quantity"]}, schema=schema.IMPRESSIONS.schema
+    )
     return keyed.filter(pc.invert(shown)), table
 
 

@@ -1,4 +1,6 @@
-"""What PostgreSQL can keep: text without NUL, ids and segments of a bounded length, numbers of 4 bytes."""
+"""What PostgreSQL can keep: text without NUL, ids and segments of a bounded length, numbers of 4
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def has_nul(column: Any) -> Any:
 
 
 def is_blank(ids: Any) -> Any:
-    """Ids that are missing, empty, or blanks alone: what a column of fixed width holds where there is none."""
+    """Ids that are missing, empty, or blanks alone: what a column of fixed width holds where there
+    is none.
+    """
     return pc.fill_null(pc.equal(pc.utf8_trim_whitespace(ids), ""), True)
 
 

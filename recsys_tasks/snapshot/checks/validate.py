@@ -1,8 +1,9 @@
 """The night's data checks, run by Great Expectations on suites built from the settings.
 
-Only new and changed rows are checked row by row, in an ephemeral context on the pandas engine. Above
-MAX_ROWS (a big first night) the faults of every row are counted in Arrow, and Great Expectations
-checks their shares. The result is a value; all checks run, whatever the first ones find.
+Only new and changed rows are checked row by row, in an ephemeral context on the pandas engine.
+Above MAX_ROWS (a big first night) the faults of every row are counted in Arrow, and Great
+Expectations checks their shares. The result is a value; all checks run, whatever the first ones
+find.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class Night:
     newest_day: date | None = None  # newest day with rows, whether new tonight or not
     undated: tuple[str, ...] = ()  # what was delivered in place of times, in words
     losses: Losses = field(default_factory=Losses)
-    odd_values: Mapping[str, Sequence[str]] = field(default_factory=dict)  # column → first values, as delivered
+    odd_values: Mapping[str, Sequence[str]] = field(
+        default_factory=dict
+    )  # column → first values, as delivered
     files_passed_over: Sequence[str] = ()
 
     def words(self, check: Check, fails: bool) -> str:
@@ -77,7 +80,9 @@ class Night:
         name = check.name.removeprefix("share:")
         if not fails or name not in ("unknown_user", "unknown_item"):
             return ""
-        column, table = ("user_id", self.users) if name == "unknown_user" else ("item_id", self.items)
+        column, table = (
+            ("user_id", self.users) if name == "unknown_user" else ("item_id", self.items)
+        )
         return near_words(self.events[column].filter(pa.array(self.flags[name])), table[column])
 
 
@@ -95,8 +100,16 @@ def validate(
     else:
         suites.append(("events", _share_frame(night), _share_checks(event_checks(config))))
     suites += [
-        ("users", entity_frame(night.users, "user_id", config.users), entity_checks(config, "users")),
-        ("items", entity_frame(night.items, "item_id", config.items), entity_checks(config, "items")),
+        (
+            "users",
+            entity_frame(night.users, "user_id", config.users),
+            entity_checks(config, "users"),
+        ),
+        (
+            "items",
+            entity_frame(night.items, "item_id", config.items),
+            entity_checks(config, "items"),
+        ),
     ]
     results: list[CheckResult] = []
     for name, frame, checks in suites:
@@ -113,12 +126,18 @@ def validate(
     return report
 
 
-def _run(context: Any, name: str, frame: pd.DataFrame, checks: Sequence[Check], now: datetime) -> Any:
+def _run(
+    context: Any, name: str, frame: pd.DataFrame, checks: Sequence[Check], now: datetime
+) -> Any:
     """Great Expectations' own result, in the order of the checks."""
     asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe(name)
-    suite = context.suites.add(gx.ExpectationSuite(name, expectations=[_expectation(check) for check in checks]))
-    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+    suite = context.suites.add(
+        gx.ExpectationSuite(name, expectations=[_expectation(check) for check in checks])
+    )
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(name=name, data=batch, suite=suite)
+    )
     outcome = definition.run(
         batch_parameters={"dataframe": frame},
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": _QUOTED},
@@ -135,13 +154,17 @@ def _expectation(check: Check) -> Any:
         "severity": "critical" if check.blocking else "warning",
     }
     if check.kind == "columns":
-        return gxe.ExpectTableColumnsToMatchSet(column_set=list(check.allowed), exact_match=False, **common)
+        return gxe.ExpectTableColumnsToMatchSet(
+            column_set=list(check.allowed), exact_match=False, **common
+        )
     common |= {"column": check.column, "mostly": 1.0 - check.bound}
     if check.kind == "not_null":
         return gxe.ExpectColumnValuesToNotBeNull(**common)
     if check.kind == "in_set":
         return gxe.ExpectColumnValuesToBeInSet(value_set=list(check.allowed), **common)
-    return gxe.ExpectColumnValuesToBeBetween(min_value=check.minimum, max_value=check.maximum, **common)
+    return gxe.ExpectColumnValuesToBeBetween(
+        min_value=check.minimum, max_value=check.maximum, **common
+    )
 
 
 def _result(check: Check, outcome: Any, frame: pd.DataFrame) -> CheckResult:
@@ -150,15 +173,25 @@ def _result(check: Check, outcome: Any, frame: pd.DataFrame) -> CheckResult:
         int(outcome.result.get("element_count") or len(frame)),
     )
     rows = outcome.result.get("partial_unexpected_index_list") or []
-    error = outcome.exception_info.get("exception_message") if isinstance(outcome.exception_info, dict) else None
+    error = (
+        outcome.exception_info.get("exception_message")
+        if isinstance(outcome.exception_info, dict)
+        else None
+    )
     if check.suite == "night" or check.kind == "columns":
         observed = _figure(check, frame)
         bound = _limits(check)
     elif check.name.startswith("share:"):
         found, total = int(frame[check.column[len("share:") :]].iloc[0]), int(frame["rows"].iloc[0])
-        observed, bound = f"{found:,} of {total:,} rows ({found / max(total, 1):.2%})", f"{check.maximum:.2%}"
+        observed, bound = (
+            f"{found:,} of {total:,} rows ({found / max(total, 1):.2%})",
+            f"{check.maximum:.2%}",
+        )
     else:
-        observed, bound = f"{found:,} of {total:,} rows ({found / max(total, 1):.2%})", f"{check.bound:.2%}"
+        observed, bound = (
+            f"{found:,} of {total:,} rows ({found / max(total, 1):.2%})",
+            f"{check.bound:.2%}",
+        )
     return CheckResult(
         name=check.name.removeprefix("share:"),
         suite=check.suite,
@@ -174,7 +207,9 @@ def _result(check: Check, outcome: Any, frame: pd.DataFrame) -> CheckResult:
 
 
 def _with_times(config: Config, night: Night, result: CheckResult) -> CheckResult:
-    """What a check of times says beyond its rows: the delivered texts, and where the newest rows are."""
+    """What a check of times says beyond its rows: the delivered texts, and where the newest rows
+    are.
+    """
     name = f"{result.suite}.{result.name}"
     if name == "night.fresh" and not result.passed and night.newest_day is not None:
         where = f"{result.observed} ({night.as_of - timedelta(days=1)}); the newest day with rows is {night.newest_day}"
@@ -188,13 +223,21 @@ def _with_times(config: Config, night: Night, result: CheckResult) -> CheckResul
 
 
 def _told(night: Night, check: Check, result: CheckResult) -> CheckResult:
-    """The result with what is known beside its figures: values as they were delivered, and how ids differ."""
+    """The result with what is known beside its figures: values as they were delivered, and how ids
+    differ.
+    """
     if check.suite == "night" and (words := night.words(check, not result.passed)):
-        result = replace(result, observed=words, found=night.losses.counts.get(check.name, result.found))
+        result = replace(
+            result, observed=words, found=night.losses.counts.get(check.name, result.found)
+        )
     elif words := night.words(check, not result.passed):
         result = replace(result, observed=f"{result.observed}{words}")
     if result.found and (texts := night.odd_values.get(check.delivered.removeprefix("share:"))):
-        ids = tuple(text.partition(", ")[0] for text in result.examples) if check.suite != "events" else ()
+        ids = (
+            tuple(text.partition(", ")[0] for text in result.examples)
+            if check.suite != "events"
+            else ()
+        )
         result = replace(result, examples=(*ids, f"delivered as {', '.join(texts)}"))
     return result
 
@@ -210,12 +253,20 @@ def _figure(check: Check, frame: pd.DataFrame) -> str:
 def _limits(check: Check) -> str:
     if check.kind == "columns":
         return ", ".join(check.allowed)
-    return f"{check.minimum:g} or more" if check.maximum is None else f"{check.minimum:g} to {check.maximum:g}"
+    return (
+        f"{check.minimum:g} or more"
+        if check.maximum is None
+        else f"{check.minimum:g} to {check.maximum:g}"
+    )
 
 
 def _examples(check: Check, frame: pd.DataFrame, rows: Sequence[int]) -> tuple[str, ...]:
     """Up to five different quotations of failing rows, user ids hashed."""
-    texts = [", ".join(_quote(name, frame[name].iloc[row]) for name in check.example) for row in rows if check.example]
+    texts = [
+        ", ".join(_quote(name, frame[name].iloc[row]) for name in check.example)
+        for row in rows
+        if check.example
+    ]
     return tuple(dict.fromkeys(texts))[:5]
 
 
@@ -233,15 +284,21 @@ def _event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
     frame: pd.DataFrame = events.to_pandas()
     for column in ("user_id", "item_id"):
         frame.loc[flags["missing_user" if column == "user_id" else "missing_item"], column] = None
-    quantity = pc.if_else(pa.array(flags["bad_position"]), None, events["quantity"])  # a check of its own tells of it
+    quantity = pc.if_else(
+        pa.array(flags["bad_position"]), None, events["quantity"]
+    )  # a check of its own tells of it
     frame["quantity"] = quantity.to_pandas().copy()
     for column in ("price", "quantity"):
-        # an unreadable number is NaN in Arrow and would pass as missing in pandas; infinity has no upper bound to break
+        # an unreadable number is NaN in Arrow and would pass as missing in pandas; infinity has no
+        # upper bound to break
         numbers = quantity if column == "quantity" else events[column]
         frame.loc[~is_usable(numbers).fill_null(True).to_numpy(), column] = -np.inf
     # null is not one of the declared kinds; Great Expectations would leave it out of the count
     frame["event"] = frame["event"].fillna("")
-    lengths = [pc.fill_null(pc.binary_length(events[column]), 0).to_numpy() for column in ("user_id", "item_id")]
+    lengths = [
+        pc.fill_null(pc.binary_length(events[column]), 0).to_numpy()
+        for column in ("user_id", "item_id")
+    ]
     frame["id_bytes"] = np.maximum(*lengths)
     return frame.assign(
         user_known=~flags["unknown_user"],
@@ -282,7 +339,9 @@ def _share_checks(checks: Sequence[Check]) -> list[Check]:
     for check in checks:
         if check.kind != "columns":
             name = f"share:{check.name}"
-            shares = Check(name, "events", "between", name, check.about, 0.0, check.blocking, 0.0, check.bound)
+            shares = Check(
+                name, "events", "between", name, check.about, 0.0, check.blocking, 0.0, check.bound
+            )
             made.append(replace(shares, delivered=check.delivered))
     return made
 

@@ -1,4 +1,6 @@
-"""Which items may be named as of a day: those that exist by then and are on offer, as far as was known by then."""
+"""Which items may be named as of a day: those that exist by then and are on offer, as far as was
+known by then.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,9 @@ Bools = npt.NDArray[np.bool_]
 def eligible_items(snapshot: Snapshot, day: date) -> Bools:
     """`[n_items]`: exists before the start of `day`, and was on offer that night.
 
-    Of the snapshot's own night its items say so; of an earlier one those of the snapshot that was frozen then. Where
-    the lake has none, or its items may be of a later day, nobody knows, and whatever existed is eligible: what is
-    delisted tonight may have been on offer then.
+    Of the snapshot's own night its items say so; of an earlier one those of the snapshot that was
+    frozen then. Where the lake has none, or its items may be of a later day, nobody knows, and
+    whatever existed is eligible: what is delisted tonight may have been on offer then.
     """
     eligible: Bools = snapshot.items["available_from"].to_numpy() < start_of(day)
     if day >= snapshot.as_of:
@@ -49,5 +51,7 @@ def _of_then(night: Artifact, day: date) -> bool:
 
 def _on_offer(night: Artifact, n_items: int) -> Bools:
     """`[n_items]` by key; what the night had not heard of was not on offer."""
-    then = pq.read_table(night.file("items.parquet"), columns=["available"])["available"].to_numpy()[:n_items]
+    then = pq.read_table(night.file("items.parquet"), columns=["available"])[
+        "available"
+    ].to_numpy()[:n_items]
     return np.pad(then.astype(bool), (0, n_items - len(then)))

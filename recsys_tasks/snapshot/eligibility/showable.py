@@ -1,6 +1,7 @@
 """Which items may be shown at all: the rules on their attributes, and the moderators' list.
 
-An item that may not is unavailable tonight, like one out of stock: no list, fallback, similar item or top-up has it.
+An item that may not is unavailable tonight, like one out of stock: no list, fallback, similar item
+or top-up has it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ Bools = npt.NDArray[np.bool_]
 
 
 def showable(config: Config, items: pa.Table) -> Bools:
-    """`[n_items]`: false where a rule of `rerank.item_rules` is broken or the id is in `rerank.hidden_items`."""
+    """`[n_items]`: false where a rule of `rerank.item_rules` is broken or the id is in
+    `rerank.hidden_items`.
+    """
     hidden = pa.array(config.rerank.hidden_items, pa.string())
     shown: Bools = ~pc.is_in(items["item_id"], value_set=hidden).to_numpy().astype(bool)
     separators = {a.name: a.separator for a in config.items.attributes if a.kind == "multi"}

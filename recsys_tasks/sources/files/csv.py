@@ -1,4 +1,6 @@
-"""CSV files read as text, and what is wrong with one that cannot be: in words, and never with a row's own text."""
+"""CSV files read as text, and what is wrong with one that cannot be: in words, and never with a
+row's own text.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ class Dialect:
 
 
 def read_csv(path: Path, dialect: Dialect) -> pa.Table:
-    """Every column as text, empty values null: `007` must stay `007`, and a bad number must reach the checks.
+    """Every column as text, empty values null: `007` must stay `007`, and a bad number must reach
+    the checks.
 
     Raises SchemaError.
     """
@@ -65,7 +68,10 @@ def _too_small(words: str) -> bool:
 def _parse(path: Path, dialect: Dialect, block: int) -> pa.Table:
     parse = pa_csv.ParseOptions(newlines_in_values=True, delimiter=dialect.delimiter)
     read = pa_csv.ReadOptions(block_size=block, encoding=dialect.encoding)
-    with _open(path) as file, pa_csv.open_csv(file, read_options=read, parse_options=parse) as probe:
+    with (
+        _open(path) as file,
+        pa_csv.open_csv(file, read_options=read, parse_options=parse) as probe,
+    ):
         names = probe.schema.names
     convert = pa_csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
@@ -73,7 +79,9 @@ def _parse(path: Path, dialect: Dialect, block: int) -> pa.Table:
         null_values=["", *dialect.null_words],
     )
     with _open(path) as file:
-        return pa_csv.read_csv(file, read_options=read, parse_options=parse, convert_options=convert)
+        return pa_csv.read_csv(
+            file, read_options=read, parse_options=parse, convert_options=convert
+        )
 
 
 def _open(path: Path) -> pa.NativeFile:
@@ -110,22 +118,33 @@ def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
             "deliver the file again, or remove it if there is nothing in it",
         )
     if "Empty CSV" in words:
-        return "an empty file, without even a header", "deliver the file again, or remove it if there is nothing in it"
+        return (
+            "an empty file, without even a header",
+            "deliver the file again, or remove it if there is nothing in it",
+        )
     if bad := _bad_byte(path, dialect):
-        return bad, "save the file as UTF-8, or name the encoding that it has, e.g. `source.encoding: latin-1`"
+        return (
+            bad,
+            "save the file as UTF-8, or name the encoding that it has, e.g. `source.encoding: latin-1`",
+        )
     if "Expected" in words and "columns" in words:
         return _ragged_row(path, dialect), (
             "correct the row: a text that holds a quote, a line break or the separator is put in quotes, "
             "and a quote within it is written twice"
         )
     if _too_small(words):
-        return f"a row or a text of more than {_BLOCKS[-1]:,} bytes", "shorten it, or deliver the table as Parquet"
+        return (
+            f"a row or a text of more than {_BLOCKS[-1]:,} bytes",
+            "shorten it, or deliver the table as Parquet",
+        )
     plain = words.splitlines()[0].split(":")[0]
     return f"a file that no CSV reader understands ({plain})", "deliver the file again"
 
 
 def _first_line(path: Path) -> str:
-    """How a file begins that is no header with rows: it may be a page of words that a failed download left."""
+    """How a file begins that is no header with rows: it may be a page of words that a failed
+    download left.
+    """
     with _stream(path) as file:
         start = file.read(200).strip(b"\0\r\n\t ")
     if start.startswith(b"<"):
@@ -141,7 +160,10 @@ def _bad_byte(path: Path, dialect: Dialect) -> str:
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                bad, start = error.object[error.start], error.start - (len(error.object) - len(chunk))
+                bad, start = (
+                    error.object[error.start],
+                    error.start - (len(error.object) - len(chunk)),
+                )
                 line += chunk[: max(start, 0)].count(b"\n")
                 letter = f" ({bytes([bad]).decode('latin-1')!r} in Latin-1)" if bad >= 0xA0 else ""
                 where = f"in line {line}, byte {at + start + 1} of the file"
@@ -162,7 +184,9 @@ def _ragged_row(path: Path, dialect: Dialect) -> str:
         faults.append(row)
         return "skip"
 
-    parse = pa_csv.ParseOptions(newlines_in_values=True, delimiter=dialect.delimiter, invalid_row_handler=note)
+    parse = pa_csv.ParseOptions(
+        newlines_in_values=True, delimiter=dialect.delimiter, invalid_row_handler=note
+    )
     read = pa_csv.ReadOptions(use_threads=False, block_size=_BLOCKS[1], encoding=dialect.encoding)
     try:
         with _open(path) as file:
@@ -182,9 +206,11 @@ def _ragged_row(path: Path, dialect: Dialect) -> str:
 
 
 def _refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None:
-    """A quote that is not closed swallows rows up to the next quote, and Arrow takes what follows for text.
+    """A quote that is not closed swallows rows up to the next quote, and Arrow takes what follows
+    for text.
 
-    Only a file with more lines than rows can hold one. Python's reader is strict about it. Raises SchemaError.
+    Only a file with more lines than rows can hold one. Python's reader is strict about it. Raises
+    SchemaError.
     """
     if _lines(path) <= table.num_rows + 1:
         return
@@ -216,7 +242,10 @@ def _lines(path: Path) -> int:
 
 
 def _texts(path: Path, dialect: Dialect) -> Iterator[str]:
-    with _stream(path) as file, io.TextIOWrapper(file, dialect.encoding, errors="replace", newline="") as text:
+    with (
+        _stream(path) as file,
+        io.TextIOWrapper(file, dialect.encoding, errors="replace", newline="") as text,
+    ):
         for line in text:
             yield line.replace("\0", " ")  # the checks name it
 

@@ -1,4 +1,6 @@
-"""A file's columns as they were delivered, whatever its name says; what is no CSV or Parquet is named."""
+"""A file's columns as they were delivered, whatever its name says; what is no CSV or Parquet is
+named.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ import pyarrow.parquet as pq
 from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, TransientError
 from recsys_tasks.sources.times.rule import FIRST_HOUR_KEY, PER_SECOND, TimeRule
 
-Window = tuple[str, int | None, int | None, TimeRule]  # delivered time column, first second, end second, its rule
+Window = tuple[
+    str, int | None, int | None, TimeRule
+]  # delivered time column, first second, end second, its rule
 
 _SIGNS = (
     (b"\xff\xfe", "text in UTF-16"),
@@ -29,12 +33,16 @@ _SIGNS = (
     (b"\xfd7zXZ", "a file compressed with xz"),
     (b"PARE", "a Parquet file whose footer is encrypted"),
 )
-_INT96 = pa_dataset.ParquetReadOptions(coerce_int96_timestamp_unit="us")  # its nanoseconds would wrap after 2262
+_INT96 = pa_dataset.ParquetReadOptions(
+    coerce_int96_timestamp_unit="us"
+)  # its nanoseconds would wrap after 2262
 _READ = "a CSV file (may be gzipped) or a Parquet file"
 
 
 def is_parquet(path: Path, encoding: str = "utf-8") -> bool:
-    """Whether a file is Parquet, by its first bytes. Raises SchemaError for what is neither that nor CSV."""
+    """Whether a file is Parquet, by its first bytes. Raises SchemaError for what is neither that
+    nor CSV.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(64)
@@ -43,7 +51,9 @@ def is_parquet(path: Path, encoding: str = "utf-8") -> bool:
     if start.startswith(b"PAR1"):
         return True
     for sign, words in _SIGNS:
-        if start.startswith(sign) and not (words.endswith("UTF-16") and encoding.lower().startswith("utf-16")):
+        if start.startswith(sign) and not (
+            words.endswith("UTF-16") and encoding.lower().startswith("utf-16")
+        ):
             raise _other_format(path, words)
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"{", b"[{", b'["')):
@@ -137,8 +147,8 @@ def _other_format(path: Path, words: str) -> SchemaError:
 def _pushdown(found: pa.Schema, window: Window | None) -> Any:
     """A filter that lets Parquet skip row groups, where times are stored as numbers; else None.
 
-    What is no time comes with every window, so that it is counted: what lies outside the plausible range, or may be
-    a day's hours in digits.
+    What is no time comes with every window, so that it is counted: what lies outside the plausible
+    range, or may be a day's hours in digits.
     """
     if window is None:
         return None

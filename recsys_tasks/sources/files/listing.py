@@ -1,4 +1,6 @@
-"""Which files of a path hold data: what is hidden, temporary or metadata is never read, at any level."""
+"""Which files of a path hold data: what is hidden, temporary or metadata is never read, at any
+level.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,21 @@ from recsys_tasks.errors import ConfigError, SchemaError, offenders
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".parq", ".pq")
 _HIDDEN = (".", "_", "~", "#", "$", "@")
-"""First signs of names that programs give to what is not data: .ipynb_checkpoints, ._x, _temporary, _SUCCESS, ~$x."""
-_TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".inprogress", ".crdownload", ".swp", ".bak", ".old", "~")
+"""First signs of names that programs give to what is not data: .ipynb_checkpoints, ._x, _temporary,
+_SUCCESS, ~$x.
+"""
+_TEMPORARY = (
+    ".tmp",
+    ".temp",
+    ".part",
+    ".partial",
+    ".inprogress",
+    ".crdownload",
+    ".swp",
+    ".bak",
+    ".old",
+    "~",
+)
 _NOT_DATA = frozenset({"lost+found", "system volume information", "tmp", "temp"})
 _TABLE_LOGS = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
 _NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
@@ -22,8 +37,9 @@ _NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 def resolve(text: str, folder: Path | None) -> Path:
     """The path that the settings mean: `~` replaced, and relative to the settings file's `folder`.
 
-    A relative path that is there only below the current folder is read from there, as it always was.
-    Raises ConfigError when both are there and differ: which one is meant would depend on where the night is started.
+    A relative path that is there only below the current folder is read from there, as it always
+    was. Raises ConfigError when both are there and differ: which one is meant would depend on where
+    the night is started.
     """
     path = _expanded(text)
     if path.is_absolute() or folder is None:
@@ -45,7 +61,11 @@ def _expanded(text: str) -> Path:
     try:
         path = Path(text).expanduser()
         _is_there(path)
-    except (RuntimeError, ValueError, OSError) as error:  # no such user, no pattern, longer than a path may be
+    except (
+        RuntimeError,
+        ValueError,
+        OSError,
+    ) as error:  # no such user, no pattern, longer than a path may be
         raise ConfigError(
             expected="a path or a pattern such as part-*.csv",
             found=f"{text[:200]!r}: {error.strerror if isinstance(error, OSError) else error}",
@@ -56,7 +76,8 @@ def _expanded(text: str) -> Path:
 
 
 def list_files(root: Path) -> list[Path]:
-    """The data files at or below a path or of a pattern such as `part-*.csv`, sorted. Raises ConfigError, SchemaError.
+    """The data files at or below a path or of a pattern such as `part-*.csv`, sorted. Raises
+    ConfigError, SchemaError.
 
     Parts of a name below `root` are looked at, not `root` itself: what the settings name is read.
     """
@@ -78,7 +99,11 @@ def list_files(root: Path) -> list[Path]:
 
 def passed_over(root: Path) -> list[Path]:
     """Visible files at or below a folder that are not read, for their suffix."""
-    return [] if not root.is_dir() else [p for p in _below(root) if not p.name.lower().endswith(SUFFIXES)]
+    return (
+        []
+        if not root.is_dir()
+        else [p for p in _below(root) if not p.name.lower().endswith(SUFFIXES)]
+    )
 
 
 def shown_path(path: Path) -> str:
@@ -95,16 +120,22 @@ def _is_utf8(path: Path) -> bool:
 
 
 def folder_values(root: Path, path: Path) -> dict[str, str | None]:
-    """Columns that the folders' names give, as `event=purchase/day=2026-01-05` does; text, or None where null."""
+    """Columns that the folders' names give, as `event=purchase/day=2026-01-05` does; text, or None
+    where null.
+    """
     root = root if root.exists() or not has_magic(str(root)) else _fixed(root)
     if root not in path.parents:
         return {}
     pairs = [part.split("=", 1) for part in path.relative_to(root).parts[:-1] if "=" in part]
-    return {unquote(name): None if value == _NULL_FOLDER else unquote(value) for name, value in pairs}
+    return {
+        unquote(name): None if value == _NULL_FOLDER else unquote(value) for name, value in pairs
+    }
 
 
 def _below(root: Path) -> list[Path]:
-    """Visible files below a folder. Raises SchemaError for tables of which a log says what files count."""
+    """Visible files below a folder. Raises SchemaError for tables of which a log says what files
+    count.
+    """
     for log, words in _TABLE_LOGS.items():
         if any(root.rglob(log)):
             raise SchemaError(
@@ -150,11 +181,15 @@ def _is_visible(parts: tuple[str, ...]) -> bool:
 def _is_hidden(name: str) -> bool:
     if name.startswith("_") and "=" in name:  # a partition of a column whose name begins so
         return False
-    return name.startswith(_HIDDEN) or name.lower().endswith(_TEMPORARY) or name.lower() in _NOT_DATA
+    return (
+        name.startswith(_HIDDEN) or name.lower().endswith(_TEMPORARY) or name.lower() in _NOT_DATA
+    )
 
 
 def _is_there(path: Path) -> bool:
-    return path.exists() or (has_magic(str(path)) and any(_fixed(path).glob(str(path.relative_to(_fixed(path))))))
+    return path.exists() or (
+        has_magic(str(path)) and any(_fixed(path).glob(str(path.relative_to(_fixed(path)))))
+    )
 
 
 def _nothing(root: Path, passed: list[Path]) -> ConfigError:

@@ -20,9 +20,21 @@ from recsys_tasks.config import Attribute, Config, FilesSource, expand_variables
 from recsys_tasks.errors import SchemaError, offenders
 from recsys_tasks.sources.columns import Read, as_ids, as_number, as_text, as_values, read_flags
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
-from recsys_tasks.sources.files.csv import Dialect, header_words, read_csv, repeated_names, separator_hint
+from recsys_tasks.sources.files.csv import (
+    Dialect,
+    header_words,
+    read_csv,
+    repeated_names,
+    separator_hint,
+)
 from recsys_tasks.sources.files.formats import Window, is_parquet, parquet_names, read_parquet
-from recsys_tasks.sources.files.listing import folder_values, list_files, passed_over, resolve, shown_path
+from recsys_tasks.sources.files.listing import (
+    folder_values,
+    list_files,
+    passed_over,
+    resolve,
+    shown_path,
+)
 from recsys_tasks.sources.times.columns import read_times
 from recsys_tasks.sources.times.rule import event_times, launch_times
 from recsys_tasks.sources.vectors import as_vectors
@@ -44,7 +56,9 @@ class _Column:
 
 
 def open_files(config: Config, source: FilesSource) -> Files:
-    """The files that the settings name, `${VAR}` replaced. Raises ConfigError when a variable is unset."""
+    """The files that the settings name, `${VAR}` replaced. Raises ConfigError when a variable is
+    unset.
+    """
     folder = config.folder
     return Files(
         config,
@@ -88,15 +102,22 @@ class Files:
         files = list_files(self.events)
         tables = [self._read_window(path, columns, start, end) for path in files]
         contract = schema.DELIVERED_EVENTS.schema
-        return pa.concat_tables([contract.empty_table(), *(table.select(contract.names) for table in tables)])
+        return pa.concat_tables(
+            [contract.empty_table(), *(table.select(contract.names) for table in tables)]
+        )
 
     def count_after(self, seconds: int) -> int:
         """Rows with a time at or after this second."""
         columns = [c for c in self._event_columns() if c.name == "ts"]
         files = list_files(self.events)
-        return sum(self._read_window(path, columns, seconds, None, undated=False).num_rows for path in files)
+        return sum(
+            self._read_window(path, columns, seconds, None, undated=False).num_rows
+            for path in files
+        )
 
-    def count_days(self, before: date, without: Callable[[pa.Table], pa.Table] | None = None) -> dict[date, int]:
+    def count_days(
+        self, before: date, without: Callable[[pa.Table], pa.Table] | None = None
+    ) -> dict[date, int]:
         """Rows with a readable time by UTC day, of the days before a date."""
         wanted = ("ts",) if without is None else ("ts", "user_id")
         columns = [c for c in self._event_columns() if c.name in wanted]
@@ -125,11 +146,19 @@ class Files:
         contract = schema.raw_users(self.config)
         table = self.config.users
         if self.users is None:
-            ids = pc.unique(self._read("events", self.events, self._event_columns()[:1])["user_id"]).drop_null()
+            ids = pc.unique(
+                self._read("events", self.events, self._event_columns()[:1])["user_id"]
+            ).drop_null()
             ids = ids.take(pc.sort_indices(ids))
-            absent = {n: pa.nulls(len(ids), contract.schema.field(n).type) for n in contract.schema.names[1:]}
+            absent = {
+                n: pa.nulls(len(ids), contract.schema.field(n).type)
+                for n in contract.schema.names[1:]
+            }
             return contract.check(pa.table({"user_id": ids, **absent}), str(self.events))
-        columns = [_Column("user_id", table.id_column, as_ids), *_attribute_columns(table.attributes)]
+        columns = [
+            _Column("user_id", table.id_column, as_ids),
+            *_attribute_columns(table.attributes),
+        ]
         return contract.check(self._read("users", self.users, columns), str(self.users))
 
     def read_items(self) -> pa.Table:
@@ -141,11 +170,15 @@ class Files:
         columns = [
             _Column("item_id", table.id_column, as_ids),
             _Column("title", table.title_column or titled, as_text, optional=True),
-            _Column("available_from", table.available_from_column, partial(read_times, rule=launches)),
+            _Column(
+                "available_from", table.available_from_column, partial(read_times, rule=launches)
+            ),
             _Column("available", table.available_column, read_flags),
             *_attribute_columns(further),
         ]
-        return schema.raw_items(self.config).check(self._read("items", self.items, columns), str(self.items))
+        return schema.raw_items(self.config).check(
+            self._read("items", self.items, columns), str(self.items)
+        )
 
     def items_as_of(self, now: datetime) -> date | None:
         """Today; under a simulated clock the files may tell of any later day."""
@@ -156,7 +189,11 @@ class Files:
         return [
             _Column("user_id", table.user_column, as_ids),
             _Column("item_id", table.item_column, as_ids),
-            _Column("ts", table.timestamp_column, partial(read_times, rule=event_times(self.config, self._cutoff))),
+            _Column(
+                "ts",
+                table.timestamp_column,
+                partial(read_times, rule=event_times(self.config, self._cutoff)),
+            ),
             _Column("event", table.event_column, as_text),
             _Column("price", table.price_column, as_number, True, (0, None)),
             _Column("quantity", table.quantity_column, as_number, True, (0, None)),
@@ -170,16 +207,26 @@ class Files:
     def _read(self, table: str, root: Path, columns: Sequence[_Column]) -> pa.Table:
         files = list_files(root)
         return pa.concat_tables(
-            [self._contract(path, self._load(root, path, columns, None), columns, table) for path in files]
+            [
+                self._contract(path, self._load(root, path, columns, None), columns, table)
+                for path in files
+            ]
         )
 
     def _read_window(
-        self, path: Path, columns: Sequence[_Column], start: int | None, end: int | None, undated: bool = True
+        self,
+        path: Path,
+        columns: Sequence[_Column],
+        start: int | None,
+        end: int | None,
+        undated: bool = True,
     ) -> pa.Table:
         """Contract rows of one file with start <= ts < end, and (`undated`) those without a time."""
         ts = next(c.source for c in columns if c.name == "ts")
         window = (str(ts), start, end, event_times(self.config, self._cutoff))
-        table = self._contract(path, self._load(self.events, path, columns, window), columns, "events")
+        table = self._contract(
+            path, self._load(self.events, path, columns, window), columns, "events"
+        )
         keep = pc.is_null(table["ts"]) if undated else pa.scalar(False)
         inside = pa.scalar(True)
         if start is not None:
@@ -188,14 +235,18 @@ class Files:
             inside = pc.and_(inside, pc.less(table["ts"], end))
         return table.filter(pc.or_kleene(keep, inside))
 
-    def _load(self, root: Path, path: Path, columns: Sequence[_Column], window: Window | None) -> pa.Table:
+    def _load(
+        self, root: Path, path: Path, columns: Sequence[_Column], window: Window | None
+    ) -> pa.Table:
         """Delivered columns of one file, those of its folders' names included."""
         wanted: dict[str, bool] = {}  # one column may be an id and an attribute, too
         for column in columns:
             if column.source is not None:
                 wanted[column.source] = column.optional and wanted.get(column.source, True)
         names = self._names(path)
-        folders = {name: value for name, value in folder_values(root, path).items() if name not in names}
+        folders = {
+            name: value for name, value in folder_values(root, path).items() if name not in names
+        }
         lacking = [name for name in wanted if name not in names and name not in folders]
         older = [name for name in lacking if wanted[name] and self._comes_later(root, path, name)]
         if refused := [name for name in lacking if name not in older]:
@@ -213,12 +264,18 @@ class Files:
         for name in wanted:
             if name not in names:
                 value = folders.get(name)
-                given = pa.nulls(table.num_rows) if value is None else pa.repeat(pa.scalar(value), table.num_rows)
+                given = (
+                    pa.nulls(table.num_rows)
+                    if value is None
+                    else pa.repeat(pa.scalar(value), table.num_rows)
+                )
                 table = table.append_column(name, given)
         return table
 
     def _comes_later(self, root: Path, path: Path, name: str) -> bool:
-        """Whether a column that a file lacks came into the delivery with a later one; the newest must have all."""
+        """Whether a column that a file lacks came into the delivery with a later one; the newest
+        must have all.
+        """
         return any(name in self._names(later) for later in list_files(root) if later > path)
 
     def _names(self, path: Path) -> list[str]:
@@ -238,27 +295,45 @@ class Files:
             self._csv[key] = read_csv(path, self.dialect)
         return self._csv[key]
 
-    def _contract(self, path: Path, table: pa.Table, columns: Sequence[_Column], suite: str) -> pa.Table:
-        """Delivered columns read as the contract's; an undeclared event column means the first kind."""
-        types: Mapping[str, pa.DataType] = {"title": pa.string(), "available_from": pa.int64(), "available": pa.bool_()}
+    def _contract(
+        self, path: Path, table: pa.Table, columns: Sequence[_Column], suite: str
+    ) -> pa.Table:
+        """Delivered columns read as the contract's; an undeclared event column means the first
+        kind.
+        """
+        types: Mapping[str, pa.DataType] = {
+            "title": pa.string(),
+            "available_from": pa.int64(),
+            "available": pa.bool_(),
+        }
         made: dict[str, Any] = {}
         for column in columns:
             if column.source is not None:
                 values = self._read_column(path, table[column.source], column, suite)
-                made |= _with_faults(column.name, values) if isinstance(values, Read) else {column.name: values}
+                made |= (
+                    _with_faults(column.name, values)
+                    if isinstance(values, Read)
+                    else {column.name: values}
+                )
             elif column.name == "event":
-                made[column.name] = pa.repeat(pa.scalar(self.config.events.kinds[0].name), table.num_rows)
+                made[column.name] = pa.repeat(
+                    pa.scalar(self.config.events.kinds[0].name), table.num_rows
+                )
             else:
                 made[column.name] = pa.nulls(table.num_rows, types.get(column.name, pa.float64()))
                 if column.name in ("available_from", "available"):
                     made[f"{column.name}_fault"] = pa.nulls(table.num_rows, pa.string())
         if "position" in made and self.config.events.impressions is not None:
             shown = pc.equal(made["event"], self.config.events.impressions.event)
-            made["quantity"] = pc.if_else(pc.fill_null(shown, False), made.pop("position"), made["quantity"])
+            made["quantity"] = pc.if_else(
+                pc.fill_null(shown, False), made.pop("position"), made["quantity"]
+            )
         return pa.table(made)
 
     def _read_column(self, path: Path, delivered: Any, column: _Column, suite: str) -> Any:
-        """One column as the contract's type; its odd numbers are kept as they were. Raises SchemaError."""
+        """One column as the contract's type; its odd numbers are kept as they were. Raises
+        SchemaError.
+        """
         try:
             read = column.read(delivered)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
@@ -276,7 +351,13 @@ class Files:
 
 def _attribute_columns(attributes: Sequence[Attribute]) -> list[_Column]:
     return [
-        _Column(a.name, a.delivered_as, _reader(a), True, (a.minimum, a.maximum) if a.kind == "numeric" else None)
+        _Column(
+            a.name,
+            a.delivered_as,
+            _reader(a),
+            True,
+            (a.minimum, a.maximum) if a.kind == "numeric" else None,
+        )
         for a in attributes
     ]
 
@@ -293,13 +374,20 @@ def _with_faults(name: str, read: Read) -> dict[str, Any]:
     return {name: read.values, f"{name}_fault": read.faults}
 
 
-def _missing(missing: list[str], wanted: list[str], found: list[str], path: Path, dialect: Dialect) -> SchemaError:
+def _missing(
+    missing: list[str], wanted: list[str], found: list[str], path: Path, dialect: Dialect
+) -> SchemaError:
     hint = separator_hint(found, dialect.delimiter) or header_words(found, wanted)
     near = {name.strip().lower(): name for name in found}
-    alike = [f"{name!r} for {near[name.strip().lower()]!r}" for name in missing if name.strip().lower() in near]
+    alike = [
+        f"{name!r} for {near[name.strip().lower()]!r}"
+        for name in missing
+        if name.strip().lower() in near
+    ]
     return SchemaError(
         expected=f"columns {', '.join(map(repr, wanted))}",
-        found=f"no {offenders(missing)}; {hint}" + (f"; is it {', '.join(alike)}?" if alike else ""),
+        found=f"no {offenders(missing)}; {hint}"
+        + (f"; is it {', '.join(alike)}?" if alike else ""),
         where=str(path),
         remedy="name the columns under `users`, `items` or `events` of the settings, or correct the file",
     )

@@ -1,4 +1,6 @@
-"""The simulated shop's items: made-up products with a place in taste space, a launch day and stock-outs."""
+"""The simulated shop's items: made-up products with a place in taste space, a launch day and
+stock-outs.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ class Catalogue:
         return (self.launch <= day.toordinal()) & ~sold_out
 
     def table(self, today: date) -> pa.Table:
-        """items.parquet as written after `today`: launched or soon launched; stock of the next morning."""
+        """items.parquet as written after `today`: launched or soon launched; stock of the next
+        morning.
+        """
         tomorrow = today + timedelta(days=1)
         rows = np.flatnonzero(self.launch <= today.toordinal() + LISTED_AHEAD_DAYS)
         seconds = start_of(date.fromordinal(1)) + (self.launch[rows] - 1) * DAY_SECONDS
@@ -78,7 +82,9 @@ class Catalogue:
             {
                 "item_id": pa.array(self.ids[rows], pa.string()),
                 "title": pa.array(self.titles[rows], pa.string()),
-                "category": pa.array(np.asarray(self.categories, object)[self.category[rows]], pa.string()),
+                "category": pa.array(
+                    np.asarray(self.categories, object)[self.category[rows]], pa.string()
+                ),
                 "brand": pa.array(self.brand[rows], pa.string()),
                 "tags": pa.array(self.tags[rows], pa.string()),
                 "price": pa.array(self.price[rows]),
@@ -98,11 +104,18 @@ def make_catalogue(seed: int, n: int, first_day: date) -> Catalogue:
     category, brand = rng.integers(len(categories), size=n), rng.integers(len(brands), size=n)
     tag = np.sort(rng.permuted(np.tile(np.arange(len(tags)), (n, 1)), axis=1)[:, :3], axis=1)
     noise = rng.standard_normal((n, DIMENSIONS)) / np.sqrt(DIMENSIONS)
-    vectors = centres[category] + 0.5 * brand_vectors[brand] + 0.5 * tag_vectors[tag].mean(axis=1) + 0.4 * noise
+    vectors = (
+        centres[category]
+        + 0.5 * brand_vectors[brand]
+        + 0.5 * tag_vectors[tag].mean(axis=1)
+        + 0.4 * noise
+    )
     launch = first_day.toordinal() - rng.integers(1, 200, size=n)
     late = rng.permutation(n) < n // 4
     launch[late] = first_day.toordinal() + rng.integers(1, LAUNCH_DAYS, size=int(late.sum()))
-    stock = np.stack([rng.integers(20, 60, n), rng.integers(60, size=n), rng.integers(0, 4, n)], axis=1)
+    stock = np.stack(
+        [rng.integers(20, 60, n), rng.integers(60, size=n), rng.integers(0, 4, n)], axis=1
+    )
     price_level = rng.normal(3.0, 0.6, n)
     return Catalogue(
         ids=np.array([f"i{i:05d}" for i in range(n)], object),
@@ -111,7 +124,10 @@ def make_catalogue(seed: int, n: int, first_day: date) -> Catalogue:
         categories=categories,
         brand=np.array(brands, object)[brand],
         tags=np.array(["|".join(tags[t] for t in row) for row in tag], object),
-        price=np.asarray(np.round(np.exp(price_level + rng.normal(0, 0.4, len(categories))[category]), 2), np.float64),
+        price=np.asarray(
+            np.round(np.exp(price_level + rng.normal(0, 0.4, len(categories))[category]), 2),
+            np.float64,
+        ),
         vectors=unit(vectors),
         centres=centres,
         appeal=rng.normal(0, 0.9, n).astype(np.float32),
@@ -122,15 +138,23 @@ def make_catalogue(seed: int, n: int, first_day: date) -> Catalogue:
 
 def unit(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Rows scaled to length 1."""
-    scaled: npt.NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    scaled: npt.NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(
+        np.float32
+    )
     return scaled
 
 
 def _titles(
-    rng: np.random.Generator, category: npt.NDArray[np.int64], brand: npt.NDArray[np.int64], brands: list[str]
+    rng: np.random.Generator,
+    category: npt.NDArray[np.int64],
+    brand: npt.NDArray[np.int64],
+    brands: list[str],
 ) -> npt.NDArray[np.object_]:
     nouns = [n.split("|") for n in _NOUNS.values()]
     adjectives = _ADJECTIVES.split("|")
-    first, last = rng.integers(len(adjectives), size=len(category)), rng.integers(6, size=len(category))
+    first, last = (
+        rng.integers(len(adjectives), size=len(category)),
+        rng.integers(6, size=len(category)),
+    )
     words = zip(brand, first, category, last, strict=True)
     return np.array([f"{brands[b]} {adjectives[a]} {nouns[c][n]}" for b, a, c, n in words], object)

@@ -35,7 +35,12 @@ class Day:
     @classmethod
     def joined(cls, days: Sequence[Day]) -> Day:
         """Several days (or blocks) as one."""
-        return cls(*(np.concatenate([getattr(day, name) for day in days]) for name in cls.__dataclass_fields__))
+        return cls(
+            *(
+                np.concatenate([getattr(day, name) for day in days])
+                for name in cls.__dataclass_fields__
+            )
+        )
 
 
 def simulate_sessions(
@@ -50,9 +55,9 @@ def simulate_sessions(
 ) -> Day:
     """Events of one day, sorted by time.
 
-    `recent`: events of the two weeks before (people look again at what they saw); `listed`: user row
-    to the item rows they are shown, best first: a shown item is chosen more often, the better its
-    place, but only as far as it suits the taste. Each day has its own random stream.
+    `recent`: events of the two weeks before (people look again at what they saw); `listed`: user
+    row to the item rows they are shown, best first: a shown item is chosen more often, the better
+    its place, but only as far as it suits the taste. Each day has its own random stream.
     """
     rng = np.random.default_rng([seed, 3, day.toordinal()])
     season = 1 + 0.15 * np.sin(2 * np.pi * (day.timetuple().tm_yday - 80) / 365)
@@ -61,7 +66,9 @@ def simulate_sessions(
     users = np.repeat(np.arange(len(visits)), visits)
     mood = _mood(catalogue, day, seed)
     blocks = [users[i : i + _BLOCK] for i in range(0, len(users), _BLOCK)] or [users]
-    made = Day.joined([_block(rng, catalogue, people, day, block, mood, recent, listed) for block in blocks])
+    made = Day.joined(
+        [_block(rng, catalogue, people, day, block, mood, recent, listed) for block in blocks]
+    )
     order = np.lexsort((made.event, made.item, made.user, made.ts))
     return Day(*(getattr(made, name)[order] for name in Day.__dataclass_fields__))
 
@@ -92,14 +99,18 @@ def _block(
     _add_recent(score, users, recent, catalogue)
     _add_listed(score, users, listed)
     luck = np.maximum(rng.random(score.shape, np.float32), np.float32(1e-30))
-    score -= np.log(-np.log(luck) + np.float32(1e-30))  # Gumbel noise: the best score is a draw from the softmax
+    score -= np.log(
+        -np.log(luck) + np.float32(1e-30)
+    )  # Gumbel noise: the best score is a draw from the softmax
     # the strongest wish opens the session; what follows keeps it company
     opener = np.argmax(score, axis=1)
     score += _COMPANY * (catalogue.vectors[opener] @ catalogue.vectors.T)
     score[np.arange(len(users)), opener] = np.inf
     top = min(_MAX_VIEWS, score.shape[1])
     viewed = np.argpartition(-score, top - 1, axis=1)[:, :top]
-    viewed = np.take_along_axis(viewed, np.argsort(-np.take_along_axis(score, viewed, 1), axis=1, kind="stable"), 1)
+    viewed = np.take_along_axis(
+        viewed, np.argsort(-np.take_along_axis(score, viewed, 1), axis=1, kind="stable"), 1
+    )
     wanted = np.minimum(1 + rng.poisson(2.6, len(users)), top)
     real = (np.arange(top) < wanted[:, None]) & np.isfinite(mood)[viewed]
     return _steps(rng, catalogue, users, day, viewed, real, np.take_along_axis(liking, viewed, 1))
@@ -124,13 +135,22 @@ def _steps(
     end = np.minimum(ts[:, -1:] + 90, start_of(day) + DAY_SECONDS - 1)
     person = np.broadcast_to(users[:, None], viewed.shape)
     paid = catalogue.price[viewed] * np.where(rng.random(viewed.shape) < 0.1, 0.8, 1.0)
-    parts = [(real, ts, VIEW), (carted, ts + 12, CART), (bought, np.broadcast_to(end, ts.shape), PURCHASE)]
+    parts = [
+        (real, ts, VIEW),
+        (carted, ts + 12, CART),
+        (bought, np.broadcast_to(end, ts.shape), PURCHASE),
+    ]
     return Day.joined(
-        [Day(person[m], viewed[m], t[m], np.full(int(m.sum()), code), np.round(paid[m], 2)) for m, t, code in parts]
+        [
+            Day(person[m], viewed[m], t[m], np.full(int(m.sum()), code), np.round(paid[m], 2))
+            for m, t, code in parts
+        ]
     )
 
 
-def _add_recent(score: npt.NDArray[np.float32], users: Ints, recent: Day, catalogue: Catalogue) -> None:
+def _add_recent(
+    score: npt.NDArray[np.float32], users: Ints, recent: Day, catalogue: Catalogue
+) -> None:
     """What one looked at calls again; what one bought calls again only when it is used up."""
     again = np.where(catalogue.consumable, _BOUGHT, -_BOUGHT)
     for code, called in ((VIEW, np.full(score.shape[1], _SEEN)), (PURCHASE, again)):
@@ -139,7 +159,9 @@ def _add_recent(score: npt.NDArray[np.float32], users: Ints, recent: Day, catalo
         owner, item = np.divmod(pairs, score.shape[1])
         first, last = np.searchsorted(owner, users), np.searchsorted(owner, users, side="right")
         rows = np.repeat(np.arange(len(users)), last - first)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
+        within = np.arange(len(rows)) - np.repeat(
+            np.cumsum(last - first) - (last - first), last - first
+        )
         items = item[np.repeat(first, last - first) + within]
         score[rows, items] += called[items].astype(np.float32)
 

@@ -1,7 +1,7 @@
 """The simulated shop: files as a real shop would deliver them, and a closed loop through its lists.
 
-`<home>/shop/events/<day>.parquet`, `items.parquet` and `users.parquet` are read by the pipeline like
-any other files. Everything follows from the seed, the day and the lists shown on that day.
+`<home>/shop/events/<day>.parquet`, `items.parquet` and `users.parquet` are read by the pipeline
+like any other files. Everything follows from the seed, the day and the lists shown on that day.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class Shop:
         return parse_day(days[-1]) if days else None
 
     def simulate(self, until: date) -> None:
-        """Every missing day before `until`, without lists. Raises ConfigError when there is none to make."""
+        """Every missing day before `until`, without lists. Raises ConfigError when there is none to
+        make.
+        """
         if until <= self.first_day:
             raise ConfigError(
                 expected=f"a night after the shop's first day, {self.first_day}",
@@ -129,7 +131,9 @@ class Shop:
             listed=listed,
         )
         self._days[day] = made
-        self._days = {d: kept for d, kept in self._days.items() if d >= day - timedelta(days=_RECENT_DAYS)}
+        self._days = {
+            d: kept for d, kept in self._days.items() if d >= day - timedelta(days=_RECENT_DAYS)
+        }
         table = pa.table(
             {
                 "user_id": pa.array(self.people.ids[made.user], pa.string()),
@@ -145,7 +149,10 @@ class Shop:
         """A simulated day, read back from its good file when another process made it."""
         if day not in self._days:
             path = self._aside(day) if self._aside(day).exists() else self._file(day)
-            column = {n: c.to_numpy(zero_copy_only=False) for n, c in _columns(pq.read_table(path)).items()}
+            column = {
+                n: c.to_numpy(zero_copy_only=False)
+                for n, c in _columns(pq.read_table(path)).items()
+            }
             self._days[day] = Day(
                 user=np.array([int(name[1:]) for name in column["user_id"]], np.int64),
                 item=np.array([int(name[1:]) for name in column["item_id"]], np.int64),
@@ -170,7 +177,9 @@ class ShopFiles(Files):
         assert isinstance(config.source, ShopSource)
         self.shop = Shop(config.source, home)
         folder = self.shop.folder
-        super().__init__(config, folder / "events", folder / "items.parquet", folder / "users.parquet")
+        super().__init__(
+            config, folder / "events", folder / "items.parquet", folder / "users.parquet"
+        )
 
     def prepare(self, before: date) -> None:
         """Simulate the history before a night when the shop has no days at all."""

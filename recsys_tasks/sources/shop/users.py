@@ -32,7 +32,9 @@ class People:
     turn: npt.NDArray[np.float64]  # ordinal day on which both weigh the same
 
     def taste(self, rows: npt.NDArray[np.int64], day: date) -> npt.NDArray[np.float32]:
-        """`[len(rows), DIMENSIONS] float32`, unit norm: taste slides from `before` to `after` in about a month."""
+        """`[len(rows), DIMENSIONS] float32`, unit norm: taste slides from `before` to `after` in
+        about a month.
+        """
         weight = 1 / (1 + np.exp(-(day.toordinal() - self.turn[rows]) / 12))
         mixed = (1 - weight)[:, None] * self.before[rows] + weight[:, None] * self.after[rows]
         return unit(mixed)
@@ -56,7 +58,10 @@ def make_people(seed: int, n: int, first_day: date, catalogue: Catalogue) -> Peo
     country = rng.choice(len(_COUNTRIES), size=n, p=_COUNTRY_SHARES)
     age = rng.choice(len(_AGES), size=n, p=_AGE_SHARES)
     kinds = len(catalogue.categories)
-    by_country, by_age = rng.standard_normal((len(_COUNTRIES), kinds)), rng.standard_normal((len(_AGES), kinds))
+    by_country, by_age = (
+        rng.standard_normal((len(_COUNTRIES), kinds)),
+        rng.standard_normal((len(_AGES), kinds)),
+    )
     leaning = 0.6 * by_country[country] + by_age[age]
     joined = np.full(n, first_day.toordinal() - 1)
     late = rng.permutation(n) < n // 5
@@ -78,7 +83,9 @@ def make_people(seed: int, n: int, first_day: date, catalogue: Catalogue) -> Peo
 def _tastes(
     rng: np.random.Generator, leaning: npt.NDArray[np.float64], catalogue: Catalogue
 ) -> npt.NDArray[np.float32]:
-    """Two or three favourite categories a user, drawn by what their country and age lean to, plus a whim."""
+    """Two or three favourite categories a user, drawn by what their country and age lean to, plus a
+    whim.
+    """
     keys = leaning + rng.gumbel(size=leaning.shape)
     favourites = np.argsort(-keys, axis=1)[:, :3]
     weights = rng.dirichlet([0.9, 0.6, 0.3], size=len(leaning))

@@ -1,7 +1,8 @@
-"""Columns of times of any delivered type, read as UTC seconds; what is none is kept as it was delivered.
+"""Columns of times of any delivered type, read as UTC seconds; what is none is kept as it was
+delivered.
 
-Nothing wraps: every value is brought to whole seconds within 64 bits, and one outside the plausible range is a fault,
-not a time. A number is a time in the unit that the settings name and in no other.
+Nothing wraps: every value is brought to whole seconds within 64 bits, and one outside the plausible
+range is a fault, not a time. A number is a time in the unit that the settings name and in no other.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from recsys_tasks.sources.times.text import (
 
 _NUMBER = r"^-?([0-9]{1,18}|[0-8][0-9]{18})(\.[0-9]*)?$"  # below 9e18: it fits 64 bits
 _SMEAR_ENDS = 31 * 86_400
-"""Epoch seconds that someone took for milliseconds or less lie in January 1970, and hardly at midnight."""
+"""Epoch seconds that someone took for milliseconds or less lie in January 1970, and hardly at
+midnight.
+"""
 
 Found = tuple[Longs, Bools]
 """Seconds, and which of them are times."""
@@ -51,7 +54,9 @@ def read_times(column: pa.ChunkedArray, rule: TimeRule) -> Read:
 
 
 def count_faults(faults: pa.ChunkedArray, rule: TimeRule) -> dict[str, int]:
-    """How many of the delivered texts are no time at all, too early or too late; those without any are left out."""
+    """How many of the delivered texts are no time at all, too early or too late; those without any
+    are left out.
+    """
     seconds = read_times(faults, rule.free()).values
     early = pc.sum(pc.less(seconds, rule.earliest)).as_py() or 0
     late = pc.sum(pc.greater_equal(seconds, rule.latest)).as_py() or 0
@@ -70,7 +75,9 @@ def _read(column: pa.ChunkedArray, seconds: Longs, good: Bools, missing: Bools) 
     unread = ~good | missing
     if not unread.any():
         return with_faults(pa.chunked_array([pa.array(seconds)]), column, unread)
-    return with_faults(pa.chunked_array([pa.array(seconds, mask=unread)]), column, unread & ~missing)
+    return with_faults(
+        pa.chunked_array([pa.array(seconds, mask=unread)]), column, unread & ~missing
+    )
 
 
 def _texts(column: pa.ChunkedArray, rule: TimeRule) -> Read:
@@ -154,7 +161,9 @@ def _dates(column: pa.ChunkedArray, rule: TimeRule) -> Found:
         days = pc.fill_null(pc.cast(column, pa.int32()), 0).to_numpy()
         seconds = days.astype(np.int64) * 86_400
     else:
-        unit = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}["ms" if pa.types.is_date64(kind) else kind.unit]
+        unit = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[
+            "ms" if pa.types.is_date64(kind) else kind.unit
+        ]
         values = pc.fill_null(pc.cast(column, pa.int64()), 0).to_numpy()
         seconds = values // unit if unit > 1 else values
     return seconds, _calendar(seconds, rule)

@@ -1,4 +1,6 @@
-"""Which times a column may hold: the unit of its plain numbers, and the range outside which they are something else."""
+"""Which times a column may hold: the unit of its plain numbers, and the range outside which they
+are something else.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,16 @@ from typing import Final
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Config, TimeUnit
 
-PER_SECOND: Final = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+PER_SECOND: Final = {
+    "seconds": 1,
+    "milliseconds": 10**3,
+    "microseconds": 10**6,
+    "nanoseconds": 10**9,
+}
 FIRST_HOUR_KEY: Final = 1_990_010_100
-"""1990-01-01 00h as a warehouse's hour key, YYYYMMDDhh: as seconds these keys lie in 2033 and later."""
+"""1990-01-01 00h as a warehouse's hour key, YYYYMMDDhh: as seconds these keys lie in 2033 and
+later.
+"""
 YEAR_1, YEAR_10000 = start_of(date(1, 1, 1)), start_of(date(9999, 12, 31)) + 86_400
 _EVER: Final = 2**62
 
@@ -25,7 +34,9 @@ class TimeRule:
     earliest: int
     cutoff: int  # the night's; what lies behind it and reads as an hour key is one
     latest: int
-    any_date: bool = False  # a date or timestamp is not guessed at: 1753-01-01 and 9999-12-31 may be meant
+    any_date: bool = (
+        False  # a date or timestamp is not guessed at: 1753-01-01 and 9999-12-31 may be meant
+    )
 
     def free(self) -> TimeRule:
         """The same unit without a range."""
@@ -33,7 +44,9 @@ class TimeRule:
 
 
 def event_times(config: Config, cutoff: int | None) -> TimeRule:
-    """Of the interactions' time column, for a night with this cutoff (None: no night yet, no upper bound)."""
+    """Of the interactions' time column, for a night with this cutoff (None: no night yet, no upper
+    bound).
+    """
     return _rule(config, config.events.timestamp_unit, "events.timestamp_unit", cutoff)
 
 

@@ -1,6 +1,8 @@
-"""Calendar times written as text or as digits, whole columns at once: ISO 8601 and nothing else is a time.
+"""Calendar times written as text or as digits, whole columns at once: ISO 8601 and nothing else is
+a time.
 
-No general parser reads here: those take `now`, `5` and the names of months for times, and wrap where nanoseconds end.
+No general parser reads here: those take `now`, `5` and the names of months for times, and wrap
+where nanoseconds end.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ _MONTH_DAYS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
 def alike_seconds(text: Any) -> pa.ChunkedArray | None:
-    """UTC seconds of ISO-8601 texts of one form, all with a zone or none, by Arrow's own parser; None for others."""
+    """UTC seconds of ISO-8601 texts of one form, all with a zone or none, by Arrow's own parser;
+    None for others.
+    """
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
         moments = _cast(text, kind)
         if moments is None:
@@ -42,12 +46,16 @@ def alike_numbers(text: Any) -> pa.ChunkedArray | None:
     """Whole numbers in digits, if there is nothing else; None where there is."""
     numbers = _cast(text, pa.int64())
     # Arrow reads 0x1f, too
-    hexadecimal = numbers is not None and any(pc.any(pc.match_substring(text, x)).as_py() for x in "xX")
+    hexadecimal = numbers is not None and any(
+        pc.any(pc.match_substring(text, x)).as_py() for x in "xX"
+    )
     return None if hexadecimal else numbers
 
 
 def _cast(text: Any, kind: pa.DataType) -> pa.ChunkedArray | None:
-    """The whole column; None where a text does not fit, which is found out on a few first: failing costs as much."""
+    """The whole column; None where a text does not fit, which is found out on a few first: failing
+    costs as much.
+    """
     try:
         pc.cast(text.slice(0, _PROBE), kind)
         return pc.cast(text, kind)
@@ -56,17 +64,21 @@ def _cast(text: Any, kind: pa.DataType) -> pa.ChunkedArray | None:
 
 
 def iso_seconds(text: Any) -> tuple[Longs, Bools]:
-    """(UTC seconds, parts of a second left out; whether it is one) of texts in ISO 8601, blanks around them cut off.
+    """(UTC seconds, parts of a second left out; whether it is one) of texts in ISO 8601, blanks
+    around them cut off.
 
-    Without a zone the time is UTC's. Beside `YYYY-MM-DD`, alone or with a time, slashes and the basic form with a
-    time (`20260115T100000`) are read; zones are `Z`, `UTC`, `GMT`, `+hh`, `+hhmm` and `+hh:mm`.
+    Without a zone the time is UTC's. Beside `YYYY-MM-DD`, alone or with a time, slashes and the
+    basic form with a time (`20260115T100000`) are read; zones are `Z`, `UTC`, `GMT`, `+hh`, `+hhmm`
+    and `+hh:mm`.
     """
     seconds, exists = np.zeros(len(text), np.int64), np.zeros(len(text), bool)
     shaped = flags(pc.fill_null(pc.match_substring_regex(text, _SHAPE), False))
     if shaped.any():
         some = text.filter(pa.array(shaped))
         digits = pc.replace_substring_regex(some, _DIGITS, r"\1\2\3\4\5\6")
-        local, exists[shaped] = civil_seconds(pc.cast(pc.utf8_rpad(digits, 14, "0"), pa.int64()).to_numpy())
+        local, exists[shaped] = civil_seconds(
+            pc.cast(pc.utf8_rpad(digits, 14, "0"), pa.int64()).to_numpy()
+        )
         seconds[shaped] = local - _offsets(some)
     return seconds, exists
 
@@ -83,16 +95,30 @@ def civil_seconds(digits: Longs) -> tuple[Longs, Bools]:
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     longest = _MONTH_DAYS[np.where(exists, month - 1, 0)] + (leap & (month == 2))
     exists &= (day >= 1) & (day <= longest)
-    # days since 1970 of the proleptic Gregorian calendar; a year that begins in March has its leap day last
+    # days since 1970 of the proleptic Gregorian calendar; a year that begins in March has its leap
+    # day last
     year = np.where(exists, year - (month <= 2), 1970)
     month = np.where(exists, np.where(month > 2, month - 3, month + 9), 0)
-    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month + 2) // 5 + day - 1 - 719_468
+    days = (
+        365 * year
+        + year // 4
+        - year // 100
+        + year // 400
+        + (153 * month + 2) // 5
+        + day
+        - 1
+        - 719_468
+    )
     return np.where(exists, days * 86_400 + hour * 3600 + minute * 60 + second, 0), exists
 
 
 def _offsets(texts: Any) -> Longs:
     """Seconds that each text's zone is ahead of UTC; 0 where it names none."""
-    coded = pc.replace_substring_regex(texts, rf"^({_LOCAL}|{_DAY})", "").combine_chunks().dictionary_encode()
+    coded = (
+        pc.replace_substring_regex(texts, rf"^({_LOCAL}|{_DAY})", "")
+        .combine_chunks()
+        .dictionary_encode()
+    )
     ahead = np.array([_offset(zone) for zone in coded.dictionary.to_pylist()] or [0], np.int64)
     return ahead[coded.indices.to_numpy()]
 
@@ -107,5 +133,7 @@ def _offset(zone: str) -> int:
 
 def flags(column: Any) -> Bools:
     """A boolean column without nulls as an array."""
-    values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    values = (
+        column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    )
     return np.asarray(values, bool)

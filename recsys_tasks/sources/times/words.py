@@ -1,4 +1,6 @@
-"""What a delivered text that is no time looks like, and the setting under which it would be one: for messages."""
+"""What a delivered text that is no time looks like, and the setting under which it would be one:
+for messages.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def fault_words(text: str, rule: TimeRule) -> str:
 
 
 def _looks_like(number: int, rule: TimeRule) -> str | None:
-    """A unit of the settings, or words; None where no reading of the number falls into the plausible range."""
+    """A unit of the settings, or words; None where no reading of the number falls into the
+    plausible range.
+    """
 
     def plausible(seconds: int) -> bool:
         return rule.earliest <= seconds < rule.latest

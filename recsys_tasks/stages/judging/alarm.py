@@ -1,4 +1,6 @@
-"""On-call hears of a release that the gate refused or holds: why, what readers get meanwhile, for how many nights."""
+"""On-call hears of a release that the gate refused or holds: why, what readers get meanwhile, for
+how many nights.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ _REMEDY = {
     "recsys report --as-of {night} names the page with every group",
 }
 _LONGEST_REASON = 280
-"""Letters of the first reason: who reads an alert shall see what readers get, too; the page has the rest."""
+"""Letters of the first reason: who reads an alert shall see what readers get, too; the page has the
+rest.
+"""
 
 
 def tell_of_verdict(night: Night, decision: GateDecision) -> None:
-    """One alert a night for a verdict that leaves a release out for another cause than not being better."""
+    """One alert a night for a verdict that leaves a release out for another cause than not being
+    better.
+    """
     if decision.verdict not in _UNTOLD:
         return
     nights = _nights_in_a_row(night)
@@ -36,7 +42,11 @@ def tell_of_verdict(night: Night, decision: GateDecision) -> None:
     words = f"release {decision.challenger} {_SAID[decision.verdict]}{again}. {_serving(night, decision)}"
     words += f". Why: {_reasons(decision)}"
     alarm = Alarm(kind, "nights in a row with a refused or held release", 0, nights, words)
-    raise_alarm(night, alarm, _REMEDY[decision.verdict].format(night=night.as_of, release=decision.challenger))
+    raise_alarm(
+        night,
+        alarm,
+        _REMEDY[decision.verdict].format(night=night.as_of, release=decision.challenger),
+    )
 
 
 def _nights_in_a_row(night: Night) -> int:
@@ -47,11 +57,17 @@ def _nights_in_a_row(night: Night) -> int:
     )
     with night.engine.connect() as connection:
         verdicts = [row.verdict for row in connection.execute(query, {"day": night.as_of})]
-    return next((place for place, verdict in enumerate(verdicts) if verdict not in _UNTOLD), len(verdicts))
+    return next(
+        (place for place, verdict in enumerate(verdicts) if verdict not in _UNTOLD), len(verdicts)
+    )
 
 
 def _reasons(decision: GateDecision) -> str:
-    first, *others = [rule.words for rule in decision.rules if not rule.passed and rule.leads_to == decision.verdict]
+    first, *others = [
+        rule.words
+        for rule in decision.rules
+        if not rule.passed and rule.leads_to == decision.verdict
+    ]
     cut = first if len(first) <= _LONGEST_REASON else f"{first[:_LONGEST_REASON]}…"
     return f"{cut} (and {len(others)} more)" if others else cut
 
@@ -62,6 +78,10 @@ def _serving(night: Night, decision: GateDecision) -> str:
     if release is None:
         return decision.served or "Until a release passes, readers get the order of retrieval"
     since = night.registry.since(CHAMPION)
-    age = f", champion for {(night.now - since).days} days" if since and release.key == decision.champion else ""
+    age = (
+        f", champion for {(night.now - since).days} days"
+        if since and release.key == decision.champion
+        else ""
+    )
     compared = next((f" ({rule.words})" for rule in decision.rules if rule.name == "better"), "")
     return f"Tonight's lists are made by {release.key}{age}{compared}"

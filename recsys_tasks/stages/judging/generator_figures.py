@@ -1,4 +1,6 @@
-"""What each generator finds of the gate window: recall, and what it alone found, as metrics of the night."""
+"""What each generator finds of the gate window: recall, and what it alone found, as metrics of the
+night.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,14 @@ from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.records import record_metrics
 
 MAX_USERS = 10_000
-"""Users with a truth whose candidates are compared with it: a share of pairs is steady long before."""
+"""Users with a truth whose candidates are compared with it: a share of pairs is steady long before.
+"""
 
 
 def record_generators(night: Night, lineage: str) -> None:
-    """Recall of each generator at the gate's cutoffs, and what it alone found: metrics of `gate/generator=…`."""
+    """Recall of each generator at the gate's cutoffs, and what it alone found: metrics of
+    `gate/generator=…`.
+    """
     source = open_inputs(night, lineage, night.gate).source
     truth = _some_truth(night)
     size, c = night.config.serving.block_users, night.config.generators.max_candidates

@@ -1,6 +1,8 @@
-"""A second count of what the gate measures: a sample of users, from the rows in the files, in plain Python.
+"""A second count of what the gate measures: a sample of users, from the rows in the files, in plain
+Python.
 
-Nothing here calls what made the first count: no `Events`, no `truth_between`, no `evaluate`, no `recommend` of a block.
+Nothing here calls what made the first count: no `Events`, no `truth_between`, no `evaluate`, no
+`recommend` of a block.
 """
 
 from __future__ import annotations
@@ -60,31 +62,45 @@ def sample(truth: Truth, seed: int) -> npt.NDArray[np.int64]:
 
 
 def count_truth(night: Night, truth: Truth, rows: Sequence[int]) -> tuple[Counted, Counted]:
-    """The truth against the snapshot's events of the gate window, and against the rows that were delivered."""
+    """The truth against the snapshot's events of the gate window, and against the rows that were
+    delivered.
+    """
     start, end = night.timeline.gate_cutoff, night.as_of
     said = {int(truth.users[row]): _set_of(truth, row) for row in rows}
-    some, sure = _happened(night, start, end, said), _happened(night, start, end, said, watched=False)
+    some, sure = (
+        _happened(night, start, end, said),
+        _happened(night, start, end, said, watched=False),
+    )
     wrong = sum(not sure[user] <= items <= some[user] for user, items in said.items())
     return Counted(len(said), wrong), _delivered(night, start, end, said)
 
 
-def count_figures(truth: Truth, rows: Sequence[int], systems: Sequence[Measured], metric: str) -> Counted:
+def count_figures(
+    truth: Truth, rows: Sequence[int], systems: Sequence[Measured], metric: str
+) -> Counted:
     """Every system's figure of each sampled user against the definition."""
     k, wrong = int(metric.split("@")[1]), 0
     for row in rows:
         wanted = _set_of(truth, row)
         pairs = [
-            (plain_ndcg(system.lists[row].tolist(), wanted, k), float(system.evaluation.per_user[metric][row]))
+            (
+                plain_ndcg(system.lists[row].tolist(), wanted, k),
+                float(system.evaluation.per_user[metric][row]),
+            )
             for system in systems
         ]
-        wrong += not all(math.isclose(a, b, abs_tol=1e-9) or (math.isnan(a) and math.isnan(b)) for a, b in pairs)
+        wrong += not all(
+            math.isclose(a, b, abs_tol=1e-9) or (math.isnan(a) and math.isnan(b)) for a, b in pairs
+        )
     return Counted(len(rows), wrong)
 
 
 def count_lists(
     recommender: Recommender, users: Sequence[int], lists: Lists, scores: npt.NDArray[np.float32]
 ) -> tuple[Counted, Counted]:
-    """Lists and scores `[n, k]` of active users against what the release says of each of them alone."""
+    """Lists and scores `[n, k]` of active users against what the release says of each of them
+    alone.
+    """
     otherwise = claims = 0
     for user, items, said in zip(users, lists, scores, strict=True):
         one = np.array([user], np.int32)
@@ -107,7 +123,9 @@ def count_labels(night: Night, examples: Artifact | None) -> Counted:
         true = rng.permutation(true)[: LABELS // len(data.facts["windows"])]
         first = rows.stop
         users, start = set(data.user[true].tolist()), parse_day(window["label_start"])
-        happened = _happened(night, start, start + timedelta(days=night.config.label_window_days), users)
+        happened = _happened(
+            night, start, start + timedelta(days=night.config.label_window_days), users
+        )
         pairs = zip(data.user[true].tolist(), data.item[true].tolist(), strict=True)
         asked |= users
         wrong |= {user for user, item in pairs if item not in happened[user]}
@@ -115,7 +133,9 @@ def count_labels(night: Night, examples: Artifact | None) -> Counted:
 
 
 def count_history(night: Night, tables: FeatureTables, users: Collection[int]) -> Counted:
-    """The pairs that the features know of, and the days since each, against the events before the gate window."""
+    """The pairs that the features know of, and the days since each, against the events before the
+    gate window.
+    """
     cutoff, since = night.gate.history, tables.pair_names.index("since_last")
     last: dict[int, dict[int, int]] = {user: {} for user in users}
     for file in night.snapshot.event_files(before=night.gate.history_before):
@@ -127,7 +147,9 @@ def count_history(night: Night, tables: FeatureTables, users: Collection[int]) -
         rows = slice(*pair.offsets[user : user + 2]) if user + 1 < len(pair.offsets) else slice(0)
         known = dict(zip(pair.items[rows].tolist(), pair.values[rows, since].tolist(), strict=True))
         days = {item: (cutoff - ts) / DAY_SECONDS for item, ts in mine.items()}
-        wrong += known.keys() != days.keys() or any(abs(known[item] - days[item]) > _DAYS_OFF for item in days)
+        wrong += known.keys() != days.keys() or any(
+            abs(known[item] - days[item]) > _DAYS_OFF for item in days
+        )
     return Counted(len(last), wrong)
 
 
@@ -147,7 +169,9 @@ def recount(
     counted, delivered = count_truth(night, truth, rows)
     ranked = [row for row in rows if active[row]]
     ranked = sorted(sorted(ranked, key=lambda row: truth.sizes[row] == 0)[:LISTS])
-    lists, claims = count_lists(recommender, truth.users[ranked].tolist(), measured[0].lists[ranked], scores[ranked])
+    lists, claims = count_lists(
+        recommender, truth.users[ranked].tolist(), measured[0].lists[ranked], scores[ranked]
+    )
     return Recount(
         truth=counted,
         delivered=delivered,
@@ -166,8 +190,12 @@ def _set_of(truth: Truth, row: int) -> set[int]:
     return set(truth.items[truth.offsets[row] : truth.offsets[row + 1]].tolist())
 
 
-def _happened(night: Night, start: date, end: date, users: Collection[int], *, watched: bool = True) -> Pairs:
-    """User → items of the events that fulfil an objective; without `watched`, of those that surely do."""
+def _happened(
+    night: Night, start: date, end: date, users: Collection[int], *, watched: bool = True
+) -> Pairs:
+    """User → items of the events that fulfil an objective; without `watched`, of those that surely
+    do.
+    """
     objectives = [o for o in night.config.objectives if watched or o.watch is None]
     codes = {code for objective in objectives for code in night.config.objective_codes(objective)}
     found: dict[int, set[int]] = {user: set() for user in users}
@@ -180,8 +208,13 @@ def _happened(night: Night, start: date, end: date, users: Collection[int], *, w
 
 
 def _delivered(night: Night, start: date, end: date, said: Pairs) -> Counted:
-    """Whether every pair is in a delivered row, by the ids' text; users 0 where those rows are not kept."""
-    user_ids, item_ids = night.snapshot.users["user_id"].to_numpy(), night.snapshot.items["item_id"].to_numpy()
+    """Whether every pair is in a delivered row, by the ids' text; users 0 where those rows are not
+    kept.
+    """
+    user_ids, item_ids = (
+        night.snapshot.users["user_id"].to_numpy(),
+        night.snapshot.items["item_id"].to_numpy(),
+    )
     names = {user: str(user_ids[user]) for user in said}
     rows: set[tuple[str, str]] = set()
     try:
@@ -193,7 +226,10 @@ def _delivered(night: Night, start: date, end: date, said: Pairs) -> Counted:
                 rows |= {(row["user_id"], row["item_id"]) for row in found}
     except (ArtifactError, FileNotFoundError):
         return Counted()
-    wrong = sum(any((names[user], str(item_ids[item])) not in rows for item in items) for user, items in said.items())
+    wrong = sum(
+        any((names[user], str(item_ids[item])) not in rows for item in items)
+        for user, items in said.items()
+    )
     return Counted(len(said), wrong)
 
 
@@ -205,13 +241,25 @@ def _rows(file: str, columns: list[str], key: str, values: list[Any]) -> list[di
 
 
 def _claimed(
-    recommender: Recommender, user: npt.NDArray[np.int32], items: npt.NDArray[np.int32], said: npt.NDArray[np.float32]
+    recommender: Recommender,
+    user: npt.NDArray[np.int32],
+    items: npt.NDArray[np.int32],
+    said: npt.NDArray[np.float32],
 ) -> bool:
-    """Whether every place is a candidate of this user with the score said; promoted items need be none."""
+    """Whether every place is a candidate of this user with the score said; promoted items need be
+    none.
+    """
     block = Block(recommender.inputs, recommender.inputs.source.block(user))
-    known = dict(zip(block.candidates.items[0].tolist(), recommender.scores(block)[0].tolist(), strict=True))
+    known = dict(
+        zip(block.candidates.items[0].tolist(), recommender.scores(block)[0].tolist(), strict=True)
+    )
     promoted = set(recommender.promoted)
-    places = [(int(i), float(s)) for i, s in zip(items, said, strict=True) if i >= 0 and int(i) not in promoted]
+    places = [
+        (int(i), float(s))
+        for i, s in zip(items, said, strict=True)
+        if i >= 0 and int(i) not in promoted
+    ]
     return all(
-        item in known and math.isclose(known[item], score, rel_tol=_MOST_OFF, abs_tol=1e-6) for item, score in places
+        item in known and math.isclose(known[item], score, rel_tol=_MOST_OFF, abs_tol=1e-6)
+        for item, score in places
     )

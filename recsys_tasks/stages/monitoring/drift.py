@@ -1,4 +1,6 @@
-"""Did the shop or the lists change their shape overnight? Figures of every night, and an alarm past a bound."""
+"""Did the shop or the lists change their shape overnight? Figures of every night, and an alarm past
+a bound.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,12 @@ MIN_EVENTS = 200
 
 
 def event_mix(night: Night) -> dict[str, float]:
-    """PSI of the newest day's kinds of event against the four weeks before; nothing where there are too few."""
-    events = night.snapshot.events(since=night.as_of - timedelta(days=7 * WEEKS + 1), before=night.as_of)
+    """PSI of the newest day's kinds of event against the four weeks before; nothing where there are
+    too few.
+    """
+    events = night.snapshot.events(
+        since=night.as_of - timedelta(days=7 * WEEKS + 1), before=night.as_of
+    )
     newest = events.ts >= start_of(night.as_of) - DAY_SECONDS
     if newest.sum() < MIN_EVENTS or (~newest).sum() < MIN_EVENTS:
         return {}
@@ -39,7 +45,9 @@ def _by_kind(night: Night, codes: np.ndarray) -> dict[str, float]:
 
 
 def score_shape(before: Night, night: Night) -> dict[str, float]:
-    """PSI of tonight's scores against the last lists' of the same release; nothing after a change of release."""
+    """PSI of tonight's scores against the last lists' of the same release; nothing after a change
+    of release.
+    """
     try:
         same = read_plan(before).release == read_plan(night).release
         psi = score_psi(_scores(before), _scores(night)) if same else float("nan")
@@ -53,25 +61,40 @@ def score_shape(before: Night, night: Night) -> dict[str, float]:
 def _scores(night: Night) -> Floats:
     """Scores of all places of a night's lists; NaN where a place has none."""
     token = read_plan(night).token
-    shards = [night.lake.require("lists", f"{token}.{shard}") for shard in range(night.config.serving.shards)]
-    parts = [b["scores"].flatten().to_numpy(zero_copy_only=False) for s in shards for b in list_batches(s, ["scores"])]
+    shards = [
+        night.lake.require("lists", f"{token}.{shard}")
+        for shard in range(night.config.serving.shards)
+    ]
+    parts = [
+        b["scores"].flatten().to_numpy(zero_copy_only=False)
+        for s in shards
+        for b in list_batches(s, ["scores"])
+    ]
     return np.concatenate([np.zeros(0), *parts])
 
 
 def drift_alarms(night: Night, figures: dict[str, float]) -> list[Alarm]:
     """Record tonight's figures, and an alarm for each past `monitoring.max_psi`."""
     record_metrics(night.engine, night.as_of, SCOPE, figures)
-    found = [drift_alarm(name, value, night.config.monitoring.max_psi) for name, value in figures.items()]
+    found = [
+        drift_alarm(name, value, night.config.monitoring.max_psi) for name, value in figures.items()
+    ]
     return [alarm for alarm in found if alarm is not None]
 
 
 def quality_alarm(night: Night, of: Night, ndcg: float) -> Alarm | None:
-    """An alarm where the realised NDCG@10 of the night `of` fell below the median of the four weeks before it."""
+    """An alarm where the realised NDCG@10 of the night `of` fell below the median of the four weeks
+    before it.
+    """
     query = text(
         "SELECT as_of, value FROM recsys.metric_rows WHERE scope = 'realised' AND name = 'ndcg@10' "
         "AND as_of < :day AND as_of >= :since"
     )
     days = {"day": of.as_of, "since": of.as_of - timedelta(weeks=WEEKS)}
     with night.engine.connect() as connection:
-        earlier = {row.as_of.isoformat(): row.value for row in connection.execute(query, days) if row.value is not None}
+        earlier = {
+            row.as_of.isoformat(): row.value
+            for row in connection.execute(query, days)
+            if row.value is not None
+        }
     return drop_alarm("ndcg@10", ndcg, earlier, night.config.monitoring.max_quality_drop)

@@ -1,4 +1,6 @@
-"""What users did with the lists of an earlier night: in all, by kind of event, by objective, beside popular items."""
+"""What users did with the lists of an earlier night: in all, by kind of event, by objective, beside
+popular items.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +19,33 @@ from recsys_tasks.stages.publishing import read_plan
 Lists = npt.NDArray[np.int32]
 
 REALISED = "realised"
-"""Scope of the figures by any event that fulfils an objective; `/event=NAME` and `/objective=NAME` are beside it."""
+"""Scope of the figures by any event that fulfils an objective; `/event=NAME` and `/objective=NAME`
+are beside it.
+"""
 
 
-def realised_figures(night: Night, before: Night, users: Keys, lists: Lists) -> dict[str, dict[str, float]]:
+def realised_figures(
+    night: Night, before: Night, users: Keys, lists: Lists
+) -> dict[str, dict[str, float]]:
     """Scope → figures of the lists made on `before`, by what their users did until tonight's start.
 
-    A purchase says more than a view, and any event at all is mostly views: hence each kind of event by itself.
+    A purchase says more than a view, and any event at all is mostly views: hence each kind of event
+    by itself.
     """
     window = night.snapshot.events(since=before.as_of, before=night.as_of)
     chosen = {REALISED: fulfilling(night.snapshot, window)}
     for name, code in night.config.event_codes.items():
         chosen[f"{REALISED}/event={name}"] = window.of_kinds((code,))
     for objective in night.config.objectives:
-        chosen[f"{REALISED}/objective={objective.name}"] = window.where(fulfils(night.snapshot, objective, window))
+        chosen[f"{REALISED}/objective={objective.name}"] = window.where(
+            fulfils(night.snapshot, objective, window)
+        )
     some = np.isin(users, window.user)
-    popular, start, end = _popular(night, before, users[some]), start_of(before.as_of), start_of(night.as_of)
+    popular, start, end = (
+        _popular(night, before, users[some]),
+        start_of(before.as_of),
+        start_of(night.as_of),
+    )
     found = {}
     for scope, events in chosen.items():
         truth = truth_between(events, None, start, end, users[some])
@@ -44,7 +57,8 @@ def realised_figures(night: Night, before: Night, users: Keys, lists: Lists) -> 
 def _popular(night: Night, before: Night, users: Keys) -> Lists:
     """What each of these users would have got without a list of their own that night.
 
-    From tonight's snapshot, as of that night: its own may have been made under other settings, or be gone.
+    From tonight's snapshot, as of that night: its own may have been made under other settings, or
+    be gone.
     """
     from recsys_tasks.stages.judging.measure import fallback_matrix
 
@@ -52,7 +66,9 @@ def _popular(night: Night, before: Night, users: Keys) -> Lists:
 
 
 def _was_shown(before: Night) -> bool:
-    """Whether readers ever saw that night's publication: a hold or a failed check keeps one from them."""
+    """Whether readers ever saw that night's publication: a hold or a failed check keeps one from
+    them.
+    """
     query = text("SELECT published_at IS NOT NULL FROM recsys.publication WHERE id = :id")
     with before.engine.connect() as connection:
         return bool(connection.scalar(query, {"id": read_plan(before).publication_id}))

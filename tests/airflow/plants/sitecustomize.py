@@ -1,7 +1,7 @@
 """Faults for the launcher's processes, found by Python itself where this folder is on PYTHONPATH.
 
-`RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, or `hang` until it is killed. Retries
-come after two seconds and not after half a minute: the tests wait for them.
+`RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, or `hang` until it
+is killed. Retries come after two seconds and not after half a minute: the tests wait for them.
 """
 
 from __future__ import annotations

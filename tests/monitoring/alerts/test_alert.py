@@ -11,7 +11,14 @@ import sqlalchemy as sa
 
 from recsys_tasks.database import create_engine
 from recsys_tasks.monitoring.alerts.alarm import Alarm
-from recsys_tasks.monitoring.alerts.alert import _RUNBOOKS, Alert, alarm_alert, as_text, describe_readers, failure_alert
+from recsys_tasks.monitoring.alerts.alert import (
+    _RUNBOOKS,
+    Alert,
+    alarm_alert,
+    as_text,
+    describe_readers,
+    failure_alert,
+)
 from recsys_tasks.monitoring.alerts.delivery import deliver
 from recsys_tasks.monitoring.alerts.incidents import FailedTask, read_errors
 from recsys_tasks.monitoring.alerts.spool import Spool, raise_alert
@@ -22,7 +29,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def an_alert(**changes: str) -> Alert:
-    failed = FailedTask("publish", "publish", "ServingError", "10 rows", "9 rows", "publication 3", "rerun shard 1")
+    failed = FailedTask(
+        "publish", "publish", "ServingError", "10 rows", "9 rows", "publication 3", "rerun shard 1"
+    )
     alert = failure_alert(
         dag="train_ranker",
         run="asset:1",
@@ -66,7 +75,9 @@ def test_an_alarm_names_metric_bound_and_value_once_a_night(tmp_path: Path) -> N
     alarm = Alarm("drift", "share_of_country_fr", 0.2, 0.31, "France doubled")
 
     def raised(day: int) -> bool:
-        alert = alarm_alert(alarm, as_of=date(2026, 3, day), reader_state="-", remedy="look", runbooks="r", now=NOW)
+        alert = alarm_alert(
+            alarm, as_of=date(2026, 3, day), reader_state="-", remedy="look", runbooks="r", now=NOW
+        )
         assert alert.message == "France doubled\nmetric: share_of_country_fr = 0.31, bound 0.2"
         return raise_alert(tmp_path, alert)
 
@@ -92,7 +103,10 @@ def test_a_broken_channel_does_not_silence_the_others(tmp_path: Path) -> None:
     assert line == "1 alert(s) sent; failed: slack: ConnectionError: down"
     assert (len(sent), kept) == (1, [["webhook"]])
     # Slack is back: the table learns of it, the webhook hears nothing twice.
-    assert deliver(spool, {"slack": sent.append, "webhook": refuse}, table, now=NOW) == "1 alert(s) sent"
+    assert (
+        deliver(spool, {"slack": sent.append, "webhook": refuse}, table, now=NOW)
+        == "1 alert(s) sent"
+    )
     assert kept == [["webhook"], ["slack", "webhook"]]
     assert spool.all()[0][1] == ["slack", "table", "webhook"]
 
@@ -112,13 +126,17 @@ def test_damaged_error_files_are_left_out(tmp_path: Path) -> None:
     assert read_errors(tmp_path / "missing") == []
 
 
-def test_the_table_holds_an_incident_once_and_the_night_that_readers_see(postgres: Mapping[str, str]) -> None:
+def test_the_table_holds_an_incident_once_and_the_night_that_readers_see(
+    postgres: Mapping[str, str],
+) -> None:
     engine = create_engine(postgres["recsys"])
     alert = an_alert(incident="only-here")
     keep_alert(engine, alert, [])
     keep_alert(engine, alert, ["slack"])
     with engine.connect() as connection:
-        query = sa.text("SELECT as_of, task, message, delivered FROM recsys.alerts WHERE incident = 'only-here'")
+        query = sa.text(
+            "SELECT as_of, task, message, delivered FROM recsys.alerts WHERE incident = 'only-here'"
+        )
         assert connection.execute(query).all() == [
             (date(2026, 3, 10), "publish", alert.message, {"slack": "sent"}),
         ]
@@ -133,18 +151,50 @@ WITH_DATE = """--conf '{"as_of": "2026-03-10"}'"""
 @pytest.mark.parametrize(
     ("dag", "as_of", "error", "command"),
     [
-        ("validate_data", "2026-03-10", "ValidationFailed", "airflow dags clear --yes --run-id r:1 validate_data"),
-        ("build_index", "2026-03-10", "Killed", "airflow dags clear --yes --only-failed --run-id r:1 build_index"),
+        (
+            "validate_data",
+            "2026-03-10",
+            "ValidationFailed",
+            "airflow dags clear --yes --run-id r:1 validate_data",
+        ),
+        (
+            "build_index",
+            "2026-03-10",
+            "Killed",
+            "airflow dags clear --yes --only-failed --run-id r:1 build_index",
+        ),
         # What another DAG was to write is not made by clearing this one's failed task.
-        ("train_ranker", "2026-03-10", "ArtifactError", f"airflow dags trigger validate_data {WITH_DATE}"),
-        ("train_ranker", "2026-03-10", "DamagedArtifact", f"airflow dags trigger validate_data {WITH_DATE}"),
+        (
+            "train_ranker",
+            "2026-03-10",
+            "ArtifactError",
+            f"airflow dags trigger validate_data {WITH_DATE}",
+        ),
+        (
+            "train_ranker",
+            "2026-03-10",
+            "DamagedArtifact",
+            f"airflow dags trigger validate_data {WITH_DATE}",
+        ),
         # Cleared, a run without a date has none again.
         ("build_index", "", "ConfigError", f"airflow dags trigger build_index {WITH_DATE}"),
-        ("maintain_storage", "", "Killed", "airflow dags clear --yes --only-failed --run-id r:1 maintain_storage"),
+        (
+            "maintain_storage",
+            "",
+            "Killed",
+            "airflow dags clear --yes --only-failed --run-id r:1 maintain_storage",
+        ),
     ],
 )
 def test_the_command_helps(dag: str, as_of: str, error: str, command: str) -> None:
     errors = [FailedTask("t", "t", error, "a", "b", "c", "correct it")]
-    about = {"dag": dag, "run": "r:1", "started": "t0", "as_of": as_of, "reader_state": "-", "runbooks": "r"}
+    about = {
+        "dag": dag,
+        "run": "r:1",
+        "started": "t0",
+        "as_of": as_of,
+        "reader_state": "-",
+        "runbooks": "r",
+    }
     alert = failure_alert(**about, errors=errors, tasks=[], now=NOW)
     assert alert.remedy.startswith(f"correct it; then: {command}")

@@ -38,7 +38,10 @@ def test_processes_at_once_send_each_alert_once(tmp_path: Path) -> None:
         spool.add(an_alert(incident=f"i{number}"))
     command = [sys.executable, "-c", DELIVERER, str(spool.folder), str(sent), NOW.isoformat()]
     workers = [
-        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)
+        subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
     ]
     for worker in workers:
         assert worker.stdout is not None and worker.stdout.readline() == "ready\n"
@@ -73,7 +76,9 @@ def test_a_deliverer_that_died_is_not_waited_for_for_ever(tmp_path: Path) -> Non
     assert len(sent) == 1
 
 
-def test_what_may_have_arrived_is_repeated_once_and_not_where_somebody_knows(tmp_path: Path) -> None:
+def test_what_may_have_arrived_is_repeated_once_and_not_where_somebody_knows(
+    tmp_path: Path,
+) -> None:
     asked = []
 
     def silent(alert: object) -> None:
@@ -89,7 +94,12 @@ def test_what_may_have_arrived_is_repeated_once_and_not_where_somebody_knows(tmp
     beside = Spool(tmp_path / "beside")
     beside.add(an_alert())
     for hour in range(6):
-        deliver(beside, {"chat": silent, "hook": lambda alert: None}, None, now=NOW + timedelta(hours=hour))
+        deliver(
+            beside,
+            {"chat": silent, "hook": lambda alert: None},
+            None,
+            now=NOW + timedelta(hours=hour),
+        )
     assert 1 <= len(asked) <= 2
 
 

@@ -9,7 +9,13 @@ import pytest
 
 from recsys_tasks.gate.evaluate import truth_between
 from recsys_tasks.monitoring.lists.drift import drift_alarm, mix_psi, psi, score_psi
-from recsys_tasks.monitoring.lists.feedback import churn, churn_alarm, drop_alarm, list_health, realised
+from recsys_tasks.monitoring.lists.feedback import (
+    churn,
+    churn_alarm,
+    drop_alarm,
+    list_health,
+    realised,
+)
 from recsys_tasks.snapshot.events import Events
 
 
@@ -19,10 +25,13 @@ def keys(*values: int) -> np.ndarray:
 
 def test_realised_by_hand() -> None:
     ones = np.ones(3, np.float32)
-    happened = Events(keys(4, 4, 9), keys(7, 8, 1), np.array([10, 99, 20]), np.zeros(3, np.int8), ones, ones, ones)
+    happened = Events(
+        keys(4, 4, 9), keys(7, 8, 1), np.array([10, 99, 20]), np.zeros(3, np.int8), ones, ones, ones
+    )
     lists, popular = np.array([[7, 5], [2, 3]], np.int32), np.array([[5, 7], [5, 7]], np.int32)
     found = realised(lists, popular, truth_between(happened, (0,), 0, 99, keys(4, 6)), of=4)
-    # user 4 bought 7 (first place) in the window; 8 came too late; user 6 bought nothing; user 9 had no list
+    # user 4 bought 7 (first place) in the window; 8 came too late; user 6 bought nothing; user 9
+    # had no list
     assert found["ndcg@10"] == 1 and found["hr@10"] == 1
     assert found["popular/hr@10"] == 1 and found["popular/mrr@10"] == 0.5  # second place
     assert found["users"] == 1 and found["active_share"] == 0.25
@@ -36,7 +45,9 @@ def test_churn_by_hand() -> None:
     # users 1 and 2 are in both: user 1 keeps 3 and 2 of three places, user 2 all
     np.testing.assert_allclose(churn(keys(1, 2, 3), before, keys(1, 2, 5), now, k=3), [1 / 3, 0])
     assert len(churn(keys(1), before[:1], keys(2), now[:1], k=3)) == 0
-    assert churn(keys(1), before[:1], keys(1), now[2:], k=3).tolist() == [1.0]  # a list that vanished
+    assert churn(keys(1), before[:1], keys(1), now[2:], k=3).tolist() == [
+        1.0
+    ]  # a list that vanished
 
 
 def test_churn_alarm_names_bound_and_value() -> None:
@@ -47,7 +58,10 @@ def test_churn_alarm_names_bound_and_value() -> None:
 
 def test_list_health_by_hand() -> None:
     lists = np.array([[0, 1], [0, 1], [2, -1]], np.int32)
-    counts, on_offer = np.array([9, 0, 0, 0, 0], np.int64), np.array([True, True, True, True, False])
+    counts, on_offer = (
+        np.array([9, 0, 0, 0, 0], np.int64),
+        np.array([True, True, True, True, False]),
+    )
     found = list_health(lists, np.array([0, 0, 4], np.int8), counts, on_offer, k=2)
     assert found["coverage@2"] == 3 / 5 and found["coverage_on_offer@2"] == 3 / 4
     assert found["popularity_share@2"] == 2 / 5

@@ -30,7 +30,9 @@ def test_a_night_is_due_so_long_after_its_schedule(now: datetime, late: float, n
 
 def test_a_weekly_shop_is_due_once_a_week() -> None:
     monday = datetime(2026, 3, 9, 1, tzinfo=UTC)
-    assert freshness.due_night("0 1 * * MON", monday + timedelta(days=5), 4).night == date(2026, 3, 9)
+    assert freshness.due_night("0 1 * * MON", monday + timedelta(days=5), 4).night == date(
+        2026, 3, 9
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,13 +47,21 @@ def test_a_weekly_shop_is_due_once_a_week() -> None:
 )
 def test_how_late_follows_how_long_nights_took(hours: list[float], late: float) -> None:
     made = [
-        (TODAY - timedelta(days=n), DUE - timedelta(days=n) + timedelta(hours=took)) for n, took in enumerate(hours)
+        (TODAY - timedelta(days=n), DUE - timedelta(days=n) + timedelta(hours=took))
+        for n, took in enumerate(hours)
     ]
     assert freshness.usual_late_hours(NIGHTLY, made) == pytest.approx(late)
 
 
-def shown(night: date, hours: float, now: datetime, hold: str = "", held_hours: float = 0.0) -> Shown:
-    return Shown(night, now - timedelta(hours=hours), hold, now - timedelta(hours=held_hours) if hold else None)
+def shown(
+    night: date, hours: float, now: datetime, hold: str = "", held_hours: float = 0.0
+) -> Shown:
+    return Shown(
+        night,
+        now - timedelta(hours=hours),
+        hold,
+        now - timedelta(hours=held_hours) if hold else None,
+    )
 
 
 NOON = DUE + timedelta(hours=11)
@@ -85,4 +95,8 @@ def test_staleness_has_a_bound_and_its_words_are_true() -> None:
         and "the lists of 2026-03-09, current for 30.0 hours" in alarm.words
     )
     nothing = freshness.stale(None, NOON, 30)
-    assert nothing is not None and "no publication is current" in nothing.words and math.isinf(nothing.value)
+    assert (
+        nothing is not None
+        and "no publication is current" in nothing.words
+        and math.isinf(nothing.value)
+    )

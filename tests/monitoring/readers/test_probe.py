@@ -28,7 +28,9 @@ def look(engine: Engine, now: datetime) -> Finding:
 
 def alert(raised: datetime, severity: str = "critical") -> Alert:
     words = {"message": "m", "reader_state": "r", "remedy": "d", "runbook": "b"}
-    return Alert("i1", raised.isoformat(), "", "validate_data", "freeze", "SchemaError", severity, **words)  # type: ignore[arg-type]
+    return Alert(
+        "i1", raised.isoformat(), "", "validate_data", "freeze", "SchemaError", severity, **words
+    )  # type: ignore[arg-type]
 
 
 def call(**environment: str) -> tuple[int, str]:
@@ -36,14 +38,18 @@ def call(**environment: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_no_lists_and_no_database_are_critical_in_one_line(empty: Mapping[str, str], reader: Engine) -> None:
+def test_no_lists_and_no_database_are_critical_in_one_line(
+    empty: Mapping[str, str], reader: Engine
+) -> None:
     assert look(reader, NOW) == Finding(2, "readers have no lists: nothing was ever published")
     code, said = call(RECSYS_DATABASE_URL="postgresql://recsys_reader:hunter2@127.0.0.1:1/recsys")
     assert code == 2 and said.startswith("CRITICAL: the readers' database does not answer")
     assert said.count("\n") == 1 and "hunter2" not in said
 
 
-def test_lists_are_judged_by_their_night_and_by_how_long_they_are_shown(writer: Engine, reader: Engine) -> None:
+def test_lists_are_judged_by_their_night_and_by_how_long_they_are_shown(
+    writer: Engine, reader: Engine
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     fresh = look(reader, NOW)
@@ -84,7 +90,9 @@ def test_an_open_alert_is_said_for_a_day(writer: Engine, reader: Engine) -> None
     assert look(reader, NOW + 25 * HOUR).code == 0
 
 
-def test_it_works_with_the_readers_url_alone_and_without_settings(empty: Mapping[str, str], writer: Engine) -> None:
+def test_it_works_with_the_readers_url_alone_and_without_settings(
+    empty: Mapping[str, str], writer: Engine
+) -> None:
     stock(writer)
     publish_night(writer, 0)
     nothing = {"RECSYS_HOME": "/nowhere", "RECSYS_CONFIG": "/nowhere.yaml"}

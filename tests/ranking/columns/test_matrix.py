@@ -7,14 +7,21 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.errors import ArtifactError
-from recsys_tasks.ranking.columns.matrix import ABSENT_RANK, Block, column_names, feature_matrix, light_names
+from recsys_tasks.ranking.columns.matrix import (
+    ABSENT_RANK,
+    Block,
+    column_names,
+    feature_matrix,
+    light_names,
+)
 from recsys_tasks.ranking.inputs import Sequences
 from tests.ranking import fakes
 
 
 @pytest.fixture
 def world():
-    # Two users, three items in a plane. User 0: history item 1 (newest), item 0. User 1: no history, no vector.
+    # Two users, three items in a plane. User 0: history item 1 (newest), item 0. User 1: no
+    # history, no vector.
     source = fakes.FakeSource(
         items=np.array([[2, 1, 0], [0, 2, -1]], np.int32),
         history=np.array([[1, 0], [-1, -1]], np.int32),
@@ -27,7 +34,8 @@ def world():
         {(0, 1): [7.0], (0, 0): [3.0]},
         ["events"],
     )
-    # Item 2 comes after items 1 and 0, item 0 after item 1; so before item 2 come 1 and 0, and before item 0 comes 1.
+    # Item 2 comes after items 1 and 0, item 0 after item 1; so before item 2 come 1 and 0, and
+    # before item 0 comes 1.
     sequences = Sequences(
         np.array([[2, -1], [2, 0], [-1, -1]], np.int32),
         np.array([[0.2, 0], [0.5, 0.25], [0, 0]], np.float32),
@@ -54,7 +62,8 @@ def test_values_by_hand(world):
         "fused_rank": [0, 1, 2, 0, 1],
         # User 0 points along the second axis: dots .8, 1, 0 for items 2, 1, 0.
         "tower_rank": [1, 0, 2, ABSENT_RANK, ABSENT_RANK],
-        # History items 1 (last) and 0. Item 2: last .8, most .8, mean .7. Item 1: 1, 1, .5. Item 0: 0, 1, .5.
+        # History items 1 (last) and 0. Item 2: last .8, most .8, mean .7. Item 1: 1, 1, .5. Item 0:
+        # 0, 1, .5.
         "similar_to_last": [0.8, 1, 0, nan, nan],
         "similar_most": [0.8, 1, 1, nan, nan],
         "similar_mean": [0.7, 0.5, 0.5, nan, nan],
@@ -74,14 +83,20 @@ def test_values_by_hand(world):
     for name, values in expected.items():
         np.testing.assert_allclose(column[name], values, rtol=1e-6, err_msg=name)
     # Scores .8, 1, 0: mean .6, deviation sqrt((.04 + .16 + .36) / 3) = .432.
-    np.testing.assert_allclose(column["tower_score"][:3], np.array([0.2, 0.4, -0.6]) / 0.4320494, rtol=1e-5)
+    np.testing.assert_allclose(
+        column["tower_score"][:3], np.array([0.2, 0.4, -0.6]) / 0.4320494, rtol=1e-5
+    )
 
 
 def test_training_and_serving_rows_are_the_same(world):
-    """Any subset of columns, candidates and users gives the numbers of the whole matrix, up to rounding."""
+    """Any subset of columns, candidates and users gives the numbers of the whole matrix, up to
+    rounding.
+    """
     whole = feature_matrix(Block(world, world.source.block(np.array([0, 1]))))
     keep = np.array([[True, False, True], [False, True, True]])
-    part = feature_matrix(Block(world, world.source.block(np.array([0, 1]))), light_names(world), keep)
+    part = feature_matrix(
+        Block(world, world.source.block(np.array([0, 1]))), light_names(world), keep
+    )
     chosen = [whole.names.index(name) for name in part.names]
     kept = keep[whole.user_row, whole.column]
     np.testing.assert_allclose(part.X, whole.X[kept][:, chosen], rtol=1e-6, atol=1e-6)
@@ -98,7 +113,9 @@ def test_many_users_span_chunks():
     content = sparse.random(m, 30, 0.2, "csr", np.float32, random_state=0)
     vectors = fakes.embeddings(rng.normal(size=(m, 8)), rng.normal(size=(n, 8)))
     tables = fakes.tables({"events": [1.0] * n}, {"price": [1.0] * m}, {}, ["events"])
-    world = fakes.inputs(fakes.FakeSource(items, history), tables, vectors, date(2026, 3, 10), content)
+    world = fakes.inputs(
+        fakes.FakeSource(items, history), tables, vectors, date(2026, 3, 10), content
+    )
     keep = rng.random((n, c)) < 0.3
     keep[130:260] = False  # a whole chunk without rows
     matrix = feature_matrix(Block(world, world.source.block(np.arange(n))), None, keep)
@@ -110,9 +127,13 @@ def test_many_users_span_chunks():
         np.testing.assert_allclose(column["similar_most"][r], dots.max(), rtol=1e-4)
         np.testing.assert_allclose(column["similar_mean"][r], dots.mean(), rtol=1e-3, atol=1e-5)
         mean = np.asarray(content[past].mean(axis=0)).ravel()
-        np.testing.assert_allclose(column["content_to_history"][r], content[[i]].toarray()[0] @ mean, rtol=1e-4)
+        np.testing.assert_allclose(
+            column["content_to_history"][r], content[[i]].toarray()[0] @ mean, rtol=1e-4
+        )
 
 
 def test_a_column_that_no_longer_exists_is_named(world):
     with pytest.raises(ArtifactError, match="user_gone"):
-        feature_matrix(Block(world, world.source.block(np.array([0]))), ["user_events", "user_gone"])
+        feature_matrix(
+            Block(world, world.source.block(np.array([0]))), ["user_events", "user_gone"]
+        )

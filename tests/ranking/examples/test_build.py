@@ -9,7 +9,13 @@ import pytest
 
 from recsys_tasks.clock import start_of
 from recsys_tasks.errors import LeakageError
-from recsys_tasks.ranking.examples.build import Examples, Window, build_examples, label_windows, windows_needed
+from recsys_tasks.ranking.examples.build import (
+    Examples,
+    Window,
+    build_examples,
+    label_windows,
+    windows_needed,
+)
 from recsys_tasks.ranking.examples.labels import CALIBRATION_A, user_parts
 from tests.ranking.planted import CANDIDATES, RANKER, USERS, World
 
@@ -38,7 +44,9 @@ def test_labels_are_what_users_did_in_the_window(world, examples):
         events = world.snapshot.events().between(start_of(start), start_of(end))
         truth = set(zip(events.user.tolist(), events.item.tolist(), strict=True))
         mine = frame[frame.window == w]
-        assert [(u, i) in truth for u, i in zip(mine.user, mine.item, strict=True)] == mine.label.tolist()
+        assert [
+            (u, i) in truth for u, i in zip(mine.user, mine.item, strict=True)
+        ] == mine.label.tolist()
     assert frame.label.sum() == sum(w["positives"] for w in examples.facts["windows"]) > 300
 
 
@@ -52,7 +60,9 @@ def test_groups_are_whole_runs_of_one_user_and_window(examples):
 def test_negatives_are_sampled_and_weighed_back_to_the_whole_list(examples):
     frame = rows(examples)
     trains = frame[frame.part < CALIBRATION_A]
-    assert (trains.groupby("group").label.agg(lambda y: (~y).sum()) == RANKER["negatives_per_user"]).all()
+    assert (
+        trains.groupby("group").label.agg(lambda y: (~y).sum()) == RANKER["negatives_per_user"]
+    ).all()
     # Every list has 40 candidates, so each group's weights must sum to 40 again.
     np.testing.assert_allclose(trains.groupby("group").weight.sum(), CANDIDATES, rtol=1e-5)
     assert (trains[trains.label].weight == 1).all()
@@ -73,11 +83,15 @@ def test_rows_do_not_depend_on_block_size_and_a_rerun_is_a_no_op(world, examples
     other = World(tmp_path, serving={"block_users": 37})
     small = Examples.open(build_examples(other.snapshot, other.timeline, other.windows()))
     pd.testing.assert_frame_equal(rows(small), rows(examples))
-    np.testing.assert_allclose(small.X, examples.X, rtol=1e-5, atol=1e-6)  # matrix products round by their shape
+    np.testing.assert_allclose(
+        small.X, examples.X, rtol=1e-5, atol=1e-6
+    )  # matrix products round by their shape
 
 
 def test_events_from_the_gate_cutoff_on_change_nothing(world, examples, tmp_path):
-    """A leak canary: the labels end at E, so what happens afterwards cannot be seen in the examples."""
+    """A leak canary: the labels end at E, so what happens afterwards cannot be seen in the
+    examples.
+    """
     other = World(tmp_path)
     late = [day for day in other.snapshot.parts if day >= other.timeline.gate_cutoff]
     kept = {day: ref for day, ref in other.snapshot.parts.items() if day not in late}
@@ -103,15 +117,23 @@ def test_caps_on_users_hold_and_parts_are_stable(tmp_path):
     world = World(tmp_path, ranker={**RANKER, "max_users": 50})
     examples = Examples.open(build_examples(world.snapshot, world.timeline, world.windows()))
     frame = rows(examples)
-    assert frame[frame.part < CALIBRATION_A].user.nunique() == 50  # all of them in the newest window
-    assert [window["users"] for window in examples.facts["windows"]] == [50 + 4, 4, 0]  # 50 · .3 / 4 calibrate in two
+    assert (
+        frame[frame.part < CALIBRATION_A].user.nunique() == 50
+    )  # all of them in the newest window
+    assert [window["users"] for window in examples.facts["windows"]] == [
+        50 + 4,
+        4,
+        0,
+    ]  # 50 · .3 / 4 calibrate in two
     few, many = user_parts(np.arange(100), 0.3, 1), user_parts(np.arange(USERS * 20), 0.3, 1)
     assert (few == many[:100]).all()
     np.testing.assert_allclose(np.bincount(many) / len(many), [0.35, 0.35, 0.15, 0.15], atol=0.02)
 
 
 def test_only_as_many_windows_as_the_users_fill(tmp_path):
-    """Of 300 users, some 200 act in a week: 50 and 150 need one window, 400 two or three, 10,000 all three."""
+    """Of 300 users, some 200 act in a week: 50 and 150 need one window, 400 two or three, 10,000
+    all three.
+    """
     needed = {}
     for wanted in (50, 150, 400, 10_000):
         world = World(tmp_path / str(wanted), ranker={**RANKER, "max_users": wanted})

@@ -1,4 +1,6 @@
-"""Logged showings: kept apart from actions, as negatives, and weighed by the place they were seen at."""
+"""Logged showings: kept apart from actions, as negatives, and weighed by the place they were seen
+at.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +63,22 @@ def test_weights_and_gains_by_hand():
     config = make_config(events={"impressions": {**SHOWN, "max_weight": 5}})
     label = np.array([True, True, True, False, True])
     position = np.array([1, 4, 9, 9, 0], np.int16)
-    assert importance(config, label, position).tolist() == [1, 4, 5, 1, 1]  # 1/9 is looked at too seldom to be trusted
-    # Two lists: gains 1, 4 and 5, 0, 1. Ideal: 4 + 1/log2(3) = 4.631 and 5 + 1/log2(3) = 5.631, mean over lists 5.131.
+    assert importance(config, label, position).tolist() == [
+        1,
+        4,
+        5,
+        1,
+        1,
+    ]  # 1/9 is looked at too seldom to be trusted
+    # Two lists: gains 1, 4 and 5, 0, 1. Ideal: 4 + 1/log2(3) = 4.631 and 5 + 1/log2(3) = 5.631,
+    # mean over lists 5.131.
     grade, further = listwise(config, label, position, np.array([0, 0, 1, 1, 1]))
-    assert grade.tolist() == [1, 2, 3, 0, 1] and further["settings"] == {"label_gain": [0.0, 1.0, 4.0, 5.0]}
-    np.testing.assert_allclose(further["weight"], np.array([4.631, 4.631, 5.631, 5.631, 5.631]) / 5.131, rtol=1e-3)
+    assert grade.tolist() == [1, 2, 3, 0, 1] and further["settings"] == {
+        "label_gain": [0.0, 1.0, 4.0, 5.0]
+    }
+    np.testing.assert_allclose(
+        further["weight"], np.array([4.631, 4.631, 5.631, 5.631, 5.631]) / 5.131, rtol=1e-3
+    )
     power = make_config(events={"impressions": {**SHOWN, "examination_power": 0.5}})
     assert importance(power, label, position).tolist() == [1, 2, 3, 1, 1]
     assert importance(make_config(), label, position).tolist() == [1] * 5
@@ -73,7 +86,9 @@ def test_weights_and_gains_by_hand():
 
 PAGES, PLACES = 3000, 4
 LIKED = np.array([0.3, 0.4, 0.5, 0.6])
-"""Chance that a user who looks at item i wants it. The page shows the worst first: place i + 1 holds item i."""
+"""Chance that a user who looks at item i wants it. The page shows the worst first: place i + 1
+holds item i.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +118,13 @@ def test_weights_recover_the_order_that_the_page_hides(pages, loss):
     """Acted on per showing: .3, .2, .17, .15 of items 0 to 3, the reverse of what is wanted."""
 
     def order(events):
-        settings = {"loss": loss, "heavy_trees": 30, "leaves": 7, "min_leaf_rows": 20, "learning_rate": 0.1}
+        settings = {
+            "loss": loss,
+            "heavy_trees": 30,
+            "leaves": 7,
+            "min_leaf_rows": 20,
+            "learning_rate": 0.1,
+        }
         config = make_config(events=events, ranker=settings, resources={"threads": 1})
         model = heavy(config, pages, np.ones(len(pages.X), bool), 0)
         every = np.arange(PLACES, dtype=np.float32)[:, None]
@@ -117,14 +138,21 @@ def test_weights_recover_the_order_that_the_page_hides(pages, loss):
 def test_what_was_shown_and_passed_over_is_always_among_the_negatives(tmp_path):
     world = World(tmp_path, events={"impressions": SHOWN})
     windows = world.windows()
-    seen = windows[0].inputs.source.items[:, :30].ravel()  # 30 candidates of each user, in the newest window
+    seen = (
+        windows[0].inputs.source.items[:, :30].ravel()
+    )  # 30 candidates of each user, in the newest window
     shown = pd.DataFrame({"user": np.repeat(np.arange(len(world.users)), 30), "item": seen})
     world.log(
-        shown.assign(ts=start_of(windows[0].label_start) + 5, position=np.tile(np.arange(1, 31), len(world.users)))
+        shown.assign(
+            ts=start_of(windows[0].label_start) + 5,
+            position=np.tile(np.arange(1, 31), len(world.users)),
+        )
     )
     data = Examples.open(build_examples(world.snapshot, world.timeline, windows))
     first = data.facts["windows"][0]["rows"]
-    columns = {name: np.asarray(getattr(data, name)) for name in ("group", "part", "weight", "position")}
+    columns = {
+        name: np.asarray(getattr(data, name)) for name in ("group", "part", "weight", "position")
+    }
     frame = pd.DataFrame({**columns, "label": np.asarray(data.labels[:, 0])})
     assert (frame.position[first:] == 0).all()
     mine = frame[:first][frame.part[:first] < CALIBRATION_A]

@@ -28,12 +28,13 @@ def likeness(request) -> Likeness:
 
 
 def test_by_hand(likeness):
-    # Scores stretched: 1, .875, .5, 0. Weight .5 each, after item 0: item 1 .4375 - .5, item 2 .25 - 0, item 3 - .354.
-    # Then, after items 0 and 2: item 1 .4375 - .5 = -.0625, item 3 0 - .354.
+    # Scores stretched: 1, .875, .5, 0. Weight .5 each, after item 0: item 1 .4375 - .5, item 2 .25
+    # - 0, item 3 - .354. Then, after items 0 and 2: item 1 .4375 - .5 = -.0625, item 3 0 - .354.
     assert shown(0.5, likeness) == [0, 2, 1, 3]
     assert shown(0.0, likeness) == [0, 1, 2, 3]
     assert shown(1.0, likeness) == [0, 2, 3, 1]  # likeness alone: item 3 has .707, item 1 has 1
-    # Promoted, item 0 is no rival: stretched over 1, 2, 3 the scores are 1, .571, 0, and .2 × 1 - .8 × 1 < .2 × .571.
+    # Promoted, item 0 is no rival: stretched over 1, 2, 3 the scores are 1, .571, 0, and .2 × 1 -
+    # .8 × 1 < .2 × .571.
     assert shown(0.8, likeness, promoted=True)[:2] == [0, 2]
 
 
@@ -46,7 +47,9 @@ def naive(items, scores, kind, first, diversity, vectors):
         margins = {}
         for c in pool:
             if c not in front:
-                near = max((float(vectors[items[c]] @ vectors[items[s]]) for s in front), default=-1)
+                near = max(
+                    (float(vectors[items[c]] @ vectors[items[s]]) for s in front), default=-1
+                )
                 margins[c] = (1 - diversity) * (scores[c] - low) / (high - low) - diversity * near
         front.append(max(margins, key=lambda c: margins[c]))
     return front + [c for c in range(len(items)) if c not in front]
@@ -60,7 +63,9 @@ def test_equals_the_formula(diversity):
     scores = -np.sort(-rng.random((30, 40)), axis=1)
     kind = np.sort(rng.integers(0, 4, (30, 40)), axis=1)
     place = np.arange(60, dtype=np.int32)
-    got = diversified(items, scores, kind, 6, diversity, Likeness.of_vectors(place, vectors.astype(np.float32)))
+    got = diversified(
+        items, scores, kind, 6, diversity, Likeness.of_vectors(place, vectors.astype(np.float32))
+    )
     for row in range(30):
         assert got[row].tolist() == naive(items[row], scores[row], kind[row], 6, diversity, vectors)
     sparse_rows = Likeness.of_content(sparse.csr_matrix(vectors.astype(np.float32)))
@@ -77,7 +82,8 @@ def test_what_is_like_nothing_and_short_lists():
         0.9,
         Likeness.of_vectors(place, VECTORS[:2]),
     )
-    # Items 1 and 2 are the same; 0 has no vector. After 0, item 1 has the better score; pads stay behind.
+    # Items 1 and 2 are the same; 0 has no vector. After 0, item 1 has the better score; pads stay
+    # behind.
     assert got.tolist() == [[0, 1, 2, 3]]
 
 

@@ -10,15 +10,23 @@ from recsys_tasks.schema import REASONS, SOURCES
 
 NONE = ([-1, -1, -1, -1], np.empty((0, 2)), ["for_you", "for_you"], [-1, -1], 0)
 # Item 2 has the products .6 with item 0 and .8 with item 1; item 3 has no vector.
-SOME = ([0, 1, 2, -1], np.array([[1, 0], [0, 1], [0.6, 0.8]]), ["because_of", "for_you"], [1, -1], 1)
+SOME = (
+    [0, 1, 2, -1],
+    np.array([[1, 0], [0, 1], [0.6, 0.8]]),
+    ["because_of", "for_you"],
+    [1, -1],
+    1,
+)
 # What is there has no vector of the history's: nothing to be near to.
 OTHERS = ([-1, -1, 0, 1], np.array([[1, 0], [0, 1]]), ["for_you", "for_you"], [-1, -1], 0)
 
 
 @pytest.mark.parametrize(("place", "vectors", "codes", "anchors", "readings"), [NONE, SOME, OTHERS])
-def test_no_vector_is_read_where_the_history_has_none(monkeypatch, place, vectors, codes, anchors, readings):
-    # One user with history items 0 and 1, co-visited items 2 and 3. In Python, so that the readings can be counted:
-    # compiled, one beyond an empty table goes unnoticed.
+def test_no_vector_is_read_where_the_history_has_none(
+    monkeypatch, place, vectors, codes, anchors, readings
+):
+    # One user with history items 0 and 1, co-visited items 2 and 3. In Python, so that the readings
+    # can be counted: compiled, one beyond an empty table goes unnoticed.
     read = []
     monkeypatch.setattr(_reasons, "touched", lambda items, *_: read.append(items.tolist()) or 0)
     monkeypatch.setattr(_reasons, "_explain", _reasons._explain.py_func)
@@ -26,7 +34,11 @@ def test_no_vector_is_read_where_the_history_has_none(monkeypatch, place, vector
     ranks[0, :, SOURCES.index("covisitation")] = 0
     embeddings = SimpleNamespace(item_vectors=vectors.astype(np.float32))
     inputs = SimpleNamespace(item_place=np.array(place, np.int32), embeddings=embeddings)
-    items, column, promoted = np.array([[2, 3]], np.int32), np.array([[0, 1]]), np.zeros((1, 2), bool)
+    items, column, promoted = (
+        np.array([[2, 3]], np.int32),
+        np.array([[0, 1]]),
+        np.zeros((1, 2), bool),
+    )
     found = _reasons.explained(items, column, promoted, ranks, np.array([[0, 1]], np.int32), inputs)
     assert found[0].tolist() == [[1 << SOURCES.index("covisitation")] * 2]
     assert [REASONS[code] for code in found[1][0]] == codes and found[2][0].tolist() == anchors

@@ -50,7 +50,8 @@ def test_each_rung_says_which_it_is_and_better_rungs_rank_better(world, inputs, 
         assert (lists.rung == RUNGS.index(rung)).all()
         assert (np.diff(lists.scores, axis=1) <= 0).all()
         found[rung] = (world.users[EVERYONE][:, None] * world.items[lists.items]).sum(axis=2).mean()
-    # Candidates come in random order, so their mean direction is about 0; users act where it is near 1.
+    # Candidates come in random order, so their mean direction is about 0; users act where it is
+    # near 1.
     assert abs(found["retrieval"]) < 0.1
     assert found["light"] > 0.5 and found["heavy"] > 0.5
 
@@ -71,15 +72,21 @@ def test_with_the_ranker_off_a_release_says_so_and_the_fused_order_is_served(tmp
     inputs = world.inputs(AS_OF)
     recommender = Recommender.of(world.snapshot, inputs, ranker)
     assert recommender.rung == "retrieval"
-    np.testing.assert_array_equal(recommender.recommend(EVERYONE, 3).items, inputs.source.items[:, :3])
+    np.testing.assert_array_equal(
+        recommender.recommend(EVERYONE, 3).items, inputs.source.items[:, :3]
+    )
 
 
 def test_diversity_makes_lists_less_alike(world, inputs, ranker):
     def alike(diversity):
         rerank = world.config.rerank.model_copy(update={"diversity": diversity})
-        snapshot = replace(world.snapshot, config=world.config.model_copy(update={"rerank": rerank}))
+        snapshot = replace(
+            world.snapshot, config=world.config.model_copy(update={"rerank": rerank})
+        )
         shown = world.items[Recommender.of(snapshot, inputs, ranker).recommend(EVERYONE, 5).items]
-        return np.einsum("nkd,nld->n", shown, shown).mean() / 25  # mean cosine within the first five
+        return (
+            np.einsum("nkd,nld->n", shown, shown).mean() / 25
+        )  # mean cosine within the first five
 
     assert alike(0.6) < alike(0.0) - 0.1
 
@@ -129,7 +136,12 @@ def test_promotions_and_repeats(tmp_path):
         rerank={"promoted_items": ["i0007", "unheard of"]},
         items={"attributes": []},
     )
-    own = fakes.tables({"events": [0.0] * USERS}, {"x": [0.0] * ITEMS}, {(0, 7): [3.0], (1, 8): [3.0]}, ["since_last"])
+    own = fakes.tables(
+        {"events": [0.0] * USERS},
+        {"x": [0.0] * ITEMS},
+        {(0, 7): [3.0], (1, 8): [3.0]},
+        ["since_last"],
+    )
     inputs = replace(world.inputs(AS_OF), tables=own)
     inputs.source.items[:2, 0] = 8
     inputs.source.items[:2, 1:] = np.arange(20, 20 + inputs.source.items.shape[1] - 1)
@@ -142,7 +154,8 @@ def test_promotions_and_repeats(tmp_path):
 
 
 def test_reasons_by_hand(world):
-    # One user with history items 0 (newest) and 1; candidates 1..5, each named by its own generator.
+    # One user with history items 0 (newest) and 1; candidates 1..5, each named by its own
+    # generator.
     vectors = fakes.embeddings(
         unit(np.array([[1, 0], [0, 1], [1, 0.1], [0.1, 1], [1, 1], [1, 2.0]])), np.array([[1.0, 0]])
     )
@@ -162,7 +175,14 @@ def test_reasons_by_hand(world):
     inputs = fakes.inputs(source, tables, vectors, AS_OF)
     lists = Recommender.of(world.snapshot, inputs, None).recommend(np.array([0], np.int32), 6)
     # Item 1 is in the history: again. Item 2 is nearest to item 0, item 3 to item 1.
-    assert [REASONS[r] for r in lists.reasons[0]] == ["again", "because_of", "because_of", "trending", "new", "for_you"]
+    assert [REASONS[r] for r in lists.reasons[0]] == [
+        "again",
+        "because_of",
+        "because_of",
+        "trending",
+        "new",
+        "for_you",
+    ]
     assert lists.reason_items[0].tolist() == [-1, 0, 1, -1, -1, -1]
     assert lists.items[0, 5] == -1
     masks = [1 << SOURCES.index(name) for name in generators]

@@ -6,7 +6,9 @@ import pytest
 from recsys_tasks.ranking.lists.rerank import Reranked, Rules, rerank
 
 
-def run(items, scores, k=5, *, rules=None, allowed=None, fresh=None, users=None, may_promote=None) -> Reranked:
+def run(
+    items, scores, k=5, *, rules=None, allowed=None, fresh=None, users=None, may_promote=None
+) -> Reranked:
     items, scores = np.array(items, np.int32), np.array(scores, float)
     return rerank(
         np.arange(len(items), dtype=np.int32) if users is None else users,
@@ -21,7 +23,9 @@ def run(items, scores, k=5, *, rules=None, allowed=None, fresh=None, users=None,
 
 
 def test_best_first_ties_by_key_pads_last():
-    got = run([[9, 3, 5, -1], [1, 2, 3, 4]], [[0.2, 0.2, 0.9, 0.99], [-np.inf, 0.1, -np.inf, 0.3]], k=3)
+    got = run(
+        [[9, 3, 5, -1], [1, 2, 3, 4]], [[0.2, 0.2, 0.9, 0.99], [-np.inf, 0.1, -np.inf, 0.3]], k=3
+    )
     assert got.items.tolist() == [[5, 3, 9], [4, 2, -1]]
     assert got.scores.tolist() == [[0.9, 0.2, 0.2], [0.3, 0.1, 0.0]]
     assert got.ranks_before.tolist() == [[1, 2, 3], [1, 2, 0]]
@@ -38,7 +42,13 @@ def test_what_is_not_allowed_leaves_a_gap_in_the_ranks_before():
 def test_promoted_come_first_for_those_who_may_see_them():
     rules = Rules(first=4, promoted=(7, 2))
     may = np.array([[True, True], [False, True]])
-    got = run([[1, 2, 3], [1, 7, 3]], [[0.9, 0.8, 0.7], [0.9, 0.8, 0.7]], k=4, rules=rules, may_promote=may)
+    got = run(
+        [[1, 2, 3], [1, 7, 3]],
+        [[0.9, 0.8, 0.7], [0.9, 0.8, 0.7]],
+        k=4,
+        rules=rules,
+        may_promote=may,
+    )
     # Row 0: 7 is no candidate (score 0, rank 0), 2 keeps its own score. Row 1 may not see 7 at all.
     assert got.items.tolist() == [[7, 2, 1, 3], [2, 1, 3, -1]]
     assert got.scores.tolist() == [[0, 0.8, 0.9, 0.7], [0, 0.9, 0.7, 0]]
@@ -47,13 +57,16 @@ def test_promoted_come_first_for_those_who_may_see_them():
 
 
 def test_category_cap_moves_the_excess_behind():
-    # Items 0..5 have categories 0 0 0 1 -1 -1; two of a category at most, unknown ones are never capped.
+    # Items 0..5 have categories 0 0 0 1 -1 -1; two of a category at most, unknown ones are never
+    # capped.
     rules = Rules(first=6, max_per_category=2, categories=np.array([0, 0, 0, 1, -1, -1]))
     got = run([[0, 1, 2, 3, 4, 5]], [[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]], k=6, rules=rules)
     assert got.items.tolist() == [[0, 1, 3, 4, 5, 2]]
     one = Rules(first=6, max_per_category=1, categories=rules.categories, promoted=(2,))
     got = run([[0, 1, 2, 3, 4, 5]], [[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]], k=6, rules=one)
-    assert got.items.tolist() == [[2, 3, 4, 5, 0, 1]]  # the promoted item uses up its category's place
+    assert got.items.tolist() == [
+        [2, 3, 4, 5, 0, 1]
+    ]  # the promoted item uses up its category's place
 
 
 def test_fresh_slots_are_an_even_deterministic_draw_with_its_propensity():
@@ -65,20 +78,31 @@ def test_fresh_slots_are_an_even_deterministic_draw_with_its_propensity():
     got = run(items, scores, k=6, rules=rules, fresh=fresh)
     assert (got.items[:, :3] == [0, 1, 2]).all()
     drawn = got.items[:, 3]
-    # One place for four fresh items: each is drawn for a quarter of the users, give or take 4 sd (.0068).
+    # One place for four fresh items: each is drawn for a quarter of the users, give or take 4 sd
+    # (.0068).
     np.testing.assert_allclose(np.bincount(drawn, minlength=c)[4:] / n, 0.25, atol=0.03)
     assert (got.propensities[:, 3] == 0.25).all() and (got.propensities[:, :3] == 1).all()
     assert (got.items[:, 4] == 3).all()  # what the draw displaced is the first spare
     # A user's draw does not depend on who else is in the block, but on the night.
-    alone = run(items[7:8], scores[7:8], k=6, rules=rules, fresh=fresh[7:8], users=np.array([7], np.int32))
+    alone = run(
+        items[7:8], scores[7:8], k=6, rules=rules, fresh=fresh[7:8], users=np.array([7], np.int32)
+    )
     assert (alone.items == got.items[7]).all()
-    other = run(items, scores, k=6, rules=Rules(first=4, fresh_slots=1, salt=(739001, 1)), fresh=fresh)
+    other = run(
+        items, scores, k=6, rules=Rules(first=4, fresh_slots=1, salt=(739001, 1)), fresh=fresh
+    )
     assert 0.6 < (other.items[:, 3] != drawn).mean() < 0.9
 
 
 def test_fewer_fresh_items_than_slots():
     rules = Rules(first=3, fresh_slots=2)
-    got = run([[0, 1, 2, 3]], [[0.9, 0.8, 0.7, 0.6]], k=3, rules=rules, fresh=[[False, False, False, True]])
+    got = run(
+        [[0, 1, 2, 3]],
+        [[0.9, 0.8, 0.7, 0.6]],
+        k=3,
+        rules=rules,
+        fresh=[[False, False, False, True]],
+    )
     assert got.items.tolist() == [[0, 3, 1]]
     assert got.propensities.tolist() == [[1, 1, 1]]
 
@@ -100,7 +124,15 @@ def test_lists_never_repeat_an_item_nor_show_a_forbidden_one(seed):
     )
     scores = np.where(items >= 0, rng.random((n, c)).round(1), -np.inf)
     may = rng.random((n, 2)) < 0.5
-    got = run(items, scores, 12, rules=rules, allowed=allowed, fresh=rng.random((n, c)) < 0.3, may_promote=may)
+    got = run(
+        items,
+        scores,
+        12,
+        rules=rules,
+        allowed=allowed,
+        fresh=rng.random((n, c)) < 0.3,
+        may_promote=may,
+    )
     for u in range(n):
         shown = got.items[u][got.items[u] >= 0]
         assert len(set(shown)) == len(shown)
@@ -115,7 +147,9 @@ def test_without_rules_lists_are_those_of_rules_that_move_nothing(seed, k):
     random = np.random.default_rng(seed)
     items = np.stack([random.permutation(60)[:30] for _ in range(50)]).astype(np.int32)
     items[random.random(items.shape) < 0.2] = -1
-    scores = np.where(random.random(items.shape) < 0.3, -np.inf, random.integers(0, 8, items.shape) / 8)
+    scores = np.where(
+        random.random(items.shape) < 0.3, -np.inf, random.integers(0, 8, items.shape) / 8
+    )
     allowed = random.random(items.shape) < 0.8
     users = np.arange(50, dtype=np.int32)
     nothing = Rules(first=5, max_per_category=1_000, categories=np.zeros(60, np.int64))

@@ -67,7 +67,9 @@ def test_the_chart_has_a_bar_for_each_bin_of_rows():
 def test_chart_and_error_are_of_the_same_scores_and_none_was_fitted_where_it_is_judged():
     rng = np.random.default_rng(2)
     raw, side = rng.normal(size=4000), halves(4000)
-    outcome = rng.random(4000) < np.where(side, 0.4, 0.1)  # the halves disagree: a curve of one is wrong on the other
+    outcome = rng.random(4000) < np.where(
+        side, 0.4, 0.1
+    )  # the halves disagree: a curve of one is wrong on the other
     fit = fit_calibration(raw, outcome, side)
     assert fit.error > 0.25 and sum(bar.rows for bar in fit.chart) == 4000
     # Each half is said the other's rate, about .1 and .4, and comes true at its own.
@@ -78,7 +80,9 @@ def test_chart_and_error_are_of_the_same_scores_and_none_was_fitted_where_it_is_
 
 
 def small_shop(seed: int, lists: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Raw scores of lists of 100 candidates, what came true, the halves, and the true chances: about 30 positives."""
+    """Raw scores of lists of 100 candidates, what came true, the halves, and the true chances:
+    about 30 positives.
+    """
     rng = np.random.default_rng(seed)
     raw = rng.normal(size=lists * 100)
     truth = 1 / (1 + np.exp(7.2 - 1.8 * raw))
@@ -97,7 +101,9 @@ def test_few_positives_make_no_constant_and_the_first_place_is_said_about_what_c
         true.append(truth.reshape(60, 100)[np.arange(60), first].mean())
         flat.append(outcome.mean())
         assert fit.known and len(fit.raw) > 2
-        assert scores.mean() == pytest.approx(outcome.mean(), rel=0.15)  # on the whole, as often as it did
+        assert scores.mean() == pytest.approx(
+            outcome.mean(), rel=0.15
+        )  # on the whole, as often as it did
     ratio = np.array(said) / np.array(true)
     assert np.mean(true) > 8 * np.mean(flat)  # the one rate of all says an eighth of that, at most
     assert 0.7 < ratio.mean() < 1.4 and ratio.min() > 0.3 and ratio.max() < 3
@@ -110,7 +116,9 @@ def test_a_handful_of_positives_gives_a_curve_that_is_not_shown():
     outcome[np.argsort(-raw)[:7]] = True
     fit = fit_calibration(raw, outcome, halves(2000))
     assert not fit.known
-    assert (np.diff(fit.apply(np.linspace(-3, 3, 100))) > 1e-9).all()  # in order, and not the tilt's doing alone
+    assert (
+        np.diff(fit.apply(np.linspace(-3, 3, 100))) > 1e-9
+    ).all()  # in order, and not the tilt's doing alone
     assert fit.apply(raw).max() > 5 * outcome.mean()
     assert not fit_calibration(raw, np.zeros(2000, bool), halves(2000)).known
 
@@ -125,6 +133,13 @@ def test_separated_scores_do_not_run_away():
 
 def test_an_older_release_with_one_rate_for_all_is_not_shown():
     """Its file says nothing of positives."""
-    old = {"raw": [0.3], "probability": [0.004], "centre": 0.0, "scale": 1.0, "error": 0.002, "chart": []}
+    old = {
+        "raw": [0.3],
+        "probability": [0.004],
+        "centre": 0.0,
+        "scale": 1.0,
+        "error": 0.002,
+        "chart": [],
+    }
     assert not Calibration.from_dict(old).known
     assert Calibration.from_dict({**old, "raw": [0.3, 1.0], "probability": [0.004, 0.02]}).known

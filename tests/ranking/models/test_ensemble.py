@@ -32,11 +32,15 @@ def test_scores_are_the_mean_of_the_members(world: tuple[Matrix, list[lgb.Booste
     each = np.array([model.predict(X, raw_score=True) for model in models])
     assert np.abs(each[0] - each[1]).max() > 0.1  # else a mean would say nothing
     joined = averaged(models)
-    np.testing.assert_allclose(joined.predict(X, raw_score=True), each.mean(axis=0), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        joined.predict(X, raw_score=True), each.mean(axis=0), rtol=0, atol=1e-12
+    )
     assert joined.num_trees() == 28
 
 
-def test_a_part_of_the_whole_is_the_mean_of_their_parts(world: tuple[Matrix, list[lgb.Booster]]) -> None:
+def test_a_part_of_the_whole_is_the_mean_of_their_parts(
+    world: tuple[Matrix, list[lgb.Booster]],
+) -> None:
     X, models = world
     each = np.array([model.predict(X, raw_score=True, num_iteration=4) for model in models])
     some = averaged(models).predict(X, raw_score=True, num_iteration=12)
@@ -52,9 +56,14 @@ def test_a_saved_whole_is_the_same_and_compiles(world: tuple[Matrix, list[lgb.Bo
     arrays = compiled(joined)
     assert arrays is not None
     np.testing.assert_allclose(
-        arrays.predict(X.astype(np.float32)), joined.predict(X.astype(np.float32), raw_score=True), rtol=0, atol=1e-12
+        arrays.predict(X.astype(np.float32)),
+        joined.predict(X.astype(np.float32), raw_score=True),
+        rtol=0,
+        atol=1e-12,
     )
-    contributions = joined.predict(X, pred_contrib=True)  # of each column, and what is expected before any is known
+    contributions = joined.predict(
+        X, pred_contrib=True
+    )  # of each column, and what is expected before any is known
     np.testing.assert_allclose(contributions.sum(axis=1), raw, rtol=0, atol=1e-9)
 
 

@@ -1,4 +1,6 @@
-"""Learning curves end at what the release says of itself; SHAP values sum to the score they explain."""
+"""Learning curves end at what the release says of itself; SHAP values sum to the score they
+explain.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +58,17 @@ def test_shap_rows_are_held_out_survivors(held_out):
 
 
 def test_contributions_are_the_shares_mix_and_miss_the_score_by_the_base_alone():
-    # One split at x0 <= 0.5, halves of 20 rows, labels 0 and 4, learning rate 1: leaves 0 and 4, base (their mean) 2,
-    # so x0 moves a row by -2 or +2 and x1 by nothing. Mixed as 0.25 of it and 0.75 of the same: the same again.
+    # One split at x0 <= 0.5, halves of 20 rows, labels 0 and 4, learning rate 1: leaves 0 and 4,
+    # base (their mean) 2, so x0 moves a row by -2 or +2 and x1 by nothing. Mixed as 0.25 of it and
+    # 0.75 of the same: the same again.
     X = np.column_stack([np.repeat([0.0, 1.0], 20), np.zeros(40)]).astype(np.float32)
-    settings = {"objective": "regression", "num_leaves": 2, "learning_rate": 1.0, "min_data_in_leaf": 1, "verbose": -1}
+    settings = {
+        "objective": "regression",
+        "num_leaves": 2,
+        "learning_rate": 1.0,
+        "min_data_in_leaf": 1,
+        "verbose": -1,
+    }
     model = lgb.train({**settings, "lambda_l2": 0.0}, lgb.Dataset(X, np.repeat([0.0, 4.0], 20)), 1)
     found = contributions([model, model], (0.25, 0.75), X[[0, 39]], 1)
     np.testing.assert_allclose(found, [[-2.0, 0.0], [2.0, 0.0]], atol=1e-6)

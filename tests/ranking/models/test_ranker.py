@@ -105,19 +105,31 @@ def test_the_members_of_a_heavy_ranker_draw_for_themselves(trained):
     assert module.heavy(world.config, data, rows, 0).model_to_string() == model.model_to_string()
 
 
-def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive(trained, monkeypatch):
+def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive(
+    trained, monkeypatch
+):
     world, artifact, _ = trained
     data, seen = Examples.open(artifact), []
-    monkeypatch.setattr(module, "fit", lambda settings, rows, label, **fields: seen.append((rows.rows, label, fields)))
+    monkeypatch.setattr(
+        module,
+        "fit",
+        lambda settings, rows, label, **fields: seen.append((rows.rows, label, fields)),
+    )
     part = np.asarray(data.part)
-    module.heavy(world.config, data, (part < CALIBRATION_A) & (data.X[:, 0] > np.median(data.X[:, 0])), 1)
+    module.heavy(
+        world.config, data, (part < CALIBRATION_A) & (data.X[:, 0] > np.median(data.X[:, 0])), 1
+    )
     ((rows, label, fields),) = seen
     lists = np.split(rows, np.cumsum(fields["group"])[:-1])
     assert sum(map(len, lists)) == len(rows) == len(label) > 1000
     for rows_of_list in lists:
-        assert len(np.unique(data.group[rows_of_list])) == 1 == len(np.unique(data.user[rows_of_list]))
+        assert (
+            len(np.unique(data.group[rows_of_list])) == 1 == len(np.unique(data.user[rows_of_list]))
+        )
         assert data.labels[rows_of_list, 1].any()
-    assert len({int(data.group[rows_of_list[0]]) for rows_of_list in lists}) == len(lists)  # no list in two pieces
+    assert len({int(data.group[rows_of_list[0]]) for rows_of_list in lists}) == len(
+        lists
+    )  # no list in two pieces
 
 
 @pytest.mark.parametrize(
@@ -133,7 +145,9 @@ def test_the_light_ranker_is_listwise_where_there_is_one_plain_outcome(change, l
     assert light_loss(make_config(**change), 0) == loss
 
 
-def test_a_listwise_light_ranker_learns_from_lists_with_a_positive_of_one_fold(tmp_path, monkeypatch):
+def test_a_listwise_light_ranker_learns_from_lists_with_a_positive_of_one_fold(
+    tmp_path, monkeypatch
+):
     world = World(tmp_path)
     data = Examples.open(build_examples(world.snapshot, world.timeline, world.windows()))
     learned, fit = [], module.fit
@@ -150,7 +164,11 @@ def test_a_listwise_light_ranker_learns_from_lists_with_a_positive_of_one_fold(t
     for (objective, trees, rows, sizes), fold in zip(
         learned, (part == FOLD_A, part == FOLD_B, part < CALIBRATION_A), strict=True
     ):
-        assert (objective, trees, len(rows.columns)) == ("lambdarank", RANKER["light_trees"], len(data.light_names))
+        assert (objective, trees, len(rows.columns)) == (
+            "lambdarank",
+            RANKER["light_trees"],
+            len(data.light_names),
+        )
         np.testing.assert_array_equal(rows.rows, np.flatnonzero(fold & told))
         np.testing.assert_array_equal(sizes, runs(data.group[rows.rows]))
 
@@ -171,13 +189,20 @@ CONSTRAINED = {"tower_score": 1, "item_popularity_7d": -1}
 @pytest.mark.parametrize("loss", ["lambdarank", "binary"])
 def test_constrained_scores_never_move_against_their_column(tmp_path, loss):
     def most_against(folder, monotone):
-        """How far any row's score moves the forbidden way, as a constrained column goes over a grid."""
+        """How far any row's score moves the forbidden way, as a constrained column goes over a
+        grid.
+        """
         world = World(folder, ranker={**RANKER, "loss": loss, "monotone": monotone})
         examples = build_examples(world.snapshot, world.timeline, world.windows())
-        ranker = Ranker.open(train_ranker(world.config, world.snapshot.lake, examples, lineage="abc"))
+        ranker = Ranker.open(
+            train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+        )
         data, worst = Examples.open(examples), 0.0
         for name, sign in CONSTRAINED.items():
-            for names, score in ((ranker.heavy_names, ranker.heavy_scores), (ranker.light_names, ranker.light_scores)):
+            for names, score in (
+                (ranker.heavy_names, ranker.heavy_scores),
+                (ranker.light_names, ranker.light_scores),
+            ):
                 X = np.array(data.X[:200, [data.names.index(n) for n in names]])
                 grid = np.quantile(data.X[:, data.names.index(name)], np.linspace(0, 1, 25))
                 scores = []
@@ -215,15 +240,22 @@ def test_a_search_is_recorded_and_never_worse_than_the_settings(tmp_path, monkey
     assert found["trials"] == len(seen) == 6
     assert found["ndcg@10"] > found["ndcg@10 as set"]
     assert (
-        f"[learning_rate: {found['best']['learning_rate']:.3g}]"[:18] in release.file("heavy.purchase.txt").read_text()
+        f"[learning_rate: {found['best']['learning_rate']:.3g}]"[:18]
+        in release.file("heavy.purchase.txt").read_text()
     )
-    for learn, judge, data in seen:  # other users, a later window, and nobody whom the calibration needs
+    for (
+        learn,
+        judge,
+        data,
+    ) in seen:  # other users, a later window, and nobody whom the calibration needs
         window = np.repeat(np.arange(3), [w["rows"] for w in data.facts["windows"]])  # newest first
         assert set(data.part[learn]) == {FOLD_A} and set(data.part[judge]) == {FOLD_B}
         assert set(window[judge]) == {0} and set(window[learn]) == {1, 2}
     world.snapshot.lake.remove(release)
     again = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
-    assert json.loads(again.file("release.json").read_text())["search"] == found  # the same trials, not only as many
+    assert (
+        json.loads(again.file("release.json").read_text())["search"] == found
+    )  # the same trials, not only as many
 
 
 def test_too_little_history_is_a_release_without_a_ranker(tmp_path):
@@ -241,14 +273,30 @@ def test_survivors_count_sampled_rows_for_what_they_stand_for():
     score = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.5])
     weight = np.array([1, 3, 1, 3, 1, 1], np.float32)
     item = np.array([4, 3, 2, 1, 9, 8], np.int32)
-    # List 0: 0, 1, 4 and 5 candidates rank above its rows; a limit of 4 keeps those with fewer than 4.
-    # List 1: equal scores, so the smaller key comes first.
-    assert surviving(score, group, weight, item, 4).tolist() == [True, True, False, False, True, True]
-    assert surviving(score, group, weight, item, 1).tolist() == [True, False, False, False, False, True]
+    # List 0: 0, 1, 4 and 5 candidates rank above its rows; a limit of 4 keeps those with fewer than
+    # 4. List 1: equal scores, so the smaller key comes first.
+    assert surviving(score, group, weight, item, 4).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert surviving(score, group, weight, item, 1).tolist() == [
+        True,
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
     assert runs(group).tolist() == [4, 2]
 
 
 def test_ndcg_of_rows():
     # One list, positives at places 1 and 3 of 3: (1 + 1/2) / (1 + 1/log2(3)).
-    value = ndcg_at_10(np.array([3.0, 2, 1]), np.array([True, False, True]), np.zeros(3, int), np.arange(3))
+    value = ndcg_at_10(
+        np.array([3.0, 2, 1]), np.array([True, False, True]), np.zeros(3, int), np.arange(3)
+    )
     assert value == pytest.approx(1.5 / (1 + 1 / np.log2(3)))

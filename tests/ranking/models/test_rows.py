@@ -11,7 +11,14 @@ from recsys_tasks.ranking.models import rows as _rows
 from recsys_tasks.ranking.models.dataset import dataset
 from recsys_tasks.ranking.models.rows import Rows
 
-SETTINGS = {"objective": "binary", "num_iterations": 8, "num_leaves": 7, "num_threads": 1, "verbose": -1, "seed": 3}
+SETTINGS = {
+    "objective": "binary",
+    "num_iterations": 8,
+    "num_leaves": 7,
+    "num_threads": 1,
+    "verbose": -1,
+    "seed": 3,
+}
 
 
 @pytest.fixture
@@ -49,5 +56,7 @@ def test_a_model_learns_the_same_from_batches_as_from_the_whole_matrix(matrix, s
     mask = np.arange(len(matrix)) % 4 > 0
     weight = np.where(label, 1.0, 2.0)[mask]
     ours = lgb.train(SETTINGS, dataset(Rows.where(matrix, mask), label[mask], weight=weight))
-    theirs = lgb.train(SETTINGS, lgb.Dataset(matrix[mask], label[mask].astype(np.float32), weight=weight))
+    theirs = lgb.train(
+        SETTINGS, lgb.Dataset(matrix[mask], label[mask].astype(np.float32), weight=weight)
+    )
     assert ours.model_to_string() == theirs.model_to_string()

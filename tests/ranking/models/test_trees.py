@@ -16,16 +16,26 @@ ROWS, COLUMNS = 3000, 9
 
 
 def trained(seed: int = 0, unknown: float = 0.1, **settings: Any) -> lgb.Booster:
-    """A model of rounded numbers (many ties with thresholds), one column without unknowns, one constant."""
+    """A model of rounded numbers (many ties with thresholds), one column without unknowns, one
+    constant.
+    """
     rng = np.random.default_rng(seed)
     X = rows(rng, ROWS, unknown)
     X[:, 0] = np.nan_to_num(X[:, 0])
     X[:, 1] = 1.0
     label = np.nansum(X[:, :5], axis=1) + rng.normal(size=ROWS) > 0.5
     group = {"group": [100] * (ROWS // 100)} if settings.get("objective") == "lambdarank" else {}
-    chosen = {"objective": "binary", "num_leaves": 31, "num_iterations": 20, "min_data_in_leaf": 5, **settings}
+    chosen = {
+        "objective": "binary",
+        "num_leaves": 31,
+        "num_iterations": 20,
+        "min_data_in_leaf": 5,
+        **settings,
+    }
     data = lgb.Dataset(X, label.astype(float), **group)
-    return lgb.train({"verbose": -1, "seed": 1, "num_threads": 1, "deterministic": True, **chosen}, data)
+    return lgb.train(
+        {"verbose": -1, "seed": 1, "num_threads": 1, "deterministic": True, **chosen}, data
+    )
 
 
 def rows(rng: np.random.Generator, n: int, unknown: float) -> np.ndarray:
@@ -40,7 +50,9 @@ def test_scores_are_lightgbms(objective: str, leaves: int) -> None:
     model = trained(leaves, objective=objective, num_leaves=leaves)
     fast = compiled(model)
     assert fast is not None
-    X = rows(np.random.default_rng(7), 2 * BLOCK_ROWS + 17, 0.3)  # unknowns also where training saw none
+    X = rows(
+        np.random.default_rng(7), 2 * BLOCK_ROWS + 17, 0.3
+    )  # unknowns also where training saw none
     X[0], X[1], X[2] = np.nan, np.inf, -np.inf
     np.testing.assert_allclose(fast.predict(X), model.predict(X, num_threads=1), rtol=0, atol=1e-12)
 
@@ -53,10 +65,18 @@ def test_a_model_from_its_text_is_the_same() -> None:
 
 
 def test_numbers_at_a_threshold_go_left() -> None:
-    """One test `x <= t` between 0.1 and 0.2 in float32: LightGBM puts t between them, whatever its rounding."""
+    """One test `x <= t` between 0.1 and 0.2 in float32: LightGBM puts t between them, whatever its
+    rounding.
+    """
     low, high = np.float32(0.1), np.nextafter(np.float32(0.1), np.float32(1))
     X = np.repeat(np.array([[low], [high]], np.float32), 50, axis=0)
-    settings = {"objective": "regression", "num_leaves": 2, "num_iterations": 1, "min_data_in_leaf": 1, "verbose": -1}
+    settings = {
+        "objective": "regression",
+        "num_leaves": 2,
+        "num_iterations": 1,
+        "min_data_in_leaf": 1,
+        "verbose": -1,
+    }
     model = lgb.train({**settings, "min_data_in_bin": 1}, lgb.Dataset(X, np.repeat([0.0, 1.0], 50)))
     pair = np.array([[low], [high]], np.float32)
     np.testing.assert_array_equal(predictor(model, 1).predict(pair), model.predict(pair))
@@ -73,7 +93,9 @@ def test_no_rows_give_no_scores() -> None:
     assert predictor(trained(), 1).predict(np.empty((0, COLUMNS), np.float32)).shape == (0,)
 
 
-@pytest.mark.parametrize("settings", [{"num_leaves": 33}, {"zero_as_missing": True}, {"linear_tree": True}])
+@pytest.mark.parametrize(
+    "settings", [{"num_leaves": 33}, {"zero_as_missing": True}, {"linear_tree": True}]
+)
 def test_what_it_cannot_say_is_left_to_lightgbm(settings: dict[str, Any]) -> None:
     model = trained(unknown=0.0, **settings)
     assert compiled(model) is None and isinstance(predictor(model, 1), Plain)
@@ -85,7 +107,9 @@ def test_categories_are_left_to_lightgbm() -> None:
     rng = np.random.default_rng(0)
     X = rng.integers(0, 6, (500, 2)).astype(float)
     data = lgb.Dataset(X, np.isin(X[:, 0], [1, 4]), categorical_feature=[0])
-    model = lgb.train({"objective": "binary", "num_iterations": 3, "verbose": -1, "min_data_per_group": 5}, data)
+    model = lgb.train(
+        {"objective": "binary", "num_iterations": 3, "verbose": -1, "min_data_per_group": 5}, data
+    )
     assert isinstance(predictor(model, 1), Plain)
 
 

@@ -22,7 +22,9 @@ KINDS = {"mugs": 60, "lamps": 40, "toys": 20}
 
 @pytest.fixture(scope="module")
 def atlas() -> Atlas:
-    """Three tight groups of directions, so k-means with 120 / 12 = 10 clusters cuts only within groups."""
+    """Three tight groups of directions, so k-means with 120 / 12 = 10 clusters cuts only within
+    groups.
+    """
     rng = np.random.default_rng(3)
     kind = np.repeat(np.arange(3), list(KINDS.values()))
     vectors = np.eye(8)[kind] + 0.05 * rng.normal(size=(120, 8))
@@ -30,7 +32,9 @@ def atlas() -> Atlas:
     traits = [[name, "sale"] if row % 2 else [name] for row, name in enumerate(names)]
     titles = [f"{name} </script><b> {row}" for row, name in enumerate(names)]
     ids = np.array([f"i{row}" for row in range(120)], object)
-    return draw_atlas(Named("items", ids, vectors, {"title": titles, "kind": names.tolist()}), traits, seed=1)
+    return draw_atlas(
+        Named("items", ids, vectors, {"title": titles, "kind": names.tolist()}), traits, seed=1
+    )
 
 
 def test_near_vectors_are_near_on_the_map(atlas: Atlas) -> None:
@@ -51,25 +55,34 @@ def test_clusters_come_largest_first_and_are_named_by_what_sets_them_apart(atlas
 
 
 def test_a_name_is_the_value_common_here_and_rare_elsewhere() -> None:
-    """Two groups of twelve: the first all "x", half of it "rare"; the second all "y"; everybody "all".
+    """Two groups of twelve: the first all "x", half of it "rare"; the second all "y"; everybody
+    "all".
 
-    Telling is share × log2(lift): "all" 1 × log2 1 = 0, "x" 1 × log2 2 = 1, "rare" .5 × log2 2 = .5.
+    Telling is share × log2(lift): "all" 1 × log2 1 = 0, "x" 1 × log2 2 = 1, "rare" .5 × log2 2 =
+    .5.
     """
     vectors = np.repeat(np.eye(2), 12, axis=0)
     traits = [["all", "x", "rare"]] * 6 + [["all", "x"]] * 6 + [["all", "y"]] * 12
     found = draw_atlas(Named("items", np.arange(24).astype(object), vectors, {}), traits, seed=1)
-    assert sorted((c.name, c.share, c.size) for c in found.clusters) == [("x", 1.0, 12), ("y", 1.0, 12)]
+    assert sorted((c.name, c.share, c.size) for c in found.clusters) == [
+        ("x", 1.0, 12),
+        ("y", 1.0, 12),
+    ]
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_a_handful_of_items(n: int) -> None:
-    found = draw_atlas(Named("items", np.arange(n).astype(object), np.eye(4)[:n], {}), [[]] * n, seed=1)
+    found = draw_atlas(
+        Named("items", np.arange(n).astype(object), np.eye(4)[:n], {}), [[]] * n, seed=1
+    )
     assert found.positions.shape == (n, 2) and np.isfinite(found.positions).all()
     assert [cluster.name for cluster in found.clusters] == ["mixed"]
 
 
 def test_traits_are_declared_values_or_words_of_the_title() -> None:
-    items = pd.DataFrame({"title": ["Red Tea-Pot 2", "Lid"], "kind": ["pot", None], "tags": ["new|12", ""]})
+    items = pd.DataFrame(
+        {"title": ["Red Tea-Pot 2", "Lid"], "kind": ["pot", None], "tags": ["new|12", ""]}
+    )
     declared = (Attribute(name="kind", kind="categorical"), Attribute(name="tags", kind="multi"))
     assert traits_of(items, declared) == [["pot", "new", "tags 12"], []]
     assert traits_of(items, ()) == [["red", "tea", "pot"], ["lid"]]
@@ -104,5 +117,10 @@ def test_whatever_a_cluster_is_called_it_is_drawn_without_a_word(name: str, tmp_
     items = Named("items", np.arange(4).astype(object), np.eye(4), {})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        write_image(tmp_path / "map.png", draw_atlas(items, [[name]] * 4, seed=1), f"title {name}", f"note {name}")
+        write_image(
+            tmp_path / "map.png",
+            draw_atlas(items, [[name]] * 4, seed=1),
+            f"title {name}",
+            f"note {name}",
+        )
     assert (tmp_path / "map.png").exists()

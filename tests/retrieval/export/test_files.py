@@ -34,11 +34,16 @@ def test_many_rows_are_written_group_by_group(tmp_path: Path) -> None:
     write_parquet(tmp_path / "items.parquet", Named("items", ids, vectors, {}))
     table = pq.read_table(tmp_path / "items.parquet")
     assert pq.ParquetFile(tmp_path / "items.parquet").num_row_groups == 2
-    assert table["vector"][69_999].as_py() == [139_998.0, 139_999.0] and table["id"][69_999].as_py() == "69999"
+    assert (
+        table["vector"][69_999].as_py() == [139_998.0, 139_999.0]
+        and table["id"][69_999].as_py() == "69999"
+    )
 
 
 def test_the_projector_gets_one_line_a_point_in_both_files(tmp_path: Path) -> None:
-    write_projector(tmp_path / "p", (ITEMS, Named("users", np.array(["u"], object), VECTORS[:1], {})), seed=1)
+    write_projector(
+        tmp_path / "p", (ITEMS, Named("users", np.array(["u"], object), VECTORS[:1], {})), seed=1
+    )
     assert (tmp_path / "p/items/vectors.tsv").read_text() == "1\t2\n3\t4\n0.5\t-1\n"
     # A tab or a line break within a value would make another column or another point.
     assert (tmp_path / "p/items/metadata.tsv").read_text() == (
@@ -46,18 +51,32 @@ def test_the_projector_gets_one_line_a_point_in_both_files(tmp_path: Path) -> No
     )
     config = (tmp_path / "p/projector_config.pbtxt").read_text()
     for kind in ("items", "users"):
-        assert f'tensor_path: "{kind}/vectors.tsv"' in config and f'metadata_path: "{kind}/metadata.tsv"' in config
+        assert (
+            f'tensor_path: "{kind}/vectors.tsv"' in config
+            and f'metadata_path: "{kind}/metadata.tsv"' in config
+        )
 
 
-def test_ids_alone_have_no_header_for_the_projector_would_take_it_for_a_point(tmp_path: Path) -> None:
-    write_projector(tmp_path / "p", (Named("users", np.array(["u", "v w"], object), VECTORS[:2], {}),), seed=1)
+def test_ids_alone_have_no_header_for_the_projector_would_take_it_for_a_point(
+    tmp_path: Path,
+) -> None:
+    write_projector(
+        tmp_path / "p", (Named("users", np.array(["u", "v w"], object), VECTORS[:2], {}),), seed=1
+    )
     assert (tmp_path / "p/users/metadata.tsv").read_text() == "u\nv w\n"
 
 
 def test_an_attribute_called_id_stands_beside_the_ids(tmp_path: Path) -> None:
-    items = Named("items", np.array(["a", "b"], object), VECTORS[:2], {"title": ["A", "B"], "id": ["S1", "S2"]})
+    items = Named(
+        "items",
+        np.array(["a", "b"], object),
+        VECTORS[:2],
+        {"title": ["A", "B"], "id": ["S1", "S2"]},
+    )
     write_projector(tmp_path / "p", (items,), seed=1)
-    assert (tmp_path / "p/items/metadata.tsv").read_text() == "id\ttitle\tattribute id\na\tA\tS1\nb\tB\tS2\n"
+    assert (
+        tmp_path / "p/items/metadata.tsv"
+    ).read_text() == "id\ttitle\tattribute id\na\tA\tS1\nb\tB\tS2\n"
 
 
 def test_a_sample_keeps_rows_together() -> None:

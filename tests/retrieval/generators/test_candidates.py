@@ -13,7 +13,12 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
-from recsys_tasks.retrieval.generators.candidates import Candidates, CandidateSource, open_candidate_source, recall
+from recsys_tasks.retrieval.generators.candidates import (
+    Candidates,
+    CandidateSource,
+    open_candidate_source,
+    recall,
+)
 from recsys_tasks.retrieval.generators.fusion import Vote, fuse
 from recsys_tasks.retrieval.generators.tables import build_generators
 from recsys_tasks.schema import SOURCES
@@ -64,23 +69,32 @@ def source(folder: Path, tower: bool = False, late: int = 0, **changes: Any) -> 
     groups = np.repeat(np.eye(GROUPS, dtype=np.float32), PER_GROUP, axis=0)
     keys = np.arange(GROUPS * PER_GROUP, dtype=np.int32)
     vectors = Vectors(keys, groups, keys[1:], groups[1:]) if tower else None
-    return open_candidate_source(snapshot, cutoffs, build_generators(snapshot, cutoffs), vectors, vectors)
+    return open_candidate_source(
+        snapshot, cutoffs, build_generators(snapshot, cutoffs), vectors, vectors
+    )
 
 
 USERS = np.arange(GROUPS * PER_GROUP, dtype=np.int32)
 
 
 def sold_out(folder: Path, as_of: date, **changes: Any) -> CandidateSource:
-    """The shop with vectors as of the cutoff, asked on a night on which only the last group is left."""
+    """The shop with vectors as of the cutoff, asked on a night on which only the last group is
+    left.
+    """
     rows = checkerboard()
     items = pd.DataFrame({"item_id": sorted(rows.item_id.unique())})
     items["available_from"] = NOW - 20 * DAY_SECONDS
     items["available"] = items.index >= (GROUPS - 1) * PER_GROUP
-    snapshot, cutoffs = make_snapshot(folder, make_config(**changes), as_of, rows, items), Cutoffs.at(CUTOFF)
+    snapshot, cutoffs = (
+        make_snapshot(folder, make_config(**changes), as_of, rows, items),
+        Cutoffs.at(CUTOFF),
+    )
     groups = np.repeat(np.eye(GROUPS, dtype=np.float32), PER_GROUP, axis=0)
     keys = np.arange(GROUPS * PER_GROUP, dtype=np.int32)
     vectors = Vectors(keys, groups, keys, groups)
-    return open_candidate_source(snapshot, cutoffs, build_generators(snapshot, cutoffs), vectors, vectors)
+    return open_candidate_source(
+        snapshot, cutoffs, build_generators(snapshot, cutoffs), vectors, vectors
+    )
 
 
 def names(block: Candidates, row: int, generator: int) -> list[int]:
@@ -96,7 +110,9 @@ def test_fusion_adds_votes_and_remembers_ranks() -> None:
     # 7: 1 / (1 + 1/2) + .5 = 1.17; 4: 1; 9: .5 / (1 + 1/4) = .4
     assert items.tolist() == [[7, 4, 9, -1]]
     assert ranks[0].tolist() == [[1, 0], [0, -1], [-1, 1], [-1, -1]]
-    np.testing.assert_allclose(scores[0], [[-1, 0], [1, 0], [0, 0], [0, 0]])  # mean 2, deviation 1; equal scores: 0
+    np.testing.assert_allclose(
+        scores[0], [[-1, 0], [1, 0], [0, 0], [0, 0]]
+    )  # mean 2, deviation 1; equal scores: 0
 
 
 def test_a_score_votes_where_it_means_the_same_for_everyone() -> None:
@@ -134,7 +150,9 @@ def test_own_items_come_by_decayed_count_when_repeats_are_allowed(tmp_path: Path
 def test_places_are_not_lost_to_what_is_not_on_offer(tmp_path: Path, policy: str) -> None:
     few = {"two_tower": 60, "segment_popular": 10, "max_candidates": 10}
     block = sold_out(tmp_path, CUTOFF, repeat_consumption=policy, generators=few).block(USERS[:50])
-    assert (np.sort(block.items, axis=1) == np.arange(50, 60)).all()  # the ten that are left fill all ten places
+    assert (
+        np.sort(block.items, axis=1) == np.arange(50, 60)
+    ).all()  # the ten that are left fill all ten places
 
 
 def test_a_past_window_may_name_what_is_no_longer_on_offer(tmp_path: Path) -> None:
@@ -145,7 +163,9 @@ def test_a_past_window_may_name_what_is_no_longer_on_offer(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("policy", ["allow", "forbid"])
 def test_rows_are_well_formed(tmp_path: Path, policy: str) -> None:
-    made = source(tmp_path, tower=True, late=5, repeat_consumption=policy, generators={"max_candidates": 12})
+    made = source(
+        tmp_path, tower=True, late=5, repeat_consumption=policy, generators={"max_candidates": 12}
+    )
     block = made.block(USERS)
     assert block.items.shape == (60, 12)
     assert block.ranks.shape == block.scores.shape == (60, 12, len(SOURCES))
@@ -185,7 +205,12 @@ def test_a_block_is_its_users_one_by_one(tmp_path: Path) -> None:
 def test_recall_by_generator_and_what_only_it_found() -> None:
     ranks = np.full((1, 3, len(SOURCES)), -1, np.int16)
     ranks[0, 0, [TOWER, POPULAR]], ranks[0, 1, COVISITED] = 0, 0
-    block = Candidates(USERS[:1], np.array([[5, 8, -1]], np.int32), ranks, np.zeros((1, 3, len(SOURCES)), np.float32))
+    block = Candidates(
+        USERS[:1],
+        np.array([[5, 8, -1]], np.int32),
+        ranks,
+        np.zeros((1, 3, len(SOURCES)), np.float32),
+    )
     report = recall(block, np.array([0, 4]), np.array([5, 8, 1, 2], np.int32))
     assert report["union"]["recall"] == 0.5
     assert report["two_tower"] == {"recall": 0.25, "unique": 0.0}
@@ -193,15 +218,28 @@ def test_recall_by_generator_and_what_only_it_found() -> None:
 
 
 def test_new_items_come_by_content_then_by_newness(tmp_path: Path) -> None:
-    """The user has a red tea pot: new items share two words, one, none (twice: the newer of them first)."""
-    new = [("both", "red tea", 20), ("red", "red jar", 9), ("jar", "blue jar", 8), ("lid", "blue lid", 1)]
+    """The user has a red tea pot: new items share two words, one, none (twice: the newer of them
+    first).
+    """
+    new = [
+        ("both", "red tea", 20),
+        ("red", "red jar", 9),
+        ("jar", "blue jar", 8),
+        ("lid", "blue lid", 1),
+    ]
     old = [(f"old{n}", f"green{n}", 200) for n in range(20)]
-    items = pd.DataFrame([("owned", "red tea pot", 200), *new, *old], columns=["item_id", "words", "age"])
+    items = pd.DataFrame(
+        [("owned", "red tea pot", 200), *new, *old], columns=["item_id", "words", "age"]
+    )
     items["available_from"] = NOW - items.age * DAY_SECONDS
     config = make_config(items={"attributes": [{"name": "words", "kind": "text"}]})
     rows = pd.DataFrame({"user_id": ["u"], "item_id": ["owned"], "ts": [NOW - DAY_SECONDS]})
-    snapshot = make_snapshot(tmp_path, config, CUTOFF + timedelta(days=1), rows, items.drop(columns="age"))
+    snapshot = make_snapshot(
+        tmp_path, config, CUTOFF + timedelta(days=1), rows, items.drop(columns="age")
+    )
     cutoffs = Cutoffs.at(CUTOFF)
-    opened = open_candidate_source(snapshot, cutoffs, build_generators(snapshot, cutoffs), None, None)
+    opened = open_candidate_source(
+        snapshot, cutoffs, build_generators(snapshot, cutoffs), None, None
+    )
     named = names(opened.block(np.array([0], np.int32)), 0, FRESH)
     assert snapshot.items["item_id"].iloc[named].tolist() == ["both", "red", "lid", "jar"]

@@ -12,8 +12,9 @@ LIMIT = 2
 @pytest.mark.parametrize(
     ("barred", "width", "items", "scores"),
     [
-        # The user's item 0 has word 0, as item 4 has: 1 + .1. The others have their newness alone: .4, .3, .2. Item 3
-        # comes behind two that are better, so it cannot be among the best two: three of the four are sorted.
+        # The user's item 0 has word 0, as item 4 has: 1 + .1. The others have their newness alone:
+        # .4, .3, .2. Item 3 comes behind two that are better, so it cannot be among the best two:
+        # three of the four are sorted.
         (-1, 3, [4, 1], [1.1, 0.4]),
         # Without item 1 the first two are items 2 and 3: all three are sorted.
         (1, 3, [4, 2], [1.1, 0.3]),
@@ -34,7 +35,9 @@ def test_fresh_items_that_cannot_be_among_the_best_are_left_out(
     cells = np.full((1, 4), 7, np.uint64)
     seen = (np.zeros(2, np.float32), np.full(5, -1, np.int32), alike, alike.view(np.uint32))
     new_words = (ones[1:], words[1:], starts[:5])
-    assert fresh_items(*history, *fresh, new_words, ones, words, starts, *seen, LIMIT, cells) == width
+    assert (
+        fresh_items(*history, *fresh, new_words, ones, words, starts, *seen, LIMIT, cells) == width
+    )
     found, near = np.full((1, LIMIT), -1, np.int32), np.zeros((1, LIMIT), np.float32)
     unpack_rows(sorted_rows(cells[:, :width], LIMIT), found, near.view(np.uint32))
     assert found.tolist() == [items]

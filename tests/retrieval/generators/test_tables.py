@@ -14,7 +14,11 @@ from recsys_tasks.lake.checksums import hash_file
 from recsys_tasks.retrieval.generators.content import content_space
 from recsys_tasks.retrieval.generators.cooccurrence import following, together
 from recsys_tasks.retrieval.generators.popularity import fresh, popular, trending
-from recsys_tasks.retrieval.generators.tables import build_generators, fit_generators, open_generators
+from recsys_tasks.retrieval.generators.tables import (
+    build_generators,
+    fit_generators,
+    open_generators,
+)
 from recsys_tasks.retrieval.histories import histories_of
 from recsys_tasks.retrieval.select import top_dense, top_ragged
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -108,15 +112,17 @@ def test_items_follow_each_other_forward_and_backward(events: Events) -> None:
 
 
 def test_what_comes_after_is_told_from_what_comes_before(events: Events) -> None:
-    # a → b: u's first a one step before b, and v's basket; b → a: u's last a one step after b, and v's basket.
-    # a → a, two steps apart, is no pair.
+    # a → b: u's first a one step before b, and v's basket; b → a: u's last a one step after b, and
+    # v's basket. a → a, two steps apart, is no pair.
     onward = following(events, 4, backward=0.0)
     popularity = np.sqrt((3 + 5) * (2 + 5))
     assert onward.rows(0, 4).toarray()[A, B] == pytest.approx((1 + 0.5) / popularity)
     assert onward.rows(0, 4).toarray()[B, A] == pytest.approx((1 + 0.5) / popularity)
     past = events.before(NOW - 6 * DAY_SECONDS)  # u: a, then b
     onward = following(past, 4, backward=0.0)
-    assert onward.rows(0, 4).toarray()[A, B] == pytest.approx(1 / 6)  # each once: 1 / sqrt((1 + 5) (1 + 5))
+    assert onward.rows(0, 4).toarray()[A, B] == pytest.approx(
+        1 / 6
+    )  # each once: 1 / sqrt((1 + 5) (1 + 5))
     assert onward.rows(0, 4).toarray()[B, A] == 0
     assert onward.turned().rows(0, 4).toarray()[B, A] == pytest.approx(1 / 6)
     assert onward.turned().rows(0, 4).toarray()[A, B] == 0
@@ -135,7 +141,9 @@ def test_popularity_of_a_segment_is_drawn_towards_the_whole_shop(events: Events)
     segment = np.array([1, 1, 0], np.int32)
     items, scores = popular(events, segment, NOW, np.ones(4, bool), 3)
     assert items.tolist() == [[A, B, C], [A, B, C]]  # shares 3/6, 2/6, 1/6
-    np.testing.assert_allclose(scores[1], [(3 + 100) / 205, (2 + 200 / 3) / 205, (200 / 6) / 205], rtol=1e-5)
+    np.testing.assert_allclose(
+        scores[1], [(3 + 100) / 205, (2 + 200 / 3) / 205, (200 / 6) / 205], rtol=1e-5
+    )
 
 
 def test_trending_is_growth_beyond_chance(events: Events) -> None:
@@ -156,13 +164,17 @@ def test_content_similarity_is_the_cosine_of_shared_values(snapshot: Snapshot) -
     assert space.items.shape[1] == 4  # blue, red, tea, pot
     rows = space.items.toarray()
     np.testing.assert_allclose((rows**2).sum(axis=1), [1, 1, 1, 0], rtol=1e-5)
-    # A is red, tea and pot, B red, blue and tea: what only few items have weighs more, D has nothing.
+    # A is red, tea and pot, B red, blue and tea: what only few items have weighs more, D has
+    # nothing.
     assert 0 < rows[A] @ rows[B] < 1 and rows[A] @ rows[D] == 0
 
 
 def test_stored_tables_open_as_they_were_and_twice_the_same(tmp_path: Path) -> None:
     first, second = shop(tmp_path / "1"), shop(tmp_path / "2", ROWS.iloc[::-1])
-    ours, theirs = build_generators(first, Cutoffs.at(CUTOFF)), build_generators(second, Cutoffs.at(CUTOFF))
+    ours, theirs = (
+        build_generators(first, Cutoffs.at(CUTOFF)),
+        build_generators(second, Cutoffs.at(CUTOFF)),
+    )
     assert build_generators(first, Cutoffs.at(CUTOFF)).version == ours.version
     for name in ours.manifest["files"]:
         assert hash_file(ours.file(name)) == hash_file(theirs.file(name)), name
@@ -175,8 +187,16 @@ def test_planted_future_rows_change_nothing(tmp_path: Path, snapshot: Snapshot) 
     future = pd.DataFrame([("u", "c", -1), ("v", "c", -2), ("w", "a", 0)], columns=ROWS.columns)
     items = ITEMS.assign(available_from=NOW - 50 * DAY_SECONDS)
     ours = fit_generators(shop(tmp_path / "1", items=items), Cutoffs.at(CUTOFF), ALL)
-    theirs = fit_generators(shop(tmp_path / "2", pd.concat([ROWS, future]), items), Cutoffs.at(CUTOFF), ALL)
-    for name in ("neighbour_items", "neighbour_scores", "popular_items", "popular_scores", "trending_scores"):
+    theirs = fit_generators(
+        shop(tmp_path / "2", pd.concat([ROWS, future]), items), Cutoffs.at(CUTOFF), ALL
+    )
+    for name in (
+        "neighbour_items",
+        "neighbour_scores",
+        "popular_items",
+        "popular_scores",
+        "trending_scores",
+    ):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
     for name in ("after_items", "after_scores", "before_items", "before_scores"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
@@ -187,7 +207,8 @@ def test_counts_end_at_learned_before(snapshot: Snapshot) -> None:
     tables = fit_generators(snapshot, Cutoffs(CUTOFF - timedelta(days=7), CUTOFF), ALL)
     assert tables.popular_items[0, :3].tolist() == [A, B, -1]  # c came three days before the cutoff
     assert tables.histories.newest(1)[2].tolist() == [C]  # and is w's own history all the same
-    # By then u had a, then b; u's second a and v's basket, which would turn the pair round, came later.
+    # By then u had a, then b; u's second a and v's basket, which would turn the pair round, came
+    # later.
     assert tables.after_items[[A, B], 0].tolist() == [B, -1]
     assert tables.before_items[[A, B], 0].tolist() == [-1, A]
 
@@ -195,9 +216,13 @@ def test_counts_end_at_learned_before(snapshot: Snapshot) -> None:
 def test_no_table_names_an_item_that_is_not_eligible(tmp_path: Path) -> None:
     """a, the most popular, is gone: it takes no place of b and c, and still says what goes with it."""
     items = ITEMS.assign(available_from=NOW - 20 * DAY_SECONDS)
-    tables = fit_generators(shop(tmp_path, items=items), Cutoffs.at(CUTOFF), np.array([False, True, True, True]))
+    tables = fit_generators(
+        shop(tmp_path, items=items), Cutoffs.at(CUTOFF), np.array([False, True, True, True])
+    )
     assert tables.popular_items[0, :3].tolist() == [B, C, -1]
-    np.testing.assert_allclose(tables.popular_scores[0, :2], [2 / 3, 1 / 3])  # of the events of what is left
+    np.testing.assert_allclose(
+        tables.popular_scores[0, :2], [2 / 3, 1 / 3]
+    )  # of the events of what is left
     assert tables.trending_items[0, :3].tolist() == [C, B, -1]
     assert tables.fresh_items.tolist() == [B, C, D]
     for name in ("neighbour_items", "after_items", "before_items"):
@@ -221,7 +246,9 @@ def test_what_is_delisted_later_changes_nothing_at_a_past_cutoff(tmp_path: Path)
 
 def test_a_night_and_a_cutoff_whose_night_is_known_name_what_was_on_offer(tmp_path: Path) -> None:
     rows = ROWS.assign(ts=NOW - ROWS.age * DAY_SECONDS)
-    make_snapshot(tmp_path, CONFIG, CUTOFF, rows, ITEMS.assign(available=[True, False, True, True]), USERS)
+    make_snapshot(
+        tmp_path, CONFIG, CUTOFF, rows, ITEMS.assign(available=[True, False, True, True]), USERS
+    )
     snapshot = delisted(tmp_path, "a")
     then = open_generators(build_generators(snapshot, Cutoffs.at(CUTOFF)))
     now = open_generators(build_generators(snapshot, Cutoffs.at(snapshot.as_of)))
@@ -233,6 +260,11 @@ def test_tables_are_made_again_when_more_is_known_of_a_past_night(tmp_path: Path
     snapshot = delisted(tmp_path)
     before = build_generators(snapshot, Cutoffs.at(CUTOFF))
     rows = ROWS.assign(ts=NOW - ROWS.age * DAY_SECONDS)
-    make_snapshot(tmp_path, CONFIG, CUTOFF, rows, ITEMS.assign(available=[True, False, True, True]), USERS)
+    make_snapshot(
+        tmp_path, CONFIG, CUTOFF, rows, ITEMS.assign(available=[True, False, True, True]), USERS
+    )
     after = build_generators(snapshot, Cutoffs.at(CUTOFF))
-    assert after.version != before.version and build_generators(snapshot, Cutoffs.at(CUTOFF)).version == after.version
+    assert (
+        after.version != before.version
+        and build_generators(snapshot, Cutoffs.at(CUTOFF)).version == after.version
+    )

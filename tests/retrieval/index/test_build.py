@@ -38,7 +38,9 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 def _store(lake: Lake, items: np.ndarray, users: np.ndarray, key: str) -> Embeddings:
     with lake.writing("embeddings", key) as draft:
-        np.save(draft.path / "item_keys.npy", np.arange(len(items), dtype=np.int32) * 2)  # keys are not rows
+        np.save(
+            draft.path / "item_keys.npy", np.arange(len(items), dtype=np.int32) * 2
+        )  # keys are not rows
         np.save(draft.path / "item_vectors.npy", items)
         np.save(draft.path / "user_keys.npy", np.arange(len(users), dtype=np.int32))
         np.save(draft.path / "user_vectors.npy", users)
@@ -70,7 +72,11 @@ def large(snapshot: Snapshot, embeddings: Embeddings) -> Artifact:
 
 @pytest.fixture(scope="module", params=["exact", "scann"])
 def searcher(request: pytest.FixtureRequest, embeddings: Embeddings, large: Artifact) -> Searcher:
-    return ExactSearcher(embeddings) if request.param == "exact" else open_index(large, embeddings, threads=2)
+    return (
+        ExactSearcher(embeddings)
+        if request.param == "exact"
+        else open_index(large, embeddings, threads=2)
+    )
 
 
 class TestEverySearcher:
@@ -80,7 +86,9 @@ class TestEverySearcher:
         assert keys.dtype == np.int32
         assert scores.dtype == np.float32
 
-    def test_scores_are_inner_products_best_first(self, searcher: Searcher, embeddings: Embeddings) -> None:
+    def test_scores_are_inner_products_best_first(
+        self, searcher: Searcher, embeddings: Embeddings
+    ) -> None:
         keys, scores = searcher.search(embeddings.user_vectors[:5], 10)
         vectors = embeddings.item_vectors[embeddings.item_rows(keys.ravel())].reshape(5, 10, D)
         expected = np.einsum("nd,nkd->nk", embeddings.user_vectors[:5], vectors)
@@ -91,11 +99,15 @@ class TestEverySearcher:
         keys, _ = searcher.search(embeddings.user_vectors, 50)
         assert all(len(set(row)) == 50 for row in keys.tolist())
 
-    def test_finds_an_item_by_its_own_vector(self, searcher: Searcher, embeddings: Embeddings) -> None:
+    def test_finds_an_item_by_its_own_vector(
+        self, searcher: Searcher, embeddings: Embeddings
+    ) -> None:
         keys, _ = searcher.search(embeddings.item_vectors[[11, 222, 29_999]], 1)
         assert keys.ravel().tolist() == [22, 444, 59_998]
 
-    def test_equal_scores_are_in_key_order(self, searcher: Searcher, embeddings: Embeddings) -> None:
+    def test_equal_scores_are_in_key_order(
+        self, searcher: Searcher, embeddings: Embeddings
+    ) -> None:
         keys, scores = searcher.search(embeddings.item_vectors[[5]], 2)
         assert keys.tolist() == [[10, 14]]
         assert scores[0, 0] == scores[0, 1]
@@ -139,11 +151,15 @@ def test_the_artifact_says_what_was_measured(large: Artifact) -> None:
     assert facts["depths"] == [100, 400]
     assert 0.98 <= facts["worst_recall"] <= facts["recall"] <= 1.0
     assert 0.9 < facts["recall_of_items"] <= 1.0
-    assert facts["seconds"] > 0 and "seconds" not in json.loads(large.file("recall.json").read_text())
+    assert facts["seconds"] > 0 and "seconds" not in json.loads(
+        large.file("recall.json").read_text()
+    )
 
 
 def test_the_cheapest_effort_that_is_good_enough_is_chosen(large: Artifact) -> None:
-    """Cost in codes: share of leaves × 30 000 items, and 100 for each of reorder × 400 (at least 300) scored again."""
+    """Cost in codes: share of leaves × 30 000 items, and 100 for each of reorder × 400 (at least
+    300) scored again.
+    """
 
     def cost(way: Mapping[str, float]) -> float:
         return way["leaves_to_search"] / 346 * M + 100 * max(round(way["reorder"] * 400), 300)
@@ -151,7 +167,8 @@ def test_the_cheapest_effort_that_is_good_enough_is_chosen(large: Artifact) -> N
     facts = large.facts
     good = [t for t in facts["tried"] if t["worst_recall"] >= 0.98]
     assert len(good) < len(facts["tried"]) and cost(facts) == min(cost(t) for t in good)
-    # No number of leaves below the first good one was skipped, and each fell short with the most reordering.
+    # No number of leaves below the first good one was skipped, and each fell short with the most
+    # reordering.
     less = [t for t in facts["tried"] if t["leaves_to_search"] < good[0]["leaves_to_search"]]
     assert [t["leaves_to_search"] for t in less] == [3, 7, 10, 17, 26, 35, 52, 69, 104][: len(less)]
     assert less and all(t["reorder"] == 8.0 for t in less)
@@ -163,25 +180,43 @@ def test_items_that_users_may_not_repeat_are_searched_for_deeper() -> None:
     assert depths(make_config(generators={"two_tower": 0})) == (100,)
 
 
-def test_finer_indexes_are_built_before_exact_serves(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_tuning, "LEAF_SHARES", (0.1, 0.5))  # all leaves would find everything among so few items
-    few = snapshot.config.index.model_copy(update={"exact_below": 2000, "recall_floor": 1.0, "sample_users": 20})
-    other = Snapshot(snapshot.config.model_copy(update={"index": few}), snapshot.lake, snapshot.artifact)
-    noise = _unit(np.random.default_rng(0).normal(size=(2500, D)))  # no clusters: half the leaves miss something
+def test_finer_indexes_are_built_before_exact_serves(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        _tuning, "LEAF_SHARES", (0.1, 0.5)
+    )  # all leaves would find everything among so few items
+    few = snapshot.config.index.model_copy(
+        update={"exact_below": 2000, "recall_floor": 1.0, "sample_users": 20}
+    )
+    other = Snapshot(
+        snapshot.config.model_copy(update={"index": few}), snapshot.lake, snapshot.artifact
+    )
+    noise = _unit(
+        np.random.default_rng(0).normal(size=(2500, D))
+    )  # no clusters: half the leaves miss something
     artifact = build_index(other, _store(snapshot.lake, noise, noise[:40], "noise"), "strict")
     facts = artifact.facts
     assert facts["kind"] == "exact" and facts["below_floor"] is True and facts["recall"] == 1.0
     assert facts["best_recall"] < 1.0 and "below 1.0" in facts["why"]
-    # Twice sqrt(2 500) = 50 leaves, then four times as many, then these with a code for each dimension.
-    assert list(dict.fromkeys((t["leaves"], t["block"]) for t in facts["tried"])) == [(100, 2), (200, 2), (200, 1)]
+    # Twice sqrt(2 500) = 50 leaves, then four times as many, then these with a code for each
+    # dimension.
+    assert list(dict.fromkeys((t["leaves"], t["block"]) for t in facts["tried"])) == [
+        (100, 2),
+        (200, 2),
+        (200, 1),
+    ]
     assert not (artifact.path / "scann").exists()
     # A floor that the first build misses and the last one reaches is served by a later one.
     best = [
-        max(t["worst_recall"] for t in facts["tried"] if (t["leaves"], t["block"]) == b) for b in ((100, 2), (200, 1))
+        max(t["worst_recall"] for t in facts["tried"] if (t["leaves"], t["block"]) == b)
+        for b in ((100, 2), (200, 1))
     ]
     assert best[0] < best[1]
     middle = few.model_copy(update={"recall_floor": sum(best) / 2})
-    between = Snapshot(snapshot.config.model_copy(update={"index": middle}), snapshot.lake, snapshot.artifact)
+    between = Snapshot(
+        snapshot.config.model_copy(update={"index": middle}), snapshot.lake, snapshot.artifact
+    )
     rebuilt = build_index(between, _store(snapshot.lake, noise, noise[:40], "noise"), "between")
     assert rebuilt.facts["kind"] == "scann" and rebuilt.facts["leaves"] == 200
 
@@ -189,10 +224,15 @@ def test_finer_indexes_are_built_before_exact_serves(snapshot: Snapshot, monkeyp
 def test_nobody_to_measure_by(snapshot: Snapshot) -> None:
     items = _unit(np.random.default_rng(0).normal(size=(20_000, 4)))
     artifact = build_index(snapshot, _store(snapshot.lake, items, items[:1], "alone"), "alone")
-    assert artifact.facts["kind"] == "exact" and artifact.facts["why"] == "no users to measure an index by"
+    assert (
+        artifact.facts["kind"] == "exact"
+        and artifact.facts["why"] == "no users to measure an index by"
+    )
 
 
-def test_a_rerun_builds_nothing(snapshot: Snapshot, embeddings: Embeddings, large: Artifact) -> None:
+def test_a_rerun_builds_nothing(
+    snapshot: Snapshot, embeddings: Embeddings, large: Artifact
+) -> None:
     assert build_index(snapshot, embeddings, "1970-01-02").version == large.version
 
 
@@ -218,7 +258,9 @@ def test_hiding_tensorflow_leaves_the_module_table_as_it_was(
 ) -> None:
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     if before != "absent":
-        monkeypatch.setitem(sys.modules, "tensorflow", ModuleType("tensorflow") if before == "loaded" else None)
+        monkeypatch.setitem(
+            sys.modules, "tensorflow", ModuleType("tensorflow") if before == "loaded" else None
+        )
     table = dict(sys.modules)
     with suppress(RuntimeError), without_tensorflow():
         with pytest.raises(ImportError):
@@ -228,7 +270,9 @@ def test_hiding_tensorflow_leaves_the_module_table_as_it_was(
     assert sys.modules == table
 
 
-def test_an_import_inside_that_took_the_entry_away_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_inside_that_took_the_entry_away_is_no_trouble(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     with without_tensorflow():
         del sys.modules["tensorflow"]
@@ -238,7 +282,9 @@ def test_an_import_inside_that_took_the_entry_away_is_no_trouble(monkeypatch: py
 def test_exact_search_over_many_tiles_agrees_with_a_plain_sort(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small integers: equal scores everywhere, negative ones and zeros too, across tiles of 7 items and 5 queries."""
+    """Small integers: equal scores everywhere, negative ones and zeros too, across tiles of 7 items
+    and 5 queries.
+    """
     monkeypatch.setattr(_exact, "ITEMS", 7)
     monkeypatch.setattr(_exact, "QUERIES", 5)
     rng = np.random.default_rng(0)
@@ -264,9 +310,15 @@ def _unknown_among(items: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("exact_below", [1, 1000])
-def test_an_index_names_only_eligible_items_that_somebody_knows(snapshot: Snapshot, exact_below: int) -> None:
-    settings = snapshot.config.index.model_copy(update={"exact_below": exact_below, "sample_users": 20})
-    ours = Snapshot(snapshot.config.model_copy(update={"index": settings}), snapshot.lake, snapshot.artifact)
+def test_an_index_names_only_eligible_items_that_somebody_knows(
+    snapshot: Snapshot, exact_below: int
+) -> None:
+    settings = snapshot.config.index.model_copy(
+        update={"exact_below": exact_below, "sample_users": 20}
+    )
+    ours = Snapshot(
+        snapshot.config.model_copy(update={"index": settings}), snapshot.lake, snapshot.artifact
+    )
     noise = _unit(np.random.default_rng(1).normal(size=(240, D)))
     made = _store(snapshot.lake, _unknown_among(noise[:200]), noise[200:], f"some{exact_below}")
     eligible = np.ones(400, bool)  # by key: twice the row
@@ -279,19 +331,35 @@ def test_an_index_names_only_eligible_items_that_somebody_knows(snapshot: Snapsh
     keys, scores = open_index(artifact, made).search(noise[200:], 120)
     assert (np.sort(keys[:, :108], axis=1) == wanted).all() and (keys[:, 108:] == -1).all()
     vectors = made.item_vectors[keys[:, :108] // 2]
-    np.testing.assert_allclose(scores[:, :108], np.einsum("nd,nkd->nk", noise[200:], vectors), atol=1e-5)
+    np.testing.assert_allclose(
+        scores[:, :108], np.einsum("nd,nkd->nk", noise[200:], vectors), atol=1e-5
+    )
 
 
 def test_another_set_of_eligible_items_is_another_index(snapshot: Snapshot) -> None:
-    made = _store(snapshot.lake, np.eye(4, dtype=np.float32), np.ones((1, 4), np.float32), "changing")
+    made = _store(
+        snapshot.lake, np.eye(4, dtype=np.float32), np.ones((1, 4), np.float32), "changing"
+    )
     keys = [
-        open_index(build_index(snapshot, made, "changing", eligible), made).search(np.ones((1, 4), np.float32), 4)[0]
-        for eligible in (None, np.array([True, True, False, True, True, True, True]), np.zeros(7, bool))
+        open_index(build_index(snapshot, made, "changing", eligible), made).search(
+            np.ones((1, 4), np.float32), 4
+        )[0]
+        for eligible in (
+            None,
+            np.array([True, True, False, True, True, True, True]),
+            np.zeros(7, bool),
+        )
     ]
-    assert [found.tolist() for found in keys] == [[[0, 2, 4, 6]], [[0, 4, 6, -1]], [[-1, -1, -1, -1]]]
+    assert [found.tolist() for found in keys] == [
+        [[0, 2, 4, 6]],
+        [[0, 4, 6, -1]],
+        [[-1, -1, -1, -1]],
+    ]
 
 
-def test_an_item_that_nobody_knows_is_not_before_those_that_a_user_dislikes(snapshot: Snapshot) -> None:
+def test_an_item_that_nobody_knows_is_not_before_those_that_a_user_dislikes(
+    snapshot: Snapshot,
+) -> None:
     items = np.array([[1, 0], [0, 0], [-1, 0]], np.float32)
     made = _store(snapshot.lake, items, items[:1], "unknown")
     keys, scores = ExactSearcher(made).search(items[:1], 3)
@@ -311,7 +379,9 @@ def test_a_broken_vector_finds_nothing_and_its_neighbours_all(snapshot: Snapshot
 @pytest.mark.parametrize("m", [0, 1, 2, 10, 15, 16, 17])
 def test_too_few_items_for_codes_are_searched_exactly(snapshot: Snapshot, m: int) -> None:
     settings = snapshot.config.index.model_copy(update={"exact_below": 1, "sample_users": 20})
-    ours = Snapshot(snapshot.config.model_copy(update={"index": settings}), snapshot.lake, snapshot.artifact)
+    ours = Snapshot(
+        snapshot.config.model_copy(update={"index": settings}), snapshot.lake, snapshot.artifact
+    )
     noise = _unit(np.random.default_rng(m).normal(size=(m + 5, D)))
     made = _store(snapshot.lake, noise[:m], noise[m:], f"few{m}")
     artifact = build_index(ours, made, f"few{m}")

@@ -12,10 +12,12 @@ def test_a_new_item_starts_among_the_items_most_like_it() -> None:
     vectors = np.array([[1, 0], [3, 0], [0, 4], [0, 0], [0, 0]], np.float32)
     known = np.array([True, True, True, False, False])
     found = content_means(values, vectors, known, np.flatnonzero(~known))
-    # Value 1: 2 of m = 5 items, rarity log(6/2); value 2: rarity log(6/1). Item 3 is like items 0 and 1 by
-    # a/sqrt(a^2 + b^2) and like item 2 by b/sqrt(a^2 + b^2); each counts by its square.
+    # Value 1: 2 of m = 5 items, rarity log(6/2); value 2: rarity log(6/1). Item 3 is like items 0
+    # and 1 by a/sqrt(a^2 + b^2) and like item 2 by b/sqrt(a^2 + b^2); each counts by its square.
     a, b = np.log(3.0) ** 2, np.log(6.0) ** 2
-    np.testing.assert_allclose(found[0], [(1 * a + 3 * a) / (2 * a + b), 4 * b / (2 * a + b)], rtol=1e-5)
+    np.testing.assert_allclose(
+        found[0], [(1 * a + 3 * a) / (2 * a + b), 4 * b / (2 * a + b)], rtol=1e-5
+    )
     assert found[1].tolist() == [0, 0]  # item 4 has no value
 
 
@@ -36,7 +38,9 @@ def test_what_an_item_is_like_does_not_depend_on_blocks(monkeypatch: pytest.Monk
     known = rng.random(200) < 0.7
     whole = content_means(values, vectors, known, np.flatnonzero(~known))
     monkeypatch.setattr(module, "BLOCK", 7)
-    np.testing.assert_array_equal(content_means(values, vectors, known, np.flatnonzero(~known)), whole)
+    np.testing.assert_array_equal(
+        content_means(values, vectors, known, np.flatnonzero(~known)), whole
+    )
     assert (whole != 0).any(axis=1).mean() > 0.9
 
 

@@ -22,7 +22,9 @@ CUTOFFS = Cutoffs(date(2024, 10, 14), date(2024, 10, 16))
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    return group_snapshot(tmp_path_factory.mktemp("lake"), group_config(), "2024-10-18", 14, [("new", 2)])
+    return group_snapshot(
+        tmp_path_factory.mktemp("lake"), group_config(), "2024-10-18", 14, [("new", 2)]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +56,26 @@ def test_shapes_types_and_unit_vectors(embeddings: Embeddings) -> None:
     np.testing.assert_allclose(np.linalg.norm(embeddings.item_vectors, axis=1), 1.0, atol=1e-5)
 
 
-def test_users_are_those_with_a_history_or_the_asked_ones(snapshot: Snapshot, tower: TowerVersion) -> None:
+def test_users_are_those_with_a_history_or_the_asked_ones(
+    snapshot: Snapshot, tower: TowerVersion
+) -> None:
     some = embed(snapshot, tower, CUTOFFS, np.array([7, 3, 7], np.int32))
     assert some.user_keys.tolist() == [3, 7]
     whole = embed(snapshot, tower, CUTOFFS)
     np.testing.assert_allclose(some.user_vectors, whole.user_vectors[[3, 7]], atol=1e-6)
 
 
-def test_histories_end_at_their_own_cutoff(snapshot: Snapshot, tower: TowerVersion, embeddings: Embeddings) -> None:
+def test_histories_end_at_their_own_cutoff(
+    snapshot: Snapshot, tower: TowerVersion, embeddings: Embeddings
+) -> None:
     earlier = embed(snapshot, tower, Cutoffs(CUTOFFS.learned_before, CUTOFFS.learned_before))
     assert np.array_equal(earlier.item_vectors, embeddings.item_vectors)
     assert not np.allclose(earlier.user_vectors, embeddings.user_vectors)
 
 
-def test_a_rerun_is_a_no_op(snapshot: Snapshot, tower: TowerVersion, embeddings: Embeddings) -> None:
+def test_a_rerun_is_a_no_op(
+    snapshot: Snapshot, tower: TowerVersion, embeddings: Embeddings
+) -> None:
     assert embed(snapshot, tower, CUTOFFS).artifact.version == embeddings.artifact.version
     assert embeddings.artifact.key == f"{tower.artifact.key}@2024-10-16"
 
@@ -96,7 +104,9 @@ def test_a_nights_vectors_are_those_of_its_own_snapshot(tmp_path: Path) -> None:
     night = group_snapshot(tmp_path, config, "2024-10-18", 14)
     tower, cutoffs = train_two_tower(night, date(2024, 10, 14)), Cutoffs.at(date(2024, 10, 18))
     mine = embed(night, tower, cutoffs)
-    later = group_snapshot(tmp_path, config, "2024-10-25", 20)  # a later night's window may end at the same cutoff
+    later = group_snapshot(
+        tmp_path, config, "2024-10-25", 20
+    )  # a later night's window may end at the same cutoff
     theirs = embed(later, tower, cutoffs)
     assert theirs.artifact.reference != mine.artifact.reference
     for snapshot, made in ((night, mine), (later, theirs)):

@@ -80,7 +80,9 @@ def test_gradients_of_pooling_are_the_slopes_of_it() -> None:
     pooled, last = (np.zeros((2, members, k), np.float32) for _ in range(2))
     pool(inputs, place, row, age, np.exp(decay), pooled, last)
     of_inputs, of_decay = np.zeros_like(inputs), np.zeros_like(decay)
-    pool_gradients(inputs, place, row, age, np.exp(decay), pooled, by_pooled, by_last, of_inputs, of_decay)
+    pool_gradients(
+        inputs, place, row, age, np.exp(decay), pooled, by_pooled, by_last, of_inputs, of_decay
+    )
     for at in np.ndindex(*inputs.shape):
         step = np.zeros_like(inputs)
         step[at] = 1e-2
@@ -103,13 +105,15 @@ def test_adam_moves_the_named_rows_as_its_paper_says() -> None:
     parameter, first, second = (np.zeros((3, 2), np.float32) for _ in range(3))
     gradient = np.array([[4.0, -0.5]], np.float32)
     adam(parameter, first, second, _keys(1), gradient, 1, 0.1)
-    # The first step moves by the rate against the gradient's sign; moments are a tenth and a thousandth of it.
+    # The first step moves by the rate against the gradient's sign; moments are a tenth and a
+    # thousandth of it.
     np.testing.assert_allclose(parameter[1], [-0.1, 0.1], rtol=1e-4)
     np.testing.assert_allclose(first[1], [0.4, -0.05], rtol=1e-6)
     np.testing.assert_allclose(second[1], [0.016, 0.00025], rtol=1e-4)
     adam(parameter, first, second, _keys(1), -gradient, 2, 0.1)
-    # m = .9 · .4 − .1 · 4 = −.04, v = .999 · .016 + .001 · 16 = .031984; corrected by .19 and .001999:
-    # −.04 / .19 = −.21053 and √(.031984 / .001999) = 4, so the step is .1 · .21053 / 4 = +.0052632.
+    # m = .9 · .4 − .1 · 4 = −.04, v = .999 · .016 + .001 · 16 = .031984; corrected by .19 and
+    # .001999: −.04 / .19 = −.21053 and √(.031984 / .001999) = 4, so the step is .1 · .21053 / 4 =
+    # +.0052632.
     assert parameter[1, 0] == pytest.approx(-0.1 + 0.0052632, abs=1e-6)
     assert not parameter[[0, 2]].any()
 

@@ -23,7 +23,9 @@ def _events(rows: list[tuple[int, int, int]]) -> Events:
     user, ts, item = (np.array(c) for c in zip(*sorted(rows), strict=True))
     ones = np.ones(len(user), np.float32)
     kinds = np.zeros(len(user), np.int8)
-    return Events(user.astype(np.int32), item.astype(np.int32), ts.astype(np.int64), kinds, ones, ones, ones)
+    return Events(
+        user.astype(np.int32), item.astype(np.int32), ts.astype(np.int64), kinds, ones, ones, ones
+    )
 
 
 # User 0: item 5 at t=1, a basket {6, 7} at t=2, item 5 again at t=3. User 1: item 8 at t=9 only.
@@ -48,7 +50,9 @@ def test_histories_keep_the_newest_items() -> None:
 
 def test_age_counts_moments_from_the_newest() -> None:
     assert moment_numbers(WORLD).tolist() == [1, 2, 2, 3, 4]
-    flat = histories_before(WORLD, make_examples(WORLD)).gather(WORLD.item, moment_numbers(WORLD), 10)
+    flat = histories_before(WORLD, make_examples(WORLD)).gather(
+        WORLD.item, moment_numbers(WORLD), 10
+    )
     assert flat.row.tolist() == [0, 1, 2, 2, 2]
     assert flat.age.tolist() == [0, 0, 1, 0, 0]  # the mates of basket {6, 7} are equally old
 
@@ -58,7 +62,9 @@ def test_no_events_make_no_examples() -> None:
 
 
 def test_last_histories_are_whole() -> None:
-    flat = last_histories(WORLD, np.array([0, 1], np.int32), 2).gather(WORLD.item, moment_numbers(WORLD), 3)
+    flat = last_histories(WORLD, np.array([0, 1], np.int32), 2).gather(
+        WORLD.item, moment_numbers(WORLD), 3
+    )
     assert flat.item.tolist() == [6, 7, 5, 8]
 
 
@@ -85,7 +91,8 @@ def test_what_is_outdated_is_replaced_by_what_its_item_saw_last() -> None:
     def times(drawn: list[int], per_item: int) -> list[int]:
         return events.ts[renewed(examples[drawn], examples, events, per_item)].tolist()
 
-    # Item 5 was taken at 2, 4 and 6: of age 2, 1 and 0. With two kept, age 2 becomes age 0, and the others stay.
+    # Item 5 was taken at 2, 4 and 6: of age 2, 1 and 0. With two kept, age 2 becomes age 0, and the
+    # others stay.
     assert times([0, 2, 3], 2) == [6, 4, 5]
     # With one kept, all of them become the newest; item 7 has no other.
     assert times([0, 1, 2, 3], 1) == [6, 6, 6, 5]
@@ -93,8 +100,11 @@ def test_what_is_outdated_is_replaced_by_what_its_item_saw_last() -> None:
 
 
 def test_only_items_with_more_examples_than_are_kept_are_renewed() -> None:
-    # Item 5 is taken at 2, 4, 6 and 8, item 7 at 3 and 9. With three kept, item 5's oldest gives way to its newest.
-    events = _events([(0, 1, 9), (0, 2, 5), (0, 3, 7), (0, 4, 5), (1, 1, 9), (1, 6, 5), (1, 8, 5), (1, 9, 7)])
+    # Item 5 is taken at 2, 4, 6 and 8, item 7 at 3 and 9. With three kept, item 5's oldest gives
+    # way to its newest.
+    events = _events(
+        [(0, 1, 9), (0, 2, 5), (0, 3, 7), (0, 4, 5), (1, 1, 9), (1, 6, 5), (1, 8, 5), (1, 9, 7)]
+    )
     examples = make_examples(events)
     assert [(int(events.ts[row]), int(events.item[row])) for row in examples] == [
         *[(2, 5), (3, 7), (4, 5)],
@@ -123,7 +133,8 @@ def test_held_back_share_is_about_right_and_differs_by_salt() -> None:
 def test_negatives_leave_out_everything_the_user_had() -> None:
     negatives = TrueNegatives(WORLD, n_users=2, n_items=9, available=np.zeros(9, np.int64))
     users, candidates = np.array([0, 1, 0], np.int32), np.array([6, 8, 5], np.int32)
-    # User 0 had 5, 6, 7, so only item 8 is a negative; user 1 had 8. The diagonal is the positive itself.
+    # User 0 had 5, 6, 7, so only item 8 is a negative; user 1 had 8. The diagonal is the positive
+    # itself.
     assert negatives.allowed(users, candidates, np.array([2, 9, 3])).tolist() == [
         [True, True, False],
         [True, True, True],
@@ -135,8 +146,8 @@ def test_negatives_leave_out_what_was_not_there_yet() -> None:
     available = np.array([0, 0, 0, 0, 0, 0, 0, 0, 9])
     negatives = TrueNegatives(WORLD, n_users=2, n_items=9, available=available)
     users, candidates = np.array([0, 1, 0], np.int32), np.array([6, 8, 4], np.int32)
-    # Item 8 exists from second 9: at 2 it could not be chosen, at 9 and at 10 it could. Items 6 and 4 always could;
-    # user 0 had 6.
+    # Item 8 exists from second 9: at 2 it could not be chosen, at 9 and at 10 it could. Items 6 and
+    # 4 always could; user 0 had 6.
     assert negatives.allowed(users, candidates, np.array([2, 9, 10])).tolist() == [
         [True, False, True],
         [True, True, True],
@@ -145,10 +156,13 @@ def test_negatives_leave_out_what_was_not_there_yet() -> None:
 
 
 def test_an_item_that_nobody_declared_was_absent_three_gaps_before_its_first_event() -> None:
-    # Item 9 at seconds 0 to 5, item 0 at 10 to 15, item 1 at 15. Of the 13 events, item 0's first is number 6: its 6 of
-    # the 7 from there make gaps of 7/6 events; three are 3.5, so it was not there before event 2.5 (rounded: 3), at
-    # second 3. Item 1: number 11 of 13, one gap of 2: event 5, second 5. Item 9 was there before the first event.
-    events = _events([(0, t, 9) for t in range(6)] + [(1, t, 0) for t in range(10, 16)] + [(2, 15, 1)])
+    # Item 9 at seconds 0 to 5, item 0 at 10 to 15, item 1 at 15. Of the 13 events, item 0's first
+    # is number 6: its 6 of the 7 from there make gaps of 7/6 events; three are 3.5, so it was not
+    # there before event 2.5 (rounded: 3), at second 3. Item 1: number 11 of 13, one gap of 2: event
+    # 5, second 5. Item 9 was there before the first event.
+    events = _events(
+        [(0, t, 9) for t in range(6)] + [(1, t, 0) for t in range(10, 16)] + [(2, 15, 1)]
+    )
     known = np.array([10, 15, 99, *[0] * 6, 0])
     assert surely_absent_before(events, known)[[0, 1, 2, 9]].tolist() == [3, 5, 99, 0]
     # Who declares an item earlier knows better.
@@ -157,8 +171,8 @@ def test_an_item_that_nobody_declared_was_absent_three_gaps_before_its_first_eve
 
 
 def test_an_epoch_reads_no_more_than_its_share_of_a_user() -> None:
-    # Users 0, 1, 2 have 1, 4, 2 examples; at most 2 of each: 1 + 2 + 2 = 5, and one of user 1's is read every second
-    # epoch.
+    # Users 0, 1, 2 have 1, 4, 2 examples; at most 2 of each: 1 + 2 + 2 = 5, and one of user 1's is
+    # read every second epoch.
     draws = Draws(np.array([0, 1, 1, 1, 1, 2, 2], np.int32), per_user=2)
     assert draws.size == 5
     assert draws.chance.tolist() == [1.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0]

@@ -18,13 +18,15 @@ from tests.retrieval.tower_world import GROUPS, PER_GROUP, USERS, group_config, 
 from tests.worlds import make_snapshot
 
 FIRST = date(2024, 10, 4)
-# A night of this world has 76 examples: replaying an item's usual 500 events would keep its old company for weeks.
+# A night of this world has 76 examples: replaying an item's usual 500 events would keep its old
+# company for weeks.
 CONFIG = group_config(warm_start={"min_examples": 256, "replay_events_per_item": 20})
 COLD, FLIP, WITHIN, STAY = 14, 214, 10, 20
 OLD_GROUP, NEW_GROUP = 0, 1
 MOVED = 0
-"""Item number 0: bought by group 0 until day FLIP and by group 1 from then on. Nothing but its buyers places it: its
-kind is its own, for items of one kind stay near each other whoever buys them."""
+"""Item number 0: bought by group 0 until day FLIP and by group 1 from then on. Nothing but its
+buyers places it: its kind is its own, for items of one kind stay near each other whoever buys them.
+"""
 
 
 def generation(user: np.ndarray, day: np.ndarray) -> np.ndarray:
@@ -33,7 +35,9 @@ def generation(user: np.ndarray, day: np.ndarray) -> np.ndarray:
 
 
 def flip_events(days: int) -> pd.DataFrame:
-    """On each day each user takes one item of their group; item 0 is a popular one: one pick in five of its buyers'."""
+    """On each day each user takes one item of their group; item 0 is a popular one: one pick in
+    five of its buyers'.
+    """
     draws = np.random.default_rng(5).integers(0, PER_GROUP, (days, USERS))
     group = np.arange(USERS) % GROUPS
     items = group * PER_GROUP + draws
@@ -45,7 +49,9 @@ def flip_events(days: int) -> pd.DataFrame:
     day, user = np.divmod(np.arange(days * USERS), USERS)
     return pd.DataFrame(
         {
-            "user_id": [f"u{u:02d}-{g:02d}" for u, g in zip(user, generation(user, day), strict=True)],
+            "user_id": [
+                f"u{u:02d}-{g:02d}" for u, g in zip(user, generation(user, day), strict=True)
+            ],
             "item_id": [f"i{i:02d}" for i in items.ravel()],
             "ts": start_of(FIRST) + day * DAY_SECONDS + user,
         }
@@ -58,11 +64,15 @@ def planted(folder: Path, config: Config, days: int) -> Snapshot:
     items.loc[MOVED, "kind"] = "its own"
     events = flip_events(days)
     users = pd.DataFrame({"user_id": sorted(set(events["user_id"])), "town": "north"})
-    return make_snapshot(folder, config, FIRST + timedelta(days=days), events, items=items, users=users)
+    return make_snapshot(
+        folder, config, FIRST + timedelta(days=days), events, items=items, users=users
+    )
 
 
 def neighbours(snapshot: Snapshot, version: TowerVersion, k: int) -> list[int]:
-    """Numbers of the moved item's k nearest items; keys are numbers, for ids are keyed in their order."""
+    """Numbers of the moved item's k nearest items; keys are numbers, for ids are keyed in their
+    order.
+    """
     found = embed(snapshot, version, Cutoffs.at(version.learned_before), np.zeros(1, np.int32))
     vectors, keys = np.asarray(found.item_vectors), np.asarray(found.item_keys)
     order = np.argsort(-(vectors @ vectors[np.flatnonzero(keys == MOVED)[0]]))

@@ -38,7 +38,9 @@ def test_tokens_are_sorted_and_rows_start_at_one() -> None:
 
 def test_numeric_values_fall_into_quantile_buckets() -> None:
     vocabulary, rows = extend_vocabulary(EMPTY, FRAME, ALL, [PRICE], SETTINGS)
-    assert vocabulary.edges == {"price": (2.0,)}  # the median of 1 and 3; missing values have no token
+    assert vocabulary.edges == {
+        "price": (2.0,)
+    }  # the median of 1 and 3; missing values have no token
     assert rows.tolist() == [[1], [2], [0]]
 
 
@@ -53,13 +55,21 @@ def test_words_are_lower_case_without_signs_and_followed_by_pairs_of_neighbours(
 def test_pairs_of_words_give_way_to_words() -> None:
     frame = pd.DataFrame({"title_words": ["red nail polish set", "set nail"]})
     _, rows = extend_vocabulary(EMPTY, frame, ALL[:2], [TITLE], SETTINGS)  # four values at most
-    assert set(rows[1, :2]) < set(rows[0])  # its words are among the first title's four values; "set nail" is not
+    assert set(rows[1, :2]) < set(
+        rows[0]
+    )  # its words are among the first title's four values; "set nail" is not
     assert rows[1, 2] not in rows[0]
 
 
 def test_words_and_then_their_pairs_give_way_to_every_other_attribute() -> None:
-    frame = pd.DataFrame({"title_words": ["red nail polish set"], "brand": ["OPI"], "price": [1.0], "tags": ["a"]})
-    for declared in ([TITLE, BRAND, PRICE, TAGS], [BRAND, PRICE, TAGS, TITLE], [BRAND, TITLE, PRICE, TAGS]):
+    frame = pd.DataFrame(
+        {"title_words": ["red nail polish set"], "brand": ["OPI"], "price": [1.0], "tags": ["a"]}
+    )
+    for declared in (
+        [TITLE, BRAND, PRICE, TAGS],
+        [BRAND, PRICE, TAGS, TITLE],
+        [BRAND, TITLE, PRICE, TAGS],
+    ):
         vocabulary, rows = extend_vocabulary(EMPTY, frame, ALL[:1], declared, SETTINGS)
         assert len(vocabulary.tokens) == 3 + 4 + 3  # three values, four words, three pairs
         found = [vocabulary.tokens[row - 1] for row in rows[0]]  # four at most
@@ -72,7 +82,9 @@ def test_pairs_of_one_text_give_way_to_words_of_another() -> None:
     about = Attribute(name="about", kind="text")
     vocabulary, rows = extend_vocabulary(EMPTY, frame, ALL[:1], [TITLE, about], SETTINGS)
     assert len(vocabulary.tokens) == 6
-    assert [vocabulary.tokens[row - 1].split("#")[0] for row in rows[0]] == ["title_words"] * 2 + ["about"] * 2
+    assert [vocabulary.tokens[row - 1].split("#")[0] for row in rows[0]] == ["title_words"] * 2 + [
+        "about"
+    ] * 2
 
 
 def test_a_numeric_column_that_comes_late_gets_edges_with_its_first_values() -> None:
@@ -96,7 +108,8 @@ def test_extending_keeps_rows_and_edges() -> None:
 
 def test_what_does_not_exist_yet_adds_nothing_to_the_vocabulary() -> None:
     vocabulary, rows = extend_vocabulary(EMPTY, FRAME, ALL[1:], [BRAND, PRICE], SETTINGS)
-    # Without the first item there is no brand=OPI, and 3.0 is the only price: an edge, which 1.0 lies below.
+    # Without the first item there is no brand=OPI, and 3.0 is the only price: an edge, which 1.0
+    # lies below.
     assert vocabulary.tokens == ("brand=Essie", "price[1]")
     assert vocabulary.edges == {"price": (3.0,)}
     assert rows.tolist() == [[0], [2], [1]]

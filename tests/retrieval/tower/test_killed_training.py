@@ -1,4 +1,6 @@
-"""SIGKILL in the middle of a training: run again, it gives the version that an undisturbed training gives."""
+"""SIGKILL in the middle of a training: run again, it gives the version that an undisturbed training
+gives.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def _train_until_killed(folder: Path, sign: Path) -> None:
 
 
 def _kill_in_the_middle(folder: Path, sign: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_train_until_killed, args=(folder, sign))
+    process = multiprocessing.get_context("spawn").Process(
+        target=_train_until_killed, args=(folder, sign)
+    )
     process.start()
     while not sign.exists():
         assert process.is_alive(), "the training ended before it could be killed"
@@ -61,10 +65,16 @@ def test_a_killed_training_run_again_gives_the_undisturbed_version(tmp_path: Pat
     _kill_in_the_middle(tmp_path / "killed", tmp_path / "sign")
     lake = Lake(tmp_path / "killed")
     assert lake.keys(KIND) == []  # nobody sees half a version
-    again, whole = (train_two_tower(_snapshot(tmp_path / name), DAY) for name in ("killed", "whole"))
+    again, whole = (
+        train_two_tower(_snapshot(tmp_path / name), DAY) for name in ("killed", "whole")
+    )
     assert again.artifact.content == whole.artifact.content
     assert TowerState.load(again.artifact).known.sum() == 40  # every item has its vector
     # What the killed process had begun is one folder, and gone after the storage's sweep.
-    assert [reference.rpartition("/")[0] for reference in lake.remove_unfinished()] == [f"{KIND}/{again.artifact.key}"]
-    assert [path.parent.name for path in (tmp_path / "killed" / KIND).rglob(MANIFEST)] == [again.artifact.version]
+    assert [reference.rpartition("/")[0] for reference in lake.remove_unfinished()] == [
+        f"{KIND}/{again.artifact.key}"
+    ]
+    assert [path.parent.name for path in (tmp_path / "killed" / KIND).rglob(MANIFEST)] == [
+        again.artifact.version
+    ]
     assert len(list((tmp_path / "killed" / KIND / again.artifact.key).iterdir())) == 1

@@ -24,7 +24,8 @@ def _truth(pairs: list[tuple[int, int]]) -> Truth:
 
 
 def test_recall_and_ndcg_of_each_user() -> None:
-    # User 1 wants 5 and 6: 5 is second (1 / log2 3), 6 is missed; the ideal is 1 + 1 / log2 3. User 2 has no list.
+    # User 1 wants 5 and 6: 5 is second (1 / log2 3), 6 is missed; the ideal is 1 + 1 / log2 3. User
+    # 2 has no list.
     found = judge({1: [9, 5]}, _truth([(1, 5), (1, 6), (2, 5)]))
     gain = 1 / np.log2(3)
     np.testing.assert_allclose(found, [[1, 0.5, gain / (1 + gain)], [2, 0, 0]])
@@ -72,7 +73,9 @@ def test_a_users_figure_is_the_mean_of_the_draws_that_have_one() -> None:
     first.seconds, second.seconds = {"warm": [3.0], "cold": [30.0]}, {"warm": [5.0], "cold": []}
     mean = mean_of([first, second])
     np.testing.assert_allclose(mean.judged[night][warm], [[1, 0.4, 0.3], [2, 0.5, 0.5]])
-    np.testing.assert_allclose(mean.judged[night][cold], first.judged[night][cold])  # of the first draw alone
+    np.testing.assert_allclose(
+        mean.judged[night][cold], first.judged[night][cold]
+    )  # of the first draw alone
     assert mean.seconds == {"warm": [3.0, 5.0], "cold": [30.0]}
 
 

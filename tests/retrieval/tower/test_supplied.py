@@ -1,4 +1,6 @@
-"""Supplied vectors in the tower: how they are read, how their projection learns, and where it puts an unseen item."""
+"""Supplied vectors in the tower: how they are read, how their projection learns, and where it puts
+an unseen item.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,13 @@ from recsys_tasks.retrieval.tower.versions import TowerState, lineage_hash
 from recsys_tasks.retrieval.tower.warm_start import carry_over
 from recsys_tasks.retrieval.tower.weights import Arrays, Batch, projection, start_arrays
 from recsys_tasks.snapshot.dataset import Snapshot
-from tests.retrieval.tower_world import GROUPS, PER_GROUP, group_config, group_events, share_of_own_group
+from tests.retrieval.tower_world import (
+    GROUPS,
+    PER_GROUP,
+    group_config,
+    group_events,
+    share_of_own_group,
+)
 from tests.worlds import make_snapshot
 
 DAY_12, DAY_14 = date(2024, 10, 16), date(2024, 10, 18)
@@ -34,20 +42,27 @@ IMAGE = projection("image")
 def image_config(dimensions: int | None = DIMENSIONS, **tower: object) -> Config:
     """The groups' shop, whose items have nothing but an image's vector; None: not even that."""
     image = {"name": "image", "kind": "vector", "dimensions": dimensions}
-    attributes = {"items": {"attributes": [image] if dimensions else []}, "users": {"attributes": []}}
+    attributes = {
+        "items": {"attributes": [image] if dimensions else []},
+        "users": {"attributes": []},
+    }
     config = group_config(**tower)  # type: ignore[arg-type]
     return Config.model_validate({**config.model_dump(exclude={"items", "users"}), **attributes})
 
 
 def images() -> np.ndarray:
-    """`[48, 32]`, far off the origin: item n < 40 looks like its group n // 10, item 40 + g like group g % 4."""
+    """`[48, 32]`, far off the origin: item n < 40 looks like its group n // 10, item 40 + g like
+    group g % 4.
+    """
     rng = np.random.default_rng(3)
     groups = np.concatenate([np.repeat(np.arange(GROUPS), PER_GROUP), np.arange(NEW) % GROUPS])
     looks = 50.0 + 20.0 * rng.normal(size=(GROUPS, DIMENSIONS))
     return (looks[groups] + 5.0 * rng.normal(size=(len(groups), DIMENSIONS))).astype(np.float32)
 
 
-def image_snapshot(folder: Path, config: Config, vectors: np.ndarray | None, days: int = 14) -> Snapshot:
+def image_snapshot(
+    folder: Path, config: Config, vectors: np.ndarray | None, days: int = 14
+) -> Snapshot:
     ids = [f"i{n:02d}" for n in range(GROUPS * PER_GROUP)] + [f"new{g}" for g in range(NEW)]
     items = pd.DataFrame({"item_id": ids})
     if vectors is not None:
@@ -58,7 +73,8 @@ def image_snapshot(folder: Path, config: Config, vectors: np.ndarray | None, day
 class TestStandardised:
     def test_less_the_centre_and_of_unit_length(self) -> None:
         vectors = np.array([[4, 6], [np.nan, np.nan], [1, 0], [1, 2]], np.float32)
-        # Less (1, 2): (3, 4) of length 5, missing, (0, -2) of length 2, and the centre itself, which says nothing.
+        # Less (1, 2): (3, 4) of length 5, missing, (0, -2) of length 2, and the centre itself,
+        # which says nothing.
         found = standardise(vectors, np.array([1, 2], np.float32))
         np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0], [0, -1], [0, 0]], rtol=1e-6)
 
@@ -82,10 +98,14 @@ class TestCentres:
         snapshot = image_snapshot(tmp_path, config, vectors)
         vocabulary, supplied = extend_centres(EMPTY, snapshot, np.arange(40, dtype=np.int32))
         assert vocabulary.centres == {"image": (2.0, 4.0)}  # item 47 is not among the known
-        np.testing.assert_allclose(supplied["image"][:3], [[-(0.2**0.5), -(0.8**0.5)], [0.2**0.5, 0.8**0.5], [0, 0]])
+        np.testing.assert_allclose(
+            supplied["image"][:3], [[-(0.2**0.5), -(0.8**0.5)], [0.2**0.5, 0.8**0.5], [0, 0]]
+        )
         again, _ = extend_centres(vocabulary, snapshot, np.arange(48, dtype=np.int32))
         assert again == vocabulary  # a centre never moves
-        np.testing.assert_array_equal(supplied_vectors(vocabulary, snapshot)["image"], supplied["image"])
+        np.testing.assert_array_equal(
+            supplied_vectors(vocabulary, snapshot)["image"], supplied["image"]
+        )
 
     def test_the_first_vectors_make_the_centre_whenever_they_come(self, tmp_path: Path) -> None:
         vectors = np.full((48, 2), np.nan, np.float32)
@@ -101,7 +121,10 @@ class TestCentres:
         made = Vocabulary(("a=1",), {"price": (2.0,)}, {"image": (float(np.float32(0.1)), -3.0)})
         assert Vocabulary.from_json(made.to_json()) == made
         plain = Vocabulary(("a=1",), {"price": (2.0,)})
-        assert plain.to_json() == {"tokens": ["a=1"], "edges": {"price": [2.0]}}  # as it was without vectors
+        assert plain.to_json() == {
+            "tokens": ["a=1"],
+            "edges": {"price": [2.0]},
+        }  # as it was without vectors
         assert Vocabulary.from_json(plain.to_json()) == plain
 
 
@@ -113,7 +136,9 @@ def _tower() -> tuple[Tower, Arrays]:
     config = group_config(dropout=0.0, item_dropout=0.0).two_tower
     arrays = start_arrays(config, {"item": 3, "value": 2, "user_value": 1, IMAGE: 3}, 1)
     # Drawn so that no hidden unit is near its kink, where a slope is none.
-    arrays[IMAGE] = np.random.default_rng(7).normal(scale=0.1, size=arrays[IMAGE].shape).astype(np.float32)
+    arrays[IMAGE] = (
+        np.random.default_rng(7).normal(scale=0.1, size=arrays[IMAGE].shape).astype(np.float32)
+    )
     values = np.array([[1], [1], [0]], np.int32)
     moving = {name: array.copy() for name, array in arrays.items()}
     return Tower(config, moving, values, np.zeros((2, 1), np.int32), 1, {"image": VECTORS}), arrays
@@ -124,7 +149,14 @@ def _batch() -> Batch:
     history = FlatHistories(*(np.array(v, np.int32) for v in ([0, 1, 2], [0, 1, 1], [0, 1, 0])))
     keys = np.array([0, 1], np.int32), np.array([1, 0], np.int32)
     one = np.ones(2, np.float32)
-    return Batch(history, *keys, one, np.array([1.0, 0.5], np.float32), np.ones((2, 2), np.bool_), np.float32(0.002))
+    return Batch(
+        history,
+        *keys,
+        one,
+        np.array([1.0, 0.5], np.float32),
+        np.ones((2, 2), np.bool_),
+        np.float32(0.002),
+    )
 
 
 class TestModel:
@@ -134,11 +166,15 @@ class TestModel:
         inputs[:2] += arrays["value"][1]
         of_members = inputs.reshape(3, 2, -1)
         unit = of_members / np.linalg.norm(of_members, axis=2, keepdims=True)
-        np.testing.assert_allclose(tower.item_vectors(np.arange(3)), unit.reshape(3, -1) / np.sqrt(2), atol=1e-6)
+        np.testing.assert_allclose(
+            tower.item_vectors(np.arange(3)), unit.reshape(3, -1) / np.sqrt(2), atol=1e-6
+        )
 
     def test_the_projections_gradient_is_the_losss_slope(self) -> None:
         tower, _ = _tower()
-        still = replace(_batch(), rate=np.float32(0))  # steps of no length: the loss is looked at, nothing moves
+        still = replace(
+            _batch(), rate=np.float32(0)
+        )  # steps of no length: the loss is looked at, nothing moves
         tower.train(still)
         # Adam's first moment after one step is a tenth of the gradient.
         gradient = tower.arrays()[f"{IMAGE}/m"] / 0.1
@@ -157,18 +193,26 @@ class TestModel:
     def test_the_projections_gradient_is_that_of_the_inputs_by_the_vectors(self) -> None:
         tower, _ = _tower()
         tower.train(_batch())
-        of_inputs = tower.arrays()["item/m"]  # an id is a summand of its item's input, as the projected vector is
-        np.testing.assert_allclose(tower.arrays()[f"{IMAGE}/m"], VECTORS.T @ of_inputs, rtol=1e-5, atol=1e-7)
+        of_inputs = tower.arrays()[
+            "item/m"
+        ]  # an id is a summand of its item's input, as the projected vector is
+        np.testing.assert_allclose(
+            tower.arrays()[f"{IMAGE}/m"], VECTORS.T @ of_inputs, rtol=1e-5, atol=1e-7
+        )
 
     def test_a_step_moves_it_by_the_rate(self) -> None:
         tower, arrays = _tower()
         tower.train(_batch())
         moved = np.abs(tower.arrays()[IMAGE] - arrays[IMAGE])
-        np.testing.assert_allclose(moved[:2], 0.002, rtol=0.02)  # Adam's first step, whatever the gradient
+        np.testing.assert_allclose(
+            moved[:2], 0.002, rtol=0.02
+        )  # Adam's first step, whatever the gradient
         assert not moved[2].any()
 
     def test_it_starts_at_zero(self) -> None:
-        arrays = start_arrays(group_config().two_tower, {"item": 3, "value": 2, "user_value": 1, IMAGE: 5}, 1)
+        arrays = start_arrays(
+            group_config().two_tower, {"item": 3, "value": 2, "user_value": 1, IMAGE: 5}, 1
+        )
         assert arrays[IMAGE].shape == arrays[f"{IMAGE}/v"].shape == (5, 16)
         assert not arrays[IMAGE].any()
 
@@ -183,7 +227,9 @@ class TestTraining:
         found = embed(snapshot, train_two_tower(snapshot, DAY_14), Cutoffs(DAY_14, DAY_14))
         new = found.item_rows(np.arange(40, 48, dtype=np.int32))
         scores = found.user_vectors @ found.item_vectors[new].T
-        first_two = np.argsort(-scores, axis=1)[:, :2]  # of eight new items, two are of the user's group
+        first_two = np.argsort(-scores, axis=1)[
+            :, :2
+        ]  # of eight new items, two are of the user's group
         own = (first_two % GROUPS == found.user_keys[:, None] % GROUPS).mean()
         assert own > 0.95  # by chance: a quarter
         known = np.argsort(-(found.user_vectors @ found.item_vectors[:40].T), axis=1)[:, :8]
@@ -194,7 +240,9 @@ class TestTraining:
         found = embed(snapshot, train_two_tower(snapshot, DAY_14), Cutoffs(DAY_14, DAY_14))
         assert not found.item_vectors[40:].any()
 
-    def test_an_item_whose_vector_is_missing_is_placed_by_what_else_it_has(self, tmp_path: Path) -> None:
+    def test_an_item_whose_vector_is_missing_is_placed_by_what_else_it_has(
+        self, tmp_path: Path
+    ) -> None:
         vectors = images()
         vectors[44] = np.nan
         snapshot = image_snapshot(tmp_path, image_config(epochs=1), vectors)
@@ -211,7 +259,10 @@ class TestTraining:
             version = train_two_tower(image_snapshot(tmp_path / name, config, vectors), DAY_14)
             states.append(TowerState.load(version.artifact))
         assert set(states[1].arrays) - set(states[0].arrays) == {IMAGE, f"{IMAGE}/m", f"{IMAGE}/v"}
-        assert all(np.array_equal(array, states[1].arrays[name]) for name, array in states[0].arrays.items())
+        assert all(
+            np.array_equal(array, states[1].arrays[name])
+            for name, array in states[0].arrays.items()
+        )
         assert not states[1].arrays[IMAGE].any()
 
     def test_a_retrain_gives_the_same_bytes(self, tmp_path: Path) -> None:
@@ -221,7 +272,11 @@ class TestTraining:
         assert train_two_tower(snapshot, DAY_14).artifact.content == first.artifact.content
 
     def test_another_size_is_another_lineage(self) -> None:
-        assert lineage_hash(image_config(8)) != lineage_hash(image_config(16)) != lineage_hash(image_config(None))
+        assert (
+            lineage_hash(image_config(8))
+            != lineage_hash(image_config(16))
+            != lineage_hash(image_config(None))
+        )
 
 
 class TestWarmStart:
@@ -235,7 +290,9 @@ class TestWarmStart:
         carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
         np.testing.assert_array_equal(carried.arrays[IMAGE], old.arrays[IMAGE])
         for moment in "mv":  # two days at a half-life of two days: half
-            np.testing.assert_allclose(carried.arrays[f"{IMAGE}/{moment}"], old.arrays[f"{IMAGE}/{moment}"] / 2)
+            np.testing.assert_allclose(
+                carried.arrays[f"{IMAGE}/{moment}"], old.arrays[f"{IMAGE}/{moment}"] / 2
+            )
         child = train_two_tower(snapshot, DAY_14, parent)
         assert (child.ledger["start"], child.lineage) == ("warm", parent.lineage)
         new = TowerState.load(child.artifact)

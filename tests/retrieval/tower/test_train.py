@@ -77,8 +77,12 @@ def _batch(allowed: list[list[bool]]) -> Batch:
 
 
 def _vectors(arrays: Arrays, member: int) -> tuple[np.ndarray, np.ndarray]:
-    """The model's formulas once more, in numpy: one member's user vectors of `_batch`, item vectors of its targets."""
-    inputs = arrays["item"] + np.stack([arrays["value"][1], arrays["value"][1], 0 * arrays["value"][1]])
+    """The model's formulas once more, in numpy: one member's user vectors of `_batch`, item vectors
+    of its targets.
+    """
+    inputs = arrays["item"] + np.stack(
+        [arrays["value"][1], arrays["value"][1], 0 * arrays["value"][1]]
+    )
     inputs = np.split(inputs, MEMBERS, axis=1)[member]
     pooled = np.stack([inputs[0], (inputs[1] + inputs[2]) / 2])  # no decay at the start
     w1, b1, w2, b2 = (arrays[name][member] for name in ("w1", "b1", "w2", "b2"))
@@ -89,13 +93,21 @@ def _vectors(arrays: Arrays, member: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _joined(arrays: Arrays, side: int) -> np.ndarray:
-    """Both members' vectors of users (side 0) or items (side 1), end to end, of length one together."""
-    return np.concatenate([_vectors(arrays, member)[side] for member in range(MEMBERS)], 1) / np.sqrt(MEMBERS)
+    """Both members' vectors of users (side 0) or items (side 1), end to end, of length one
+    together.
+    """
+    return np.concatenate(
+        [_vectors(arrays, member)[side] for member in range(MEMBERS)], 1
+    ) / np.sqrt(MEMBERS)
 
 
 def _of_member(arrays: Arrays, member: int) -> Arrays:
     """The arrays of one member as those of a model by itself."""
-    cut = {name: np.split(arrays[name], MEMBERS, 1)[member] for name in arrays if arrays[name].ndim == 2}
+    cut = {
+        name: np.split(arrays[name], MEMBERS, 1)[member]
+        for name in arrays
+        if arrays[name].ndim == 2
+    }
     layers = {name: arrays[name][member : member + 1] for name in arrays if arrays[name].ndim == 3}
     return {"step": arrays["step"]} | cut | layers
 
@@ -122,12 +134,17 @@ class TestModel:
         assert float(tower.train(_batch(ALL))) == pytest.approx(np.mean(losses), rel=1e-4)
 
     def test_members_learn_as_if_alone(self) -> None:
-        # A mild softmax: where it is sure, gradients are as small as Adam's epsilon, and half of one is another step.
+        # A mild softmax: where it is sure, gradients are as small as Adam's epsilon, and half of
+        # one is another step.
         both, arrays = _tower(logit_scale=1.0)
-        config = both._config.model_copy(update={"members": 1, "dimensions": both._config.dimensions // MEMBERS})
+        config = both._config.model_copy(
+            update={"members": 1, "dimensions": both._config.dimensions // MEMBERS}
+        )
         values = np.array([[1], [1], [0]], np.int32)
         alone = [
-            Tower(config, _copied(_of_member(arrays, member)), values, np.zeros((2, 1), np.int32), 1)
+            Tower(
+                config, _copied(_of_member(arrays, member)), values, np.zeros((2, 1), np.int32), 1
+            )
             for member in range(MEMBERS)
         ]
         for _ in range(5):
@@ -145,7 +162,9 @@ class TestModel:
     def test_masked_candidates_are_no_negatives(self) -> None:
         tower, _ = _tower()
         # Nobody has a negative left: the softmax over one candidate is certain.
-        assert float(tower.train(_batch([[True, False], [False, True]]))) == pytest.approx(0.0, abs=1e-6)
+        assert float(tower.train(_batch([[True, False], [False, True]]))) == pytest.approx(
+            0.0, abs=1e-6
+        )
 
     def test_vectors_are_unit_and_follow_the_formulas(self) -> None:
         tower, arrays = _tower()
@@ -164,7 +183,9 @@ class TestModel:
     def test_a_step_moves_touched_rows_by_the_rate_and_no_others(self) -> None:
         config = group_config(dropout=0.0, item_dropout=0.0).two_tower
         arrays = start_arrays(config, {"item": 9, "value": 2, "user_value": 1}, 1)
-        tower = Tower(config, _copied(arrays), np.zeros((9, 1), np.int32), np.zeros((2, 1), np.int32), 1)
+        tower = Tower(
+            config, _copied(arrays), np.zeros((9, 1), np.int32), np.zeros((2, 1), np.int32), 1
+        )
         tower.train(_batch(ALL))
         moved = np.abs(tower.arrays()["item"] - arrays["item"])
         # Adam's first step has the size of the learning rate, whatever the gradient.
@@ -183,7 +204,9 @@ class TestModel:
 
 
 class TestTraining:
-    def test_a_rerun_is_a_no_op_and_a_retrain_gives_the_same_bytes(self, snapshot: Snapshot) -> None:
+    def test_a_rerun_is_a_no_op_and_a_retrain_gives_the_same_bytes(
+        self, snapshot: Snapshot
+    ) -> None:
         first = train_two_tower(snapshot, DAY_10)
         assert train_two_tower(snapshot, DAY_10).artifact.version == first.artifact.version
         content = first.artifact.content
@@ -212,14 +235,22 @@ class TestTraining:
     def test_a_tower_that_tells_nothing_apart_finds_nothing(self, snapshot: Snapshot) -> None:
         run = Run.open(snapshot, DAY_10, EMPTY, EMPTY)
         arrays = start_arrays(snapshot.config.two_tower, run.rows, 1)
-        assert run.hits(run.tower(arrays), run.examples).all()  # 40 items: the nearest hundred are all of them
+        assert run.hits(
+            run.tower(arrays), run.examples
+        ).all()  # 40 items: the nearest hundred are all of them
         for broken in (0.0, np.nan):
-            flat = {name: np.full_like(array, broken) for name, array in arrays.items() if name != "step"}
+            flat = {
+                name: np.full_like(array, broken)
+                for name, array in arrays.items()
+                if name != "step"
+            }
             with patch.object(_tf_training, "RECALL_K", 39):
                 assert not run.hits(run.tower({**flat, "step": arrays["step"]}), run.examples).any()
 
     def test_hits_are_those_of_a_plain_count_over_what_was_taken(self, snapshot: Snapshot) -> None:
-        """In blocks of 7, as in one. Items that nobody took are no rivals; a target that is not there hits nothing."""
+        """In blocks of 7, as in one. Items that nobody took are no rivals; a target that is not
+        there hits nothing.
+        """
         run = Run.open(snapshot, DAY_10, EMPTY, EMPTY)
         untaken = replace(run, events=run.events.where(run.events.item % 4 > 0))
         there = replace(untaken, existing=untaken.existing[untaken.existing != 1])
@@ -231,7 +262,9 @@ class TestTraining:
         expected = []
         for user, target in zip(users, there.events.item[examples], strict=True):
             scores = tower.item_vectors(np.arange(40)) @ user
-            others = [item for item in taken if item != target and scores[item] >= scores[target] - 1e-6]
+            others = [
+                item for item in taken if item != target and scores[item] >= scores[target] - 1e-6
+            ]
             expected.append(target != 1 and len(others) < 5)
         assert 5 < sum(expected) < 45
         for block in (7, 8192):
@@ -240,7 +273,9 @@ class TestTraining:
         assert there.hits(tower, examples[:0]).tolist() == []
 
     def test_a_diverged_training_leaves_no_version(self, tmp_path: Path) -> None:
-        snapshot = group_snapshot(tmp_path, group_config(metric="dot", learning_rate=1e30), "2024-10-18", 14)
+        snapshot = group_snapshot(
+            tmp_path, group_config(metric="dot", learning_rate=1e30), "2024-10-18", 14
+        )
         with pytest.raises(DataError, match="the training diverged"), np.errstate(all="ignore"):
             train_two_tower(snapshot, DAY_10)
         assert snapshot.lake.keys("tower") == []
@@ -248,7 +283,9 @@ class TestTraining:
     def test_too_little_history(self, tmp_path: Path) -> None:
         events = pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"], "ts": [5, 9]})
         with pytest.raises(NotEnoughData, match="none with an earlier one"):
-            train_two_tower(make_snapshot(tmp_path, make_config(), "1970-01-02", events), date(1970, 1, 2))
+            train_two_tower(
+                make_snapshot(tmp_path, make_config(), "1970-01-02", events), date(1970, 1, 2)
+            )
 
     def test_a_parent_must_be_older(self, snapshot: Snapshot) -> None:
         parent = train_two_tower(snapshot, DAY_10)
@@ -281,12 +318,20 @@ class TestChain:
         assert tower_at(snapshot.lake, lineage, date(2024, 10, 13)) is None
         assert current_lineage(snapshot.lake, snapshot.config, DAY_14) == lineage
 
-    def test_a_corrected_day_trains_tonights_version_again_and_nothing_else(self, tmp_path: Path) -> None:
+    def test_a_corrected_day_trains_tonights_version_again_and_nothing_else(
+        self, tmp_path: Path
+    ) -> None:
         config = group_config(epochs=1)
-        first = advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14)
-        same = advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14)
+        first = advance_chain(
+            group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14
+        )
+        same = advance_chain(
+            group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14
+        )
         assert [v.artifact.reference for v in same] == [v.artifact.reference for v in first]
-        corrected = group_snapshot(tmp_path, config, "2024-10-18", 13)  # the last day's rows were withdrawn
+        corrected = group_snapshot(
+            tmp_path, config, "2024-10-18", 13
+        )  # the last day's rows were withdrawn
         again = advance_chain(corrected, [DAY_12, DAY_14], DAY_14)
         assert again[0].artifact.reference == first[0].artifact.reference
         assert again[1].artifact.reference != first[1].artifact.reference
@@ -298,13 +343,20 @@ class TestChain:
         earlier = advance_chain(snapshot, [DAY_10, DAY_12], DAY_14)[0]
         assert earlier.lineage != first.lineage
         # Both have a version at DAY_12; the one that reaches further back is the night's.
-        assert lineages_of(snapshot.lake, snapshot.config, DAY_14) == [earlier.lineage, first.lineage]
-        # The first night reached 6 weeks back at most; 90 nights after it both are due for a cold start.
+        assert lineages_of(snapshot.lake, snapshot.config, DAY_14) == [
+            earlier.lineage,
+            first.lineage,
+        ]
+        # The first night reached 6 weeks back at most; 90 nights after it both are due for a cold
+        # start.
         assert current_lineage(snapshot.lake, snapshot.config, date(2025, 2, 20)) == earlier.lineage
         assert current_lineage(snapshot.lake, snapshot.config, date(2025, 3, 5)) is None
 
-    def test_where_much_is_new_a_version_is_trained_cold_in_its_lineage(self, tmp_path: Path) -> None:
-        # Of 14 days, 2 are new at DAY_14: a seventh of the events, more than a tenth and less than a fifth.
+    def test_where_much_is_new_a_version_is_trained_cold_in_its_lineage(
+        self, tmp_path: Path
+    ) -> None:
+        # Of 14 days, 2 are new at DAY_14: a seventh of the events, more than a tenth and less than
+        # a fifth.
         for share, start in ((0.1, "cold"), (0.2, "warm")):
             config = group_config(epochs=1, warm_start={"max_new_share": share})
             snapshot = group_snapshot(tmp_path / start, config, "2024-10-18", 14)
@@ -319,33 +371,47 @@ class TestChain:
         assert serving_at(snapshot.lake, first.lineage, DAY_14) == first
         last = advance_chain(snapshot, [DAY_10, DAY_14], DAY_14)[-1]
         assert last.ledger["parent"] == first.artifact.key
-        # Of 76 users that are not held back, four days' events, not the two since the version that failed.
+        # Of 76 users that are not held back, four days' events, not the two since the version that
+        # failed.
         assert last.ledger["examples"] > 1.5 * failed.ledger["examples"]
 
     def test_warm_nights_and_validation_may_be_set_anew_within_a_lineage(self) -> None:
         config = group_config()
         assert lineage_hash(config) == lineage_hash(group_config(warm_start={"refresh_floor": 0.5}))
         (kind,) = config.items.attributes
-        stricter = config.items.model_copy(update={"attributes": (kind.model_copy(update={"required": True}),)})
+        stricter = config.items.model_copy(
+            update={"attributes": (kind.model_copy(update={"required": True}),)}
+        )
         assert lineage_hash(config) == lineage_hash(config.model_copy(update={"items": stricter}))
 
-    def test_a_changed_model_starts_a_lineage_that_says_why_and_the_old_one_goes_on(self, tmp_path: Path) -> None:
+    def test_a_changed_model_starts_a_lineage_that_says_why_and_the_old_one_goes_on(
+        self, tmp_path: Path
+    ) -> None:
         before = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-16", 12)
         old = advance_chain(before, [DAY_10], DAY_12)[0]
         assert old.ledger["why"] == "the first version"
         changed = group_config(epochs=1, dimensions=8).model_copy(update={"users": UsersTable()})
         snapshot = group_snapshot(tmp_path, changed, "2024-10-18", 14)
         new = advance_chain(snapshot, [DAY_10], DAY_14)[0]
-        assert new.ledger["why"] == "settings have changed: dimensions 16 → 8; user attributes - town"
+        assert (
+            new.ledger["why"] == "settings have changed: dimensions 16 → 8; user attributes - town"
+        )
         kept_up = keep_up(snapshot, old.lineage, DAY_14)
         assert (
-            kept_up is not None and kept_up.ledger["start"] == "warm" and kept_up.ledger["parent"] == old.artifact.key
+            kept_up is not None
+            and kept_up.ledger["start"] == "warm"
+            and kept_up.ledger["parent"] == old.artifact.key
         )
         for version, dimensions in ((new, 8), (old, 16), (kept_up, 16)):
             made = embed(snapshot, version, Cutoffs.at(DAY_14))
-            assert made.item_vectors.shape == (40, dimensions) and made.user_vectors.shape == (80, dimensions)
+            assert made.item_vectors.shape == (40, dimensions) and made.user_vectors.shape == (
+                80,
+                dimensions,
+            )
 
-    def test_an_attribute_of_another_kind_is_missing_for_the_version_before(self, tmp_path: Path) -> None:
+    def test_an_attribute_of_another_kind_is_missing_for_the_version_before(
+        self, tmp_path: Path
+    ) -> None:
         before = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-16", 12)
         old = advance_chain(before, [DAY_10], DAY_12)[0]
         numeric = ItemsTable(attributes=(Attribute(name="kind", kind="numeric"),))
@@ -356,11 +422,19 @@ class TestChain:
         assert embed(snapshot, old, Cutoffs.at(DAY_14)).item_vectors.shape == (40, 16)
 
     def test_a_cold_control_is_kept_and_ends_a_lineage_that_lost(self, tmp_path: Path) -> None:
-        config = group_config(epochs=2, warm_start={"control_every_nights": 3, "control_floor": 1.0})
+        config = group_config(
+            epochs=2, warm_start={"control_every_nights": 3, "control_floor": 1.0}
+        )
         with patch.object(warm_start, "MIN_HELD_BACK_ROWS", 1):
-            chain = [advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_10], DAY_10)[0]]
+            chain = [
+                advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_10], DAY_10)[
+                    0
+                ]
+            ]
             for day in (DAY_12, DAY_14):
-                snapshot = group_snapshot(tmp_path, config, day.isoformat(), (day - date(2024, 10, 4)).days)
+                snapshot = group_snapshot(
+                    tmp_path, config, day.isoformat(), (day - date(2024, 10, 4)).days
+                )
                 chain += advance_chain(snapshot, [day], day)
         # Ages 0, 2 and 4 nights: the first multiple of three lies before the last.
         assert [v.ledger["recall_cold"] is not None for v in chain] == [False, False, True]

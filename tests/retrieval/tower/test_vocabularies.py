@@ -1,4 +1,6 @@
-"""Over random vocabularies and histories: no id ever takes another's vector, no history holds its target's moment."""
+"""Over random vocabularies and histories: no id ever takes another's vector, no history holds its
+target's moment.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,13 @@ CONFIG = group_config(dimensions=4, warm_start={"archive_after_days": KEEP_DAYS}
 
 @st.composite
 def _nights(draw: st.DrawFn) -> list[tuple[list[str], int]]:
-    """The ids that are seen on each night, and the days until the next: some leave, some come back, some are new."""
+    """The ids that are seen on each night, and the days until the next: some leave, some come back,
+    some are new.
+    """
     ids = draw(st.lists(st.text(min_size=1, max_size=5), unique=True, min_size=2, max_size=8))
-    night = st.tuples(st.lists(st.sampled_from(ids), unique=True, min_size=1), st.integers(1, 2 * KEEP_DAYS))
+    night = st.tuples(
+        st.lists(st.sampled_from(ids), unique=True, min_size=1), st.integers(1, 2 * KEEP_DAYS)
+    )
     return draw(st.lists(night, min_size=2, max_size=6))
 
 
@@ -59,7 +65,9 @@ def _marked(state: TowerState, keys: Keys, marks: np.ndarray) -> None:
 
 
 def _where(state: TowerState, key: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vector and second moment of an id, in the tables or in the archive, where it must not be twice."""
+    """Vector and second moment of an id, in the tables or in the archive, where it must not be
+    twice.
+    """
     archived = np.flatnonzero(state.archive.keys == key)
     if not len(archived):
         return state.arrays["item"][key], state.arrays["item/v"][key]
@@ -73,7 +81,9 @@ def _where(state: TowerState, key: int) -> tuple[np.ndarray, np.ndarray]:
 def test_no_id_takes_anothers_vector(nights: list[tuple[list[str], int]]) -> None:
     rows = {"item": 0, "value": 1, "user_value": 1}
     archive = Archive.empty(CONFIG.two_tower.dimensions)
-    state = TowerState(start_arrays(CONFIG.two_tower, rows, 1), EMPTY, EMPTY, np.empty(0, np.int32), archive)
+    state = TowerState(
+        start_arrays(CONFIG.two_tower, rows, 1), EMPTY, EMPTY, np.empty(0, np.int32), archive
+    )
     mark_of: dict[str, np.ndarray] = {}
     day, gap = 20_000, 1
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +112,10 @@ def test_no_id_takes_anothers_vector(nights: list[tuple[list[str], int]]) -> Non
             gap = days
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=30), st.integers(1, 8))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=30),
+    st.integers(1, 8),
+)
 @settings(max_examples=200, deadline=None)
 def test_histories_hold_only_what_its_user_did_before_the_targets_moment(
     rows: list[tuple[int, int]], length: int

@@ -13,12 +13,19 @@ from recsys_tasks.retrieval.tower import warm_start
 from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
 from recsys_tasks.retrieval.tower.training import Run
 from recsys_tasks.retrieval.tower.versions import TowerState
-from recsys_tasks.retrieval.tower.warm_start import carry_over, finished, lend_usual_moments, split_examples
+from recsys_tasks.retrieval.tower.warm_start import (
+    carry_over,
+    finished,
+    lend_usual_moments,
+    split_examples,
+)
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import PER_GROUP, USERS, group_config, group_snapshot
 
 OLD, NEW = date(2024, 10, 14), date(2024, 10, 16)
-CONFIG = group_config(warm_start={"min_examples": 64, "replay_ratio": 1.0, "accumulator_half_life_days": 2})
+CONFIG = group_config(
+    warm_start={"min_examples": 64, "replay_ratio": 1.0, "accumulator_half_life_days": 2}
+)
 ARRIVALS = [("new", 2), ("odd", 9)]
 
 
@@ -60,7 +67,9 @@ def run(snapshot: Snapshot, parent: TowerVersion) -> Run:
     return Run.open(snapshot, NEW, state.items, state.users)
 
 
-def test_kept_ids_carry_over_and_moments_decay(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+def test_kept_ids_carry_over_and_moments_decay(
+    snapshot: Snapshot, parent: TowerVersion, run: Run
+) -> None:
     old = TowerState.load(parent.artifact)
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     assert np.array_equal(carried.arrays["item"][:40], old.arrays["item"][:40])
@@ -70,7 +79,9 @@ def test_kept_ids_carry_over_and_moments_decay(snapshot: Snapshot, parent: Tower
     assert np.array_equal(carried.arrays["w1"], old.arrays["w1"])
 
 
-def test_new_ids_start_among_their_neighbours(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+def test_new_ids_start_among_their_neighbours(
+    snapshot: Snapshot, parent: TowerVersion, run: Run
+) -> None:
     old = TowerState.load(parent.artifact)
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     of_kind = old.arrays["item"][2 * PER_GROUP : 3 * PER_GROUP]
@@ -83,7 +94,8 @@ def test_new_ids_start_among_their_neighbours(snapshot: Snapshot, parent: TowerV
 def test_drift_is_the_mean_cosine_distance_of_some_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     before = np.array([[1, 0], [2, 0], [0, 1], [9, 9]], np.float32)
     after = np.array([[3, 0], [0, 1], [0, -1], [0, 0]], np.float32)
-    # Row 0 got longer: 0; row 1 turned by a right angle: 1; row 2 right round: 2. Row 3 is not asked for.
+    # Row 0 got longer: 0; row 1 turned by a right angle: 1; row 2 right round: 2. Row 3 is not
+    # asked for.
     assert warm_start._drift(before, after, np.array([0, 1, 2])) == pytest.approx(1.0)
     monkeypatch.setattr(warm_start, "BLOCK", 2)
     assert warm_start._drift(before, after, np.array([0, 1, 2])) == pytest.approx(1.0)
@@ -91,7 +103,9 @@ def test_drift_is_the_mean_cosine_distance_of_some_rows(monkeypatch: pytest.Monk
 
 
 def test_an_id_that_nobody_took_has_no_vector(snapshot: Snapshot, parent: TowerVersion) -> None:
-    """Of two new items with the same content, the one without an event has nothing that could move it."""
+    """Of two new items with the same content, the one without an event has nothing that could move
+    it.
+    """
     state = TowerState.load(parent.artifact)
     run = Run.open(snapshot, NEW, state.items, state.users)
     nobody = replace(run, events=run.events.where(run.events.item != 40))
@@ -100,7 +114,9 @@ def test_an_id_that_nobody_took_has_no_vector(snapshot: Snapshot, parent: TowerV
     assert carried.arrays["item"][41].any()
 
 
-def test_new_rows_step_no_further_than_the_others(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+def test_new_rows_step_no_further_than_the_others(
+    snapshot: Snapshot, parent: TowerVersion, run: Run
+) -> None:
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     second, before = carried.arrays["item/v"], carried.arrays["item/v"].copy()
     assert not second[40:].any()
@@ -110,7 +126,9 @@ def test_new_rows_step_no_further_than_the_others(snapshot: Snapshot, parent: To
     np.testing.assert_allclose(second[40:], np.tile(before[:40].mean(0), (2, 1)), rtol=1e-5)
 
 
-def test_a_row_that_no_example_touched_stays_unknown(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+def test_a_row_that_no_example_touched_stays_unknown(
+    snapshot: Snapshot, parent: TowerVersion, run: Run
+) -> None:
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     borrowed = lend_usual_moments(carried.arrays)
     carried.arrays["item/m"][41] = 0.1  # training has touched "odd", and not "new"
@@ -132,21 +150,26 @@ def test_only_new_rows_and_a_replay_sample_are_trained_on(run: Run) -> None:
 def test_replay_fills_up_to_the_minimum(run: Run) -> None:
     warm = run.config.two_tower.warm_start.model_copy(update={"min_examples": 500})
     tower = run.config.two_tower.model_copy(update={"warm_start": warm})
-    fresh, _, replayed = split_examples(replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD)
+    fresh, _, replayed = split_examples(
+        replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD
+    )
     assert len(fresh) + len(replayed) == 500
 
 
 def test_the_replay_is_of_what_a_cold_training_reads(run: Run) -> None:
     warm = run.config.two_tower.warm_start.model_copy(update={"min_examples": 5000})
     tower = run.config.two_tower.model_copy(update={"warm_start": warm, "examples_per_user": 3})
-    _, _, replayed = split_examples(replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD)
+    _, _, replayed = split_examples(
+        replace(run, config=run.config.model_copy(update={"two_tower": tower})), OLD
+    )
     # Ten days of one event a user, of which nine have a history: the newest three of each.
     assert len(replayed) == 3 * USERS
     assert run.events.ts[replayed].min() >= start_of(OLD) - 3 * DAY_SECONDS
 
 
 def test_young_items_are_replayed_every_night(run: Run) -> None:
-    # "new" and "odd" came a day before NEW. Of the next day, everything that is known of them is old: four rows.
+    # "new" and "odd" came a day before NEW. Of the next day, everything that is known of them is
+    # old: four rows.
     def replayed(**settings: float) -> tuple[list[int], list[int]]:
         changed = run.config.two_tower.warm_start.model_copy(
             update={"replay_ratio": 0.0, "min_examples": 1, **settings}
@@ -161,7 +184,10 @@ def test_young_items_are_replayed_every_night(run: Run) -> None:
     assert len(set(rows)) == len(rows)  # none twice, whichever of them the other replay drew
     assert 60 <= len(rows) <= 64
     items, _ = replayed(min_examples=60, young_item_days=5, young_replays=2.0)
-    assert [items.count(key) for key in (40, 41)] == [6, 2]  # what the other replay drew counts as one of two
+    assert [items.count(key) for key in (40, 41)] == [
+        6,
+        2,
+    ]  # what the other replay drew counts as one of two
     assert max(items.count(key) for key in range(40)) < 6
     # Each of the four once, and about half of them once more.
     items, _ = replayed(min_examples=60, young_item_days=5, young_replays=1.5)
@@ -173,7 +199,11 @@ def test_young_items_are_replayed_every_night(run: Run) -> None:
 
 def test_ledger(child: TowerVersion, parent: TowerVersion) -> None:
     ledger = child.ledger
-    assert (child.lineage, ledger["start"], ledger["parent"]) == (parent.lineage, "warm", parent.artifact.key)
+    assert (child.lineage, ledger["start"], ledger["parent"]) == (
+        parent.lineage,
+        "warm",
+        parent.artifact.key,
+    )
     assert ledger["kept"] == 40
     assert ledger["new"] in (1, 2)  # "odd" has one row, which may be a held-back user's
     assert ledger["archived"] == ledger["returned"] == 0
@@ -189,7 +219,9 @@ def test_an_identical_version_is_not_trained_again(
     assert train_two_tower(snapshot, NEW, parent).artifact.version == child.artifact.version
 
 
-def test_ids_leave_for_the_archive_and_return(snapshot: Snapshot, parent: TowerVersion, run: Run) -> None:
+def test_ids_leave_for_the_archive_and_return(
+    snapshot: Snapshot, parent: TowerVersion, run: Run
+) -> None:
     old = TowerState.load(parent.artifact)
     gone = old.last_seen.copy()
     gone[3] -= 400

@@ -34,7 +34,8 @@ def test_a_rows_start_is_the_same_whatever_others_are_asked_for() -> None:
     assert len(np.unique(everything[:, 0])) == len(everything)  # no two blocks are alike
     assert (start_rows("value", rows, 4, 1) != everything[rows]).all()
     assert (start_rows("item", rows, 4, 2) != everything[rows]).all()
-    # 12,320 draws: a standard deviation is known to one part in sqrt(2 * 12320) = 157, three of which are 2 %.
+    # 12,320 draws: a standard deviation is known to one part in sqrt(2 * 12320) = 157, three of
+    # which are 2 %.
     assert everything.std() == pytest.approx(START_SCALE, rel=0.02)
     assert start_rows("item", np.empty(0, np.int64), 4, 1).shape == (0, 4)
 
@@ -59,7 +60,9 @@ def test_a_row_has_something_or_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory: pytest.TempPathFactory) -> TowerVersion:
-    return train_two_tower(group_snapshot(tmp_path_factory.mktemp("lake"), group_config(), "2024-10-18", 14), DAY_10)
+    return train_two_tower(
+        group_snapshot(tmp_path_factory.mktemp("lake"), group_config(), "2024-10-18", 14), DAY_10
+    )
 
 
 def test_a_version_is_read_as_numpy_reads_it(version: TowerVersion) -> None:
@@ -90,7 +93,9 @@ class TestDamage:
         raw = bytearray(file.read_bytes())
         raw[2000] ^= 1  # among the numbers of the first table
         file.write_bytes(raw)
-        with pytest.raises(ArtifactError, match=r"item\.npy has [0-9a-f]{8}: it has changed since it was written"):
+        with pytest.raises(
+            ArtifactError, match=r"item\.npy has [0-9a-f]{8}: it has changed since it was written"
+        ):
             read_arrays(file)
 
     def test_a_file_that_ends_too_early_is_no_version(self, file: Path) -> None:

@@ -40,14 +40,19 @@ def observed(night: FreezeResult, name: str) -> str:
 def test_a_truncated_items_table_stops_the_night_and_the_next(tmp_path: Path) -> None:
     delivered = shop(tmp_path)
     assert observed(delivered.night(8), "items_gone") == "does not apply tonight"
-    delivered.items, delivered.rows = ITEMS[:6], [row for row in delivered.rows if row[1] in ITEMS[:6]]
+    delivered.items, delivered.rows = (
+        ITEMS[:6],
+        [row for row in delivered.rows if row[1] in ITEMS[:6]],
+    )
     delivered.rows += [(user, ITEMS[n % 6], (8, n)) for n, user in enumerate(USERS)]
     delivered.settings = {"validation": {"max_lost_row_share": 1.0, "volume_ratio": [0.01, 9]}}
     error = refused(delivered, 9)
     assert "34 of 40 items of night 2026-01-08 are not in tonight's table (85.00%)" in error.found
     assert "'2026-01-09'" in error.remedy
     assert "validation.accepted_losses" in error.remedy
-    assert "34 of 40 items of night 2026-01-08" in refused(delivered, 10).found  # what was refused is no measure
+    assert (
+        "34 of 40 items of night 2026-01-08" in refused(delivered, 10).found
+    )  # what was refused is no measure
 
 
 def test_a_night_that_a_person_accepted_passes_and_is_the_next_ones_measure(tmp_path: Path) -> None:
@@ -56,11 +61,15 @@ def test_a_night_that_a_person_accepted_passes_and_is_the_next_ones_measure(tmp_
     delivered.items = ITEMS[:30]
     assert "10 of 40 items" in refused(delivered, 9).found
     quiet = {"max_unknown_item_share": 1.0}
-    delivered.settings = {"validation": {**quiet, "accepted_losses": [date(2026, 1, 9)]}}  # as YAML reads it
+    delivered.settings = {
+        "validation": {**quiet, "accepted_losses": [date(2026, 1, 9)]}
+    }  # as YAML reads it
     night = delivered.night(9)
     assert [check.name for check in night.report.warnings] == ["items_gone"]
     assert night.snapshot.items["available"].sum() == 30
-    assert observed(delivered.night(10), "items_gone").startswith("0 of 30 items of night 2026-01-09")
+    assert observed(delivered.night(10), "items_gone").startswith(
+        "0 of 30 items of night 2026-01-09"
+    )
 
 
 def test_a_delta_delivery_stops_the_night_and_leaves_the_days_as_they_were(tmp_path: Path) -> None:
@@ -73,10 +82,13 @@ def test_a_delta_delivery_stops_the_night_and_leaves_the_days_as_they_were(tmp_p
     assert "100.00%" in found
     delivered.rows = [row for row in everything if row[2][0] == 9]
     assert "night.rows_lost" in refused(delivered, 10).expected
-    delivered.rows = everything  # the whole delivery again, when the emptied days are older than the lookback
+    delivered.rows = (
+        everything  # the whole delivery again, when the emptied days are older than the lookback
+    )
     night = delivered.night(10)
     assert {
-        day.day: night.snapshot.rows_between(day, day.replace(day=day.day + 1)) for day in night.snapshot.parts
+        day.day: night.snapshot.rows_between(day, day.replace(day=day.day + 1))
+        for day in night.snapshot.parts
     } == (dict.fromkeys(range(1, 10), 30))
 
 
@@ -122,7 +134,11 @@ def test_a_home_without_these_facts_is_measured_by_its_extracts(
     delivered.night(8)
     delivered.items, delivered.rows = ITEMS[:30], [*delivered.rows, ("u00", "i00", (1, 900))]
     found = losses(delivered, 9)
-    assert found.counts == {"rows_lost": 0, "items_gone": 10, "users_gone": 0}  # what came late before is not known
+    assert found.counts == {
+        "rows_lost": 0,
+        "items_gone": 10,
+        "users_gone": 0,
+    }  # what came late before is not known
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -181,7 +197,9 @@ def test_rows_that_come_too_late_are_counted_once(tmp_path: Path) -> None:
     assert "the oldest of 2026-01-01, 7 days before this night" in found.words["rows_late"]
     delivered.night(8)
     delivered.rows += [("u00", "i00", (2, 600))]
-    assert losses(delivered, 9).counts["rows_late"] == 1  # of a night that was accepted no row is told again
+    assert (
+        losses(delivered, 9).counts["rows_late"] == 1
+    )  # of a night that was accepted no row is told again
     delivered.settings = {"extract": {"lookback_days": 8}}  # as the error says
     extracted = delivered.extract(9)
     assert (extracted.late, delivered.lake.get(extracted.parts[date(2026, 1, 1)]).rows) == ({}, 33)
@@ -190,6 +208,13 @@ def test_rows_that_come_too_late_are_counted_once(tmp_path: Path) -> None:
 def test_an_erased_users_rows_are_not_late(tmp_path: Path) -> None:
     delivered = shop(tmp_path)
     delivered.extract(8)
-    remember(delivered.lake, read_erased(delivered.lake), "u00", 0, datetime(2026, 1, 8, tzinfo=UTC), "test")
+    remember(
+        delivered.lake,
+        read_erased(delivered.lake),
+        "u00",
+        0,
+        datetime(2026, 1, 8, tzinfo=UTC),
+        "test",
+    )
     delivered.rows += [("u00", "i00", (1, 900 + n)) for n in range(9)]
     assert delivered.extract(9).late == {}

@@ -43,17 +43,35 @@ def shop_config(**validation: object) -> Config:
 
 
 def night(
-    config: Config, rows: list[tuple[Any, ...]], items: list[tuple[Any, ...]] | None = None, **figures: Any
+    config: Config,
+    rows: list[tuple[Any, ...]],
+    items: list[tuple[Any, ...]] | None = None,
+    **figures: Any,
 ) -> Night:
     names = schema.RAW_EVENTS.schema.names
-    events = pa.table({n: [r[k] for r in rows] for k, n in enumerate(names)}, schema=schema.RAW_EVENTS.schema)
-    contract = schema.raw_items(config).schema  # item_id, title, available_from, available, brand, year, faults
+    events = pa.table(
+        {n: [r[k] for r in rows] for k, n in enumerate(names)}, schema=schema.RAW_EVENTS.schema
+    )
+    contract = schema.raw_items(
+        config
+    ).schema  # item_id, title, available_from, available, brand, year, faults
     items = items or [("i", "Lamp", None, None, "b", 2000.0)]
-    table = pa.table({n: [dict(enumerate(r)).get(k) for r in items] for k, n in enumerate(contract.names)}, contract)
+    table = pa.table(
+        {n: [dict(enumerate(r)).get(k) for r in items] for k, n in enumerate(contract.names)},
+        contract,
+    )
     facts: dict[str, Any] = {"newest_day_rows": 10, "usual_rows": 10.0, "future_rows": 0, **figures}
     known = Known(pa.array(["u"]), pa.array(["i"]))
     users = pa.table({"user_id": ["u"]})
-    return Night(date(2026, 1, 6), ("2026-01-05",), events, flag_rows(config, events, known), users, table, **facts)
+    return Night(
+        date(2026, 1, 6),
+        ("2026-01-05",),
+        events,
+        flag_rows(config, events, known),
+        users,
+        table,
+        **facts,
+    )
 
 
 def by_name(report: ValidationReport) -> dict[str, CheckResult]:
@@ -106,27 +124,41 @@ def test_shares_of_a_big_night_say_the_same() -> None:
     shares = by_name(validate(config, night(config, FAULTY), NOW, limit=5))
     for name, found in EXPECTED.items():
         share = shares[f"events.{name}"]
-        assert (share.found, share.total, share.passed) == (found, 15, rows[f"events.{name}"].passed)
+        assert (share.found, share.total, share.passed) == (
+            found,
+            15,
+            rows[f"events.{name}"].passed,
+        )
     assert shares["events.unknown_item"].passed
 
 
 @pytest.mark.parametrize(("share", "passed"), [(0.07, False), (0.08, True)])
 def test_a_share_may_reach_its_bound(share: float, passed: bool) -> None:
     config = shop_config(max_unknown_event_share=share)
-    rows = [("u", "i", second, "theft" if second < 2 else "purchase", 1.0, 1.0) for second in range(26)]
+    rows = [
+        ("u", "i", second, "theft" if second < 2 else "purchase", 1.0, 1.0) for second in range(26)
+    ]
     # 2 of 26 rows are 7.7 %
-    assert by_name(validate(config, night(config, rows), NOW))["events.unknown_event"].passed is passed
+    assert (
+        by_name(validate(config, night(config, rows), NOW))["events.unknown_event"].passed is passed
+    )
 
 
 def test_figures_of_the_night() -> None:
     config = shop_config()
-    bad = by_name(validate(config, night(config, [GOOD], newest_day_rows=0, usual_rows=10.0, future_rows=1), NOW))
+    bad = by_name(
+        validate(
+            config, night(config, [GOOD], newest_day_rows=0, usual_rows=10.0, future_rows=1), NOW
+        )
+    )
     assert not bad["night.fresh"].passed
     assert bad["night.volume"].passed  # no rows: freshness says so, a ratio would say it twice
     assert not bad["night.future"].passed
     low = by_name(validate(config, night(config, [GOOD], newest_day_rows=1, usual_rows=10.0), NOW))
     assert not low["night.volume"].passed  # 0.1 of the usual rows; at least 0.2 is asked
-    closed = by_name(validate(config, night(config, [GOOD], newest_day_rows=None, usual_rows=None), NOW))
+    closed = by_name(
+        validate(config, night(config, [GOOD], newest_day_rows=None, usual_rows=None), NOW)
+    )
     assert closed["night.fresh"].passed
     assert closed["night.fresh"].observed == "does not apply tonight"
 
@@ -143,7 +175,10 @@ def test_items_and_their_attributes() -> None:
     report = validate(config, night(config, [GOOD], items), NOW)
     checks = by_name(report)
     assert checks["items.missing_id"].found == 1
-    assert (checks["items.repeated_id"].found, checks["items.repeated_id"].examples) == (1, ("'i'",))
+    assert (checks["items.repeated_id"].found, checks["items.repeated_id"].examples) == (
+        1,
+        ("'i'",),
+    )
     assert (checks["items.has_brand"].found, checks["items.has_brand"].blocking) == (1, True)
     assert checks["items.year_range"].found == 2  # 1800 and the unreadable one
     assert [check.name for check in report.warnings] == ["shown_title"]  # 3 of 5 have none
@@ -155,7 +190,11 @@ def test_what_cannot_be_stored_is_refused_with_its_row() -> None:
         users={"segment_by": "land", "attributes": [{"name": "land", "kind": "categorical"}]},
         items={"title_column": "name", "attributes": [{"name": "first", "kind": "categorical"}]},
     )
-    items = [("i", "Lamp\0", None, None, "b"), ("j", "Sofa", None, None, "b\0"), ("k", "Mug", None, None, "b")]
+    items = [
+        ("i", "Lamp\0", None, None, "b"),
+        ("j", "Sofa", None, None, "b\0"),
+        ("k", "Mug", None, None, "b"),
+    ]
     users = pa.table({"user_id": ["u", "v\0", "w"], "land": ["x" * 257, "NL", None]})
     checks = by_name(validate(config, replace(night(config, [GOOD], items), users=users), NOW))
     assert checks["items.unstorable"].found == 2
@@ -214,7 +253,9 @@ def test_every_check_that_stops_a_night_names_a_way_on_that_exists() -> None:
 
 
 def test_a_night_of_accepted_losses_warns_and_passes() -> None:
-    lost = Losses({"rows_lost": 1.0}, {"rows_lost": "2026-01-03 had 9 rows and has 0"}, {"rows_lost": 9})
+    lost = Losses(
+        {"rows_lost": 1.0}, {"rows_lost": "2026-01-03 had 9 rows and has 0"}, {"rows_lost": 9}
+    )
     for accepted, passes in (((), False), (("2026-01-06",), True), (("2026-01-07",), False)):
         config = shop_config(accepted_losses=accepted)
         report = validate(config, replace(night(config, [GOOD] * 1), losses=lost), NOW)

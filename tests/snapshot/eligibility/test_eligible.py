@@ -20,7 +20,9 @@ ROWS = pd.DataFrame({"user_id": ["u"], "item_id": ["lamp"], "ts": [start_of(date
 
 
 def night(folder: Path, day: int, **on_offer: bool) -> Snapshot:
-    """The shop's night in January 2026; every item exists from the 1st on but the vase, from the 8th."""
+    """The shop's night in January 2026; every item exists from the 1st on but the vase, from the
+    8th.
+    """
     from_day = {name: start_of(date(2026, 1, 8 if name == "vase" else 1)) for name in on_offer}
     items = pd.DataFrame({"item_id": on_offer.keys(), "available": on_offer.values()})
     items["available_from"] = items["item_id"].map(from_day)
@@ -28,7 +30,9 @@ def night(folder: Path, day: int, **on_offer: bool) -> Snapshot:
 
 
 def named(snapshot: Snapshot, day: int) -> list[str]:
-    names: list[str] = snapshot.items["item_id"][eligible_items(snapshot, date(2026, 1, day))].tolist()
+    names: list[str] = snapshot.items["item_id"][
+        eligible_items(snapshot, date(2026, 1, day))
+    ].tolist()
     return names
 
 
@@ -42,7 +46,8 @@ def test_a_past_night_is_asked_what_was_on_offer_then(tmp_path: Path) -> None:
     night(tmp_path, 5, lamp=True, mug=False)
     tonight = night(tmp_path, 12, lamp=False, mug=True, vase=True, pen=True)
     assert named(tonight, 12) == ["mug", "pen", "vase"]
-    # Delisted since: the lamp; back since: the mug; the vase did not exist, of the pen nobody had heard.
+    # Delisted since: the lamp; back since: the mug; the vase did not exist, of the pen nobody had
+    # heard.
     assert named(tonight, 5) == ["lamp"]
 
 
@@ -61,7 +66,12 @@ def test_an_older_snapshot_knows_nothing_of_the_night_after(tmp_path: Path) -> N
 @pytest.mark.usefixtures("unchecked")
 def test_a_night_made_up_for_later_does_not_pass_for_what_was_known_then(tmp_path: Path) -> None:
     items = {"available_column": "stock"}
-    shop = LiteralShop(tmp_path, [("ann", "lamp", (1, 5))], users=["ann"], settings={"items": items, "clock": "wall"})
+    shop = LiteralShop(
+        tmp_path,
+        [("ann", "lamp", (1, 5))],
+        users=["ann"],
+        settings={"items": items, "clock": "wall"},
+    )
 
     def freeze_night(day: int, read: int, stock: list[bool]) -> Snapshot:
         shop.items = pd.DataFrame({"item_id": ["lamp", "mug"], "stock": stock})
@@ -75,6 +85,8 @@ def test_a_night_made_up_for_later_does_not_pass_for_what_was_known_then(tmp_pat
     launched = tonight.items["available_from"].to_numpy() < start_of(date(2026, 1, 4))
     assert eligible_items(tonight, date(2026, 1, 4)).tolist() == launched.tolist() == [True, True]
     assert named(tonight, 3) == ["lamp"]
-    freeze_night(3, 9, [False, True])  # the night of the 3rd again: what was known on the 3rd still counts
+    freeze_night(
+        3, 9, [False, True]
+    )  # the night of the 3rd again: what was known on the 3rd still counts
     assert named(tonight, 3) == ["lamp"]
     assert np.array_equal(eligible_items(tonight, date(2026, 1, 9)), [False, True])

@@ -31,7 +31,9 @@ QUIET = {"allow_empty_days": True, "volume_ratio": [0.001, 1000]}
 
 def shop(folder: Path, **rerank: Any) -> LiteralShop:
     settings = {"items": {"attributes": ATTRIBUTES}, "rerank": rerank, "validation": QUIET}
-    return LiteralShop(folder, [("ann", "lamp", (1, 1)), ("bob", "mug", (1, 2))], None, ITEMS, settings)
+    return LiteralShop(
+        folder, [("ann", "lamp", (1, 1)), ("bob", "mug", (1, 2))], None, ITEMS, settings
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,9 @@ def shop(folder: Path, **rerank: Any) -> LiteralShop:
          ["lamp", "mug"]),
     ],
 )  # fmt: skip
-def test_what_breaks_a_rule_is_unavailable(tmp_path: Path, rerank: dict[str, Any], shown: list[str]) -> None:
+def test_what_breaks_a_rule_is_unavailable(
+    tmp_path: Path, rerank: dict[str, Any], shown: list[str]
+) -> None:
     done = shop(tmp_path, **rerank).night(3)
     items = done.snapshot.items
     assert sorted(items.item_id[items.available]) == shown
@@ -68,6 +72,8 @@ def test_a_changed_list_freezes_the_night_again(tmp_path: Path) -> None:
         ({"attribute": "maker", "minimum": 1}, "categorical: give banned"),
     ],
 )
-def test_a_rule_that_cannot_hold_is_refused(tmp_path: Path, rule: dict[str, Any], words: str) -> None:
+def test_a_rule_that_cannot_hold_is_refused(
+    tmp_path: Path, rule: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError, match=words):
         _ = shop(tmp_path, item_rules=[rule]).config

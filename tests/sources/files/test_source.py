@@ -18,7 +18,9 @@ from recsys_tasks.sources.columns import as_number, as_text, read_flags
 from tests.worlds import make_config
 
 DATA = os.environ.get("RECSYS_TEST_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="RECSYS_TEST_DATA is unset: the benchmark data sets are not there")
+needs_data = pytest.mark.skipif(
+    not DATA, reason="RECSYS_TEST_DATA is unset: the benchmark data sets are not there"
+)
 NOON = 1_767_614_400  # 2026-01-05 12:00 UTC
 
 
@@ -54,7 +56,14 @@ def test_ids_stay_the_text_that_was_written(tmp_path: Path) -> None:
 def test_windows_are_half_open_and_rows_without_a_time_always_come(tmp_path: Path) -> None:
     # 2026-01-05 is [1767571200, 1767657600); 1767657600 is the first second of the 6th
     rows = "\n".join(
-        ["u,i,1767571199,x", "u,i,1767571200,x", "u,i,1767657599,x", "u,i,1767657600,x", "u,i,,x", "u,i,soon,x"]
+        [
+            "u,i,1767571199,x",
+            "u,i,1767571200,x",
+            "u,i,1767657599,x",
+            "u,i,1767657600,x",
+            "u,i,,x",
+            "u,i,soon,x",
+        ]
     )
     write(tmp_path, "events/a.csv", f"user_id,item_id,timestamp,event\n{rows}\n")
     write(tmp_path, "items.csv", "item_id\ni\n")
@@ -70,21 +79,35 @@ def test_windows_are_half_open_and_rows_without_a_time_always_come(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("clock", "day"), [("wall", date(2026, 1, 6)), ("simulated", None)])
-def test_items_are_of_the_day_they_are_read_on(tmp_path: Path, clock: str, day: date | None) -> None:
+def test_items_are_of_the_day_they_are_read_on(
+    tmp_path: Path, clock: str, day: date | None
+) -> None:
     """Under a simulated clock a table as it was left at the end is read for every night."""
     source = open_source(config_for(tmp_path, clock=clock), tmp_path)
-    late_in_new_york = datetime(2026, 1, 5, 20, tzinfo=timezone(timedelta(hours=-5)))  # 01:00 UTC of the 6th
+    late_in_new_york = datetime(
+        2026, 1, 5, 20, tzinfo=timezone(timedelta(hours=-5))
+    )  # 01:00 UTC of the 6th
     assert source.items_as_of(late_in_new_york) == day
 
 
 def test_a_folder_may_mix_csv_and_parquet_of_different_types(tmp_path: Path) -> None:
-    write(tmp_path, "events/a.csv", "user_id,item_id,timestamp,event\n1,2,2026-01-05T12:00:00Z,purchase\n")
-    table = {"user_id": [1, None], "item_id": pa.array([2, 3], pa.int32()), "event": ["purchase"] * 2}
+    write(
+        tmp_path,
+        "events/a.csv",
+        "user_id,item_id,timestamp,event\n1,2,2026-01-05T12:00:00Z,purchase\n",
+    )
+    table = {
+        "user_id": [1, None],
+        "item_id": pa.array([2, 3], pa.int32()),
+        "event": ["purchase"] * 2,
+    }
     when = pa.array([datetime(2026, 1, 5, 12, tzinfo=UTC), None], pa.timestamp("ms", "UTC"))
     pq.write_table(pa.table({**table, "timestamp": when}), tmp_path / "events" / "b.parquet")
     write(tmp_path, "events/.c.csv", "half")  # a writer's temporary file
     write(tmp_path, "items.csv", "item_id\n2\n")
-    events = open_source(config_for(tmp_path, users=None), tmp_path).read_events(None, date(2026, 1, 6))
+    events = open_source(config_for(tmp_path, users=None), tmp_path).read_events(
+        None, date(2026, 1, 6)
+    )
     assert events["user_id"].to_pylist() == ["1", "1", None]
     assert events["item_id"].to_pylist() == ["2", "2", "3"]
     assert events["ts"].to_pylist() == [NOON, NOON, None]
@@ -144,16 +167,26 @@ def test_the_fingerprint_follows_the_files(tmp_path: Path) -> None:
 def test_other_types() -> None:
     floats = pa.chunked_array([pa.array([7.0, None, float("nan"), 7.5])])
     assert as_text(floats).to_pylist() == ["7", None, None, "7.5"]
-    assert as_text(pa.chunked_array([pa.array(["a", None]).dictionary_encode()])).to_pylist() == ["a", None]
+    assert as_text(pa.chunked_array([pa.array(["a", None]).dictionary_encode()])).to_pylist() == [
+        "a",
+        None,
+    ]
     assert as_number(floats).to_pylist() == [7.0, None, None, 7.5]  # Parquet's NaN means missing
     flags = read_flags(pa.chunked_array([pa.array([1, 0, 5])]))
-    assert (flags.values.to_pylist(), flags.faults.to_pylist()) == ([True, False, None], [None, None, "5"])
+    assert (flags.values.to_pylist(), flags.faults.to_pylist()) == (
+        [True, False, None],
+        [None, None, "5"],
+    )
 
 
 @needs_data
 @pytest.mark.parametrize(
     ("name", "rows", "first"),
-    [("online-retail-ii", 766_087, "10002"), ("movietweetings", 141_695, "0000628"), ("amazon-beauty", 198_502, "1")],
+    [
+        ("online-retail-ii", 766_087, "10002"),
+        ("movietweetings", 141_695, "0000628"),
+        ("amazon-beauty", 198_502, "1"),
+    ],
 )
 def test_public_data_sets_are_read_whole(name: str, rows: int, first: str) -> None:
     config = load_config(Path(__file__).parents[3] / "include" / "examples" / f"{name}.yaml")

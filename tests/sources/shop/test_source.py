@@ -51,7 +51,9 @@ def read(folder: Path, day: date) -> pd.DataFrame:
 def test_the_same_seed_makes_the_same_bytes(home: Path, tmp_path: Path) -> None:
     shop = Shop(SMALL, tmp_path)
     shop.simulate(date(2026, 1, 20))
-    Shop(SMALL, tmp_path).simulate(date(2026, 1, 22))  # another process goes on where the first stopped
+    Shop(SMALL, tmp_path).simulate(
+        date(2026, 1, 22)
+    )  # another process goes on where the first stopped
     for day in (date(2026, 1, 5), date(2026, 1, 21)):
         name = f"shop/events/{day}.parquet"
         assert (tmp_path / name).read_bytes() == (home / name).read_bytes()
@@ -77,7 +79,9 @@ def test_the_source_simulates_a_missing_history_and_reads_it(tmp_path: Path) -> 
     assert items["available"].mean() > 0.85
     # launches are announced three days ahead: the newest day is the 11th
     assert items["available_from"].max() <= start_of(date(2026, 1, 14))
-    assert source.count_after(start_of(date(2026, 1, 8))) == 0  # later days of the history are no rows from the future
+    assert (
+        source.count_after(start_of(date(2026, 1, 8))) == 0
+    )  # later days of the history are no rows from the future
     # Stock of the morning after the newest day, also when an older night is run again.
     assert source.items_as_of(datetime(2026, 1, 8, 1, tzinfo=UTC)) == date(2026, 1, 12)
 
@@ -99,7 +103,9 @@ def test_taste_beats_popularity(home: Path) -> None:
     def recall(scores: np.ndarray) -> float:
         top = np.argsort(-np.where(seen > 0, -np.inf, scores), axis=1)[:, :20]
         rows = truth.sum(axis=1) > 0
-        return float((np.take_along_axis(truth, top, 1).sum(axis=1)[rows] / truth.sum(axis=1)[rows]).mean())
+        return float(
+            (np.take_along_axis(truth, top, 1).sum(axis=1)[rows] / truth.sum(axis=1)[rows]).mean()
+        )
 
     popular = recall(np.tile(seen.sum(axis=0), (len(users), 1)))
     assert recall(seen @ alike) > 1.4 * popular

@@ -1,4 +1,6 @@
-"""Times read one by one with Python's own dates and exact numbers: slow, and simple enough to be believed."""
+"""Times read one by one with Python's own dates and exact numbers: slow, and simple enough to be
+believed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,12 @@ def slow_text(text: str | None, rule: TimeRule) -> Answer:
         return MISSING
     if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", text):
         return slow_number(Fraction(Decimal(text)), rule)
-    text = re.sub(r"(?<=[0-9]) ?(Z|z|UTC|GMT)$", "+00:00", text).replace("/", "-").replace(" +", "+").replace(" -", "-")
+    text = (
+        re.sub(r"(?<=[0-9]) ?(Z|z|UTC|GMT)$", "+00:00", text)
+        .replace("/", "-")
+        .replace(" +", "+")
+        .replace(" -", "-")
+    )
     if not text.isascii() or "W" in text:
         return FAULT
     try:
@@ -29,7 +36,9 @@ def slow_text(text: str | None, rule: TimeRule) -> Answer:
     except ValueError:
         return FAULT
     local = moment.replace(tzinfo=UTC, microsecond=0)
-    return slow_date(int(local.timestamp()) - int((moment.utcoffset() or local - local).total_seconds()), rule)
+    return slow_date(
+        int(local.timestamp()) - int((moment.utcoffset() or local - local).total_seconds()), rule
+    )
 
 
 def slow_number(number: Fraction | None, rule: TimeRule) -> Answer:
@@ -62,8 +71,12 @@ def slow_date(seconds: int | None, rule: TimeRule) -> Answer:
         return MISSING
     if not rule.any_date:
         return seconds if rule.earliest <= seconds < rule.latest else FAULT
-    first, end = (int(datetime(*day, tzinfo=UTC).timestamp()) for day in ((1, 1, 1), (9999, 12, 31)))
-    january_1970 = 0 < seconds < 31 * 86_400 and seconds % 86_400 > 0  # seconds taken for milliseconds or less
+    first, end = (
+        int(datetime(*day, tzinfo=UTC).timestamp()) for day in ((1, 1, 1), (9999, 12, 31))
+    )
+    january_1970 = (
+        0 < seconds < 31 * 86_400 and seconds % 86_400 > 0
+    )  # seconds taken for milliseconds or less
     return seconds if first <= seconds < end + 86_400 and not january_1970 else FAULT
 
 

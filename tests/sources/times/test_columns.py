@@ -1,4 +1,6 @@
-"""Random times of every form and type: the reader gives what a slow one gives, or says that it is no time."""
+"""Random times of every form and type: the reader gives what a slow one gives, or says that it is
+no time.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +43,16 @@ UNITS: tuple[TimeUnit, ...] = (
 )  # fmt: skip
 
 
-def rule(unit: TimeUnit = "seconds", any_date: bool = False, earliest: date = date(1990, 1, 1)) -> TimeRule:
+def rule(
+    unit: TimeUnit = "seconds", any_date: bool = False, earliest: date = date(1990, 1, 1)
+) -> TimeRule:
     setting = "items.available_from_unit" if any_date else "events.timestamp_unit"
     return TimeRule(unit, setting, start_of(earliest), CUTOFF, CUTOFF + 3653 * 86_400, any_date)
 
 
-RULES = [rule(unit, any_date) for unit in UNITS for any_date in (False, True)] + [rule(earliest=date(1600, 1, 1))]
+RULES = [rule(unit, any_date) for unit in UNITS for any_date in (False, True)] + [
+    rule(earliest=date(1600, 1, 1))
+]
 
 
 def read(column: pa.Array | pa.ChunkedArray, how: TimeRule) -> list[Any]:
@@ -56,8 +62,13 @@ def read(column: pa.Array | pa.ChunkedArray, how: TimeRule) -> list[Any]:
     seconds, faults = found.values.to_pylist(), found.faults.to_pylist()
     assert len(seconds) == len(faults) == len(column)
     assert not any(s is not None and f is not None for s, f in zip(seconds, faults, strict=True))
-    assert sum(count_faults(found.faults.drop_null(), how).values()) == sum(f is not None for f in faults)
-    return [s if s is not None else MISSING if f is None else FAULT for s, f in zip(seconds, faults, strict=True)]
+    assert sum(count_faults(found.faults.drop_null(), how).values()) == sum(
+        f is not None for f in faults
+    )
+    return [
+        s if s is not None else MISSING if f is None else FAULT
+        for s, f in zip(seconds, faults, strict=True)
+    ]
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -114,21 +125,30 @@ MOMENTS = st.builds(
 
 
 def spelt(moment: datetime, form: str) -> str:
-    return moment.strftime(form.replace("%Y", f"{moment.year:04d}").replace("%G", f"{moment.year:04d}"))
+    return moment.strftime(
+        form.replace("%Y", f"{moment.year:04d}").replace("%G", f"{moment.year:04d}")
+    )
 
 
 @st.composite
 def spoilt(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
     """A text with a character put in, taken out or exchanged."""
-    text, with_ = draw(texts), draw(st.sampled_from([*"0123456789-:/.,+TZ eE\t", "", "٣", "−", "ü"]))
+    text, with_ = (
+        draw(texts),
+        draw(st.sampled_from([*"0123456789-:/.,+TZ eE\t", "", "٣", "−", "ü"])),
+    )
     at = draw(st.integers(0, len(text)))
     return text[:at] + with_ + text[at + draw(st.integers(0, 1)) :]
 
 
-WRITTEN = st.builds(lambda m, f, z: spelt(m, f) + z, MOMENTS, st.sampled_from(FORMS + ODD_FORMS), ZONES)
+WRITTEN = st.builds(
+    lambda m, f, z: spelt(m, f) + z, MOMENTS, st.sampled_from(FORMS + ODD_FORMS), ZONES
+)
 PLAIN = st.one_of(
     st.integers(-(10**20), 10**20).map(str),
-    st.builds(lambda s, k: str(s * 10**k), st.integers(600_000_000, 2_200_000_000), st.integers(0, 12)),
+    st.builds(
+        lambda s, k: str(s * 10**k), st.integers(600_000_000, 2_200_000_000), st.integers(0, 12)
+    ),
     st.integers(600_000_000, 2_200_000_000).map(lambda s: f"{s}.{s % 7}"),
     st.floats().map(repr),
     st.dates(date(1980, 1, 1), date(2040, 1, 1)).map(lambda d: f"{d:%Y%m%d}"),
@@ -150,7 +170,9 @@ def test_random_texts_are_read_as_a_slow_reader_reads_them_or_are_faults(
     for text, answer in zip(texts, found, strict=True):
         assert answer in (slow_text(text, how), FAULT), text
         assert (answer == MISSING) == (slow_text(text, how) == MISSING), text
-        assert read(pa.array([text], pa.string()), how) == [answer], f"{text} is read otherwise alone"
+        assert read(pa.array([text], pa.string()), how) == [answer], (
+            f"{text} is read otherwise alone"
+        )
         if answer == FAULT:
             assert isinstance(fault_words(str(text), how), str)
 
@@ -159,10 +181,16 @@ def test_random_texts_are_read_as_a_slow_reader_reads_them_or_are_faults(
 @given(
     moments=st.lists(MOMENTS, min_size=1, max_size=20),
     form=st.sampled_from(FORMS),
-    zone=st.sampled_from(["", "Z", "z", " UTC", " GMT", "+00:00", "-03:30", "+0530", "+09", " -08:00"]),
-    how=st.sampled_from([rule(), rule("yyyymmdd"), rule(any_date=True), rule("nanoseconds", any_date=True)]),
+    zone=st.sampled_from(
+        ["", "Z", "z", " UTC", " GMT", "+00:00", "-03:30", "+0530", "+09", " -08:00"]
+    ),
+    how=st.sampled_from(
+        [rule(), rule("yyyymmdd"), rule(any_date=True), rule("nanoseconds", any_date=True)]
+    ),
 )
-def test_every_documented_form_is_read(moments: list[datetime], form: str, zone: str, how: TimeRule) -> None:
+def test_every_documented_form_is_read(
+    moments: list[datetime], form: str, zone: str, how: TimeRule
+) -> None:
     zone = zone if "%H" in form else ""
     texts = [spelt(moment, form) + zone for moment in moments]
     # the form says how much of a moment there is
@@ -184,20 +212,40 @@ def test_plain_numbers_in_text_are_read_exactly(texts: list[str], how: TimeRule)
 
 
 def edges(draws: random.Random, n: int = 1200) -> list[int]:
-    """Numbers around everything that can go wrong: bounds of types, of ranges, of units, and spelt dates."""
-    marks = [0, 1, *(2**k for k in range(7, 64)), *(10**k for k in range(19)), NOON, CUTOFF, CUTOFF + 3653 * 86_400]
-    marks += [start_of(date(year, 1, 1)) for year in (1, 1600, 1677, 1900, 1970, 1990, 2033, 2262, 9999)]
+    """Numbers around everything that can go wrong: bounds of types, of ranges, of units, and spelt
+    dates.
+    """
+    marks = [
+        0,
+        1,
+        *(2**k for k in range(7, 64)),
+        *(10**k for k in range(19)),
+        NOON,
+        CUTOFF,
+        CUTOFF + 3653 * 86_400,
+    ]
+    marks += [
+        start_of(date(year, 1, 1)) for year in (1, 1600, 1677, 1900, 1970, 1990, 2033, 2262, 9999)
+    ]
     marks += [mark * 10**k for mark in marks[-12:] for k in (3, 6, 9)]
     days = [date(1985, 1, 1) + timedelta(days=draws.randrange(20_000)) for _ in range(n // 4)]
-    keys = [int(f"{day:%Y%m%d}" + draws.choice(["", "00", "17", "25", "1759", "235959", "240000"])) for day in days]
+    keys = [
+        int(f"{day:%Y%m%d}" + draws.choice(["", "00", "17", "25", "1759", "235959", "240000"]))
+        for day in days
+    ]
     keys += [key + draws.choice([0, 1, 70, 1300]) for key in keys]
     near = [sign * mark + step for mark in marks for sign in (1, -1) for step in (-1, 0, 1)]
-    likely = [draws.randrange(600_000_000, 2_200_000_000) * 10 ** draws.choice([0, 0, 3, 6, 9]) for _ in range(n // 2)]
+    likely = [
+        draws.randrange(600_000_000, 2_200_000_000) * 10 ** draws.choice([0, 0, 3, 6, 9])
+        for _ in range(n // 2)
+    ]
     return near + keys + likely + [draws.randrange(-(2**63), 2**63) for _ in range(n // 4)]
 
 
 def fitting(kind: pa.DataType, values: list[int]) -> list[int | None]:
-    low, high = (0, 2**kind.bit_width) if str(kind).startswith("u") else (-(2 ** (kind.bit_width - 1)),) * 2
+    low, high = (
+        (0, 2**kind.bit_width) if str(kind).startswith("u") else (-(2 ** (kind.bit_width - 1)),) * 2
+    )
     high = high if low == 0 else -low
     return [v for v in values if low <= v < high] + [None]
 
@@ -212,8 +260,14 @@ def test_integers_of_every_size(how: TimeRule) -> None:
         values = fitting(kind, [*edges(draws), *(2**64 - 1 - k for k in range(9))])
         exact = [slow_number(None if v is None else Fraction(v), how) for v in values]
         assert read(pa.array(values, kind), how) == exact, kind
-        assert read(pa.chunked_array([pa.array(values[:9], kind), pa.array(values[9:], kind)]), how) == exact
-    decimals = [None if v is None else Decimal(v) / draws.choice([1, 4]) for v in fitting(pa.int64(), edges(draws))]
+        assert (
+            read(pa.chunked_array([pa.array(values[:9], kind), pa.array(values[9:], kind)]), how)
+            == exact
+        )
+    decimals = [
+        None if v is None else Decimal(v) / draws.choice([1, 4])
+        for v in fitting(pa.int64(), edges(draws))
+    ]
     shorter = [d for d in decimals if d is None or abs(d) < 10**18]
     exact = [slow_number(None if d is None else Fraction(d), how) for d in shorter]
     assert read(pa.array(shorter, pa.decimal128(38, 2)), how) == exact
@@ -242,12 +296,18 @@ def test_dates_and_timestamps(how: TimeRule) -> None:
             column = pa.array(counts, pa.int64()).cast(pa.timestamp(unit, zone))
             slow = slow_moment(each)
             assert read(column, how) == [slow(count, how) for count in counts], column.type
-            assert read(column[:500].dictionary_encode(), how) == [slow(count, how) for count in counts[:500]]
+            assert read(column[:500].dictionary_encode(), how) == [
+                slow(count, how) for count in counts[:500]
+            ]
     days = fitting(pa.int32(), [*range(-800_000, 3_000_000, 977), *edges(draws)])
-    assert read(pa.array(days, pa.int32()).cast(pa.date32()), how) == [slow_day(day, how) for day in days]
+    assert read(pa.array(days, pa.int32()).cast(pa.date32()), how) == [
+        slow_day(day, how) for day in days
+    ]
     millis = fitting(pa.int64(), edges(draws))
     slow = slow_moment(1000)
-    assert read(pa.array(millis, pa.int64()).view(pa.date64()), how) == [slow(count, how) for count in millis]
+    assert read(pa.array(millis, pa.int64()).view(pa.date64()), how) == [
+        slow(count, how) for count in millis
+    ]
 
 
 @pytest.mark.parametrize(
@@ -266,15 +326,21 @@ def test_other_types_hold_no_times(column: pa.Array) -> None:
     assert read(column, rule()) == [FAULT, FAULT, MISSING]
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()])
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()]
+)
 def test_text_of_every_layout(kind: pa.DataType) -> None:
     texts = ["2026-01-05T12:00:00Z", " 1767614400 ", "1767614400.0", "", "now", None]
     texts = pa.array(texts).cast(kind) if kind != pa.string_view() else pa.array(texts, kind)
     assert read(texts, rule()) == [NOON, NOON, NOON, MISSING, FAULT, MISSING]
 
 
-@pytest.mark.parametrize("text", ["2026-01-05T12:00:00", "2026-01-05T12:00:00Z", str(NOON), f"{NOON}.0"])
-@pytest.mark.parametrize(("odd", "answer"), [("now", FAULT), ("0x695bac00", FAULT), ("", MISSING), (" ", MISSING)])
+@pytest.mark.parametrize(
+    "text", ["2026-01-05T12:00:00", "2026-01-05T12:00:00Z", str(NOON), f"{NOON}.0"]
+)
+@pytest.mark.parametrize(
+    ("odd", "answer"), [("now", FAULT), ("0x695bac00", FAULT), ("", MISSING), (" ", MISSING)]
+)
 def test_one_odd_text_after_many_alike(text: str, odd: str, answer: str) -> None:
     texts = pa.chunked_array([[text] * 500, [text] * 300 + [odd], [text]])
     assert read(texts, rule()) == [NOON] * 800 + [answer, NOON]
@@ -288,7 +354,9 @@ def test_int96_does_not_wrap(tmp_path: Path) -> None:
     """Spark and Hive write 9999-12-31 so; as nanoseconds it would be a day of the year 1816."""
     launches = pa.array([start_of(date(9999, 12, 31)), NOON, None]).cast(pa.timestamp("s"))
     table = {"item_id": ["a", "b", "c"], "launch": launches.cast(pa.timestamp("us"))}
-    pq.write_table(pa.table(table), tmp_path / "items.parquet", use_deprecated_int96_timestamps=True)
+    pq.write_table(
+        pa.table(table), tmp_path / "items.parquet", use_deprecated_int96_timestamps=True
+    )
     source = {"kind": "files", "events": str(tmp_path), "items": str(tmp_path / "items.parquet")}
     config = make_config(source=source, items={"available_from_column": "launch"})
     items = open_source(config, tmp_path).read_items()
@@ -303,7 +371,11 @@ def test_int96_does_not_wrap(tmp_path: Path) -> None:
     ("text", "unit", "words"),
     [
         ("20260301", "seconds", "looks like YYYYMMDD: set events.timestamp_unit: yyyymmdd"),
-        ("20260301235959", "seconds", "looks like YYYYMMDDhhmmss: set events.timestamp_unit: yyyymmddhhmmss"),
+        (
+            "20260301235959",
+            "seconds",
+            "looks like YYYYMMDDhhmmss: set events.timestamp_unit: yyyymmddhhmmss",
+        ),
         (
             "1772323200000",
             "seconds",
@@ -323,7 +395,11 @@ def test_int96_does_not_wrap(tmp_path: Path) -> None:
         ("29538720", "seconds", "looks like minutes since the epoch"),
         ("639079200000000000", "seconds", "looks like ticks of 100 nanoseconds since the year 1"),
         ("-1", "seconds", "is 1969-12-31 23:59:59, before extract.earliest_day"),
-        ("2147483647", "seconds", "is 2038-01-19 03:14:07, later than extract.latest_days after the night"),
+        (
+            "2147483647",
+            "seconds",
+            "is 2038-01-19 03:14:07, later than extract.latest_days after the night",
+        ),
         ("58131-01-01", "seconds", "is no ISO-8601 time"),
         ("now", "seconds", "is no ISO-8601 time"),
     ],
@@ -331,4 +407,6 @@ def test_int96_does_not_wrap(tmp_path: Path) -> None:
 def test_a_fault_says_what_it_looks_like(text: str, unit: TimeUnit, words: str) -> None:
     said = fault_words(text, rule(unit))
     assert words in said
-    assert quoted_faults(pa.chunked_array([[None, text, text]]), rule(unit)) == (f"{text!r} {said}",)
+    assert quoted_faults(pa.chunked_array([[None, text, text]]), rule(unit)) == (
+        f"{text!r} {said}",
+    )

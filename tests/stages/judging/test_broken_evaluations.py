@@ -1,6 +1,8 @@
-"""The gate on a page whose readers are alike, and on the demo's shop: an honest release passes, broken evaluations not.
+"""The gate on a page whose readers are alike, and on the demo's shop: an honest release passes,
+broken evaluations not.
 
-The faults are planted into the running evaluation (`tests/airflow/gate_plants.py`); the verdict is the gate's own.
+The faults are planted into the running evaluation (`tests/airflow/gate_plants.py`); the verdict is
+the gate's own.
 """
 
 from __future__ import annotations
@@ -33,9 +35,11 @@ ISSUES, PER_ISSUE, READERS = 50, 18, 450
 
 
 def gazette(folder: Path, seed: int = 11) -> Config:
-    """A daily paper: every issue's pieces are read while they are new, by anyone, as much as each piece draws.
+    """A daily paper: every issue's pieces are read while they are new, by anyone, as much as each
+    piece draws.
 
-    Nobody has a taste, and nobody reads a piece twice: who has read what is all that tells readers apart.
+    Nobody has a taste, and nobody reads a piece twice: who has read what is all that tells readers
+    apart.
     """
     rng = np.random.default_rng(seed)
     draw, issue = rng.lognormal(0, 1.6, ISSUES * PER_ISSUE), np.repeat(np.arange(ISSUES), PER_ISSUE)
@@ -46,18 +50,32 @@ def gazette(folder: Path, seed: int = 11) -> Config:
         seconds = day * 86_400 + rng.integers(5 * 3600, 86_400, reads)
         pieces = rng.choice(len(draw), reads, p=chance / chance.sum())
         found.append(
-            pd.DataFrame({"user_id": rng.integers(0, READERS, reads), "item_id": pieces, "timestamp": seconds})
+            pd.DataFrame(
+                {
+                    "user_id": rng.integers(0, READERS, reads),
+                    "item_id": pieces,
+                    "timestamp": seconds,
+                }
+            )
         )
     events = pd.concat(found).drop_duplicates(["user_id", "item_id"]).assign(event="read")
     events["timestamp"] += int(pd.Timestamp("2026-01-05", tz="UTC").timestamp())
-    events = events.assign(user_id="r" + events.user_id.astype(str), item_id="p" + events.item_id.astype(str))
+    events = events.assign(
+        user_id="r" + events.user_id.astype(str), item_id="p" + events.item_id.astype(str)
+    )
     events.to_csv(folder / "reads.csv", index=False)
-    pd.DataFrame({"item_id": [f"p{piece}" for piece in range(len(draw))]}).to_csv(folder / "pieces.csv", index=False)
+    pd.DataFrame({"item_id": [f"p{piece}" for piece in range(len(draw))]}).to_csv(
+        folder / "pieces.csv", index=False
+    )
     return parse_config(
         {
             "project": "gazette",
             "clock": "simulated",
-            "source": {"kind": "files", "events": str(folder / "reads.csv"), "items": str(folder / "pieces.csv")},
+            "source": {
+                "kind": "files",
+                "events": str(folder / "reads.csv"),
+                "items": str(folder / "pieces.csv"),
+            },
             "events": {"kinds": [{"name": "read"}]},
             "objectives": [{"name": "read", "events": ["read"]}],
             "repeat_consumption": "forbid",
@@ -83,13 +101,17 @@ def before_the_gate(config: Config, home: Path, as_of: date) -> Iterator[Night]:
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     folder = tmp_path_factory.mktemp("paper")
-    with before_the_gate(gazette(folder), folder / "home", date(2026, 1, 5) + timedelta(days=ISSUES)) as night:
+    with before_the_gate(
+        gazette(folder), folder / "home", date(2026, 1, 5) + timedelta(days=ISSUES)
+    ) as night:
         yield night
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
-    with before_the_gate(load_config(DEFAULT_CONFIG), tmp_path_factory.mktemp("demo"), date(2026, 3, 2)) as night:
+    with before_the_gate(
+        load_config(DEFAULT_CONFIG), tmp_path_factory.mktemp("demo"), date(2026, 3, 2)
+    ) as night:
         yield night
 
 
@@ -116,7 +138,9 @@ def verdict(night: Night, plant: plants.Plant = plants.nothing) -> GateDecision:
 def retrained(night: Night, plant: plants.Plant, seed: int) -> GateDecision:
     """The same of a challenger that was trained with a fault; another seed makes other examples."""
     resources = night.config.resources.model_copy(update={"seed": seed})
-    other = Night.open(night.config.model_copy(update={"resources": resources}), night.environment, night.as_of)
+    other = Night.open(
+        night.config.model_copy(update={"resources": resources}), night.environment, night.as_of
+    )
     with pytest.MonkeyPatch.context() as patch:
         plant(patch, other)
         for stage in ("build_examples", "train_ranker"):
@@ -143,9 +167,14 @@ def rule(decision: GateDecision, name: str) -> float:
 def test_an_honest_release_passes_where_users_differ_and_where_they_are_alike(shop: Night) -> None:
     decision = verdict(shop)
     assert decision.promotes and not failed(decision)
-    assert rule(decision, "first_beats_popularity") >= 0.975 and rule(decision, "recount_agrees") == 0
+    assert (
+        rule(decision, "first_beats_popularity") >= 0.975 and rule(decision, "recount_agrees") == 0
+    )
     if shop.config.project == "gazette":
-        assert rule(decision, "real_beats_shuffled") < 0.975 and "users are alike here" in decision.paragraph
+        assert (
+            rule(decision, "real_beats_shuffled") < 0.975
+            and "users are alike here" in decision.paragraph
+        )
     else:
         assert rule(decision, "real_beats_shuffled") == 1.0
 
@@ -163,7 +192,9 @@ def test_an_honest_release_passes_where_users_differ_and_where_they_are_alike(sh
     ],
     ids=lambda plant: getattr(plant, "__name__", ""),
 )
-def test_a_broken_join_is_refused_whether_or_not_users_are_alike(shop: Night, plant: plants.Plant) -> None:
+def test_a_broken_join_is_refused_whether_or_not_users_are_alike(
+    shop: Night, plant: plants.Plant
+) -> None:
     decision = verdict(shop, plant)
     assert decision.verdict == "refuse" and "recount_agrees" in failed(decision)
     assert "canary second count" in decision.paragraph
@@ -181,7 +212,9 @@ def test_labels_that_reach_into_the_window_are_refused(shop: Night) -> None:
     assert "that it learned from are not what happened in their window" in decision.paragraph
 
 
-def test_a_release_worse_than_popularity_is_not_promoted_where_users_are_alike(paper: Night) -> None:
+def test_a_release_worse_than_popularity_is_not_promoted_where_users_are_alike(
+    paper: Night,
+) -> None:
     decision = retrained(paper, plants.guesses, seed=103)
     assert not decision.promotes and rule(decision, "first_beats_popularity") < 0.5
 
@@ -192,15 +225,25 @@ def test_readers_of_the_paper_get_the_release_and_on_call_hears_of_a_refusal(pap
         plants.truth_of_the_next_user(patch, refused)
         for _ in range(2):  # a second judge says the same: no second alert
             assert run_on(refused, "judge").figures["verdict"] == "refuse"
-    ((alert, _),) = [kept for kept in spool_of(paper.environment.home).all() if kept[0].kind.startswith("gate_")]
-    assert (alert.kind, alert.severity, alert.as_of) == ("gate_refused", "warning", str(paper.as_of))
+    ((alert, _),) = [
+        kept for kept in spool_of(paper.environment.home).all() if kept[0].kind.startswith("gate_")
+    ]
+    assert (alert.kind, alert.severity, alert.as_of) == (
+        "gate_refused",
+        "warning",
+        str(paper.as_of),
+    )
     assert "are said to have done" in alert.message and alert.runbook.endswith("release-refused.md")
     assert "Until a release passes, readers get the order of retrieval: ndcg@10 0." in alert.message
-    assert "against this release's" in alert.message and "against plain popularity's" in alert.message
+    assert (
+        "against this release's" in alert.message and "against plain popularity's" in alert.message
+    )
     assert refused.registry.champion() is None
     refused.lake.remove(refused.lake.require("decision", paper.as_of.isoformat()))
     for stage in STAGES[len(BEFORE_THE_GATE) :]:
         for shard in range(paper.config.serving.shards) if stage == "precompute_shard" else (None,):
             run_on(paper, stage, shard)
     shown = rows(paper, "SELECT DISTINCT release, rung FROM recsys.recommendations")
-    assert shown["release"].tolist() == [paper.registry.champion()] and shown["release"].notna().all()
+    assert (
+        shown["release"].tolist() == [paper.registry.champion()] and shown["release"].notna().all()
+    )

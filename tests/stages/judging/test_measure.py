@@ -22,7 +22,12 @@ def test_lists_are_measured_by_what_was_watched_and_scores_by_how_much(tmp_path:
         events={"kinds": [{"name": "watch"}, {"name": "buy"}], "quantity_column": "seconds"},
         items={"attributes": [{"name": "length", "kind": "numeric"}]},
         objectives=[
-            {"name": "watched", "events": ["watch"], "weight": 3, "watch": {"length": "length", "bands": 2}},
+            {
+                "name": "watched",
+                "events": ["watch"],
+                "weight": 3,
+                "watch": {"length": "length", "bands": 2},
+            },
             {"name": "bought", "events": ["buy"]},
         ],
     )
@@ -38,13 +43,22 @@ def test_lists_are_measured_by_what_was_watched_and_scores_by_how_much(tmp_path:
     events["ts"] = [start_of(date(2026, 3, day)) for day in events.pop("day")]
     items = pd.DataFrame({"item_id": ["clip", "film"], "length": [60.0, 3600.0]})
     snapshot = make_snapshot(tmp_path, config, AS_OF, events, items)
-    night: Any = SimpleNamespace(snapshot=snapshot, config=config, gate=Cutoffs.at(BEGIN), as_of=AS_OF)
+    night: Any = SimpleNamespace(
+        snapshot=snapshot, config=config, gate=Cutoffs.at(BEGIN), as_of=AS_OF
+    )
     judged = judged_users(night)
     clip, film = 0, 1
-    # Two pairs a band, ranks 1/4 and 3/4: of clips b watched more, of films a did. From 1/2 on it counts as found.
+    # Two pairs a band, ranks 1/4 and 3/4: of clips b watched more, of films a did. From 1/2 on it
+    # counts as found.
     assert judged.users.tolist() == [0, 1]
-    assert list(zip(judged.truth.rows.tolist(), judged.truth.items.tolist(), strict=True)) == [(0, film), (1, clip)]
-    # Watching is 3/4 of the score: a's film .75 * .75 + .25 for having bought it, a's clip .75 * .25, b's alike.
+    assert list(zip(judged.truth.rows.tolist(), judged.truth.items.tolist(), strict=True)) == [
+        (0, film),
+        (1, clip),
+    ]
+    # Watching is 3/4 of the score: a's film .75 * .75 + .25 for having bought it, a's clip .75 *
+    # .25, b's alike.
     lists = np.array([[film, clip], [clip, film]], np.int32)
-    np.testing.assert_allclose(_came_true(night, judged, lists), [[0.8125, 0.1875], [0.5625, 0.1875]])
+    np.testing.assert_allclose(
+        _came_true(night, judged, lists), [[0.8125, 0.1875], [0.5625, 0.1875]]
+    )
     assert (_came_true(night, judged, np.full((2, 2), -1, np.int32)) == 0).all()

@@ -9,7 +9,8 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """New partitions keep their rows in line; loads note their shards; dimensions carry a hash of each row.
+    """New partitions keep their rows in line; loads note their shards; dimensions carry a hash of
+    each row.
 
     Partitions made earlier stay as they are and are sealed, read and dropped as before.
     """
@@ -19,7 +20,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the notes and the hashes; no list, user or item is lost.
 
-    The next night of the older code compares every user and item again. A publication that is half loaded
-    can be continued.
+    The next night of the older code compares every user and item again. A publication that is half
+    loaded can be continued.
     """
     run_file("0003_loading_down")

@@ -9,7 +9,9 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Allow the events of the anchor and the shadow, and create the views of champions and release events."""
+    """Allow the events of the anchor and the shadow, and create the views of champions and release
+    events.
+    """
     run_file("0005_releases")
 
 

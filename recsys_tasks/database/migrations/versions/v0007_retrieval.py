@@ -9,7 +9,9 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the ledger a view over its table, and what vectors need; pgvector itself is the server's."""
+    """Make the ledger a view over its table, and what vectors need; pgvector itself is the
+    server's.
+    """
     run_file("0007_towers")
     run_file("0007_vectors")
     run_file("0007_erasure")

@@ -1,4 +1,6 @@
-"""Entries are counted while they are loaded; the checks believe it as long as the rows are the loaded ones."""
+"""Entries are counted while they are loaded; the checks believe it as long as the rows are the
+loaded ones.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A cheaper `recommend()`: one query where the user's own list suffices, and a small index of what is out of stock."""
+"""A cheaper `recommend()`: one query where the user's own list suffices, and a small index of what
+is out of stock.
+"""
 
 from __future__ import annotations
 

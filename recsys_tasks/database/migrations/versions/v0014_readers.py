@@ -1,4 +1,6 @@
-"""Launch days, segments, everybody's lists, the shop's clock and failed stages for readers; comments made true."""
+"""Launch days, segments, everybody's lists, the shop's clock and failed stages for readers;
+comments made true.
+"""
 
 from __future__ import annotations
 
@@ -15,5 +17,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Make the views as they were; launch days and the record of failures go, the next night writes the days again."""
+    """Make the views as they were; launch days and the record of failures go, the next night writes
+    the days again.
+    """
     run_file("0014_down")

@@ -1,4 +1,6 @@
-"""The repeat policy and every block hold on every path of a reader, and a score is a chance or null."""
+"""The repeat policy and every block hold on every path of a reader, and a score is a chance or
+null.
+"""
 
 from __future__ import annotations
 
