@@ -78,7 +78,8 @@ def measure_one(name: str, cutoff: date) -> list[report.Row]:
             found.setdefault(system, []).append(figures)
         figures = ", ".join(f"{system} {f.recall[K]:.4f}" for system, f in judged.items())
         print(
-            f"{name} {cutoff} seed {seed}, {len(held)} held out: {figures}; share of lists {share:.4f}",
+            f"{name} {cutoff} seed {seed}, {len(held)} held out: {figures}; share of lists"
+            f" {share:.4f}",
             flush=True,
         )
     shutil.rmtree(home)
@@ -112,7 +113,9 @@ def without_events(snapshot: Snapshot, held: Keys, folder: Path) -> Snapshot:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Pairs of a window: users with a history left, and held-out items by their place among them."""
+    """Pairs of a window: users with a history left, and held-out items by their place among
+    them.
+    """
 
     users: Keys  # [n], distinct
     pairs: npt.NDArray[np.bool_]  # [n, held]

@@ -75,7 +75,8 @@ def main() -> int:
             rows, first, best = best_of(connection, query)
             slow += best > LIMIT_SECONDS and not query.export
             print(
-                f"| {query.title} | {'cut off' if rows is None else f'{rows:,}'} | {first:.2f} | {best:.2f} |",
+                f"| {query.title} | {'cut off' if rows is None else f'{rows:,}'} | {first:.2f} |"
+                f" {best:.2f} |",
                 flush=True,
             )
     engine.dispose()

@@ -119,9 +119,9 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
         world.measured("popularity", world.popular),
         rules,
         GateContext(DAY, DAY - timedelta(days=7), champion_age_days=case.age),
-        anchor=None
-        if anchor is None
-        else world.measured("anchor", world.ranked(3, noise_for(anchor))),
+        anchor=(
+            None if anchor is None else world.measured("anchor", world.ranked(3, noise_for(anchor)))
+        ),
         canaries=Canaries(
             shuffled=world.dealt(
                 lists
@@ -211,9 +211,10 @@ def header(nights: int, users: int, rules: GateConfig) -> str:
     sample = night(0, users)
     seen = sample.measured("r", sample.ranked(1)).summary
     return (
-        f"{nights} nights of {users:,} users, {seen['users']:.0f} with a truth, NDCG@10 about {seen['ndcg@10']:.3f}; "
-        f"confidence {rules.confidence}, margin {rules.margin}, {rules.bootstrap_samples} resamples\n\n"
-        "| challenger | promoted: better | promoted: refresh | held | rejected | refused |\n|---|---|---|---|---|---|"
+        f"{nights} nights of {users:,} users, {seen['users']:.0f} with a truth, NDCG@10 about"
+        f" {seen['ndcg@10']:.3f}; confidence {rules.confidence}, margin {rules.margin},"
+        f" {rules.bootstrap_samples} resamples\n\n| challenger | promoted: better | promoted:"
+        " refresh | held | rejected | refused |\n|---|---|---|---|---|---|"
     )
 
 
@@ -257,7 +258,8 @@ def main() -> int:
             for anchored in (False, True)
         ]
         print(
-            f"\nEvery challenger 0.6 % worse, a loss of {generous.non_inferior_margin:.0%} let pass, {nights} nights:"
+            f"\nEvery challenger 0.6 % worse, a loss of {generous.non_inferior_margin:.0%} let"
+            f" pass, {nights} nights:"
         )
         for words, run in zip(("without", "with"), runs, strict=True):
             refreshes, level = run.result()

@@ -95,14 +95,16 @@ class Meter:
         if counted:
             self.wall, self.cpu = self.wall + seconds, self.cpu + client + server
         print(
-            f"{name:22} {seconds:7.2f} s  {self.users / seconds:9.0f} users/s  CPU client {client:6.2f} s, "
-            f"server {server:6.2f} s  WAL {wal / self.users:6.0f} B/user",
+            f"{name:22} {seconds:7.2f} s  {self.users / seconds:9.0f} users/s  CPU client"
+            f" {client:6.2f} s, server {server:6.2f} s  WAL {wal / self.users:6.0f} B/user",
             flush=True,
         )
 
 
 def pool(items: int) -> list[pa.RecordBatch]:
-    """A few batches of lists without repeated items; they are given to other users again and again."""
+    """A few batches of lists without repeated items; they are given to other users again and
+    again.
+    """
     size, rng = K + SPARES, np.random.default_rng(1)
     offsets = np.arange(BATCH + 1, dtype=np.int32) * size
     places = np.broadcast_to(np.arange(size), (BATCH, size))
@@ -156,14 +158,25 @@ def snapshot(folder: Path, users: int, items: int, night: int) -> Snapshot:
         config,
         Lake(folder),
         FIRST + timedelta(days=night),
-        users=pa.table({"user_key": pa.array(keys, pa.int32()), "user_id": np.char.add("u", keys.astype(str)),
-                        "country": countries}),
-        items=pa.table({"item_key": pa.array(products, pa.int32()), "item_id": np.char.add("i", products.astype(str)),
-                        "title": np.char.add("Item ", products.astype(str)),
-                        "available_from": np.zeros(items, np.int64), "available": np.ones(items, np.bool_),
-                        "kind": np.char.add("k", (products % 50).astype(str))}),
+        users=pa.table(
+            {
+                "user_key": pa.array(keys, pa.int32()),
+                "user_id": np.char.add("u", keys.astype(str)),
+                "country": countries,
+            }
+        ),
+        items=pa.table(
+            {
+                "item_key": pa.array(products, pa.int32()),
+                "item_id": np.char.add("i", products.astype(str)),
+                "title": np.char.add("Item ", products.astype(str)),
+                "available_from": np.zeros(items, np.int64),
+                "available": np.ones(items, np.bool_),
+                "kind": np.char.add("k", (products % 50).astype(str)),
+            }
+        ),
         parts={},
-    )  # fmt: skip
+    )
 
 
 def measure(server: EmbeddedServer, folder: Path, users: int, items: int, nights: int) -> None:
@@ -195,13 +208,16 @@ def measure(server: EmbeddedServer, folder: Path, users: int, items: int, nights
             assert publish(engine, publication, "benchmark", NOW).moved
         assert all(check.passed for check in read_checks(engine, publication.id))
         with engine.connect() as connection:
-            size = connection.scalar(sa.text("SELECT pg_total_relation_size(CAST(:name AS regclass))"),
-                                     {"name": f"recsys.{publication.partition}"})  # fmt: skip
+            size = connection.scalar(
+                sa.text("SELECT pg_total_relation_size(CAST(:name AS regclass))"),
+                {"name": f"recsys.{publication.partition}"},
+            )
         print(
-            f"night {night + 1}: {users} users, lists to publish {meter.wall / users * 1e6:.0f} µs wall and "
-            f"{meter.cpu / users * 1e6:.0f} µs CPU a user; {int(size or 0) / users:.0f} B a user; peak memory client "
-            f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, largest server process "
-            f"{meter.peak / 2**20:.0f} MB beside the shared buffers",
+            f"night {night + 1}: {users} users, lists to publish {meter.wall / users * 1e6:.0f} µs"
+            f" wall and {meter.cpu / users * 1e6:.0f} µs CPU a user; {int(size or 0) / users:.0f} B"
+            " a user; peak memory client"
+            f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, largest server"
+            f" process {meter.peak / 2**20:.0f} MB beside the shared buffers",
             flush=True,
         )
     engine.dispose()

@@ -117,10 +117,18 @@ def main() -> None:
         started = time.perf_counter()
         found = search(asked)
         rates.append(len(asked) / (time.perf_counter() - started))
-    print(json.dumps({
-        "effort": effort, "recall": recall(truth[: len(asked)], found[: len(truth)]), "rate": float(np.median(rates)),
-        "build": built, "index_mb": size / 1e6, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "effort": effort,
+                "recall": recall(truth[: len(asked)], found[: len(truth)]),
+                "rate": float(np.median(rates)),
+                "build": built,
+                "index_mb": size / 1e6,
+                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+            }
+        )
+    )
 
 
 def recall(truth, found) -> float:

@@ -138,15 +138,27 @@ def sasrec(rows: pd.DataFrame, seconds: int) -> tuple[ModelBase, Dataset]:
 
     def trainer() -> Trainer:
         return Trainer(
-            max_epochs=SASREC_EPOCHS, callbacks=[LambdaCallback(on_train_batch_end=stop_in_time)], accelerator="cpu",
-            logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        )  # fmt: skip
+            max_epochs=SASREC_EPOCHS,
+            callbacks=[LambdaCallback(on_train_batch_end=stop_in_time)],
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
 
     model = SASRecModel(
-        n_blocks=2, n_heads=2, n_factors=64, dropout_rate=0.3, loss="softmax", lr=0.002,
-        session_max_len=int(np.clip(lengths, SHORT_SESSION, LONG_SESSION)), batch_size=128, get_trainer_func=trainer,
+        n_blocks=2,
+        n_heads=2,
+        n_factors=64,
+        dropout_rate=0.3,
+        loss="softmax",
+        lr=0.002,
+        session_max_len=int(np.clip(lengths, SHORT_SESSION, LONG_SESSION)),
+        batch_size=128,
+        get_trainer_func=trainer,
         recommend_n_threads=THREADS,
-    )  # fmt: skip
+    )
     model.fit(dataset)
     print(f"  peer sasrec: {model.fit_trainer.current_epoch} of {SASREC_EPOCHS} epochs", flush=True)
     return model, dataset

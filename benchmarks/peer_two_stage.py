@@ -1,4 +1,6 @@
-"""What RecTools' two-stage model is handed: the same users, the same candidates, the same features."""
+"""What RecTools' two-stage model is handed: the same users, the same candidates, the same
+features.
+"""
 
 from __future__ import annotations
 

@@ -109,8 +109,11 @@ def main() -> None:
             seconds[f"{name}, {how}"] = time.perf_counter() - started
         trees = model.reranker.model.booster_.trees_to_dataframe()
         leaves = trees[trees.left_child.isna()].groupby("tree_index").size().mean()
-        print(f"  rectools with {name}: {features.shape[1] - 2} columns, {leaves:.0f} leaves a tree, "
-              f"{len(lists) / len(set(lists[Columns.User])):.0f} items a list", flush=True)  # fmt: skip
+        print(
+            f"  rectools with {name}: {features.shape[1] - 2} columns, {leaves:.0f} leaves a tree, "
+            f"{len(lists) / len(set(lists[Columns.User])):.0f} items a list",
+            flush=True,
+        )
     (folder / "seconds.json").write_text(json.dumps(seconds))
 
 

@@ -39,8 +39,16 @@ def main() -> None:
         scores = score(world)
         for mode in modes:
             lists = top(scores, world, filter_known=mode == "without")
-            out.append(pd.DataFrame({"user_id": judged, "items": [list(items[r[r >= 0]]) for r in lists],
-                                     "system": name, "known": mode}))  # fmt: skip
+            out.append(
+                pd.DataFrame(
+                    {
+                        "user_id": judged,
+                        "items": [list(items[r[r >= 0]]) for r in lists],
+                        "system": name,
+                        "known": mode,
+                    }
+                )
+            )
         print(f"  peer {name}: {time.perf_counter() - started:.1f} s", flush=True)
     pd.concat(out).to_parquet(out_path)
 

@@ -78,9 +78,8 @@ def main() -> None:
     finally:
         if arguments.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
-    report.publish(
-        "precompute", rows, seed=1, date=datetime.now(UTC).date().isoformat(), by_size=True
-    )  # noqa: TID251
+    today = datetime.now(UTC).date().isoformat()  # noqa: TID251
+    report.publish("precompute", rows, seed=1, date=today, by_size=True)
 
 
 def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
@@ -156,9 +155,16 @@ def _night(
     users = active_users(snapshot, CONFIG, cutoffs)
     serving = CONFIG.serving
     spec = PublicationSpec(
-        AS_OF + timedelta(days=run), cutoffs, f"run-{run}-{time.time_ns()}", release[1], None, len(users), serving.k,
-        serving.spares, serving.shards,
-    )  # fmt: skip
+        AS_OF + timedelta(days=run),
+        cutoffs,
+        f"run-{run}-{time.time_ns()}",
+        release[1],
+        None,
+        len(users),
+        serving.k,
+        serving.spares,
+        serving.shards,
+    )
     night = Night(0, len(users), spec.as_of)
     publication = create_publication(engine, spec, NOW)
     night.publication = publication.id
@@ -323,7 +329,8 @@ def _peers(
     for name, seconds in json.loads((shared / "seconds.json").read_text()).items():
         rate = min(PEER_USERS, size) / seconds
         print(
-            f"  rectools, {name}: {rate:,.0f} users/s; published by nightshelf: {ours:,.0f}, {ours / rate:.1f}×",
+            f"  rectools, {name}: {rate:,.0f} users/s; published by nightshelf: {ours:,.0f},"
+            f" {ours / rate:.1f}×",
             flush=True,
         )
         yield _row(size, "rectools-two-stage", f"users/s, {name}", rate, "users/s")

@@ -1,4 +1,6 @@
-"""The queries of docs/cookbook.md: for the test that runs them and the benchmark that times them."""
+"""The queries of docs/cookbook.md: for the test that runs them and the benchmark that times
+them.
+"""
 
 from __future__ import annotations
 

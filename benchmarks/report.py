@@ -42,10 +42,20 @@ def with_means(rows: Iterable[Row]) -> list[Row]:
             continue
         groups.setdefault((row.dataset, row.protocol, row.system, row.metric), []).append(row)
     means = [
-        Row(r[0].dataset, r[0].protocol, "mean", r[0].system, r[0].metric, r[0].k, sum(x.size for x in r),
-            sum(x.value for x in r) / len(r), r[0].unit, r[0].runs)
+        Row(
+            r[0].dataset,
+            r[0].protocol,
+            "mean",
+            r[0].system,
+            r[0].metric,
+            r[0].k,
+            sum(x.size for x in r),
+            sum(x.value for x in r) / len(r),
+            r[0].unit,
+            r[0].runs,
+        )
         for r in groups.values()
-    ]  # fmt: skip
+    ]
     return rows + means
 
 

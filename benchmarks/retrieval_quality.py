@@ -42,8 +42,11 @@ def curves(dataset: str, seed: int) -> dict[str, list[Point]]:
                 found.setdefault(point.system, []).append(point)
     for system, points in found.items():
         last, best = points[-1], max(points, key=_recall)
-        print(f"{dataset} seed {seed} {system}: recall@100 {_recall(best):.4f} after {best.seconds:.1f} s of "
-              f"{last.seconds:.1f} s, at the end {last.score}", flush=True)  # fmt: skip
+        print(
+            f"{dataset} seed {seed} {system}: recall@100 {_recall(best):.4f} "
+            f"after {best.seconds:.1f} s of {last.seconds:.1f} s, at the end {last.score}",
+            flush=True,
+        )
     return found
 
 

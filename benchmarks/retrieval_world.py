@@ -45,7 +45,9 @@ class Score:
 
 @dataclass(frozen=True)
 class World:
-    """The last window of a data set. Columns of scores are item keys of the snapshot, rows `users`."""
+    """The last window of a data set. Columns of scores are item keys of the snapshot, rows
+    `users`.
+    """
 
     dataset: Dataset
     window: Window

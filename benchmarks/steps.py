@@ -160,9 +160,16 @@ def _loading(
     ]  # as many as a shard has
     engine, owner = create_engine(urls["recsys"]), create_engine(urls["recsys_owner"])
     spec = PublicationSpec(
-        AS_OF.replace(year=AS_OF.year + 1), Cutoffs.at(AS_OF), f"steps-{time.time_ns()}", None, None, USERS, serving.k,
-        serving.spares, 1,
-    )  # fmt: skip
+        AS_OF.replace(year=AS_OF.year + 1),
+        Cutoffs.at(AS_OF),
+        f"steps-{time.time_ns()}",
+        None,
+        None,
+        USERS,
+        serving.k,
+        serving.spares,
+        1,
+    )
     opened = create_publication(engine, spec, time_now())
     started = time.perf_counter()
     load_lists(engine, opened, iter(lists), 0)

@@ -51,7 +51,8 @@ def trained(
     started = time.perf_counter()
     tower = train_two_tower(snapshot, AS_OF)
     print(
-        f"trained on {tower.ledger['examples']:,} examples in {time.perf_counter() - started:.0f} s",
+        f"trained on {tower.ledger['examples']:,} examples in"
+        f" {time.perf_counter() - started:.0f} s",
         flush=True,
     )
     made = embed(snapshot, tower, Cutoffs.at(AS_OF), np.arange(EMBEDDED_USERS, dtype=np.int32))

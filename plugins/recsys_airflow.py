@@ -161,7 +161,9 @@ def _date_picker() -> Param:
         type=["null", "string"],
         format="date",
         title="Night",
-        description="The night to run: what is known before 00:00 UTC of this date. A run by hand needs it.",
+        description=(
+            "The night to run: what is known before 00:00 UTC of this date. A run by hand needs it."
+        ),
     )
 
 

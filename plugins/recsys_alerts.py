@@ -70,7 +70,9 @@ def raise_incident(context: Mapping[str, Any]) -> bool:
 def raise_failure(
     dag_id: str, run_id: str, started: str, as_of: str, errors: Any, tasks: Any
 ) -> bool:
-    """Spool the alert of a run that failed in these tasks; False when this failure has one already."""
+    """Spool the alert of a run that failed in these tasks; False when this failure has one
+    already.
+    """
     from recsys_tasks.monitoring.alerts.alert import failure_alert
 
     environment = read_environment()

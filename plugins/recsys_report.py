@@ -19,7 +19,9 @@ _NIGHTS_SHOWN = 30
 _HEADERS = {
     # The page holds the shop's own texts: it may style itself and nothing else, whatever a title
     # says.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }

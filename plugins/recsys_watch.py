@@ -153,7 +153,9 @@ def _read(path: Path) -> dict[str, str] | None:
 
 
 def _answer(instance: Any, question: str, part: str | None = None, **about: Any) -> Any:
-    """What Airflow's API for tasks says; None where it does not answer. A look must not fail by it."""
+    """What Airflow's API for tasks says; None where it does not answer. A look must not fail by
+    it.
+    """
     try:
         answer = getattr(instance, question)(**about)
         return answer if part is None else getattr(answer, part)

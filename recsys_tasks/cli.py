@@ -50,7 +50,10 @@ def _shown_errors() -> Iterator[None]:
             expected="files and folders that this user may read and write, on a disk with room",
             found=error.strerror or str(error),
             where=str(error.filename or read_environment().home),
-            remedy="correct its rights, make room, or set RECSYS_HOME to another folder; `recsys doctor` checks it",
+            remedy=(
+                "correct its rights, make room, or set RECSYS_HOME to another folder; `recsys"
+                " doctor` checks it"
+            ),
         )
         typer.echo(f"{type(refused).__name__}\n{refused}", err=True)
         raise typer.Exit(1) from error
@@ -79,9 +82,8 @@ def _night(as_of: str) -> Iterator[Night]:
     with _shown_errors():
         day = typed_day(as_of, "--as-of")
         with local_environment() as environment:
-            yield Night.open(
-                load_config(environment.config_path), environment, day, datetime.now(UTC)
-            )  # noqa: TID251
+            now = datetime.now(UTC)  # noqa: TID251
+            yield Night.open(load_config(environment.config_path), environment, day, now)
 
 
 def _say(line: str) -> None:
@@ -256,7 +258,10 @@ def recommend(
     ] = None,
 ) -> None:
     """What an application gets for a user now."""
-    query = "SELECT rank, item_id, title, score, reason, reason_item_id, rung, release, as_of FROM recsys.recommend(:u, :k)"
+    query = (
+        "SELECT rank, item_id, title, score, reason, reason_item_id, rung, release, as_of FROM"
+        " recsys.recommend(:u, :k)"
+    )
     with _database() as connection:
         rows = connection.execute(text(query), {"u": user, "k": k}).all()
     _print(
@@ -272,8 +277,8 @@ def publications(
 ) -> None:
     """Publications, newest first, and which one readers see."""
     query = (
-        "SELECT publication_id, as_of, status, current, release, tower_version, rows, created_at, published_at, note "
-        "FROM recsys.publications ORDER BY publication_id DESC LIMIT :n"
+        "SELECT publication_id, as_of, status, current, release, tower_version, rows, created_at,"
+        " published_at, note FROM recsys.publications ORDER BY publication_id DESC LIMIT :n"
     )
     with _database() as connection:
         rows = connection.execute(text(query), {"n": limit}).all()
@@ -281,7 +286,8 @@ def publications(
     _print("publications", list(rows), empty="no publication yet: run a night first")
     if hold:
         _say(
-            f"on hold since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.who}: {hold.why} (`recsys resume` ends it)"
+            f"on hold since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.who}: {hold.why} (`recsys"
+            " resume` ends it)"
         )
 
 
@@ -293,8 +299,8 @@ def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown."
     from recsys_tasks.registry.audit import ReleaseEvent, aliases
 
     query = (
-        "SELECT release, registered_at, promoted_at, last_event, last_who, last_why FROM recsys.releases "
-        "ORDER BY last_at DESC LIMIT :n"
+        "SELECT release, registered_at, promoted_at, last_event, last_who, last_why FROM"
+        " recsys.releases ORDER BY last_at DESC LIMIT :n"
     )
     with _database() as connection:
         rows = connection.execute(text(query), {"n": limit}).all()
@@ -449,8 +455,8 @@ def export_embeddings(
         config = load_config(environment.config_path)
         done = export(config, environment, day, to, before=lambda step: status.update(f"{step} …"))
     _say(
-        f"{done.items:,} items and {done.users:,} users, {done.dimensions} dimensions each, of tower {done.tower}; "
-        f"{done.mapped:,} items on the map: {done.folder}"
+        f"{done.items:,} items and {done.users:,} users, {done.dimensions} dimensions each, of"
+        f" tower {done.tower}; {done.mapped:,} items on the map: {done.folder}"
     )
 
 

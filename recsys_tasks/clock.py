@@ -1,4 +1,6 @@
-"""Dates, cutoffs and half-open windows: the only place where the pipeline turns dates into seconds."""
+"""Dates, cutoffs and half-open windows: the only place where the pipeline turns dates into
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ def typed_day(text: str, where: str) -> date:
             expected="a date that exists, as YYYY-MM-DD",
             found=f"{text!r} ({error})",
             where=where,
-            remedy="write it with four digits of the year and two each of month and day, such as 2026-02-13",
+            remedy=(
+                "write it with four digits of the year and two each of month and day, such as"
+                " 2026-02-13"
+            ),
         ) from error
 
 

@@ -182,7 +182,8 @@ def _verify(lake: Lake, artifact: Artifact, column: pa.ChunkedArray) -> None:
         made_from = artifact.manifest["inputs"].get(PARENT, "a version before both")
         raise _broken(
             f"a map that begins with the {parent.rows} ids of {parent.reference}",
-            f"made from {made_from}: {len(clashes)} keys of another {artifact.key[:-1]}, {lost} keys lost",
+            f"made from {made_from}: {len(clashes)} keys of another {artifact.key[:-1]}, {lost}"
+            " keys lost",
             path,
         )
 

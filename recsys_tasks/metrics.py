@@ -111,7 +111,9 @@ def popularity_share(lists: Lists, counts: Ints, head: float = 0.01) -> float:
 
 
 def gini(lists: Lists, n_items: int) -> float:
-    """Inequality of exposure: 0 when each item takes as many places, towards 1 when one takes all."""
+    """Inequality of exposure: 0 when each item takes as many places, towards 1 when one takes
+    all.
+    """
     shown = np.sort(exposure(lists, n_items))
     if shown.sum() == 0:
         return float("nan")

@@ -53,7 +53,8 @@ def test_config_check_prints_what_will_run_or_every_mistake(home: Path, tmp_path
     assert code == 0 and "objectives   purchase = purchase (weight 2)" in text
     broken = tmp_path / "broken.yaml"
     broken.write_text(
-        "project: shop\nsource: {kind: files, events: e, items: i}\nobjectives: []\nnonsense: 1\nclock: 3\n"
+        "project: shop\nsource: {kind: files, events: e, items: i}\nobjectives: []\nnonsense:"
+        " 1\nclock: 3\n"
     )
     code, text = call(home, "config", "check", str(broken))
     assert (

@@ -51,8 +51,13 @@ def test_two_real_freezes_at_once_give_every_user_one_key(tmp_path: Path) -> Non
     for night in NIGHTS:
         snapshot = lake.require("snapshot", night.isoformat())
         users = pq.read_table(snapshot.file("users.parquet"))
-        clash = [name for name, key in zip(*(users[c].to_pylist() for c in ("user_id", "user_key")), strict=True)
-                 if last.ids[key] != name]  # fmt: skip
+        clash = [
+            name
+            for name, key in zip(
+                *(users[c].to_pylist() for c in ("user_id", "user_key")), strict=True
+            )
+            if last.ids[key] != name
+        ]
         assert not clash
         events = pq.read_table(lake.get(f"events/{_day(snapshot)}").file("events.parquet"))
         bought = [last.ids[key] for key in events["user_key"].to_pylist()]

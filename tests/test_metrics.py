@@ -1,4 +1,6 @@
-"""Expected values are worked by hand; trec_eval and scikit-learn are the reference on random cases."""
+"""Expected values are worked by hand; trec_eval and scikit-learn are the reference on random
+cases.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     """Lines that say what a night will do under these settings."""
     yield f"project      {config.project} (clock: {config.clock})"
     yield f"home, lake   {environment.home}, {environment.lake}"
-    yield f"database     {'RECSYS_DATABASE_URL' if environment.database_url else 'embedded PostgreSQL'}"
+    yield (
+        "database    "
+        f" {'RECSYS_DATABASE_URL' if environment.database_url else 'embedded PostgreSQL'}"
+    )
     yield f"source       {_source(config)}"
     kinds = ", ".join(f"{kind.name} ×{kind.weight:g}" for kind in config.events.kinds)
     yield f"events       {kinds}"
@@ -29,7 +32,10 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     )
     yield f"objectives   {goals}; within {config.label_window_days} days"
     repeats = config.repeat_consumption
-    yield f"repeats      {repeats if isinstance(repeats, str) else f'after {repeats.after_days} days'}"
+    yield (
+        "repeats     "
+        f" {repeats if isinstance(repeats, str) else f'after {repeats.after_days} days'}"
+    )
     active = f"≥ {config.activity.min_events} events in {config.activity.within_days} days"
     yield f"active       {active}; others get fallback lists"
     quotas = config.generators.model_dump(exclude={"max_candidates"})
@@ -41,8 +47,14 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     yield f"two-tower    {size}, last {tower.history_length} events, {every}"
     every = f"every {schedule.train_ranker_every_days} night(s)"
     yield f"ranker       {ranker.mode}, {ranker.windows} label windows, {every}"
-    yield f"lists        {config.serving.k} items and {config.serving.spares} spares in {config.serving.shards} shards"
-    yield f"schedule     nightly {config.schedule.nightly!r}, freshness {config.schedule.watch_freshness!r} (UTC)"
+    yield (
+        f"lists        {config.serving.k} items and {config.serving.spares} spares in"
+        f" {config.serving.shards} shards"
+    )
+    yield (
+        f"schedule     nightly {config.schedule.nightly!r}, freshness"
+        f" {config.schedule.watch_freshness!r} (UTC)"
+    )
 
 
 def _kind(attribute: Attribute) -> str:
@@ -52,8 +64,14 @@ def _kind(attribute: Attribute) -> str:
 def _source(config: Config) -> str:
     source = config.source
     if isinstance(source, FilesSource):
-        return f"files: events {source.events}, items {source.items}, users {source.users or 'those of the events'}"
-    return f"simulated shop: {source.users} users, {source.items} items from {source.first_day}, seed {source.seed}"
+        return (
+            f"files: events {source.events}, items {source.items}, users"
+            f" {source.users or 'those of the events'}"
+        )
+    return (
+        f"simulated shop: {source.users} users, {source.items} items from {source.first_day}, seed"
+        f" {source.seed}"
+    )
 
 
 def field_reference() -> str:

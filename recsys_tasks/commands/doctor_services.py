@@ -40,7 +40,10 @@ def schema(running: Environment) -> Finding:
     try:
         found = current_revision(owner_url(running))
     except ServingError as error:
-        words = f"schema: its revision is not readable by this role ({error.found}), as before revision 0016"
+        words = (
+            f"schema: its revision is not readable by this role ({error.found}), as before revision"
+            " 0016"
+        )
         return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
     if found is None:
         return Finding(
@@ -171,7 +174,8 @@ def _data_files(source: FilesSource, folder: Path | None) -> Finding:
     if missing:
         return Finding(
             False,
-            f"data files: {'; '.join(missing)}: deliver them, or correct `source` in the settings file",
+            f"data files: {'; '.join(missing)}: deliver them, or correct `source` in the settings"
+            " file",
         )
     return Finding(True, "data files: there")
 
@@ -182,7 +186,10 @@ def _stale_bound(config: Config) -> Finding:
         timedelta(hours=config.monitoring.stale_after_hours),
     )
     hours = gap.total_seconds() / 3600
-    words = f"monitoring.stale_after_hours {config.monitoring.stale_after_hours:g}, a night each {hours:g} hours"
+    words = (
+        f"monitoring.stale_after_hours {config.monitoring.stale_after_hours:g}, a night each"
+        f" {hours:g} hours"
+    )
     if bound <= gap:
         return Finding(
             False, f"{words}: lists are called stale between any two nights: set it above that"
@@ -206,7 +213,8 @@ def _channels(config: Config, environment: Environment) -> Iterator[Finding]:
             variable = f"AIRFLOW_CONN_{connection.upper()}"
             yield Finding(
                 False,
-                f"{words}: `airflow connections add {connection} …`, or export {variable}, or drop the setting",
+                f"{words}: `airflow connections add {connection} …`, or export {variable}, or drop"
+                " the setting",
             )
     words = (
         f"alert channels: {', '.join(there)}"
@@ -252,7 +260,10 @@ def _airflow_variables(environment: Environment) -> dict[str, str] | None:
     exports = environment.home / "airflow" / "env.sh"
     if not exports.is_file():
         return None
-    code = f'set -a; . "$1"; "{sys.executable}" -c "import json, os; print(json.dumps(dict(os.environ)))"'
+    code = (
+        f'set -a; . "$1"; "{sys.executable}" -c "import json, os;'
+        ' print(json.dumps(dict(os.environ)))"'
+    )
     done = subprocess.run(
         ["bash", "-c", code, "bash", str(exports)], capture_output=True, text=True, check=False
     )

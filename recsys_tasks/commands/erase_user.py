@@ -138,7 +138,10 @@ def _settle_unfinished(engine: Engine, now: datetime, give_up: bool) -> None:
             expected="no publication that is being built",
             found=", ".join(f"publication {number} of {night}" for number, night in waiting),
             where="recsys.publication",
-            remedy="finish the night first, or pass --give-up-unfinished and run the night again afterwards",
+            remedy=(
+                "finish the night first, or pass --give-up-unfinished and run the night again"
+                " afterwards"
+            ),
         )
     for number, _ in waiting:
         with engine.begin() as connection:
@@ -163,7 +166,10 @@ def _dry_run(job: _Job) -> Erasure:
     places = _places(job)
     if not places:
         return _nothing(job)
-    words = f"dry run: {sum(place.rows for place in places)} rows in {len(places)} places would go; nothing was changed"
+    words = (
+        f"dry run: {sum(place.rows for place in places)} rows in {len(places)} places would go;"
+        " nothing was changed"
+    )
     return Erasure(tuple(places), "", words)
 
 
@@ -234,7 +240,10 @@ def _prove(job: _Job) -> str:
             expected=f"nothing of {hashed_user(job.subject.user_id)} after the erasure",
             found=offenders(left),
             where="the lake, RECSYS_HOME and the recsys database",
-            remedy="run it again; if a place stays, its layout is unknown to erase-user: remove it by hand",
+            remedy=(
+                "run it again; if a place stays, its layout is unknown to erase-user: remove it by"
+                " hand"
+            ),
         )
     files += more + len(erase_home.texts(job.environment.home))
     places = kinds + len(erase_home.FOLDERS) + tables

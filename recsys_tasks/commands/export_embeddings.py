@@ -144,7 +144,10 @@ def _write_map(snapshot: Snapshot, made: Embeddings, items: Named, folder: Path)
     )
     title = f"{snapshot.config.project}: items as the tower of {snapshot.as_of} sees them"
     of_all = "" if len(rows) == len(items.ids) else f" of {len(items.ids):,}"
-    note = f"{len(rows):,}{of_all} items; near ones are taken by alike users; a cluster's name is what sets it apart"
+    note = (
+        f"{len(rows):,}{of_all} items; near ones are taken by alike users; a cluster's name is what"
+        " sets it apart"
+    )
     write_image(folder / "map.png", atlas, title, note)
     (folder / "map.html").write_text(atlas_page(atlas, title, note), encoding="utf-8")
     return len(rows)

@@ -107,8 +107,11 @@ def _forks(newest: pa.ChunkedArray, versions: list[Artifact]) -> Iterator[tuple[
         if changed or len(column) > len(newest):
             yield (
                 artifact,
-                f"{versions[-1].reference} does not go on from {artifact.reference}: {changed:,} keys changed their "
-                f"{artifact.key[:-1]}, {lost:,} ids have no key any more",
+                (
+                    f"{versions[-1].reference} does not go on from {artifact.reference}:"
+                    f" {changed:,} keys changed their {artifact.key[:-1]}, {lost:,} ids have no key"
+                    " any more"
+                ),
             )
 
 
@@ -179,7 +182,9 @@ def _made_from(lake: Lake, wrong: dict[str, Artifact], kinds: tuple[str, ...]) -
 
 
 def _inputs(lake: Lake, artifact: Artifact) -> set[str]:
-    """Hashes among an artifact's inputs and facts; a snapshot's base is an input of its validation."""
+    """Hashes among an artifact's inputs and facts; a snapshot's base is an input of its
+    validation.
+    """
     values = [
         *artifact.manifest["inputs"].values(),
         *(v for v in artifact.facts.values() if isinstance(v, str)),

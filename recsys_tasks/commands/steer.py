@@ -26,7 +26,10 @@ def roll_back(to: int | None, *, who: str, why: str, now: datetime) -> str:
         engine = create_engine(database_url(environment))
         shown = pointer.rollback(engine, who=who, why=why, now=shop_time(engine, now), to=to)
         engine.dispose()
-    return f"readers see publication {shown.id} of {shown.as_of}; nights are held back until `recsys resume`"
+    return (
+        f"readers see publication {shown.id} of {shown.as_of}; nights are held back until `recsys"
+        " resume`"
+    )
 
 
 def resume(*, who: str, now: datetime) -> str:
@@ -35,7 +38,10 @@ def resume(*, who: str, now: datetime) -> str:
         engine = create_engine(database_url(environment))
         shown = pointer.resume(engine, who=who, now=shop_time(engine, now))
         engine.dispose()
-    return f"the hold is over; {'no publication waited' if shown is None else f'readers see {shown.id} of {shown.as_of}'}"
+    seen = "no publication waited"
+    if shown is not None:
+        seen = f"readers see {shown.id} of {shown.as_of}"
+    return f"the hold is over; {seen}"
 
 
 def promote(release: str, *, who: str, why: str, now: datetime) -> str:
@@ -54,7 +60,10 @@ def promote(release: str, *, who: str, why: str, now: datetime) -> str:
                 remedy="`recsys releases` lists the known ones; name one whose files are there",
             )
         night.registry.promote(release, who=who, why=why, at=night.now)
-    return f"champion is {release}, before {before or 'none'}; readers see it from the next publication on"
+    return (
+        f"champion is {release}, before {before or 'none'}; readers see it from the next"
+        " publication on"
+    )
 
 
 def roll_back_release(*, who: str, why: str, now: datetime) -> str:

@@ -63,13 +63,19 @@ def _remedy(damaged: Damaged) -> str:
             "`recsys repair-ids` makes the map again from the snapshots, which name its keys, too"
         )
     if damaged.kind in RECORD:
-        return "restore this folder from a backup: nothing can make it again, and no night runs without it"
+        return (
+            "restore this folder from a backup: nothing can make it again, and no night runs"
+            " without it"
+        )
     if damaged.kind == "raw_events":
         return f"run tonight's night: it reads {damaged.key} from the source again"
     if damaged.kind == "events":
         return f"run tonight's night: it makes {damaged.key} again from its raw events"
     if damaged.kind == "release":
-        return "run the night that trained it again, or, where it is champion, `recsys rollback --release --why …`"
+        return (
+            "run the night that trained it again, or, where it is champion, `recsys rollback"
+            " --release --why …`"
+        )
     if days:
         return f"run the night again from its first stage: `recsys run --as-of {days[-1]}`"
     return "run tonight's night again from its first stage"

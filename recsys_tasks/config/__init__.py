@@ -599,7 +599,9 @@ class GeneratorsConfig(Section):
 
 
 class SearchConfig(Section):
-    """A search for better hyper-parameters of the heavy ranker; the best are kept in release.json."""
+    """A search for better hyper-parameters of the heavy ranker; the best are kept in
+    release.json.
+    """
 
     trials: NonNegativeInt = 0
     """Settings tried, each by a training on half of the users; 0: off."""
@@ -967,7 +969,8 @@ def _naming_mistakes(config: Config) -> list[str]:
         mistakes.append("events.kinds: a name is declared twice")
     if config.events.impressions and config.events.impressions.event in kinds:
         mistakes.append(
-            f"events.impressions: {config.events.impressions.event!r} is one of events.kinds: name it once"
+            f"events.impressions: {config.events.impressions.event!r} is one of events.kinds: name"
+            " it once"
         )
     if config.events.impressions and config.events.event_column is None:
         mistakes.append(
@@ -1020,7 +1023,10 @@ def _approval_mistakes(config: Config) -> list[str]:
     gate, hours = config.gate, cron.shortest_gap(config.schedule.nightly).total_seconds() / 3600
     if not gate.approval or gate.approval_hours < hours:
         return []
-    words = f"{gate.approval_hours} hours hold the next night back, which comes {hours:g} hours after this one"
+    words = (
+        f"{gate.approval_hours} hours hold the next night back, which comes {hours:g} hours after"
+        " this one"
+    )
     return [f"gate.approval_hours: {words}: give less than {hours:g}"]
 
 
@@ -1058,13 +1064,14 @@ def _reserved_mistakes(config: Config) -> list[str]:
 
 def _vector_mistakes(config: Config) -> list[str]:
     mistakes = [
-        f"users.attributes: {a.name!r} is a vector, which only items may have: leave it out, or declare another kind"
+        f"users.attributes: {a.name!r} is a vector, which only items may have: leave it out, or"
+        " declare another kind"
         for a in config.users.attributes
         if a.kind == "vector"
     ]
     mistakes += [
-        f"items.attributes: 'title' is text that people read, not {a.kind}: give the attribute another name, e.g. "
-        f"{{name: shop_title, column: {a.delivered_as}, kind: {a.kind}}}"
+        f"items.attributes: 'title' is text that people read, not {a.kind}: give the attribute"
+        f" another name, e.g. {{name: shop_title, column: {a.delivered_as}, kind: {a.kind}}}"
         for a in config.items.attributes
         if a.name == "title" and a.kind in ("vector", "numeric")
     ]
@@ -1177,9 +1184,11 @@ def read_settings(path: Path) -> Any:
         deep = isinstance(error, RecursionError)
         raise ConfigError(
             expected="valid YAML, each setting once",
-            found="values nested so deep that nobody can mean it"
-            if deep
-            else str(error).replace("\n", " "),
+            found=(
+                "values nested so deep that nobody can mean it"
+                if deep
+                else str(error).replace("\n", " ")
+            ),
             where=str(path),
             remedy="fix the line or the value named above",
         ) from error

@@ -30,7 +30,10 @@ def mistake(expression: str) -> str | None:
     try:
         ticks_after(expression, _SOME_DAY, 1)
     except (ValueError, KeyError, IndexError) as error:
-        return f"{expression!r} is no cron that ever fires ({' '.join(str(error).split())}): give {_FIELDS}"
+        return (
+            f"{expression!r} is no cron that ever fires ({' '.join(str(error).split())}): give"
+            f" {_FIELDS}"
+        )
     return None
 
 

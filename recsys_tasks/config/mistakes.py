@@ -75,7 +75,10 @@ def mistake_words(error: ErrorDetails) -> str:
     """One mistake in words; with what to write instead, where that is not plain from them."""
     given, kind = error["input"], error["type"]
     if kind == "string_pattern_mismatch":
-        words = f"{given!r} has other signs than lower-case letters, digits and _, or does not begin with a letter"
+        words = (
+            f"{given!r} has other signs than lower-case letters, digits and _, or does not begin"
+            " with a letter"
+        )
         if "attributes" in error["loc"]:
             plain = re.sub(r"[^a-z0-9]+", "_", str(given).lower()).strip("_")
             words += (

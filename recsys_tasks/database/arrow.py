@@ -105,7 +105,10 @@ def _refused(error: Any, session: ArrowSession, url: str | URL) -> RecsysError:
         expected="rows that fit their table",
         found=text.strip().replace("\n", " ")[:400],
         where=where,
-        remedy="compare the table's columns with the Arrow schema; run `recsys migrate` if the schema is old",
+        remedy=(
+            "compare the table's columns with the Arrow schema; run `recsys migrate` if the schema"
+            " is old"
+        ),
     )
 
 

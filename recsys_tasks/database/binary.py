@@ -199,5 +199,8 @@ def _translated(error: Exception, table: str, connection: Connection) -> Excepti
         expected=f"rows that fit recsys.{table}",
         found=str(error).strip().replace("\n", " ")[:400],
         where=where,
-        remedy="compare the table's columns with the Arrow schema; run `recsys migrate` if the schema is old",
+        remedy=(
+            "compare the table's columns with the Arrow schema; run `recsys migrate` if the schema"
+            " is old"
+        ),
     )

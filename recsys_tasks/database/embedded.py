@@ -53,7 +53,8 @@ unix_socket_permissions = 0700
 password_encryption = 'scram-sha-256'
 timezone = 'UTC'
 max_wal_size = '2GB'
-# A reader that needs a page in memory must not wait until another's is written, and the log before it.
+# A reader that needs a page in memory must not wait until another's is written,
+# and the log before it.
 bgwriter_delay = '10ms'
 bgwriter_lru_maxpages = 1000
 bgwriter_lru_multiplier = 10
@@ -246,7 +247,9 @@ def _server(data: Path) -> PostgresServer:
 
 
 def _short_folder() -> Path:
-    """A folder of ours for the socket of a home whose path is too long for one. Raises ConfigError."""
+    """A folder of ours for the socket of a home whose path is too long for one. Raises
+    ConfigError.
+    """
     folder = Path(tempfile.gettempdir()) / f"nightshelf-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():

@@ -36,7 +36,9 @@ def main(lock: str, data: str) -> None:
 
 
 def postmaster(data: Path) -> psutil.Process | None:
-    """The server that the data folder's pid file names, if that process lives and is a PostgreSQL."""
+    """The server that the data folder's pid file names, if that process lives and is a
+    PostgreSQL.
+    """
     try:
         process = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
         alive = process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE

@@ -39,10 +39,12 @@ SELECT DISTINCT a.pid, a.usename::text, a.application_name, a.xact_start
 FROM pg_catalog.pg_locks AS l
 JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid()
-  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d
+    WHERE d.datname = pg_catalog.current_database())
   AND (l.locktype = 'advisory' AND l.objsubid = 1
          AND (l.classid::bigint << 32) | l.objid::bigint = {key}
-       OR l.locktype = 'relation' AND l.relation = to_regclass({table}) AND l.mode <> 'AccessShareLock')
+       OR l.locktype = 'relation' AND l.relation = to_regclass({table})
+         AND l.mode <> 'AccessShareLock')
 ORDER BY a.pid
 """
 HOLDERS_BY_NUMBER = _HOLDERS.format(key="$1::bigint", table="$2::text")
@@ -99,7 +101,9 @@ def try_lock(connection: Connection, *parts: object) -> bool:
 
 
 def gave_up_waiting(error: TransientError) -> bool:
-    """Whether a statement failed because a lock did not come free in time, and the server is well."""
+    """Whether a statement failed because a lock did not come free in time, and the server is
+    well.
+    """
     return getattr(error.__cause__, "sqlstate", None) == LOCK_TIMEOUT
 
 
@@ -132,7 +136,8 @@ def _bounded(
 def in_words(rows: Iterable[Iterable[object]]) -> list[str]:
     """Each session that HOLDERS found: pid, role, application and since when."""
     return [
-        f"pid {pid} ({role}, application {application or 'unnamed'!r}, in a transaction since {_since(since)})"
+        f"pid {pid} ({role}, application {application or 'unnamed'!r}, in a transaction since"
+        f" {_since(since)})"
         for pid, role, application, since in rows
     ]
 

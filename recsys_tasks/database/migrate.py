@@ -21,7 +21,8 @@ FROM (SELECT to_regclass('recsys.alembic_version')::oid AS oid) AS t
 _LET_LOOK = sa.text("""
 DO $$
 BEGIN
-  IF to_regclass('recsys.alembic_version') IS NOT NULL AND to_regrole('recsys_writer') IS NOT NULL THEN
+  IF to_regclass('recsys.alembic_version') IS NOT NULL
+    AND to_regrole('recsys_writer') IS NOT NULL THEN
     GRANT SELECT ON recsys.alembic_version TO recsys_writer;
   END IF;
 END $$
@@ -79,7 +80,10 @@ def require_migrated(url: str) -> None:
             expected=f"schema recsys at revision {head}",
             found=f"revision {revision}" if revision else "no tables of the pipeline",
             where=safe_url(url),
-            remedy="RECSYS_DATABASE_URL=URL_OF_THE_SCHEMA_OWNER recsys migrate; the pipeline's own role may not",
+            remedy=(
+                "RECSYS_DATABASE_URL=URL_OF_THE_SCHEMA_OWNER recsys migrate; the pipeline's own"
+                " role may not"
+            ),
         )
 
 

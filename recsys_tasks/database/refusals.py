@@ -58,7 +58,10 @@ def lock_held(wanted: str, holders: list[str], where: str) -> TransientError:
         found=f"{wanted}: held by "
         + ("; ".join(holders) if holders else "a session that has just let go"),
         where=where,
-        remedy="it is retried; if it stays, end that session, with pg_terminate_backend(its pid) if need be",
+        remedy=(
+            "it is retried; if it stays, end that session, with pg_terminate_backend(its pid) if"
+            " need be"
+        ),
     )
 
 
@@ -76,7 +79,10 @@ def _disk_full(message: str, where: str) -> TransientError:
         expected="room on the database's disk",
         found=_line(message),
         where=where,
-        remedy="free disk space on the server, then rerun the task (it is retried); readers keep what they see",
+        remedy=(
+            "free disk space on the server, then rerun the task (it is retried); readers keep what"
+            " they see"
+        ),
     )
 
 

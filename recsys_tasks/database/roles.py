@@ -68,7 +68,8 @@ def create_databases(connection: psycopg.Connection[Any]) -> None:
 _PUBLIC_FUNCTIONS = """
 SELECT p.oid::regprocedure::text, p.proname
 FROM pg_proc AS p
-WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^(lo_|lowrite|pg_(try_)?advisory_)'
+WHERE p.pronamespace = 'pg_catalog'::regnamespace
+  AND p.proname ~ '^(lo_|lowrite|pg_(try_)?advisory_)'
   AND has_function_privilege('public', p.oid, 'EXECUTE')
 """
 

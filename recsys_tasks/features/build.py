@@ -86,7 +86,9 @@ def _segments(of_user: Keys) -> ir.Table:
 
 
 def family_expression(config: Config, family: Family, tables: Tables) -> ir.Table:
-    """One expression for all features of a family: key columns, then features by catalogue order."""
+    """One expression for all features of a family: key columns, then features by catalogue
+    order.
+    """
     keys = FAMILY_KEYS[family]
     features = [feature for feature in catalogue(config) if feature.family == family]
     joined = _base(family, tables)

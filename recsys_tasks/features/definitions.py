@@ -262,7 +262,8 @@ _SEGMENT_FEATURES = (
         "lift",
         "segment",
         "derived",
-        "ln of the segment's events of 28 days over those expected if all segments were alike, smoothed",
+        "ln of the segment's events of 28 days over those expected if all segments were alike,"
+        " smoothed",
         _lift,
     ),
 )
@@ -338,7 +339,8 @@ _PAIR_FEATURES = (
         "season_long",
         "pair",
         "history",
-        "events, weighted, from two months before to two months after the day a year before the cutoff",
+        "events, weighted, from two months before to two months after the day a year before the"
+        " cutoff",
         lambda e: exact_sum(
             e.weight, where=(e.age > YEAR_DAYS - 60.0) & (e.age <= YEAR_DAYS + 60.0)
         ).fill_null(0.0),

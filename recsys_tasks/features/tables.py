@@ -95,7 +95,9 @@ MAX_PLACES = 20_000_000
 
 @dataclass(frozen=True)
 class FeatureTables:
-    """`user`: `[n_users, fu]`, `item`: `[n_items, fi]`, float32 by key, NaN where a key has no row."""
+    """`user`: `[n_users, fu]`, `item`: `[n_items, fi]`, float32 by key, NaN where a key has no
+    row.
+    """
 
     user: Floats
     item: Floats

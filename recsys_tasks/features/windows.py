@@ -73,7 +73,9 @@ def _events_before(config: Config, events: ir.Table, cutoff: int) -> ir.Table:
 
 
 def exact_sum(values: ir.Value, where: ir.Value | None = None) -> ir.Value:
-    """Sum of float values below 2^32, in steps of 2^-30: the same bytes in any order of addition."""
+    """Sum of float values below 2^32, in steps of 2^-30: the same bytes in any order of
+    addition.
+    """
     return (values * _UNIT).round().cast("int64").sum(where=where).cast("float64") / _UNIT
 
 

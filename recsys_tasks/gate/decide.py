@@ -99,7 +99,10 @@ def _judged(
     )
     yield RuleResult("scores_in_range", None, None, fault is None, words, "refuse")
     if context.champion_fault is not None:
-        words = f"the champion {context.champion} cannot be judged, so nothing can be compared ({context.champion_fault})"
+        words = (
+            f"the champion {context.champion} cannot be judged, so nothing can be compared"
+            f" ({context.champion_fault})"
+        )
         words += "; `recsys promote` or `recsys rollback --release` names another champion"
         yield RuleResult("champion_can_be_judged", None, None, False, words, "refuse")
     users = _users(challenger)
@@ -107,7 +110,10 @@ def _judged(
     if users == 0:
         words = "nobody did anything in the gate window, so there is nothing to judge by"
     elif users < rules.min_users:
-        words = f"only {users} users did something in the window, at least {rules.min_users} are needed to judge"
+        words = (
+            f"only {users} users did something in the window, at least {rules.min_users} are needed"
+            " to judge"
+        )
     yield RuleResult("min_users", rules.min_users, users, users >= rules.min_users, words)
 
 

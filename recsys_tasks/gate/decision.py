@@ -169,7 +169,10 @@ _OPENING = {
     "promote": "Release {challenger} was promoted{over}",
     "reject": "Release {challenger} was rejected and {champion} stays",
     "hold": "Release {challenger} is held for a person to decide, and {champion} stays meanwhile",
-    "refuse": "Release {challenger} was refused because it, or the evaluation, cannot be trusted; {champion} stays",
+    "refuse": (
+        "Release {challenger} was refused because it, or the evaluation, cannot be trusted;"
+        " {champion} stays"
+    ),
 }
 
 

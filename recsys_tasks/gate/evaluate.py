@@ -194,7 +194,9 @@ def _check_shapes(system: str, lists: Lists, truth: Truth, scored: Scored | None
     shapes = [a.shape for a in (scored.scores, scored.outcomes) if a is not None] if scored else []
     if len(lists) != len(truth.users) or any(shape != lists.shape for shape in shapes):
         raise DataError(
-            expected="one list for each user of the truth, scores and outcomes shaped like the lists",
+            expected=(
+                "one list for each user of the truth, scores and outcomes shaped like the lists"
+            ),
             found=f"lists {lists.shape}, users {len(truth.users)}, scores and outcomes {shapes}",
             where=f"evaluation of {system}",
             remedy="rank exactly the users of the truth, in their order",

@@ -23,7 +23,9 @@ tie otherwise.
 
 @dataclass(frozen=True)
 class Counted:
-    """Of how many users a thing was counted a second time, and of how many it came out otherwise."""
+    """Of how many users a thing was counted a second time, and of how many it came out
+    otherwise.
+    """
 
     users: int = 0
     otherwise: int = 0
@@ -75,7 +77,10 @@ _CHECKS = (
     (
         "labels",
         0.0,
-        "the labels of {n} of {of} users that it learned from are not what happened in their window",
+        (
+            "the labels of {n} of {of} users that it learned from are not what happened in their"
+            " window"
+        ),
     ),
     (
         "history",
@@ -113,6 +118,9 @@ def recount_rule(recount: Recount) -> RuleResult:
             for name, _, _ in _CHECKS
             if getattr(recount, name).users
         ]
-        words = f"canary: counted a second time from the delivered rows, it comes out the same ({', '.join(asked)} users)"
+        words = (
+            "canary: counted a second time from the delivered rows, it comes out the same"
+            f" ({', '.join(asked)} users)"
+        )
     worst = max((count.otherwise for count, _ in wrong), default=0)
     return RuleResult("recount_agrees", 0, worst, not wrong, words, "refuse")

@@ -1,4 +1,6 @@
-"""Groups of users that the gate guards: by activity, new or known, and by every declared attribute."""
+"""Groups of users that the gate guards: by activity, new or known, and by every declared
+attribute.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,13 @@ UNKNOWN = "unknown"
 
 
 def activity_slices(earlier_events: Ints) -> dict[str, Bools]:
-    """Users by their number of events before the cutoff, `[n]`: new, and three bands of known ones."""
+    """Users by their number of events before the cutoff, `[n]`: new, and three bands of known
+    ones.
+    """
     bands = {
-        f"activity={name}": (earlier_events >= low)
-        & (earlier_events <= (np.inf if high is None else high))
+        f"activity={name}": (
+            (earlier_events >= low) & (earlier_events <= (np.inf if high is None else high))
+        )
         for low, high, name in ACTIVITY_BANDS
     }
     return bands | {"known users": earlier_events > 0}

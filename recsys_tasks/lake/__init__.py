@@ -65,7 +65,9 @@ def code_version() -> str:
 
 
 def open_root(url: str) -> UPath:
-    """A lake's root, a folder or a URL. Raises ConfigError when nothing that is installed opens it."""
+    """A lake's root, a folder or a URL. Raises ConfigError when nothing that is installed opens
+    it.
+    """
     try:
         root = UPath(url)
         root.fs  # noqa: B018  (the driver is only now looked for)
@@ -77,7 +79,9 @@ def open_root(url: str) -> UPath:
             else f"install fsspec's driver of {scheme}://"
         )
         raise ConfigError(
-            expected="a lake that opens: a folder, or a URL whose driver is installed (s3fs for s3://)",
+            expected=(
+                "a lake that opens: a folder, or a URL whose driver is installed (s3fs for s3://)"
+            ),
             found=f"no driver for {scheme}:// ({error})",
             where=f"RECSYS_LAKE={url}",
             remedy=f"{driver}, or set RECSYS_LAKE to a folder",
@@ -120,13 +124,18 @@ class Artifact:
         return f"{self.kind}/{self.key}/{self.version}"
 
     def file(self, name: str) -> Path:
-        """Path of one file whose bytes are those that were written. Raises ArtifactError otherwise."""
+        """Path of one file whose bytes are those that were written. Raises ArtifactError
+        otherwise.
+        """
         if name not in self.manifest["files"]:
             raise ArtifactError(
                 expected=f"file {name!r}",
                 found="not in the manifest",
                 where=str(self.path / MANIFEST),
-                remedy="another version of the program wrote this; run the night again from its first stage",
+                remedy=(
+                    "another version of the program wrote this; run the night again from its first"
+                    " stage"
+                ),
             )
         found = damage(self.path / name, self.manifest["files"][name])
         if found is not None:
@@ -240,9 +249,10 @@ class Lake:
         if taken is not None:
             self._settle(kind, key, taken)
         newest = self.newest(kind, key)
-        return 1 + max(
-            taken.number if taken else 0, _number(newest.version) if newest else 0
-        ), newest
+        return (
+            1 + max(taken.number if taken else 0, _number(newest.version) if newest else 0),
+            newest,
+        )
 
     def require(self, kind: str, key: str) -> Artifact:
         """The newest finished attempt of a key. Raises ArtifactError when there is none."""
@@ -588,7 +598,10 @@ def _damaged(path: Path | UPath, expected: str, found: str) -> DamagedArtifact:
         expected=expected,
         found=found,
         where=str(path),
-        remedy="`recsys verify --set-aside` takes what is damaged out of the lake and says which nights to run again",
+        remedy=(
+            "`recsys verify --set-aside` takes what is damaged out of the lake and says which"
+            " nights to run again"
+        ),
     )
 
 

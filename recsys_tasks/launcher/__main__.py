@@ -97,9 +97,15 @@ def nights_by_themselves(settings: Environment) -> str:
     try:
         config = load_config(settings.config_path)
     except RecsysError:
-        return f"No night can run: {settings.config_path} is wrong; `recsys config check` names each mistake"
+        return (
+            f"No night can run: {settings.config_path} is wrong; `recsys config check` names each"
+            " mistake"
+        )
     if config.clock == "simulated":
-        return f"No night starts by itself: {settings.config_path} says `clock: simulated`; a real shop says `clock: wall`"
+        return (
+            f"No night starts by itself: {settings.config_path} says `clock: simulated`; a real"
+            " shop says `clock: wall`"
+        )
     return f"Nights start by themselves: {config.schedule.nightly!r} (cron, UTC)"
 
 

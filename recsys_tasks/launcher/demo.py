@@ -142,7 +142,10 @@ def _shop(settings: Environment) -> Shop:
             expected="source.kind shop and clock simulated",
             found=f"source.kind {config.source.kind}, clock {config.clock}",
             where=str(settings.config_path),
-            remedy="the demo runs on include/recsys.yaml as it came; run your own shop with `make airflow`",
+            remedy=(
+                "the demo runs on include/recsys.yaml as it came; run your own shop with `make"
+                " airflow`"
+            ),
         )
     return Shop(config.source, settings.home)
 

@@ -35,7 +35,8 @@ def run_nights(settings: Environment, nights: Sequence[date], say: Callable[[str
                     say(f"Night {night} ended as {state}:\n{progress.last_alert()}")
                     return False
                 say(
-                    f"Night {night} is published and measured after {time.perf_counter() - began:.0f} s"
+                    f"Night {night} is published and measured after"
+                    f" {time.perf_counter() - began:.0f} s"
                 )
             say(f"memory: {stack.meter.peak / 2**30:.1f} GiB at most")
         finally:

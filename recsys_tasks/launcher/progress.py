@@ -69,7 +69,8 @@ class Progress:
         for row in report.stage_runs(self._engine, after=self._last_run):
             self._last_run = row["id"]
             self._say(
-                f"   {row['stage']:<20} {row['seconds']:6.1f} s  {row['rows'] or 0:>9,} rows  {figures_line(row)}"
+                f"   {row['stage']:<20} {row['seconds']:6.1f} s  {row['rows'] or 0:>9,} rows "
+                f" {figures_line(row)}"
             )
 
     def last_alert(self) -> str:

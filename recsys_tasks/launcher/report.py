@@ -11,10 +11,19 @@ from sqlalchemy import Engine, text
 
 Rows = list[dict[str, Any]]
 
-_STAGES = "SELECT id, as_of, stage, seconds, rows, figures FROM recsys.stage_runs WHERE id > :after ORDER BY id"
-_TOWERS = "SELECT lineage, learned_before, ledger FROM recsys.tower_versions ORDER BY recorded_at, learned_before"
+_STAGES = (
+    "SELECT id, as_of, stage, seconds, rows, figures FROM recsys.stage_runs WHERE id > :after ORDER"
+    " BY id"
+)
+_TOWERS = (
+    "SELECT lineage, learned_before, ledger FROM recsys.tower_versions ORDER BY recorded_at,"
+    " learned_before"
+)
 _GATE = "SELECT as_of, verdict, paragraph FROM recsys.gate_decisions ORDER BY id"
-_ALERTS = "SELECT raised_at, as_of, severity, message, reader_state, remedy, runbook FROM recsys.alerts ORDER BY id"
+_ALERTS = (
+    "SELECT raised_at, as_of, severity, message, reader_state, remedy, runbook FROM recsys.alerts"
+    " ORDER BY id"
+)
 _PUBLICATIONS = (
     "SELECT as_of, status, current, rows, release FROM recsys.publications ORDER BY publication_id"
 )
@@ -25,8 +34,8 @@ _USER = (
     " ORDER BY count(DISTINCT reason) DESC, user_id LIMIT 1"
 )
 _LIST = (
-    "SELECT rank, item_id, title, score, reason, reason_item_title, sources, rung FROM recsys.recommendations"
-    " WHERE user_id = :user AND rank <= 10 ORDER BY rank"
+    "SELECT rank, item_id, title, score, reason, reason_item_title, sources, rung FROM"
+    " recsys.recommendations WHERE user_id = :user AND rank <= 10 ORDER BY rank"
 )
 _LISTS = "SELECT user_id, item_ids FROM recsys.recommendation_lists"
 

@@ -99,7 +99,8 @@ def _alerts(result: DemoResult) -> RenderableType:
         lines.append(Text(f"[{alert['severity']}] {alert['message']}"))
         lines.append(
             Text(
-                f"readers: {alert['reader_state']}\nto do: {alert['remedy']}\nrunbook: {alert['runbook']}"
+                f"readers: {alert['reader_state']}\nto do: {alert['remedy']}\nrunbook:"
+                f" {alert['runbook']}"
             )
         )
     return Group(*lines) if lines else Text("none")
@@ -128,13 +129,12 @@ def _totals(result: DemoResult) -> RenderableType:
     current = next((p for p in result.report.publications if p["current"]), None)
     lists = f"{current['rows']:,} lists of {current['as_of']}" if current else "no lists"
     return Text(
-        f"readers see: {lists}\n"
-        f"time: {result.seconds:.0f} s, of which {result.ready_seconds:.0f} s until Airflow was up; nights: {nights}\n"
-        f"stages themselves: {stages:.0f} s\n"
-        f"memory: {result.peak / 2**30:.1f} GiB at most (PSS of all processes together); by DAG: {peaks}\n"
-        f"home: {result.home}\n"
-        f"see these runs in Airflow's UI: RECSYS_HOME={result.home} make airflow\n"
-        f"ask for a list: RECSYS_HOME={result.home} .venv/bin/recsys recommend {result.report.user}"
+        f"readers see: {lists}\ntime: {result.seconds:.0f} s, of which {result.ready_seconds:.0f} s"
+        f" until Airflow was up; nights: {nights}\nstages themselves: {stages:.0f} s\nmemory:"
+        f" {result.peak / 2**30:.1f} GiB at most (PSS of all processes together); by DAG:"
+        f" {peaks}\nhome: {result.home}\nsee these runs in Airflow's UI: RECSYS_HOME={result.home}"
+        f" make airflow\nask for a list: RECSYS_HOME={result.home} .venv/bin/recsys recommend"
+        f" {result.report.user}"
     )
 
 

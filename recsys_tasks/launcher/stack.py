@@ -238,8 +238,10 @@ def alone_in(home: Path) -> IO[bytes]:
             expected="no other launcher in this home",
             found="`make airflow`, `make nights` or `make demo` runs there",
             where=str(home),
-            remedy=f"for a night there: source {home}/airflow/env.sh; {trigger}; or end the other one, "
-            "or choose another RECSYS_HOME",
+            remedy=(
+                f"for a night there: source {home}/airflow/env.sh; {trigger}; or end the other one,"
+                " or choose another RECSYS_HOME"
+            ),
         ) from None
     return handle
 

@@ -105,7 +105,8 @@ class Supervisor:
         if part.due is None:
             seconds = part.note(now)
             self._say(
-                f"airflow {name} ended by itself ({_words(code)}); it is started again in {seconds:.0f} s"
+                f"airflow {name} ended by itself ({_words(code)}); it is started again in"
+                f" {seconds:.0f} s"
             )
             if part.too_many and not part.told:
                 part.told = True

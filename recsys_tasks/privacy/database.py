@@ -23,8 +23,10 @@ _COLUMNS = sa.text("""
 SELECT c.relname AS table, a.attname AS column, format_type(a.atttypid, NULL) AS type
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT')
-  AND (a.attname = 'user_key' OR format_type(a.atttypid, NULL) IN ('text', 'jsonb') AND c.relname !~ '^list_rows_')
+WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r' AND has_table_privilege(c.oid,
+  'SELECT')
+  AND (a.attname = 'user_key' OR format_type(a.atttypid, NULL) IN ('text', 'jsonb')
+    AND c.relname !~ '^list_rows_')
 ORDER BY 1, 2
 """)
 CATALOGUE = frozenset(
@@ -82,7 +84,8 @@ def last_erasure(engine: Engine, user_hash: str) -> tuple[datetime, str] | None:
 def unfinished_publications(engine: Engine) -> list[tuple[int, str]]:
     """(number, night) of publications that are being built, or were when their night died."""
     query = sa.text(
-        "SELECT id, as_of::text FROM recsys.publication WHERE status = 'building' AND retired_at IS NULL"
+        "SELECT id, as_of::text FROM recsys.publication WHERE status = 'building' AND retired_at IS"
+        " NULL"
     )
     with transaction(engine) as connection:
         return [(row.id, row.as_of) for row in connection.execute(query)]

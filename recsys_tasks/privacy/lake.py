@@ -118,7 +118,9 @@ def check_layouts(lake: Lake) -> None:
             expected="only kinds of artifacts whose layout is known",
             found=offenders(strange),
             where=str(lake.root),
-            remedy="say in recsys_tasks/privacy/lake.py what these hold of a user; nothing was erased",
+            remedy=(
+                "say in recsys_tasks/privacy/lake.py what these hold of a user; nothing was erased"
+            ),
         )
 
 

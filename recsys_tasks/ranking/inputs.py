@@ -178,7 +178,10 @@ def open_inputs(
     )
     if late or any(artifact.key != str(cutoffs) for artifact in artifacts[:2]):
         raise LeakageError(
-            expected=f"generators and features at {cutoffs}, vectors learned no later and @{cutoffs.history_before}",
+            expected=(
+                f"generators and features at {cutoffs}, vectors learned no later and"
+                f" @{cutoffs.history_before}"
+            ),
             found=", ".join(artifact.reference for artifact in artifacts),
             where="inputs of the rankers",
             remedy="build every input at the same cutoffs",

@@ -163,8 +163,9 @@ class Audit:
             "WHERE as_of = :day ORDER BY id DESC LIMIT 1"
         )
         sql = (
-            "INSERT INTO recsys.gate_decisions (as_of, challenger, champion, verdict, paragraph, rules, decided_at) "
-            "VALUES (:as_of, :challenger, :champion, :verdict, :paragraph, CAST(:rules AS jsonb), :at)"
+            "INSERT INTO recsys.gate_decisions (as_of, challenger, champion, verdict, paragraph,"
+            " rules, decided_at) VALUES (:as_of, :challenger, :champion, :verdict, :paragraph,"
+            " CAST(:rules AS jsonb), :at)"
         )
         with self._engine.begin() as connection:
             known = connection.execute(text(newest), {"day": decision.as_of}).first()

@@ -292,7 +292,9 @@ class Registry:
     def _by_hand(
         self, name: str, recorded: str | None, actual: str | None, at: datetime
     ) -> ReleaseEvent:
-        """What a difference from the record means; an alias that may not stand there is put back."""
+        """What a difference from the record means; an alias that may not stand there is put
+        back.
+        """
         words = f"moved from {recorded or 'nothing'}"
         if name == CHAMPION:
             back = actual is None

@@ -20,7 +20,9 @@ ARRAYS = ("item_keys", "item_vectors", "user_keys", "user_vectors")
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Vectors by key: row i of `item_vectors` belongs to `item_keys[i]`, users alike; keys ascend."""
+    """Vectors by key: row i of `item_vectors` belongs to `item_keys[i]`, users alike; keys
+    ascend.
+    """
 
     item_keys: Keys  # [m]
     item_vectors: Vectors  # [m, d]

@@ -82,7 +82,9 @@ def packed(bits: np.uint32, item: np.int32) -> np.uint64:
 
 @kernel
 def rising(word: np.uint32) -> np.uint32:
-    """Bits of any float32 as an integer that grows with it: negative ones count backwards, -0 is 0."""
+    """Bits of any float32 as an integer that grows with it: negative ones count backwards, -0
+    is 0.
+    """
     if word == np.uint32(0x8000_0000):
         return word
     return (
@@ -113,7 +115,9 @@ def unpack_rows(cells: Cells, items: Keys, bits: Bits) -> None:
 
 @kernel
 def first_sorted(cells: Cells, count: int, k: int) -> int:
-    """Put the k smallest of the first `count` cells in front, sorted; returns how many those are."""
+    """Put the k smallest of the first `count` cells in front, sorted; returns how many those
+    are.
+    """
     low, high = 0, count - 1
     while k < count and high - low > _FEW:  # quickselect, the pivot being the middle of three
         middle = (low + high) // 2

@@ -51,7 +51,8 @@ FROM {{rows}} AS l
 # The same of rows that are as loaded: the loads asked it of the arrays that they sent, and found no
 # fault.
 _AS_LOADED = """
-SELECT coalesce(sum(s.rows), 0)::bigint AS rows, 0 AS wrong_length, 0 AS ragged, 0 AS wrong_rung, 0 AS twice,
+SELECT coalesce(sum(s.rows), 0)::bigint AS rows, 0 AS wrong_length, 0 AS ragged, 0 AS wrong_rung,
+  0 AS twice,
        0 AS lists_with_wrong_scores, 0 AS lists_with_wrong_propensities, 0 AS lists_with_wrong_codes
 FROM recsys.shard_loads AS s
 WHERE s.publication_id = :publication
@@ -69,11 +70,14 @@ LEFT JOIN recsys.users AS u ON u.user_key = g.user_key
 # Only of lists that the scan found at fault: how many of their entries are.
 _WRONG = f"""
 SELECT count(*) FILTER (WHERE (e.score BETWEEN 0 AND 1) IS NOT TRUE) AS wrong_scores,
-       count(*) FILTER (WHERE (e.propensity > 0 AND e.propensity <= 1) IS NOT TRUE) AS wrong_propensities,
-       count(*) FILTER (WHERE (e.reason BETWEEN 0 AND :last_reason AND e.source BETWEEN 0 AND :last_set)
+       count(*) FILTER (WHERE (e.propensity > 0
+         AND e.propensity <= 1) IS NOT TRUE) AS wrong_propensities,
+       count(*) FILTER (WHERE (e.reason BETWEEN 0 AND :last_reason AND e.source BETWEEN 0
+         AND :last_set)
                         IS NOT TRUE) AS wrong_codes
 FROM {{rows}} AS l
-CROSS JOIN LATERAL unnest(l.scores, l.sources, l.reasons, l.propensities) AS e(score, source, reason, propensity)
+CROSS JOIN LATERAL unnest(l.scores, l.sources, l.reasons, l.propensities) AS e(score, source,
+  reason, propensity)
 WHERE ({_SCORES} AND {_PROPENSITIES} AND {_CODES}) IS NOT TRUE
 """
 
@@ -97,7 +101,8 @@ WHERE x.publication_id = :publication
 _ON_OFFER = """
 SELECT count(*) AS items FROM recsys.items AS i
 WHERE i.available
-  AND (i.available_from IS NULL OR i.available_from < CAST(:night AS date)::timestamp AT TIME ZONE 'UTC')
+  AND (i.available_from IS NULL
+    OR i.available_from < CAST(:night AS date)::timestamp AT TIME ZONE 'UTC')
 """
 
 # Only where an item is suspect: how many entries name such items.
@@ -140,7 +145,8 @@ SELECT count(*) AS missing
 FROM recsys.forbidden_rows AS f
 LEFT JOIN {withheld} AS w ON w.user_key = f.user_key
 WHERE f.publication_id = :publication AND (f.item_key = ANY (w.items)) IS NOT TRUE
-  AND f.item_key IN (SELECT unnest(l.items) FROM recsys.fallback_rows AS l WHERE l.publication_id = :publication)
+  AND f.item_key IN (SELECT unnest(l.items) FROM recsys.fallback_rows AS l
+    WHERE l.publication_id = :publication)
 """
 
 # Equal lists have equal hashes, so none is missed; grouping a million lists themselves would take
@@ -154,7 +160,8 @@ FROM (SELECT count(*) AS lists FROM {rows} AS l
 
 # The sample is drawn first, so that the other night's rows are found by their index.
 _CHURN = """
-SELECT avg(1 - (SELECT count(*) FROM unnest(s.new) AS x WHERE x = ANY (o.old))::float8 / cardinality(s.new))
+SELECT avg(1 - (SELECT count(*) FROM unnest(s.new) AS x
+  WHERE x = ANY (o.old))::float8 / cardinality(s.new))
 FROM (SELECT n.user_key, n.items[1:CAST(:k AS int)] AS new
       FROM {rows} AS n
       WHERE cardinality(n.items) > 0
@@ -167,7 +174,8 @@ CROSS JOIN LATERAL (SELECT l.items[1:CAST(:k AS int)] AS old FROM recsys.list_ro
 # hundred entries for DISTINCT as part of a plan costs more than within the aggregate.
 _SETTINGS = sa.text("""
 SELECT set_config(s.name, v.value, true)
-FROM (VALUES ('jit', 'off'), ('work_mem', :work_mem), ('enable_presorted_aggregate', 'off')) AS v(name, value)
+FROM (VALUES ('jit', 'off'), ('work_mem', :work_mem), ('enable_presorted_aggregate',
+  'off')) AS v(name, value)
 JOIN pg_settings AS s ON s.name = v.name
 """)
 

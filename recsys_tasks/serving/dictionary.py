@@ -1,4 +1,6 @@
-"""docs/data-dictionary.md, from what the database says of itself: its comments are the one source."""
+"""docs/data-dictionary.md, from what the database says of itself: its comments are the one
+source.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,15 @@ SELECT c.relname AS view, obj_description(c.oid, 'pg_class') AS about, a.attname
        format_type(a.atttypid, a.atttypmod) AS type, col_description(c.oid, a.attnum) AS meaning
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'v' AND has_table_privilege(:reader, c.oid, 'SELECT')
+WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'v' AND has_table_privilege(:reader,
+  c.oid, 'SELECT')
 ORDER BY c.relname, a.attnum
 """)
 _FUNCTIONS = sa.text("""
-SELECT p.proname AS name, pg_get_function_arguments(p.oid) AS takes, pg_get_function_result(p.oid) AS gives,
-       obj_description(p.oid, 'pg_proc') AS about, has_function_privilege(:reader, p.oid, 'EXECUTE') AS readers
+SELECT p.proname AS name, pg_get_function_arguments(p.oid) AS takes,
+  pg_get_function_result(p.oid) AS gives,
+       obj_description(p.oid, 'pg_proc') AS about, has_function_privilege(:reader, p.oid,
+         'EXECUTE') AS readers
 FROM pg_proc AS p
 WHERE p.pronamespace = 'recsys'::regnamespace
 ORDER BY readers DESC, p.proname
@@ -29,9 +34,10 @@ ORDER BY readers DESC, p.proname
 
 _HEAD = """# Data dictionary
 
-Generated from the database's own comments: `recsys data-dictionary > docs/data-dictionary.md`. In `psql`, `\\d+
-recsys.recommendations` shows the same. Everything is in the schema `recsys`; the role `recsys_reader` sees exactly the
-views and the functions of the first two parts. [The cookbook](cookbook.md) has tested queries on them.
+Generated from the database's own comments: `recsys data-dictionary > docs/data-dictionary.md`.
+In `psql`, `\\d+ recsys.recommendations` shows the same. Everything is in the schema `recsys`; the
+role `recsys_reader` sees exactly the views and the functions of the first two parts.
+[The cookbook](cookbook.md) has tested queries on them.
 """
 
 

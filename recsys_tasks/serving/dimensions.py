@@ -33,8 +33,10 @@ ROWS_PER_CHUNK = 50_000
 _OF_ITEMS = ("title", "available", "available_from", "blocked")
 _STAGES = {
     "users": "user_key int, user_id text, segment text, attributes text, row_hash bigint",
-    "items": "item_key int, item_id text, title text, category text, attributes text, available boolean, "
-    "available_from timestamptz, blocked boolean, row_hash bigint",
+    "items": (
+        "item_key int, item_id text, title text, category text, attributes text, available boolean,"
+        " available_from timestamptz, blocked boolean, row_hash bigint"
+    ),
 }
 
 
@@ -78,7 +80,9 @@ def load_dimensions(engine: Engine, snapshot: Snapshot) -> None:
 
 
 def _merge(session: ArrowSession, snapshot: Snapshot, dimension: _Dimension, newest: bool) -> None:
-    """Insert unknown keys; change known ones only for the newest night and where something differs."""
+    """Insert unknown keys; change known ones only for the newest night and where something
+    differs.
+    """
     name, columns = dimension.name, dimension.columns
     session.execute(f"CREATE TEMP TABLE stage_{name} ({_STAGES[name]}) ON COMMIT DROP")
     sent = 0
@@ -102,8 +106,8 @@ def _merge(session: ArrowSession, snapshot: Snapshot, dimension: _Dimension, new
         old, new = ", ".join(f"t.{c}" for c in rest), ", ".join(f"excluded.{c}" for c in rest)
         action = f"UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})"
     session.execute(
-        f"INSERT INTO recsys.{name} AS t ({', '.join(columns)}) SELECT {chosen} FROM pg_temp.stage_{name} AS s "
-        f"ON CONFLICT ({dimension.key}) DO {action}"
+        f"INSERT INTO recsys.{name} AS t ({', '.join(columns)}) SELECT {chosen} FROM"
+        f" pg_temp.stage_{name} AS s ON CONFLICT ({dimension.key}) DO {action}"
     )
 
 
@@ -158,8 +162,8 @@ def _differs(
     """
     known = _fetch(
         session,
-        f"SELECT {dimension.key} AS key, coalesce(row_hash, 0) AS hash, row_hash IS NOT NULL AS valid "
-        f"FROM recsys.{dimension.name} WHERE {dimension.key} BETWEEN $1 AND $2 ORDER BY 1",
+        f"SELECT {dimension.key} AS key, coalesce(row_hash, 0) AS hash, row_hash IS NOT NULL AS"
+        f" valid FROM recsys.{dimension.name} WHERE {dimension.key} BETWEEN $1 AND $2 ORDER BY 1",
         (int(keys.min()), int(keys.max())),
     )
     found = known["key"].to_numpy()

@@ -144,7 +144,9 @@ def _checked(parts: Iterable[pa.Table | pa.RecordBatch], where: str) -> Iterator
     if (counts > 1).any():
         raise SchemaError(
             expected="each user in one batch of the shard",
-            found=f"{int((counts - 1).sum())} repeated rows, user keys {offenders(users[counts > 1])}",
+            found=(
+                f"{int((counts - 1).sum())} repeated rows, user keys {offenders(users[counts > 1])}"
+            ),
             where=where,
             remedy="remove the duplicates in the stage that writes this shard",
         )

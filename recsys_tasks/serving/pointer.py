@@ -79,7 +79,8 @@ def resume(engine: Engine, *, who: str, now: datetime) -> Publication | None:
         current = read_current(connection)
         waiting = select_one(
             connection,
-            "WHERE status = 'ready' AND retired_at IS NULL ORDER BY as_of DESC, id DESC LIMIT 1 FOR UPDATE",
+            "WHERE status = 'ready' AND retired_at IS NULL ORDER BY as_of DESC, id DESC LIMIT 1 FOR"
+            " UPDATE",
         )
         if waiting is None or (current is not None and waiting.as_of < current.as_of):
             return None
@@ -124,9 +125,11 @@ def move_pointer(
     before = read_current(connection)
     values = {
         "id": target.id,
-        "fence": fence
-        if fence is not None
-        else connection.scalar(sa.text("SELECT nextval('recsys.fence_seq')")),
+        "fence": (
+            fence
+            if fence is not None
+            else connection.scalar(sa.text("SELECT nextval('recsys.fence_seq')"))
+        ),
         "who": who,
         "why": why,
         "now": now,
@@ -138,25 +141,25 @@ def move_pointer(
 
 
 _SHOWN = sa.text(
-    "UPDATE recsys.publication SET status = 'published', note = NULL, published_at = coalesce(published_at, :now) "
-    "WHERE id = :id"
+    "UPDATE recsys.publication SET status = 'published', note = NULL, published_at ="
+    " coalesce(published_at, :now) WHERE id = :id"
 )
 _POINT = sa.text(
-    "INSERT INTO recsys.current_publication (publication_id, fence, moved_at, moved_by, why) "
-    "VALUES (:id, :fence, :now, :who, :why) ON CONFLICT (singleton) DO UPDATE SET "
-    "publication_id = excluded.publication_id, fence = excluded.fence, moved_at = excluded.moved_at, "
-    "moved_by = excluded.moved_by, why = excluded.why"
+    "INSERT INTO recsys.current_publication (publication_id, fence, moved_at, moved_by, why) VALUES"
+    " (:id, :fence, :now, :who, :why) ON CONFLICT (singleton) DO UPDATE SET publication_id ="
+    " excluded.publication_id, fence = excluded.fence, moved_at = excluded.moved_at, moved_by ="
+    " excluded.moved_by, why = excluded.why"
 )
 _MOVED = sa.text(
-    "INSERT INTO recsys.pointer_moves (from_publication, to_publication, fence, moved_at, moved_by, why) "
-    "VALUES (:before, :id, :fence, :now, :who, :why)"
+    "INSERT INTO recsys.pointer_moves (from_publication, to_publication, fence, moved_at, moved_by,"
+    " why) VALUES (:before, :id, :fence, :now, :who, :why)"
 )
 
 
 def _set_hold(connection: Connection, who: str, why: str, now: datetime) -> None:
     statement = sa.text(
-        "INSERT INTO recsys.hold (who, why, since) VALUES (:who, :why, :now) ON CONFLICT (singleton) DO UPDATE "
-        "SET who = excluded.who, why = excluded.why, since = excluded.since"
+        "INSERT INTO recsys.hold (who, why, since) VALUES (:who, :why, :now) ON CONFLICT"
+        " (singleton) DO UPDATE SET who = excluded.who, why = excluded.why, since = excluded.since"
     )
     connection.execute(statement, {"who": who, "why": why, "now": now})
 

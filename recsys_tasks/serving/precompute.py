@@ -88,7 +88,9 @@ def active_users(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> Keys:
 
 
 def buckets(users: Keys) -> npt.NDArray[np.uint8]:
-    """Bucket of each user, `[n] uint8`: the low byte of splitmix64 of the key, the same for ever."""
+    """Bucket of each user, `[n] uint8`: the low byte of splitmix64 of the key, the same for
+    ever.
+    """
     z = users.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

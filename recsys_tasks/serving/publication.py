@@ -17,8 +17,8 @@ from recsys_tasks.errors import ServingError
 
 Status = Literal["building", "ready", "published", "held", "failed"]
 COLUMNS = (
-    "id, as_of, fingerprint, release, tower_version, learned_before, history_before, k, spares, shards, "
-    "expected_rows, rows, status, note, fence, published_at"
+    "id, as_of, fingerprint, release, tower_version, learned_before, history_before, k, spares,"
+    " shards, expected_rows, rows, status, note, fence, published_at"
 )
 
 

@@ -57,7 +57,8 @@ def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> 
         take_lock(connection, "night", spec.as_of)
         newest = select_one(
             connection,
-            "WHERE as_of = :as_of AND status <> 'failed' AND retired_at IS NULL ORDER BY id DESC LIMIT 1",
+            "WHERE as_of = :as_of AND status <> 'failed' AND retired_at IS NULL ORDER BY id DESC"
+            " LIMIT 1",
             as_of=spec.as_of,
         )
         # Half-loaded shards of another division would stay behind beside the new ones.
@@ -70,8 +71,8 @@ def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> 
 
 def _give_up_unfinished(connection: Connection, spec: PublicationSpec, now: datetime) -> None:
     statement = sa.text(
-        "SELECT id FROM recsys.publication WHERE as_of = :as_of AND status IN ('building', 'failed') "
-        "AND retired_at IS NULL ORDER BY id FOR UPDATE"
+        "SELECT id FROM recsys.publication WHERE as_of = :as_of AND status IN ('building',"
+        " 'failed') AND retired_at IS NULL ORDER BY id FOR UPDATE"
     )
     with waiting_for_rows(connection):
         unfinished = connection.scalars(statement, {"as_of": spec.as_of}).all()
@@ -146,8 +147,8 @@ def _record(
 ) -> None:
     rows = next(int(result.found) for result in results if result.name == "rows")
     statement = sa.text(
-        "UPDATE recsys.publication SET status = :status, rows = :rows, note = :note, checks = CAST(:checks AS jsonb) "
-        "WHERE id = :id"
+        "UPDATE recsys.publication SET status = :status, rows = :rows, note = :note, checks ="
+        " CAST(:checks AS jsonb) WHERE id = :id"
     )
     checks = json.dumps([asdict(result) for result in results])
     connection.execute(
@@ -217,6 +218,11 @@ def _checks_failed(publication: Publication, failed: list[CheckResult]) -> Servi
     return ServingError(
         expected="every blocking check of the publication to pass",
         found=f"{len(failed)} failed: " + "; ".join(words),
-        where=f"recsys.{publication.partition}, publication {publication.id} of {publication.as_of}",
-        remedy="readers keep their lists; find the cause in `checks` of recsys.publications, then rerun the night",
+        where=(
+            f"recsys.{publication.partition}, publication {publication.id} of {publication.as_of}"
+        ),
+        remedy=(
+            "readers keep their lists; find the cause in `checks` of recsys.publications, then"
+            " rerun the night"
+        ),
     )

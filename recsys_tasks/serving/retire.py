@@ -23,7 +23,8 @@ SELECT id FROM (
     AND p.id NOT IN (SELECT c.publication_id FROM recsys.current_publication AS c)
 ) AS kept
 WHERE (status = 'failed' OR place > :keep)
-  AND id NOT IN (SELECT m.from_publication FROM recsys.pointer_moves AS m WHERE m.from_publication IS NOT NULL
+  AND id NOT IN (SELECT m.from_publication FROM recsys.pointer_moves AS m
+    WHERE m.from_publication IS NOT NULL
                  ORDER BY m.id DESC LIMIT 1)
 ORDER BY id
 """)

@@ -21,7 +21,8 @@ from recsys_tasks.ids import Keys
 ROWS_PER_BLOCK = 8192
 _HEADER, _TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _NEWEST = sa.text(
-    "SELECT as_of, content FROM recsys.vector_sets WHERE shown_at IS NOT NULL ORDER BY id DESC LIMIT 1"
+    "SELECT as_of, content FROM recsys.vector_sets WHERE shown_at IS NOT NULL ORDER BY id DESC"
+    " LIMIT 1"
 )
 _OPEN = sa.text("SELECT recsys.open_vectors(:as_of, :tower, :content, :dimensions)")
 _SHOW = sa.text("SELECT recsys.show_vectors(:id, :now)")
@@ -29,7 +30,9 @@ _SHOW = sa.text("SELECT recsys.show_vectors(:id, :now)")
 
 @dataclass(frozen=True)
 class VectorSet:
-    """One night's vectors, row by row by key: `item_vectors [m, d]`, `user_vectors [n, d]` float32."""
+    """One night's vectors, row by row by key: `item_vectors [m, d]`, `user_vectors [n, d]`
+    float32.
+    """
 
     as_of: date
     tower_version: str
@@ -70,7 +73,9 @@ def publish_vectors(engine: Engine, vectors: VectorSet, now: datetime) -> int:
 
 
 def require_pgvector(engine: Engine) -> None:
-    """Raises ConfigError where pgvector is not installed: better before a night than in its middle."""
+    """Raises ConfigError where pgvector is not installed: better before a night than in its
+    middle.
+    """
     with transaction(engine) as connection:
         _require_pgvector(connection)
 
@@ -81,7 +86,10 @@ def _require_pgvector(connection: Connection) -> None:
             expected="the extension vector (pgvector 0.8 or newer), for embeddings.publish: true",
             found="it is not installed",
             where=connection.engine.url.render_as_string(hide_password=True),
-            remedy="as an administrator, CREATE EXTENSION vector in this database; or set embeddings.publish: false",
+            remedy=(
+                "as an administrator, CREATE EXTENSION vector in this database; or set"
+                " embeddings.publish: false"
+            ),
         )
 
 

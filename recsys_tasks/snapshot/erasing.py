@@ -57,7 +57,8 @@ class Subject:
         """
         forms = {self.user_id, html.escape(self.user_id)}
         forms |= {json.dumps(self.user_id, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
-        words = f"(?:{'|'.join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)))})"
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        words = f"(?:{'|'.join(re.escape(form) for form in longest_first)})"
         if self.is_plain:
             after = [rf"""(?<={mark}){words}(?!\w)""" for mark in ("user ", 'user "', "user_id ")]
             found = "|".join(

@@ -106,9 +106,11 @@ def extract(
     facts: dict[str, Any] = {
         "parts": {day.isoformat(): parts[day] for day in sorted(parts)},
         "users": _write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
-        "items": _write_table(
-            lake, "raw_items", as_of, "items.parquet", source.read_items(), **items_of
-        ).reference,
+        "items": (
+            _write_table(
+                lake, "raw_items", as_of, "items.parquet", source.read_items(), **items_of
+            ).reference
+        ),
         "undated_rows": undated.num_rows,
         "undated_why": undated_counts(config, undated, as_of),
         "future_rows": future,
@@ -263,7 +265,9 @@ def _write_part(lake: Lake, day: date, rows: pa.Table | None) -> Artifact:
 def _write_table(
     lake: Lake, kind: str, day: date, name: str, table: pa.Table, **facts: str
 ) -> Artifact:
-    """Store a table, or return the version that holds the very same rows, whatever code wrote it."""
+    """Store a table, or return the version that holds the very same rows, whatever code wrote
+    it.
+    """
     content = table_hash(table)
     for artifact in reversed(lake.versions(kind, day.isoformat())):
         if artifact.facts.get("content") == content:
@@ -276,7 +280,9 @@ def _write_table(
 
 
 def _users(config: Config, source: Source, events: pa.Table) -> pa.Table:
-    """The users table; without one, the users of the rows read tonight (not those of later days)."""
+    """The users table; without one, the users of the rows read tonight (not those of later
+    days).
+    """
     if has_users_table(config):
         return source.read_users()
     ids = pc.unique(events["user_id"]).drop_null()

@@ -248,7 +248,9 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
 
 
 def _without_hidden(config: Config, items: pa.Table) -> tuple[pa.Table, int]:
-    """The items with those unavailable that the rules hide, and how many available ones these were."""
+    """The items with those unavailable that the rules hide, and how many available ones these
+    were.
+    """
     available = items["available"].to_numpy().astype(bool)
     shown = available & showable(config, items)
     place = items.column_names.index("available")

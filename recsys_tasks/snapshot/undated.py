@@ -49,8 +49,13 @@ def no_times(config: Config, undated: pa.Table, as_of: date) -> SchemaError:
     advice = f"{' or '.join(hints)} in the settings, or " if hints else ""
     advice = advice or (f"set {rule.setting} to what numbers are, or " if numbers else "")
     return SchemaError(
-        expected=f"times: ISO 8601, timestamps or {rule.unit}, not before {config.extract.earliest_day}",
-        found=f"{undated.num_rows:,} rows and not one such time: {'; '.join(words) or 'all of them are missing'}",
+        expected=(
+            f"times: ISO 8601, timestamps or {rule.unit}, not before {config.extract.earliest_day}"
+        ),
+        found=(
+            f"{undated.num_rows:,} rows and not one such time:"
+            f" {'; '.join(words) or 'all of them are missing'}"
+        ),
         where=f"source, column {config.events.timestamp_column!r}",
         remedy=f"{advice}deliver 2026-01-15T10:00:00Z; `recsys config check` shows what will run",
     )

@@ -90,7 +90,9 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _numbers(parts: pa.Array) -> tuple[_Vectors, _Flags]:
-    """`[r]` float32, NaN where null or unreadable; and which are numbers, be they NaN or infinite."""
+    """`[r]` float32, NaN where null or unreadable; and which are numbers, be they NaN or
+    infinite.
+    """
     if not is_text(parts.type):
         return _plain(pc.cast(parts, pa.float32(), safe=False)), np.ones(len(parts), np.bool_)
     text = pc.utf8_trim_whitespace(parts)

@@ -104,7 +104,8 @@ def _artifacts(night: Night) -> Iterator[str]:
     from sqlalchemy import text
 
     query = text(
-        "SELECT DISTINCT artifact FROM recsys.stage_runs WHERE as_of = :day AND artifact IS NOT NULL"
+        "SELECT DISTINCT artifact FROM recsys.stage_runs WHERE as_of = :day AND artifact IS NOT"
+        " NULL"
     )
     with night.engine.connect() as connection:
         yield from connection.execute(query, {"day": night.as_of}).scalars()
@@ -150,7 +151,10 @@ def _publish(night: Night, name: str, shard: int | None) -> Outcome:
     if name == "publish":
         return publishing.publish_lists(night)
     raise ConfigError(
-        expected=f"promote or one of {', '.join(dict.fromkeys(STAGES))}, with a shard for precompute_shard",
+        expected=(
+            f"promote or one of {', '.join(dict.fromkeys(STAGES))}, with a shard for"
+            " precompute_shard"
+        ),
         found=f"{name!r}, shard {shard}",
         where="run_stage",
         remedy="correct the task's arguments",

@@ -25,7 +25,9 @@ def serving_tower(night: Night, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
     version = serving_at(night.lake, lineage, cutoffs.learned_before)
     if version is None:
         raise ArtifactError(
-            expected=f"a version of tower lineage {lineage} that learned before {cutoffs.learned_before}",
+            expected=(
+                f"a version of tower lineage {lineage} that learned before {cutoffs.learned_before}"
+            ),
             found="none",
             where=str(night.lake.root / "tower"),
             remedy="run train_two_tower for this night first",

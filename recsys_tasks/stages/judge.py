@@ -156,7 +156,9 @@ def promote(night: Night) -> Outcome:
 
 
 def _challenger(night: Night) -> Artifact:
-    """What tonight's last training made: one night may have several releases, of several settings."""
+    """What tonight's last training made: one night may have several releases, of several
+    settings.
+    """
     query = text(
         "SELECT artifact FROM recsys.stage_runs WHERE as_of = :day AND stage = 'train_ranker' "
         "AND artifact LIKE 'release/%' ORDER BY id DESC LIMIT 1"
@@ -296,9 +298,9 @@ def _running(night: Night, challenger: Artifact, champion: str | None) -> Runnin
     theirs = night.lake.get(night.registry.source(champion)) if champion else None
     facts = release_facts(challenger)
     return Running(
-        index_recall=float(index.facts["recall"])
-        if index is not None and "recall" in index.facts
-        else None,
+        index_recall=(
+            float(index.facts["recall"]) if index is not None and "recall" in index.facts else None
+        ),
         index_floor=night.config.index.recall_floor,
         cost=nodes_a_user(challenger, candidates, survivors),
         champion_cost=nodes_a_user(theirs, candidates, survivors) if theirs else None,

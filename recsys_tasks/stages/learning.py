@@ -103,8 +103,19 @@ def train_two_tower(night: Night) -> Outcome:
         tell_of_refresh(night, version)
     tell_of_control(night, newest)
     ledger = {**newest.ledger, **({"why": begun[0].get("why")} if begun else {})}
-    names = ("start", "why", "kept", "new", "archived", "examples", "drift", "recall_before", "recall_after",
-             "recall_cold", "refresh_ok")  # fmt: skip
+    names = (
+        "start",
+        "why",
+        "kept",
+        "new",
+        "archived",
+        "examples",
+        "drift",
+        "recall_before",
+        "recall_after",
+        "recall_cold",
+        "refresh_ok",
+    )
     figures = {name: ledger[name] for name in names if ledger.get(name) is not None}
     return Outcome(newest.artifact, newest.artifact.rows, {"lineage": newest.lineage, **figures})
 
@@ -141,7 +152,10 @@ def tell_of_refresh(night: Night, newest: TowerVersion) -> None:
 
     before, after = float(newest.ledger["recall_before"]), float(newest.ledger["recall_after"])
     floor = night.config.two_tower.warm_start.refresh_floor * before
-    words = f"tower {newest.artifact.key} finds less of the new day than the version before, which serves instead"
+    words = (
+        f"tower {newest.artifact.key} finds less of the new day than the version before, which"
+        " serves instead"
+    )
     raise_alarm(
         night,
         Alarm("refresh", "held-back recall@100", floor, after, words),
@@ -164,7 +178,10 @@ def tell_of_control(night: Night, newest: TowerVersion) -> None:
     from recsys_tasks.stages.alarming import raise_alarm
 
     floor = night.config.two_tower.warm_start.control_floor * float(newest.ledger["recall_cold"])
-    words = f"tower {newest.artifact.key} finds surely less than a cold one; the next night starts a new lineage"
+    words = (
+        f"tower {newest.artifact.key} finds surely less than a cold one; the next night starts a"
+        " new lineage"
+    )
     alarm = Alarm(
         "control", "held-back recall@100", floor, float(newest.ledger["recall_after"]), words
     )
@@ -318,7 +335,10 @@ def tell_of_recall(night: Night, index: Artifact) -> None:
         index.facts["recall_floor"],
         index.facts["best_recall"],
     )
-    words = f"no index over {index.rows:,} items reaches its recall floor, so exact search serves: lists are right, slower"
+    words = (
+        f"no index over {index.rows:,} items reaches its recall floor, so exact search serves:"
+        " lists are right, slower"
+    )
     alarm = Alarm("index_recall", f"index recall@{k}", floor, reached, words)
     raise_alarm(
         night,

@@ -41,7 +41,10 @@ def sweep(night: Night, ran: frozenset[date]) -> str:
         plan = storage.plan_retention(storage.stored(night.lake), in_use)
         removed = storage.apply(night.lake, plan)
     megabytes = plan.bytes_to_free / 1e6
-    return f"dropped {len(dropped)} publications, removed {len(removed)} artifacts ({megabytes:.0f} MB)"
+    return (
+        f"dropped {len(dropped)} publications, removed {len(removed)} artifacts"
+        f" ({megabytes:.0f} MB)"
+    )
 
 
 def _in_use(night: Night, ran: frozenset[date]) -> storage.InUse:

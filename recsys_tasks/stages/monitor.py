@@ -28,7 +28,9 @@ REPORTED = ("ndcg@10", "hr@10", "popular/ndcg@10", "popular/hr@10")
 
 
 def monitor(night: Night) -> Outcome:
-    """Figures of tonight's lists, what readers did with last night's, and an alert for each alarm."""
+    """Figures of tonight's lists, what readers did with last night's, and an alert for each
+    alarm.
+    """
     users, lists, rungs = _published(night)
     counts = np.bincount(
         night.snapshot.events(before=night.as_of).item, minlength=night.snapshot.n_items

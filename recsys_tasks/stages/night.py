@@ -1,4 +1,6 @@
-"""One night's context: settings, lake, databases, cutoffs; and what a stage reports about itself."""
+"""One night's context: settings, lake, databases, cutoffs; and what a stage reports about
+itself.
+"""
 
 from __future__ import annotations
 
@@ -92,10 +94,15 @@ class Night:
         """
         if config.clock == "wall" and now is not None and as_of > now.astimezone(UTC).date():
             raise ConfigError(
-                expected=f"a night that has begun: {now.astimezone(UTC).date()} in UTC or an earlier one",
+                expected=(
+                    f"a night that has begun: {now.astimezone(UTC).date()} in UTC or an earlier one"
+                ),
                 found=f"{as_of}, which is in the future",
                 where="the date of the night",
-                remedy="correct the date; a shop whose days are simulated or past has `clock: simulated`",
+                remedy=(
+                    "correct the date; a shop whose days are simulated or past has `clock:"
+                    " simulated`"
+                ),
             )
         return cls(
             config,
@@ -180,7 +187,9 @@ class Night:
 
 
 def mlflow_url(environment: Environment) -> str:
-    """Store of the model registry. Raises ConfigError when only the recsys database is configured."""
+    """Store of the model registry. Raises ConfigError when only the recsys database is
+    configured.
+    """
     if environment.mlflow_url:
         return environment.mlflow_url
     if environment.database_url:
@@ -188,7 +197,10 @@ def mlflow_url(environment: Environment) -> str:
             expected="RECSYS_MLFLOW_URL beside RECSYS_DATABASE_URL",
             found="it is unset",
             where="the environment",
-            remedy="export RECSYS_MLFLOW_URL=postgresql+psycopg2://…/mlflow (any database that MLflow may own)",
+            remedy=(
+                "export RECSYS_MLFLOW_URL=postgresql+psycopg2://…/mlflow (any database that MLflow"
+                " may own)"
+            ),
         )
     from recsys_tasks.database import urls
 

@@ -16,18 +16,19 @@ _STAGE_RUN = text(
     "VALUES (:as_of, :stage, :seconds, :rows, CAST(:figures AS jsonb), :artifact)"
 )
 _FAILURE = text(
-    "INSERT INTO recsys.stage_failures (as_of, stage, error) VALUES (:as_of, :stage, CAST(:error AS jsonb))"
+    "INSERT INTO recsys.stage_failures (as_of, stage, error) VALUES (:as_of, :stage, CAST(:error AS"
+    " jsonb))"
 )
 _TOWER = text(
-    "INSERT INTO recsys.tower_version_rows AS t (lineage, learned_before, artifact, ledger) "
-    "VALUES (:lineage, :learned_before, :artifact, CAST(:ledger AS jsonb)) ON CONFLICT (lineage, learned_before) "
-    "DO UPDATE SET artifact = excluded.artifact, ledger = excluded.ledger, recorded_at = now() "
-    "WHERE t.artifact <> excluded.artifact"
+    "INSERT INTO recsys.tower_version_rows AS t (lineage, learned_before, artifact, ledger) VALUES"
+    " (:lineage, :learned_before, :artifact, CAST(:ledger AS jsonb)) ON CONFLICT (lineage,"
+    " learned_before) DO UPDATE SET artifact = excluded.artifact, ledger = excluded.ledger,"
+    " recorded_at = now() WHERE t.artifact <> excluded.artifact"
 )
 _RECORDED = text("SELECT artifact FROM recsys.tower_version_rows")
 _METRIC = text(
-    "INSERT INTO recsys.metric_rows (as_of, scope, name, value) VALUES (:as_of, :scope, :name, :value) "
-    "ON CONFLICT (as_of, scope, name) DO UPDATE SET value = EXCLUDED.value"
+    "INSERT INTO recsys.metric_rows (as_of, scope, name, value) VALUES (:as_of, :scope, :name,"
+    " :value) ON CONFLICT (as_of, scope, name) DO UPDATE SET value = EXCLUDED.value"
 )
 
 

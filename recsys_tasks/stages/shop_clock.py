@@ -15,9 +15,9 @@ from recsys_tasks.database import transaction
 from recsys_tasks.stages.night import Night, time_of
 
 _KEEP = text(
-    "INSERT INTO recsys.shop_clock AS k (simulated, now) VALUES (:simulated, CAST(:now AS timestamptz)) "
-    "ON CONFLICT (singleton) DO UPDATE SET simulated = excluded.simulated, now = excluded.now "
-    "WHERE (k.simulated, k.now) IS DISTINCT FROM (excluded.simulated, excluded.now)"
+    "INSERT INTO recsys.shop_clock AS k (simulated, now) VALUES (:simulated, CAST(:now AS"
+    " timestamptz)) ON CONFLICT (singleton) DO UPDATE SET simulated = excluded.simulated, now ="
+    " excluded.now WHERE (k.simulated, k.now) IS DISTINCT FROM (excluded.simulated, excluded.now)"
 )
 _NEWEST = text("SELECT max(as_of) FROM recsys.publication")
 _READ = text("SELECT now FROM recsys.shop_clock WHERE simulated")

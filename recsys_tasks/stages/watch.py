@@ -127,7 +127,10 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
         (freshness.missed(due, newest, shown, at.now, progress), remedy),
         (
             _paused(at),
-            f"{_start_again(at)}; then, for a night that was lost meanwhile: {trigger_command(due.night)}",
+            (
+                f"{_start_again(at)}; then, for a night that was lost meanwhile:"
+                f" {trigger_command(due.night)}"
+            ),
         ),
         (stale, trigger_command(due.night)),
         (
@@ -218,7 +221,10 @@ def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:
     if dag in at.airflow.at_work:
         return (
             words,
-            f"{first}look at the log of {dag}'s run; where it hangs: {trigger_command(due.night, dag)}",
+            (
+                f"{first}look at the log of {dag}'s run; where it hangs:"
+                f" {trigger_command(due.night, dag)}"
+            ),
         )
     return words, first + trigger_command(due.night, dag)
 

@@ -205,7 +205,10 @@ def test_what_an_exception_says_stays_in_the_tasks_log(home, webhook, monkeypatc
 
 
 def test_secrets_in_our_own_words_are_taken_out_as_well(home, webhook):
-    found = 'login failed for postgresql://writer:s3cr3t@db/x, api_key: "abcd1234", AKIAABCDEFGHIJKLMNOP, Token=zzz9'
+    found = (
+        'login failed for postgresql://writer:s3cr3t@db/x, api_key: "abcd1234",'
+        " AKIAABCDEFGHIJKLMNOP, Token=zzz9"
+    )
     fail(ValidationFailed(**{**PARTS, "found": found}), context_of())
     notify(context_of())
     everything = json.dumps(webhook.bodies) + "".join(

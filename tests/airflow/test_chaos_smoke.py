@@ -133,7 +133,9 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stand(home):
-    """A home with the lists of one night, under the launcher, and a reader who never stops asking."""
+    """A home with the lists of one night, under the launcher, and a reader who never stops
+    asking.
+    """
     recorder, folder = Recorder(), home.parent
     settings = write_settings(folder / "recsys.yaml", **TINY)
     config = load_config(settings)

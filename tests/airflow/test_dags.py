@@ -173,11 +173,11 @@ def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
     ).read_text() + "\ngate: {approval: true, approval_hours: 3}\n"
     (tmp_path / "recsys.yaml").write_text(settings)
     code = (
-        "import json; from airflow.dag_processing.dagbag import DagBag;"
-        f"d = DagBag({str(ROOT / 'dags' / 'train_ranker.py')!r}).dags['train_ranker'];"
-        "a = d.get_task('approve');"
-        "print(json.dumps([[t.task_id for t in d.topological_sort()], a.response_timeout.total_seconds(), a.defaults,"
-        " [o.name for o in d.get_task('judge').outlets]]))"
+        "import json; from airflow.dag_processing.dagbag import DagBag;d ="
+        f" DagBag({str(ROOT / 'dags' / 'train_ranker.py')!r}).dags['train_ranker'];a ="
+        " d.get_task('approve');print(json.dumps([[t.task_id for t in d.topological_sort()],"
+        " a.response_timeout.total_seconds(), a.defaults, [o.name for o in"
+        " d.get_task('judge').outlets]]))"
     )
     tasks, seconds, default, outlets = _in_airflow(
         code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml")
@@ -214,12 +214,11 @@ OURS = {
 
 def test_dags_and_plugins_import_nothing_heavy():
     code = (
-        "import json, runpy, sys, airflow.sdk;"
-        "from airflow.sdk import DAG, task, get_current_context, CronPartitionTimetable, PartitionedAssetTimetable,"
-        " BaseHook, BaseNotifier, ExceptionRetryPolicy, Asset;"
-        "before = set(sys.modules);"
-        f"[runpy.run_path(p) for p in {[str(p) for p in FILES]!r}];"
-        "print(json.dumps(sorted(set(sys.modules) - before)))"
+        "import json, runpy, sys, airflow.sdk;from airflow.sdk import DAG, task,"
+        " get_current_context, CronPartitionTimetable, PartitionedAssetTimetable, BaseHook,"
+        " BaseNotifier, ExceptionRetryPolicy, Asset;before = set(sys.modules);[runpy.run_path(p)"
+        f" for p in {[str(p) for p in FILES]!r}];print(json.dumps(sorted(set(sys.modules) -"
+        " before)))"
     )
     added = _in_airflow(code)
     assert "recsys_airflow" in added

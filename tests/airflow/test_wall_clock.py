@@ -60,7 +60,9 @@ def write_files(folder, today):
 
 
 def write_settings(path, tick):
-    """The example as it is, but for when the night starts and for models small enough for a test."""
+    """The example as it is, but for when the night starts and for models small enough for a
+    test.
+    """
     settings = yaml.safe_load((ROOT / "include" / "examples" / "my-shop.yaml").read_text())
     settings["schedule"]["nightly"] = f"{tick.minute} {tick.hour} * * *"
     settings |= {

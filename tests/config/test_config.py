@@ -93,7 +93,9 @@ def test_a_vector_is_declared_with_its_size_and_of_items_only(
 
 
 def test_a_size_that_is_unset_changes_no_hash() -> None:
-    """Snapshots and lineages of a shop without vectors are those of the time before there were any."""
+    """Snapshots and lineages of a shop without vectors are those of the time before there were
+    any.
+    """
     brand = make_config(items={"attributes": [{"name": "brand", "kind": "text"}]}).items.attributes[
         0
     ]

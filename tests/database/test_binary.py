@@ -67,7 +67,8 @@ def test_one_row_byte_by_byte() -> None:
         "0004"  # four columns
         "00000002 fffe"
         "00000003 68c3a9"
-        f"{size_of_n:08x} 00000001 00000000 00000017 00000002 00000001 00000004 00000001 00000004 00000102"
+        f"{size_of_n:08x} 00000001 00000000 00000017 00000002 00000001 00000004 00000001 00000004"
+        " 00000102"
         "0000000c 00000000 00000000 00000015"  # no dimension, smallint
     )
     assert b"".join(encode(block)) == bytes.fromhex(expected)

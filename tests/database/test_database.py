@@ -94,7 +94,10 @@ def test_a_server_lives_through_stop_kill_and_a_reused_process_number(tmp_path: 
 
 def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None:
     home = tmp_path / ("long" * 25)  # too long for a socket's path
-    start = f"from pathlib import Path; from recsys_tasks.database import EmbeddedServer as E; E.start(Path({str(home)!r}))"
+    start = (
+        "from pathlib import Path; from recsys_tasks.database import EmbeddedServer as E;"
+        f" E.start(Path({str(home)!r}))"
+    )
     subprocess.run([sys.executable, "-c", start], check=True, timeout=60)
     assert ask(urls(home)["recsys"], "SELECT current_user::text") == "recsys_writer"
     EmbeddedServer.start(home).stop()

@@ -225,9 +225,11 @@ def test_a_first_release_that_is_refused_says_what_readers_get_instead() -> None
     broken = Canaries(recount=Recount(truth=Counted(9, 9)))
     decision = judge(R2, None, canaries=broken, retrieval=retrieval)
     mean = BASE.mean()  # .8 of it is a third less than 1.2 of it, and .6 more than half of it
-    assert decision.served == (
-        f"Until a release passes, readers get the order of retrieval: ndcg@10 {0.8 * mean:.4f}, -33% against this "
-        f"release's {1.2 * mean:.4f} and +60% against plain popularity's {0.5 * mean:.4f}"
+    assert (
+        decision.served
+        == f"Until a release passes, readers get the order of retrieval: ndcg@10 {0.8 * mean:.4f},"
+        f" -33% against this release's {1.2 * mean:.4f} and +60% against plain popularity's"
+        f" {0.5 * mean:.4f}"
     )
     assert decision.paragraph.endswith(f"{decision.served}.")
     assert judge(R2, None, retrieval=retrieval).served is None  # promoted: it serves

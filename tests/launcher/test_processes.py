@@ -12,11 +12,14 @@ from recsys_tasks.launcher.processes import Fleet, MemoryMeter
 
 # The child starts a grandchild, prints its pid, and ends: the grandchild is re-parented to init.
 ORPHANS = (
-    "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
-    "print(p.pid, flush=True); {end}"
+    "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time;"
+    " time.sleep(60)']);print(p.pid, flush=True); {end}"
 )
 BIG = "import time; x = bytearray(80_000_000); print('up', flush=True); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True);"
+    " time.sleep(60)"
+)
 
 
 @pytest.fixture

@@ -53,8 +53,18 @@ class Sections(HTMLParser):
 
 
 def check(name, passed=True, blocking=True):
-    return {"name": name, "suite": "events", "about": "a", "blocking": blocking, "passed": passed, "found": 0,
-            "total": 9, "bound": "0 %", "observed": f"{name} of 9 rows", "examples": []}  # fmt: skip
+    return {
+        "name": name,
+        "suite": "events",
+        "about": "a",
+        "blocking": blocking,
+        "passed": passed,
+        "found": 0,
+        "total": 9,
+        "bound": "0 %",
+        "observed": f"{name} of 9 rows",
+        "examples": [],
+    }
 
 
 def rule(name, passed=True, bound=0.95, value=0.99, leads_to="reject"):
@@ -84,37 +94,85 @@ def system(name, ndcg):
 
 def facts():
     """A night on which the challenger fell short in one group, and an alarm was raised."""
-    ledger = {"start": "warm", "kept": 800, "new": 7, "drift": 0.02, "loss": [3.5, 3.25], "recall_before": 0.81,
-              "recall_after": 0.83, "refresh_ok": True, "parent": "x", "late_idea": 41}  # fmt: skip
-    alert = {"incident": "i1", "severity": "warning", "kind": "drift", "message": "scores drifted <b>",
-             "reader_state": "readers have fresh lists", "remedy": "recsys publications",
-             "runbook": "drift.md", "raised_at": "2026-03-10 01:04:05+00:00"}  # fmt: skip
+    ledger = {
+        "start": "warm",
+        "kept": 800,
+        "new": 7,
+        "drift": 0.02,
+        "loss": [3.5, 3.25],
+        "recall_before": 0.81,
+        "recall_after": 0.83,
+        "refresh_ok": True,
+        "parent": "x",
+        "late_idea": 41,
+    }
+    alert = {
+        "incident": "i1",
+        "severity": "warning",
+        "kind": "drift",
+        "message": "scores drifted <b>",
+        "reader_state": "readers have fresh lists",
+        "remedy": "recsys publications",
+        "runbook": "drift.md",
+        "raised_at": "2026-03-10 01:04:05+00:00",
+    }
     return {
         "project": "shop",
         "as_of": "2026-03-10",
         "at": "2026-03-10 01:00 UTC",
         "extract": {"rows": 5118, "new_days": 1, "changed_days": 2},
-        "validation": {"rows": 1110, "days": ["2026-03-09"], "checks": [check("one"), check("two", False, False)]},
-        "snapshot": {"users": 1863, "items": 833, "duplicates": 3, "waiting": {"unknown_item": 17}, "erased": 0},
+        "validation": {
+            "rows": 1110,
+            "days": ["2026-03-09"],
+            "checks": [check("one"), check("two", False, False)],
+        },
+        "snapshot": {
+            "users": 1863,
+            "items": 833,
+            "duplicates": 3,
+            "waiting": {"unknown_item": 17},
+            "erased": 0,
+        },
         "new_days": ["2026-03-09"],
         "rows_by_day": [["2026-03-08", 900], ["2026-03-09", 1110]],
         "decision": {
-            "as_of": "2026-03-10", "challenger": "r2", "champion": "r1", "verdict": "hold",
+            "as_of": "2026-03-10",
+            "challenger": "r2",
+            "champion": "r1",
+            "verdict": "hold",
             "paragraph": "Release r2 is held for a person to decide.",
-            "rules": [rule("better"), rule("new_rule_of_others"),
-                      rule("slice:country=SE", False, -0.05, -0.125, "hold")],
+            "rules": [
+                rule("better"),
+                rule("new_rule_of_others"),
+                rule("slice:country=SE", False, -0.05, -0.125, "hold"),
+            ],
         },
         "figures": {
-            "metric": "ndcg@10", "level": 0.95,
+            "metric": "ndcg@10",
+            "level": 0.95,
             "systems": {name: system(of, ndcg) for name, of, ndcg in SYSTEMS},
-            "against": {"champion": {"ndcg@10": {"change": 0.0333, "low": 0.01, "high": 0.06}}, "popularity": {}},
+            "against": {
+                "champion": {"ndcg@10": {"change": 0.0333, "low": 0.01, "high": 0.06}},
+                "popularity": {},
+            },
             "columns": {"fused_rank": 0.79},
         },
         "release": {
-            "release_id": "r2", "as_of": "2026-03-10", "mode": "light_and_heavy", "gate_cutoff": "2026-03-03",
+            "release_id": "r2",
+            "as_of": "2026-03-10",
+            "mode": "light_and_heavy",
+            "gate_cutoff": "2026-03-03",
             "held_out_ndcg@10": {"fused": 0.3, "light": 0.34, "heavy": 0.36},
             "importances": {"heavy": {"buy": {"due": 0.7, "rank": 0.3}}},
-            "windows": [{"label_start": "2026-02-24", "users": 50, "rows": 900, "positives": 40, "truth": 80}],
+            "windows": [
+                {
+                    "label_start": "2026-02-24",
+                    "users": 50,
+                    "rows": 900,
+                    "positives": 40,
+                    "truth": 80,
+                }
+            ],
         },
         "lineage": "abc-20260101",
         "towers": [{"lineage": "abc-20260101", "learned_before": "2026-03-10", "ledger": ledger}],
@@ -125,15 +183,32 @@ def facts():
         },
         "realised": [],
         "alerts": [alert],
-        "stages": [{"stage": "judge", "seconds": 7.25, "rows": 12, "figures": {"reused": False, "users": 861}}],
-        "publications": [{"publication_id": 5, "as_of": "2026-03-10", "status": "published", "note": None}],
+        "stages": [
+            {
+                "stage": "judge",
+                "seconds": 7.25,
+                "rows": 12,
+                "figures": {"reused": False, "users": 861},
+            }
+        ],
+        "publications": [
+            {"publication_id": 5, "as_of": "2026-03-10", "status": "published", "note": None}
+        ],
         "status": {"as_of": "2026-03-10", "rows": 1671, "release": "r1", "on_hold": False},
-    }  # fmt: skip
+    }
 
 
 def measured(user="u0042"):
-    entry = {"rank": 1, "item": "i7", "title": "<script>alert(1)</script>", "score": 0.25, "reason": "because_of",
-             "anchor": "A & B", "hit": True, "why": [["pair_due", 0.5]]}  # fmt: skip
+    entry = {
+        "rank": 1,
+        "item": "i7",
+        "title": "<script>alert(1)</script>",
+        "score": 0.25,
+        "reason": "because_of",
+        "anchor": "A & B",
+        "hit": True,
+        "why": [["pair_due", 0.5]],
+    }
     return {
         "lists": {"found": [{"user": user, "events": 12, "did": 3, "items": [entry]}]},
         "shap": {"found": {"pair_due": 0.4, "rank": 0.1}},
@@ -151,8 +226,8 @@ def page():
 def test_the_head_answers_what_is_wrong_and_what_readers_see(page):
     head = page[1].text["head"]
     assert (
-        "Data passed with warnings; release held for a person; readers saw tonight's lists; 1 alarm."
-        in head
+        "Data passed with warnings; release held for a person; readers saw tonight's lists; 1"
+        " alarm." in head
     )
     assert "1,110 rows of 1 day; 1 warning" in head
     assert "r1 stayed champion; failed: country=SE" in head
@@ -226,10 +301,16 @@ def test_a_night_that_nothing_is_known_of_says_so_everywhere():
         in found.text["head"]
     )
     for section, words in {
-        "verdict": "The judge did not run", "metrics": "nothing to compare", "generators": "Not measured",
-        "rankers": "No ranker was trained", "tower": "No tower version", "data": "extract did not run",
-        "lists": "not made for this night", "published": "Not measured", "stages": "did not start",
-    }.items():  # fmt: skip
+        "verdict": "The judge did not run",
+        "metrics": "nothing to compare",
+        "generators": "Not measured",
+        "rankers": "No ranker was trained",
+        "tower": "No tower version",
+        "data": "extract did not run",
+        "lists": "not made for this night",
+        "published": "Not measured",
+        "stages": "did not start",
+    }.items():
         assert words in found.text[section]
     assert "svg" not in found.tags
 
@@ -299,7 +380,8 @@ def test_the_stored_words_hold_after_readers_were_moved_back():
     ]
     nights += [facts() | {"release": facts()["release"] | {"mode": "retrieval"}}]
     present = re.compile(
-        r"readers (still |now )?(see|have|keep|get)\b|\b(serves|stays|replaces|is served|is (published|ready))\b",
+        r"readers (still |now )?(see|have|keep|get)\b|\b(serves|stays|replaces|is served|is"
+        r" (published|ready))\b",
         re.I,
     )
     for known in nights:

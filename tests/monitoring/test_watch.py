@@ -70,7 +70,8 @@ def finish_stages(engine: Engine, day: int, names: Sequence[str]) -> None:
         for name in names:
             connection.execute(
                 sa.text(
-                    "INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows) VALUES (:day, :name, 1, 1)"
+                    "INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows) VALUES (:day,"
+                    " :name, 1, 1)"
                 ),
                 {"day": FIRST + timedelta(days=day), "name": name},
             )
@@ -157,9 +158,16 @@ def test_a_night_that_still_works_is_told_so(
 def failed_run(day: int, dag: str = "train_ranker") -> Alert:
     failed = FailedTask("judge", "judge", "DataError", "a", "b", "c", "d")
     return failure_alert(
-        dag=dag, run=f"run:{day}", started="t", as_of=str(FIRST + timedelta(days=day)), errors=[failed], tasks=[],
-        reader_state="-", runbooks="r", now=NOW + timedelta(days=day, hours=1),
-    )  # fmt: skip
+        dag=dag,
+        run=f"run:{day}",
+        started="t",
+        as_of=str(FIRST + timedelta(days=day)),
+        errors=[failed],
+        tasks=[],
+        reader_state="-",
+        runbooks="r",
+        now=NOW + timedelta(days=day, hours=1),
+    )
 
 
 def test_a_failed_night_is_not_told_again_as_missed_and_is_over_when_it_is_made(

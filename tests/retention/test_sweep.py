@@ -22,7 +22,9 @@ LATER = datetime(2027, 6, 1, tzinfo=UTC)
 def test_a_sweep_long_after_the_last_night_removes_nothing_that_is_in_use(
     night: Night, monkeypatch: MonkeyPatch
 ) -> None:
-    """By today's date the simulated shop's nights are long past, and nobody was at work for weeks."""
+    """By today's date the simulated shop's nights are long past, and nobody was at work for
+    weeks.
+    """
     before = {a.reference for a in stored(night.lake)}
     assert {reference.split("/")[0] for reference in before} <= RULED
     owner = sa.create_engine(owner_url(night.environment))

@@ -20,7 +20,10 @@ from tests.stages.shop_nights import rows
 
 
 def seen(night: Night) -> pd.DataFrame:
-    query = "SELECT user_id, rank, item_id, publication_id FROM recsys.recommendations ORDER BY user_id, rank"
+    query = (
+        "SELECT user_id, rank, item_id, publication_id FROM recsys.recommendations ORDER BY"
+        " user_id, rank"
+    )
     return rows(night, query)
 
 

@@ -459,7 +459,10 @@ class Arena:
 
     def waits_for(self, blocker: int, process: Any) -> str:
         """Until the writer's session stands before that session's lock; its statement."""
-        question = "SELECT query FROM pg_stat_activity WHERE usename = 'recsys_writer' AND %s = ANY (pg_blocking_pids(pid))"
+        question = (
+            "SELECT query FROM pg_stat_activity WHERE usename = 'recsys_writer' AND %s = ANY"
+            " (pg_blocking_pids(pid))"
+        )
         while True:
             found = self.ask(question, blocker)
             if found:
@@ -489,18 +492,19 @@ def half_made(arena: Arena) -> list[str]:
     left += [
         f"orphan {row[0]}"
         for row in arena.ask(
-            "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r' "
-            "AND c.relname ~ '^list_rows_[0-9]+$' AND (NOT c.relispartition OR NOT EXISTS (SELECT FROM "
-            "recsys.publication AS p WHERE 'list_rows_' || p.id = c.relname AND p.retired_at IS NULL "
-            "AND p.status <> 'failed'))"
+            "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'recsys'::regnamespace AND"
+            " c.relkind = 'r' AND c.relname ~ '^list_rows_[0-9]+$' AND (NOT c.relispartition OR NOT"
+            " EXISTS (SELECT FROM recsys.publication AS p WHERE 'list_rows_' || p.id = c.relname"
+            " AND p.retired_at IS NULL AND p.status <> 'failed'))"
         )
     ]
     for table in ("fallback_rows", "similar_rows", "forbidden_rows"):
         left += [
             f"{row[1]} rows of {row[0]} in {table}"
             for row in arena.ask(
-                f"SELECT publication_id, count(*) FROM recsys.{table} WHERE publication_id NOT IN (SELECT id FROM "
-                f"recsys.publication WHERE retired_at IS NULL) OR '{table}' = 'forbidden_rows' GROUP BY 1"
+                f"SELECT publication_id, count(*) FROM recsys.{table} WHERE publication_id NOT IN"
+                f" (SELECT id FROM recsys.publication WHERE retired_at IS NULL) OR '{table}' ="
+                " 'forbidden_rows' GROUP BY 1"
             )
         ]
     lake = arena.world.lake
@@ -517,9 +521,10 @@ def lost_users(arena: Arena, night: Night) -> int:
     with arena.engine.connect() as connection:
         rows = connection.execute(
             sa.text(
-                "SELECT l.user_key, l.items FROM recsys.list_rows AS l JOIN recsys.current_publication AS c "
-                "ON c.publication_id = l.publication_id JOIN recsys.publication AS p ON p.id = c.publication_id "
-                "WHERE p.as_of = :as_of AND p.release = :release"
+                "SELECT l.user_key, l.items FROM recsys.list_rows AS l JOIN"
+                " recsys.current_publication AS c ON c.publication_id = l.publication_id JOIN"
+                " recsys.publication AS p ON p.id = c.publication_id WHERE p.as_of = :as_of AND"
+                " p.release = :release"
             ),
             {"as_of": night.spec.as_of, "release": night.spec.release},
         ).all()

@@ -15,20 +15,25 @@ _EMPTY = """
 DO $$
 DECLARE name text;
 BEGIN
-  FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND relkind = 'r'
+  FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace
+    AND relkind = 'r'
               AND relname ~ '^(list|withheld)_rows_[0-9]+$' LOOP
     EXECUTE format('DROP TABLE recsys.%I', name);
   END LOOP;
   PERFORM recsys.point_vectors(NULL);
   PERFORM recsys.drop_vectors(id) FROM recsys.vector_sets;
-  FOREACH name IN ARRAY ARRAY['release_events', 'gate_decision_rows', 'pointer_moves', 'erasures'] LOOP
+  FOREACH name IN ARRAY ARRAY['release_events', 'gate_decision_rows', 'pointer_moves',
+    'erasures'] LOOP
     EXECUTE format('ALTER TABLE recsys.%I DISABLE TRIGGER USER', name);
     EXECUTE format('TRUNCATE recsys.%I', name);
     EXECUTE format('ALTER TABLE recsys.%I ENABLE TRIGGER USER', name);
   END LOOP;
-  TRUNCATE recsys.users, recsys.items, recsys.item_availability, recsys.publication, recsys.fallback_rows,
-    recsys.similar_rows, recsys.forbidden_rows, recsys.current_publication, recsys.hold, recsys.tower_version_rows,
-    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.item_exposure_rows, recsys.list_count_rows,
+  TRUNCATE recsys.users, recsys.items, recsys.item_availability, recsys.publication,
+    recsys.fallback_rows,
+    recsys.similar_rows, recsys.forbidden_rows, recsys.current_publication, recsys.hold,
+      recsys.tower_version_rows,
+    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.item_exposure_rows,
+      recsys.list_count_rows,
     recsys.shard_loads, recsys.shard_entries, recsys.shop_clock, recsys.stage_failures;
 END $$
 """

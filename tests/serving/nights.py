@@ -126,7 +126,9 @@ def night(
     rows: pa.Table | None = None,
     **of: Any,
 ) -> Any:
-    """Run the first `until` steps of a night; the last step's value, a Published for a whole night."""
+    """Run the first `until` steps of a night; the last step's value, a Published for a whole
+    night.
+    """
     value: Any = None
     rows = rows if rows is not None else table(PLAIN if lists is None else lists)
     wanted = spec(day, **{"expected": rows.num_rows, **of})
@@ -140,7 +142,8 @@ def shown(engine: Engine) -> dict[str, list[str]]:
     with engine.connect() as connection:
         rows = connection.execute(
             sa.text(
-                "SELECT user_id, array_agg(item_id ORDER BY rank) FROM recsys.recommendations GROUP BY user_id"
+                "SELECT user_id, array_agg(item_id ORDER BY rank) FROM recsys.recommendations GROUP"
+                " BY user_id"
             )
         )
         return {user: items for user, items in rows}

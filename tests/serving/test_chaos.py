@@ -307,11 +307,12 @@ def _report(arena: Arena, counts: dict[str, int], swept: int) -> None:
     for words in arena.struck:
         print(f"killed {words}")
     print(
-        f"chaos: publications {CYCLES} (and {CYCLES} under a hold), rollbacks {CYCLES}, resumes {CYCLES}, "
-        f"kills {counts['kills']} (PostgreSQL {servers}), answers {verdict.answers} (whole tables {verdict.lists}, of "
-        f"{verdict.seen} publications), torn {verdict.torn}, empty {verdict.empty}, users lost "
-        f"{verdict.lost + counts['lost']}, refused while up {verdict.refused}, refused while down {verdict.outages}, "
-        f"half-made {counts['half']}, unfinished attempts swept {swept}, slowest answer {verdict.slowest:.0f} ms"
+        f"chaos: publications {CYCLES} (and {CYCLES} under a hold), rollbacks {CYCLES}, resumes"
+        f" {CYCLES}, kills {counts['kills']} (PostgreSQL {servers}), answers {verdict.answers}"
+        f" (whole tables {verdict.lists}, of {verdict.seen} publications), torn {verdict.torn},"
+        f" empty {verdict.empty}, users lost {verdict.lost + counts['lost']}, refused while up"
+        f" {verdict.refused}, refused while down {verdict.outages}, half-made {counts['half']},"
+        f" unfinished attempts swept {swept}, slowest answer {verdict.slowest:.0f} ms"
     )
     assert counts["kills"] >= 40
     assert verdict.answers > 1000 and verdict.lists > 50 and verdict.seen > CYCLES

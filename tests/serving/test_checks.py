@@ -1,4 +1,6 @@
-"""Every check fails on the fault planted for it, on that one alone, and readers keep their lists."""
+"""Every check fails on the fault planted for it, on that one alone, and readers keep their
+lists.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,10 @@ def two_nights(writer: Engine, reader: Engine) -> Engine:
                 sa.text("INSERT INTO recsys.users VALUES (:key, :id, :segment)"), values
             )
         for key, day in LAUNCHED.items():
-            launch = "UPDATE recsys.items SET available_from = CAST(:day AS timestamptz) WHERE item_key = :key"
+            launch = (
+                "UPDATE recsys.items SET available_from = CAST(:day AS timestamptz) WHERE item_key"
+                " = :key"
+            )
             connection.execute(sa.text(launch), {"key": key, "day": f"{day} 12:00Z"})
     publish_night(writer, 0, FIRST)
     with writer.begin() as connection:
@@ -107,8 +110,8 @@ def _fill(writer: Engine) -> None:
     with writer.begin() as connection:
         connection.execute(
             sa.text(
-                "INSERT INTO recsys.alerts (incident, raised_at, kind, severity, message, reader_state, remedy) "
-                "VALUES ('i', :now, 'stale', 'critical', 'm', 's', 'r')"
+                "INSERT INTO recsys.alerts (incident, raised_at, kind, severity, message,"
+                " reader_state, remedy) VALUES ('i', :now, 'stale', 'critical', 'm', 's', 'r')"
             ),
             {"now": NOW},
         )
@@ -205,8 +208,13 @@ def ask(reader: Engine, start: str) -> list[Row[tuple[object, ...]]]:
 
 
 COLUMNS = {
-    "Is it fresh": "as_of release users published_at age shop_time on_hold hold_who hold_why waiting last_alert",
-    "Why this item": "rank score reason reason_item_title sources rank_before rung release tower_version",
+    "Is it fresh": (
+        "as_of release users published_at age shop_time on_hold hold_who hold_why waiting"
+        " last_alert"
+    ),
+    "Why this item": (
+        "rank score reason reason_item_title sources rank_before rung release tower_version"
+    ),
     "What changed for": "item_id title change rank_before rank_now reason",
     "What does the application": "rank item_id title score reason rung",
     "How much of what is on offer": "publication_id as_of on_offer shown coverage_on_offer",
@@ -223,17 +231,25 @@ COLUMNS = {
     "Short lists": "as_of segment rung short_reason lists mean_length",
     "Churn between": "user_id changed",
     "Where do the places": "reason source places mean_score mean_rank",
-    "Realised hit rate:": "as_of hit_rate_at_10 popular_hit_rate_at_10 ndcg_at_10 popular_ndcg_at_10 active "
-    "active_share shown",
-    "Realised hit rate by": "as_of measured_by users hit_rate_at_10 popular_hit_rate_at_10 ndcg_at_10 "
-    "popular_ndcg_at_10",
-    "Health of the lists": "as_of mean_churn coverage_on_offer coverage_of_all_items gini identical_share short_share",
+    "Realised hit rate:": (
+        "as_of hit_rate_at_10 popular_hit_rate_at_10 ndcg_at_10 popular_ndcg_at_10 active "
+        "active_share shown"
+    ),
+    "Realised hit rate by": (
+        "as_of measured_by users hit_rate_at_10 popular_hit_rate_at_10 ndcg_at_10 "
+        "popular_ndcg_at_10"
+    ),
+    "Health of the lists": (
+        "as_of mean_churn coverage_on_offer coverage_of_all_items gini identical_share short_share"
+    ),
     "Why was the newest": "as_of verdict challenger champion paragraph",
     "Which release was live": "release live_from live_until event who why",
     "What happened to releases": "at event release who why",
     "What does each generator": "as_of generator recall found_by_it_alone",
-    "Did the tower get": "learned_before lineage start why kept new archived returned drift examples replayed seconds "
-    "recall_before recall_after gain recall_cold refresh_ok",
+    "Did the tower get": (
+        "learned_before lineage start why kept new archived returned drift examples replayed"
+        " seconds recall_before recall_after gain recall_cold refresh_ok"
+    ),
     "Which users are like": "rank similar_user_id similarity",
     "Which items are nearest": "item_id title similarity",
     "Who rolled back": "moved_at moved_by why from_as_of to_as_of",
@@ -463,13 +479,18 @@ def test_the_newest_alert_is_the_one_that_came_last_whatever_clock_it_was_raised
     """A simulated shop's failed runs are raised by the machine's clock, its alarms by that of its
     nights.
     """
-    alerts = [("failed", "2027-05-01", "2026-03-01"), ("alarm", "2026-03-02 01:00Z", "2026-03-02"),
-              ("old", "2026-01-02 01:00Z", "2026-01-02"), ("churn", "2026-03-03 01:00Z", "2026-03-03")]  # fmt: skip
+    alerts = [
+        ("failed", "2027-05-01", "2026-03-01"),
+        ("alarm", "2026-03-02 01:00Z", "2026-03-02"),
+        ("old", "2026-01-02 01:00Z", "2026-01-02"),
+        ("churn", "2026-03-03 01:00Z", "2026-03-03"),
+    ]
     with writer.begin() as connection:
         for name, raised, night in alerts:
             insert = (
-                "INSERT INTO recsys.alerts (incident, raised_at, as_of, kind, severity, message, reader_state, remedy) "
-                "VALUES (:name, CAST(:raised AS timestamptz), CAST(:night AS date), 'k', 'warning', :name, 's', 'r')"
+                "INSERT INTO recsys.alerts (incident, raised_at, as_of, kind, severity, message,"
+                " reader_state, remedy) VALUES (:name, CAST(:raised AS timestamptz), CAST(:night AS"
+                " date), 'k', 'warning', :name, 's', 'r')"
             )
             connection.execute(sa.text(insert), {"name": name, "raised": raised, "night": night})
     assert [row.last_alert for row in ask(two_nights, "Is it fresh")] == ["churn"]
@@ -604,7 +625,8 @@ def test_every_view_column_and_function_has_a_comment(postgres: Mapping[str, str
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
         WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'v'
           AND has_table_privilege('recsys_reader', c.oid, 'SELECT')
-          AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid, a.attnum) IS NULL)
+          AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid,
+            a.attnum) IS NULL)
         UNION ALL
         SELECT p.proname FROM pg_proc AS p
         WHERE p.pronamespace = 'recsys'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL

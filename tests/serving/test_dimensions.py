@@ -106,10 +106,11 @@ def test_a_later_night_changes_rows_and_an_older_one_does_not(
     with writer.begin() as connection:  # readers see 2 March
         connection.execute(
             sa.text(
-                "WITH p AS (INSERT INTO recsys.publication (as_of, fingerprint, learned_before, history_before, k, "
-                "spares, shards, expected_rows, created_at) VALUES ('2026-03-02', 'f', '2026-03-02', '2026-03-02', 1, "
-                "0, 1, 0, now()) RETURNING id) INSERT INTO recsys.current_publication (publication_id, fence, "
-                "moved_at, moved_by, why) SELECT id, 1, now(), 'x', 'x' FROM p"
+                "WITH p AS (INSERT INTO recsys.publication (as_of, fingerprint, learned_before,"
+                " history_before, k, spares, shards, expected_rows, created_at) VALUES"
+                " ('2026-03-02', 'f', '2026-03-02', '2026-03-02', 1, 0, 1, 0, now()) RETURNING id)"
+                " INSERT INTO recsys.current_publication (publication_id, fence, moved_at,"
+                " moved_by, why) SELECT id, 1, now(), 'x', 'x' FROM p"
             )
         )
     load_dimensions(writer, snapshot(tmp_path, "2026-03-01", kind="old"))

@@ -85,9 +85,9 @@ def ends_well(writer: Engine, reader: Engine) -> None:
         ).all()
         assert "building" not in dict(tuple(row) for row in states)
         orphans = (
-            "SELECT relname FROM pg_class AS c WHERE relnamespace = 'recsys'::regnamespace AND relkind = 'r' "
-            "AND relname ~ '^list_rows_[0-9]+$' AND (NOT relispartition OR relname NOT IN (SELECT 'list_rows_' || id "
-            "FROM recsys.publication WHERE retired_at IS NULL))"
+            "SELECT relname FROM pg_class AS c WHERE relnamespace = 'recsys'::regnamespace AND"
+            " relkind = 'r' AND relname ~ '^list_rows_[0-9]+$' AND (NOT relispartition OR relname"
+            " NOT IN (SELECT 'list_rows_' || id FROM recsys.publication WHERE retired_at IS NULL))"
         )
         assert list(connection.scalars(sa.text(orphans))) == []
 
@@ -150,7 +150,10 @@ def lists_on(server: EmbeddedServer, disk: Path) -> Iterator[None]:
             yield
         finally:
             connection.execute("ALTER ROLE recsys_writer RESET default_tablespace")
-            kept = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND reltablespace = (SELECT oid FROM "
+            kept = (
+                "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND reltablespace ="
+                " (SELECT oid FROM "
+            )
             for (name,) in connection.execute(
                 kept + "pg_tablespace WHERE spcname = 'tiny')"
             ).fetchall():
@@ -298,7 +301,8 @@ def lost_before(
         thread = threading.Thread(target=run)
         thread.start()
         kill = sa.text(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE :holder = ANY (pg_blocking_pids(pid))"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE :holder = ANY"
+            " (pg_blocking_pids(pid))"
         )
         while not watcher.scalar(kill, {"holder": holder.info.backend_pid}):
             watcher.rollback()

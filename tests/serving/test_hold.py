@@ -109,7 +109,8 @@ def test_a_hold_survives_three_nights_and_resume_shows_the_newest(
     assert hold_of(writer) is None and shown(reader)["u0"] == ["i3", "i0", "i1"]
     with writer.connect() as connection:
         last = sa.text(
-            "SELECT to_publication, moved_by, why FROM recsys.pointer_moves ORDER BY id DESC LIMIT 1"
+            "SELECT to_publication, moved_by, why FROM recsys.pointer_moves ORDER BY id DESC"
+            " LIMIT 1"
         )
         assert tuple(connection.execute(last).one()) == (loaded.id, "bob", "resumed")
     assert publish_night(writer, 5, lists_of(5)).moved and shown(reader)["u0"] == ["i2", "i0", "i1"]

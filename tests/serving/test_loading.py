@@ -101,7 +101,10 @@ def test_a_server_that_goes_away_meanwhile_is_transient(
     def interrupted() -> Iterator[pa.Table]:
         yield table({0: [7, 6, 5]})
         with other.begin() as connection:
-            others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = current_user"
+            others = (
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename ="
+                " current_user"
+            )
             connection.execute(sa.text(f"{others} AND pid <> pg_backend_pid()"))
         yield table({1: [7, 6, 5]})
 
@@ -212,7 +215,8 @@ def test_a_users_row_is_found_by_one_index_look_up(
         plan = "\n".join(
             connection.scalars(
                 sa.text(
-                    "EXPLAIN SELECT items FROM recsys.list_rows WHERE publication_id = :id AND user_key = 2"
+                    "EXPLAIN SELECT items FROM recsys.list_rows WHERE publication_id = :id AND"
+                    " user_key = 2"
                 ),
                 {"id": publication.id},
             )

@@ -71,9 +71,14 @@ def filled(writer: Engine) -> None:
     publish_night(writer, 1, {user: [*items[1:], 7] for user, items in PLAIN.items()})
     with writer.begin() as connection:
         for statement in (
-            "INSERT INTO recsys.release_events (ts, event, release, who, why) "
-            "VALUES (now(), 'promoted', 'r1', 'x', 'y')",
-            "INSERT INTO recsys.metrics (as_of, scope, name, value, extra) VALUES ('2026-03-01', 's', 'n', 1, '{}')",
+            (
+                "INSERT INTO recsys.release_events (ts, event, release, who, why) "
+                "VALUES (now(), 'promoted', 'r1', 'x', 'y')"
+            ),
+            (
+                "INSERT INTO recsys.metrics (as_of, scope, name, value, extra) VALUES"
+                " ('2026-03-01', 's', 'n', 1, '{}')"
+            ),
         ):
             connection.exec_driver_sql(statement)
 
@@ -132,7 +137,10 @@ def test_a_partition_opened_by_the_older_revision_goes_on_here(
     downgrade(empty["recsys_owner"], "0002")
     publication = night(writer, 0, until=1, rows=table(PLAIN))
     with writer.begin() as connection:  # as the older code left a shard behind
-        row = f"{publication.id}, 0, 0, 'default', 0, '{{7}}', '{{1}}', '{{1}}', '{{0}}', '{{-1}}', '{{1}}', '{{1}}', 'x'"
+        row = (
+            f"{publication.id}, 0, 0, 'default', 0, '{{7}}', '{{1}}', '{{1}}', '{{0}}', '{{-1}}',"
+            " '{1}', '{1}', 'x'"
+        )
         connection.exec_driver_sql(f"INSERT INTO recsys.{publication.partition} VALUES ({row})")
     migrate(empty["recsys_owner"])
     for shard in range(2):

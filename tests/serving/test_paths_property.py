@@ -168,9 +168,11 @@ def own_lists(shop: Shop, night: int, active: list[int], rng: np.random.Generato
     """Any order of what each may be shown: stands for rankers of every kind."""
     barred = forbidden_to(shop, night)
     return {
-        user: rng.permutation(sorted(offered(shop, night) - barred[user])).tolist()[
-            : shop.k + shop.spares
-        ]
+        user: (
+            rng.permutation(sorted(offered(shop, night) - barred[user])).tolist()[
+                : shop.k + shop.spares
+            ]
+        )
         for user in active
     }
 
@@ -246,14 +248,15 @@ def check_views(
         current = "WHERE publication_id = (SELECT publication_id FROM recsys.status)"
         places = connection.execute(
             sa.text(
-                "SELECT user_id, item_id FROM recsys.recommendations UNION ALL SELECT user_id, item_id FROM "
-                f"recsys.recommendation_history {current} UNION ALL "
-                "SELECT user_id, unnest(item_ids) FROM recsys.recommendation_lists"
+                "SELECT user_id, item_id FROM recsys.recommendations UNION ALL SELECT user_id,"
+                f" item_id FROM recsys.recommendation_history {current} UNION ALL SELECT user_id,"
+                " unnest(item_ids) FROM recsys.recommendation_lists"
             )
         ).all()
         beside = connection.scalars(
             sa.text(
-                "SELECT item_id FROM recsys.fallback_lists UNION SELECT similar_item_id FROM recsys.similar_items"
+                "SELECT item_id FROM recsys.fallback_lists UNION SELECT similar_item_id FROM"
+                " recsys.similar_items"
             )
         ).all()
     for user, item in places:

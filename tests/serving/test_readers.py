@@ -47,8 +47,9 @@ def sell_out(urls: Mapping[str, str], *items: str, available: bool = False) -> N
         for item in items:
             connection.execute(
                 sa.text(
-                    "INSERT INTO recsys.item_availability (item_id, available) VALUES (:item, :ok) "
-                    "ON CONFLICT (item_id) DO UPDATE SET available = excluded.available, updated_at = now()"
+                    "INSERT INTO recsys.item_availability (item_id, available) VALUES (:item, :ok)"
+                    " ON CONFLICT (item_id) DO UPDATE SET available = excluded.available,"
+                    " updated_at = now()"
                 ),
                 {"item": item, "ok": available},
             )
@@ -183,7 +184,10 @@ def test_codes_of_the_views_are_those_of_the_schema(writer: Engine, reader: Engi
     )
     night(writer, 0, rows=rows)
     with reader.connect() as connection:
-        question = "SELECT user_id, rung, reason, sources FROM recsys.recommendations WHERE rank = :rank ORDER BY 1"
+        question = (
+            "SELECT user_id, rung, reason, sources FROM recsys.recommendations WHERE rank = :rank"
+            " ORDER BY 1"
+        )
         found = connection.execute(sa.text(question), {"rank": 1}).all()
         everything = connection.execute(sa.text(question), {"rank": 2}).first()
     expected = [
@@ -210,12 +214,13 @@ def test_the_other_views_answer(writer: Engine, reader: Engine) -> None:
             )
         connection.execute(
             sa.text(
-                "INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n', 1)"
+                "INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's',"
+                " 'n', 1)"
             )
         )
         upsert = (
-            "INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n', 2) "
-            "ON CONFLICT (as_of, scope, name) DO UPDATE SET value = excluded.value"
+            "INSERT INTO recsys.metrics (as_of, scope, name, value) VALUES ('2026-03-01', 's', 'n',"
+            " 2) ON CONFLICT (as_of, scope, name) DO UPDATE SET value = excluded.value"
         )
         connection.execute(sa.text(upsert))
     with reader.connect() as connection:
@@ -260,8 +265,9 @@ def test_a_reader_sees_the_views_and_two_functions_and_nothing_else(
     publish_night(writer, 0)
     with reader.connect() as connection:
         rights = (
-            "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'recsys'::regnamespace "
-            "AND relkind IN ('r', 'p', 'v', 'S') AND has_table_privilege(oid, 'SELECT') ORDER BY relname"
+            "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND"
+            " relkind IN ('r', 'p', 'v', 'S') AND has_table_privilege(oid, 'SELECT') ORDER BY"
+            " relname"
         )
         assert [tuple(row) for row in connection.execute(sa.text(rights))] == [
             (view, "v") for view in VIEWS
@@ -332,7 +338,8 @@ def test_every_view_and_column_has_a_comment(reader: Engine) -> None:
         FROM pg_class AS c
         LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
         WHERE c.relnamespace = 'recsys'::regnamespace AND c.relname = ANY (:views)
-          AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid, a.attnum) IS NULL)
+          AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid,
+            a.attnum) IS NULL)
     """
     with reader.connect() as connection:
         assert list(connection.scalars(sa.text(silent), {"views": VIEWS})) == []

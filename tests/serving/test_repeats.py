@@ -41,7 +41,9 @@ OWN: Lists = {user: PLAIN[user] for user in range(3)}
 def publish_without(
     engine: Engine, pairs: Sequence[tuple[int, int]], day: int = 0, **of: Any
 ) -> Publication:
-    """A night whose repeat policy forbids these (user, item); fallbacks: nl: 5 6, everyone: 6 7 0."""
+    """A night whose repeat policy forbids these (user, item); fallbacks: nl: 5 6, everyone: 6 7
+    0.
+    """
     publication: Publication = night(engine, day, rows=table(OWN), until=4, **of)
     users, items = [user for user, _ in pairs], [item for _, item in pairs]
     load_forbidden(engine, publication, pa.table({"user_key": users, "item_key": items}))
@@ -167,7 +169,10 @@ def test_what_may_not_be_shown_beside_the_lists_is_counted_and_not_shown(
     assert found == {"unavailable_fallbacks": 1}
     assert "i4" not in recommend(reader, "stranger", 20)
     with reader.connect() as connection:
-        beside = "SELECT item_id FROM recsys.fallback_lists UNION SELECT similar_item_id FROM recsys.similar_items"
+        beside = (
+            "SELECT item_id FROM recsys.fallback_lists UNION SELECT similar_item_id FROM"
+            " recsys.similar_items"
+        )
         assert "i4" not in connection.scalars(sa.text(beside)).all()
 
 

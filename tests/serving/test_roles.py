@@ -25,11 +25,13 @@ TABLE_RIGHTS = (
     "ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN']"
 )
 RELATION_RIGHTS = f"""
-SELECT c.relname, c.relkind::text, r.name FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+SELECT c.relname, c.relkind::text, r.name FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN unnest({TABLE_RIGHTS}) AS r(name)
 WHERE {OURS} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   AND (has_table_privilege(%(role)s, c.oid, r.name)
-       OR r.name IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND has_any_column_privilege(%(role)s, c.oid, r.name))
+       OR r.name IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
+         AND has_any_column_privilege(%(role)s, c.oid, r.name))
 """
 
 
@@ -88,30 +90,50 @@ def test_applications_own_nothing_make_nothing_and_enter_one_database(
     superuser: psycopg.Connection, role: str
 ) -> None:
     none = {
-        "sequences": "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-        f"WHERE {OURS} AND CASE c.relkind WHEN 'S' THEN "
-        "has_sequence_privilege(%(role)s, c.oid, 'SELECT, USAGE, UPDATE') END",
-        "schemas to create in": "SELECT nspname FROM pg_namespace WHERE has_schema_privilege(%(role)s, oid, 'CREATE')",
-        "databases to create or make temporary tables in": "SELECT datname FROM pg_database WHERE "
-        "has_database_privilege(%(role)s, oid, 'CREATE, TEMPORARY')",
-        "tablespaces": "SELECT spcname FROM pg_tablespace WHERE spcname <> 'pg_default' "
-        "AND has_tablespace_privilege(%(role)s, oid, 'CREATE')",
-        "things owned": "SELECT classid, objid FROM pg_shdepend "
-        "WHERE deptype = 'o' AND refobjid = to_regrole(%(role)s)",
+        "sequences": (
+            "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+            f"WHERE {OURS} AND CASE c.relkind WHEN 'S' THEN "
+            "has_sequence_privilege(%(role)s, c.oid, 'SELECT, USAGE, UPDATE') END"
+        ),
+        "schemas to create in": (
+            "SELECT nspname FROM pg_namespace WHERE has_schema_privilege(%(role)s, oid, 'CREATE')"
+        ),
+        "databases to create or make temporary tables in": (
+            "SELECT datname FROM pg_database WHERE "
+            "has_database_privilege(%(role)s, oid, 'CREATE, TEMPORARY')"
+        ),
+        "tablespaces": (
+            "SELECT spcname FROM pg_tablespace WHERE spcname <> 'pg_default' "
+            "AND has_tablespace_privilege(%(role)s, oid, 'CREATE')"
+        ),
+        "things owned": (
+            "SELECT classid, objid FROM pg_shdepend "
+            "WHERE deptype = 'o' AND refobjid = to_regrole(%(role)s)"
+        ),
         "memberships": "SELECT roleid FROM pg_auth_members WHERE member = to_regrole(%(role)s)",
-        "powers": "SELECT rolname FROM pg_roles WHERE rolname = %(role)s AND "
-        "(rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)",
-        "catalogues to write": "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'pg_catalog'::regnamespace "
-        "AND c.relkind IN ('r', 'v') AND c.relname <> 'pg_settings'  /* SET by another name */ "
-        "AND has_table_privilege(%(role)s, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')",
-        "files, programs, large objects, locks": "SELECT proname FROM pg_proc WHERE pronamespace = "
-        "'pg_catalog'::regnamespace AND has_function_privilege(%(role)s, oid, 'EXECUTE') AND proname ~ "
-        "'^(pg_read_|pg_ls_|pg_stat_file|lo_|lowrite|pg_(try_)?advisory_|pg_promote|pg_reload|pg_switch_wal|pg_rotate)'",
+        "powers": (
+            "SELECT rolname FROM pg_roles WHERE rolname = %(role)s AND "
+            "(rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)"
+        ),
+        "catalogues to write": (
+            "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'pg_catalog'::regnamespace "
+            "AND c.relkind IN ('r', 'v') AND c.relname <> 'pg_settings'  /* SET by another name */ "
+            "AND has_table_privilege(%(role)s, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')"
+        ),
+        "files, programs, large objects, locks": (
+            "SELECT proname FROM pg_proc WHERE pronamespace = "
+            "'pg_catalog'::regnamespace AND has_function_privilege(%(role)s, oid, 'EXECUTE') AND"
+            " proname ~ "
+            "'^(pg_read_|pg_ls_|pg_stat_file|lo_|lowrite|pg_(try_)?advisory_|pg_promote|pg_reload|pg_switch_wal|pg_rotate)'"
+        ),
     }
     assert {what: ask(superuser, question, role) for what, question in none.items()} == {
         what: set() for what in none
     }
-    entered = "SELECT datname FROM pg_database WHERE datallowconn AND has_database_privilege(%(role)s, oid, 'CONNECT')"
+    entered = (
+        "SELECT datname FROM pg_database WHERE datallowconn AND has_database_privilege(%(role)s,"
+        " oid, 'CONNECT')"
+    )
     assert ask(superuser, entered, role) == {("recsys",)}
 
 
@@ -161,10 +183,16 @@ def test_the_writer_owns_nothing_and_no_right_of_its_own_changes_the_schema(
     }
     none = (
         "SELECT nspname FROM pg_namespace WHERE has_schema_privilege(%(role)s, oid, 'CREATE')",
-        "SELECT objid::text FROM pg_shdepend WHERE deptype = 'o' AND refobjid = to_regrole(%(role)s)",
+        (
+            "SELECT objid::text FROM pg_shdepend WHERE deptype = 'o' AND refobjid ="
+            " to_regrole(%(role)s)"
+        ),
         "SELECT datname FROM pg_database WHERE has_database_privilege(%(role)s, oid, 'CREATE')",
         "SELECT roleid::text FROM pg_auth_members WHERE member = to_regrole(%(role)s)",
-        "SELECT rolname FROM pg_roles WHERE rolname = %(role)s AND (rolsuper OR rolcreaterole OR rolcreatedb)",
+        (
+            "SELECT rolname FROM pg_roles WHERE rolname = %(role)s AND (rolsuper OR rolcreaterole"
+            " OR rolcreatedb)"
+        ),
     )
     assert [ask(superuser, question, role) for question in none] == [set()] * len(none)
 
@@ -174,8 +202,9 @@ def test_functions_that_run_with_the_owners_rights_fix_their_search_path(
 ) -> None:
     """Else who calls them could put another table or function in the way."""
     question = (
-        "SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'recsys'::regnamespace AND p.prosecdef AND NOT "
-        "coalesce(p.proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp']"
+        "SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'recsys'::regnamespace AND"
+        " p.prosecdef AND NOT coalesce(p.proconfig, '{}') @> ARRAY['search_path=pg_catalog,"
+        " pg_temp']"
     )
     assert superuser.execute(question).fetchall() == []
 

@@ -19,15 +19,23 @@ def scores(reader: Engine, user: str, k: int = 3) -> dict[str, list[float | None
     """What each path says of a user's places."""
     asked = {
         "recommend": "SELECT score FROM recsys.recommend(:user, :k) ORDER BY rank",
-        "recommendations": "SELECT score FROM recsys.recommendations WHERE user_id = :user ORDER BY rank",
-        "recommendation_history": "SELECT score FROM recsys.recommendation_history WHERE user_id = :user ORDER BY rank",
-        "recommendation_lists": "SELECT unnest(scores) FROM recsys.recommendation_lists WHERE user_id = :user",
+        "recommendations": (
+            "SELECT score FROM recsys.recommendations WHERE user_id = :user ORDER BY rank"
+        ),
+        "recommendation_history": (
+            "SELECT score FROM recsys.recommendation_history WHERE user_id = :user ORDER BY rank"
+        ),
+        "recommendation_lists": (
+            "SELECT unnest(scores) FROM recsys.recommendation_lists WHERE user_id = :user"
+        ),
     }
     with reader.connect() as connection:
         found = {
-            path: connection.scalars(
-                sa.text(query), {"user": user, **({"k": k} if ":k" in query else {})}
-            ).all()
+            path: (
+                connection.scalars(
+                    sa.text(query), {"user": user, **({"k": k} if ":k" in query else {})}
+                ).all()
+            )
             for path, query in asked.items()
         }
     return {

@@ -90,7 +90,8 @@ def test_a_later_night_takes_over_and_an_older_one_or_the_same_changes_nothing(
     with reader.connect() as connection:
         found = connection.execute(
             sa.text(
-                "SELECT count(*), min(as_of), max(public.vector_dims(vector)) FROM recsys.user_vectors"
+                "SELECT count(*), min(as_of), max(public.vector_dims(vector)) FROM"
+                " recsys.user_vectors"
             )
         )
         assert tuple(found.one()) == (4, date(2026, 3, 3), 5)
@@ -99,7 +100,10 @@ def test_a_later_night_takes_over_and_an_older_one_or_the_same_changes_nothing(
 
 def tables(engine: Engine) -> int:
     with engine.connect() as connection:
-        count = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^(item|user)_vectors_[0-9]+$'"
+        count = (
+            "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~"
+            " '^(item|user)_vectors_[0-9]+$'"
+        )
         return int(connection.scalar(sa.text(count)) or 0)
 
 

@@ -1,4 +1,6 @@
-"""Rows, launches and flags whose times or words are none: nothing vanishes, and nothing is guessed."""
+"""Rows, launches and flags whose times or words are none: nothing vanishes, and nothing is
+guessed.
+"""
 
 from __future__ import annotations
 
@@ -192,8 +194,8 @@ def test_a_night_after_the_data_says_where_the_data_ends(tmp_path: Path) -> None
     with pytest.raises(ValidationFailed) as caught:
         shop.night(25)
     assert (
-        "night.fresh: rows on the newest day is 0 (2026-01-24); the newest day with rows is 2026-01-09"
-        in str(caught.value)
+        "night.fresh: rows on the newest day is 0 (2026-01-24); the newest day with rows is"
+        " 2026-01-09" in str(caught.value)
     )
 
 

@@ -42,12 +42,22 @@ def refusal(folder: Path, **changes: Any) -> RecsysError:
 @pytest.mark.parametrize(
     "name",
     [
-        ".ipynb_checkpoints/a-checkpoint.csv", "2026/.cache/a.csv", "_temporary/0/part-0.csv", "._a.csv",
-        ".~lock.a.csv", "~$a.csv", "__MACOSX/a.csv", "deep/er/_staging/a.csv", "part.csv.tmp/part-0.csv",
-        "tmp/a.csv", ".a.csv.crc",
-        "@eaDir/a.csv", "lost+found/a.csv", "a.csv.bak/a.csv",
+        ".ipynb_checkpoints/a-checkpoint.csv",
+        "2026/.cache/a.csv",
+        "_temporary/0/part-0.csv",
+        "._a.csv",
+        ".~lock.a.csv",
+        "~$a.csv",
+        "__MACOSX/a.csv",
+        "deep/er/_staging/a.csv",
+        "part.csv.tmp/part-0.csv",
+        "tmp/a.csv",
+        ".a.csv.crc",
+        "@eaDir/a.csv",
+        "lost+found/a.csv",
+        "a.csv.bak/a.csv",
     ],
-)  # fmt: skip
+)
 def test_hidden_and_temporary_files_are_not_read_at_any_level(tmp_path: Path, name: str) -> None:
     write(tmp_path, "events/2026/day=05/a.csv", HEADER + ROW)
     write(tmp_path, f"events/{name}", HEADER + "bob,lamp,1,purchase\n")

@@ -21,8 +21,7 @@ SECOND_NIGHT = date(2026, 2, 17)
 
 Results = Mapping[str, StageResult]
 
-SETTINGS = yaml.safe_load(
-    """
+SETTINGS = yaml.safe_load("""
     project: small_shop
     clock: simulated
     source: {kind: shop, seed: 3, users: 600, items: 260, first_day: "2026-01-05"}
@@ -33,7 +32,8 @@ SETTINGS = yaml.safe_load(
       available_from_column: available_from
       available_column: available
       attributes: [{name: category, kind: categorical}, {name: tags, kind: multi}]
-    events: {price_column: price, kinds: [{name: view}, {name: cart, weight: 3}, {name: purchase, weight: 5}]}
+    events: {price_column: price, kinds: [{name: view}, {name: cart, weight: 3}, {name: purchase,
+      weight: 5}]}
     objectives: [{name: engage, events: [view, cart, purchase]}]
     activity: {min_events: 2, within_days: 40}
     embeddings: {publish: true}
@@ -43,8 +43,7 @@ SETTINGS = yaml.safe_load(
     gate: {min_users: 30}
     serving: {k: 10, spares: 5, shards: 2}
     resources: {threads: 1}
-    """
-)
+    """)
 
 
 def write_settings(folder: Path) -> Path:

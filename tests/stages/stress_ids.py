@@ -49,7 +49,8 @@ activity: {min_events: 2, within_days: 40}
 two_tower: {dimensions: 8, epochs: 1, batch_size: 1024, history_length: 5}
 ranker: {windows: 1, light_trees: 5, heavy_trees: 8, min_leaf_rows: 20}
 gate: {min_users: 30}
-validation: {max_late_share: 1.0}  # nights come in any order here, and find rows of days that others left behind
+validation: {max_late_share: 1.0}  # nights come in any order here,
+  and find rows of days that others left behind
 serving: {k: 5, spares: 2, shards: 1}
 resources: {threads: 1}
 """
@@ -227,7 +228,9 @@ def _log_keys(folder: Path, night: Night, name: str) -> None:
 
 
 def judge(folder: Path) -> dict[str, Any]:
-    """Keys that changed their user, users that lost theirs, maps that do not go on from each other."""
+    """Keys that changed their user, users that lost theirs, maps that do not go on from each
+    other.
+    """
     erased = {line["which"] for line in _lines(folder) if line["what"] == "erasures"}
     key_of: dict[str, int] = {}
     id_of: dict[int, str] = {}
@@ -262,10 +265,15 @@ def judge(folder: Path) -> dict[str, Any]:
     wrong = sum(_wrong_rows(folder, last, erased))
     named = [name for name in last if name]
     return {
-        "users": len(last), "map versions": len(maps), "changed keys": len(changed), "lost ids": len(lost),
-        "forks": forks, "ids with two keys": len(named) - len(set(named)), "event rows of another user": wrong,
+        "users": len(last),
+        "map versions": len(maps),
+        "changed keys": len(changed),
+        "lost ids": len(lost),
+        "forks": forks,
+        "ids with two keys": len(named) - len(set(named)),
+        "event rows of another user": wrong,
         "erased users back in the map": len(erased & set(last)),
-    }  # fmt: skip
+    }
 
 
 def _lines(folder: Path) -> list[dict[str, str]]:

@@ -55,7 +55,8 @@ def test_the_new_lineage_says_what_has_changed(nights: Nights) -> None:
     figures = two["train_two_tower"].figures
     first_of_lineage = rows(
         nights[2],
-        "SELECT why FROM recsys.tower_versions WHERE lineage = :lineage ORDER BY learned_before LIMIT 1",
+        "SELECT why FROM recsys.tower_versions WHERE lineage = :lineage ORDER BY learned_before"
+        " LIMIT 1",
         lineage=figures["lineage"],
     )
     why = "settings have changed: dimensions 16 → 24; item attributes + price, - tags"

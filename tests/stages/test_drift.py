@@ -24,9 +24,12 @@ FIRST = AS_OF - timedelta(days=29)
 @pytest.fixture
 def night(tmp_path: Path, postgres: Mapping[str, str]) -> Iterator[Night]:
     environment = Environment(
-        home=tmp_path, lake=str(tmp_path / "lake"), database_url=postgres["recsys"], mlflow_url=None,
+        home=tmp_path,
+        lake=str(tmp_path / "lake"),
+        database_url=postgres["recsys"],
+        mlflow_url=None,
         config_path=tmp_path / "none",
-    )  # fmt: skip
+    )
     kinds = [{"name": "view"}, {"name": "purchase", "weight": 5}]
     opened = Night.open(make_config(events={"kinds": kinds}), environment, AS_OF)
     yield opened

@@ -127,12 +127,18 @@ def _gossip(night: Night) -> None:
                 "incident": alert.incident,
             }
             for statement in (
-                "INSERT INTO recsys.release_events (ts, event, release, who, why) "
-                "VALUES (now(), 'rejected', 'r0', 'ann', :why)",
-                "INSERT INTO recsys.stage_runs (as_of, stage, seconds, figures) "
-                "VALUES (now(), 's', 1, CAST(:json AS jsonb))",
-                "INSERT INTO recsys.alerts (incident, raised_at, kind, severity, message, reader_state, remedy) "
-                "VALUES (:incident, now(), '', 'warning', :why, '', '')",
+                (
+                    "INSERT INTO recsys.release_events (ts, event, release, who, why) "
+                    "VALUES (now(), 'rejected', 'r0', 'ann', :why)"
+                ),
+                (
+                    "INSERT INTO recsys.stage_runs (as_of, stage, seconds, figures) "
+                    "VALUES (now(), 's', 1, CAST(:json AS jsonb))"
+                ),
+                (
+                    "INSERT INTO recsys.alerts (incident, raised_at, kind, severity, message,"
+                    " reader_state, remedy) VALUES (:incident, now(), '', 'warning', :why, '', '')"
+                ),
             ):
                 connection.execute(sa.text(statement), values)
 
@@ -210,10 +216,16 @@ def tables_with(world: World, user: str, key: int) -> list[str]:
     owner = create_engine(urls(world.environment.home)["recsys_owner"])
     found = []
     with owner.connect() as connection:
-        names = "SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND relkind IN ('r', 'p')"
+        names = (
+            "SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace AND relkind"
+            " IN ('r', 'p')"
+        )
         for name in connection.scalars(sa.text(names)).all():
             query = f"SELECT count(*) FROM recsys.{name} AS t WHERE EXISTS ("
-            query += "SELECT FROM jsonb_each_text(to_jsonb(t)) AS e WHERE e.value = :user OR strpos(e.value, :told) > 0"
+            query += (
+                "SELECT FROM jsonb_each_text(to_jsonb(t)) AS e WHERE e.value = :user OR"
+                " strpos(e.value, :told) > 0"
+            )
             query += " OR strpos(e.value, :escaped) > 0 OR (e.key = 'user_key' AND e.value = :key))"
             told = f"user {user}"
             values = {
@@ -407,7 +419,10 @@ def test_the_next_night_leaves_out_what_the_shop_still_holds(world: World) -> No
 
 def test_an_unfinished_publication_can_be_given_up(world: World) -> None:
     with world.first.engine.begin() as connection:
-        made = "INSERT INTO recsys.publication (as_of, fingerprint, learned_before, history_before, k, spares, shards, "
+        made = (
+            "INSERT INTO recsys.publication (as_of, fingerprint, learned_before, history_before, k,"
+            " spares, shards, "
+        )
         made += "expected_rows, created_at) "
         made += (
             "VALUES ('2026-02-18', 'f', '2026-02-18', '2026-02-18', 3, 1, 1, 1, now()) RETURNING id"

@@ -140,7 +140,9 @@ def test_a_remote_lake_revises_too(tmp_path: Path) -> None:
 
 
 def test_the_database_forgets_a_user_and_its_counts_agree(writer: Engine, reader: Engine) -> None:  # noqa: F811
-    """u0 has 0 1 2, u1 1 2 3, u2 2 3 4, u3 3 4 5; without u1: items 1 and 2 and 3 lose a list each."""
+    """u0 has 0 1 2, u1 1 2 3, u2 2 3 4, u3 3 4 5; without u1: items 1 and 2 and 3 lose a list
+    each.
+    """
     stock(writer)
     publish_night(writer, 0)
     counts = "SELECT item_id, lists, first_places FROM recsys.item_exposure ORDER BY 1"

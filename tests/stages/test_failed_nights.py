@@ -157,7 +157,8 @@ def test_an_erased_user_leaves_the_record_of_failures(shop: Night) -> None:
     error = json.dumps({"found": "user ann-7000 twice"})
     with shop.engine.begin() as connection:
         connection.exec_driver_sql(
-            "INSERT INTO recsys.stage_failures (as_of, stage, error) VALUES ('2026-03-01', 'freeze', %s)",
+            "INSERT INTO recsys.stage_failures (as_of, stage, error) VALUES ('2026-03-01',"
+            " 'freeze', %s)",
             (error,),
         )
     code, text = ask(shop, "erase-user", "ann-7000")

@@ -35,7 +35,9 @@ def _run(environment: Environment, settings: Path, stage: str, shard: int | None
 def kill_while_writing(
     night: Night, settings: Path, stage: str, kind: str, shard: int | None = None
 ) -> None:
-    """Start the stage in a process of its own and kill it as soon as its attempt folder is there."""
+    """Start the stage in a process of its own and kill it as soon as its attempt folder is
+    there.
+    """
     process = multiprocessing.get_context("spawn").Process(
         target=_run, args=(night.environment, settings, stage, shard)
     )

@@ -148,7 +148,10 @@ def test_every_metric_that_the_cookbook_names_is_one_that_monitoring_writes(
 def test_the_data_dictionary_names_every_scope_and_figure_that_monitoring_writes(
     monitored: Night,
 ) -> None:
-    query = "SELECT col_description('recsys.metrics'::regclass, attnum) AS said FROM pg_attribute WHERE attrelid = "
+    query = (
+        "SELECT col_description('recsys.metrics'::regclass, attnum) AS said FROM pg_attribute WHERE"
+        " attrelid = "
+    )
     query += "'recsys.metrics'::regclass AND attname = :column"
     found = rows(monitored, "SELECT DISTINCT scope, name FROM recsys.metrics")
     scopes = {re.sub("=.*", "=NAME", scope) for scope in found["scope"]}

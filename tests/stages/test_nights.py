@@ -84,7 +84,10 @@ def test_every_generator_is_measured_on_the_gate_window(
     nights: tuple[Night, Night, Shop, Results, Results],
 ) -> None:
     _, second, *_ = nights
-    query = "SELECT scope, name, value FROM recsys.metrics WHERE scope LIKE 'gate/generator=%' AND as_of = :day"
+    query = (
+        "SELECT scope, name, value FROM recsys.metrics WHERE scope LIKE 'gate/generator=%' AND"
+        " as_of = :day"
+    )
     found = rows(second, query, day=SECOND_NIGHT).pivot(
         index="scope", columns="name", values="value"
     )
@@ -135,7 +138,8 @@ def test_vectors_are_published_where_the_settings_ask_for_it(
     _, second, *_ = nights
     found = rows(
         second,
-        "SELECT count(*) AS n, min(as_of) AS night, min(tower_version) AS tower FROM recsys.item_vectors",
+        "SELECT count(*) AS n, min(as_of) AS night, min(tower_version) AS tower FROM"
+        " recsys.item_vectors",
     )
     served = rows(second, "SELECT tower_version FROM recsys.publications WHERE current")[
         "tower_version"

@@ -112,7 +112,10 @@ def test_another_encoder_starts_a_lineage_and_the_champion_serves_on(nights: Nig
     before, after = (str(results["train_two_tower"].figures["lineage"]) for results in (one, two))
     assert before != after
     assert state_of(second, two).arrays[projection("image")].shape == (4, 16)
-    query = "SELECT why FROM recsys.tower_versions WHERE lineage = :lineage ORDER BY learned_before LIMIT 1"
+    query = (
+        "SELECT why FROM recsys.tower_versions WHERE lineage = :lineage ORDER BY learned_before"
+        " LIMIT 1"
+    )
     assert (
         rows(second, query, lineage=after)["why"][0]
         == "settings have changed: item attributes image changed"

@@ -70,7 +70,9 @@ def lists(night: Night) -> pd.DataFrame:
 
 
 def test_a_champion_that_moves_between_two_shards_never_mixes_scores(nights: Nights) -> None:
-    """All shards read what the plan names; the new champion's lists are a publication of their own."""
+    """All shards read what the plan names; the new champion's lists are a publication of their
+    own.
+    """
     _, second, _, one, two = nights
     newest = rows(second, "SELECT max(as_of) AS night FROM recsys.publications")["night"][0]
     releases = [str(night["train_ranker"].artifact).split("/")[1] for night in (one, two)]

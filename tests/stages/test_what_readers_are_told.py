@@ -91,8 +91,8 @@ def test_realised_figures_are_those_of_each_kind_of_event_beside_popular_items(
     run_on(second, "monitor")
     kept = rows(
         first,
-        "SELECT publication_id, user_id, item_id FROM recsys.recommendation_history WHERE as_of = :day AND rank <= 10 "
-        "ORDER BY publication_id, user_id, rank",
+        "SELECT publication_id, user_id, item_id FROM recsys.recommendation_history WHERE as_of ="
+        " :day AND rank <= 10 ORDER BY publication_id, user_id, rank",
         day=FIRST_NIGHT,
     )
     newest = kept[kept["publication_id"] == kept["publication_id"].max()]
@@ -106,8 +106,12 @@ def test_realised_figures_are_those_of_each_kind_of_event_beside_popular_items(
         wanted = done if kind is None else done[done["event"] == kind]
         took = wanted[wanted["user_id"].isin(lists.index)].groupby("user_id")["item_id"].agg(set)
         scope = "realised" if kind is None else f"realised/event={kind}"
-        found = rows(first, "SELECT name, value FROM recsys.metrics WHERE as_of = :day AND scope = :scope",
-                     day=FIRST_NIGHT, scope=scope).set_index("name")["value"]  # fmt: skip
+        found = rows(
+            first,
+            "SELECT name, value FROM recsys.metrics WHERE as_of = :day AND scope = :scope",
+            day=FIRST_NIGHT,
+            scope=scope,
+        ).set_index("name")["value"]
         own = [bool(items & set(lists[user])) for user, items in took.items()]
         plain = [
             bool(items & set(popular.get(segments[user]) or popular[""]))
@@ -125,8 +129,9 @@ def test_realised_figures_are_those_of_each_kind_of_event_beside_popular_items(
 
 def _fallbacks(night: Night, publication: int) -> Mapping[str, list[str]]:
     query = (
-        "SELECT f.segment, i.item_id FROM recsys.fallback_rows AS f CROSS JOIN LATERAL unnest(f.items) WITH ORDINALITY "
-        "AS e(item_key, n) JOIN recsys.items AS i USING (item_key) WHERE f.publication_id = :p AND e.n <= 10 ORDER BY n"
+        "SELECT f.segment, i.item_id FROM recsys.fallback_rows AS f CROSS JOIN LATERAL"
+        " unnest(f.items) WITH ORDINALITY AS e(item_key, n) JOIN recsys.items AS i USING (item_key)"
+        " WHERE f.publication_id = :p AND e.n <= 10 ORDER BY n"
     )
     found: Mapping[str, list[str]] = (
         rows(night, query, p=publication).groupby("segment")["item_id"].agg(list).to_dict()
@@ -225,6 +230,8 @@ def test_after_a_rollback_the_clock_is_the_shops_and_the_stored_page_is_still_tr
         assert not re.search(r"readers (still )?(see|keep|have)\b", html, re.I)
     finally:
         with second.engine.begin() as connection:
-            connection.execute(sa.text("UPDATE recsys.publication SET status = 'ready' WHERE id = :id"),
-                               {"id": int(before["publication_id"])})  # fmt: skip
+            connection.execute(
+                sa.text("UPDATE recsys.publication SET status = 'ready' WHERE id = :id"),
+                {"id": int(before["publication_id"])},
+            )
         ask("resume", "--who", "ann")

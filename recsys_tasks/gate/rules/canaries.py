@@ -60,7 +60,10 @@ def _shuffled(
     found = compare(dealt.own, dealt.others, rules, seed)
     sure = found.confidence(0.0)
     if sure >= rules.confidence:
-        words = f"canary: the real truth is told from one shuffled between users with {sure:.1%} confidence"
+        words = (
+            f"canary: the real truth is told from one shuffled between users with {sure:.1%}"
+            " confidence"
+        )
         return RuleResult(
             "real_beats_shuffled", rules.confidence, number(sure), True, words, "refuse"
         )
@@ -69,18 +72,20 @@ def _shuffled(
     most = _personal(found, rules.confidence)
     alike = least is not None and (least <= 0 or most >= LEFT * least)
     words = (
-        f"canary shuffled labels: the evaluation cannot tell the real truth from one shuffled between users "
-        f"({sure:.1%} confidence, at least {rules.confidence:.1%} wanted), so its figures mean nothing"
+        "canary shuffled labels: the evaluation cannot tell the real truth from one shuffled"
+        f" between users ({sure:.1%} confidence, at least {rules.confidence:.1%} wanted), so its"
+        " figures mean nothing"
     )
     if alike and least is not None:
         words = (
-            f"canary shuffled labels: nothing to say ({sure:.1%} confidence), for users are alike here: one window "
-            f"earlier, too, only {max(least, 0.0):.0%} of retrieval's {rules.metric} was surely personal"
+            f"canary shuffled labels: nothing to say ({sure:.1%} confidence), for users are alike"
+            f" here: one window earlier, too, only {max(least, 0.0):.0%} of retrieval's"
+            f" {rules.metric} was surely personal"
         )
     elif least is not None:
         words += (
-            f"; users do differ here: one window earlier {least:.0%} of retrieval's {rules.metric} was surely "
-            f"personal, of this at most {max(most, 0.0):.0%} is"
+            f"; users do differ here: one window earlier {least:.0%} of retrieval's {rules.metric}"
+            f" was surely personal, of this at most {max(most, 0.0):.0%} is"
         )
     return RuleResult("real_beats_shuffled", rules.confidence, number(sure), alike, words, "refuse")
 
@@ -100,19 +105,26 @@ def _future(
     found = compare(future, challenger, rules, seed)
     sure = found.confidence(0.0)
     seen = sure >= rules.confidence
-    words = f"canary: a planted column that knows the window would be seen ({rules.metric} {found.challenger:.4f})"
+    words = (
+        f"canary: a planted column that knows the window would be seen ({rules.metric}"
+        f" {found.challenger:.4f})"
+    )
     if not seen:
         words = (
-            f"canary future feature: lists ordered by a column that knows the window are not told from the release's "
-            f"own ({rules.metric} {found.challenger:.4f} and {found.champion:.4f}): the evaluation is blind, or the "
-            "release knows the window itself"
+            "canary future feature: lists ordered by a column that knows the window are not told"
+            f" from the release's own ({rules.metric} {found.challenger:.4f} and"
+            f" {found.champion:.4f}): the evaluation is blind, or the release knows the window"
+            " itself"
         )
     yield RuleResult("future_is_seen", rules.confidence, number(sure), seen, words, "refuse")
     share = found.champion / found.challenger if found.challenger > 0 else 0.0
     fine = share <= rules.max_share_of_perfect
     words = f"it reaches {share:.0%} of what its own lists would with the future's items first"
     if not fine:
-        words += f", more than {rules.max_share_of_perfect:.0%}: too good to be true, so something in it knows the window"
+        words += (
+            f", more than {rules.max_share_of_perfect:.0%}: too good to be true, so something in it"
+            " knows the window"
+        )
     yield RuleResult(
         "not_too_good", rules.max_share_of_perfect, number(share), fine, words, "refuse"
     )
@@ -126,8 +138,8 @@ def _told_from_popularity(
     words = f"canary: it is told from plain popularity with {sure:.1%} confidence"
     if not told:
         words = (
-            f"canary plain popularity: the evaluation cannot tell the release from showing everyone the best sellers "
-            f"({sure:.1%} confidence, at least {rules.confidence:.1%} wanted)"
+            "canary plain popularity: the evaluation cannot tell the release from showing everyone"
+            f" the best sellers ({sure:.1%} confidence, at least {rules.confidence:.1%} wanted)"
         )
     return RuleResult("told_from_popularity", rules.confidence, number(sure), told, words, "refuse")
 
@@ -146,8 +158,9 @@ def _leaking(canaries: Canaries, rules: GateConfig) -> RuleResult:
     )
     if guilty:
         words = (
-            f"canary future feature: {offenders(guilty)} alone orders what users did next with AUC {value:.3f}, more "
-            f"than any honest feature can ({rules.max_column_auc:.2f}): it knows the window that it is judged on"
+            f"canary future feature: {offenders(guilty)} alone orders what users did next with AUC"
+            f" {value:.3f}, more than any honest feature can ({rules.max_column_auc:.2f}): it knows"
+            " the window that it is judged on"
         )
     return RuleResult("no_leaking_column", rules.max_column_auc, value, not guilty, words, "refuse")
 

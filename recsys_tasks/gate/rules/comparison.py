@@ -44,7 +44,10 @@ def against_baseline(
     )
     if first:
         sure = found.confidence(0.0)
-        words = f"{means}: better with {sure:.1%} confidence (a first release needs {rules.confidence:.1%})"
+        words = (
+            f"{means}: better with {sure:.1%} confidence (a first release needs"
+            f" {rules.confidence:.1%})"
+        )
         yield RuleResult(
             "first_beats_popularity",
             rules.confidence,
@@ -54,7 +57,10 @@ def against_baseline(
         )
     else:
         passed = found.relative >= 0 and found.users > 0
-        words = f"{means}: {'not worse' if passed else 'worse than showing everyone the same best sellers'}"
+        words = (
+            f"{means}:"
+            f" {'not worse' if passed else 'worse than showing everyone the same best sellers'}"
+        )
         yield RuleResult(
             "not_below_popularity", number(found.champion), number(found.challenger), passed, words
         )
@@ -96,7 +102,10 @@ def _against_anchor(
     """Many refreshes, each not quite as good as the last, must not add up."""
     name = "not_worse_than_anchor"
     if context.anchor_fault is not None:
-        words = f"the anchor cannot be judged ({context.anchor_fault}), so a mere refresh is not allowed"
+        words = (
+            f"the anchor cannot be judged ({context.anchor_fault}), so a mere refresh is not"
+            " allowed"
+        )
         return RuleResult(name, rules.confidence, None, False, words, None)
     if anchor is None:
         return RuleResult(
@@ -109,7 +118,10 @@ def _against_anchor(
         )
     found = compare(challenger, anchor, rules, context.seed)
     safe = found.confidence(-rules.non_inferior_margin)
-    words = f"{found.relative:+.1%} against the anchor {anchor.system}, a loss above {rules.non_inferior_margin:.1%} "
+    words = (
+        f"{found.relative:+.1%} against the anchor {anchor.system}, a loss above"
+        f" {rules.non_inferior_margin:.1%} "
+    )
     words += f"is ruled out with {safe:.1%} confidence"
     return RuleResult(name, rules.confidence, number(safe), safe >= rules.confidence, words, None)
 
@@ -123,11 +135,14 @@ def _improves(
     elif refreshes and anchor.passed:
         words = f"{means}: not worse, and the champion is {old}"
     elif refreshes:
-        words = f"{means}: not better, and a refresh of a champion {old} would let quality slide: {anchor.words}"
+        words = (
+            f"{means}: not better, and a refresh of a champion {old} would let quality slide:"
+            f" {anchor.words}"
+        )
     else:
         words = (
-            f"{means}: not better with {rules.confidence:.1%} confidence, and not a harmless refresh of a champion "
-            f"{old} either"
+            f"{means}: not better with {rules.confidence:.1%} confidence, and not a harmless"
+            f" refresh of a champion {old} either"
         )
     return RuleResult(
         "better_or_fresher", None, None, is_better or (refreshes and anchor.passed), words

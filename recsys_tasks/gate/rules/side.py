@@ -51,7 +51,10 @@ def side_rules(
         yield from _calibration(challenger, rules)
     if running.index_recall is not None:
         fine = running.index_recall >= running.index_floor
-        words = f"the index finds {running.index_recall:.1%} of the exact neighbours (at least {running.index_floor:.1%})"
+        words = (
+            f"the index finds {running.index_recall:.1%} of the exact neighbours (at least"
+            f" {running.index_floor:.1%})"
+        )
         yield RuleResult("index_recall", running.index_floor, running.index_recall, fine, words)
     if running.cost is not None:
         yield _cost(running.cost, running.champion_cost, rules)
@@ -60,7 +63,10 @@ def side_rules(
 def _coverage(challenger: Evaluation, champion: Evaluation, rules: GateConfig) -> RuleResult:
     ours, theirs = (e.summary[_beside(rules, "coverage")] for e in (challenger, champion))
     ratio = ours / theirs if theirs else float("inf")
-    words = f"it shows {ours:.1%} of the catalogue, the champion {theirs:.1%} (ratio {ratio:.2f}, at least "
+    words = (
+        f"it shows {ours:.1%} of the catalogue, the champion {theirs:.1%} (ratio {ratio:.2f}, at"
+        " least "
+    )
     words += f"{rules.min_coverage_ratio:.2f})"
     return RuleResult(
         "coverage",
@@ -79,7 +85,10 @@ def _popularity_bias(challenger: Evaluation, champion: Evaluation, rules: GateCo
         words = "without places there is no popularity bias to measure"
         return RuleResult("popularity_bias", rules.max_popularity_rise, None, True, words)
     rise = ours - theirs
-    words = f"the most popular 1 % of items take {ours:.1%} of its places, {theirs:.1%} of the champion's (at most "
+    words = (
+        f"the most popular 1 % of items take {ours:.1%} of its places, {theirs:.1%} of the"
+        " champion's (at most "
+    )
     words += f"{rules.max_popularity_rise:.0%} of all places more)"
     return RuleResult(
         "popularity_bias", rules.max_popularity_rise, rise, rise <= rules.max_popularity_rise, words
@@ -107,7 +116,10 @@ def _calibration(challenger: Evaluation, rules: GateConfig) -> Iterator[RuleResu
     )
     times, bound = calibration_ratio(challenger.reliability), rules.max_calibration_ratio
     if times is not None:
-        words = f"beyond chance they are off by {times:.2f} times the rate of what they say or what came true, "
+        words = (
+            f"beyond chance they are off by {times:.2f} times the rate of what they say or what"
+            " came true, "
+        )
         words += f"whichever is less (at most {bound:.2f})"
         yield RuleResult("calibration_ratio", bound, number(times), times <= bound, words)
 
@@ -131,7 +143,10 @@ def calibration_ratio(reliability: Sequence[tuple[float, float, int]]) -> float 
 
 
 def _unranked(reason: str) -> RuleResult:
-    words = f"it has no ranker ({reason}), so there is nothing to promote: the order of retrieval needs no release"
+    words = (
+        f"it has no ranker ({reason}), so there is nothing to promote: the order of retrieval needs"
+        " no release"
+    )
     return RuleResult("has_ranker", None, None, False, words)
 
 

@@ -44,7 +44,10 @@ def slice_rules(
 
 def _slice_result(name: str, drawn: Bootstrap, harmed: bool, rules: GateConfig) -> RuleResult:
     low, high = drawn.interval(2 * rules.confidence - 1)
-    words = f"users with {name} ({drawn.users}): {drawn.relative:+.1%}, interval {low:+.1%} to {high:+.1%} (held when "
+    words = (
+        f"users with {name} ({drawn.users}): {drawn.relative:+.1%}, interval {low:+.1%} to"
+        f" {high:+.1%} (held when "
+    )
     words += f"surely below {-rules.slice_bound:+.1%})"
     return RuleResult(
         f"{SLICE}{name}", -rules.slice_bound, number(drawn.relative), not harmed, words, "hold"

@@ -126,7 +126,10 @@ def alarm_alert(
         task="",
         kind=alarm.kind,
         severity="critical" if alarm.kind in _CRITICAL else "warning",
-        message=f"{fit_to_send(alarm.words)}\nmetric: {alarm.metric} = {alarm.value:.4g}, bound {alarm.bound:g}",
+        message=(
+            f"{fit_to_send(alarm.words)}\nmetric: {alarm.metric} = {alarm.value:.4g}, bound"
+            f" {alarm.bound:g}"
+        ),
         reader_state=reader_state,
         remedy=fit_to_send(remedy),
         runbook=f"{runbooks}/{runbook_for(alarm.kind)}",
@@ -150,7 +153,10 @@ def settings_alert(
         severity="critical",
         message="\n".join(map(fit_to_send, parts)),
         reader_state=reader_state,
-        remedy=f"{fit_to_send(mistake.remedy)}; then, where a night failed meanwhile: {trigger_command(now.date())}",
+        remedy=(
+            f"{fit_to_send(mistake.remedy)}; then, where a night failed meanwhile:"
+            f" {trigger_command(now.date())}"
+        ),
         runbook=f"{runbooks}/{runbook_for('ConfigError')}",
         cause=WRONG_SETTINGS,
     )

@@ -212,7 +212,9 @@ class Spool:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Alone among the processes of this machine; without a lock where no folder can hold one."""
+        """Alone among the processes of this machine; without a lock where no folder can hold
+        one.
+        """
         handle = next(filter(None, map(_lock_file, (self.folder, *self._spares))), None)
         if handle is None:
             yield

@@ -18,7 +18,8 @@ _KNOWN_SECRET = re.compile(
     r"\b(?:AKIA[0-9A-Z]{16}|xox[a-z]-[\w-]{10,}|gh[pousr]_\w{20,}|eyJ[\w-]{10,}\.[\w.-]{10,})"
 )
 _NAMED_USER = re.compile(
-    r"(?i)\b((?:user|customer|member)[_ ]?(?:id|key))(['\"]?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;)]+)"
+    r"(?i)\b((?:user|customer|member)[_"
+    r" ]?(?:id|key))(['\"]?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;)]+)"
 )
 # Control characters, and those that turn the direction of what follows.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -26,7 +27,9 @@ _CALLS = re.compile(r"(<[!@#])|(@)(?=(?:channel|here|everyone|all)\b)", re.IGNOR
 
 
 def without_secrets(text: str) -> str:
-    """Passwords, tokens and named user ids replaced by `***`, as far as their form gives them away."""
+    """Passwords, tokens and named user ids replaced by `***`, as far as their form gives them
+    away.
+    """
     text = _URL_LOGIN.sub("***@", text)
     text = _NAMED_SECRET.sub(r"\1\2***", text)
     text = _NAMED_USER.sub(r"\1\2***", text)

@@ -55,7 +55,10 @@ def drift_alarm(metric: str, value: float, bound: float = PSI_BOUND) -> Alarm | 
     """An alarm when a PSI is past its bound; NaN (nothing to compare) is none."""
     if not value > bound:
         return None
-    words = f"{metric} drifted: PSI {value:.2f} against the weeks before, above {bound:.2f}; look for a change in the "
+    words = (
+        f"{metric} drifted: PSI {value:.2f} against the weeks before, above {bound:.2f}; look for a"
+        " change in the "
+    )
     return Alarm(
         "drift",
         metric,

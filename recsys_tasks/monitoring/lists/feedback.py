@@ -71,9 +71,9 @@ def list_health(
     }
     return {
         f"coverage@{k}": metrics.coverage(top, len(counts)),
-        f"coverage_on_offer@{k}": float(shown.sum() / (shown | on_offer).sum())
-        if (shown | on_offer).any()
-        else np.nan,
+        f"coverage_on_offer@{k}": (
+            float(shown.sum() / (shown | on_offer).sum()) if (shown | on_offer).any() else np.nan
+        ),
         f"popularity_share@{k}": metrics.popularity_share(top, counts),
         f"gini@{k}": metrics.gini(top, len(counts)),
         "identical_share": float(repeats.max(initial=0) / n),
@@ -89,7 +89,10 @@ def churn_alarm(changed: Floats, bound: float) -> Alarm | None:
     if len(changed) == 0 or changed.mean() <= bound:
         return None
     value = float(changed.mean())
-    words = f"{value:.0%} of list places changed since the last publication of the same release, at most {bound:.0%}"
+    words = (
+        f"{value:.0%} of list places changed since the last publication of the same release, at"
+        f" most {bound:.0%}"
+    )
     return Alarm(
         "list_churn",
         "list_churn",
@@ -111,7 +114,10 @@ def drop_alarm(
     bound = float(np.median(known)) * (1 - tolerance)
     if value >= bound:
         return None
-    words = f"realised {metric} is {value:.4f}, below {bound:.4f} (the median of {len(known)} earlier nights less "
+    words = (
+        f"realised {metric} is {value:.4f}, below {bound:.4f} (the median of {len(known)} earlier"
+        " nights less "
+    )
     return Alarm(
         "quality_drop",
         metric,

@@ -81,7 +81,10 @@ def missed(
     if newest is not None and newest >= due.night:
         return None
     hours = (now - due.at).total_seconds() / 3600
-    words = f"the night of {due.night} was due at {due.at:%Y-%m-%d %H:%M} UTC, and its lists are not there: {progress}. "
+    words = (
+        f"the night of {due.night} was due at {due.at:%Y-%m-%d %H:%M} UTC, and its lists are not"
+        f" there: {progress}. "
+    )
     words += "Readers have no lists" if shown is None else f"Readers see the lists of {shown.as_of}"
     if shown is not None and shown.hold:
         words += f", held there by {shown.hold}"
@@ -95,12 +98,18 @@ def stale(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | Non
     Exactly `bound_hours` is still fresh. Who is held there by a person is not stale: see `held`.
     """
     if shown is None:
-        words = "no publication is current: readers get nothing from this pipeline; run the nightly chain"
+        words = (
+            "no publication is current: readers get nothing from this pipeline; run the nightly"
+            " chain"
+        )
         return Alarm("stale", "publication_age_hours", bound_hours, float("inf"), words)
     hours = (now - shown.since).total_seconds() / 3600
     if shown.hold or hours <= bound_hours:
         return None
-    words = f"readers see the lists of {shown.as_of}, current for {hours:.1f} hours; at most {bound_hours:g} hours is "
+    words = (
+        f"readers see the lists of {shown.as_of}, current for {hours:.1f} hours; at most"
+        f" {bound_hours:g} hours is "
+    )
     words += "allowed. No later night was shown to them"
     return Alarm("stale", "publication_age_hours", bound_hours, hours, words)
 
@@ -114,7 +123,10 @@ def held(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | None
     hours = (now - shown.held_since).total_seconds() / 3600
     if hours <= bound_hours:
         return None
-    words = f"readers are held on the lists of {shown.as_of} since {shown.held_since:%Y-%m-%d %H:%M} UTC by {shown.hold}; "
+    words = (
+        f"readers are held on the lists of {shown.as_of} since {shown.held_since:%Y-%m-%d %H:%M}"
+        f" UTC by {shown.hold}; "
+    )
     return Alarm(
         "held", "hold_age_hours", bound_hours, hours, words + "later nights are made and wait"
     )

@@ -9,14 +9,15 @@ from sqlalchemy import Engine, text
 from recsys_tasks.monitoring.readers.freshness import Shown
 
 _SHOWN = text(
-    "SELECT p.as_of, c.moved_at, p.published_at, h.who, h.why, h.since FROM recsys.current_publication AS c"
-    " JOIN recsys.publication AS p ON p.id = c.publication_id LEFT JOIN recsys.hold AS h ON true"
+    "SELECT p.as_of, c.moved_at, p.published_at, h.who, h.why, h.since FROM"
+    " recsys.current_publication AS c JOIN recsys.publication AS p ON p.id = c.publication_id LEFT"
+    " JOIN recsys.hold AS h ON true"
 )
 # Nights whose lists were made: shown, taken back by a person, or waiting for a person's hold to
 # end.
 _MADE = text(
-    "SELECT as_of, min(coalesce(published_at, created_at)) AS ready FROM recsys.publication"
-    " WHERE status IN ('published', 'held') OR status = 'ready' AND EXISTS (SELECT FROM recsys.hold)"
+    "SELECT as_of, min(coalesce(published_at, created_at)) AS ready FROM recsys.publication WHERE"
+    " status IN ('published', 'held') OR status = 'ready' AND EXISTS (SELECT FROM recsys.hold)"
     " GROUP BY as_of ORDER BY as_of DESC LIMIT :n"
 )
 _STAGES = text(
@@ -26,7 +27,9 @@ _ENOUGH = 30
 
 
 def shown(engine: Engine) -> Shown | None:
-    """What readers see, and whether a person holds them there; None before the first publication."""
+    """What readers see, and whether a person holds them there; None before the first
+    publication.
+    """
     with engine.connect() as connection:
         row = connection.execute(_SHOWN).one_or_none()
     if row is None:

@@ -58,17 +58,26 @@ def probe(
         return Finding(CRITICAL, "readers have no lists: nothing was ever published")
     hours = (now - shown.moved_at).total_seconds() / 3600
     behind = (now.date() - shown.as_of).days
-    words = f"readers see {shown.rows:,} lists of the night of {shown.as_of}, current for {hours:.1f} hours"
+    words = (
+        f"readers see {shown.rows:,} lists of the night of {shown.as_of}, current for {hours:.1f}"
+        " hours"
+    )
     code = WELL
     if shown.on_hold:
         code = LOOK
         words += f"; held there since {shown.hold_since:%Y-%m-%d %H:%M} UTC by {shown.hold_who}"
     elif behind > nights_behind or hours > stale_after_hours:
         code = CRITICAL
-        words += f"; {behind} nights behind today, at most {nights_behind} and {stale_after_hours:g} hours are allowed"
+        words += (
+            f"; {behind} nights behind today, at most {nights_behind} and {stale_after_hours:g}"
+            " hours are allowed"
+        )
     if alerts.number:
         code = max(code, LOOK)
-        words += f"; {alerts.number} critical alert(s) open in the last 24 hours, the newest: {alerts.newest}"
+        words += (
+            f"; {alerts.number} critical alert(s) open in the last 24 hours, the newest:"
+            f" {alerts.newest}"
+        )
     return Finding(code, words)
 
 

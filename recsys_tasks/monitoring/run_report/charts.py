@@ -95,8 +95,15 @@ def _lines(axes: Any, chart: Chart) -> None:
         _name_places(axes, list(place))
     if chart.reference is not None:
         axes.axhline(chart.reference, color="#9aa3ad", linewidth=1, linestyle=":")
-        axes.annotate("fused order", (1, chart.reference), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                      color="#6b7280", fontsize=8)  # fmt: skip
+        axes.annotate(
+            "fused order",
+            (1, chart.reference),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            color="#6b7280",
+            fontsize=8,
+        )
     if chart.diagonal:
         top = max((max((*s.x, *s.y)) for s in chart.series if s.x), default=1.0)
         axes.plot([0, top], [0, top], color="#9aa3ad", linewidth=1, linestyle="--", zorder=0)

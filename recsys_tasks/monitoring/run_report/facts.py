@@ -28,13 +28,14 @@ _STAGES = (
 )
 # The newest error of each stage that has not ended well since.
 _FAILURES = (
-    "SELECT DISTINCT ON (f.stage) f.stage, f.error, f.failed_at FROM recsys.stage_failures AS f WHERE f.as_of = :day"
-    " AND NOT EXISTS (SELECT FROM recsys.stage_runs AS r WHERE r.as_of = f.as_of AND r.stage = f.stage"
-    " AND r.finished_at >= f.failed_at) ORDER BY f.stage, f.id DESC"
+    "SELECT DISTINCT ON (f.stage) f.stage, f.error, f.failed_at FROM recsys.stage_failures AS f"
+    " WHERE f.as_of = :day AND NOT EXISTS (SELECT FROM recsys.stage_runs AS r WHERE r.as_of ="
+    " f.as_of AND r.stage = f.stage AND r.finished_at >= f.failed_at) ORDER BY f.stage, f.id DESC"
 )
 _TOWERS = (
-    "SELECT DISTINCT ON (learned_before) lineage, learned_before, ledger FROM recsys.tower_version_rows"
-    " WHERE lineage = :lineage AND learned_before <= :day ORDER BY learned_before DESC, recorded_at DESC LIMIT 60"
+    "SELECT DISTINCT ON (learned_before) lineage, learned_before, ledger FROM"
+    " recsys.tower_version_rows WHERE lineage = :lineage AND learned_before <= :day ORDER BY"
+    " learned_before DESC, recorded_at DESC LIMIT 60"
 )
 _LINEAGE = (
     "SELECT lineage FROM recsys.tower_version_rows WHERE learned_before <= :day"
@@ -42,22 +43,27 @@ _LINEAGE = (
 )
 _METRICS = "SELECT scope, name, value FROM recsys.metrics WHERE as_of = :day ORDER BY scope, name"
 _REALISED = (
-    "SELECT as_of, name, value FROM recsys.metrics WHERE scope = 'realised' AND as_of < :day"
-    " AND name IN ('ndcg@10', 'popular/ndcg@10', 'hr@10', 'popular/hr@10') ORDER BY as_of DESC LIMIT 240"
+    "SELECT as_of, name, value FROM recsys.metrics WHERE scope = 'realised' AND as_of < :day AND"
+    " name IN ('ndcg@10', 'popular/ndcg@10', 'hr@10', 'popular/hr@10') ORDER BY as_of DESC"
+    " LIMIT 240"
 )
 _REALISED_BY = (
     "SELECT as_of, scope, name, value FROM recsys.metrics WHERE scope LIKE 'realised%' AND as_of ="
-    " (SELECT max(as_of) FROM recsys.metrics WHERE scope = 'realised' AND as_of < :day) ORDER BY scope, name"
+    " (SELECT max(as_of) FROM recsys.metrics WHERE scope = 'realised' AND as_of < :day) ORDER BY"
+    " scope, name"
 )
 _ALERTS = (
-    "SELECT incident, raised_at, as_of, dag, task, kind, severity, message, reader_state, remedy, runbook"
-    " FROM recsys.alerts WHERE as_of = :day ORDER BY id"
+    "SELECT incident, raised_at, as_of, dag, task, kind, severity, message, reader_state, remedy,"
+    " runbook FROM recsys.alerts WHERE as_of = :day ORDER BY id"
 )
 _PUBLICATIONS = (
-    "SELECT publication_id, as_of, status, current, release, tower_version, rows, published_at, note"
-    " FROM recsys.publications WHERE as_of = :day ORDER BY publication_id"
+    "SELECT publication_id, as_of, status, current, release, tower_version, rows, published_at,"
+    " note FROM recsys.publications WHERE as_of = :day ORDER BY publication_id"
 )
-_STATUS = "SELECT publication_id, as_of, release, rows, published_at, on_hold, hold_who, hold_why FROM recsys.status"
+_STATUS = (
+    "SELECT publication_id, as_of, release, rows, published_at, on_hold, hold_who, hold_why FROM"
+    " recsys.status"
+)
 
 
 def collect(lake: Lake, engine: Engine, home: Path, project: str, as_of: date) -> dict[str, Any]:

@@ -57,8 +57,8 @@ def moment(known: Known) -> str:
     """When it was so, and where one sees what is so now."""
     at = known.facts.get("at")
     return (
-        f"As of {at or 'when this page was written'}. Readers may have been moved on or back since: "
-        "`recsys publications` shows what they see now."
+        f"As of {at or 'when this page was written'}. Readers may have been moved on or back since:"
+        " `recsys publications` shows what they see now."
     )
 
 
@@ -136,7 +136,10 @@ def _release(known: Known) -> Card:
         else f"{stays}; failed: {', '.join(_named(rule) for rule in failed[:3])}"
     )
     if decision["verdict"] == "promote":
-        note = f"{decision['challenger']} replaced {decision['champion'] or 'nothing: it is the first'}"
+        note = (
+            f"{decision['challenger']} replaced"
+            f" {decision['champion'] or 'nothing: it is the first'}"
+        )
     return Card("Release", value.capitalize(), note, tone)
 
 
@@ -151,7 +154,10 @@ def _readers(known: Known) -> Card:
         return Card("Readers", "What readers saw is not known", note, "bad")
     if not status.get("as_of"):
         return Card("Readers", "Readers had no lists yet", "nothing was ever published", "warn")
-    note = f"{number(status.get('rows'))} users, release {status.get('release') or 'none (retrieval order)'}"
+    note = (
+        f"{number(status.get('rows'))} users, release"
+        f" {status.get('release') or 'none (retrieval order)'}"
+    )
     if status.get("on_hold"):
         note = f"on hold by {status.get('hold_who')}: {status.get('hold_why')}"
     if status["as_of"] == night:
@@ -227,7 +233,9 @@ def alarms(known: Known) -> Section | None:
 
 
 def verdict(known: Known) -> Section:
-    """The decision in words, and every rule; guarded groups that passed are in their own section."""
+    """The decision in words, and every rule; guarded groups that passed are in their own
+    section.
+    """
     decision = known.facts.get("decision")
     if decision is None:
         release = known.facts.get("release")
@@ -253,7 +261,10 @@ def verdict(known: Known) -> Section:
         blocks.append(
             Note(f"{plural(groups, 'guarded group')} of users passed; each is listed under Slices.")
         )
-    says = f"{decision['challenger']} against {decision['champion'] or 'no champion'}: {decision['verdict']}."
+    says = (
+        f"{decision['challenger']} against {decision['champion'] or 'no champion'}:"
+        f" {decision['verdict']}."
+    )
     return Section("verdict", "Verdict", says, tuple(blocks))
 
 

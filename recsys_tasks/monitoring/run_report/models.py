@@ -46,7 +46,10 @@ def generators(known: Known) -> Section:
     says = (
         f"Together they find {percent(union)} of what users did next among {k or 'all'} candidates."
     )
-    note = "Share of all user-item pairs of the gate window; what no generator finds no ranker can show."
+    note = (
+        "Share of all user-item pairs of the gate window; what no generator finds no ranker can"
+        " show."
+    )
     chart = Chart(
         "bars", "Recall of each generator", "share of pairs", "", series, note, percent=True
     )
@@ -66,8 +69,12 @@ def rankers(known: Known) -> Section:
     """Mode, importances, SHAP, and whether more trees or users would help."""
     release = known.facts.get("release")
     if release is None:
-        return Section("rankers", "Rankers", "No ranker was trained tonight.", (Note(
-            "A champion, where there was one, went on; see the report of its own night."),))  # fmt: skip
+        return Section(
+            "rankers",
+            "Rankers",
+            "No ranker was trained tonight.",
+            (Note("A champion, where there was one, went on; see the report of its own night."),),
+        )
     if release["mode"] == "retrieval":
         reason = release.get("reason") or "no reason was given"
         return Section(
@@ -78,7 +85,10 @@ def rankers(known: Known) -> Section:
         )
     held = release.get("held_out_ndcg@10") or {}
     compared = ", ".join(f"{stage} {number(value)}" for stage, value in held.items())
-    says = f"{release['release_id']} ({release['mode'].replace('_', ' ')}). NDCG@10 of held-out users: {compared}."
+    says = (
+        f"{release['release_id']} ({release['mode'].replace('_', ' ')}). NDCG@10 of held-out users:"
+        f" {compared}."
+    )
     blocks: list[Block] = [
         *_importances(release),
         *_shap(known),
@@ -168,7 +178,10 @@ def _sizes(known: Known, held: dict[str, float]) -> list[Block]:
         return [Note(f"No data-size curve: {known.missing('sizes')}.")]
     series = (Series("light", tuple(p[0] for p in points), tuple(p[1] for p in points)),)
     gained = points[-1][1] - points[-2][1] if len(points) > 1 else 0.0
-    note = f"The light ranker trained again on growing shares of its users; the last doubling added {gained:+.4f}."
+    note = (
+        "The light ranker trained again on growing shares of its users; the last doubling added"
+        f" {gained:+.4f}."
+    )
     return [
         Chart(
             "lines",
@@ -224,7 +237,10 @@ def tower(known: Known) -> Section:
         if last.get("refresh_ok", True)
         else "fell below its floor: the version before it served"
     )
-    says = f"Lineage {known.facts.get('lineage')}; the newest version ({tonight}, {last.get('start')} start) {served}."
+    says = (
+        f"Lineage {known.facts.get('lineage')}; the newest version ({tonight}, {last.get('start')}"
+        f" start) {served}."
+    )
     blocks: list[Block] = [
         chart for chart in (_losses(versions), _recall(versions)) if chart is not None
     ]
@@ -270,8 +286,20 @@ def _recall(versions: list[dict[str, Any]]) -> Chart | None:
 
 def _ledger(versions: list[dict[str, Any]]) -> Table:
     """Newest first; what a ledger holds beyond the known names follows them."""
-    known = ("start", "kept", "new", "archived", "returned", "drift", "examples", "replayed", "held_back_rows",
-             "recall_before", "recall_after", "refresh_ok")  # fmt: skip
+    known = (
+        "start",
+        "kept",
+        "new",
+        "archived",
+        "returned",
+        "drift",
+        "examples",
+        "replayed",
+        "held_back_rows",
+        "recall_before",
+        "recall_after",
+        "refresh_ok",
+    )
     ledgers = [version["ledger"] for version in versions]
     further = [
         n

@@ -42,7 +42,10 @@ def data(known: Known) -> Section:
     )
     says += f", {plural(int(extract.get('changed_days', 0)), 'changed day')}."
     if snapshot:
-        says += f" The snapshot has {number(snapshot.get('users'))} users and {number(snapshot.get('items'))} items."
+        says += (
+            f" The snapshot has {number(snapshot.get('users'))} users and"
+            f" {number(snapshot.get('items'))} items."
+        )
     blocks: list[Block] = []
     if known.facts.get("rows_by_day"):
         days, rows = zip(*known.facts["rows_by_day"], strict=True)
@@ -100,10 +103,14 @@ def _checks(report: dict[str, Any]) -> Table:
     rows = tuple(
         cells(
             _outcome(c),
-            f"{c['suite']}.{c['name']}", c["about"], c["observed"], c["bound"], ", ".join(c.get("examples", ())),
+            f"{c['suite']}.{c['name']}",
+            c["about"],
+            c["observed"],
+            c["bound"],
+            ", ".join(c.get("examples", ())),
         )
         for c in ordered
-    )  # fmt: skip
+    )
     failed = sum(not c["passed"] for c in report["checks"])
     caption = f"{plural(len(rows), 'check')}, {failed} not passed"
     return Table(
@@ -127,15 +134,16 @@ def lists(known: Known) -> Section:
     window = (known.facts.get("release") or {}).get("gate_cutoff", "the gate's cutoff")
     blocks = tuple(
         SampleList(
-            f"User {sample['user']}: {plural(sample['events'], 'event')} before {window}, then "
-            f"{plural(sample['did'], 'item')} of which {sum(e['hit'] for e in sample['items'])} were on the list",
+            f"User {sample['user']}: {plural(sample['events'], 'event')} before {window}, then"
+            f" {plural(sample['did'], 'item')} of which {sum(e['hit'] for e in sample['items'])}"
+            " were on the list",
             tuple(sample["items"]),
         )
         for sample in found
     )
     says = (
-        f"What tonight's challenger would have shown on {window}, from the least to the most active of its users; "
-        "✓ marks what the user went on to do. Lists of now: recsys recommend USER."
+        f"What tonight's challenger would have shown on {window}, from the least to the most active"
+        " of its users; ✓ marks what the user went on to do. Lists of now: recsys recommend USER."
     )
     return Section("lists", "Sample lists", says, blocks)
 
@@ -208,7 +216,10 @@ def _realised_by(known: Known) -> Table | None:
         )
         for scope, values in found.items()
     ]
-    caption = f"What users did with the lists of {rows[0]['as_of']}, beside popular items for the same users"
+    caption = (
+        f"What users did with the lists of {rows[0]['as_of']}, beside popular items for the same"
+        " users"
+    )
     return Table(("measured by", *names), rows_of(table), caption, numbers=frozenset(range(1, 6)))
 
 

@@ -145,8 +145,16 @@ def slices(known: Known) -> Section:
     ]
     guarded = {rule["name"].removeprefix(SLICE): rule for rule in rules}
     if not found and not rules:
-        return Section("slices", "Slices", "No group of users was compared tonight.", (Note(
-            "Groups are guarded against the champion; there was none, or nobody was judged."),))  # fmt: skip
+        return Section(
+            "slices",
+            "Slices",
+            "No group of users was compared tonight.",
+            (
+                Note(
+                    "Groups are guarded against the champion; there was none, or nobody was judged."
+                ),
+            ),
+        )
     blocks: list[Block] = []
     if found:
         blocks.append(_group_table(found, guarded))
@@ -212,7 +220,10 @@ def balance(known: Known) -> Section:
         if s.get("bias_curve")
     ]
     if bias:
-        note = "How few items make so many per cent of all recommended places; a low curve repeats the same items."
+        note = (
+            "How few items make so many per cent of all recommended places; a low curve repeats the"
+            " same items."
+        )
         blocks.append(
             Chart("lines", "Popularity bias", "% of all places", "items", tuple(bias), note)
         )
@@ -222,7 +233,10 @@ def balance(known: Known) -> Section:
         if s.get("reliability")
     ]
     if scored:
-        note = "On the dashed line a score is the share that came true; each point holds equally many places."
+        note = (
+            "On the dashed line a score is the share that came true; each point holds equally many"
+            " places."
+        )
         blocks.append(
             Chart(
                 "lines",
@@ -236,7 +250,10 @@ def balance(known: Known) -> Section:
         )
     columns = list(((known.facts.get("figures") or {}).get("columns") or {}).items())[:10]
     if columns:
-        caption = "Features that alone order users' candidates best (AUC); one near 1 knows what it cannot know"
+        caption = (
+            "Features that alone order users' candidates best (AUC); one near 1 knows what it"
+            " cannot know"
+        )
         blocks.append(
             Table(("feature", "AUC"), rows_of(columns), caption, frozenset({1}), folded=True)
         )

@@ -229,7 +229,10 @@ def _all_found(wanted: Sequence[str], found: set[str], inputs: RankingInputs) ->
             expected=f"the {len(wanted)} feature columns that the ranker was trained on",
             found=f"{len(missing)} missing: {offenders(missing)}",
             where=f"features at {inputs.cutoffs}",
-            remedy="the feature settings changed since this release was trained: train a release with them",
+            remedy=(
+                "the feature settings changed since this release was trained: train a release with"
+                " them"
+            ),
         )
 
 

@@ -134,7 +134,10 @@ def _refuse_leaks(window: Window, timeline: Timeline) -> None:
             expected=f"inputs end by {start}, labels end by the gate cutoff {timeline.gate_cutoff}",
             found=f"inputs as of {window.inputs.cutoffs}, labels in [{start}, {end})",
             where=f"ranker examples of {timeline.as_of}",
-            remedy="make the window's inputs at its label cutoff, and take label cutoffs from clock.Timeline",
+            remedy=(
+                "make the window's inputs at its label cutoff, and take label cutoffs from"
+                " clock.Timeline"
+            ),
         )
 
 

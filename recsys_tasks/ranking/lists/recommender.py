@@ -226,9 +226,9 @@ class Recommender:
         return Rules(
             first=config.serving.k,
             max_per_category=config.rerank.max_per_category,
-            categories=pd.factorize(self.snapshot.items[category], sort=True)[0]
-            if category
-            else None,
+            categories=(
+                pd.factorize(self.snapshot.items[category], sort=True)[0] if category else None
+            ),
             diversity=config.rerank.diversity,
             likeness=self._likeness() if config.rerank.diversity else None,
             fresh_slots=config.rerank.fresh_slots,
@@ -243,7 +243,9 @@ class Recommender:
         return Likeness.of_vectors(inputs.item_place, inputs.embeddings.item_vectors)
 
     def _fresh(self, block: Block) -> Bools:
-        """`[n, c]`: candidates for the fresh places; not looked up where there are no such places."""
+        """`[n, c]`: candidates for the fresh places; not looked up where there are no such
+        places.
+        """
         if not self._rules.fresh_slots:
             return np.broadcast_to(False, block.there.shape)
         return np.asarray(block.candidates.ranks[:, :, SOURCES.index("fresh")] >= 0)

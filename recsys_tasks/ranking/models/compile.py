@@ -133,7 +133,9 @@ def _leaves(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _walk(node: dict[str, Any], first: int, nodes: list[_Node]) -> bool:
-    """Append the tests of a subtree whose leftmost leaf is `first`; False where one cannot be said."""
+    """Append the tests of a subtree whose leftmost leaf is `first`; False where one cannot be
+    said.
+    """
     if "split_index" not in node:
         return True
     if node["decision_type"] != "<=" or node["missing_type"] == "Zero":

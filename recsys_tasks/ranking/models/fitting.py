@@ -80,10 +80,16 @@ def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
     unknown = sorted(set(config.ranker.monotone) - set(names))
     if unknown:
         raise ConfigError(
-            expected=f"names of the rankers' {len(names)} columns, such as {', '.join(map(repr, names[:3]))}",
+            expected=(
+                f"names of the rankers' {len(names)} columns, such as"
+                f" {', '.join(map(repr, names[:3]))}"
+            ),
             found=f"{len(unknown)} that are none: {offenders(unknown)}",
             where="ranker.monotone",
-            remedy="name columns as docs/features.md does; release.json lists those of a release (heavy_names)",
+            remedy=(
+                "name columns as docs/features.md does; release.json lists those of a release"
+                " (heavy_names)"
+            ),
         )
 
 

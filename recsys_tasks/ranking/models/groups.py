@@ -48,7 +48,9 @@ def surviving(
 
 
 def ndcg_at_10(score: Floats, label: Bools, group: Ints, item: Keys) -> float:
-    """Mean NDCG@10 of the lists that hold a positive, ideal among their own rows; NaN without any."""
+    """Mean NDCG@10 of the lists that hold a positive, ideal among their own rows; NaN without
+    any.
+    """
     order = ranked(score, group, item)
     sizes = runs(group[order])
     place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)

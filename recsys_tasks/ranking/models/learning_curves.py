@@ -114,7 +114,9 @@ class HeldOut:
         return points
 
     def sample(self, limit: int) -> npt.NDArray[np.int64]:
-        """Up to `limit` rows that the heavy ranker would be asked about, evenly drawn, ascending."""
+        """Up to `limit` rows that the heavy ranker would be asked about, evenly drawn,
+        ascending.
+        """
         rows = self.rows[self._judged("heavy")]
         drawn = np.random.default_rng([self._seed, 29]).choice(
             rows, min(limit, len(rows)), replace=False

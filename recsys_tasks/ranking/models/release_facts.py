@@ -1,4 +1,6 @@
-"""What a release says of itself: objectives, what was lacking, how held-out users' lists come out."""
+"""What a release says of itself: objectives, what was lacking, how held-out users' lists come
+out.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,10 @@ def lacking(config: Config, data: Examples) -> str | None:
     for o, objective in enumerate(config.objectives):
         groups = len(np.unique(data.group[trains & data.labels[:, o]]))
         if groups < MIN_GROUPS:
-            return f"objective {objective.name}: {groups} users with a positive candidate, fewer than {MIN_GROUPS}"
+            return (
+                f"objective {objective.name}: {groups} users with a positive candidate, fewer than"
+                f" {MIN_GROUPS}"
+            )
     return None
 
 

@@ -38,7 +38,9 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 
 @dataclass(frozen=True)
 class Cluster:
-    """`name`: the value that most sets it apart; `share` of its items that have it; `size` items."""
+    """`name`: the value that most sets it apart; `share` of its items that have it; `size`
+    items.
+    """
 
     name: str
     share: float

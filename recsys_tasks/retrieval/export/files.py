@@ -56,7 +56,9 @@ def write_parquet(path: Path, named: Named) -> None:
 
 
 def write_projector(folder: Path, entities: Sequence[Named], seed: int) -> None:
-    """`<kind>/vectors.tsv`, `<kind>/metadata.tsv` and `projector_config.pbtxt`, which names them."""
+    """`<kind>/vectors.tsv`, `<kind>/metadata.tsv` and `projector_config.pbtxt`, which names
+    them.
+    """
     lines = []
     for entity in entities:
         some = entity.sample(PROJECTOR_ROWS, seed)

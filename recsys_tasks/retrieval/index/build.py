@@ -149,7 +149,10 @@ def _build(config: Config, embeddings: Embeddings, folder: Path) -> dict[str, An
     measured: dict[str, Any] = {"tried": [attempt.as_json(index.recall_k) for attempt in tried]}
     if best is None:
         reached = max(attempt.worst for attempt in tried)
-        words = f"the best of {len(BUILDS)} indexes has recall {reached:.4f}, below {index.recall_floor}"
+        words = (
+            f"the best of {len(BUILDS)} indexes has recall {reached:.4f}, below"
+            f" {index.recall_floor}"
+        )
         return {**exact, **measured, "why": words, "below_floor": True, "best_recall": reached}
     found = {"kind": "scann", "why": "recall floor reached", **best.as_json(index.recall_k)}
     return {

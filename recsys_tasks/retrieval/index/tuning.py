@@ -30,7 +30,9 @@ place.
 
 @dataclass(frozen=True)
 class Sample:
-    """Users to measure by: `queries [n, d]`, and for each depth k their true neighbours `[n, k]`."""
+    """Users to measure by: `queries [n, d]`, and for each depth k their true neighbours `[n,
+    k]`.
+    """
 
     queries: Vectors
     truth: dict[int, Keys]

@@ -1,4 +1,6 @@
-"""A training that knows no version before it: a lineage's first, and the control beside a warm one."""
+"""A training that knows no version before it: a lineage's first, and the control beside a warm
+one.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,16 @@ def cold_train(
     if not len(examples):
         raise NotEnoughData(
             expected="a user with events at two different times",
-            found=f"{len(run.events)} events before {learned_before}, none with an earlier one of its user; the "
-            f"{snapshot.rows_between(learned_before, snapshot.as_of)} of the {(snapshot.as_of - learned_before).days} "
-            "days since are kept from the tower, to be judged on",
+            found=(
+                f"{len(run.events)} events before {learned_before}, none with an earlier one of its"
+                f" user; the {snapshot.rows_between(learned_before, snapshot.as_of)} of the"
+                f" {(snapshot.as_of - learned_before).days} days since are kept from the tower, to"
+                " be judged on"
+            ),
             where=f"two-tower at {learned_before}",
-            remedy="deliver an older history, wait for more days, or set a shorter label_window_days",
+            remedy=(
+                "deliver an older history, wait for more days, or set a shorter label_window_days"
+            ),
         )
     tower, losses = _fitted(run, examples)
     state = cold_state(snapshot, run, tower.arrays())

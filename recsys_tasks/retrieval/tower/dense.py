@@ -16,7 +16,9 @@ from recsys_tasks.retrieval.tower.weights import LAYERS, MOMENTS, Arrays, Batch
 
 
 class Layers:
-    """The members' layers and their moments, as variables made from arrays and read back as arrays."""
+    """The members' layers and their moments, as variables made from arrays and read back as
+    arrays.
+    """
 
     def __init__(self, config: TwoTowerConfig, arrays: Arrays) -> None:
         self._members = config.members

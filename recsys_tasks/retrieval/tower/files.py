@@ -92,5 +92,8 @@ def _shape_of(file: BinaryIO) -> tuple[int, ...]:
 
 
 def _damaged(path: Path, found: str, expected: str) -> ArtifactError:
-    remedy = "delete this version's folder and run the night again: it goes on from the version before, or cold"
+    remedy = (
+        "delete this version's folder and run the night again: it goes on from the version before,"
+        " or cold"
+    )
     return ArtifactError(expected=expected, found=found, where=str(path), remedy=remedy)

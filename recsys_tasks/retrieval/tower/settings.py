@@ -86,7 +86,9 @@ def _shown(value: object) -> object:
 def _changed(
     label: str, before: tuple[dict[str, Any], ...], after: tuple[dict[str, Any], ...]
 ) -> list[str]:
-    """At most one phrase: names that came, that went, or that are there still but read otherwise."""
+    """At most one phrase: names that came, that went, or that are there still but read
+    otherwise.
+    """
     if before == after:
         return []
     old, new = ({entry["name"]: entry for entry in entries} for entries in (before, after))

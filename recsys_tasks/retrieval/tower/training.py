@@ -87,7 +87,9 @@ class Run:
     def open(
         cls, snapshot: Snapshot, learned_before: date, items: Vocabulary, users: Vocabulary
     ) -> Run:
-        """A run over everything before a day; `items` and `users` are the vocabularies to extend."""
+        """A run over everything before a day; `items` and `users` are the vocabularies to
+        extend.
+        """
         learned, events = start_of(learned_before), snapshot.events(before=learned_before)
         config, settings = snapshot.config, value_settings(snapshot.config)
         existing = snapshot.existing_items(learned)

@@ -90,8 +90,10 @@ class TowerState:
                 expected="finite parameters after training",
                 found=f"NaN or infinite numbers in {', '.join(broken)}: the training diverged",
                 where="two-tower",
-                remedy="lower two_tower.learning_rate or warm_start.learning_rate, and look for extreme weights of "
-                "event kinds",
+                remedy=(
+                    "lower two_tower.learning_rate or warm_start.learning_rate, and look for"
+                    " extreme weights of event kinds"
+                ),
             )
 
     @classmethod

@@ -100,10 +100,13 @@ def warm_train(
         "recall_before": _share(before),
         "recall_after": _share(after),
         "recall_cold": None if cold is None else _share(cold),
-        "refresh_ok": len(held) < MIN_HELD_BACK_ROWS
-        or bool(after.sum() >= warm.refresh_floor * before.sum()),
-        "control_ok": parent.ledger.get("control_ok", True)
-        and (cold is None or not surely_less(after, cold, warm.control_floor)),
+        "refresh_ok": (
+            len(held) < MIN_HELD_BACK_ROWS or bool(after.sum() >= warm.refresh_floor * before.sum())
+        ),
+        "control_ok": (
+            parent.ledger.get("control_ok", True)
+            and (cold is None or not surely_less(after, cold, warm.control_floor))
+        ),
     }
     return state, ledger
 
@@ -223,7 +226,9 @@ def lend_usual_moments(arrays: Arrays) -> dict[str, Bools]:
 def _exchange(
     arrays: Arrays, archive: Archive, leaving: npt.NDArray[np.bool_], seen: npt.NDArray[np.bool_]
 ) -> tuple[Archive, npt.NDArray[np.bool_]]:
-    """Move leaving ids into the archive and archived ids that were seen again out of it, in place."""
+    """Move leaving ids into the archive and archived ids that were seen again out of it, in
+    place.
+    """
     back = seen[archive.keys]
     returned = np.zeros(len(leaving), np.bool_)
     returned[archive.keys[back]] = True

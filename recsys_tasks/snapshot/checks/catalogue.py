@@ -18,7 +18,9 @@ Kind = Literal["not_null", "in_set", "between", "columns"]
 
 @dataclass(frozen=True)
 class Check:
-    """One expectation about the columns of a frame; `bound` is the share of rows that may break it."""
+    """One expectation about the columns of a frame; `bound` is the share of rows that may break
+    it.
+    """
 
     name: str
     suite: Suite
@@ -111,23 +113,89 @@ def event_checks(config: Config) -> list[Check]:
     nulls = rules.max_null_share
     names = ("user_id", "item_id", "ts", "event", "price", "quantity")
     checks = [
-        Check("columns", "events", "columns", "", "the declared columns and no others", allowed=names),
-        Check("missing_user", "events", "not_null", "user_id", "a user id", nulls, example=("item_id", "ts")),
-        Check("missing_item", "events", "not_null", "item_id", "an item id", nulls, example=("user_id", "ts")),
-        Check("missing_time", "events", "not_null", "ts", "a readable time", nulls, example=("user_id", "item_id")),
         Check(
-            "overlong_id", "events", "between", "id_bytes", f"ids of at most {MAX_ID_BYTES} bytes",
-            rules.max_bad_value_share, maximum=MAX_ID_BYTES, example=("id_bytes",),
+            "columns", "events", "columns", "", "the declared columns and no others", allowed=names
         ),
-        _true("unstorable", "storable", "ids without NUL", rules.max_bad_value_share, "user_id", "item_id", "ts"),
         Check(
-            "unknown_event", "events", "in_set", "event", "a declared kind of event",
-            rules.max_unknown_event_share, allowed=table.known, example=("event",),
+            "missing_user",
+            "events",
+            "not_null",
+            "user_id",
+            "a user id",
+            nulls,
+            example=("item_id", "ts"),
         ),
-        _true("unknown_user", "user_known", "a user of the users table", rules.max_unknown_user_share, "user_id"),
-        _true("unknown_item", "item_known", "an item of the items table", rules.max_unknown_item_share, "item_id"),
-        _true("repeated", "first", "no exact duplicate", rules.max_duplicate_share, "user_id", "item_id", "ts"),
-    ]  # fmt: skip
+        Check(
+            "missing_item",
+            "events",
+            "not_null",
+            "item_id",
+            "an item id",
+            nulls,
+            example=("user_id", "ts"),
+        ),
+        Check(
+            "missing_time",
+            "events",
+            "not_null",
+            "ts",
+            "a readable time",
+            nulls,
+            example=("user_id", "item_id"),
+        ),
+        Check(
+            "overlong_id",
+            "events",
+            "between",
+            "id_bytes",
+            f"ids of at most {MAX_ID_BYTES} bytes",
+            rules.max_bad_value_share,
+            maximum=MAX_ID_BYTES,
+            example=("id_bytes",),
+        ),
+        _true(
+            "unstorable",
+            "storable",
+            "ids without NUL",
+            rules.max_bad_value_share,
+            "user_id",
+            "item_id",
+            "ts",
+        ),
+        Check(
+            "unknown_event",
+            "events",
+            "in_set",
+            "event",
+            "a declared kind of event",
+            rules.max_unknown_event_share,
+            allowed=table.known,
+            example=("event",),
+        ),
+        _true(
+            "unknown_user",
+            "user_known",
+            "a user of the users table",
+            rules.max_unknown_user_share,
+            "user_id",
+        ),
+        _true(
+            "unknown_item",
+            "item_known",
+            "an item of the items table",
+            rules.max_unknown_item_share,
+            "item_id",
+        ),
+        _true(
+            "repeated",
+            "first",
+            "no exact duplicate",
+            rules.max_duplicate_share,
+            "user_id",
+            "item_id",
+            "ts",
+        ),
+    ]
     for name, source in (("price", table.price_column), ("quantity", table.quantity_column)):
         if source is not None:
             about = f"a readable {name} of 0 or more"
@@ -154,15 +222,33 @@ def entity_checks(config: Config, suite: Literal["users", "items"]) -> list[Chec
     checks = [
         Check("missing_id", suite, "not_null", key, "an id", rules.max_null_share),
         Check(
-            "overlong_id", suite, "between", "_id_bytes", f"ids of at most {MAX_ID_BYTES} bytes",
-            maximum=MAX_ID_BYTES, example=("_id_bytes",),
+            "overlong_id",
+            suite,
+            "between",
+            "_id_bytes",
+            f"ids of at most {MAX_ID_BYTES} bytes",
+            maximum=MAX_ID_BYTES,
+            example=("_id_bytes",),
         ),
         Check(
-            "unstorable", suite, "in_set", "_unstorable", "text without NUL, and a segment no longer than an id",
-            allowed=("",), example=(key, "_unstorable"),
+            "unstorable",
+            suite,
+            "in_set",
+            "_unstorable",
+            "text without NUL, and a segment no longer than an id",
+            allowed=("",),
+            example=(key, "_unstorable"),
         ),
-        Check("repeated_id", suite, "in_set", "_first", "each id once", allowed=(True,), example=(key,)),
-    ]  # fmt: skip
+        Check(
+            "repeated_id",
+            suite,
+            "in_set",
+            "_first",
+            "each id once",
+            allowed=(True,),
+            example=(key,),
+        ),
+    ]
     for attribute in table.attributes:
         checks += _attribute_checks(config, suite, key, attribute)
     if suite == "items":
@@ -197,24 +283,44 @@ def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
     return [
         Check("fresh", "night", "between", "newest_day_rows", "rows on the newest day", minimum=1),
         Check(
-            "volume", "night", "between", "volume_ratio", "newest day over the same weekday of the four weeks before",
-            minimum=low, maximum=high,
+            "volume",
+            "night",
+            "between",
+            "volume_ratio",
+            "newest day over the same weekday of the four weeks before",
+            minimum=low,
+            maximum=high,
         ),
         Check(
-            "future", "night", "between", "future_share", "share of rows later than now",
-            minimum=0, maximum=config.validation.max_future_share,
+            "future",
+            "night",
+            "between",
+            "future_share",
+            "share of rows later than now",
+            minimum=0,
+            maximum=config.validation.max_future_share,
         ),
         Check("users", "night", "between", "users", "rows in the users table", minimum=1),
         Check("items", "night", "between", "items", "rows in the items table", minimum=1),
-        lost("items_gone", "share of the last night's items that are gone", rules.max_gone_item_share),
-        lost("users_gone", "share of the last night's users that are gone", rules.max_gone_user_share),
+        lost(
+            "items_gone", "share of the last night's items that are gone", rules.max_gone_item_share
+        ),
+        lost(
+            "users_gone", "share of the last night's users that are gone", rules.max_gone_user_share
+        ),
         lost("rows_lost", "share of a known day's rows that are gone", rules.max_lost_row_share),
         lost("rows_late", "share of rows that came too late to be read", rules.max_late_share),
         Check(
-            "files_passed_over", "night", "between", "files_passed_over", "files that are not read, for their suffix",
-            blocking=False, minimum=0, maximum=0,
+            "files_passed_over",
+            "night",
+            "between",
+            "files_passed_over",
+            "files that are not read, for their suffix",
+            blocking=False,
+            minimum=0,
+            maximum=0,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _true(name: str, column: str, about: str, bound: float, *example: str) -> Check:
@@ -246,10 +352,17 @@ def _attribute_checks(config: Config, suite: Suite, key: str, attribute: Attribu
         column = f"_{name}_in_range"
         checks.append(
             Check(
-                f"{name}_range", suite, "in_set", column, f"{name}: {limits}",
-                rules.max_bad_value_share, allowed=(True,), example=(key, name), delivered=f"{suite}.{name}",
+                f"{name}_range",
+                suite,
+                "in_set",
+                column,
+                f"{name}: {limits}",
+                rules.max_bad_value_share,
+                allowed=(True,),
+                example=(key, name),
+                delivered=f"{suite}.{name}",
             )
-        )  # fmt: skip
+        )
     if attribute.kind == "vector":
         checks += _vector_checks(config, suite, key, attribute)
     return checks
@@ -265,12 +378,18 @@ def _availability_checks(config: Config, key: str) -> list[Check]:
     }
     return [
         Check(
-            f"{name}_readable", "items", "in_set", f"_{name}_readable", f"{column}: {words}, or nothing",
-            config.validation.max_bad_value_share, allowed=(True,), example=(key, f"{name}_fault"),
+            f"{name}_readable",
+            "items",
+            "in_set",
+            f"_{name}_readable",
+            f"{column}: {words}, or nothing",
+            config.validation.max_bad_value_share,
+            allowed=(True,),
+            example=(key, f"{name}_fault"),
         )
         for name, (column, words) in declared.items()
         if column is not None
-    ]  # fmt: skip
+    ]
 
 
 def _vector_checks(config: Config, suite: Suite, key: str, attribute: Attribute) -> list[Check]:
@@ -280,12 +399,23 @@ def _vector_checks(config: Config, suite: Suite, key: str, attribute: Attribute)
     name = attribute.name
     return [
         Check(
-            f"{name}_readable", suite, "in_set", f"_{name}_readable",
+            f"{name}_readable",
+            suite,
+            "in_set",
+            f"_{name}_readable",
             f"{name}: a list of {attribute.dimensions} numbers",
-            config.validation.max_bad_value_share, allowed=(True,), example=(key, f"_{name}_fault"),
+            config.validation.max_bad_value_share,
+            allowed=(True,),
+            example=(key, f"_{name}_fault"),
         ),
         Check(
-            f"{name}_finite", suite, "in_set", f"_{name}_finite", f"{name}: no number that is NaN or infinite",
-            blocking=False, allowed=(True,), example=(key,),
+            f"{name}_finite",
+            suite,
+            "in_set",
+            f"_{name}_finite",
+            f"{name}: no number that is NaN or infinite",
+            blocking=False,
+            allowed=(True,),
+            example=(key,),
         ),
-    ]  # fmt: skip
+    ]

@@ -82,7 +82,8 @@ def _table_before(lake: Lake, base: Artifact, name: str) -> pa.ChunkedArray | No
     try:
         if TABLES in base.facts:
             reference = base.facts[TABLES][name]
-        else:  # an older home: its snapshots do not say, and their nights' newest extracts are the best guess
+        else:
+            # An old home's snapshots do not say: their nights' newest extracts are the best guess.
             reference = getattr(read_extract(lake.require("extract", base.key)), name)
         path = lake.get(reference).file(f"{name}.parquet")
     except (ArtifactError, KeyError):
@@ -97,12 +98,17 @@ def _gone(before: pa.ChunkedArray, table: pa.Table, name: str, night: str) -> _F
     allowed = share if len(gone) > 1 else 0.0  # of three items, one that is taken off is a third
     shown = gone.slice(0, 5).to_pylist()
     quoted = offenders(shown) if name == "items" else ", ".join(map(hashed_user, shown))
-    words = f"{len(gone):,} of {len(ids):,} {name} of night {night} are not in tonight's table ({share:.2%})"
+    words = (
+        f"{len(gone):,} of {len(ids):,} {name} of night {night} are not in tonight's table"
+        f" ({share:.2%})"
+    )
     return allowed, words + (f", e.g. {quoted}" if shown else ""), len(gone)
 
 
 def _lost_rows(lake: Lake, base: Artifact, extracted: ExtractResult) -> _Found:
-    """Of the days whose rows changed, the one (or the small ones together) that lost most of them."""
+    """Of the days whose rows changed, the one (or the small ones together) that lost most of
+    them.
+    """
     before: dict[str, str] = json.loads(base.file(RAW_PARTS).read_text())
     days: list[tuple[str, int, int]] = []
     for text, reference in before.items():
@@ -150,7 +156,8 @@ def _late_rows(base: Artifact, extracted: ExtractResult) -> _Found | None:
     late, oldest = sum(new.values()), min(new)
     share = late / (late + extracted.rows)
     words = (
-        f"{late:,} rows of {len(new)} days before the lookback were delivered since and are not read ({share:.2%} of "
-        f"tonight's), the oldest of {oldest}, {(extracted.as_of - oldest).days} days before this night"
+        f"{late:,} rows of {len(new)} days before the lookback were delivered since and are not"
+        f" read ({share:.2%} of tonight's), the oldest of {oldest},"
+        f" {(extracted.as_of - oldest).days} days before this night"
     )
     return share, words, late

@@ -37,19 +37,32 @@ _KEPT_OUT = "validation.max_bad_value_share, which keeps such items out of every
 _READABLE = "validation.max_bad_value_share, which takes such vectors for missing"
 _NUMBERS = "write numbers with a point, and name words for a missing one in source.null_words"
 _WORDS = {
-    "repeated_id": "deliver one row for each id, the newest state of it, and remove older files or rows: "
-    "no bound accepts two",
-    "repeated": "deliver each action once; where a row stands for a unit, deliver one row with a quantity "
-    "(events.quantity_column), for repeated rows are removed; or raise validation.max_duplicate_share",
-    "bad_quantity": "leave returns (negative quantities) out of the delivery; "
-    f"{_NUMBERS}, or raise validation.max_bad_value_share",
+    "repeated_id": (
+        "deliver one row for each id, the newest state of it, and remove older files or rows: "
+        "no bound accepts two"
+    ),
+    "repeated": (
+        "deliver each action once; where a row stands for a unit, deliver one row with a quantity"
+        " (events.quantity_column), for repeated rows are removed; or raise"
+        " validation.max_duplicate_share"
+    ),
+    "bad_quantity": (
+        "leave returns (negative quantities) out of the delivery; "
+        f"{_NUMBERS}, or raise validation.max_bad_value_share"
+    ),
     "bad_price": f"{_NUMBERS}, or raise validation.max_bad_value_share",
-    "bad_position": "number the places of a page from 1, or raise validation.max_bad_value_share, which sets such rows "
-    "aside",
-    "available_readable": "write true or false, 1 or 0, yes or no (a stock of 17 is none of them), and name words for "
-    f"a missing one in source.null_words; or raise {_KEPT_OUT}",
-    "available_from_readable": "write launches as 2026-01-15, set items.available_from_unit to what numbers are, and "
-    f"name words for a missing one in source.null_words; or raise {_KEPT_OUT}",
+    "bad_position": (
+        "number the places of a page from 1, or raise validation.max_bad_value_share, which sets"
+        " such rows aside"
+    ),
+    "available_readable": (
+        "write true or false, 1 or 0, yes or no (a stock of 17 is none of them), and name words"
+        f" for a missing one in source.null_words; or raise {_KEPT_OUT}"
+    ),
+    "available_from_readable": (
+        "write launches as 2026-01-15, set items.available_from_unit to what numbers are, and "
+        f"name words for a missing one in source.null_words; or raise {_KEPT_OUT}"
+    ),
     "columns": "deliver the declared columns",
 }
 
@@ -68,11 +81,14 @@ def _remedy(suite: str, name: str, as_of: date) -> str:
     if name in _LOST:
         deliver, bound = _LOST[name]
         return (
-            f"{label}: {deliver}; or, if it is right, add '{as_of}' to validation.accepted_losses (this night alone) "
-            f"or raise validation.{bound}"
+            f"{label}: {deliver}; or, if it is right, add '{as_of}' to validation.accepted_losses"
+            f" (this night alone) or raise validation.{bound}"
         )
     if suite != "events" and name in ("overlong_id", "unstorable"):
-        return f"{label}: correct these rows of the {suite} table: no bound accepts what cannot be stored"
+        return (
+            f"{label}: correct these rows of the {suite} table: no bound accepts what cannot be"
+            " stored"
+        )
     if name in _WORDS:
         return f"{label}: {_WORDS[name]}"
     if name in ("users", "items"):
@@ -83,7 +99,10 @@ def _remedy(suite: str, name: str, as_of: date) -> str:
         )
     if name.endswith("_range"):
         return f"{label}: {_NUMBERS}, or change {_bound(name)} in the settings if the data is right"
-    return f"{label}: correct the batch at the source, or change {_bound(name)} in the settings if the data is right"
+    return (
+        f"{label}: correct the batch at the source, or change {_bound(name)} in the settings if the"
+        " data is right"
+    )
 
 
 def _bound(name: str) -> str:

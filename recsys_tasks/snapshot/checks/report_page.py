@@ -7,9 +7,11 @@ from html import escape
 from recsys_tasks.snapshot.checks.catalogue import CheckResult, ValidationReport
 
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}table{border-collapse:collapse;width:100%}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}"
+    "table{border-collapse:collapse;width:100%}"
     "td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc;vertical-align:top}"
-    ".failed{background:#fdd}.warning{background:#fec}"
+    ".failed{background:#fdd}"
+    ".warning{background:#fec}"
 )
 
 
@@ -21,7 +23,8 @@ def report_page(report: ValidationReport) -> str:
     suites = dict.fromkeys(check.suite for check in report.checks)
     links = " · ".join(f'<a href="{escape(suite)}.html">{escape(suite)}</a>' for suite in suites)
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Data checks of {report.as_of}</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Data checks of'
+        f" {report.as_of}</title>"
         f"<style>{_STYLE}</style><h1>Data checks of night {report.as_of}: {verdict}</h1>"
         f"<p>{report.rows:,} new or changed rows, {days}. Great Expectations' pages: {links}</p>"
         "<table><tr><th>verdict<th>check<th>looked for<th>found<th>allowed<th>examples"

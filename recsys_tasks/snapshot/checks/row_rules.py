@@ -1,4 +1,6 @@
-"""What makes a delivered row bad, for every row at once; and the clean, keyed rows of what is left."""
+"""What makes a delivered row bad, for every row at once; and the clean, keyed rows of what is
+left.
+"""
 
 from __future__ import annotations
 
@@ -75,8 +77,9 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
         "bad_price": bad_number(events["price"]),
         "bad_quantity": bad_number(events["quantity"]) & ~shown,
         "bad_position": bad_position(events["quantity"]) & shown,
-        "repeated": repeated_rows(events)
-        & dated,  # without times, alike rows may well be of different ones
+        "repeated": (
+            repeated_rows(events) & dated
+        ),  # without times, alike rows may well be of different ones
     }
 
 

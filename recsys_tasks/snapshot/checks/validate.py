@@ -212,7 +212,10 @@ def _with_times(config: Config, night: Night, result: CheckResult) -> CheckResul
     """
     name = f"{result.suite}.{result.name}"
     if name == "night.fresh" and not result.passed and night.newest_day is not None:
-        where = f"{result.observed} ({night.as_of - timedelta(days=1)}); the newest day with rows is {night.newest_day}"
+        where = (
+            f"{result.observed} ({night.as_of - timedelta(days=1)}); the newest day with rows is"
+            f" {night.newest_day}"
+        )
         return replace(result, observed=where)
     if name == "events.missing_time" and night.undated:
         return replace(result, examples=night.undated)

@@ -104,7 +104,10 @@ def _stream(path: Path) -> gzip.GzipFile | io.BufferedReader:
 def _unreadable(path: Path, dialect: Dialect, words: str) -> SchemaError:
     found, remedy = _explain(path, dialect, words)
     return SchemaError(
-        expected=f"a readable CSV file ({dialect.encoding}, separated by {dialect.delimiter!r}, with a header)",
+        expected=(
+            f"a readable CSV file ({dialect.encoding}, separated by {dialect.delimiter!r}, with a"
+            " header)"
+        ),
         found=found,
         where=str(path),
         remedy=remedy,
@@ -125,12 +128,18 @@ def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
     if bad := _bad_byte(path, dialect):
         return (
             bad,
-            "save the file as UTF-8, or name the encoding that it has, e.g. `source.encoding: latin-1`",
+            (
+                "save the file as UTF-8, or name the encoding that it has, e.g. `source.encoding:"
+                " latin-1`"
+            ),
         )
     if "Expected" in words and "columns" in words:
-        return _ragged_row(path, dialect), (
-            "correct the row: a text that holds a quote, a line break or the separator is put in quotes, "
-            "and a quote within it is written twice"
+        return (
+            _ragged_row(path, dialect),
+            (
+                "correct the row: a text that holds a quote, a line break or the separator is put"
+                " in quotes, and a quote within it is written twice"
+            ),
         )
     if _too_small(words):
         return (
@@ -153,7 +162,9 @@ def _first_line(path: Path) -> str:
 
 
 def _bad_byte(path: Path, dialect: Dialect) -> str:
-    """The first byte that is not of the encoding, and the line that holds it; empty where all are."""
+    """The first byte that is not of the encoding, and the line that holds it; empty where all
+    are.
+    """
     decoder, line, at = codecs.getincrementaldecoder(dialect.encoding)(), 1, 0
     with _stream(path) as file:
         while chunk := file.read(_CHUNK):
@@ -223,9 +234,12 @@ def _refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> Non
     except csv.Error as error:
         raise SchemaError(
             expected="quotes that are closed before the next separator or line break",
-            found=f"a quote that opens in the row of line {start} and swallows the rows up to line {reader.line_num}"
-            if "expected after" in str(error)
-            else f"a quote that opens in the row of line {start} and is not closed",
+            found=(
+                f"a quote that opens in the row of line {start} and swallows the rows up to line"
+                f" {reader.line_num}"
+                if "expected after" in str(error)
+                else f"a quote that opens in the row of line {start} and is not closed"
+            ),
             where=str(path),
             remedy="write a quote within a text twice, and put the text in quotes",
         ) from error
@@ -262,7 +276,9 @@ def is_header(names: list[str], wanted: list[str]) -> bool:
 
 
 def separator_hint(names: list[str], delimiter: str) -> str:
-    """Words on a file of one column whose name holds another separator; empty where there is none."""
+    """Words on a file of one column whose name holds another separator; empty where there is
+    none.
+    """
     if len(names) > 1 or not names:
         return ""
     for sign, words in _SEPARATORS.items():
@@ -275,7 +291,10 @@ def header_words(names: list[str], wanted: list[str]) -> str:
     """What the header has, or that there seems to be none."""
     if is_header(names, wanted):
         return f"the file has {', '.join(map(repr, names))}"
-    return f"its first line, with {len(names)} values, looks like a row of data: is the header missing?"
+    return (
+        f"its first line, with {len(names)} values, looks like a row of data: is the header"
+        " missing?"
+    )
 
 
 def repeated_names(names: list[str], wanted: list[str]) -> str:

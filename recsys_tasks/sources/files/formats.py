@@ -125,7 +125,10 @@ def unreadable_file(path: Path, error: Exception) -> RecsysError:
             expected="files that stay while they are read",
             found="a file that was there a moment ago and is gone",
             where=str(path),
-            remedy="run the night again; write files under another name and rename them when they are whole",
+            remedy=(
+                "run the night again; write files under another name and rename them when they are"
+                " whole"
+            ),
         )
     return SchemaError(
         expected=_READ,

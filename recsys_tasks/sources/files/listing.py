@@ -50,7 +50,10 @@ def resolve(text: str, folder: Path | None) -> Path:
     if _is_there(beside):
         raise ConfigError(
             expected="one path that a relative one means",
-            found=f"{text!r} is there beside the settings file, {beside}, and in the current folder, {path.resolve()}",
+            found=(
+                f"{text!r} is there beside the settings file, {beside}, and in the current folder,"
+                f" {path.resolve()}"
+            ),
             where="source",
             remedy="write the whole path",
         )
@@ -142,7 +145,10 @@ def _below(root: Path) -> list[Path]:
                 expected="CSV or Parquet files, all of which count",
                 found=f"{words} ({log}): its folder also holds files that were replaced or deleted",
                 where=str(root),
-                remedy="export the table as plain Parquet to a folder of its own, and name that under `source`",
+                remedy=(
+                    "export the table as plain Parquet to a folder of its own, and name that under"
+                    " `source`"
+                ),
             )
     return _files(path for path in root.rglob("*") if _is_visible(path.relative_to(root).parts))
 

@@ -44,7 +44,9 @@ _Reader = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class _Column:
-    """How one column of the contract is read: from which delivered column (None: all null) and how."""
+    """How one column of the contract is read: from which delivered column (None: all null) and
+    how.
+    """
 
     name: str
     source: str | None
@@ -133,7 +135,9 @@ class Files:
         return counts
 
     def odd_values(self) -> Mapping[str, tuple[str, ...]]:
-        """The first numbers of each column that are none or out of range, as they were delivered."""
+        """The first numbers of each column that are none or out of range, as they were
+        delivered.
+        """
         return self._odd.quoted()
 
     def files_passed_over(self) -> tuple[str, ...]:
@@ -221,7 +225,9 @@ class Files:
         end: int | None,
         undated: bool = True,
     ) -> pa.Table:
-        """Contract rows of one file with start <= ts < end, and (`undated`) those without a time."""
+        """Contract rows of one file with start <= ts < end, and (`undated`) those without a
+        time.
+        """
         ts = next(c.source for c in columns if c.name == "ts")
         window = (str(ts), start, end, event_times(self.config, self._cutoff))
         table = self._contract(
@@ -341,8 +347,10 @@ class Files:
                 expected=f"a column {column.source!r} that can be read as {column.name}",
                 found=f"{delivered.type}: {str(error).splitlines()[0][:160]}",
                 where=str(path),
-                remedy="write the column as plain text, numbers or times; lists of values are read where the settings "
-                "declare an attribute of kind multi",
+                remedy=(
+                    "write the column as plain text, numbers or times; lists of values are read"
+                    " where the settings declare an attribute of kind multi"
+                ),
             ) from error
         if column.range is not None and (odd := odd_numbers(read, *column.range)) is not None:
             self._odd.note(f"{suite}.{column.name}", delivered, odd)
@@ -389,5 +397,8 @@ def _missing(
         found=f"no {offenders(missing)}; {hint}"
         + (f"; is it {', '.join(alike)}?" if alike else ""),
         where=str(path),
-        remedy="name the columns under `users`, `items` or `events` of the settings, or correct the file",
+        remedy=(
+            "name the columns under `users`, `items` or `events` of the settings, or correct the"
+            " file"
+        ),
     )

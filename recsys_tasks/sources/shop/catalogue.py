@@ -32,9 +32,13 @@ _NOUNS = {
     "pantry": "Coffee Beans|Olive Oil|Green Tea|Dark Chocolate|Honey|Granola",
 }
 CONSUMABLE = ("pantry", "bath", "stationery")  # bought again and again
-_BRANDS = "Aldermoor|Bright & Lowe|Casterbridge|Dovetail|Elmstead|Fernhollow|Greyfriar|Hartwell|Inkwood|Juniper Row"
+_BRANDS = (
+    "Aldermoor|Bright &"
+    " Lowe|Casterbridge|Dovetail|Elmstead|Fernhollow|Greyfriar|Hartwell|Inkwood|Juniper Row"
+)
 _ADJECTIVES = (
-    "Oak|Linen|Copper|Stoneware|Walnut|Brushed Steel|Recycled|Handmade|Compact|Folding|Striped|Indigo|Sage|Amber|"
+    "Oak|Linen|Copper|Stoneware|Walnut|Brushed"
+    " Steel|Recycled|Handmade|Compact|Folding|Striped|Indigo|Sage|Amber|"
     "Classic|Nordic|Quiet|Bright|Woven|Enamel|Cotton|Bamboo|Slate|Coral|Midnight|Everyday|Grand|Mini|Double|Soft"
 )
 _TAGS = (

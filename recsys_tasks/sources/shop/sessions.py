@@ -24,7 +24,9 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Day:
-    """A day's events as parallel arrays: rows of People and Catalogue, seconds of UTC, event code."""
+    """A day's events as parallel arrays: rows of People and Catalogue, seconds of UTC, event
+    code.
+    """
 
     user: Ints
     item: Ints

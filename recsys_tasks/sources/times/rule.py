@@ -27,7 +27,9 @@ _EVER: Final = 2**62
 
 @dataclass(frozen=True)
 class TimeRule:
-    """How one column of times is read. All bounds are UTC seconds: [earliest, latest) is plausible."""
+    """How one column of times is read. All bounds are UTC seconds: [earliest, latest) is
+    plausible.
+    """
 
     unit: TimeUnit
     setting: str  # where the unit is set

@@ -32,7 +32,9 @@ _SETTABLE = {"YYYYMMDD": "yyyymmdd", "YYYYMMDDhhmmss": "yyyymmddhhmmss"}
 
 
 def quoted_faults(faults: pa.ChunkedArray, rule: TimeRule) -> tuple[str, ...]:
-    """The first different texts of every kind of fault, so many of each, and why they are no times."""
+    """The first different texts of every kind of fault, so many of each, and why they are no
+    times.
+    """
     kinds: dict[str, list[str]] = {}
     for text in pc.unique(faults.drop_null()).slice(0, _LOOKED_AT).to_pylist():
         kinds.setdefault(fault_words(text, rule), []).append(repr(text))

@@ -19,10 +19,15 @@ _UNTOLD = ("refuse", "hold")
 _KIND = {"refuse": "gate_refused", "hold": "gate_held"}
 _SAID = {"refuse": "was refused", "hold": "is held for a person to decide"}
 _REMEDY = {
-    "refuse": "recsys report --as-of {night} names the page with every rule; read the runbook before "
-    "recsys promote {release} --who YOU --why REASON, which makes it champion whatever the gate said",
-    "hold": "recsys promote {release} --who YOU --why REASON if its gain is worth the loss of those users; "
-    "recsys report --as-of {night} names the page with every group",
+    "refuse": (
+        "recsys report --as-of {night} names the page with every rule; read the runbook before"
+        " recsys promote {release} --who YOU --why REASON, which makes it champion whatever the"
+        " gate said"
+    ),
+    "hold": (
+        "recsys promote {release} --who YOU --why REASON if its gain is worth the loss of those"
+        " users; recsys report --as-of {night} names the page with every group"
+    ),
 }
 _LONGEST_REASON = 280
 """Letters of the first reason: who reads an alert shall see what readers get, too; the page has the
@@ -39,7 +44,10 @@ def tell_of_verdict(night: Night, decision: GateDecision) -> None:
     nights = _nights_in_a_row(night)
     kind = "gate_stuck" if nights >= STUCK_NIGHTS else _KIND[decision.verdict]
     again = f", as on the nights before, {nights} in a row" if nights > 1 else ""
-    words = f"release {decision.challenger} {_SAID[decision.verdict]}{again}. {_serving(night, decision)}"
+    words = (
+        f"release {decision.challenger} {_SAID[decision.verdict]}{again}."
+        f" {_serving(night, decision)}"
+    )
     words += f". Why: {_reasons(decision)}"
     alarm = Alarm(kind, "nights in a row with a refused or held release", 0, nights, words)
     raise_alarm(
@@ -73,7 +81,9 @@ def _reasons(decision: GateDecision) -> str:
 
 
 def _serving(night: Night, decision: GateDecision) -> str:
-    """Who makes tonight's lists, beside the release that does not, in figures where there are any."""
+    """Who makes tonight's lists, beside the release that does not, in figures where there are
+    any.
+    """
     release = serving_release(night)
     if release is None:
         return decision.served or "Until a release passes, readers get the order of retrieval"

@@ -104,9 +104,11 @@ def judged_users(night: Night) -> Judged:
         watched=tuple(Watched.of(snapshot, o, window) for o in config.objectives),
         catalogue=Catalogue(
             np.bincount(past.before(cutoffs.learned).item, minlength=snapshot.n_items),
-            pd.factorize(snapshot.items[category], sort=True)[0].astype(np.int64)
-            if category
-            else None,
+            (
+                pd.factorize(snapshot.items[category], sort=True)[0].astype(np.int64)
+                if category
+                else None
+            ),
         ),
         slices=slices,
         fallback=fallback_matrix(night, cutoffs, users),
@@ -174,7 +176,9 @@ def retrieval_order(night: Night, judged: Judged, release: Artifact) -> System:
 
 
 def _missing_scores(recommender: Recommender, users: Keys) -> str | None:
-    """NaN scores in words: such candidates never reach a list, so the lists alone do not show them."""
+    """NaN scores in words: such candidates never reach a list, so the lists alone do not show
+    them.
+    """
     scores = recommender.scores(Block(recommender.inputs, recommender.inputs.source.block(users)))
     missing = int(np.isnan(scores).sum())
     return f"{missing} scores of {len(users)} users' candidates are NaN" if missing else None

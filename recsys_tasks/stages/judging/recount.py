@@ -110,7 +110,9 @@ def count_lists(
 
 
 def count_labels(night: Night, examples: Artifact | None) -> Counted:
-    """A sample of the true labels among the examples against what happened in the window of each."""
+    """A sample of the true labels among the examples against what happened in the window of
+    each.
+    """
     if examples is None:
         return Counted()
     data, first = Examples.open(examples), 0

@@ -53,7 +53,10 @@ def test_the_text_says_what_broke_what_readers_see_and_what_to_do() -> None:
         "found: 9 rows",
         "where: publication 3",
         "readers: readers keep the lists of 2026-03-09, 1 night behind",
-        "to do: rerun shard 1; then: airflow dags clear --yes --only-failed --run-id asset:1 train_ranker",
+        (
+            "to do: rerun shard 1; then: airflow dags clear --yes --only-failed --run-id asset:1"
+            " train_ranker"
+        ),
         "runbook: https://wiki.example/publication-refused.md",
     ]
 

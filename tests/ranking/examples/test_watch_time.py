@@ -123,7 +123,10 @@ def test_a_list_learns_by_what_each_item_is_worth():
         ),
         (
             {"items": {}},
-            r"objectives\.watched\.watch: length 'length' is not a declared numeric item attribute \[\]",
+            (
+                r"objectives\.watched\.watch: length 'length' is not a declared numeric item"
+                r" attribute \[\]"
+            ),
         ),
         ({"events": {"kinds": [{"name": "watch"}]}}, r"needs events\.quantity_column"),
     ],

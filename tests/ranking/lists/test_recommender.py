@@ -102,7 +102,9 @@ def test_lists_do_not_depend_on_the_block_or_on_who_else_is_asked(world, inputs,
 
 
 def test_serving_scores_are_those_of_training_rows(world, inputs, ranker):
-    """The heavy score of a survivor is the ranker's on the very row that the examples would hold."""
+    """The heavy score of a survivor is the ranker's on the very row that the examples would
+    hold.
+    """
     from recsys_tasks.ranking.columns.matrix import Block, feature_matrix
 
     block = Block(inputs, inputs.source.block(EVERYONE[:10]))

@@ -15,7 +15,9 @@ Matrix = npt.NDArray[np.float64]
 
 @pytest.fixture
 def world() -> tuple[Matrix, list[lgb.Booster]]:
-    """Rows and three models of their labels, which draw their thresholds; the last has fewer trees."""
+    """Rows and three models of their labels, which draw their thresholds; the last has fewer
+    trees.
+    """
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 5))
     y = (X[:, 0] + rng.normal(size=2000) > 0).astype(int)

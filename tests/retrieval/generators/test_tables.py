@@ -214,7 +214,9 @@ def test_counts_end_at_learned_before(snapshot: Snapshot) -> None:
 
 
 def test_no_table_names_an_item_that_is_not_eligible(tmp_path: Path) -> None:
-    """a, the most popular, is gone: it takes no place of b and c, and still says what goes with it."""
+    """a, the most popular, is gone: it takes no place of b and c, and still says what goes with
+    it.
+    """
     items = ITEMS.assign(available_from=NOW - 20 * DAY_SECONDS)
     tables = fit_generators(
         shop(tmp_path, items=items), Cutoffs.at(CUTOFF), np.array([False, True, True, True])

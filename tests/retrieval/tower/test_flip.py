@@ -1,4 +1,6 @@
-"""Two hundred warm nights must not freeze an item: when the company it keeps changes, it follows."""
+"""Two hundred warm nights must not freeze an item: when the company it keeps changes, it
+follows.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ buyers places it: its kind is its own, for items of one kind stay near each othe
 
 
 def generation(user: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """People come and go: another one takes a user's place every STAY days, on a day of their own."""
+    """People come and go: another one takes a user's place every STAY days, on a day of their
+    own.
+    """
     return (day + user) // STAY
 
 

@@ -132,7 +132,9 @@ VECTORS = np.array([[0.6, 0.8, 0], [0, -1, 0], [0, 0, 0]], np.float32)  # the th
 
 
 def _tower() -> tuple[Tower, Arrays]:
-    """Three items, of which the first two share a value; a projection as if trained; dropout off."""
+    """Three items, of which the first two share a value; a projection as if trained; dropout
+    off.
+    """
     config = group_config(dropout=0.0, item_dropout=0.0).two_tower
     arrays = start_arrays(config, {"item": 3, "value": 2, "user_value": 1, IMAGE: 3}, 1)
     # Drawn so that no hidden unit is near its kink, where a slope is none.

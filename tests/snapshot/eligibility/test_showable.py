@@ -42,12 +42,22 @@ def shop(folder: Path, **rerank: Any) -> LiteralShop:
         ({}, ["knife", "lamp", "mug", "plain"]),
         ({"hidden_items": ["mug", "unheard of"]}, ["knife", "lamp", "plain"]),
         ({"item_rules": [{"attribute": "rating", "minimum": 3}]}, ["knife", "lamp", "plain"]),
-        ({"item_rules": [{"attribute": "rating", "maximum": 4.5, "required": True}]}, ["lamp", "mug"]),
+        (
+            {"item_rules": [{"attribute": "rating", "maximum": 4.5, "required": True}]},
+            ["lamp", "mug"],
+        ),
         ({"item_rules": [{"attribute": "tags", "banned": ["weapon"]}]}, ["lamp", "mug", "plain"]),
-        ({"item_rules": [{"attribute": "maker", "required": True}, {"attribute": "maker", "banned": ["edge"]}]},
-         ["lamp", "mug"]),
+        (
+            {
+                "item_rules": [
+                    {"attribute": "maker", "required": True},
+                    {"attribute": "maker", "banned": ["edge"]},
+                ]
+            },
+            ["lamp", "mug"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_breaks_a_rule_is_unavailable(
     tmp_path: Path, rerank: dict[str, Any], shown: list[str]
 ) -> None:

@@ -1,4 +1,6 @@
-"""Delivered files of every type, read as the contract's types; what cannot be read stays visible."""
+"""Delivered files of every type, read as the contract's types; what cannot be read stays
+visible.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,10 @@ from recsys_tasks.stages.night import Night
 from tests.worlds import make_config
 
 FIRST = date(2026, 3, 10)
-SERVED = "Until a release passes, readers get the order of retrieval: ndcg@10 0.0915, -46% against this release's 0.1694"
+SERVED = (
+    "Until a release passes, readers get the order of retrieval: ndcg@10 0.0915, -46% against this"
+    " release's 0.1694"
+)
 
 
 @pytest.fixture
@@ -73,8 +76,9 @@ def test_a_refused_first_release_says_why_and_what_readers_get_in_figures(night:
     decided(night, "refuse", reasons=5)
     (alert,) = alerts(night)
     assert (alert.kind, alert.severity, alert.as_of) == ("gate_refused", "warning", str(FIRST))
-    assert alert.message.splitlines()[0] == (
-        f"release r1 was refused. {SERVED}. Why: rule 0 says so (and 4 more)"
+    assert (
+        alert.message.splitlines()[0]
+        == f"release r1 was refused. {SERVED}. Why: rule 0 says so (and 4 more)"
     )
     assert alert.runbook == "include/runbooks/release-refused.md"
     assert (

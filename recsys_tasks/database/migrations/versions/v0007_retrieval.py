@@ -18,5 +18,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the published vectors, which the next night makes again, and show the ledger as before."""
+    """Drop the published vectors, which the next night makes again, and show the ledger as
+    before.
+    """
     run_file("0007_down")
