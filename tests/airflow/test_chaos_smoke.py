@@ -214,9 +214,8 @@ def test_3_a_home_that_cannot_be_written_is_one_page(stand, how):
         subprocess.run(["mount", "-o", "remount,ro", str(stand.home)], check=True)
     else:
         free = os.statvfs(stand.home)
-        os.posix_fallocate(
-            os.open(filler, os.O_CREAT | os.O_WRONLY), 0, free.f_bavail * free.f_frsize
-        )
+        with filler.open("wb") as file:  # closed, or its space stays taken after it is removed
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
     try:
         _, run = stand.begin()
         stand.until_failed(run)
