@@ -95,7 +95,7 @@ def _section(
     lines += [
         f"## {path}",
         "",
-        (model.__doc__ or "").strip(),
+        " ".join((model.__doc__ or "").split()),
         "",
         "| key | type | default | meaning |",
         "|---|---|---|---|",
