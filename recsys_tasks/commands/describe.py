@@ -79,7 +79,7 @@ def field_reference() -> str:
     lines = [
         "# Configuration",
         "",
-        "Made by `recsys config docs` from `recsys_tasks/config.py`; a test keeps it current.",
+        "Made by `recsys config docs` from `recsys_tasks/config/`; a test keeps it current.",
         "Unknown keys are refused.",
         "",
     ]

@@ -15,17 +15,12 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from recsys_tasks.config import (
-    AlertsConfig,
-    Environment,
-    GateConfig,
-    MonitoringConfig,
-    ScheduleConfig,
-    Section,
-    ServingConfig,
-    load_config,
-    read_settings,
-)
+from recsys_tasks.config.base import Section
+from recsys_tasks.config.environment import Environment
+from recsys_tasks.config.gate import GateConfig
+from recsys_tasks.config.load import load_config, read_settings
+from recsys_tasks.config.operations import AlertsConfig, MonitoringConfig, ScheduleConfig
+from recsys_tasks.config.serving import ServingConfig
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.small_files import write_whole
 

@@ -1,0 +1,57 @@
+"""What comes from environment variables; nothing else reads them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from recsys_tasks.config.base import Section
+from recsys_tasks.errors import ConfigError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_CONFIG = PROJECT_ROOT / "include" / "recsys.yaml"
+
+
+class Environment(Section):
+    """What comes from environment variables, read once."""
+
+    home: Path
+    """RECSYS_HOME: everything the pipeline keeps on this machine."""
+    lake: str
+    """RECSYS_LAKE: folder or s3:// URL of the artifacts; default: RECSYS_HOME/lake."""
+    database_url: str | None
+    """RECSYS_DATABASE_URL: None starts the embedded PostgreSQL under RECSYS_HOME."""
+    mlflow_url: str | None
+    """RECSYS_MLFLOW_URL: store of the model registry; None: the embedded server's database."""
+    config_path: Path
+    """RECSYS_CONFIG: the settings file; default: include/recsys.yaml."""
+
+
+def read_environment() -> Environment:
+    """Paths and URLs from the environment, with their defaults."""
+    home = Path(os.environ.get("RECSYS_HOME") or PROJECT_ROOT / "build" / "home").resolve()
+    return Environment(
+        home=home,
+        lake=os.environ.get("RECSYS_LAKE") or str(home / "lake"),
+        database_url=os.environ.get("RECSYS_DATABASE_URL") or None,
+        mlflow_url=os.environ.get("RECSYS_MLFLOW_URL") or None,
+        config_path=Path(os.environ.get("RECSYS_CONFIG") or DEFAULT_CONFIG),
+    )
+
+
+def disable_telemetry() -> None:
+    """Great Expectations sends usage statistics unless told not to before it is imported."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+
+def expand_variables(text: str) -> str:
+    """Replace `${VAR}` from the environment. Raises ConfigError when one is unset."""
+    expanded = os.path.expandvars(text)
+    if "${" in expanded:
+        raise ConfigError(
+            expected="every ${VARIABLE} of a path to be set in the environment",
+            found=f"{expanded!r}",
+            where="source",
+            remedy="export the variable, or write the path out",
+        )
+    return expanded

@@ -1,0 +1,75 @@
+"""When a challenger replaces the champion."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from recsys_tasks.config.base import (
+    NonNegativeFloat,
+    PositiveDays,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Share,
+)
+
+
+class GateConfig(Section):
+    """When a challenger replaces the champion."""
+
+    metric: Literal["ndcg@10"] = "ndcg@10"
+    """What is compared, on the gate window."""
+    margin: NonNegativeFloat = 0.0
+    """Smallest relative gain that counts as better."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.975
+    """One-sided confidence of the paired bootstrap; 1 - confidence of equally good challengers are
+    taken for better.
+    """
+    non_inferior_margin: Share = 0.01
+    """Relative loss within which a challenger counts as not worse."""
+    non_inferior_after_days: PositiveDays = 7
+    """A champion older than this many days is replaced by one that is not worse, also than the
+    anchor.
+    """
+    anchor_days: PositiveDays = 90
+    """The champion becomes the anchor when the present one was fixed this many days ago."""
+    min_users: PositiveInt = 100
+    """Fewest users with a positive in the window; below it nothing is promoted."""
+    min_slice_users: PositiveInt = 100
+    """Fewest users of a guarded slice."""
+    slice_bound: Share = 0.05
+    """Relative loss in a slice, with its whole interval past it, that holds a release."""
+    max_calibration_error: Share = 0.05
+    """Largest expected calibration error."""
+    max_calibration_ratio: PositiveFloat = 1.0
+    """Largest calibration error, beyond chance, over the rate said or the rate come true, whichever
+    is less; 1: off by a factor of two."""
+    min_coverage_ratio: Share = 0.5
+    """Challenger's item coverage divided by the champion's."""
+    max_popularity_rise: Share = 0.1
+    """How much larger a share of all places the 1 % most popular items may take than under the
+    champion.
+    """
+    max_cost_ratio: PositiveFloat = 2.0
+    """Challenger's tree nodes a user divided by the champion's."""
+    max_popularity_overlap: Share = 0.95
+    """A challenger with a larger share of its places in common with plain popularity is plain
+    popularity.
+    """
+    max_column_auc: Share = 0.99
+    """A feature that alone orders users' candidates better than this knows what it cannot know."""
+    max_share_of_perfect: Share = 0.95
+    """Largest share of what the same lists would reach with the future's items first."""
+    bootstrap_samples: PositiveInt = 1000
+    """Resamples of the paired bootstrap."""
+    wait_minutes: PositiveInt = 30
+    """How long a gate waits for another one before it refuses."""
+    approval: bool = False
+    """True: a promotion waits for a person in Airflow; the night goes on with the champion
+    meanwhile.
+    """
+    approval_hours: PositiveInt = 12
+    """How long it waits; without an answer the champion stays. Shorter than the time between two
+    nights, which it would block."""

@@ -1,0 +1,88 @@
+"""Schedules, alarms, alert channels, the run report and what the machine gives."""
+
+from __future__ import annotations
+
+from pydantic import field_validator
+
+from recsys_tasks.config import cron
+from recsys_tasks.config.base import (
+    NonNegativeInt,
+    PositiveDays,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Share,
+)
+
+
+class MonitoringConfig(Section):
+    """Alarms on published lists."""
+
+    stale_after_hours: PositiveFloat = 30.0
+    """Age of the newest publication that raises an alert."""
+    late_after_hours: PositiveFloat | None = None
+    """Hours after `schedule.nightly` by which a night's lists must be published, else it is missed
+    and raises an alert; null: twice what the last two weeks' nights took (the median), at least 2
+    and at most 6; 4 before there were any."""
+    max_list_churn: Share = 0.95
+    """Share of first-k places that may change between two nights of one release."""
+    max_psi: PositiveFloat = 0.25
+    """Population stability index that raises a drift alarm: the newest day's kinds of event against
+    the four weeks before, and the scores of tonight's lists against the last ones of the same
+    release."""
+    max_quality_drop: Share = 0.3
+    """Share that the realised NDCG@10 may lie below the median of the four weeks before."""
+
+
+class ReportConfig(Section):
+    """The night's run report."""
+
+    sample_users: NonNegativeInt = 4
+    """Users whose lists are shown with reasons; 0: none, and no user id is in the report."""
+    size_curve: bool = False
+    """Train the light ranker again on shares of its users, to show whether more data would still
+    help.
+    """
+
+
+class AlertsConfig(Section):
+    """Where alerts go; every alert is also a row of recsys.alerts."""
+
+    slack_connection: str | None = "slack_alerts"
+    """Airflow connection id of a Slack incoming webhook; used where it exists."""
+    webhook_connection: str | None = "alert_webhook"
+    """Airflow connection id of a generic JSON webhook (HTTP); used where it exists."""
+    runbook_base: str = "include/runbooks"
+    """Folder or URL that the alert's runbook link starts with."""
+
+
+class ScheduleConfig(Section):
+    """Cron of the DAGs that no asset triggers, in UTC; the rest of the chain follows by assets."""
+
+    nightly: str = "0 1 * * *"
+    """validate_data, and with it the whole chain."""
+    watch_freshness: str = "0 * * * *"
+    """watch_freshness."""
+    maintain_storage: str = "0 12 * * 0"
+    """maintain_storage."""
+    train_ranker_every_days: PositiveDays = 1
+    """A night on which the ranker is not due serves with the champion."""
+    train_two_tower_every_days: PositiveDays = 1
+    """A night on which the tower is not due serves with the newest version of its lineage."""
+
+    @field_validator("nightly", "watch_freshness", "maintain_storage")
+    @classmethod
+    def _fires(cls, expression: str) -> str:
+        """Airflow turns a cron that it cannot keep into a DAG that never runs."""
+        if words := cron.mistake(expression):
+            raise ValueError(words)
+        return expression
+
+
+class ResourcesConfig(Section):
+    """Threads and seeds."""
+
+    threads: PositiveInt = 2
+    """Threads of each library within one task."""
+    seed: int = 1
+    """Seed of every random draw."""

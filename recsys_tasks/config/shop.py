@@ -1,0 +1,224 @@
+"""What the shop's tables hold, and what is to be learned from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from recsys_tasks.config.base import (
+    Name,
+    PositiveDays,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Share,
+    TimeUnit,
+)
+
+
+class Attribute(Section):
+    """A declared column of the users or items table."""
+
+    name: Name
+    """Column name, also used in feature and metric names."""
+    column: str | None = Field(default=None, exclude_if=lambda column: column is None)
+    """Column of the table, where it has another name than the attribute, e.g. `Unit-Price`."""
+    kind: Literal["categorical", "multi", "numeric", "text", "vector"]
+    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words;
+    vector: numbers that an encoder made of an image, a text or a sound, of items only."""
+    separator: Annotated[str, Field(min_length=1)] = "|"
+    """Joins the values of a `multi` attribute."""
+    required: bool = False
+    """A missing value fails a blocking check instead of being learned as unknown."""
+    minimum: float | None = None
+    """Smallest allowed value of a numeric attribute, in its own unit."""
+    maximum: float | None = None
+    """Largest allowed value of a numeric attribute, in its own unit."""
+    # Left out of hashes where unset: a shop without vectors keeps its snapshots and its towers'
+    # lineage.
+    dimensions: PositiveInt | None = Field(
+        default=None, exclude_if=lambda dimensions: dimensions is None
+    )
+    """How many numbers a `vector` attribute has, e.g. `{name: image, kind: vector, dimensions:
+    512}`; of no other.
+    """
+
+    @property
+    def delivered_as(self) -> str:
+        """The column of the table."""
+        return self.name if self.column is None else self.column
+
+    @model_validator(mode="after")
+    def _has_a_range(self) -> Self:
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None and low > high:
+            raise ValueError(
+                f"{self.name!r}: no number is at least {low:g} and at most {high:g}: swap the two"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _vectors_alone_have_dimensions(self) -> Self:
+        if self.kind == "vector" and self.dimensions is None:
+            raise ValueError(
+                f"{self.name!r} is a vector: say how many numbers it has, e.g. dimensions: 512"
+            )
+        if self.kind != "vector" and self.dimensions is not None:
+            raise ValueError(
+                f"{self.name!r} is {self.kind}: only a vector has dimensions, leave them out"
+            )
+        return self
+
+
+class UsersTable(Section):
+    """The users table."""
+
+    id_column: str = "user_id"
+    """Column that holds the user's id, read as text."""
+    attributes: tuple[Attribute, ...] = ()
+    """Declared attributes."""
+    segment_by: Name | None = None
+    """A declared categorical attribute: fallback lists and popularity are also made per value."""
+
+
+class ItemsTable(Section):
+    """The items table."""
+
+    id_column: str = "item_id"
+    """Column that holds the item's id, read as text."""
+    title_column: str | None = None
+    """Column shown to people; the id is shown where it is None."""
+    category: Name | None = None
+    """A declared categorical attribute used for category caps and coverage."""
+    available_from_column: str | None = None
+    """Column with the UTC time or date from which the item exists; None: its first event."""
+    available_from_unit: TimeUnit = Field(
+        default="seconds", exclude_if=lambda unit: unit == "seconds"
+    )
+    """What plain numbers in `available_from_column` are, as `events.timestamp_unit`; dates are read
+    under each.
+    """
+    available_column: str | None = None
+    """Boolean column: false keeps the item out of tonight's lists (out of stock, hidden)."""
+    attributes: tuple[Attribute, ...] = ()
+    """Declared attributes."""
+
+    @property
+    def vector_attributes(self) -> tuple[Attribute, ...]:
+        """Attributes that are supplied vectors."""
+        return tuple(a for a in self.attributes if a.kind == "vector")
+
+    @property
+    def value_attributes(self) -> tuple[Attribute, ...]:
+        """All others: what can be counted, compared and shown."""
+        return tuple(a for a in self.attributes if a.kind != "vector")
+
+
+class EventKind(Section):
+    """One kind of interaction."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """Value of the event column."""
+    weight: PositiveFloat = 1.0
+    """How much one such event counts in histories, popularity and training, relative to others."""
+
+
+class Impressions(Section):
+    """Rows that say what a user was shown: no action, so they count nowhere but in the rankers'
+    negatives.
+    """
+
+    event: str
+    """Value of the event column in such rows; not one of `kinds`."""
+    position_column: str
+    """Column with the item's place on the page, from 1."""
+    examination_power: PositiveFloat = 1.0
+    """An item at place p is looked at with probability p^-power; what was acted on weighs the
+    inverse of it.
+    """
+    max_weight: Annotated[float, Field(ge=1.0)] = 10.0
+    """Largest such weight."""
+
+
+class EventsTable(Section):
+    """The interactions table."""
+
+    user_column: str = "user_id"
+    """Column with the user's id."""
+    item_column: str = "item_id"
+    """Column with the item's id."""
+    timestamp_column: str = "timestamp"
+    """Column with the UTC time: a timestamp, ISO-8601 text, or plain numbers of `timestamp_unit`.
+    """
+    timestamp_unit: TimeUnit = Field(default="seconds", exclude_if=lambda unit: unit == "seconds")
+    """What plain numbers in `timestamp_column` are: so many seconds (or less) since the epoch, or
+    the digits of a day (20260301) or of a second (20260301235959); timestamps and ISO-8601 text are
+    read under each."""
+    event_column: str | None = "event"
+    """Column with the kind of event; None: every row is the first declared kind."""
+    kinds: Annotated[tuple[EventKind, ...], Field(min_length=1, max_length=100)] = (
+        EventKind(name="purchase"),
+    )
+    """Known kinds of event."""
+    price_column: str | None = None
+    """Column with the price paid or shown, in the shop's currency."""
+    quantity_column: str | None = None
+    """Column with the number of units; of a view, how much was watched, in the unit of the item's
+    length.
+    """
+    impressions: Impressions | None = None
+    """Logged showings among the rows, if there are any."""
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Values of the event column that are declared, each at its code; that of showings is the
+        last.
+        """
+        shown = (self.impressions.event,) if self.impressions else ()
+        return (*(kind.name for kind in self.kinds), *shown)
+
+
+class Watch(Section):
+    """Not whether but how much: the share of an item's length, ranked among items about as long,
+    from 0 to 1.
+    """
+
+    length: Name
+    """A declared numeric attribute of items: their length, in the unit of `events.quantity_column`.
+    """
+    bands: PositiveInt = 10
+    """Bands of length within which shares are compared; each holds equally many of the window's
+    views.
+    """
+    counts_from: Share = 0.5
+    """Rank from which an item counts as found in the gate and all other measures."""
+
+
+class Objective(Section):
+    """Something the ranker learns to predict: P(objective within window_days | candidate)."""
+
+    name: Name
+    """Objective's name, also its model's."""
+    events: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Kinds of event that fulfil it."""
+    weight: PositiveFloat = 1.0
+    """Share in the final score, relative to the other objectives."""
+    watch: Watch | None = None
+    """Set for what is watched, heard or read: the ranker then predicts how much of it."""
+
+
+class AfterDays(Section):
+    """Consumed items come back after a while."""
+
+    after_days: PositiveDays
+    """Days after which an item may be recommended again to the same user."""
+
+
+class ActivityConfig(Section):
+    """Who gets a list of their own; the others get their segment's fallback."""
+
+    min_events: PositiveInt = 1
+    """Fewest events within `within_days` before the cutoff."""
+    within_days: PositiveDays = 365
+    """Days looked back."""

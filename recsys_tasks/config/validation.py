@@ -1,0 +1,97 @@
+"""The bounds of the data checks."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pydantic import field_validator
+
+from recsys_tasks.config.base import PositiveDays, PositiveFloat, Section, Share
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class ValidationConfig(Section):
+    """The data checks."""
+
+    max_unknown_item_share: Share = 0.05
+    """Blocking above this share of tonight's rows whose item is not in the items table."""
+    max_unknown_user_share: Share = 0.05
+    """Blocking above this share of tonight's rows whose user is not in the users table."""
+    max_unknown_event_share: Share = 0.0
+    """Blocking above this share of tonight's rows with an undeclared kind of event."""
+    max_null_share: Share = 0.0
+    """Blocking above this share of tonight's rows with a missing id or timestamp."""
+    max_duplicate_share: Share = 0.05
+    """Blocking above this share of exact duplicate rows; duplicates are removed and counted."""
+    max_future_share: Share = 0.0
+    """Blocking above this share of tonight's rows with a timestamp later than `now`."""
+    max_bad_value_share: Share = 0.01
+    """Blocking above this share of tonight's rows with a price or quantity outside its range."""
+    volume_ratio: tuple[PositiveFloat, PositiveFloat] = (0.2, 5.0)
+    """Blocking when the newest day's rows, over the mean of the same weekday in the four weeks
+    before, fall outside.
+    """
+    closed_days: tuple[str, ...] = ()
+    """Days on which the shop is closed: YYYY-MM-DD, or a weekday name in lower case."""
+    allow_empty_days: bool = False
+    """True: a day without rows is a normal day, also when it is not a closed day."""
+    max_quarantine_days: PositiveDays = 30
+    """Days for which set-aside rows are tried again each night."""
+    max_gone_item_share: Share = 0.2
+    """Blocking above this share of the last night's items that tonight's items table lacks."""
+    max_gone_user_share: Share = 0.2
+    """Blocking above this share of the last night's users that tonight's users table lacks."""
+    max_lost_row_share: Share = 0.2
+    """Blocking above this share of a known day's rows that the source does not deliver any more;
+    days of fewer than 20 rows are looked at together."""
+    max_late_share: Share = 0.05
+    """Blocking above this share of new rows that are of days before the lookback, which no night
+    reads any more.
+    """
+    accepted_losses: tuple[str, ...] = ()
+    """Nights, YYYY-MM-DD, on which a person has seen that what is gone or late is right: those four
+    checks warn.
+    """
+
+    @field_validator("accepted_losses", "closed_days", mode="before")
+    @classmethod
+    def _as_text(cls, days: Any) -> Any:
+        """A date without quotes is no text to YAML."""
+        return (
+            [d.isoformat() if isinstance(d, date) else d for d in days]
+            if isinstance(days, list | tuple)
+            else days
+        )
+
+    @field_validator("accepted_losses")
+    @classmethod
+    def _are_dates(cls, nights: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(date.fromisoformat(night).isoformat() for night in nights)
+
+    @field_validator("closed_days")
+    @classmethod
+    def _are_days(cls, days: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(day if day in _WEEKDAYS else _closed_date(day) for day in days)
+
+    @field_validator("volume_ratio")
+    @classmethod
+    def _is_a_range(cls, ratio: tuple[float, float]) -> tuple[float, float]:
+        if ratio[0] > ratio[1]:
+            raise ValueError(
+                f"no ratio is at least {ratio[0]:g} and at most {ratio[1]:g}: swap the two"
+            )
+        return ratio
+
+
+def _closed_date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        meant = (
+            f"{text.lower()!r}"
+            if text.lower() in _WEEKDAYS
+            else f"YYYY-MM-DD or one of {', '.join(_WEEKDAYS)}"
+        )
+        raise ValueError(f"{text!r} is no day: write {meant}") from error
