@@ -205,7 +205,7 @@ def test_a_version_whose_writer_was_killed_after_taking_its_slot_is_finished_by_
     lake = Lake(tmp_path)
     with monkeypatch.context() as killed:
         killed.setattr(
-            "recsys_tasks.lake._write_durably",
+            "recsys_tasks.lake.attempts.write_durably",
             lambda path, value: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         with pytest.raises(KeyboardInterrupt):
@@ -221,7 +221,7 @@ def test_a_slot_whose_version_was_swept_away_is_left_empty(
     lake = Lake(tmp_path)
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
         killed.setattr(
-            "recsys_tasks.lake._write_durably",
+            "recsys_tasks.lake.attempts.write_durably",
             lambda path, value: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         take(lake, "one", 1)

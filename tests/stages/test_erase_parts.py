@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from recsys_tasks.errors import hashed_user
 from recsys_tasks.ids import IdMap, extend_ids
 from recsys_tasks.lake import Lake
+from recsys_tasks.lake.attempts import Attempts
 from recsys_tasks.snapshot.erased_users import read_erased, remember
 from recsys_tasks.snapshot.erasing import Subject
 from tests.serving.conftest import empty, reader, writer  # noqa: F401
@@ -106,7 +107,7 @@ def test_until_the_old_files_go_the_old_version_counts(
         (draft.path / "a.txt").write_text("old")
     first = lake.require("thing", "k")
     with monkeypatch.context() as patch:
-        patch.setattr(lake, "_delete", lambda *_: None)  # as if killed
+        patch.setattr(Attempts, "delete", lambda *_: None)  # as if killed
         with lake.revising(first, {}) as draft:
             (draft.path / "a.txt").write_text("new")
     assert lake.require("thing", "k") == lake.get(first.reference) == first

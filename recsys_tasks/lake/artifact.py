@@ -1,0 +1,118 @@
+"""What a finished attempt is to its readers, and a draft to its writer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recsys_tasks.errors import ArtifactError
+from recsys_tasks.lake.checksums import damage
+from recsys_tasks.lake.manifest import MANIFEST, content_of, damaged_error
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished attempt: `path` is a local folder (a cache of it when the lake is remote)."""
+
+    kind: str
+    key: str
+    version: str
+    path: Path
+    manifest: Mapping[str, Any]
+    revision: int = 0
+
+    @property
+    def content(self) -> str:
+        """Hash of all files' hashes: equal contents are equal inputs downstream. A revision keeps
+        its first one.
+        """
+        return content_of(self.manifest)
+
+    @property
+    def rows(self) -> int:
+        """Rows that the artifact holds, in its own grain."""
+        return int(self.manifest["rows"])
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Figures that the stage wrote about itself."""
+        facts: Mapping[str, Any] = self.manifest["facts"]
+        return facts
+
+    @property
+    def reference(self) -> str:
+        """`kind/key/version`: what a manifest, a table row or an XCom carries."""
+        return f"{self.kind}/{self.key}/{self.version}"
+
+    def file(self, name: str) -> Path:
+        """Path of one file whose bytes are those that were written. Raises ArtifactError
+        otherwise.
+        """
+        if name not in self.manifest["files"]:
+            raise ArtifactError(
+                expected=f"file {name!r}",
+                found="not in the manifest",
+                where=str(self.path / MANIFEST),
+                remedy=(
+                    "another version of the program wrote this; run the night again from its first"
+                    " stage"
+                ),
+            )
+        found = damage(self.path / name, self.manifest["files"][name])
+        if found is not None:
+            raise damaged_error(
+                self.path / name,
+                f"the {self.manifest['files'][name]['bytes']:,} bytes written",
+                found,
+            )
+        return self.path / name
+
+    def folder(self, name: str = "") -> Path:
+        """Path of the artifact's folder, or of one in it, every file below verified. Raises
+        DamagedArtifact.
+        """
+        for file in self.manifest["files"]:
+            if not name or file.startswith(f"{name}/"):
+                self.file(file)
+        return self.path / name
+
+    def damages(self) -> list[tuple[Path, str]]:
+        """(file, what is wrong with it) for every file that is not what was written."""
+        files = {self.path / name: facts for name, facts in self.manifest["files"].items()}
+        return [
+            (path, found)
+            for path, facts in files.items()
+            if (found := damage(path, facts)) is not None
+        ]
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A finished attempt in the folder `name`, and (file, what is wrong with it) for each of its
+    damaged files.
+    """
+
+    kind: str
+    key: str
+    name: str
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def reference(self) -> str:
+        """`kind/key/folder`."""
+        return f"{self.kind}/{self.key}/{self.name}"
+
+
+@dataclass
+class Draft:
+    """An attempt being written: put files under `path`, then set `rows` and `facts`; `inputs` is
+    for revisions.
+    """
+
+    path: Path
+    rows: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    artifact: Artifact | None = None

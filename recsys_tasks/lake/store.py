@@ -1,0 +1,246 @@
+"""The lake itself: artifacts found, written, revised and removed."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from upath import UPath
+
+from recsys_tasks.errors import ArtifactError, TransientError
+from recsys_tasks.lake import damages, slots
+from recsys_tasks.lake.artifact import Artifact, Damaged, Draft
+from recsys_tasks.lake.attempts import Attempts
+from recsys_tasks.lake.code import code_version
+from recsys_tasks.lake.manifest import files_of, fingerprint_of
+from recsys_tasks.lake.names import number_of, order_of, version_of
+from recsys_tasks.lake.revisions import revising
+
+
+class Lake:
+    """Artifacts under one root, local or remote.
+
+    `root` is a folder or any URL that universal-pathlib opens (`s3://bucket/prefix`); `cache` is
+    where remote artifacts are kept on this machine so that they can be memory-mapped.
+    """
+
+    def __init__(self, root: str | Path, cache: Path | None = None) -> None:
+        cache = cache or Path(tempfile.gettempdir()) / "nightshelf-lake-cache"
+        self._attempts = Attempts(str(root), cache)
+        self.root = self._attempts.root
+        self.is_local = self._attempts.is_local
+
+    @property
+    def fence(self) -> Callable[[], None]:
+        """Called before an attempt is finished or removed; what it raises prevents that. See
+        `stages.busy`.
+        """
+        return self._attempts.fence
+
+    @fence.setter
+    def fence(self, fence: Callable[[], None]) -> None:
+        self._attempts.fence = fence
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def kinds(self) -> list[str]:
+        """Every kind that has a folder, sorted."""
+        return self._attempts.kinds()
+
+    def keys(self, kind: str) -> list[str]:
+        """Every key of a kind that has a finished attempt, sorted."""
+        return [key for key in self._attempts.keys(kind) if self.newest(kind, key)]
+
+    def versions(self, kind: str, key: str) -> list[Artifact]:
+        """Every finished attempt of a key, oldest first."""
+        names = [
+            name
+            for name in sorted(self._attempts.names(kind, key), key=order_of)
+            if self._attempts.is_finished(kind, key, name)
+        ]
+        lowest = {version_of(name): name for name in reversed(names)}
+        return [self._attempts.open(kind, key, lowest[version]) for version in sorted(lowest)]
+
+    def newest(self, kind: str, key: str) -> Artifact | None:
+        """The newest finished attempt of a key, or None."""
+        versions = self.versions(kind, key)
+        return versions[-1] if versions else None
+
+    def require(self, kind: str, key: str) -> Artifact:
+        """The newest finished attempt of a key. Raises ArtifactError when there is none."""
+        artifact = self.newest(kind, key)
+        if artifact is None:
+            raise ArtifactError(
+                expected=f"a finished {kind} for {key}",
+                found="none",
+                where=str(self.root / kind / key),
+                remedy=f"run the stage that writes {kind} for this key first",
+            )
+        return artifact
+
+    def get(self, reference: str) -> Artifact:
+        """Open `kind/key/version`. Raises ArtifactError when it is not finished."""
+        kind, key, _ = reference.split("/")
+        name = self._attempts.finished(reference)
+        if name is None:
+            raise ArtifactError(
+                expected=f"artifact {reference}",
+                found="no finished attempt",
+                where=str(self.root / kind / key),
+                remedy="it was removed or never finished; run the night again from its first stage",
+            )
+        return self._attempts.open(kind, key, name)
+
+    def has(self, references: Iterable[str]) -> bool:
+        """Whether every one of these is a finished attempt; no file is opened."""
+        return all(self._attempts.finished(reference) is not None for reference in references)
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def fingerprint(self, kind: str, key: str, inputs: Mapping[str, str], config: str) -> str:
+        """What makes a rerun a no-op: equal inputs, config and code."""
+        return fingerprint_of(kind, key, inputs, config, code_version())
+
+    def find(self, kind: str, key: str, fingerprint: str) -> Artifact | None:
+        """The finished attempt with this fingerprint, newest first, or None."""
+        for artifact in reversed(self.versions(kind, key)):
+            if artifact.manifest["fingerprint"] == fingerprint:
+                return artifact
+        return None
+
+    def head(self, kind: str, key: str) -> tuple[int, Artifact | None]:
+        """(the next free slot of a key, the version that its version must go on from).
+
+        Finishes the version of the last taken slot first, where its writer was killed before.
+        """
+        taken = self._attempts.settle(kind, key)
+        newest = self.newest(kind, key)
+        numbers = taken.number if taken else 0, number_of(newest.version) if newest else 0
+        return 1 + max(numbers), newest
+
+    @contextmanager
+    def writing(
+        self,
+        kind: str,
+        key: str,
+        *,
+        inputs: Mapping[str, str] | None = None,
+        config: str = "",
+        slot: int | None = None,
+    ) -> Iterator[Draft]:
+        """Write one attempt; the manifest is written when the block ends without an error.
+
+        Afterwards `draft.artifact` is the finished artifact. On an error the attempt is removed.
+        `slot`, as `head` gave it, is taken before the manifest is written. Raises SlotTaken at the
+        end when another writer has it, TransientError on a full disk.
+        """
+        attempts, inputs = self._attempts, dict(inputs or {})
+        sequence = slot or attempts.next_sequence(kind, key)
+        version = f"{sequence:06d}-{secrets.token_hex(4)}"
+        target = self.root / kind / key / version
+        draft = Draft(attempts.begin(target))
+        try:
+            yield draft
+            manifest = self._manifest(draft, kind, key, inputs, config)
+            target = self._settled(draft, target, manifest, slot)
+            attempts.finish(draft.path, target, manifest, slot)
+            draft.artifact = attempts.open(kind, key, target.name)
+        except BaseException as error:
+            # whoever sees the slot taken may have finished the version already, and gone on from it
+            if slot is None or slots.holder(self.root, kind, key, slot) != version:
+                shutil.rmtree(draft.path, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _disk_full(error, target) from error
+            raise
+
+    def _settled(
+        self, draft: Draft, target: UPath, manifest: Mapping[str, Any], slot: int | None
+    ) -> UPath:
+        """Where a written draft comes to lie, and moves it there: in a vacant version, behind
+        those finished meanwhile, or, with a slot, where it is.
+        """
+        if slot is not None:
+            return target
+        attempts = self._attempts
+        name = damages.vacant(attempts, manifest["kind"], manifest["key"], manifest)
+        if name is not None:
+            target = target.parent / name
+            draft.path = damages.take_over(attempts, draft.path, target)
+        else:
+            target = attempts.last_place(target)
+            draft.path = attempts.move(draft.path, target)
+        return target
+
+    def _manifest(
+        self, draft: Draft, kind: str, key: str, inputs: Mapping[str, str], config: str
+    ) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            "key": key,
+            "fingerprint": self.fingerprint(kind, key, inputs, config),
+            "inputs": dict(inputs),
+            "config": config,
+            "code": code_version(),
+            "rows": draft.rows,
+            "facts": draft.facts,
+            "files": files_of(draft.path),
+        }
+
+    def revising(
+        self, artifact: Artifact, erased: Mapping[str, str]
+    ) -> AbstractContextManager[Draft]:
+        """Write a finished attempt again, as a revision that takes its place; see `lake.revisions`.
+
+        Put the changed files under the draft's `path`; the others are copied. `rows`, `facts` and
+        `inputs` are those of the attempt until they are set. `erased` is added to the manifest's
+        list of that name. Only one process may revise, and none may read or write meanwhile: the
+        old files are deleted.
+        """
+        return revising(self._attempts, artifact, erased)
+
+    # --- removing --------------------------------------------------------------------------------
+
+    def remove(self, artifact: Artifact) -> None:
+        """Delete a finished attempt, its manifest first so that no reader sees half of it."""
+        self.fence()
+        kind, key = artifact.kind, artifact.key
+        for name in reversed(self._attempts.revisions(kind, key, artifact.version)):
+            self._attempts.delete(kind, key, name)
+
+    def remove_unfinished(self) -> list[str]:
+        """Delete attempts without a manifest (killed writers) and name them. Run it when none
+        writes.
+        """
+        removed = []
+        for kind in self._attempts.kinds():
+            for key in self._attempts.keys(kind):
+                for name in self._attempts.names(kind, key):
+                    if not self._attempts.is_finished(kind, key, name):
+                        removed.append(f"{kind}/{key}/{name}")
+                        self._attempts.delete(kind, key, name)
+        return removed
+
+    def damaged(self) -> Iterator[Damaged]:
+        """Every finished attempt that is not what was written, each of its files read. A remote one
+        is read anew.
+        """
+        return damages.damaged(self._attempts)
+
+    def set_aside(self, damaged: Damaged, folder: Path) -> Path:
+        """Move an attempt out of the lake, to `folder`; see `lake.damages`. Returns where it is."""
+        return damages.set_aside(self._attempts, damaged, folder)
+
+
+def _disk_full(error: OSError, target: UPath) -> TransientError:
+    return TransientError(
+        expected="room for an artifact",
+        found=str(error)[:400],
+        where=str(target),
+        remedy="free disk space or run `maintain_storage`, then rerun the task (it is retried)",
+    )
