@@ -1,0 +1,71 @@
+"""What is taken out of the database and the lake: a user, or what damaged ids made."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from recsys_tasks.cli.output import console, say
+from recsys_tasks.cli.session import Who, now, shown_errors
+
+app = typer.Typer()
+
+
+@app.command("erase-user")
+def erase_user(
+    user: Annotated[str, typer.Argument(help="User id, exactly as the shop writes it.")],
+    who: Who,
+    why: Annotated[str, typer.Option(help="Reason, kept in the record.")] = "asked to be erased",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
+    give_up_unfinished: Annotated[
+        bool,
+        typer.Option(
+            help="Give up a publication that is being built; its night must be run again."
+        ),
+    ] = False,
+) -> None:
+    """Remove one user from the database, the lake and this machine's texts, and prove it by
+    searching.
+    """
+    from recsys_tasks.commands.erase_user import erase_user as erase
+    from recsys_tasks.stages import local_environment
+
+    with shown_errors(), local_environment() as environment, console.status("looking") as status:
+        done = erase(
+            environment,
+            user,
+            who=who,
+            why=why,
+            now=now(),
+            dry_run=dry_run,
+            give_up_unfinished=give_up_unfinished,
+            before=lambda step: status.update(f"{step} …"),
+        )
+    table = Table(
+        "place", "rows", title=Text(done.words), title_justify="left", header_style="bold"
+    )
+    for place in done.places:
+        table.add_row(place.name, f"{place.rows:,}")
+    console.print(table if done.places else Text(done.words))
+    if done.proof:
+        say(done.proof)
+
+
+@app.command("repair-ids")
+def repair_ids(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Remove what was made with keys that name others now (`recsys doctor --deep`); say which
+    nights to run again.
+    """
+    from recsys_tasks.commands.repair_ids import rebuild
+    from recsys_tasks.commands.repair_ids import repair_ids as repair
+    from recsys_tasks.stages import local_environment
+
+    with shown_errors(), local_environment() as environment, console.status("reading the lake"):
+        done = repair(environment, dry_run=dry_run)
+    for line in (*done.damage.words, done.words, *rebuild(done.damage)):
+        say(line)
