@@ -64,11 +64,12 @@ stress-ids: setup  ## two processes freeze, erase and run nights on one home (MI
 gate-cases: setup  ## what the gate says of planted releases, through the real train_ranker DAG, and of broken evaluations
 	@AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR $(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py tests/stages/judging/test_broken_evaluations.py
 
-lint: setup  ## ruff, mypy strict, the import rule
+lint: setup  ## ruff, mypy strict, the import rule, the house rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/house.py
 
 format: setup  ## rewrite the sources as ruff wants them
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
