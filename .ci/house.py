@@ -15,9 +15,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from house_rules import REMEDIES, findings
+from house_dead import dead
+from house_rules import REMEDIES, ROOT, Finding, findings
 
 BASELINE = Path(__file__).with_name("house-baseline.txt")
+
+
+def every_finding() -> list[Finding]:
+    """What the rules and vulture find."""
+    return [*findings(), *(Finding(path, at, "dead-name", name) for path, at, name in dead(ROOT))]
 
 
 def read_baseline() -> Counter[tuple[str, str]]:
@@ -42,7 +48,7 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="print the baseline's findings too")
     parser.add_argument("--shrink", action="store_true", help="write lower counts to the baseline")
     options = parser.parse_args()
-    found = findings()
+    found = every_finding()
     counts = Counter((one.rule, one.room) for one in found)
     allowed = read_baseline()
     over = [rule for rule in REMEDIES if _total(counts, rule) > _total(allowed, rule)]

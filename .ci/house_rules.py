@@ -34,6 +34,7 @@ REMEDIES = {
     "private-import": "make the name public where others need it, or use what is public",
     "underscore-module": "rename the module: rooms are packages, privacy is a name's",
     "raises": "say in the docstring what it Raises, and when",
+    "dead-name": "only tests use it, or nothing: delete it (frameworks: house_dead.py)",
     "shapes": "name the arrays' shapes, dtypes and units in the docstring: `[n, d] float32`",
 }
 

