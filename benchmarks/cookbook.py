@@ -1,5 +1,5 @@
-"""Time every query of docs/cookbook.md: `python -m benchmarks.cookbook`, as a reader of a filled
-database.
+"""Time every query of docs/how-to/cookbook.md, as a reader of a filled database:
+`python -m benchmarks.cookbook`.
 
 RECSYS_READER_URL, or RECSYS_DATABASE_URL, names the database; without either, the embedded server's
 reader under RECSYS_HOME. `--user`, `--item` and `--segment` replace the cookbook's own, `--as-of`
@@ -55,7 +55,7 @@ def best_of(connection: sa.Connection, query: Query) -> tuple[int | None, float,
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Time every query of docs/cookbook.md.")
+    parser = argparse.ArgumentParser(description="Time every query of docs/how-to/cookbook.md.")
     parser.add_argument("--user", default="u1")
     parser.add_argument("--item", default="i2")
     parser.add_argument("--as-of", default="2026-03-02")

@@ -1,4 +1,4 @@
-"""The queries of docs/cookbook.md: for the test that runs them and the benchmark that times
+"""The queries of docs/how-to/cookbook.md: for the test that runs them and the benchmark that times
 them.
 """
 
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-COOKBOOK = Path(__file__).resolve().parent.parent / "docs" / "cookbook.md"
+COOKBOOK = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "cookbook.md"
 
 
 @dataclass(frozen=True)

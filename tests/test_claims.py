@@ -32,7 +32,7 @@ PAGES = [
             "Makefile",
         )
     ),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(RUNBOOKS.glob("*.md")),
     *sorted((ROOT / "include").glob("**/*.yaml")),
 ]
@@ -177,16 +177,14 @@ def sections(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 SETTINGS = set(settings(Config))
+TOPS = "|".join(sorted({path.partition(".")[0] for path in SETTINGS if "." in path}))
 OTHERS = {"items.blocked"}
 """A column of the database whose table is called as a section is."""
 
 
 def paths(text: str) -> set[str]:
     """What has the form of a setting's path, its first word a section's."""
-    tops = "|".join(
-        sorted(name for name in SETTINGS if any(path.startswith(f"{name}.") for path in SETTINGS))
-    )
-    return set(re.findall(rf"(?<![\w./-])(?:{tops})(?:\.[a-z_]+)+(?![\w(/]|\.[a-z])", text))
+    return set(re.findall(rf"(?<![\w./-])(?:{TOPS})(?:\.[a-z_]+)+(?![\w(/]|\.[a-z])", text))
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path.suffix == ".md"], ids=named)

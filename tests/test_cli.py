@@ -114,7 +114,10 @@ def test_an_empty_home_answers_kindly(home: Path) -> None:
 
 
 def test_the_data_dictionary_is_the_committed_one(home: Path) -> None:
-    assert call(home, "data-dictionary") == (0, (ROOT / "docs" / "data-dictionary.md").read_text())
+    assert call(home, "data-dictionary") == (
+        0,
+        (ROOT / "docs" / "reference" / "data-dictionary.md").read_text(),
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from recsys_tasks.privacy.lake import ERASERS, IMPERSONAL
 from recsys_tasks.stages.night import read_environment
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+DOCS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 SETTINGS = [
     ROOT / "include" / "recsys.yaml",
     *sorted((ROOT / "include" / "examples").glob("*.yaml")),
@@ -21,7 +21,7 @@ SETTINGS = [
 
 
 def test_configuration_reference_is_current() -> None:
-    assert (ROOT / "docs" / "configuration.md").read_text() == field_reference(), (
+    assert (ROOT / "docs" / "reference" / "configuration.md").read_text() == field_reference(), (
         "run: recsys config docs"
     )
 
@@ -32,7 +32,9 @@ def test_settings_files_are_valid_and_described(path: Path) -> None:
     assert any(line.startswith("objectives") for line in lines)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", *DOCS])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", *DOCS]
+)
 def test_make_targets_and_files_named_in_docs_exist(name: str) -> None:
     text = (ROOT / name).read_text()
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
@@ -42,6 +44,26 @@ def test_make_targets_and_files_named_in_docs_exist(name: str) -> None:
 
 
 def test_every_kind_of_artifact_is_named_where_erasing_is_explained() -> None:
-    text = (ROOT / "docs" / "erasing-a-user.md").read_text()
+    text = (ROOT / "docs" / "operations" / "erasing-a-user.md").read_text()
     kinds = {*ERASERS, *IMPERSONAL} - {"erased"}
     assert sorted(kind for kind in kinds if f"`{kind}`" not in text) == []
+
+
+def test_the_map_of_the_architecture_names_every_room() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rows = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
+    rooms = {path.stem for path in (ROOT / "recsys_tasks").iterdir() if path.suffix in ("", ".py")}
+    rooms -= {"__init__", "__pycache__"}
+    assert sorted(room for room in rooms if not re.search(rf"`{room}/?`", rows)) == []
+    assert len(text.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_every_page_can_be_reached_from_the_index(name: str) -> None:
+    folder = (ROOT / name).parent
+    pages = [ROOT / "docs" / "index.md", ROOT / "docs" / "architecture.md", folder / "README.md"]
+    found = set()
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text() if page.exists() else ""):
+            found.add((page.parent / link).resolve())
+    assert (ROOT / name).resolve() in found or name == "docs/index.md"

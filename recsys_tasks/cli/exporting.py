@@ -38,8 +38,8 @@ def export_embeddings(
 
 @app.command("data-dictionary")
 def data_dictionary() -> None:
-    """Print docs/data-dictionary.md: every view, column and function of the schema `recsys`, from
-    its comments.
+    """Print docs/reference/data-dictionary.md: every view, column and function of the schema
+    `recsys`, from its comments.
     """
     from recsys_tasks.serving.dictionary import data_dictionary as generate
 

@@ -32,7 +32,7 @@ def config_check(
 
 @app.command("docs")
 def config_docs() -> None:
-    """Print docs/configuration.md: every field, its meaning, unit and default."""
+    """Print docs/reference/configuration.md: every field, its meaning, unit and default."""
     from recsys_tasks.commands.describe import field_reference
 
     typer.echo(field_reference(), nl=False)

@@ -75,7 +75,7 @@ def _source(config: Config) -> str:
 
 
 def field_reference() -> str:
-    """docs/configuration.md, made from the settings classes."""
+    """docs/reference/configuration.md, made from the settings classes."""
     lines = [
         "# Configuration",
         "",

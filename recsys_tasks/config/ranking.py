@@ -69,7 +69,7 @@ class RankerConfig(Section):
     """
     monotone: dict[str, Literal[-1, 1]] = Field(default={})
     """Column of the rankers' input → 1: scores never fall where it grows; -1: they never rise
-    (docs/features.md).
+    (docs/how-to/features.md).
     """
     search: SearchConfig = SearchConfig()
     """Search for hyper-parameters, on label windows only."""

@@ -2,7 +2,7 @@
 them.
 
 Everything is an Ibis expression: DuckDB runs it here, and it compiles to a warehouse's SQL
-(docs/features.md). Sums are over integers: their bytes do not depend on the order of rows or
+(docs/how-to/features.md). Sums are over integers: their bytes do not depend on the order of rows or
 threads.
 """
 

@@ -1,5 +1,5 @@
-"""docs/data-dictionary.md, from what the database says of itself: its comments are the one
-source.
+"""docs/reference/data-dictionary.md, from what the database says of itself: its comments are the
+one source.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ ORDER BY readers DESC, p.proname
 
 _HEAD = """# Data dictionary
 
-Generated from the database's own comments: `recsys data-dictionary > docs/data-dictionary.md`.
+Generated from the database's own comments:
+`recsys data-dictionary > docs/reference/data-dictionary.md`.
 In `psql`, `\\d+ recsys.recommendations` shows the same. Everything is in the schema `recsys`; the
 role `recsys_reader` sees exactly the views and the functions of the first two parts.
-[The cookbook](cookbook.md) has tested queries on them.
+[The cookbook](../how-to/cookbook.md) has tested queries on them.
 """
 
 

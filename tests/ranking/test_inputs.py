@@ -116,8 +116,8 @@ def test_inputs_of_other_cutoffs_are_refused(world):
 
 
 def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(tmp_path, monkeypatch):
-    """The entry of docs/features.md, and nothing else."""
-    text = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
+    """The entry of docs/how-to/features.md, and nothing else."""
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "features.md").read_text()
     added = eval(text.split("```python")[1].split("```")[0], {"Feature": definitions.Feature})
     monkeypatch.setattr(definitions, "_ITEM_FEATURES", (*definitions._ITEM_FEATURES, added))
     world = World(tmp_path)

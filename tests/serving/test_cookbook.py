@@ -615,8 +615,8 @@ def test_the_data_dictionary_is_current(postgres: Mapping[str, str]) -> None:
     with engine.connect() as connection:
         found = data_dictionary(connection)
     engine.dispose()
-    written = (ROOT / "docs" / "data-dictionary.md").read_text()
-    assert written == found, "run: recsys data-dictionary > docs/data-dictionary.md"
+    written = (ROOT / "docs" / "reference" / "data-dictionary.md").read_text()
+    assert written == found, "run: recsys data-dictionary > docs/reference/data-dictionary.md"
 
 
 def test_every_view_column_and_function_has_a_comment(postgres: Mapping[str, str]) -> None:

@@ -87,8 +87,8 @@ def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
             found=f"{len(unknown)} that are none: {offenders(unknown)}",
             where="ranker.monotone",
             remedy=(
-                "name columns as docs/features.md does; release.json lists those of a release"
-                " (heavy_names)"
+                "name columns as docs/how-to/features.md does; release.json lists those of a"
+                " release (heavy_names)"
             ),
         )
 
