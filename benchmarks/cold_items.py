@@ -30,8 +30,8 @@ from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import load_config
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
+from recsys_tasks.retrieval.candidates.content import content_space
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.retrieval.generators.content import content_space
 from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.retrieval.tower.embed import embed
 from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower

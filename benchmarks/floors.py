@@ -20,8 +20,8 @@ from recsys_tasks.config import parse_config
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.ranking.models.trees import Compiled, Predictor
-from recsys_tasks.retrieval.generators.candidates import Candidates
-from recsys_tasks.schema import SOURCES
+from recsys_tasks.retrieval.candidates.source import Candidates
+from recsys_tasks.schema import generator_names
 
 CONFIG = parse_config(SETTINGS)
 CACHE_BYTES = 64
@@ -58,7 +58,7 @@ def _search_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], obje
     """The index's own call."""
     searcher: Any = inputs.source.searcher  # type: ignore[attr-defined]
     queries, _ = inputs.user_vectors(users)
-    k = CONFIG.generators.two_tower
+    k = CONFIG.generators.quota("two_tower")
     return lambda: searcher._near(queries, k)
 
 
@@ -69,10 +69,15 @@ def _neighbours_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], 
     tables = inputs.source.tables  # type: ignore[attr-defined]
     newest = inputs.source.newest_items(users)
     sums = np.zeros(tables.n_items, np.float32)
-    neighbours, strengths = np.asarray(tables.neighbour_items), np.asarray(tables.neighbour_scores)
+    near = tables.arrays["covisitation"]
+    neighbours, strengths = (
+        np.asarray(near["neighbour_items"]),
+        np.asarray(near["neighbour_scores"]),
+    )
     touched = int(np.mean([len(np.unique(neighbours[row[row >= 0]])) for row in newest[:64]]))
     sort = _sort_alone((len(users), touched), np.uint64)
-    fresh = np.broadcast_to(np.asarray(tables.fresh_items), (len(users), len(tables.fresh_items)))
+    new = tables.arrays["fresh"]["items"]
+    fresh = np.broadcast_to(new, (len(users), len(new)))
     content = _content_alone(inputs, fresh, 1)
     return lambda: (_add_up(newest, neighbours, strengths, sums), sort(), content())
 
@@ -130,8 +135,9 @@ def _votes_alone(inputs: RankingInputs, candidates: Candidates) -> Callable[[], 
     named = np.maximum(candidates.items, 0)
     votes = np.zeros(inputs.source.tables.n_items, np.float32)  # type: ignore[attr-defined]
     lists = (candidates.ranks >= 0).sum() / named.size  # how many generators name a kept item
-    times = max(1, round(lists * (quotas.two_tower + quotas.covisitation) / quotas.max_candidates))
-    sort = _sort_alone((len(named), quotas.two_tower + quotas.covisitation), np.uint64)
+    asked = quotas.quota("two_tower") + quotas.quota("covisitation")
+    times = max(1, round(lists * asked / quotas.max_candidates))
+    sort = _sort_alone((len(named), asked), np.uint64)
     return lambda: (
         _vote(named, votes, times),
         sort(),
@@ -275,7 +281,9 @@ def _reasons_alone(
     width = CONFIG.serving.k + CONFIG.serving.spares
     shown, ranks = np.maximum(candidates.items[:, :width], 0), candidates.ranks[:, :width]
     strongest = np.where(ranks >= 0, ranks, np.iinfo(np.int16).max).argmin(axis=2)
-    because = shown[:, : round((strongest == SOURCES.index("covisitation")).sum(axis=1).mean())]
+    because = shown[
+        :, : round((strongest == generator_names().index("covisitation")).sum(axis=1).mean())
+    ]
     own, vectors = np.zeros(shown.shape, bool), np.asarray(inputs.embeddings.item_vectors)
     known = int(np.median((newest >= 0).sum(axis=1)))
 

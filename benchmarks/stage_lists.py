@@ -15,9 +15,9 @@ from recsys_tasks.ranking.columns.matrix import Block
 from recsys_tasks.ranking.lists.order import in_order
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.retrieval.candidates.source import open_candidate_source
+from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.retrieval.generators.candidates import open_candidate_source
-from recsys_tasks.retrieval.generators.tables import build_generators
 from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.stages import Night
 from recsys_tasks.stages.inputs import open_inputs

@@ -12,6 +12,7 @@ The name of an implementation is its own `name`; the entry point must have the s
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,14 @@ class Found(Generic[T]):
         folder = importlib.import_module(top).__file__
         return tuple(sorted(Path(folder).parent.rglob("*.py"))) if folder else (Path(file),)
 
+    @property
+    def code_hash(self) -> str:
+        """Hash of the `sources`: what a fingerprint says of an implementation."""
+        digest = hashlib.sha256()
+        for path in self.sources:
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class ExtensionPoint(Generic[T]):
@@ -79,7 +88,7 @@ class ExtensionPoint(Generic[T]):
         Raises ConfigError for an entry point that cannot be loaded and for a name taken twice.
         """
         named: dict[str, Found[T]] = {}
-        for one in [*self._built_in(), *self._installed()]:
+        for one in [*self.built_in(), *self._installed()]:
             name = one.extension.name
             if name in named:
                 raise self._refused(
@@ -112,7 +121,8 @@ class ExtensionPoint(Generic[T]):
             )
         return self.found[name].extension
 
-    def _built_in(self) -> Iterator[Found[T]]:
+    def built_in(self) -> Iterator[Found[T]]:
+        """The built-in ones alone, in the order of their modules' names: loads no other package."""
         package = importlib.import_module(self.package)
         for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
             module = importlib.import_module(f"{self.package}.{info.name}")
@@ -120,8 +130,15 @@ class ExtensionPoint(Generic[T]):
             if extension is not None:
                 yield Found(extension, module.__name__)
 
+    def installed_names(self) -> tuple[str, ...]:
+        """Names of the installed ones, in order, from their packages' metadata: loads none."""
+        return tuple(point.name for point in self._entry_points())
+
+    def _entry_points(self) -> list[EntryPoint]:
+        return sorted(entry_points(group=self.group), key=lambda point: point.name)
+
     def _installed(self) -> Iterator[Found[T]]:
-        for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
+        for point in self._entry_points():
             yield self._load(point)
 
     def _load(self, point: EntryPoint) -> Found[T]:

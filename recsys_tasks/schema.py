@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.config import Attribute, Config
-from recsys_tasks.errors import SchemaError, offenders
+from recsys_tasks.config.generators import GENERATORS, Declaration
+from recsys_tasks.errors import ConfigError, SchemaError, offenders
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -191,9 +196,6 @@ def items(config: Config, *, vectors: bool = True) -> Table:
     return Table("items", "one row per item", pa.schema(fields), ("item_key",))
 
 
-SOURCES = ("two_tower", "covisitation", "own_history", "segment_popular", "trending", "fresh")
-"""Generators in their fixed order; `sources` of a list row is a bit mask over them."""
-
 REASONS = (
     "for_you",  # nearest to the user's taste
     "because_of",  # goes with `reason_item`
@@ -204,6 +206,67 @@ REASONS = (
     "promoted",
 )
 """Reason codes of a list entry; a row stores the index."""
+
+LARGEST_BIT = 14
+"""`sources` of a list row is a mask of 16 bits with a sign."""
+_FIRST_INSTALLED_BIT = 8
+"""Bits below are for generators that are built in."""
+
+
+@cache
+def generators() -> tuple[Declaration, ...]:
+    """The candidate generators, built in and installed, in the order of their bits.
+
+    Raises ConfigError for one whose name, bit or reason cannot be stored, and for two of one bit.
+    """
+    found = sorted(GENERATORS.found.values(), key=lambda one: one.extension.bit)
+    taken: dict[int, str] = {}
+    for one in found:
+        generator, least = one.extension, _FIRST_INSTALLED_BIT if one.package else 0
+        mistakes = [
+            (not _NAME.fullmatch(generator.name), "a name of a-z, 0-9 and _, a letter first"),
+            (generator.reason not in REASONS, f"a reason of {', '.join(REASONS)}"),
+            (not least <= generator.bit <= LARGEST_BIT, f"a bit of {least} to {LARGEST_BIT}"),
+            (generator.bit in taken, "a bit that no other generator has"),
+        ]
+        wrong = [words for is_wrong, words in mistakes if is_wrong]
+        if wrong:
+            raise ConfigError(
+                expected=", ".join(wrong),
+                found=(
+                    f"name {generator.name!r}, reason {generator.reason!r}, bit {generator.bit}"
+                    + (f", as {taken[generator.bit]}" if generator.bit in taken else "")
+                ),
+                where=f"candidate generator of {one.package or one.module}",
+                remedy="correct its declaration, or uninstall the package",
+            )
+        taken[generator.bit] = generator.name
+    return tuple(one.extension for one in found)
+
+
+def generator_names() -> tuple[str, ...]:
+    """Names of the generators, in the order of their bits: g runs over these in `Candidates`."""
+    return tuple(one.name for one in generators())
+
+
+def generator_bits() -> dict[str, int]:
+    """Bit of each generator in the mask `sources` of a list row, in the order of bits.
+
+    A bit keeps its meaning for ever, so lists that were published decode after others came and
+    went; there are gaps where one was removed.
+    """
+    return {one.name: one.bit for one in generators()}
+
+
+def all_sources() -> int:
+    """The mask of all generators."""
+    return sum(1 << one.bit for one in generators())
+
+
+def reason_codes() -> list[int]:
+    """Index into REASONS of each generator's reason, in the order of bits."""
+    return [REASONS.index(one.reason) for one in generators()]
+
 
 RUNGS = ("heavy", "light", "retrieval", "previous", "popularity")
 """Degradation ladder, best first; a row stores the index."""

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from recsys_tasks.config import Attribute, Config, Environment, FilesSource
+from recsys_tasks.schema import generator_names
 
 
 def describe(config: Config, environment: Environment) -> Iterator[str]:
@@ -38,7 +39,7 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     )
     active = f"≥ {config.activity.min_events} events in {config.activity.within_days} days"
     yield f"active       {active}; others get fallback lists"
-    quotas = config.generators.model_dump(exclude={"max_candidates"})
+    quotas = {name: config.generators.quota(name) for name in generator_names()}
     asked = ", ".join(f"{n} {q}" for n, q in quotas.items() if q)
     yield f"candidates   {asked}; at most {config.generators.max_candidates}"
     schedule, tower, ranker = config.schedule, config.two_tower, config.ranker

@@ -1,24 +1,66 @@
-"""How many candidates each generator is asked for."""
+"""How many candidates each generator is asked for.
+
+The generators declare themselves (`recsys_tasks/retrieval/generators/`, or an installed package);
+this section has a key of each name, so that nothing needs to be added here for another one.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import Field, create_model
+
 from recsys_tasks.config.base import NonNegativeInt, PositiveInt, Section
+from recsys_tasks.extensions import ExtensionPoint
 
 
-class GeneratorsConfig(Section):
+class Declaration(Protocol):
+    """What the settings, the tables' contracts and the database know of a generator.
+
+    `retrieval.generators.base.Generator` says what each means, and what else a generator is.
+    """
+
+    name: str
+    description: str
+    bit: int
+    reason: str
+    quota: int
+
+
+GENERATORS: ExtensionPoint[Declaration] = ExtensionPoint(
+    what="candidate generator",
+    group="nightshelf.generators",
+    package="recsys_tasks.retrieval.generators",
+    attribute="GENERATOR",
+)
+
+
+def _quotas() -> dict[str, Any]:
+    """A field for each generator; the default of an installed one is known when it is loaded."""
+    built_in = sorted((found.extension for found in GENERATORS.built_in()), key=lambda one: one.bit)
+    fields: dict[str, Any] = {
+        one.name: (NonNegativeInt, Field(default=one.quota, description=one.description))
+        for one in built_in
+    }
+    for name in GENERATORS.installed_names():
+        meaning = "Of an installed package; null: as many as it asks for by default."
+        fields[name] = (NonNegativeInt | None, Field(default=None, description=meaning))
+    return fields
+
+
+if TYPE_CHECKING:
+    _Quotas = Section
+else:
+    _Quotas = create_model("_Quotas", __base__=Section, **_quotas())
+
+
+class GeneratorsConfig(_Quotas):
     """Candidates asked of each generator, a user; 0 switches one off."""
 
-    two_tower: NonNegativeInt = 400
-    """Nearest items to the user's vector."""
-    covisitation: NonNegativeInt = 400
-    """Items that follow or accompany the user's last items."""
-    own_history: NonNegativeInt = 400
-    """The user's own items, decayed; needs repeat_consumption allow or after_days."""
-    segment_popular: NonNegativeInt = 350
-    """Popular in the user's segment."""
-    trending: NonNegativeInt = 20
-    """Largest growth over the last week."""
-    fresh: NonNegativeInt = 20
-    """New items, by content."""
     max_candidates: PositiveInt = 300
     """Candidates kept a user after the union, by reciprocal-rank fusion."""
+
+    def quota(self, name: str) -> int:
+        """Candidates asked of a generator, a user; 0 also where there is none of that name."""
+        asked: int | None = getattr(self, name, 0)
+        return GENERATORS.get(name).quota if asked is None else asked

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from recsys_tasks.arrays import Ragged
 from recsys_tasks.gate.evaluate import Truth
-from recsys_tasks.retrieval.generators.candidates import Candidates, recall
+from recsys_tasks.retrieval.candidates.recall import recall
+from recsys_tasks.retrieval.candidates.source import Candidates
 
 
 def generator_recall(blocks: Iterable[Candidates], truth: Truth) -> dict[str, dict[str, float]]:
@@ -22,7 +24,7 @@ def generator_recall(blocks: Iterable[Candidates], truth: Truth) -> dict[str, di
     for block in blocks:
         offsets = truth.offsets[at : at + len(block.users) + 1]
         pairs = truth.items[offsets[0] : offsets[-1]]
-        for name, shares in recall(block, offsets - offsets[0], pairs).items():
+        for name, shares in recall(block, Ragged(offsets - offsets[0], pairs)).items():
             for metric, share in shares.items():
                 found[name][metric] += share * len(pairs) / max(total, 1)
         at += len(block.users)

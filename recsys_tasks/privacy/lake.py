@@ -23,6 +23,7 @@ from recsys_tasks.lake import MANIFEST, Artifact, Draft, Lake
 from recsys_tasks.lake.table_files import TABLES, column_names, read_columns
 from recsys_tasks.monitoring.run_report.store import erase_report
 from recsys_tasks.ranking.erasing import erase_examples
+from recsys_tasks.retrieval.candidates.array_files import PATTERNS as GENERATOR_ARRAYS
 from recsys_tasks.retrieval.erasing import erase_embeddings, erase_generators
 from recsys_tasks.serving.erasing import erase_lists, erase_plan
 from recsys_tasks.snapshot.erasing import (
@@ -65,19 +66,7 @@ hashes.
 _ARRAYS = {
     "plan": ("users.npy",),
     "features": FEATURE_ARRAYS,
-    "generators": (
-        *("history_*", "segment.npy"),  # by user
-        *(
-            "content_*",
-            "neighbour_*",
-            "after_*",
-            "before_*",
-            "popular_*",
-            "trending_*",
-            "fresh_*",
-        ),  # by item
-        *("eligible.npy", "exists.npy"),  # by item; the latter in older artifacts
-    ),
+    "generators": GENERATOR_ARRAYS,
     "embeddings": ("user_keys.npy", "user_vectors.npy", "item_keys.npy", "item_vectors.npy"),
     "examples": ("*.bin",),
 }

@@ -17,8 +17,8 @@ from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import forget_pages
 from recsys_tasks.lake import Artifact
+from recsys_tasks.retrieval.candidates.source import Candidates, Searcher, open_candidate_source
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.retrieval.generators.candidates import Candidates, Searcher, open_candidate_source
 from recsys_tasks.snapshot.dataset import Snapshot
 
 __all__ = [

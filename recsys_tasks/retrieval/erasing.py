@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.retrieval.candidates.array_files import BY_USER, USER_LISTS, users_file
 from recsys_tasks.snapshot.erasing import Cut, Subject
 
 
@@ -26,17 +27,27 @@ def erase_embeddings(artifact: Artifact, subject: Subject) -> list[Cut]:
 
 
 def erase_generators(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The user's history and segment. Row u of both is user key u: it stays, empty and in no
-    segment of its own.
+    """The user's history, and the user's rows of what generators fitted, as the files' names say.
 
-    Neighbours, popularity and trends are counts over many users and stay as they were counted.
+    Row u of the histories and of `by_user` arrays is user key u: it stays, empty or 0 (in no
+    segment of its own). Neighbours, popularity and trends are counts over many users and stay as
+    they were counted.
     """
+    files = artifact.manifest["files"]
+    of_users = [name for name in files if name == "segment.npy" or name.endswith(BY_USER)]
+    lists = [name for name in files if name.endswith(USER_LISTS)]
+    cuts = [
+        _history_cut(artifact, subject),
+        *(_row_cut(artifact, name, subject) for name in of_users),
+        *(_list_cut(artifact, name, subject) for name in lists),
+    ]
+    return [cut for cut in cuts if cut.rows]
+
+
+def _history_cut(artifact: Artifact, subject: Subject) -> Cut:
     offsets = np.load(artifact.file("history_offsets.npy"))
-    segment = np.load(artifact.file("segment.npy"))
-    if not 0 <= subject.key < len(offsets) - 1:
-        return []
-    start, end = int(offsets[subject.key]), int(offsets[subject.key + 1])
-    rows = end - start + int(segment[subject.key] != 0)
+    known = 0 <= subject.key < len(offsets) - 1
+    start, end = (int(offsets[subject.key]), int(offsets[subject.key + 1])) if known else (0, 0)
 
     def apply(draft: Draft) -> None:
         moved = offsets.copy()
@@ -45,11 +56,32 @@ def erase_generators(artifact: Artifact, subject: Subject) -> list[Cut]:
         for name in _history_fields(artifact):
             values = np.load(artifact.file(name), mmap_mode="r")
             np.save(draft.path / name, np.concatenate([values[:start], values[end:]]))
-        segment[subject.key] = 0
-        np.save(draft.path / "segment.npy", segment)
         draft.rows -= end - start
 
-    return [Cut(rows, apply)] if rows else []
+    return Cut(end - start, apply)
+
+
+def _row_cut(artifact: Artifact, name: str, subject: Subject) -> Cut:
+    """Row u is of user key u: it becomes 0."""
+    values = np.load(artifact.file(name))
+    held = 0 <= subject.key < len(values) and bool(np.any(values[subject.key] != 0))
+
+    def apply(draft: Draft) -> None:
+        values[subject.key] = 0
+        np.save(draft.path / name, values)
+
+    return Cut(int(held), apply)
+
+
+def _list_cut(artifact: Artifact, name: str, subject: Subject) -> Cut:
+    """A column of a table whose column `users` says whose each row is: the user's rows go."""
+    theirs = np.load(artifact.file(users_file(name))) == subject.key
+
+    def apply(draft: Draft) -> None:
+        values = np.load(artifact.file(name), mmap_mode="r")
+        np.save(draft.path / name, values[~theirs])
+
+    return Cut(int(theirs.sum()), apply)
 
 
 def _history_fields(artifact: Artifact) -> list[str]:

@@ -191,7 +191,7 @@ def run_checks(
     connection.execute(
         sa.text(f"LOCK TABLE {quoted('recsys', publication.partition)} IN SHARE MODE")
     )
-    codes = {"last_reason": len(schema.REASONS) - 1, "last_set": 2 ** len(schema.SOURCES) - 1}
+    codes = {"last_reason": len(schema.REASONS) - 1, "last_set": schema.all_sources()}
     # Entries are counted and looked at while they are loaded; a row that is not as loaded, and SQL
     # does both.
     as_loaded = connection.scalar(

@@ -28,7 +28,6 @@ SCHEMA = pa.schema([("item_key", pa.int32()), ("lists", pa.int32()), ("first_pla
 _BOUNDS: dict[str, tuple[float, float]] = {
     "items": (0, LARGEST_KEY - 1),
     "scores": (0, 1),
-    "sources": (0, 2 ** len(schema.SOURCES) - 1),
     "reasons": (0, len(schema.REASONS) - 1),
     "reason_items": (-np.inf, np.inf),
     "ranks_before": (-np.inf, np.inf),
@@ -99,10 +98,10 @@ class Evidence:
 
 def _within_bounds(batch: pa.RecordBatch) -> bool:
     """No null, no NaN and no value outside its bounds in any array, and no unknown rung."""
-    rungs = batch.column("rung")
+    rungs, known = batch.column("rung"), {"sources": (0, schema.all_sources())}
     return _between(rungs, 0, len(schema.RUNGS) - 1) and all(
         not batch.column(name).null_count and _between(batch.column(name).flatten(), *bounds)
-        for name, bounds in _BOUNDS.items()
+        for name, bounds in {**_BOUNDS, **known}.items()
     )
 
 

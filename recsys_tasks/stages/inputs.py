@@ -67,7 +67,7 @@ class Tables:
 def tables_at(night: Night, cutoffs: Cutoffs) -> Tables:
     """Features and generators at these cutoffs; no-ops when they are there already."""
     from recsys_tasks.features.build import build_features
-    from recsys_tasks.retrieval.generators.tables import build_generators
+    from recsys_tasks.retrieval.candidates.tables import build_generators
 
     return Tables(
         build_features(night.snapshot, cutoffs), build_generators(night.snapshot, cutoffs)

@@ -5,15 +5,15 @@ import pytest
 
 from recsys_tasks.gate.evaluate import ItemSets
 from recsys_tasks.gate.generator_recall import generator_recall
-from recsys_tasks.retrieval.generators.candidates import Candidates
-from recsys_tasks.schema import SOURCES
+from recsys_tasks.retrieval.candidates.source import Candidates
+from recsys_tasks.schema import generator_names
 
-TOWER, COVISITED, OWN, *_ = range(len(SOURCES))
+TOWER, COVISITED, OWN, *_ = range(len(generator_names()))
 
 
 def block(user: int, named: dict[int, list[int]]) -> Candidates:
     """One user's candidates: item → generators that named it."""
-    ranks = np.full((1, len(named), len(SOURCES)), -1, np.int16)
+    ranks = np.full((1, len(named), len(generator_names())), -1, np.int16)
     for place, generators in enumerate(named.values()):
         ranks[0, place, generators] = 0
     items = np.array([list(named)], np.int32)
@@ -31,7 +31,7 @@ def test_shares_are_of_all_pairs_over_all_blocks() -> None:
         block(9, {5: [COVISITED]}),
     ]
     found = generator_recall(blocks, truth)
-    assert set(found) == {"union", *SOURCES}
+    assert set(found) == {"union", *generator_names()}
     assert found["union"]["recall"] == pytest.approx(3 / 4)  # 1, 2 and 5; nobody named 3
     assert found["two_tower"] == {
         "recall": pytest.approx(2 / 4),

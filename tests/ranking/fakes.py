@@ -10,7 +10,7 @@ import numpy as np
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.features.tables import FeatureTables, PairTable
 from recsys_tasks.ranking.inputs import RankingInputs, Sequences
-from recsys_tasks.schema import SOURCES
+from recsys_tasks.schema import generator_names
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FakeSource:
 
     def block(self, users: np.ndarray) -> FakeCandidates:
         items = self.items[users]
-        ranks = np.full((*items.shape, len(SOURCES)), -1, np.int16)
+        ranks = np.full((*items.shape, len(generator_names())), -1, np.int16)
         ranks[:, :, self.generator] = np.where(items >= 0, np.arange(items.shape[1]), -1)
         scores = np.where(ranks >= 0, -ranks / 10.0, 0).astype(np.float32)
         return FakeCandidates(np.asarray(users, np.int32), items, ranks, scores)

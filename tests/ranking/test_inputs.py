@@ -18,8 +18,8 @@ from recsys_tasks.ranking.examples.build import Examples, Window, build_examples
 from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
+from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.embeddings import ARRAYS, Embeddings, open_embeddings
-from recsys_tasks.retrieval.generators.tables import build_generators
 from tests.ranking.planted import AS_OF, USERS, World
 
 

@@ -16,7 +16,7 @@ from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.examples.build import Window, build_examples, label_windows
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
-from recsys_tasks.retrieval.generators.tables import build_generators
+from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.serving.precompute import precompute_shard, read_lists
 from tests.ranking.planted import AS_OF, USERS, World

@@ -170,7 +170,7 @@ def test_the_long_view_says_why(writer: Engine, reader: Engine) -> None:
 def test_codes_of_the_views_are_those_of_the_schema(writer: Engine, reader: Engine) -> None:
     """One user a reason, rung and source; the view must name each as recsys_tasks.schema does."""
     stock(writer)
-    codes = max(len(schema.REASONS), len(schema.SOURCES), len(schema.RUNGS))
+    codes = max(len(schema.REASONS), len(schema.generators()), len(schema.RUNGS))
     with writer.begin() as connection:
         for key in range(4, codes):
             connection.execute(
@@ -180,7 +180,7 @@ def test_codes_of_the_views_are_those_of_the_schema(writer: Engine, reader: Engi
         {user: [user % 6, 6, 7] for user in range(codes)},
         rung=[n % len(schema.RUNGS) for n in range(codes)],
         reasons=[[n % len(schema.REASONS), 0, 0] for n in range(codes)],
-        sources=[[1 << n % len(schema.SOURCES), 63, 0] for n in range(codes)],
+        sources=[[1 << n % len(schema.generators()), 63, 0] for n in range(codes)],
     )
     night(writer, 0, rows=rows)
     with reader.connect() as connection:
@@ -195,12 +195,12 @@ def test_codes_of_the_views_are_those_of_the_schema(writer: Engine, reader: Engi
             f"u{n}",
             schema.RUNGS[n % len(schema.RUNGS)],
             schema.REASONS[n % len(schema.REASONS)],
-            [schema.SOURCES[n % len(schema.SOURCES)]],
+            [schema.generator_names()[n % len(schema.generators())]],
         )
         for n in range(codes)
     ]
     assert [tuple(row) for row in found] == expected
-    assert everything is not None and everything.sources == list(schema.SOURCES)
+    assert everything is not None and everything.sources == list(schema.generator_names())
 
 
 def test_the_other_views_answer(writer: Engine, reader: Engine) -> None:

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from recsys_tasks.commands.export_embeddings import export_embeddings
 from recsys_tasks.commands.export_folder import FILES
 from recsys_tasks.errors import ArtifactError, ValidationFailed
-from recsys_tasks.schema import SOURCES
+from recsys_tasks.schema import generator_names
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all, run_on
 from recsys_tasks.stages.night import mlflow_url
@@ -91,7 +91,7 @@ def test_every_generator_is_measured_on_the_gate_window(
     found = rows(second, query, day=SECOND_NIGHT).pivot(
         index="scope", columns="name", values="value"
     )
-    assert set(found.index) == {f"gate/generator={name}" for name in ("union", *SOURCES)}
+    assert set(found.index) == {f"gate/generator={name}" for name in ("union", *generator_names())}
     assert set(found.columns) == {"recall@300", "unique@300"}
     union = found.loc["gate/generator=union", "recall@300"]
     assert 0.3 < union <= 1.0 and (found["recall@300"] <= union).all()

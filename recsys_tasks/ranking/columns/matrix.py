@@ -20,7 +20,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.columns import kernels as _columns
 from recsys_tasks.ranking.columns.lookups import LOOKUPS, chosen, look_up
 from recsys_tasks.ranking.inputs import Candidates, RankingInputs
-from recsys_tasks.schema import SOURCES
+from recsys_tasks.schema import generator_names
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -247,8 +247,8 @@ def _segment(rows: _Rows, out: Floats) -> None:
 
 def _list_names(_: RankingInputs) -> list[str]:
     return [
-        *(f"{s}_rank" for s in SOURCES),
-        *(f"{s}_score" for s in SOURCES),
+        *(f"{name}_rank" for name in generator_names()),
+        *(f"{name}_score" for name in generator_names()),
         "sources",
         "fused_rank",
     ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
+from recsys_tasks import schema
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import dot, kernel
 from recsys_tasks.ranking.columns.kernels import read_history, touched
 from recsys_tasks.ranking.inputs import RankingInputs
-from recsys_tasks.schema import REASONS, SOURCES
+from recsys_tasks.schema import REASONS
 
 Places = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -19,19 +22,28 @@ Codes = npt.NDArray[np.int8]
 Masks = npt.NDArray[np.int16]
 Words = npt.NDArray[np.int32]
 
-_REASON_OF = {
-    "two_tower": "for_you",
-    "covisitation": "because_of",
-    "own_history": "again",
-    "segment_popular": "popular",
-    "trending": "trending",
-    "fresh": "new",
-}
-_BY_SOURCE = np.array([REASONS.index(_REASON_OF[source]) for source in SOURCES], np.int8)
 _AGAIN, _BECAUSE, _FOR_YOU, _PROMOTED = map(
     REASONS.index, ("again", "because_of", "for_you", "promoted")
 )
-_OWN = SOURCES.index("own_history")
+
+
+class Generators(NamedTuple):
+    """What the generators stand for on a list: `bits [g]` of the mask, `reasons [g]` as indices
+    into schema.REASONS, and `again`, the mask of those that name the user's own items.
+
+    An argument and no constants of a kernel, whose machine code is kept: an installed package may
+    bring another generator.
+    """
+
+    bits: Words
+    reasons: Codes
+    again: int
+
+
+def _generators() -> Generators:
+    bits, codes = list(schema.generator_bits().values()), schema.reason_codes()
+    again = sum(1 << bit for bit, code in zip(bits, codes, strict=True) if code == _AGAIN)
+    return Generators(np.array(bits, np.int32), np.array(codes, np.int8), again)
 
 
 def explained(
@@ -56,7 +68,7 @@ def explained(
         history,
         inputs.item_place,
         vectors,
-        _BY_SOURCE,
+        _generators(),
         sources,
         codes,
         anchors,
@@ -73,7 +85,7 @@ def _explain(
     history: Keys,
     place: Words,
     vectors: Floats,
-    by_source: Codes,
+    generators: Generators,
     sources: Masks,
     codes: Codes,
     anchors: Words,
@@ -91,11 +103,11 @@ def _explain(
                 continue
             strongest = -1
             if column[u, k] >= 0:
-                sources[u, k], strongest = _named(ranks[u, column[u, k]])
-            code = by_source[max(strongest, 0)]
+                sources[u, k], strongest = _named(ranks[u, column[u, k]], generators.bits)
+            code = generators.reasons[max(strongest, 0)]
             if promoted[u, k]:
                 code = _PROMOTED
-            elif (sources[u, k] >> _OWN) & 1 == 1 or owner[item] == u:
+            elif sources[u, k] & generators.again or owner[item] == u:
                 code = _AGAIN
             elif code == _BECAUSE:
                 because[count] = k
@@ -140,12 +152,12 @@ def _mark(history: Keys, user: int, owner: Places) -> None:
 
 
 @kernel
-def _named(ranks: Ranks) -> tuple[int, int]:
+def _named(ranks: Ranks, bits: Words) -> tuple[int, int]:
     """Bits of the generators that named an item, and the one that put it highest (-1: none did)."""
     mask, strongest = 0, -1
     for g in range(len(ranks)):
         if ranks[g] >= 0:
-            mask |= 1 << g
+            mask |= 1 << bits[g]
             if strongest < 0 or ranks[g] < ranks[strongest]:
                 strongest = g
     return mask, strongest

@@ -29,7 +29,7 @@ from recsys_tasks.ranking.lists.order import best, scatter
 from recsys_tasks.ranking.lists.reasons import explained
 from recsys_tasks.ranking.lists.rerank import Rules, rerank
 from recsys_tasks.ranking.models.ranker import Ranker
-from recsys_tasks.schema import RUNGS, SOURCES
+from recsys_tasks.schema import REASONS, RUNGS, reason_codes
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 
@@ -49,7 +49,7 @@ class RankedLists:
     scores: npt.NDArray[np.float32]
     """`[n, k]` in [0, 1], 0 on pads and for promoted items that the ranker was not asked about."""
     sources: npt.NDArray[np.int16]
-    """`[n, k]` bit mask over schema.SOURCES."""
+    """`[n, k]` mask of the generators' bits (schema.generator_bits)."""
     reasons: npt.NDArray[np.int8]
     """`[n, k]` index into schema.REASONS, 0 on pads."""
     reason_items: npt.NDArray[np.int32]
@@ -248,7 +248,8 @@ class Recommender:
         """
         if not self._rules.fresh_slots:
             return np.broadcast_to(False, block.there.shape)
-        return np.asarray(block.candidates.ranks[:, :, SOURCES.index("fresh")] >= 0)
+        new = np.flatnonzero(np.array(reason_codes()) == REASONS.index("new"))
+        return np.asarray((block.candidates.ranks[:, :, new] >= 0).any(axis=2))
 
     def _may_promote(self, users: Keys, eligible: Bools) -> Bools | None:
         if not self._rules.promoted:

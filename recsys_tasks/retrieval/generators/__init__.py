@@ -1,1 +1,5 @@
-"""Candidate generators beside the two-tower, and the fusion of all lists into one."""
+"""Candidate generators, one file each: `base` says what one is, docs/extending.md how to add it."""
+
+from recsys_tasks.retrieval.generators.base import SPARE_PLACES, Generator, Vote
+
+__all__ = ["SPARE_PLACES", "Generator", "Vote"]

@@ -20,7 +20,7 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval.embeddings import Embeddings
-from recsys_tasks.retrieval.generators.tables import SPARE_PLACES
+from recsys_tasks.retrieval.generators import SPARE_PLACES
 from recsys_tasks.retrieval.index.exact import ExactSearcher
 from recsys_tasks.retrieval.index.scann_tree import (
     LEAST_ITEMS,
@@ -121,11 +121,8 @@ def depths(config: Config) -> tuple[int, ...]:
     for.
     """
     spare = 0 if config.repeat_consumption == "allow" else SPARE_PLACES
-    served = (
-        config.generators.two_tower + spare
-        if config.generators.two_tower
-        else config.index.recall_k
-    )
+    asked = config.generators.quota("two_tower")
+    served = asked + spare if asked else config.index.recall_k
     return tuple(sorted({config.index.recall_k, served}))
 
 

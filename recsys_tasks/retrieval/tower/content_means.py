@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from recsys_tasks.retrieval.generators.content import unit_rows
+from recsys_tasks.retrieval.candidates.content import unit_rows
 from recsys_tasks.retrieval.select import Floats, top_ragged
 from recsys_tasks.retrieval.tower.inputs import Table, Vectors
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys_tasks.ranking.lists import reasons as _reasons
-from recsys_tasks.schema import REASONS, SOURCES
+from recsys_tasks.schema import REASONS, generator_bits, generator_names
 
 NONE = ([-1, -1, -1, -1], np.empty((0, 2)), ["for_you", "for_you"], [-1, -1], 0)
 # Item 2 has the products .6 with item 0 and .8 with item 1; item 3 has no vector.
@@ -30,8 +30,8 @@ def test_no_vector_is_read_where_the_history_has_none(
     read = []
     monkeypatch.setattr(_reasons, "touched", lambda items, *_: read.append(items.tolist()) or 0)
     monkeypatch.setattr(_reasons, "_explain", _reasons._explain.py_func)
-    ranks = np.full((1, 2, len(SOURCES)), -1, np.int16)
-    ranks[0, :, SOURCES.index("covisitation")] = 0
+    ranks = np.full((1, 2, len(generator_names())), -1, np.int16)
+    ranks[0, :, generator_names().index("covisitation")] = 0
     embeddings = SimpleNamespace(item_vectors=vectors.astype(np.float32))
     inputs = SimpleNamespace(item_place=np.array(place, np.int32), embeddings=embeddings)
     items, column, promoted = (
@@ -40,6 +40,6 @@ def test_no_vector_is_read_where_the_history_has_none(
         np.zeros((1, 2), bool),
     )
     found = _reasons.explained(items, column, promoted, ranks, np.array([[0, 1]], np.int32), inputs)
-    assert found[0].tolist() == [[1 << SOURCES.index("covisitation")] * 2]
+    assert found[0].tolist() == [[1 << generator_bits()["covisitation"]] * 2]
     assert [REASONS[code] for code in found[1][0]] == codes and found[2][0].tolist() == anchors
     assert read == [[2, 3]] * readings

@@ -8,7 +8,7 @@ import pytest
 from recsys_tasks.ranking.examples.build import build_examples
 from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
 from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
-from recsys_tasks.schema import REASONS, RUNGS, SOURCES
+from recsys_tasks.schema import REASONS, RUNGS, generator_bits, generator_names
 from tests.ranking import fakes
 from tests.ranking.planted import AS_OF, ITEMS, RANKER, USERS, World, unit
 
@@ -168,8 +168,10 @@ def test_reasons_by_hand(world):
         candidates = fakes.FakeSource.block(source, users)
         candidates.ranks[:] = -1
         for column, name in enumerate(generators):
-            candidates.ranks[0, column, SOURCES.index(name)] = 3
-        candidates.ranks[0, 4, SOURCES.index("fresh")] = 1  # named by two: fresh put it higher
+            candidates.ranks[0, column, generator_names().index(name)] = 3
+        candidates.ranks[0, 4, generator_names().index("fresh")] = (
+            1  # named by two: fresh put it higher
+        )
         return candidates
 
     object.__setattr__(source, "block", block)
@@ -187,6 +189,6 @@ def test_reasons_by_hand(world):
     ]
     assert lists.reason_items[0].tolist() == [-1, 0, 1, -1, -1, -1]
     assert lists.items[0, 5] == -1
-    masks = [1 << SOURCES.index(name) for name in generators]
-    masks[4] |= 1 << SOURCES.index("fresh")
+    masks = [1 << generator_bits()[name] for name in generators]
+    masks[4] |= 1 << generator_bits()["fresh"]
     assert lists.sources[0].tolist() == [*masks, 0]

@@ -11,10 +11,11 @@ import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
 from recsys_tasks.lake.checksums import hash_file
-from recsys_tasks.retrieval.generators.content import content_space
-from recsys_tasks.retrieval.generators.cooccurrence import following, together
-from recsys_tasks.retrieval.generators.popularity import fresh, popular, trending
-from recsys_tasks.retrieval.generators.tables import (
+from recsys_tasks.retrieval.candidates.content import content_space
+from recsys_tasks.retrieval.candidates.cooccurrence import following, together
+from recsys_tasks.retrieval.candidates.fitting import Fitting
+from recsys_tasks.retrieval.candidates.popularity import fresh, popular, trending
+from recsys_tasks.retrieval.candidates.tables import (
     build_generators,
     fit_generators,
     open_generators,
@@ -178,34 +179,33 @@ def test_stored_tables_open_as_they_were_and_twice_the_same(tmp_path: Path) -> N
     assert build_generators(first, Cutoffs.at(CUTOFF)).version == ours.version
     for name in ours.manifest["files"]:
         assert hash_file(ours.file(name)) == hash_file(theirs.file(name)), name
-    opened = open_generators(ours)
-    assert B in opened.neighbour_items[A]
+    opened = open_generators(ours, CONFIG)
+    assert B in opened.arrays["covisitation"]["neighbour_items"][A]
     assert opened.eligible.tolist() == [True, True, True, True]
 
 
 def test_planted_future_rows_change_nothing(tmp_path: Path, snapshot: Snapshot) -> None:
     future = pd.DataFrame([("u", "c", -1), ("v", "c", -2), ("w", "a", 0)], columns=ROWS.columns)
     items = ITEMS.assign(available_from=NOW - 50 * DAY_SECONDS)
-    ours = fit_generators(shop(tmp_path / "1", items=items), Cutoffs.at(CUTOFF), ALL)
-    theirs = fit_generators(
-        shop(tmp_path / "2", pd.concat([ROWS, future]), items), Cutoffs.at(CUTOFF), ALL
-    )
-    for name in (
-        "neighbour_items",
-        "neighbour_scores",
-        "popular_items",
-        "popular_scores",
-        "trending_scores",
-    ):
-        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    ours = fit_generators(Fitting(shop(tmp_path / "1", items=items), Cutoffs.at(CUTOFF), ALL))
+    later = shop(tmp_path / "2", pd.concat([ROWS, future]), items)
+    theirs = fit_generators(Fitting(later, Cutoffs.at(CUTOFF), ALL))
+    for generator, arrays in ours.arrays.items():
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(values, theirs.arrays[generator][name], err_msg=name)
     for name in ("after_items", "after_scores", "before_items", "before_scores"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
     np.testing.assert_array_equal(ours.histories.items, theirs.histories.items)
 
 
 def test_counts_end_at_learned_before(snapshot: Snapshot) -> None:
-    tables = fit_generators(snapshot, Cutoffs(CUTOFF - timedelta(days=7), CUTOFF), ALL)
-    assert tables.popular_items[0, :3].tolist() == [A, B, -1]  # c came three days before the cutoff
+    cutoffs = Cutoffs(CUTOFF - timedelta(days=7), CUTOFF)
+    tables = fit_generators(Fitting(snapshot, cutoffs, ALL))
+    assert tables.arrays["segment_popular"]["popular_items"][0, :3].tolist() == [
+        A,
+        B,
+        -1,
+    ]  # c came three days before the cutoff
     assert tables.histories.newest(1)[2].tolist() == [C]  # and is w's own history all the same
     # By then u had a, then b; u's second a and v's basket, which would turn the pair round, came
     # later.
@@ -218,17 +218,16 @@ def test_no_table_names_an_item_that_is_not_eligible(tmp_path: Path) -> None:
     it.
     """
     items = ITEMS.assign(available_from=NOW - 20 * DAY_SECONDS)
-    tables = fit_generators(
-        shop(tmp_path, items=items), Cutoffs.at(CUTOFF), np.array([False, True, True, True])
-    )
-    assert tables.popular_items[0, :3].tolist() == [B, C, -1]
+    left = np.array([False, True, True, True])
+    tables = fit_generators(Fitting(shop(tmp_path, items=items), Cutoffs.at(CUTOFF), left))
+    assert tables.arrays["segment_popular"]["popular_items"][0, :3].tolist() == [B, C, -1]
     np.testing.assert_allclose(
-        tables.popular_scores[0, :2], [2 / 3, 1 / 3]
+        tables.arrays["segment_popular"]["popular_scores"][0, :2], [2 / 3, 1 / 3]
     )  # of the events of what is left
-    assert tables.trending_items[0, :3].tolist() == [C, B, -1]
-    assert tables.fresh_items.tolist() == [B, C, D]
-    for name in ("neighbour_items", "after_items", "before_items"):
-        named = getattr(tables, name)
+    assert tables.arrays["trending"]["trending_items"][0, :3].tolist() == [C, B, -1]
+    assert tables.arrays["fresh"]["fresh_items"].tolist() == [B, C, D]
+    near = tables.arrays["covisitation"]["neighbour_items"]
+    for named in (near, tables.after_items, tables.before_items):
         assert named[A, 0] == B and A not in named
     assert tables.histories.newest(2)[0].tolist() == [A, B]  # u had it all the same
     assert tables.content.items[A].nnz > 0
@@ -252,10 +251,14 @@ def test_a_night_and_a_cutoff_whose_night_is_known_name_what_was_on_offer(tmp_pa
         tmp_path, CONFIG, CUTOFF, rows, ITEMS.assign(available=[True, False, True, True]), USERS
     )
     snapshot = delisted(tmp_path, "a")
-    then = open_generators(build_generators(snapshot, Cutoffs.at(CUTOFF)))
-    now = open_generators(build_generators(snapshot, Cutoffs.at(snapshot.as_of)))
-    assert then.popular_items[0, :3].tolist() == [A, C, -1]  # b was sold out that night
-    assert now.popular_items[0, :3].tolist() == [B, C, -1]
+    then = open_generators(build_generators(snapshot, Cutoffs.at(CUTOFF)), CONFIG)
+    now = open_generators(build_generators(snapshot, Cutoffs.at(snapshot.as_of)), CONFIG)
+    assert then.arrays["segment_popular"]["popular_items"][0, :3].tolist() == [
+        A,
+        C,
+        -1,
+    ]  # b was sold out that night
+    assert now.arrays["segment_popular"]["popular_items"][0, :3].tolist() == [B, C, -1]
 
 
 def test_tables_are_made_again_when_more_is_known_of_a_past_night(tmp_path: Path) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
+from recsys_tasks.arrays import AnyArray, Bool, Float32
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.histories import Histories, step_numbers
-from recsys_tasks.retrieval.select import Floats, top_ragged
+from recsys_tasks.retrieval.select import top_ragged
 from recsys_tasks.snapshot.events import Events
 
 NEIGHBOURS = 100
@@ -76,8 +75,8 @@ def together(histories: Histories, n_items: int, cutoff: int) -> Pairs:
 def following(events: Events, n_items: int, backward: float = BACKWARD) -> Pairs:
     """Items near each other in users' sequences: pair (i, j) is j's weight after i.
 
-    A moment (one timestamp, e.g. a basket) is one step; items d steps apart count 1/d forward and
-    `backward`/d backward, up to five steps; mates of one moment count as one step. Long baskets
+    A timestamp (e.g. a basket) is one step; items d steps apart count 1/d forward and
+    `backward`/d backward, up to five steps; mates of one basket count as one step. Long baskets
     share their weight: each entry is divided by the root of its basket's size.
     """
     steps = step_numbers(events)
@@ -87,7 +86,7 @@ def following(events: Events, n_items: int, backward: float = BACKWARD) -> Pairs
     chosen = order[place < MAX_ITEMS_PER_STEP]
     sizes = np.bincount(steps[chosen], minlength=n_steps)
     values = (1.0 / np.sqrt(np.maximum(sizes, 1)))[steps[chosen]].astype(np.float32)
-    moments = sp.csr_matrix(
+    baskets = sp.csr_matrix(
         (values, (steps[chosen], events.item[chosen])), shape=(n_steps, n_items)
     )
     owner = np.zeros(n_steps, np.int64)
@@ -97,11 +96,11 @@ def following(events: Events, n_items: int, backward: float = BACKWARD) -> Pairs
         same = (owner[distance:] == owner[:-distance]).astype(np.float32) / distance
         near = near + sp.diags([same, backward * same], [distance, -distance], dtype=np.float32)
     return _normalised(
-        moments, sp.csr_matrix(near @ moments), np.bincount(events.item, minlength=n_items)
+        baskets, sp.csr_matrix(near @ baskets), np.bincount(events.item, minlength=n_items)
     )
 
 
-def _normalised(rows: sp.csr_matrix, columns: sp.csr_matrix, popularity: npt.NDArray[Any]) -> Pairs:
+def _normalised(rows: sp.csr_matrix, columns: sp.csr_matrix, popularity: AnyArray) -> Pairs:
     """Pairs over the rows' and columns' common index, divided by the root of both items'
     popularity.
     """
@@ -115,9 +114,7 @@ def _normalised(rows: sp.csr_matrix, columns: sp.csr_matrix, popularity: npt.NDA
     return Pairs(left, right)
 
 
-def neighbours(
-    shares: Sequence[tuple[float, Pairs]], allowed: npt.NDArray[np.bool_]
-) -> tuple[Keys, Floats]:
+def neighbours(shares: Sequence[tuple[float, Pairs]], allowed: Bool) -> tuple[Keys, Float32]:
     """Best neighbours in a mixture of pairs by share, each first scaled to a mean row sum of 1.
 
     Only `allowed` items appear. Returns `[m, t] int32` padded with -1 and `[m, t] float32`.

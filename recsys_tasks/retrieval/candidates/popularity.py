@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Float32, Int32, Int64
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
-from recsys_tasks.retrieval.select import Floats, Longs, top_dense
+from recsys_tasks.retrieval.select import top_dense
 from recsys_tasks.snapshot.events import Events
 
 POPULAR_DAYS = 28
@@ -15,13 +15,11 @@ FRESH_DAYS = 28
 MAX_FRESH = 2000
 SEGMENT_PRIOR = 200.0
 TREND_PRIOR = 2.0
-Weights = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 def popular(
-    events: Events, segment: npt.NDArray[np.int32], cutoff: int, allowed: Mask, k: int
-) -> tuple[Keys, Floats]:
+    events: Events, segment: Int32, cutoff: int, allowed: Bool, k: int
+) -> tuple[Keys, Float32]:
     """Per segment, its items by weighted events of the last 28 days, `[s, k]` items and scores.
 
     A segment's share of an item is drawn towards the whole shop's as if by 200 more events, so a
@@ -52,7 +50,7 @@ def popular(
     return np.concatenate([t[0] for t in tables]), np.concatenate([t[1] for t in tables])
 
 
-def trending(events: Events, cutoff: int, allowed: Mask, k: int) -> tuple[Keys, Floats]:
+def trending(events: Events, cutoff: int, allowed: Bool, k: int) -> tuple[Keys, Float32]:
     """Items whose last week exceeds a quarter of the four weeks before it, `[1, k]`.
 
     The score is the excess in standard deviations of a Poisson count, with two prior events, so
@@ -68,7 +66,7 @@ def trending(events: Events, cutoff: int, allowed: Mask, k: int) -> tuple[Keys, 
     return top_dense(np.arange(n_items, dtype=np.int32)[None], growth[None].astype(np.float32), k)
 
 
-def fresh(available_from: Longs, cutoff: int, allowed: Mask) -> tuple[Keys, Floats]:
+def fresh(available_from: Int64, cutoff: int, allowed: Bool) -> tuple[Keys, Float32]:
     """Allowed items of the last 28 days before the cutoff, newest first: `[f] int32`, newness in
     (0, 1].
     """

@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsys_tasks.retrieval.generators.kernels import fresh_items
+from recsys_tasks.retrieval.candidates.content_kernels import (
+    Csr,
+    FreshScratch,
+    NewItems,
+    fresh_items,
+)
+from recsys_tasks.retrieval.candidates.kernels import Taste
 from recsys_tasks.retrieval.select import sorted_rows, unpack_rows
 
 LIMIT = 2
@@ -29,15 +35,19 @@ def test_fresh_items_that_cannot_be_among_the_best_are_left_out(
     keep_out = np.array([False, True])[: len(own)]
     ones, words = np.ones(5, np.float32), np.array([0, 1, 1, 1, 0], np.int32)
     starts = np.arange(6, dtype=np.int32)
-    history = (np.array([0, len(own)]), own, keep_out, ones, np.zeros(2, np.int32), 1)
-    fresh = (np.arange(1, 5, dtype=np.int32), np.array([0.4, 0.3, 0.2, 0.1], np.float32))
+    taste = Taste(np.array([0, len(own)]), own, keep_out, np.zeros(2, np.int32), ones, 1)
     alike = np.empty(4, np.float32)
     cells = np.full((1, 4), 7, np.uint64)
-    seen = (np.zeros(2, np.float32), np.full(5, -1, np.int32), alike, alike.view(np.uint32))
-    new_words = (ones[1:], words[1:], starts[:5])
-    assert (
-        fresh_items(*history, *fresh, new_words, ones, words, starts, *seen, LIMIT, cells) == width
+    scratch = FreshScratch(
+        np.zeros(2, np.float32), np.full(5, -1, np.int32), alike, alike.view(np.uint32)
     )
+    new = NewItems(
+        np.arange(1, 5, dtype=np.int32),
+        np.array([0.4, 0.3, 0.2, 0.1], np.float32),
+        Csr(ones[1:], words[1:], starts[:5]),
+    )
+    content = Csr(ones, words, starts)
+    assert fresh_items(taste, new, content, scratch, LIMIT, cells) == width
     found, near = np.full((1, LIMIT), -1, np.int32), np.zeros((1, LIMIT), np.float32)
     unpack_rows(sorted_rows(cells[:, :width], LIMIT), found, near.view(np.uint32))
     assert found.tolist() == [items]

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
+from recsys_tasks.arrays import Bool
 from recsys_tasks.config import Attribute, Config
 
-Floats = npt.NDArray[np.float32]
 NUMERIC_BUCKETS = 10
 
 
@@ -43,9 +42,7 @@ class ContentSpace:
         return cls(sp.csr_matrix(tuple(parts), shape=shape))
 
 
-def content_space(
-    config: Config, items: pd.DataFrame, known: npt.NDArray[np.bool_]
-) -> ContentSpace:
+def content_space(config: Config, items: pd.DataFrame, known: Bool) -> ContentSpace:
     """Content of items by key; rows where `known` is false are empty and count for nothing."""
     rows, values = [np.empty(0, np.int64)], [np.empty(0, object)]
     for attribute in config.items.value_attributes:

@@ -13,21 +13,19 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
-from recsys_tasks.retrieval.generators.candidates import (
+from recsys_tasks.retrieval.candidates.source import (
     Candidates,
     CandidateSource,
     open_candidate_source,
-    recall,
 )
-from recsys_tasks.retrieval.generators.fusion import Vote, fuse
-from recsys_tasks.retrieval.generators.tables import build_generators
-from recsys_tasks.schema import SOURCES
+from recsys_tasks.retrieval.candidates.tables import build_generators
+from recsys_tasks.schema import generator_names
 from tests.worlds import make_config, make_snapshot
 
 CUTOFF = date(2026, 3, 1)
 NOW = start_of(CUTOFF)
 GROUPS, PER_GROUP = 6, 10
-TOWER, COVISITED, OWN, POPULAR, TRENDING, FRESH = range(len(SOURCES))
+TOWER, COVISITED, OWN, POPULAR, TRENDING, FRESH = range(len(generator_names()))
 
 
 @dataclass(frozen=True)
@@ -103,28 +101,6 @@ def names(block: Candidates, row: int, generator: int) -> list[int]:
     return block.items[row, there[np.argsort(block.ranks[row, there, generator])]].tolist()
 
 
-def test_fusion_adds_votes_and_remembers_ranks() -> None:
-    first = (np.array([[4, 7, -1]], np.int32), np.array([[3.0, 1.0, 0.0]], np.float32))
-    second = (np.array([[7, 9]], np.int32), np.array([[5.0, 5.0]], np.float32))
-    items, ranks, scores = fuse([first, second], [Vote(1.0, 2.0), Vote(0.5, 4.0)], 4)
-    # 7: 1 / (1 + 1/2) + .5 = 1.17; 4: 1; 9: .5 / (1 + 1/4) = .4
-    assert items.tolist() == [[7, 4, 9, -1]]
-    assert ranks[0].tolist() == [[1, 0], [0, -1], [-1, 1], [-1, -1]]
-    np.testing.assert_allclose(
-        scores[0], [[-1, 0], [1, 0], [0, 0], [0, 0]]
-    )  # mean 2, deviation 1; equal scores: 0
-
-
-def test_a_score_votes_where_it_means_the_same_for_everyone() -> None:
-    once_long_ago = (np.array([[4]], np.int32), np.array([[0.01]], np.float32))
-    often = (np.array([[5]], np.int32), np.array([[4.0]], np.float32))
-    others = (np.array([[7]], np.int32), np.array([[1.0]], np.float32))
-    votes = [Vote(0.5, 80.0, sure=1.5, half_score=0.5), Vote(1.0, 80.0)]
-    # Item 4: .5 + 1.5 * .01 / .51 = .53; item 5: .5 + 1.5 * 4 / 4.5 = 1.83; item 7: 1.
-    assert fuse([once_long_ago, others], votes, 2)[0].tolist() == [[7, 4]]
-    assert fuse([often, others], votes, 2)[0].tolist() == [[5, 7]]
-
-
 def test_the_withheld_item_comes_first_when_repeats_are_forbidden(tmp_path: Path) -> None:
     block = source(tmp_path, repeat_consumption="forbid").block(USERS)
     for user in range(GROUPS * PER_GROUP):
@@ -168,7 +144,7 @@ def test_rows_are_well_formed(tmp_path: Path, policy: str) -> None:
     )
     block = made.block(USERS)
     assert block.items.shape == (60, 12)
-    assert block.ranks.shape == block.scores.shape == (60, 12, len(SOURCES))
+    assert block.ranks.shape == block.scores.shape == (60, 12, len(generator_names()))
     assert block.items.max() < 55  # the last five do not exist yet
     for row, ranks in zip(block.items, block.ranks, strict=True):
         present = row >= 0
@@ -192,6 +168,41 @@ def test_a_stranger_gets_what_is_popular(tmp_path: Path) -> None:
     assert all(not names(block, 0, g) for g in (TOWER, COVISITED, OWN))
 
 
+PINNED = {
+    "allow": {
+        0: {3: "- 1 2 3 0 -", 4: "- 3 3 4 1 -", 9: "- 2 8 9 3 -", 8: "- 7 7 8 2 -"},
+        17: {13: "3 7 0 13 4 -", 14: "4 3 1 14 5 -", 18: "8 8 4 18 6 -", 19: "9 6 5 19 7 -"},
+        59: {51: "1 4 0 51 - -", 52: "2 3 1 52 - -", 53: "3 1 2 53 - -", 50: "0 0 4 50 - -"},
+    },
+    "forbid": {
+        0: {0: "- 0 - 0 18 -", 13: "- - - 4 0 -", 14: "- - - 5 1 -", 18: "- - - 9 2 -"},
+        17: {17: "0 0 - 10 - -", 3: "4 - - 3 0 -", 4: "5 - - 4 1 -", 8: "9 - - 8 2 -"},
+        59: {3: "3 - - 3 0 -", 4: "4 - - 4 1 -", 8: "8 - - 8 2 -", 9: "9 - - 9 3 -"},
+    },
+}
+"""Policy → user → the first four candidates and the rank that each generator gave them."""
+
+
+@pytest.mark.parametrize("policy", ["allow", "forbid"])
+def test_lists_are_those_of_before_generators_were_an_extension_point(
+    tmp_path: Path, policy: str
+) -> None:
+    made = source(
+        tmp_path, tower=True, late=5, repeat_consumption=policy, generators={"max_candidates": 4}
+    )
+    users = np.array(list(PINNED[policy]), np.int32)
+    block = made.block(users)
+    found = {
+        int(user): {
+            int(item): " ".join("-" if rank < 0 else str(rank) for rank in of_item)
+            for item, of_item in zip(items, ranks, strict=True)
+        }
+        for user, items, ranks in zip(users, block.items, block.ranks, strict=True)
+    }
+    assert found == PINNED[policy]
+    assert [list(row) for row in found.values()] == [list(row) for row in PINNED[policy].values()]
+
+
 def test_a_block_is_its_users_one_by_one(tmp_path: Path) -> None:
     made = source(tmp_path, tower=True)
     whole = made.block(USERS)
@@ -200,21 +211,6 @@ def test_a_block_is_its_users_one_by_one(tmp_path: Path) -> None:
         np.testing.assert_array_equal(alone.items[0], whole.items[user])
         np.testing.assert_array_equal(alone.ranks[0], whole.ranks[user])
         np.testing.assert_allclose(alone.scores[0], whole.scores[user], atol=1e-6)
-
-
-def test_recall_by_generator_and_what_only_it_found() -> None:
-    ranks = np.full((1, 3, len(SOURCES)), -1, np.int16)
-    ranks[0, 0, [TOWER, POPULAR]], ranks[0, 1, COVISITED] = 0, 0
-    block = Candidates(
-        USERS[:1],
-        np.array([[5, 8, -1]], np.int32),
-        ranks,
-        np.zeros((1, 3, len(SOURCES)), np.float32),
-    )
-    report = recall(block, np.array([0, 4]), np.array([5, 8, 1, 2], np.int32))
-    assert report["union"]["recall"] == 0.5
-    assert report["two_tower"] == {"recall": 0.25, "unique": 0.0}
-    assert report["covisitation"] == {"recall": 0.25, "unique": 0.25}
 
 
 def test_new_items_come_by_content_then_by_newness(tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""One block of users, as generators see it: their histories, and what the repeat policy bars."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+from recsys_tasks.arrays import Bool, Float32, Int32, Int64, UInt64
+from recsys_tasks.clock import DAY_SECONDS
+from recsys_tasks.config import AfterDays
+from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval.candidates.kernels import Barred, Named, Taste, allowed
+from recsys_tasks.retrieval.histories import STEP_DECAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from recsys_tasks.arrays import AnyArray
+    from recsys_tasks.retrieval.candidates.source import CandidateSource
+
+STEP_WEIGHTS: Float32 = (STEP_DECAY ** np.arange(200)).astype(np.float32)
+"""Weight of an item by how many later timestamps of the user came after it."""
+
+
+class UserVectors(Protocol):
+    """What generators need of the tower's embeddings."""
+
+    @property
+    def user_keys(self) -> Keys:
+        """`[n] int32`, sorted: users with a vector."""
+
+    @property
+    def user_vectors(self) -> Float32:
+        """`[n, d] float32`."""
+
+
+class Searcher(Protocol):
+    """Nearest-neighbour search over the item vectors."""
+
+    def search(self, vectors: Float32, k: int) -> tuple[Keys, Float32]:
+        """Item keys `[n, k] int32` and scores `[n, k] float32`, best first."""
+
+
+class Block:
+    """Some users, `users [n] int32`; whatever has rows has theirs, in their order."""
+
+    def __init__(self, source: CandidateSource, users: Keys) -> None:
+        tables = source.tables
+        self.config, self.cutoffs, self.users = source.config, source.cutoffs, users
+        self.embeddings, self.searcher = source.embeddings, source.searcher
+        self.eligible, self.n_items = tables.eligible, tables.n_items
+        self.content: sp.csr_matrix = tables.content.items
+        self.history = source.histories(users)
+        self.newest = source.config.features.history_items
+        """How many of a user's newest items stand for the user's taste."""
+
+    @cached_property
+    def barred(self) -> Bool:
+        """`[p]`: history entries that the repeat policy keeps out of tonight's list."""
+        policy = self.config.repeat_consumption
+        if isinstance(policy, AfterDays):
+            since = self.cutoffs.history - policy.after_days * DAY_SECONDS
+            return np.asarray(self.history.last >= since)
+        return np.full(len(self.history.items), policy == "forbid")
+
+    @property
+    def taste(self) -> Taste:
+        """The users' newest items with their weights, as kernels take them."""
+        history = self.history
+        return Taste(
+            history.offsets, history.items, self.barred, history.steps, STEP_WEIGHTS, self.newest
+        )
+
+    @cached_property
+    def longest(self) -> int:
+        """Entries of the longest history."""
+        return int(np.diff(self.history.offsets).max(initial=0))
+
+    @cached_property
+    def marked(self) -> Keys:
+        """`[n_items]`: the last row that an item was barred for, -1 for none; kernels' scratch."""
+        return np.full(self.n_items, -1, np.int32)
+
+    def cells(self, width: int) -> UInt64:
+        """`[n, width]`: room for a row of cells for each user (see `retrieval.select`)."""
+        return np.empty((len(self.users), width), np.uint64)
+
+    def fill_allowed(
+        self,
+        lists: tuple[Keys, Float32],
+        which: Int64,
+        items: Int32,
+        scores: Float32,
+        rows: Int64 | None = None,
+    ) -> None:
+        """Fill users' rows from shared lists, leaving out what is not eligible or barred.
+
+        `lists`: items `[l, w]`, best first, -1 pads, and their scores. Row `rows[j]` of the block
+        (None: row j) gets the first of list `which[j]` that it may see, as many as fit.
+        """
+        rows = np.arange(len(self.users)) if rows is None else rows
+        allowed(Named(*lists, which), rows, self._bars, items, scores)
+
+    def fill_user_lists(self, table: Mapping[str, AnyArray], items: Int32, scores: Float32) -> None:
+        """Fill users' rows from a table of rows of users, leaving out as `fill_allowed` does.
+
+        `table`: `users` ascending, `items` and `scores`, each `[p]`, best first within a user; see
+        `Fitting.user_lists`.
+        """
+        starts = np.searchsorted(table["users"], self.users, side="left")
+        sizes = np.searchsorted(table["users"], self.users, side="right") - starts
+        column = np.arange(int(sizes.max(initial=0)))
+        there = column < sizes[:, None]
+        rows = (starts[:, None] + column)[there]
+        named: Keys = np.full(there.shape, -1, np.int32)
+        named_scores: Float32 = np.zeros(there.shape, np.float32)
+        named[there], named_scores[there] = table["items"][rows], table["scores"][rows]
+        self.fill_allowed((named, named_scores), np.arange(len(self.users)), items, scores)
+
+    @property
+    def _bars(self) -> Barred:
+        history = self.history
+        return Barred(history.offsets, history.items, self.barred, self.eligible, self.marked)

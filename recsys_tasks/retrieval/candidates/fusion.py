@@ -1,0 +1,188 @@
+"""Lists of several generators into one: reciprocal-rank fusion that keeps who named what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from recsys_tasks.arrays import Float32, Float64, Int16, Int32, Int64, UInt32, UInt64
+from recsys_tasks.ids import Keys
+from recsys_tasks.kernels import kernel, sums
+from recsys_tasks.retrieval.generators import Vote
+from recsys_tasks.retrieval.select import NOTHING, packed, sorted_rows
+
+
+class Lists(NamedTuple):
+    """Lists of g generators side by side: g's are columns [bounds[g], bounds[g + 1]).
+
+    `items [n, w]`: best first, -1 pads at a list's end, no duplicates in one; `scores [n, w]`.
+    """
+
+    items: Keys
+    scores: Float32
+    bounds: Int64
+
+
+class Ballot(NamedTuple):
+    """`by_rank [w]`: what each place of the lists counts; `by_score [g, 2]`: what a score adds at
+    most (0: nothing), and the score of half of that.
+    """
+
+    by_rank: Float64
+    by_score: Float64
+
+
+class Tally(NamedTuple):
+    """Scratch of one row. `slot [n_items]`: an item's place in the row's union, -1 elsewhere, and
+    so again at the end; `votes [w]`, `total [w]` and its bits may hold anything.
+    """
+
+    slot: Int32
+    votes: Float64
+    total: Float32
+    total_bits: UInt32
+
+
+class Fused(NamedTuple):
+    """The union's best: `items [n, c]`, `ranks [n, c, g]`, standardised `scores [n, c, g]`."""
+
+    items: Keys
+    ranks: Int16
+    scores: Float32
+
+
+def rank_votes(vote: Vote, places: int) -> Float64:
+    """What each rank of a list counts, `[places] float64`."""
+    return vote.weight / (1.0 + np.arange(places) / vote.half)
+
+
+def fuse(lists: Lists, votes: Sequence[Vote], c: int, n_items: int) -> Fused:
+    """Union of g lists a user, cut to the c best by the sum of their votes; ties by item key.
+
+    Returns items, ranks and standardised scores as `Candidates` documents them.
+    """
+    n, width, g = len(lists.items), lists.items.shape[1], len(votes)
+    best = Fused(
+        np.full((n, c), -1, np.int32),
+        np.full((n, c, g), -1, np.int16),
+        np.zeros((n, c, g), np.float32),
+    )
+    sizes = np.diff(lists.bounds)
+    by_rank = [rank_votes(vote, places) for vote, places in zip(votes, sizes, strict=True)]
+    by_score = [(vote.sure, vote.half_score) for vote in votes]
+    ballot = Ballot(np.concatenate(by_rank), np.array(by_score, np.float64).reshape(g, 2))
+    total: Float32 = np.empty(width, np.float32)
+    slot = np.full(n_items, -1, np.int32)
+    tally = Tally(slot, np.empty(width), total, total.view(np.uint32))
+    cells = np.empty((n, width), np.uint64)
+    union = _count_votes(lists, ballot, tally, cells)
+    _write_ranks(lists, sorted_rows(cells[:, :union], c), slot, best)
+    return best
+
+
+@kernel
+def _count_votes(lists: Lists, ballot: Ballot, tally: Tally, cells: UInt64) -> int:
+    """Each row's union as `cells [n, w]`, most votes first when sorted; returns how wide the widest
+    is.
+    """
+    items, scores, bounds = lists
+    by_rank, by_score = ballot
+    slot, votes, total, total_bits = tally
+    widest = 0
+    for row in range(len(items)):
+        union = 0
+        for g in range(len(bounds) - 1):
+            for at in range(bounds[g], bounds[g + 1]):
+                item = items[row, at]
+                if item < 0:
+                    break  # only pads follow
+                place = slot[item]
+                if place < 0:
+                    place = slot[item] = union
+                    votes[union] = 0.0
+                    cells[row, union] = np.uint64(item)
+                    union += 1
+                votes[place] += by_rank[at]
+                if by_score[g, 0] > 0:
+                    score = np.float64(scores[row, at])
+                    votes[place] += by_score[g, 0] * score / (score + by_score[g, 1])
+        for place in range(union):
+            total[place] = votes[place]
+            item = np.int32(cells[row, place])
+            cells[row, place] = packed(total_bits[place], item)
+            slot[item] = -1
+        cells[row, union:] = NOTHING
+        widest = max(widest, union)
+    return widest
+
+
+@kernel
+def _write_ranks(lists: Lists, chosen: UInt64, slot: Int32, best: Fused) -> None:
+    """The chosen items of each row, with rank and standardised score by each generator that named
+    them.
+
+    `chosen [n, <= c]`: sorted cells; `slot`: as in `Tally`, but of the chosen items.
+    """
+    items, scores, bounds = lists
+    best_items, ranks, standard = best
+    for row in range(len(items)):
+        for place in range(chosen.shape[1]):
+            if chosen[row, place] != NOTHING:
+                best_items[row, place] = np.int32(chosen[row, place] & np.uint64(0xFFFF_FFFF))
+                slot[best_items[row, place]] = place
+        for g in range(len(bounds) - 1):
+            start, stop = bounds[g], _end(items[row], bounds[g], bounds[g + 1])
+            mean, deviation = _mean_and_deviation(scores[row, start:stop])
+            for at in range(start, stop):
+                place = slot[items[row, at]]
+                if place >= 0:
+                    ranks[row, place, g] = at - start
+                    if deviation > 0:
+                        standard[row, place, g] = (np.float64(scores[row, at]) - mean) / deviation
+        for place in range(chosen.shape[1]):
+            if best_items[row, place] >= 0:
+                slot[best_items[row, place]] = -1
+
+
+@kernel
+def _end(items: Keys, start: int, stop: int) -> int:
+    """Where the pads of the list in columns [start, stop) begin."""
+    while stop > start and items[stop - 1] < 0:
+        stop -= 1
+    return stop
+
+
+@kernel
+def _mean_and_deviation(scores: Float32) -> tuple[float, float]:
+    """Mean and standard deviation; the latter 0 where all are equal, but for rounding."""
+    if len(scores) == 0:
+        return 0.0, 0.0
+    mean = _total(scores) / len(scores)
+    deviation = np.sqrt(_squares(scores, mean) / len(scores))
+    return mean, deviation if deviation > 1e-6 * _largest(scores) else 0.0
+
+
+@sums
+def _total(scores: Float32) -> float:
+    total = 0.0
+    for at in range(len(scores)):
+        total += scores[at]
+    return total
+
+
+@sums
+def _squares(scores: Float32, mean: float) -> float:
+    total = 0.0
+    for at in range(len(scores)):
+        total += (scores[at] - mean) ** 2
+    return total
+
+
+@kernel
+def _largest(scores: Float32) -> float:
+    largest = np.float32(0.0)
+    for at in range(len(scores)):
+        largest = max(largest, abs(scores[at]))
+    return np.float64(largest)

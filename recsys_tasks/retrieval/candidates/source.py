@@ -1,0 +1,106 @@
+"""Candidates of a block of users: every generator's list, filtered, fused, and remembered.
+
+The same source serves ranker examples, the gate and the nightly shards, so what a ranker learns on
+is what it will be shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from recsys_tasks.arrays import Float32, Int16
+from recsys_tasks.clock import Cutoffs
+from recsys_tasks.config import Config
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact
+from recsys_tasks.retrieval.candidates.block import Block, Searcher, UserVectors
+from recsys_tasks.retrieval.candidates.fusion import Lists, fuse
+from recsys_tasks.retrieval.candidates.tables import (
+    GeneratorTables,
+    known_generators,
+    open_generators,
+)
+from recsys_tasks.retrieval.histories import Histories
+from recsys_tasks.snapshot.dataset import Snapshot
+
+__all__ = [
+    "CandidateSource",
+    "Candidates",
+    "Searcher",
+    "UserVectors",
+    "open_candidate_source",
+]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Items to rank for a block of users; g runs over `schema.generator_names()`.
+
+    `users [n] int32`; `items [n, c] int32`: -1 pads at the end, no duplicates in a row, best fused
+    first; `ranks [n, c, g] int16`: 0-based rank in generator g, -1 where g did not name the item;
+    `scores [n, c, g] float32`: g's score standardised over that user's list of g, 0 where absent.
+    """
+
+    users: Keys
+    items: Keys
+    ranks: Int16
+    scores: Float32
+
+
+@dataclass(frozen=True)
+class CandidateSource:
+    """All generators at two cutoffs, ready for blocks of users."""
+
+    config: Config
+    cutoffs: Cutoffs
+    tables: GeneratorTables
+    embeddings: UserVectors | None
+    searcher: Searcher | None
+
+    def block(self, user_keys: Keys) -> Candidates:
+        """Candidates of some users, in their order."""
+        block, quotas = Block(self, user_keys), self.config.generators
+        generators = known_generators()
+        bounds = np.concatenate([[0], np.cumsum([quotas.quota(one.name) for one in generators])])
+        # The lists stand side by side: generator g's are columns [bounds[g], bounds[g + 1]).
+        named: Keys = np.full((len(user_keys), bounds[-1]), -1, np.int32)
+        scores: Float32 = np.zeros(named.shape, np.float32)
+        for one, (start, stop) in zip(generators, pairwise(bounds), strict=True):
+            if stop > start:
+                arrays = self.tables.arrays[one.name]
+                one.fill(block, arrays, named[:, start:stop], scores[:, start:stop])
+        votes = [one.vote for one in generators]
+        lists = Lists(named, scores, bounds)
+        return Candidates(
+            user_keys, *fuse(lists, votes, quotas.max_candidates, self.tables.n_items)
+        )
+
+    def histories(self, user_keys: Keys) -> Histories:
+        """The users' own items before history_before, newest first, one row a user."""
+        return self.tables.histories.take(user_keys)
+
+    def newest_items(self, user_keys: Keys) -> Keys:
+        """The users' newest distinct items, `[n, features.history_items] int32`, padded with -1."""
+        return self.histories(user_keys).newest(self.config.features.history_items)
+
+    def release(self) -> None:
+        """Give back the memory of the users looked up so far."""
+        self.tables.histories.release()
+
+
+def open_candidate_source(
+    snapshot: Snapshot,
+    cutoffs: Cutoffs,
+    generators: Artifact,
+    embeddings: UserVectors | None,
+    searcher: Searcher | None,
+) -> CandidateSource:
+    """The candidate source at the cutoffs; without embeddings the tower names nothing.
+
+    Raises ArtifactError when an array of a generator is missing.
+    """
+    tables = open_generators(generators, snapshot.config)
+    return CandidateSource(snapshot.config, cutoffs, tables, embeddings, searcher)
