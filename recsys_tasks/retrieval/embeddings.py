@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyInt, Bool, Float32
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
-from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.snapshot.dataset import Snapshot
 
 ARRAYS = ("item_keys", "item_vectors", "user_keys", "user_vectors")
@@ -25,12 +23,12 @@ class Embeddings:
     """
 
     item_keys: Keys  # [m]
-    item_vectors: Vectors  # [m, d]
+    item_vectors: Float32  # [m, d]
     user_keys: Keys  # [n]
-    user_vectors: Vectors  # [n, d]
+    user_vectors: Float32  # [n, d]
     artifact: Artifact
 
-    def findable(self, eligible: npt.NDArray[np.bool_] | None = None) -> Embeddings:
+    def findable(self, eligible: Bool | None = None) -> Embeddings:
         """The same with only the items that a search may find: `eligible [n_items]` by key (None:
         all), and known.
 
@@ -49,7 +47,7 @@ class Embeddings:
             self if np.array_equal(keys, self.item_keys) else self._with_items(self.item_rows(keys))
         )
 
-    def _with_items(self, rows: npt.NDArray[np.integer[Any]]) -> Embeddings:
+    def _with_items(self, rows: AnyInt) -> Embeddings:
         return replace(
             self, item_keys=np.asarray(self.item_keys[rows]), item_vectors=self.item_vectors[rows]
         )

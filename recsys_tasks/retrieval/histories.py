@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Float32, Int32, Int64
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import forget_pages
 from recsys_tasks.snapshot.events import Events
 
-Floats = npt.NDArray[np.float32]
-Longs = npt.NDArray[np.int64]
 STEP_DECAY = 0.8
 _FIELDS = ("offsets", "items", "last", "weights", "steps")
 
@@ -27,15 +25,15 @@ class Histories:
 
     Row u is [offsets[u], offsets[u + 1]). `items [p] int32`; `last [p] int64`: second of the pair's
     last event; `weights [p] float32`: its events, decayed by age and weighted by kind; `steps [p]
-    int32`: how many later moments (distinct timestamps) of the user came after it, 0 for the
+    int32`: how many later timestamps of the user came after it, 0 for the
     newest.
     """
 
-    offsets: Longs
+    offsets: Int64
     items: Keys
-    last: Longs
-    weights: Floats
-    steps: npt.NDArray[np.int32]
+    last: Int64
+    weights: Float32
+    steps: Int32
 
     def save(self, folder: Path) -> None:
         """Write one `history_<field>.npy` a field."""
@@ -63,7 +61,7 @@ class Histories:
         forget_pages(*(getattr(self, name) for name in _FIELDS))
 
     @property
-    def rows(self) -> Longs:
+    def rows(self) -> Int64:
         """Row of every entry, `[p] int64`."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
@@ -100,15 +98,15 @@ def histories_of(events: Events, n_users: int, cutoff: int, half_life_days: floa
     )
 
 
-def step_numbers(events: Events) -> Longs:
-    """Number of the moment (user, timestamp) that each event belongs to, `[e] int64`, from 0."""
+def step_numbers(events: Events) -> Int64:
+    """Number of each event's (user, timestamp), `[e] int64`, from 0."""
     if not len(events):
         return np.empty(0, np.int64)
     new = (events.user[1:] != events.user[:-1]) | (events.ts[1:] != events.ts[:-1])
     return np.concatenate([[0], np.cumsum(new)])
 
 
-def _steps_from_the_end(events: Events, n_users: int) -> npt.NDArray[np.int32]:
+def _steps_from_the_end(events: Events, n_users: int) -> Int32:
     numbers = step_numbers(events)
     if not len(events):
         return np.empty(0, np.int32)

@@ -7,16 +7,17 @@ grouped, and so that one selection sorts both.
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TypeAlias
 
+import numpy as np
+
+from recsys_tasks.arrays import Bool, Float32, Int64, UInt32, UInt64
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
 
-Floats = npt.NDArray[np.float32]
-Longs = npt.NDArray[np.int64]
-Cells = npt.NDArray[np.uint64]
-Bits = npt.NDArray[np.uint32]
+Floats: TypeAlias = Float32
+Cells: TypeAlias = UInt64
+Bits: TypeAlias = UInt32
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
 _FEW = 16
@@ -24,7 +25,7 @@ NOTHING = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 """A cell that stands for no item: it sorts last."""
 
 
-def top_ragged(offsets: Longs, items: Keys, scores: Floats, k: int) -> tuple[Keys, Floats]:
+def top_ragged(offsets: Int64, items: Keys, scores: Float32, k: int) -> tuple[Keys, Float32]:
     """Items of the k largest positive scores of each ragged row, best first.
 
     Row r is [offsets[r], offsets[r + 1]). Returns `[n, k] int32` padded with -1, `[n, k] float32`
@@ -46,7 +47,7 @@ def top_ragged(offsets: Longs, items: Keys, scores: Floats, k: int) -> tuple[Key
     return best, kept
 
 
-def top_dense(items: Keys, scores: Floats, k: int) -> tuple[Keys, Floats]:
+def top_dense(items: Keys, scores: Float32, k: int) -> tuple[Keys, Float32]:
     """The k largest positive scores of rectangles `[n, w]`, as `top_ragged` returns them."""
     n, width = items.shape
     offsets = np.arange(n + 1, dtype=np.int64) * width
@@ -57,13 +58,13 @@ def top_dense(items: Keys, scores: Floats, k: int) -> tuple[Keys, Floats]:
 
 @kernel
 def _top_rows(
-    offsets: Longs,
+    offsets: Int64,
     items: Keys,
-    scores: Floats,
-    bits: Bits,
-    scratch: Cells,
+    scores: Float32,
+    bits: UInt32,
+    scratch: UInt64,
     best: Keys,
-    best_bits: Bits,
+    best_bits: UInt32,
 ) -> None:
     for row in range(len(offsets) - 1):
         count = 0
@@ -95,7 +96,7 @@ def rising(word: np.uint32) -> np.uint32:
 
 
 @kernel
-def unpack(cells: Cells, count: int, items: Keys, bits: Bits) -> None:
+def unpack(cells: UInt64, count: int, items: Keys, bits: UInt32) -> None:
     """Items and score bits of the first `count` cells."""
     for at in range(count):
         items[at] = np.int32(cells[at] & _LOW)
@@ -103,7 +104,7 @@ def unpack(cells: Cells, count: int, items: Keys, bits: Bits) -> None:
 
 
 @kernel
-def unpack_rows(cells: Cells, items: Keys, bits: Bits) -> None:
+def unpack_rows(cells: UInt64, items: Keys, bits: UInt32) -> None:
     """Items and score bits of each row of sorted cells, as far as they say something."""
     for row in range(len(cells)):
         for at in range(cells.shape[1]):
@@ -114,7 +115,7 @@ def unpack_rows(cells: Cells, items: Keys, bits: Bits) -> None:
 
 
 @kernel
-def first_sorted(cells: Cells, count: int, k: int) -> int:
+def first_sorted(cells: UInt64, count: int, k: int) -> int:
     """Put the k smallest of the first `count` cells in front, sorted; returns how many those
     are.
     """
@@ -146,7 +147,7 @@ def first_sorted(cells: Cells, count: int, k: int) -> int:
     return kept
 
 
-def sorted_rows(cells: Cells, k: int) -> Cells:
+def sorted_rows(cells: UInt64, k: int) -> UInt64:
     """The k smallest of each row of `cells [n, w]`, sorted, `[n, min(k, w)]`; `cells` is left in
     another order.
 
@@ -160,10 +161,10 @@ def sorted_rows(cells: Cells, k: int) -> Cells:
     return best
 
 
-def member(codes: Longs, sorted_codes: Longs) -> npt.NDArray[np.bool_]:
+def member(codes: Int64, sorted_codes: Int64) -> Bool:
     """Whether each code is among the sorted ones, in the shape of `codes`."""
     if not len(sorted_codes):
         return np.zeros(codes.shape, bool)
     places = np.minimum(np.searchsorted(sorted_codes, codes), len(sorted_codes) - 1)
-    found: npt.NDArray[np.bool_] = sorted_codes[places] == codes
+    found: Bool = sorted_codes[places] == codes
     return found

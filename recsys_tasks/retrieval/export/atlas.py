@@ -14,16 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from recsys_tasks.arrays import Float32, Float64, Int64
 from recsys_tasks.config import Attribute
 from recsys_tasks.retrieval.export.files import Named
-from recsys_tasks.retrieval.tower.inputs import Vectors
 
 MAX_CLUSTERS = 16
 """More colours than this are not told apart."""
@@ -54,8 +53,8 @@ class Atlas:
     """
 
     items: Named
-    positions: npt.NDArray[np.float64]  # [n, 2]
-    of: npt.NDArray[np.int64]  # [n]
+    positions: Float64  # [n, 2]
+    of: Int64  # [n]
     clusters: tuple[Cluster, ...]
 
 
@@ -71,7 +70,7 @@ def draw_atlas(items: Named, traits: Sequence[Sequence[str]], seed: int) -> Atla
         return Atlas(items, _positions(unit, seed), of, _named(of, traits))
 
 
-def _positions(unit: Vectors, seed: int) -> npt.NDArray[np.float64]:
+def _positions(unit: Float32, seed: int) -> Float64:
     """`[n, 2]` in [0, 1]², the same scale along both axes."""
     n = len(unit)
     if n < 5:
@@ -84,22 +83,20 @@ def _positions(unit: Vectors, seed: int) -> npt.NDArray[np.float64]:
             perplexity=min(NEIGHBOURS, (n - 1) / 3), init=start, random_state=seed
         ).fit_transform(unit)
     low, high = flat.min(axis=0), flat.max(axis=0)
-    middle: npt.NDArray[np.float64] = 0.5 + (flat - (low + high) / 2) / max(
-        float((high - low).max()), 1e-12
-    )
+    middle: Float64 = 0.5 + (flat - (low + high) / 2) / max(float((high - low).max()), 1e-12)
     return middle
 
 
-def _clusters(unit: Vectors, seed: int) -> npt.NDArray[np.int64]:
+def _clusters(unit: Float32, seed: int) -> Int64:
     """`[n]`: cluster of each item, numbered from the largest down."""
     k = int(np.clip(len(unit) // ITEMS_A_CLUSTER, 1, MAX_CLUSTERS))
     labels = KMeans(k, n_init=4, random_state=seed).fit_predict(unit)
     order = np.argsort(-np.bincount(labels, minlength=k), kind="stable")
-    rank: npt.NDArray[np.int64] = np.argsort(order)[labels]
+    rank: Int64 = np.argsort(order)[labels]
     return rank
 
 
-def _named(of: npt.NDArray[np.int64], traits: Sequence[Sequence[str]]) -> tuple[Cluster, ...]:
+def _named(of: Int64, traits: Sequence[Sequence[str]]) -> tuple[Cluster, ...]:
     everywhere = Counter(value for values in traits for value in set(values))
     found: list[Cluster] = []
     for number in range(int(of.max(initial=-1)) + 1):

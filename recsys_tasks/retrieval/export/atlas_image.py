@@ -8,10 +8,10 @@ from pathlib import Path
 import matplotlib
 import matplotlib.patheffects as effects
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from recsys_tasks.arrays import Float64
 from recsys_tasks.retrieval.export.atlas import MIXED, Atlas
 
 COLOURS = (
@@ -54,7 +54,7 @@ def write_image(path: Path, atlas: Atlas, title: str, note: str) -> None:
             figure.savefig(path)
 
 
-def _label(axes: Axes, name: str, at: npt.NDArray[np.float64], colour: str) -> None:
+def _label(axes: Axes, name: str, at: Float64, colour: str) -> None:
     x, y = at.tolist()
     # Two dollars in a name are prices, not the ends of a formula.
     text = axes.text(
@@ -63,7 +63,7 @@ def _label(axes: Axes, name: str, at: npt.NDArray[np.float64], colour: str) -> N
     text.set_path_effects([effects.withStroke(linewidth=4, foreground=PAPER)])
 
 
-def centres(atlas: Atlas) -> npt.NDArray[np.float64]:
+def centres(atlas: Atlas) -> Float64:
     """`[clusters, 2]`: the item of each cluster that is nearest to its median place."""
     found = np.zeros((len(atlas.clusters), 2))
     for number in range(len(found)):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys_tasks.retrieval.tower.inputs import Vectors
+from recsys_tasks.arrays import Float32
 
 PROJECTOR_ROWS = 20_000
 """Points of an entity that the projector gets, at most: a browser draws them all."""
@@ -28,7 +28,7 @@ class Named:
 
     kind: str
     ids: npt.NDArray[np.object_]
-    vectors: Vectors
+    vectors: Float32
     about: Mapping[str, Sequence[object]]
 
     def sample(self, count: int, seed: int) -> Named:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from recsys_tasks.arrays import Float32
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
@@ -38,7 +39,6 @@ from recsys_tasks.retrieval.index.tuning import (
     samples,
     tune,
 )
-from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import Bools, hash_of
 
@@ -61,7 +61,7 @@ code stands for.
 class Searcher(Protocol):
     """Finds items by inner product."""
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Keys, Vectors]:
+    def search(self, vectors: Float32, k: int) -> tuple[Keys, Float32]:
         """Nearest items of `vectors [n, d]`, best first: keys `[n, k] int32`, scores `[n, k]
         float32`.
 

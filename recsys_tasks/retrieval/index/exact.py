@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from recsys_tasks.arrays import Float32, Int64
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.index.nearest import keep_best, named, scores_in
-from recsys_tasks.retrieval.select import NOTHING, Longs
-from recsys_tasks.retrieval.tower.inputs import Vectors
+from recsys_tasks.retrieval.select import NOTHING
 
 QUERIES, ITEMS = 512, 32_768
 """Sides of the matrix product that is held at once (64 MB)."""
@@ -25,10 +25,10 @@ class ExactSearcher:
         findable = embeddings.findable()
         self._keys, self._vectors = findable.item_keys, findable.item_vectors
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Keys, Vectors]:
+    def search(self, vectors: Float32, k: int) -> tuple[Keys, Float32]:
         """See `index.Searcher`."""
         keys: Keys = np.full((len(vectors), k), -1, np.int32)
-        scores: Vectors = np.full((len(vectors), k), -np.inf, np.float32)
+        scores: Float32 = np.full((len(vectors), k), -np.inf, np.float32)
         kept = min(k, len(self._keys))
         for at in range(0, len(vectors) if kept else 0, QUERIES):
             rows = slice(at, at + QUERIES)
@@ -36,7 +36,7 @@ class ExactSearcher:
             named(places, near, self._keys, keys[rows], scores[rows])
         return keys, scores
 
-    def _best(self, queries: Vectors, k: int) -> tuple[Longs, Vectors]:
+    def _best(self, queries: Float32, k: int) -> tuple[Int64, Float32]:
         """Places `[n, k]` of the nearest items, and their scores; behind the last that has one, no
         number.
         """

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyInt, Float32, Int64, UInt32, UInt64
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
-from recsys_tasks.retrieval.select import Bits, Cells, Floats, Longs, first_sorted, rising
+from recsys_tasks.retrieval.select import first_sorted, rising
 
-Places = npt.NDArray[np.integer[Any]]
 _HALF = np.uint64(32)
 _SIGN = np.uint32(0x8000_0000)
 
 
 @kernel
 def keep_best(
-    scores: Floats, bits: Bits, first: int, k: int, floors: Floats, cells: Cells, counts: Longs
+    scores: Float32, bits: UInt32, first: int, k: int, floors: Float32, cells: UInt64, counts: Int64
 ) -> None:
     """Of each row of `cells [n, room]` and a further tile of scores, the k best, sorted, at the
     row's front.
@@ -40,14 +37,14 @@ def keep_best(
         counts[row] = first_sorted(cells[row], count, k)
 
 
-def scores_in(cells: Cells) -> Floats:
+def scores_in(cells: UInt64) -> Float32:
     """The score that each cell stands for: the inverse of `rising`."""
     code = ~(cells >> _HALF).astype(np.uint32)
     return np.where(code & _SIGN, code & ~_SIGN, ~code).astype(np.uint32).view(np.float32)
 
 
 @kernel
-def named(rows: Places, scores: Floats, known: Keys, keys: Keys, near: Floats) -> None:
+def named(rows: AnyInt, scores: Float32, known: Keys, keys: Keys, near: Float32) -> None:
     """Keys `known[rows]` and scores of what was found; -1 and -inf where a score is no number, and
     behind all.
     """
@@ -59,7 +56,7 @@ def named(rows: Places, scores: Floats, known: Keys, keys: Keys, near: Floats) -
 
 
 @kernel
-def ties_by_key(keys: Keys, scores: Floats) -> None:
+def ties_by_key(keys: Keys, scores: Float32) -> None:
     """Rows that are nearly in order: by descending score, then ascending key."""
     for row in range(len(keys)):
         for at in range(1, keys.shape[1]):

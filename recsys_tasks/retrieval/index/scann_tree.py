@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from recsys_tasks.arrays import Float32
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.index.nearest import named, ties_by_key
-from recsys_tasks.retrieval.tower.inputs import Vectors
 
 REORDER_AT_LEAST = 300
 """Neighbours re-scored exactly however few are wanted."""
@@ -68,7 +68,7 @@ class Effort:
         return max(round(self.reorder * k), REORDER_AT_LEAST)
 
 
-def build_tree(vectors: Vectors, k: int, tree: Tree, threads: int) -> Any:
+def build_tree(vectors: Float32, k: int, tree: Tree, threads: int) -> Any:
     """A tree of leaves with anisotropic codes (Guo et al. 2020) over `vectors [m, d]`, by inner
     product.
 
@@ -100,7 +100,7 @@ class ScannSearcher:
         self._keys, self._searcher, self._effort, self._threads = keys, searcher, effort, threads
         searcher.set_num_threads(threads)
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Keys, Vectors]:
+    def search(self, vectors: Float32, k: int) -> tuple[Keys, Float32]:
         """See `index.Searcher`."""
         keys, near = np.empty((len(vectors), k), np.int32), np.empty((len(vectors), k), np.float32)
         kept = min(k, len(self._keys))
@@ -115,7 +115,7 @@ class ScannSearcher:
         ties_by_key(keys, near)
         return keys, near
 
-    def _near(self, queries: Vectors, k: int) -> tuple[Any, Any]:
+    def _near(self, queries: Float32, k: int) -> tuple[Any, Any]:
         reordered = min(self._effort.reordered(k), len(self._keys))
         if self._threads == 1:
             return self._searcher.search_batched(queries, k, reordered, self._effort.leaves)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from recsys_tasks.arrays import Float32
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.index.exact import ExactSearcher
 from recsys_tasks.retrieval.index.scann_tree import Effort, ScannSearcher, Tree
-from recsys_tasks.retrieval.tower.inputs import Vectors
 
 LEAF_SHARES = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
 """Shares of a tree's leaves tried in turn. All of them still compare codes alone, several times as
@@ -34,7 +34,7 @@ class Sample:
     k]`.
     """
 
-    queries: Vectors
+    queries: Float32
     truth: dict[int, Keys]
 
     def recalls(self, searcher: ScannSearcher) -> dict[int, float]:

@@ -8,15 +8,15 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Int64
 from recsys_tasks.errors import NotEnoughData
-from recsys_tasks.retrieval.tower.examples import Rows, newest
+from recsys_tasks.retrieval.tower.examples import newest
 from recsys_tasks.retrieval.tower.inputs import EMPTY
 from recsys_tasks.retrieval.tower.model import Tower
 from recsys_tasks.retrieval.tower.training import Run
 from recsys_tasks.retrieval.tower.versions import Archive, TowerState
-from recsys_tasks.retrieval.tower.weights import Arrays, forget_untouched, start_arrays
+from recsys_tasks.retrieval.tower.weights import Arrays, start_arrays, zero_untrained
 from recsys_tasks.snapshot.dataset import Snapshot
 
 
@@ -63,7 +63,7 @@ def cold_train(
     return state, ledger
 
 
-def control_hits(snapshot: Snapshot, learned_before: date, held: Rows) -> npt.NDArray[np.bool_]:
+def control_hits(snapshot: Snapshot, learned_before: date, held: Int64) -> Bool:
     """Which held-back examples a cold tower finds that learned from all others: what a warm chain
     is measured by.
     """
@@ -77,19 +77,19 @@ def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
     """The state that a training without a parent leaves: ids and values that no example touched
     have no vector.
     """
-    forget_untouched(arrays)
+    zero_untrained(arrays)
     last_seen = run.last_seen(snapshot, np.full(len(arrays["item"]), -1, np.int32))
     return TowerState(
         arrays, run.items, run.users, last_seen, Archive.empty(run.config.two_tower.dimensions)
     )
 
 
-def _examples_of(run: Run) -> Rows:
+def _examples_of(run: Run) -> Int64:
     settings = run.config.two_tower
     return newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
 
 
-def _fitted(run: Run, examples: Rows) -> tuple[Tower, list[float]]:
+def _fitted(run: Run, examples: Int64) -> tuple[Tower, list[float]]:
     settings = run.config.two_tower
     tower = run.tower(start_arrays(settings, run.rows, run.config.resources.seed))
     return tower, run.fit(tower, examples, settings.epochs)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
+from recsys_tasks.arrays import Bool, Float32, Int32, Int64
 from recsys_tasks.retrieval.candidates.content import unit_rows
-from recsys_tasks.retrieval.select import Floats, top_ragged
-from recsys_tasks.retrieval.tower.inputs import Table, Vectors
+from recsys_tasks.retrieval.select import top_ragged
 
 NEIGHBOURS, SHARPNESS = 20, 2
 """Known items that an item without an id vector takes its from, each by this power of their
@@ -23,11 +22,9 @@ COMMON = 10_000
 """A value of more known items than this says too little to look for neighbours by."""
 BLOCK = 256
 """Items whose likeness to all others is held at once."""
-Bools = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int64]
 
 
-def content_means(values: Table, vectors: Vectors, known: Bools, items: Rows) -> Vectors:
+def content_means(values: Int32, vectors: Float32, known: Bool, items: Int64) -> Float32:
     """The mean over the twenty known items most like each of some `items`, by the square of their
     likeness, `[n, d]`.
 
@@ -36,7 +33,7 @@ def content_means(values: Table, vectors: Vectors, known: Bools, items: Rows) ->
     thousands of items like it: then each value speaks by the mean of its known items. Items that
     share nothing get zeros: then the content alone places them.
     """
-    result: Vectors = np.zeros((len(items), vectors.shape[1]), np.float32)
+    result: Float32 = np.zeros((len(items), vectors.shape[1]), np.float32)
     if not len(items):
         return result
     shared = _Values.of(values, known)
@@ -60,16 +57,16 @@ class _Values:
     """
 
     has: sp.csr_matrix
-    known: Bools
-    uses: Floats
-    rarity: Floats
+    known: Bool
+    uses: Float32
+    rarity: Float32
     rare: sp.csr_matrix
     """The same as rows of unit length by rarity, common values left out."""
     known_rare: sp.csr_matrix
     """Of known items, value by item."""
 
     @classmethod
-    def of(cls, values: Table, known: Bools) -> Self:
+    def of(cls, values: Int32, known: Bool) -> Self:
         m, width = values.shape
         rows = np.repeat(np.arange(m), width)
         has = sp.csr_matrix((np.ones(m * width, np.float32), (rows, values.ravel())))[:, 1:]
@@ -81,7 +78,7 @@ class _Values:
         known_rare = sp.csr_matrix((sp.diags(known.astype(np.float32)) @ rare).T)
         return cls(has, known, uses, rarity, rare, known_rare)
 
-    def nearest(self, items: Rows) -> tuple[Rows, Floats]:
+    def nearest(self, items: Int64) -> tuple[Int64, Float32]:
         """`[n, NEIGHBOURS]` each: the known items most like these, and their weights; 0 where there
         are no more.
         """
@@ -91,7 +88,7 @@ class _Values:
         )
         return near.astype(np.int64), likeness**SHARPNESS
 
-    def means_of_values(self, vectors: Vectors, items: Rows) -> Vectors:
+    def means_of_values(self, vectors: Float32, items: Int64) -> Float32:
         """Of each item, the mean over its values by rarity, each the mean of the known items with
         it, `[n, d]`.
         """

@@ -8,9 +8,9 @@ from functools import partial
 from types import FunctionType
 from typing import Any
 
+from recsys_tasks.arrays import Float32
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.retrieval.tower.embedding_rows import BETA_1, BETA_2, EPSILON
-from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.retrieval.tower.runtime import tf, tfrs
 from recsys_tasks.retrieval.tower.weights import LAYERS, MOMENTS, Arrays, Batch
 
@@ -36,11 +36,11 @@ class Layers:
         signature = [[vectors] * 4, reals, reals, tf.TensorSpec([None, None], tf.bool), [real] * 3]
         self._step = tf.function(self._train_step, input_signature=signature, autograph=False)
 
-    def train(self, inputs: list[Vectors], batch: Batch, step: int) -> tuple[float, list[Vectors]]:
+    def train(self, inputs: list[Float32], batch: Batch, step: int) -> tuple[float, list[Float32]]:
         """Adam's step number `step` (from 1) on the layers; the mean loss and its gradients by the
         inputs.
 
-        Inputs, `[n, members, k]` each: pooled history, mean of the last moment, mean user value,
+        Inputs, `[n, members, k]` each: pooled history, mean of the last timestamp, mean user value,
         candidate.
         """
         number = tf.constant(step, tf.float32)

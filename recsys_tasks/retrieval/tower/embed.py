@@ -6,14 +6,14 @@ import hashlib
 
 import numpy as np
 
+from recsys_tasks.arrays import Float32
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.tower.content_means import content_means
-from recsys_tasks.retrieval.tower.examples import last_histories, moment_numbers
-from recsys_tasks.retrieval.tower.inputs import Vectors
+from recsys_tasks.retrieval.tower.examples import last_histories, timestamp_numbers
 from recsys_tasks.retrieval.tower.model import Tower
 from recsys_tasks.retrieval.tower.runtime import prepare
 from recsys_tasks.retrieval.tower.supplied import supplied_vectors
@@ -97,7 +97,7 @@ def model_of(snapshot: Snapshot, state: TowerState) -> Tower:
 
 def users_of(
     snapshot: Snapshot, model: Tower, cutoffs: Cutoffs, users: Keys | None
-) -> tuple[Keys, Vectors]:
+) -> tuple[Keys, Float32]:
     """Keys and vectors of the users (all, or of these) with an event before
     `cutoffs.history_before`.
     """
@@ -105,13 +105,16 @@ def users_of(
     events = events.before(cutoffs.history)
     keys = np.unique(events.user)
     keys = keys if users is None else np.intersect1d(keys, users).astype(np.int32)
-    histories, moments = last_histories(events, keys, snapshot.n_users), moment_numbers(events)
+    histories, timestamps = (
+        last_histories(events, keys, snapshot.n_users),
+        timestamp_numbers(events),
+    )
     length = snapshot.config.two_tower.history_length
-    vectors: Vectors = np.zeros((len(keys), snapshot.config.two_tower.dimensions), np.float32)
+    vectors: Float32 = np.zeros((len(keys), snapshot.config.two_tower.dimensions), np.float32)
     for a in range(0, len(keys), USER_BLOCK):
         block = slice(a, a + USER_BLOCK)
         vectors[block] = model.user_vectors(
-            histories.take(block).gather(events.item, moments, length), keys[block]
+            histories.take(block).gather(events.item, timestamps, length), keys[block]
         )
     return keys, vectors
 

@@ -10,14 +10,35 @@ stand.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
+from recsys_tasks.arrays import Float32, Int32
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel, sums
-from recsys_tasks.retrieval.tower.inputs import Table, Vectors
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+
+
+class HistoryRows(NamedTuple):
+    """Events of the histories of n queries, end to end: `place [r]`, the row of each event's item
+    among the inputs; `row` and `age [r]` as in `FlatHistories`.
+    """
+
+    place: Keys
+    row: Keys
+    age: Keys
+
+
+class Pooled(NamedTuple):
+    """Of each query's history, or the gradients by them, `[n, members, k]`: the weighted `mean` of
+    all its events' inputs, and the even mean of those of its `last` timestamp.
+    """
+
+    mean: Float32
+    last: Float32
 
 
 class Slots:
@@ -53,13 +74,13 @@ def _number(keys: Keys, slot: Keys, found: Keys, places: Keys) -> int:
 
 
 @sums
-def _add(weight: np.float32, source: Vectors, target: Vectors) -> None:
+def _add(weight: np.float32, source: Float32, target: Float32) -> None:
     for at in range(len(source)):
         target[at] += weight * source[at]
 
 
 @sums
-def _product(a: Vectors, b: Vectors) -> np.float32:
+def _product(a: Float32, b: Float32) -> np.float32:
     total = np.float32(0.0)
     for at in range(len(a)):
         total += a[at] * b[at]
@@ -67,7 +88,7 @@ def _product(a: Vectors, b: Vectors) -> np.float32:
 
 
 @kernel
-def add_means(values: Vectors, lists: Table, entities: Keys, sums_of: Vectors) -> None:
+def add_means(values: Float32, lists: Int32, entities: Keys, sums_of: Float32) -> None:
     """Add to each entity's row of `sums_of [u, members, k]` the mean of its `values [rows, members,
     k]`; 0 pads.
     """
@@ -85,7 +106,7 @@ def add_means(values: Vectors, lists: Table, entities: Keys, sums_of: Vectors) -
 
 
 @kernel
-def spread_means(gradient: Vectors, lists: Table, places: Table, of_values: Vectors) -> None:
+def spread_means(gradient: Float32, lists: Int32, places: Int32, of_values: Float32) -> None:
     """Gradient of `add_means`: added to `of_values` at the `places [u, v]` of each entity's values
     `lists [u, v]`.
     """
@@ -103,7 +124,7 @@ def spread_means(gradient: Vectors, lists: Table, places: Table, of_values: Vect
 
 
 @kernel
-def _weigh(row: Keys, age: Keys, weight: Vectors, start: int, total: Vectors) -> tuple[int, int]:
+def _weigh(row: Keys, age: Keys, weight: Float32, start: int, total: Float32) -> tuple[int, int]:
     """Where the history that begins at `start` ends, and how many newest events it has; `total
     [members]` is filled.
     """
@@ -118,21 +139,12 @@ def _weigh(row: Keys, age: Keys, weight: Vectors, start: int, total: Vectors) ->
 
 
 @kernel
-def pool(
-    inputs: Vectors,
-    place: Keys,
-    row: Keys,
-    age: Keys,
-    weight: Vectors,
-    pooled: Vectors,
-    last: Vectors,
-) -> None:
-    """Of each query's history, the mean of its `inputs [u, members, k]` by `weight [l, members]`,
-    and of its newest.
-
-    `place [r]` is the input of each event, `row` and `age` are those of `FlatHistories`; `pooled`
-    and `last` `[n, members, k]` come as zeros.
+def pool(inputs: Float32, events: HistoryRows, weight: Float32, pooled: Pooled) -> None:
+    """Pool `inputs [u, members, k]` by `weight [l, members]` of each age into `pooled`, which comes
+    as zeros.
     """
+    place, row, age = events
+    means, lasts = pooled
     members = weight.shape[1]
     total = np.zeros(members, np.float32)
     start = 0
@@ -142,31 +154,31 @@ def pool(
         for member in range(members):
             for at in range(start, end):
                 source = inputs[place[at], member]
-                _add(weight[age[at], member] / total[member], source, pooled[query, member])
+                _add(weight[age[at], member] / total[member], source, means[query, member])
                 if age[at] == 0:
-                    _add(np.float32(1.0) / np.float32(newest), source, last[query, member])
+                    _add(np.float32(1.0) / np.float32(newest), source, lasts[query, member])
         start = end
 
 
 @kernel
 def pool_gradients(
-    inputs: Vectors,
-    place: Keys,
-    row: Keys,
-    age: Keys,
-    weight: Vectors,
-    pooled: Vectors,
-    of_pooled: Vectors,
-    of_last: Vectors,
-    of_inputs: Vectors,
-    of_decay: Vectors,
+    inputs: Float32,
+    events: HistoryRows,
+    weight: Float32,
+    pooled: Pooled,
+    of_pooled: Pooled,
+    of_inputs: Float32,
+    of_decay: Float32,
 ) -> None:
     """Gradients of `pool`: added to `of_inputs`, and to `of_decay [l, members]`, that of the
     weights' logarithms.
 
-    With share s = weight / total and pooled = Σ s · input, the loss moves with an input by s ·
-    of_pooled, and with the logarithm of a weight by s · of_pooled · (input − pooled).
+    With share s = weight / total and mean = Σ s · input, the loss moves with an input by s ·
+    of_mean, and with the logarithm of a weight by s · of_mean · (input − mean).
     """
+    place, row, age = events
+    of_means, of_lasts = of_pooled
+    means = pooled.mean
     members = weight.shape[1]
     total = np.zeros(members, np.float32)
     start = 0
@@ -174,8 +186,8 @@ def pool_gradients(
         query = row[start]
         end, newest = _weigh(row, age, weight, start, total)
         for member in range(members):
-            by_pooled, by_last = of_pooled[query, member], of_last[query, member]
-            mean = _product(by_pooled, pooled[query, member])
+            by_pooled, by_last = of_means[query, member], of_lasts[query, member]
+            mean = _product(by_pooled, means[query, member])
             for at in range(start, end):
                 share = weight[age[at], member] / total[member]
                 of_decay[age[at], member] += share * (
@@ -190,7 +202,7 @@ def pool_gradients(
 
 
 @kernel
-def add_rows(rows: Vectors, places: Keys, target: Vectors) -> None:
+def add_rows(rows: Float32, places: Keys, target: Float32) -> None:
     """Add `rows [n, members, k]` to those of `target` at `places`, which may name one twice."""
     for at in range(len(places)):
         for member in range(rows.shape[1]):
@@ -198,11 +210,11 @@ def add_rows(rows: Vectors, places: Keys, target: Vectors) -> None:
 
 
 def adam(
-    parameter: Vectors,
-    first: Vectors,
-    second: Vectors,
+    parameter: Float32,
+    first: Float32,
+    second: Float32,
     rows: Keys,
-    gradient: Vectors,
+    gradient: Float32,
     step: int,
     rate: float,
 ) -> None:
@@ -217,11 +229,11 @@ def adam(
 
 @kernel
 def _adam(
-    parameter: Vectors,
-    first: Vectors,
-    second: Vectors,
+    parameter: Float32,
+    first: Float32,
+    second: Float32,
     rows: Keys,
-    gradient: Vectors,
+    gradient: Float32,
     size: np.float32,
 ) -> None:
     for at in range(len(rows)):
@@ -233,7 +245,7 @@ def _adam(
 
 
 class Dropout:
-    """What a step drops of some rows: drawn once, laid on the rows and then on their gradients.
+    """What a step drops of some rows: drawn once, applied to the rows and then to their gradients.
 
     About a share `rate` of places, to one part in 256, becomes 0, the others grow by 1 / (1 −
     rate). A place takes a byte of the generator's: a mask of factors would take four, and pass
@@ -245,7 +257,7 @@ class Dropout:
         words = -(-rows * width // 8) if self._below else 0
         self._drawn = np.random.PCG64(seed).random_raw(words).view(np.uint8)[: rows * width]
 
-    def lay_on(self, rows: Vectors) -> None:
+    def apply_mask(self, rows: Float32) -> None:
         """Drop of `rows`, contiguous, and scale what is left, in place."""
         if self._below:
             _drop(
@@ -258,7 +270,7 @@ class Dropout:
 
 @kernel
 def _drop(
-    numbers: Vectors, drawn: npt.NDArray[np.uint8], below: np.uint8, scale: np.float32
+    numbers: Float32, drawn: npt.NDArray[np.uint8], below: np.uint8, scale: np.float32
 ) -> None:
     for at in range(len(numbers)):
         numbers[at] = numbers[at] * scale if drawn[at] >= below else np.float32(0.0)

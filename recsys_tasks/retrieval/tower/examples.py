@@ -8,16 +8,14 @@ are each other's history.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyInt, Bool, Int64
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
 from recsys_tasks.snapshot.events import Events
 
-Rows = npt.NDArray[np.int64]
 GAPS = 3
 """Gaps between an item's events, after which a silence before the first means that it was not
 there.
@@ -31,38 +29,38 @@ class FlatHistories:
 
     item: Keys  # [r] item keys
     row: Keys  # [r] which query, ascending
-    age: Keys  # [r] how many later moments of its query have items here: 0 for the newest basket
+    age: Keys  # [r] how many later timestamps of its query have items here: 0 for the newest
 
 
 @dataclass(frozen=True)
-class Histories:
+class HistoryRanges:
     """Where a history ends: rows [start, end) of the events, newest last, never empty."""
 
-    start: Rows
-    end: Rows
+    start: Int64
+    end: Int64
 
-    def take(self, rows: npt.NDArray[np.signedinteger[Any]] | slice) -> Histories:
+    def take(self, rows: AnyInt | slice) -> HistoryRanges:
         """Some of them."""
-        return Histories(self.start[rows], self.end[rows])
+        return HistoryRanges(self.start[rows], self.end[rows])
 
-    def gather(self, items: Keys, moments: Keys, length: int) -> FlatHistories:
-        """The newest `length` items of each, laid end to end. `moments`: see `moment_numbers`."""
+    def gather(self, items: Keys, timestamps: Keys, length: int) -> FlatHistories:
+        """The newest `length` items of each, end to end; `timestamps`: see `timestamp_numbers`."""
         sizes = np.minimum(self.end - self.start, length)
         row = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         place = (self.end - np.cumsum(sizes))[row] + np.arange(len(row))
-        return FlatHistories(items[place], row, moments[self.end - 1][row] - moments[place])
+        return FlatHistories(items[place], row, timestamps[self.end - 1][row] - timestamps[place])
 
 
-def moment_numbers(events: Events) -> Keys:
-    """`[e] int32`: number of each event's moment (user and timestamp). A basket is one: its order
-    means nothing.
+def timestamp_numbers(events: Events) -> Keys:
+    """`[e] int32`: number of each event's user and timestamp, from 1. A basket has one number: the
+    order of its rows means nothing.
     """
     new = np.ones(len(events), np.int32)
     new[1:] = (events.user[1:] != events.user[:-1]) | (events.ts[1:] != events.ts[:-1])
     return np.cumsum(new, dtype=np.int32)
 
 
-def make_examples(events: Events) -> Rows:
+def make_examples(events: Events) -> Int64:
     """Rows of every event with a non-empty strictly earlier history, ascending."""
     new = np.ones(len(events), np.bool_)
     new[1:] = events.user[1:] != events.user[:-1]
@@ -70,18 +68,18 @@ def make_examples(events: Events) -> Rows:
     return np.flatnonzero(events.ts > events.ts[first])
 
 
-def histories_before(events: Events, examples: Rows) -> Histories:
+def histories_before(events: Events, examples: Int64) -> HistoryRanges:
     """What each example's user did strictly before it."""
     start = np.searchsorted(events.user, events.user[examples])
     end = examples.copy()
     _to_start_of_basket(events.ts, end)
-    return Histories(start, end)
+    return HistoryRanges(start, end)
 
 
 @kernel
-def _to_start_of_basket(ts: Rows, rows: Rows) -> None:
-    """From each of these `rows` back to the first of its moment; an earlier moment of its user
-    stands before that.
+def _to_start_of_basket(ts: Int64, rows: Int64) -> None:
+    """From each of these `rows` back to the first of its timestamp; a row of an earlier timestamp
+    of its user stands before that.
     """
     for at in range(len(rows)):
         second = ts[rows[at]]
@@ -89,13 +87,13 @@ def _to_start_of_basket(ts: Rows, rows: Rows) -> None:
             rows[at] -= 1
 
 
-def last_histories(events: Events, users: Keys, n_users: int) -> Histories:
+def last_histories(events: Events, users: Keys, n_users: int) -> HistoryRanges:
     """Whole histories of users that have events."""
     offsets = events.offsets(n_users)
-    return Histories(offsets[users], offsets[users + 1])
+    return HistoryRanges(offsets[users], offsets[users + 1])
 
 
-def newest(examples: Rows, events: Events, per_user: int, total: int) -> Rows:
+def newest(examples: Int64, events: Events, per_user: int, total: int) -> Int64:
     """At most `per_user` newest examples of each user and `total` newest of all; ties by row."""
     examples = examples[_later_of_same(events.user[examples]) < per_user]
     if len(examples) <= total:
@@ -136,7 +134,7 @@ class Draws:
         )
         self._user = user[self._some]
 
-    def draw(self, rng: np.random.Generator) -> Rows:
+    def draw(self, rng: np.random.Generator) -> Int64:
         """Numbers of the examples of one epoch, `[size]`, in random order."""
         order = np.lexsort((rng.random(len(self._user)), self._user))
         user = self._user[order]
@@ -146,7 +144,7 @@ class Draws:
         )
 
 
-def renewed(drawn: Rows, examples: Rows, events: Events, per_item: int) -> Rows:
+def replace_stale(drawn: Int64, examples: Int64, events: Events, per_item: int) -> Int64:
     """A draw from `examples`, each outdated one replaced by one of its item's newest `per_item`
     examples.
 
@@ -164,13 +162,13 @@ def renewed(drawn: Rows, examples: Rows, events: Events, per_item: int) -> Rows:
 
 
 def sample_recent(
-    examples: Rows,
+    examples: Int64,
     events: Events,
     count: int,
     at: int,
     half_life_seconds: float,
     rng: np.random.Generator,
-) -> Rows:
+) -> Int64:
     """`count` examples without replacement, weighted by recency at second `at` (all, if fewer).
 
     Gumbel keys: the largest of log weight + Gumbel noise are a weighted draw without replacement.
@@ -182,17 +180,17 @@ def sample_recent(
     return examples[np.sort(np.argpartition(-keys, count)[:count])]
 
 
-def held_back_users(user: Keys, share: float, salt: int) -> npt.NDArray[np.bool_]:
+def held_back_users(user: Keys, share: float, salt: int) -> Bool:
     """A fixed pseudo-random `share` of users, another one for each salt."""
     with np.errstate(over="ignore"):
         mixed = (user.astype(np.uint64) + np.uint64(salt) * np.uint64(7_919)) * _HASH
         mixed ^= mixed >> np.uint64(31)
         mixed *= _HASH
-    chosen: npt.NDArray[np.bool_] = (mixed >> np.uint64(40)).astype(np.float64) / 2.0**24 < share
+    chosen: Bool = (mixed >> np.uint64(40)).astype(np.float64) / 2.0**24 < share
     return chosen
 
 
-def surely_absent_before(events: Events, known: Rows) -> Rows:
+def surely_absent_before(events: Events, known: Int64) -> Int64:
     """`[m]` seconds before which an item very probably could not be chosen; `known [m]`: from when
     on it could.
 
@@ -218,12 +216,12 @@ class TrueNegatives:
     learned as rare.
     """
 
-    def __init__(self, events: Events, n_users: int, n_items: int, available: Rows) -> None:
+    def __init__(self, events: Events, n_users: int, n_items: int, available: Int64) -> None:
         self._offsets, self._had = events.offsets(n_users), events.item
         self._column = np.full(n_items, -1, np.int32)
         self._available = available
 
-    def allowed(self, users: Keys, candidates: Keys, seconds: Rows) -> npt.NDArray[np.bool_]:
+    def allowed(self, users: Keys, candidates: Keys, seconds: Int64) -> Bool:
         """`[n, n]`: may candidate j be a negative of user i at second i? The diagonal, its
         positive, is always true.
         """
@@ -234,15 +232,13 @@ class TrueNegatives:
         _strike_out(self._offsets, self._had, people, self._column, mask)
         self._column[distinct] = -1
         there = self._available[candidates] <= seconds[:, None]
-        allowed: npt.NDArray[np.bool_] = mask.take(inverse, axis=1).take(person, axis=0) & there
+        allowed: Bool = mask.take(inverse, axis=1).take(person, axis=0) & there
         np.fill_diagonal(allowed, True)
         return allowed
 
 
 @kernel
-def _strike_out(
-    offsets: Rows, had: Keys, people: Keys, column: Keys, mask: npt.NDArray[np.bool_]
-) -> None:
+def _strike_out(offsets: Int64, had: Keys, people: Keys, column: Keys, mask: Bool) -> None:
     """Where a person `had` the item of a `column`, make `mask [people, columns]` false; -1: of no
     column.
     """

@@ -19,8 +19,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
+from recsys_tasks.arrays import Float32
 from recsys_tasks.errors import ArtifactError
-from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.retrieval.tower.weights import Arrays
 
 # where a member's own header says how long its name is (PKWARE, APPNOTE.TXT 6.3, section 4.3.7)
@@ -39,14 +39,14 @@ def read_arrays(path: Path, without: Collection[str] = ()) -> Arrays:
     return arrays
 
 
-def mapped_rows(path: Path, name: str) -> Vectors:
+def mapped_rows(path: Path, name: str) -> Float32:
     """One array `[m, d] float32` of an .npz, memory-mapped: read where it is touched, there though
     the file may go.
     """
     with closing(_members(path)) as members:
         file = next(file for found, _, file in members if found == name)
         shape = _shape_of(file)
-        rows: Vectors = np.memmap(path, np.float32, "r", file.tell(), shape)
+        rows: Float32 = np.memmap(path, np.float32, "r", file.tell(), shape)
         return rows
 
 

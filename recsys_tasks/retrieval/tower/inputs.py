@@ -13,16 +13,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks.arrays import Float64, Int32
 from recsys_tasks.config import Attribute
 from recsys_tasks.ids import Keys
-
-Table = npt.NDArray[np.int32]
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def extend_vocabulary(
     existing: Keys,
     attributes: Sequence[Attribute],
     settings: ValueSettings,
-) -> tuple[Vocabulary, Table]:
+) -> tuple[Vocabulary, Int32]:
     """The vocabulary with the values of the rows `existing` added at the end, sorted; known edges
     never move.
 
@@ -105,7 +102,7 @@ def value_rows(
     frame: pd.DataFrame,
     attributes: Sequence[Attribute],
     settings: ValueSettings,
-) -> Table:
+) -> Int32:
     """Rows of each entity's values, `[len(frame), v] int32`, 0 pads; unknown values are left out.
 
     v is the largest number of values of one entity, at most `settings.max_values` and at least 1.
@@ -117,18 +114,18 @@ def value_rows(
 
 def _rows(
     vocabulary: Vocabulary, tokens: pd.DataFrame, entities: int, settings: ValueSettings
-) -> Table:
+) -> Int32:
     index = pd.Index(list(vocabulary.tokens), dtype=object)
     found = tokens.assign(row=index.get_indexer(pd.Index(tokens["token"])) + 1)
     found = found[found["row"] > 0].drop_duplicates(["entity", "row"])
     place = found.groupby("entity").cumcount().to_numpy()
     kept = place < settings.max_values
-    table: Table = np.zeros((entities, int(place[kept].max(initial=0)) + 1), np.int32)
+    table: Int32 = np.zeros((entities, int(place[kept].max(initial=0)) + 1), np.int32)
     table[found["entity"].to_numpy()[kept], place[kept]] = found["row"].to_numpy()[kept]
     return table
 
 
-def _quantile_edges(values: npt.NDArray[np.float64], buckets: int) -> tuple[float, ...]:
+def _quantile_edges(values: Float64, buckets: int) -> tuple[float, ...]:
     """Inner edges of equally full buckets; fewer where values repeat."""
     finite = values[np.isfinite(values)]
     if not len(finite):

@@ -2,9 +2,9 @@
 
 An item's input is its id vector plus the mean of its value vectors plus, of each vector attribute,
 its supplied vector times a learned projection; the item tower scales it to unit length (metric
-cosine). The user tower pools the inputs of the newest history items with a learned decay by moment
-(the items of one basket weigh the same), and adds an MLP of [pooled, mean of the last moment, mean
-user value vector] to it.
+cosine). The user tower pools the inputs of the newest history items with a learned decay by
+timestamp (the items of one basket weigh the same), and adds an MLP of [pooled, mean of the last
+timestamp's, mean user value vector] to it.
 
 There are several such towers in one model, its members, trained side by side on the same batches:
 each has its own start, decay, MLP and softmax and its own part of every row, and none sees
@@ -17,16 +17,17 @@ vector.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyInt, Float32, Int32
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.tower.dense import Layers
 from recsys_tasks.retrieval.tower.embedding_rows import (
     Dropout,
+    HistoryRows,
+    Pooled,
     Slots,
     adam,
     add_means,
@@ -36,7 +37,6 @@ from recsys_tasks.retrieval.tower.embedding_rows import (
     spread_means,
 )
 from recsys_tasks.retrieval.tower.examples import FlatHistories
-from recsys_tasks.retrieval.tower.inputs import Table, Vectors
 from recsys_tasks.retrieval.tower.supplied import Supplied
 from recsys_tasks.retrieval.tower.weights import MOMENTS, ROWS, TABLES, Arrays, Batch, projection
 
@@ -48,20 +48,19 @@ class _Read:
     """What a step takes out of the tables for a batch; vectors are `[.., members, k]`."""
 
     items: Keys  # [u] keys of the different items
-    seen: Keys  # [r] which of them each event of the histories has
     targets: Keys  # [n] and each example
     of_items: Dropout  # [u] one mask an item and step, not one an occurrence
     of_targets: Dropout  # [n]
-    inputs: Vectors  # [u] dropped
-    candidates: Vectors  # [n] dropped
-    weight: Vectors  # [l, members] of an event by its age
-    pooled: Vectors  # [n]
-    last: Vectors  # [n]
-    about: Vectors  # [n]
+    inputs: Float32  # [u] dropped
+    candidates: Float32  # [n] dropped
+    events: HistoryRows
+    weight: Float32  # [l, members] of an event by its age
+    pooled: Pooled  # [n]
+    about: Float32  # [n]
 
 
 class Tower:
-    """Parameters and moments, made from arrays and read back as arrays.
+    """Parameters and Adam's moments, made from arrays and read back as arrays.
 
     Tables are taken over, not copied, and training moves them where they are. Rows are taken,
     pooled and moved by kernels; TensorFlow has the dense part between and its gradients.
@@ -71,8 +70,8 @@ class Tower:
         self,
         config: TwoTowerConfig,
         arrays: Arrays,
-        item_values: Table,
-        user_values: Table,
+        item_values: Int32,
+        user_values: Int32,
         seed: int,
         supplied: Supplied | None = None,
     ) -> None:
@@ -96,7 +95,7 @@ class Tower:
         self._step += 1
         read = self._read(batch)
         loss, gradients = self._layers.train(
-            [read.pooled, read.last, read.about, read.candidates], batch, self._step
+            [*read.pooled, read.about, read.candidates], batch, self._step
         )
         self._learn(batch, read, gradients)
         return loss
@@ -105,20 +104,21 @@ class Tower:
         """Parameters and moments, tables as they stand: another step moves them."""
         return {**self._rows, **self._layers.arrays(), "step": np.asarray(self._step, np.int64)}
 
-    def item_vectors(self, items: npt.NDArray[np.signedinteger[Any]]) -> Vectors:
+    def item_vectors(self, items: AnyInt) -> Float32:
         """Item tower of some keys, `[n, d] float32`."""
-        vectors: Vectors = np.empty((len(items), self._config.dimensions), np.float32)
+        vectors: Float32 = np.empty((len(items), self._config.dimensions), np.float32)
         for a in range(0, len(items), BLOCK):
             vectors[a : a + BLOCK] = self._joined(self._inputs_of(items[a : a + BLOCK]))
         return vectors
 
-    def user_vectors(self, history: FlatHistories, users: Keys) -> Vectors:
+    def user_vectors(self, history: FlatHistories, users: Keys) -> Float32:
         """User tower, `[n, d] float32`, of n histories and their users' keys."""
         items, seen = self._slots["item"].number(history.item)
-        pooled, last = self._pooled(
-            self._inputs_of(items), seen, history, np.exp(self._rows["decay"]), len(users)
+        events = HistoryRows(seen, history.row, history.age)
+        pooled = self._pooled(
+            self._inputs_of(items), events, np.exp(self._rows["decay"]), len(users)
         )
-        return self._joined(self._layers.queries(pooled, last, self._about(users)))
+        return self._joined(self._layers.queries(*pooled, self._about(users)))
 
     # --- forward ------------------------------------------------------------------------------
 
@@ -129,33 +129,33 @@ class Tower:
         inputs = self._inputs_of(items)
         of_items, of_targets = self._dropout(len(items), 0), self._dropout(n, 1)
         candidates = inputs[targets]
-        of_targets.lay_on(candidates)
-        of_items.lay_on(inputs)
+        of_targets.apply_mask(candidates)
+        of_items.apply_mask(inputs)
         weight = np.exp(self._rows["decay"])
-        pooled, last = self._pooled(inputs, seen, history, weight, n)
+        events = HistoryRows(seen, history.row, history.age)
+        pooled = self._pooled(inputs, events, weight, n)
         about = self._about(batch.user)
         return _Read(
             items,
-            seen,
             targets,
             of_items,
             of_targets,
             inputs,
             candidates,
+            events,
             weight,
             pooled,
-            last,
             about,
         )
 
-    def _inputs_of(self, items: Keys) -> Vectors:
+    def _inputs_of(self, items: Keys) -> Float32:
         inputs = self._by_member(self._rows["item"][items])
         add_means(self._by_member(self._rows["value"]), self._lists["value"], items, inputs)
         for name, vectors in self._supplied.items():
             inputs += self._by_member(vectors[items] @ self._rows[name])
         return inputs
 
-    def _about(self, users: Keys) -> Vectors:
+    def _about(self, users: Keys) -> Float32:
         """Mean value vectors of users, `[n, members, k]`."""
         means = self._zeros(len(users))
         add_means(
@@ -163,13 +163,11 @@ class Tower:
         )
         return means
 
-    def _pooled(
-        self, inputs: Vectors, seen: Keys, history: FlatHistories, weight: Vectors, n: int
-    ) -> tuple[Vectors, Vectors]:
-        """Means of n histories and of their last moments, `[n, members, k]` each."""
-        pooled, last = self._zeros(n), self._zeros(n)
-        pool(inputs, seen, history.row, history.age, weight, pooled, last)
-        return pooled, last
+    def _pooled(self, inputs: Float32, events: HistoryRows, weight: Float32, n: int) -> Pooled:
+        """Means of n histories and of their last timestamps."""
+        pooled = Pooled(self._zeros(n), self._zeros(n))
+        pool(inputs, events, weight, pooled)
+        return pooled
 
     def _dropout(self, n: int, stream: int) -> Dropout:
         """Dropout of n histories' items (stream 0) or targets (1), another one in every step."""
@@ -178,25 +176,17 @@ class Tower:
 
     # --- backward -----------------------------------------------------------------------------
 
-    def _learn(self, batch: Batch, read: _Read, gradients: list[Vectors]) -> None:
+    def _learn(self, batch: Batch, read: _Read, gradients: list[Float32]) -> None:
         """Gradients by what was read, on to the rows, and Adam on these."""
         of_pooled, of_last, of_about, of_candidates = gradients
         of_items, of_decay = self._zeros(len(read.items)), np.zeros_like(read.weight)
-        ages = batch.history.row, batch.history.age
+        of_means = Pooled(of_pooled, of_last)
         pool_gradients(
-            read.inputs,
-            read.seen,
-            *ages,
-            read.weight,
-            read.pooled,
-            of_pooled,
-            of_last,
-            of_items,
-            of_decay,
+            read.inputs, read.events, read.weight, read.pooled, of_means, of_items, of_decay
         )
-        read.of_items.lay_on(of_items)
+        read.of_items.apply_mask(of_items)
         of_targets = of_candidates.copy()  # TensorFlow's own memory is not ours to write
-        read.of_targets.lay_on(of_targets)
+        read.of_targets.apply_mask(of_targets)
         add_rows(of_targets, read.targets, of_items)
         self._move("item", read.items, of_items, batch.rate)
         self._move_values("value", read.items, of_items, batch.rate)
@@ -205,7 +195,7 @@ class Tower:
         self._move_values("user_value", batch.user, of_about, batch.rate)
         self._move("decay", np.arange(len(of_decay), dtype=np.int32), of_decay, batch.rate)
 
-    def _move_values(self, name: str, entities: Keys, of_means: Vectors, rate: np.float32) -> None:
+    def _move_values(self, name: str, entities: Keys, of_means: Float32, rate: np.float32) -> None:
         """Adam on the value vectors of some entities, of whose means this is the gradient."""
         lists = self._lists[name][entities]
         values, places = self._slots[name].number(lists.ravel())
@@ -214,7 +204,7 @@ class Tower:
         self._move(name, values, of_values, rate)
 
     def _move_projection(
-        self, name: str, vectors: Vectors, of_items: Vectors, rate: np.float32
+        self, name: str, vectors: Float32, of_items: Float32, rate: np.float32
     ) -> None:
         """Adam on a projection, through which `vectors [u, dimensions]` went into the inputs with
         this gradient.
@@ -222,7 +212,7 @@ class Tower:
         of_projection = vectors.T @ of_items.reshape(len(vectors), -1)
         self._move(name, np.arange(len(of_projection), dtype=np.int32), of_projection, rate)
 
-    def _move(self, name: str, rows: Keys, gradient: Vectors, rate: np.float32) -> None:
+    def _move(self, name: str, rows: Keys, gradient: Float32, rate: np.float32) -> None:
         """Adam on the rows of this batch only: a step costs what it touches, whatever the
         catalogue's size.
         """
@@ -233,19 +223,19 @@ class Tower:
 
     # --- shapes -------------------------------------------------------------------------------
 
-    def _zeros(self, n: int) -> Vectors:
+    def _zeros(self, n: int) -> Float32:
         return self._by_member(np.zeros((n, self._config.dimensions), np.float32))
 
-    def _by_member(self, rows: Vectors) -> Vectors:
+    def _by_member(self, rows: Float32) -> Float32:
         """`[n, d]` rows as `[n, members, k]`, the same memory."""
         members = self._config.members
         return rows.reshape(len(rows), members, self._config.dimensions // members)
 
-    def _joined(self, vectors: Vectors) -> Vectors:
+    def _joined(self, vectors: Float32) -> Float32:
         """`[n, d]` of `[n, members, k]`, each to scale: a product of two is the mean of the
         members' products.
         """
-        scaled: Vectors = np.asarray(self._layers.scaled(vectors))
+        scaled: Float32 = np.asarray(self._layers.scaled(vectors))
         return scaled.reshape(len(scaled), self._config.dimensions) / np.float32(
             self._config.members**0.5
         )

@@ -13,11 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from recsys_tasks.arrays import Float32
 from recsys_tasks.ids import Keys
-from recsys_tasks.retrieval.tower.inputs import Vectors, Vocabulary
+from recsys_tasks.retrieval.tower.inputs import Vocabulary
 from recsys_tasks.snapshot.dataset import Snapshot
 
-Supplied = Mapping[str, Vectors]
+Supplied = Mapping[str, Float32]
 """Attribute → `[m, dimensions]` by item key: of unit length, zero where an item has none."""
 NOISE = 1e-6
 """A vector nearer to its centre than this share of the centre's length differs from it by rounding
@@ -51,7 +52,7 @@ def supplied_vectors(vocabulary: Vocabulary, snapshot: Snapshot) -> Supplied:
     return supplied
 
 
-def standardise(vectors: Vectors, centre: Vectors) -> Vectors:
+def standardise(vectors: Float32, centre: Float32) -> Float32:
     """`[m, dimensions]`, NaN where missing, changed in place: less the `centre`, of unit length or
     zero.
     """
@@ -65,7 +66,7 @@ def standardise(vectors: Vectors, centre: Vectors) -> Vectors:
     return vectors
 
 
-def _mean(vectors: Vectors, rows: Keys) -> Vectors | None:
+def _mean(vectors: Float32, rows: Keys) -> Float32 | None:
     """Mean of those rows that are not missing, `[dimensions] float32`; None without any."""
     total, count = np.zeros(vectors.shape[1]), 0
     for start in range(0, len(rows), BLOCK):

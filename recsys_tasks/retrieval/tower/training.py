@@ -8,25 +8,22 @@ from datetime import date
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Float32, Int32, Int64
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.tower.examples import (
     Draws,
     FlatHistories,
-    Rows,
     TrueNegatives,
     histories_before,
     make_examples,
-    moment_numbers,
     surely_absent_before,
+    timestamp_numbers,
 )
 from recsys_tasks.retrieval.tower.inputs import (
-    Table,
     ValueSettings,
-    Vectors,
     Vocabulary,
     extend_vocabulary,
     value_rows,
@@ -52,7 +49,7 @@ def value_settings(config: Config) -> ValueSettings:
     return ValueSettings(tower.numeric_buckets, tower.text_buckets, tower.max_item_values)
 
 
-def entity_values(snapshot: Snapshot, items: Vocabulary, users: Vocabulary) -> tuple[Table, Table]:
+def entity_values(snapshot: Snapshot, items: Vocabulary, users: Vocabulary) -> tuple[Int32, Int32]:
     """Value rows of every item key and of every user key."""
     config, settings = snapshot.config, value_settings(snapshot.config)
     return (
@@ -77,11 +74,11 @@ class Run:
     events: Events
     items: Vocabulary
     users: Vocabulary
-    item_values: Table
-    user_values: Table
+    item_values: Int32
+    user_values: Int32
     supplied: Supplied
     existing: Keys
-    available: Rows  # [m] second before which each item could not be chosen
+    available: Int64  # [m] second before which each item could not be chosen
 
     @classmethod
     def open(
@@ -118,16 +115,16 @@ class Run:
         }
 
     @cached_property
-    def examples(self) -> Rows:
+    def examples(self) -> Int64:
         """Every example, by its row of the events."""
         return make_examples(self.events)
 
     @cached_property
-    def moments(self) -> Keys:
-        """Number of each event's moment."""
-        return moment_numbers(self.events)
+    def timestamps(self) -> Keys:
+        """`[e] int32`: see `timestamp_numbers`."""
+        return timestamp_numbers(self.events)
 
-    def last_seen(self, snapshot: Snapshot, before: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    def last_seen(self, snapshot: Snapshot, before: Int32) -> Int32:
         """Last day (since 1970) on which each item was offered or in an event; `before` as known
         until now.
         """
@@ -143,7 +140,7 @@ class Run:
         return Tower(self.config.two_tower, arrays, *values, seed, self.supplied)
 
     def fit(
-        self, tower: Tower, examples: Rows, epochs: int, rate: float | None = None
+        self, tower: Tower, examples: Int64, epochs: int, rate: float | None = None
     ) -> list[float]:
         """Train on the examples, with steps that fall from `rate` (a cold training's); each epoch's
         mean loss.
@@ -160,7 +157,7 @@ class Run:
         found[self.events.item] = True
         return self.existing[found[self.existing]]
 
-    def hits(self, tower: Tower, examples: Rows) -> npt.NDArray[np.bool_]:
+    def hits(self, tower: Tower, examples: Int64) -> Bool:
         """Of the first 4,000 examples, those whose target is among the user's nearest 100 `taken`
         items.
 
@@ -180,14 +177,12 @@ class Run:
             items = self.taken[a : a + ITEM_BLOCK]
             near = users @ tower.item_vectors(items).T >= bar[:, None]
             others += np.count_nonzero(near & (items != target[:, None]), axis=1)
-        hits: npt.NDArray[np.bool_] = (
-            (others < RECALL_K) & np.isin(target, self.taken) & np.isfinite(own)
-        )
+        hits: Bool = (others < RECALL_K) & np.isin(target, self.taken) & np.isfinite(own)
         return hits
 
-    def _user_vectors(self, tower: Tower, chosen: Rows) -> Vectors:
+    def _user_vectors(self, tower: Tower, chosen: Int64) -> Float32:
         """User tower of each example, `[n, d]`."""
-        vectors: Vectors = np.empty((len(chosen), self.config.two_tower.dimensions), np.float32)
+        vectors: Float32 = np.empty((len(chosen), self.config.two_tower.dimensions), np.float32)
         for a in range(0, len(chosen), QUERY_BLOCK):
             block = chosen[a : a + QUERY_BLOCK]
             vectors[a : a + QUERY_BLOCK] = tower.user_vectors(
@@ -196,7 +191,7 @@ class Run:
         return vectors
 
     def _epochs(
-        self, examples: Rows, epochs: int, rate: float | None = None
+        self, examples: Int64, epochs: int, rate: float | None = None
     ) -> Iterator[Iterator[Batch]]:
         settings = self.config.two_tower
         first = settings.learning_rate if rate is None else rate
@@ -224,13 +219,15 @@ class Run:
             )
 
     def _batch(
-        self, chosen: Rows, relative: Vectors, negatives: TrueNegatives, rate: np.float32
+        self, chosen: Int64, relative: Float32, negatives: TrueNegatives, rate: np.float32
     ) -> Batch:
         user, target = self.events.user[chosen], self.events.item[chosen]
         allowed = negatives.allowed(user, target, self.events.ts[chosen])
         weight = self.events.weight[chosen]
         return Batch(self._histories(chosen), user, target, weight, relative[target], allowed, rate)
 
-    def _histories(self, chosen: Rows) -> FlatHistories:
+    def _histories(self, chosen: Int64) -> FlatHistories:
         length = self.config.two_tower.history_length
-        return histories_before(self.events, chosen).gather(self.events.item, self.moments, length)
+        return histories_before(self.events, chosen).gather(
+            self.events.item, self.timestamps, length
+        )

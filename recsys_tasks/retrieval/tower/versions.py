@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Float32, Int32
 from recsys_tasks.clock import Cutoffs, parse_day
 from recsys_tasks.config import Config
 from recsys_tasks.errors import DataError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.retrieval.tower.files import read_arrays
-from recsys_tasks.retrieval.tower.inputs import Vectors, Vocabulary
+from recsys_tasks.retrieval.tower.inputs import Vocabulary
 from recsys_tasks.retrieval.tower.settings import TowerSettings
-from recsys_tasks.retrieval.tower.weights import TABLES, Arrays, touched
+from recsys_tasks.retrieval.tower.weights import TABLES, Arrays, trained_rows
 from recsys_tasks.snapshot.dataset import Snapshot
 
 KIND = "tower"
@@ -36,9 +36,9 @@ class Archive:
     """Id vectors and moments of items that left the catalogue, by ascending item key."""
 
     keys: Keys
-    vectors: Vectors
-    first: Vectors
-    second: Vectors
+    vectors: Float32
+    first: Float32
+    second: Float32
 
     @classmethod
     def empty(cls, dimensions: int) -> Archive:
@@ -59,15 +59,15 @@ class TowerState:
     arrays: Arrays
     items: Vocabulary
     users: Vocabulary
-    last_seen: npt.NDArray[np.int32]
+    last_seen: Int32
     archive: Archive
 
     @property
-    def known(self) -> npt.NDArray[np.bool_]:
+    def known(self) -> Bool:
         """Items with an id vector of their own: those whose second moments training has touched."""
-        return touched(self.arrays, "item")
+        return trained_rows(self.arrays, "item")
 
-    def known_of(self, m: int) -> npt.NDArray[np.bool_]:
+    def known_of(self, m: int) -> Bool:
         """`known`, for `m` items of which the last may be new."""
         known = self.known
         return np.pad(known, (0, m - len(known)))

@@ -5,7 +5,7 @@ cosine distance that kept id vectors moved; `recall_before` and `recall_after`, 
 held back from the new days, among the items that somebody has taken, of the previous version and of
 this one; `refresh_ok`, whether the latter is at least `refresh_floor` of the former; `recall_cold`,
 every `control_every_nights`, that of a cold tower; `control_ok`, whether no such control so far has
-found surely more than the chain did.
+found significantly more than the chain did.
 """
 
 from __future__ import annotations
@@ -16,33 +16,30 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Float32, Int64
 from recsys_tasks.clock import DAY_SECONDS, start_of
-from recsys_tasks.config import TwoTowerConfig
+from recsys_tasks.config import TwoTowerConfig, WarmStartConfig
 from recsys_tasks.retrieval.tower.cold_start import control_hits
 from recsys_tasks.retrieval.tower.content_means import content_means
 from recsys_tasks.retrieval.tower.examples import (
-    Rows,
     held_back_users,
     newest,
-    renewed,
+    replace_stale,
     sample_recent,
 )
 from recsys_tasks.retrieval.tower.files import mapped_rows
-from recsys_tasks.retrieval.tower.inputs import Vectors
 from recsys_tasks.retrieval.tower.training import Run
 from recsys_tasks.retrieval.tower.versions import WEIGHTS, Archive, TowerState, TowerVersion
 from recsys_tasks.retrieval.tower.weights import (
     TABLES,
     Arrays,
-    Bools,
     any_in_row,
-    forget_untouched,
     grow,
     parameters,
     start_rows,
-    touched,
+    trained_rows,
+    zero_untrained,
 )
 from recsys_tasks.snapshot.dataset import Snapshot
 
@@ -69,7 +66,7 @@ def warm_train(
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
     del old  # its tables are the new ones' now
     fresh, held, replayed = split_examples(run, parent.learned_before)
-    borrowed = lend_usual_moments(carried.arrays)
+    borrowed = init_second_moments(carried.arrays)
     tower = run.tower(carried.arrays)
     before = run.hits(tower, held)
     warm = settings.warm_start
@@ -97,21 +94,29 @@ def warm_train(
         **moved,
         "drift": _drift(ids_before, state.arrays["item"], np.flatnonzero(kept)),
         "held_back_rows": len(held),
-        "recall_before": _share(before),
-        "recall_after": _share(after),
-        "recall_cold": None if cold is None else _share(cold),
-        "refresh_ok": (
-            len(held) < MIN_HELD_BACK_ROWS or bool(after.sum() >= warm.refresh_floor * before.sum())
-        ),
-        "control_ok": (
-            parent.ledger.get("control_ok", True)
-            and (cold is None or not surely_less(after, cold, warm.control_floor))
-        ),
+        **_comparisons(before, after, cold, warm),
     }
+    ledger["control_ok"] = ledger["control_ok"] and parent.ledger.get("control_ok", True)
     return state, ledger
 
 
-def surely_less(warm: npt.NDArray[np.bool_], cold: npt.NDArray[np.bool_], floor: float) -> bool:
+def _comparisons(
+    before: Bool, after: Bool, cold: Bool | None, settings: WarmStartConfig
+) -> dict[str, Any]:
+    """Recall of held-back rows, `[rows]` hits each, and what the ledger says of it."""
+    few = len(after) < MIN_HELD_BACK_ROWS
+    return {
+        "recall_before": _share(before),
+        "recall_after": _share(after),
+        "recall_cold": None if cold is None else _share(cold),
+        "refresh_ok": few or bool(after.sum() >= settings.refresh_floor * before.sum()),
+        "control_ok": (
+            cold is None or not significantly_lower(after, cold, settings.control_floor)
+        ),
+    }
+
+
+def significantly_lower(warm: Bool, cold: Bool, floor: float) -> bool:
     """Whether `warm` hits less than `floor` of what `cold` does, and chance does not explain it.
 
     The examples that only one of them finds would be as many of either, give or take their root:
@@ -122,7 +127,7 @@ def surely_less(warm: npt.NDArray[np.bool_], cold: npt.NDArray[np.bool_], floor:
     return bool(warm.sum() < floor * cold.sum() and lost - gained > 2 * np.sqrt(lost + gained))
 
 
-def _share(hits: npt.NDArray[np.bool_]) -> float:
+def _share(hits: Bool) -> float:
     return float(hits.mean()) if len(hits) else 0.0
 
 
@@ -151,7 +156,7 @@ def carry_over(
     return state, {"archived": int(leaving.sum()), "returned": int(returned.sum())}
 
 
-def split_examples(run: Run, since: date) -> tuple[Rows, Rows, Rows]:
+def split_examples(run: Run, since: date) -> tuple[Int64, Int64, Int64]:
     """New examples to train on, new examples held back, and a replay of old ones: of late, and of
     young items.
     """
@@ -170,7 +175,7 @@ def split_examples(run: Run, since: date) -> tuple[Rows, Rows, Rows]:
     replayed = sample_recent(old, run.events, count, run.learned, half_life, rng)
     # What is said of an item is what was seen last: else the years before outvote a night that
     # changed its buyers.
-    replayed = renewed(replayed, old, run.events, warm.replay_events_per_item)
+    replayed = replace_stale(replayed, old, run.events, warm.replay_events_per_item)
     young = newest(past, run.events, settings.newest_per_user, settings.max_examples)
     return (
         fresh,
@@ -180,8 +185,8 @@ def split_examples(run: Run, since: date) -> tuple[Rows, Rows, Rows]:
 
 
 def _of_young_items(
-    run: Run, old: Rows, replayed: Rows, most: int, rng: np.random.Generator
-) -> Rows:
+    run: Run, old: Int64, replayed: Int64, most: int, rng: np.random.Generator
+) -> Int64:
     """Examples of young items, each as often as a night shall see it, less where it is among the
     `replayed`.
 
@@ -207,25 +212,24 @@ def _decay(arrays: Arrays, settings: TwoTowerConfig, days: int) -> None:
             arrays[f"{name}/{moment}"] *= share
 
 
-def lend_usual_moments(arrays: Arrays) -> dict[str, Bools]:
-    """Give rows that were never touched the mean second moment of their table's others; which rows
-    these are, by table.
+def init_second_moments(arrays: Arrays) -> dict[str, Bool]:
+    """Initialise the second moment of untrained rows to the mean of their table's trained rows.
+
+    Returns, by table, `[rows]`: which rows these are.
 
     Adam corrects a moment that began at zero by the number of all steps: a row that begins at step
     100,000 would move six times as far as the others, on what its first few examples say.
     """
     borrowed = {}
     for name in TABLES:
-        second, known = arrays[f"{name}/v"], touched(arrays, name)
+        second, known = arrays[f"{name}/v"], trained_rows(arrays, name)
         borrowed[name] = ~known
         if known.any():
             second[~known] = second.sum(axis=0, dtype=np.float64) / np.count_nonzero(known)
     return borrowed
 
 
-def _exchange(
-    arrays: Arrays, archive: Archive, leaving: npt.NDArray[np.bool_], seen: npt.NDArray[np.bool_]
-) -> tuple[Archive, npt.NDArray[np.bool_]]:
+def _exchange(arrays: Arrays, archive: Archive, leaving: Bool, seen: Bool) -> tuple[Archive, Bool]:
     """Move leaving ids into the archive and archived ids that were seen again out of it, in
     place.
     """
@@ -235,7 +239,7 @@ def _exchange(
     out = np.flatnonzero(leaving).astype(np.int32)
     keys = np.concatenate([archive.keys[~back], out])
     order = np.argsort(keys)
-    columns: list[Vectors] = []
+    columns: list[Float32] = []
     for name, stored in (
         ("item", archive.vectors),
         ("item/m", archive.first),
@@ -248,7 +252,7 @@ def _exchange(
     return Archive(keys[order], *columns), returned
 
 
-def _start_new_ids(table: Vectors, run: Run, known: Bools, seed: int) -> None:
+def _start_new_ids(table: Float32, run: Run, known: Bool, seed: int) -> None:
     """Ids that somebody has taken by now and that have no vector: at the mean of their content
     neighbours.
 
@@ -262,18 +266,18 @@ def _start_new_ids(table: Vectors, run: Run, known: Bools, seed: int) -> None:
     table[lonely] = start_rows("item", lonely, table.shape[1], seed)
 
 
-def finished(carried: TowerState, arrays: Arrays, borrowed: Mapping[str, Bools]) -> TowerState:
-    """After training: `borrowed` rows that no example touched give back their moments, and ids
-    their vectors.
+def finished(carried: TowerState, arrays: Arrays, borrowed: Mapping[str, Bool]) -> TowerState:
+    """The state after training: `borrowed` rows (see `init_second_moments`) that no example moved
+    lose their second moment again, and untrained rows their random vectors.
     """
     for name in TABLES:
         still = borrowed[name] & ~any_in_row(arrays[f"{name}/m"])
         arrays[f"{name}/v"][still] = 0.0
-    forget_untouched(arrays)
+    zero_untrained(arrays)
     return replace(carried, arrays=arrays)
 
 
-def _drift(before: Vectors, after: Vectors, rows: Rows) -> float:
+def _drift(before: Float32, after: Float32, rows: Int64) -> float:
     """Mean cosine distance of some rows; 0 without rows."""
     distance = 0.0
     for a in range(0, len(rows), BLOCK):

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyArray, AnyInt, Bool, Float32
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
 from recsys_tasks.retrieval.tower.examples import FlatHistories
-from recsys_tasks.retrieval.tower.inputs import Vectors
 
-Arrays = dict[str, npt.NDArray[Any]]
-Bools = npt.NDArray[np.bool_]
+Arrays = dict[str, AnyArray]
 
 TABLES = ("item", "value", "user_value")
 """Row tables `[rows, d]`: id vectors by item key, item value vectors, user value vectors, the
@@ -25,8 +22,8 @@ members' end to end.
 """
 LAYERS = ("w1", "b1", "w2", "b2")
 DENSE = ("decay", *LAYERS)
-"""Decay `[l, members]` (log weight by how many later moments, newest first) and each member's user
-MLP.
+"""Decay `[l, members]` (log weight by how many later timestamps, newest first) and each member's
+user MLP.
 """
 ROWS = (*TABLES, "decay")
 """Parameters that kernels read and move; TensorFlow has the others, `LAYERS`."""
@@ -35,7 +32,7 @@ PROJECTION = "projection."
 to item inputs.
 """
 MOMENTS = ("", "/m", "/v")
-"""A parameter's own name, and its moments'."""
+"""A parameter's own name, and what its two moments of Adam add to it."""
 START_SCALE, START_BLOCK = 0.05, 1024
 _STREAM = 1  # of the generator: dropout of step n is drawn from [seed, 0 or 1, n]
 
@@ -47,11 +44,11 @@ class Batch:
     history: FlatHistories  # of n queries
     user: Keys  # [n]
     target: Keys  # [n]
-    weight: Vectors  # [n] weight of the event's kind
+    weight: Float32  # [n] weight of the event's kind
     probability: (
-        Vectors  # [n] chance of the target to be in a batch, relative to the most frequent item's
+        Float32  # [n] chance of the target to be in a batch, relative to the most frequent item's
     )
-    allowed: npt.NDArray[np.bool_]  # [n, n] may candidate j be a negative of query i
+    allowed: Bool  # [n, n] may candidate j be a negative of query i
     rate: np.float32  # Adam's step size
 
 
@@ -70,15 +67,13 @@ def projections(names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(PROJECTION) and "/" not in name]
 
 
-def start_rows(
-    name: str, rows: npt.NDArray[np.signedinteger[Any]], dimensions: int, seed: int
-) -> Vectors:
+def start_rows(name: str, rows: AnyInt, dimensions: int, seed: int) -> Float32:
     """The random start of some ascending rows of a table, `[n, d]`: a row's is the same whatever
     others are asked for.
 
     They are drawn by the block, so that a few new rows of a large table cost a few blocks.
     """
-    table: Vectors = np.empty((len(rows), dimensions), np.float32)
+    table: Float32 = np.empty((len(rows), dimensions), np.float32)
     block = rows // START_BLOCK
     bounds = (
         np.r_[np.flatnonzero(np.r_[True, block[1:] != block[:-1]]), len(rows)]
@@ -123,7 +118,7 @@ def grow(arrays: Arrays, rows: dict[str, int], dimensions: int, seed: int) -> No
     """Put new rows at the end of each table, random vectors and zero moments, one table after
     another.
 
-    A table with new rows is copied, so for a moment one of them is there twice; one without is left
+    A table with new rows is copied, so for a while one of them is there twice; one without is left
     as it is.
     """
     for name in TABLES:
@@ -136,13 +131,13 @@ def grow(arrays: Arrays, rows: dict[str, int], dimensions: int, seed: int) -> No
                 arrays[name + moment] = np.concatenate([arrays[name + moment], added])
 
 
-def touched(arrays: Arrays, name: str) -> Bools:
-    """Rows of a table that training has moved: those with a second moment."""
+def trained_rows(arrays: Arrays, name: str) -> Bool:
+    """`[rows]`: which rows of a table training has moved: those with a second moment."""
     return any_in_row(arrays[f"{name}/v"])
 
 
 @kernel
-def any_in_row(table: Vectors) -> Bools:
+def any_in_row(table: Float32) -> Bool:
     """`[rows]`: whether a row of `table [rows, d]` has anything but zeros. Most say so with their
     first number.
     """
@@ -155,12 +150,12 @@ def any_in_row(table: Vectors) -> Bools:
     return found
 
 
-def forget_untouched(arrays: Arrays) -> None:
-    """Zero, in place, the rows that no example touched: their random start says nothing about an id
-    or a value.
+def zero_untrained(arrays: Arrays) -> None:
+    """Zero, in place, the rows that training never moved: their random start says nothing about an
+    id or a value.
 
     An item without interactions is placed by the values it shares with others, not by the noise of
     its own.
     """
     for name in TABLES:
-        arrays[name][~touched(arrays, name)] = 0.0
+        arrays[name][~trained_rows(arrays, name)] = 0.0

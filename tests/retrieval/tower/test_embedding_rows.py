@@ -5,6 +5,8 @@ import pytest
 
 from recsys_tasks.retrieval.tower.embedding_rows import (
     Dropout,
+    HistoryRows,
+    Pooled,
     Slots,
     adam,
     add_means,
@@ -52,13 +54,13 @@ def test_means_of_values_and_their_gradient() -> None:
     assert of_values[:, 0].tolist() == [[0, 0], [1, 2], [2, 3]]
 
 
-def test_histories_are_pooled_by_weight_and_their_last_moment_evenly() -> None:
+def test_histories_are_pooled_by_weight_and_their_last_timestamp_evenly() -> None:
     inputs = _one_member([1, 0], [0, 1], [4, 4])
     # Query 0: input 0 (age 1), then inputs 1 and 2 in one basket (age 0); query 1: input 2 alone.
     place, row, age = _keys(0, 1, 2, 2), _keys(0, 0, 0, 1), _keys(1, 0, 0, 0)
     weight = np.array([[1.0], [0.5]], np.float32)
     pooled, last = (np.zeros((2, 1, 2), np.float32) for _ in range(2))
-    pool(inputs, place, row, age, weight, pooled, last)
+    pool(inputs, HistoryRows(place, row, age), weight, Pooled(pooled, last))
     # (.5 · [1, 0] + [0, 1] + [4, 4]) / 2.5 = [1.8, 2]; last: the mean of [0, 1] and [4, 4].
     np.testing.assert_allclose(pooled[:, 0], [[1.8, 2.0], [4.0, 4.0]], rtol=1e-6)
     np.testing.assert_allclose(last[:, 0], [[2.0, 2.5], [4.0, 4.0]], rtol=1e-6)
@@ -69,20 +71,19 @@ def test_gradients_of_pooling_are_the_slopes_of_it() -> None:
     members, k, length = 2, 3, 3
     inputs = rng.normal(size=(5, members, k)).astype(np.float32)
     decay = rng.normal(size=(length, members)).astype(np.float32)
-    place, row, age = _keys(0, 1, 1, 4, 2, 3), _keys(0, 0, 0, 0, 1, 1), _keys(2, 1, 0, 0, 1, 0)
+    events = HistoryRows(_keys(0, 1, 1, 4, 2, 3), _keys(0, 0, 0, 0, 1, 1), _keys(2, 1, 0, 0, 1, 0))
     by_pooled, by_last = (rng.normal(size=(2, members, k)).astype(np.float32) for _ in range(2))
 
     def loss(inputs: np.ndarray, decay: np.ndarray) -> float:
         pooled, last = (np.zeros((2, members, k), np.float32) for _ in range(2))
-        pool(inputs, place, row, age, np.exp(decay), pooled, last)
+        pool(inputs, events, np.exp(decay), Pooled(pooled, last))
         return float((by_pooled * pooled).sum(dtype=float) + (by_last * last).sum(dtype=float))
 
-    pooled, last = (np.zeros((2, members, k), np.float32) for _ in range(2))
-    pool(inputs, place, row, age, np.exp(decay), pooled, last)
+    pooled = Pooled(*(np.zeros((2, members, k), np.float32) for _ in range(2)))
+    pool(inputs, events, np.exp(decay), pooled)
     of_inputs, of_decay = np.zeros_like(inputs), np.zeros_like(decay)
-    pool_gradients(
-        inputs, place, row, age, np.exp(decay), pooled, by_pooled, by_last, of_inputs, of_decay
-    )
+    given = Pooled(by_pooled, by_last)
+    pool_gradients(inputs, events, np.exp(decay), pooled, given, of_inputs, of_decay)
     for at in np.ndindex(*inputs.shape):
         step = np.zeros_like(inputs)
         step[at] = 1e-2
@@ -133,8 +134,8 @@ def test_rows_and_their_gradients_lose_the_same_places() -> None:
         np.ones((3, 1, 5), np.float32),
         np.full((3, 1, 5), 7, np.float32),
     )
-    dropout.lay_on(rows)
-    dropout.lay_on(gradients)
+    dropout.apply_mask(rows)
+    dropout.apply_mask(gradients)
     assert 0 < np.count_nonzero(rows) < 15
     np.testing.assert_array_equal(gradients, 7 * rows)
 
@@ -150,5 +151,5 @@ def test_a_share_is_met_to_one_part_in_256(rate: float, share: float) -> None:
 def _factors(rate: float, seed: list[int]) -> np.ndarray:
     """What becomes of 20,000 ones."""
     rows = np.ones((200, 2, 50), np.float32)
-    Dropout(200, 100, rate, seed).lay_on(rows)
+    Dropout(200, 100, rate, seed).apply_mask(rows)
     return rows

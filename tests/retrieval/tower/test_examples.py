@@ -9,11 +9,11 @@ from recsys_tasks.retrieval.tower.examples import (
     histories_before,
     last_histories,
     make_examples,
-    moment_numbers,
     newest,
-    renewed,
+    replace_stale,
     sample_recent,
     surely_absent_before,
+    timestamp_numbers,
 )
 from recsys_tasks.snapshot.events import Events
 
@@ -34,7 +34,7 @@ WORLD = _events([(0, 1, 5), (0, 2, 6), (0, 2, 7), (0, 3, 5), (1, 9, 8)])
 
 def _histories(events: Events, length: int) -> list[tuple[int, list[int]]]:
     examples = make_examples(events)
-    flat = histories_before(events, examples).gather(events.item, moment_numbers(events), length)
+    flat = histories_before(events, examples).gather(events.item, timestamp_numbers(events), length)
     rows = [flat.item[flat.row == i].tolist() for i in range(len(examples))]
     return list(zip(events.item[examples].tolist(), rows, strict=True))
 
@@ -49,9 +49,9 @@ def test_histories_keep_the_newest_items() -> None:
 
 
 def test_age_counts_moments_from_the_newest() -> None:
-    assert moment_numbers(WORLD).tolist() == [1, 2, 2, 3, 4]
+    assert timestamp_numbers(WORLD).tolist() == [1, 2, 2, 3, 4]
     flat = histories_before(WORLD, make_examples(WORLD)).gather(
-        WORLD.item, moment_numbers(WORLD), 10
+        WORLD.item, timestamp_numbers(WORLD), 10
     )
     assert flat.row.tolist() == [0, 1, 2, 2, 2]
     assert flat.age.tolist() == [0, 0, 1, 0, 0]  # the mates of basket {6, 7} are equally old
@@ -63,7 +63,7 @@ def test_no_events_make_no_examples() -> None:
 
 def test_last_histories_are_whole() -> None:
     flat = last_histories(WORLD, np.array([0, 1], np.int32), 2).gather(
-        WORLD.item, moment_numbers(WORLD), 3
+        WORLD.item, timestamp_numbers(WORLD), 3
     )
     assert flat.item.tolist() == [6, 7, 5, 8]
 
@@ -89,7 +89,7 @@ def test_what_is_outdated_is_replaced_by_what_its_item_saw_last() -> None:
     assert found == [(2, 5), (6, 5), (4, 5), (5, 7)]
 
     def times(drawn: list[int], per_item: int) -> list[int]:
-        return events.ts[renewed(examples[drawn], examples, events, per_item)].tolist()
+        return events.ts[replace_stale(examples[drawn], examples, events, per_item)].tolist()
 
     # Item 5 was taken at 2, 4 and 6: of age 2, 1 and 0. With two kept, age 2 becomes age 0, and the
     # others stay.
@@ -110,7 +110,7 @@ def test_only_items_with_more_examples_than_are_kept_are_renewed() -> None:
         *[(2, 5), (3, 7), (4, 5)],
         *[(6, 5), (8, 5), (9, 7)],
     ]
-    assert events.ts[renewed(examples, examples, events, 3)].tolist() == [8, 3, 4, 6, 8, 9]
+    assert events.ts[replace_stale(examples, examples, events, 3)].tolist() == [8, 3, 4, 6, 8, 9]
 
 
 def test_replay_prefers_recent_examples() -> None:

@@ -36,8 +36,8 @@ from recsys_tasks.retrieval.tower.versions import (
     versions_of,
     why_cold,
 )
-from recsys_tasks.retrieval.tower.warm_start import surely_less
-from recsys_tasks.retrieval.tower.weights import Arrays, Batch, forget_untouched, start_arrays
+from recsys_tasks.retrieval.tower.warm_start import significantly_lower
+from recsys_tasks.retrieval.tower.weights import Arrays, Batch, start_arrays, zero_untrained
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import group_config, group_events, group_items, group_snapshot
 from tests.worlds import make_config, make_snapshot, rewrite
@@ -116,7 +116,7 @@ def test_untouched_rows_lose_their_random_start() -> None:
     arrays = start_arrays(group_config().two_tower, {"item": 3, "value": 2, "user_value": 1}, 1)
     arrays["item/v"][1, 3] = 0.5  # the one row that training has moved
     before = arrays["item"].copy()
-    forget_untouched(arrays)
+    zero_untrained(arrays)
     np.testing.assert_array_equal(arrays["item"][1], before[1])
     assert not arrays["item"][[0, 2]].any()
     assert not arrays["value"].any()
@@ -297,10 +297,10 @@ def test_less_than_the_control_is_sure_only_beyond_chance() -> None:
     warm, cold = np.zeros(100, bool), np.zeros(100, bool)
     warm[:20], cold[:20] = True, True
     cold[20:24] = True  # 20 against 24 is less than nine tenths, but 4 to 0 are within 2 · √4
-    assert not surely_less(warm, cold, 0.9)
+    assert not significantly_lower(warm, cold, 0.9)
     cold[24:26] = True  # 6 to 0 are more than 2 · √6 = 4.9
-    assert surely_less(warm, cold, 0.9)
-    assert not surely_less(warm, cold, 0.75)  # 20 of 26 is .77
+    assert significantly_lower(warm, cold, 0.9)
+    assert not significantly_lower(warm, cold, 0.75)  # 20 of 26 is .77
 
 
 class TestChain:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys, extend_ids
 from recsys_tasks.lake import Lake
-from recsys_tasks.retrieval.tower.examples import histories_before, make_examples, moment_numbers
+from recsys_tasks.retrieval.tower.examples import histories_before, make_examples, timestamp_numbers
 from recsys_tasks.retrieval.tower.inputs import EMPTY
 from recsys_tasks.retrieval.tower.training import Run
 from recsys_tasks.retrieval.tower.versions import Archive, TowerState
@@ -126,7 +126,7 @@ def test_histories_hold_only_what_its_user_did_before_the_targets_moment(
     event_of = np.empty(len(rows), np.int64)
     event_of[events.item] = np.arange(len(rows))
     examples = make_examples(events)
-    flat = histories_before(events, examples).gather(events.item, moment_numbers(events), length)
+    flat = histories_before(events, examples).gather(events.item, timestamp_numbers(events), length)
     past, target = event_of[flat.item], examples[flat.row]
     assert (events.ts[past] < events.ts[target]).all()
     assert (events.user[past] == events.user[target]).all()

@@ -16,7 +16,7 @@ from recsys_tasks.retrieval.tower.versions import TowerState
 from recsys_tasks.retrieval.tower.warm_start import (
     carry_over,
     finished,
-    lend_usual_moments,
+    init_second_moments,
     split_examples,
 )
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -120,7 +120,7 @@ def test_new_rows_step_no_further_than_the_others(
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     second, before = carried.arrays["item/v"], carried.arrays["item/v"].copy()
     assert not second[40:].any()
-    borrowed = lend_usual_moments(carried.arrays)
+    borrowed = init_second_moments(carried.arrays)
     assert borrowed["item"].tolist() == [False] * 40 + [True] * 2
     np.testing.assert_array_equal(second[:40], before[:40])
     np.testing.assert_allclose(second[40:], np.tile(before[:40].mean(0), (2, 1)), rtol=1e-5)
@@ -130,7 +130,7 @@ def test_a_row_that_no_example_touched_stays_unknown(
     snapshot: Snapshot, parent: TowerVersion, run: Run
 ) -> None:
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
-    borrowed = lend_usual_moments(carried.arrays)
+    borrowed = init_second_moments(carried.arrays)
     carried.arrays["item/m"][41] = 0.1  # training has touched "odd", and not "new"
     state = finished(carried, carried.arrays, borrowed)
     assert state.known.tolist() == [True] * 40 + [False, True]
