@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from vulture import Vulture
+from vulture import Vulture  # type: ignore[import-untyped]
 
 CHECKED = ("recsys_tasks", "plugins", "dags")
 USERS = (*CHECKED, "benchmarks")

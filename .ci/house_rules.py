@@ -202,11 +202,11 @@ def _public(node: ast.Module | ast.ClassDef) -> Iterator[Function]:
 
 
 def _module_names(tree: ast.Module) -> Iterator[str]:
-    """Names that a module imports from others or assigns; classes of that name are no aliases."""
+    """Names that a module imports from others, and its own aliases of arrays."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
             yield from (name.name for name in node.names)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and _is_array_alias(node.value):
             yield ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
 
 

@@ -104,15 +104,17 @@ def coverage(lists: Lists, n_items: int) -> float:
 
 
 def popularity_share(lists: Lists, counts: Ints, head: float = 0.01) -> float:
-    """Share of all places that the `head` most counted share of items takes; ties by item key."""
+    """Share of all places of `lists [n, k]` that the `head` most counted share of items takes;
+    `counts [n_items]`, ties by item key.
+    """
     shown = exposure(lists, len(counts))
     top = np.argsort(-counts, kind="stable")[: max(1, round(len(counts) * head))]
     return float(shown[top].sum() / shown.sum()) if shown.sum() else float("nan")
 
 
 def gini(lists: Lists, n_items: int) -> float:
-    """Inequality of exposure: 0 when each item takes as many places, towards 1 when one takes
-    all.
+    """Inequality of exposure over `lists [n, k]`: 0 when each item takes as many places, towards 1
+    when one takes all.
     """
     shown = np.sort(exposure(lists, n_items))
     if shown.sum() == 0:
@@ -122,8 +124,8 @@ def gini(lists: Lists, n_items: int) -> float:
 
 
 def novelty(lists: Lists, counts: Ints) -> float:
-    """Mean surprise of a place in bits: -log2 of the item's share of `counts`, each item counted
-    once more.
+    """Mean surprise of a place of `lists [n, k]` in bits, by `counts [n_items]`: -log2 of the
+    item's share of `counts`, each item counted once more.
     """
     shown = exposure(lists, len(counts))
     bits = -np.log2((counts + 1) / (counts.sum() + len(counts)))
@@ -159,7 +161,7 @@ def category_coverage(lists: Lists, categories: Ints) -> float:
 
 
 def user_coverage(lists: Lists) -> float:
-    """Share of users whose every place is filled; NaN without users."""
+    """Share of users, rows of `lists [n, k]`, whose every place is filled; NaN without users."""
     return float((lists >= 0).all(axis=1).mean()) if len(lists) else float("nan")
 
 
@@ -179,7 +181,7 @@ def intra_list_diversity(lists: Lists, categories: npt.NDArray[np.int64]) -> Flo
 
 
 def popularity_bias_curve(lists: Lists, n_items: int) -> dict[int, int]:
-    """Percent of all places (10, 20, … 100) → how few items make up that many of them."""
+    """Percent of all places of `lists [n, k]` (10, 20, … 100) → how few items make up that many."""
     shown = np.sort(exposure(lists, n_items))[::-1]
     reached, total = np.cumsum(shown), shown.sum()
     steps = range(10, 101, 10)
@@ -202,8 +204,8 @@ def popularity_bands(counts: Ints, bands: int = 4) -> Ints:
 def item_fairness(
     lists: Lists, hits: Bools, truth_items: Lists, counts: Ints, bands: int = 4
 ) -> dict[str, float]:
-    """Whether popular and rare items have the same chance: spread over popularity bands, 0 where
-    all are equal.
+    """Whether popular and rare items have the same chance (`lists [n, k]`): spread over popularity
+    bands, 0 where all are equal.
 
     `statistical_parity`: of the chance that an item is shown to a user; `popularity_opportunity`:
     of the chance that an item which the user went on to choose was shown. Spread is standard
@@ -230,8 +232,8 @@ def _spread(chances: Floats) -> float:
 
 
 def roc_auc(scores: Floats, outcomes: Bools) -> float:
-    """Chance that a true outcome has the higher score than a false one, a tie counting half; NaN
-    without either.
+    """`scores [n]`, `outcomes [n]`: chance that a true outcome has the higher score than a false
+    one, a tie counting half; NaN without either.
     """
     true, rows = int(outcomes.sum()), len(outcomes)
     if true in (0, rows):
@@ -244,8 +246,8 @@ def roc_auc(scores: Floats, outcomes: Bools) -> float:
 
 
 def pr_auc(scores: Floats, outcomes: Bools) -> float:
-    """Area under precision by recall as steps (average precision), equal scores one step; NaN
-    without true ones.
+    """`scores [n]`, `outcomes [n]`: area under precision by recall as steps (average precision),
+    equal scores one step; NaN without true ones.
     """
     if not outcomes.any():
         return float("nan")
@@ -258,8 +260,8 @@ def pr_auc(scores: Floats, outcomes: Bools) -> float:
 def reliability(
     scores: Floats, outcomes: Bools | Floats, bins: int = 10
 ) -> list[tuple[float, float, int]]:
-    """The reliability curve: (mean score, share of true outcomes, rows) of each bin of
-    `calibration_error`.
+    """The reliability curve of `scores [n]` and `outcomes [n]`: (mean score, share of true
+    outcomes, rows) of each bin of `calibration_error`.
     """
     if len(scores) == 0:
         return []

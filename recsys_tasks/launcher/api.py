@@ -82,10 +82,6 @@ class AirflowApi:
             for e in self._get("/importErrors")["import_errors"]
         ]
 
-    def unpause(self, dag: str) -> None:
-        """Let a DAG run."""
-        self._http.patch(f"/api/v2/dags/{dag}", json={"is_paused": False}).raise_for_status()
-
     def trigger(self, dag: str, partition: str) -> str:
         """Start a run for a date; returns its run id."""
         body = {"logical_date": None, "partition_key": partition}
