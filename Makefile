@@ -77,35 +77,35 @@ format: setup  ## rewrite the sources as ruff wants them
 lock: $(BIN)/uv  ## compile requirements.in into requirements.txt, and the extras on top of it
 	@$(BIN)/uv pip compile -q --python-version 3.11 requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q --python-version 3.11 requirements-s3.in -o requirements-s3.txt
-	@$(BIN)/uv pip compile -q --python-version 3.11 benchmarks/requirements-peers.in -o benchmarks/requirements-peers.txt
+	@$(BIN)/uv pip compile -q --python-version 3.11 benchmarks/peers/requirements-peers.in -o benchmarks/peers/requirements-peers.txt
 
 bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (needs RECSYS_TEST_DATA)
-	@$(BIN)/python -m benchmarks.quality
+	@$(BIN)/python -m benchmarks.quality.lists
 
 bench-retrieval: setup .venv-peers/.installed  ## the two-tower beside its peers: recall by seconds, speed (PARTS=index, warm, growth, cold-items: longer ones)
 	@$(BIN)/python -m benchmarks.retrieval $(PARTS)
 
 bench-index: setup .venv-peers/.installed  ## the index beside exact search, faiss and hnswlib, on a million vectors (an hour)
-	@$(BIN)/python -m benchmarks.index
+	@$(BIN)/python -m benchmarks.retrieval.index
 
 bench-precompute: setup .venv-peers/.installed  ## users a second, published, at 10 k, 100 k and 1 M users, beside RecTools
-	@$(BIN)/python -m benchmarks.precompute
+	@$(BIN)/python -m benchmarks.serving.precompute
 
 bench-gate: setup  ## the gate's error rates: 200 simulated nights of equally good, better and worse challengers, and first ones
-	@$(BIN)/python -m benchmarks.gate
+	@$(BIN)/python -m benchmarks.gate.error_rates
 
 bench-ranker: setup  ## rankers on 20 M example rows, features of 1 M users and 20 M events: seconds and peak MB
-	@$(BIN)/python -m benchmarks.ranker
+	@$(BIN)/python -m benchmarks.ranking.ranker
 
-.venv-peers/.installed: benchmarks/requirements-peers.txt
+.venv-peers/.installed: benchmarks/peers/requirements-peers.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	@$(BIN)/uv pip sync -q --python .venv-peers/bin/python benchmarks/requirements-peers.txt
+	@$(BIN)/uv pip sync -q --python .venv-peers/bin/python benchmarks/peers/requirements-peers.txt
 	@touch $@
 
 peers-torch: .venv-peers/.installed  ## PyTorch for the SASRec peer of bench-quality; TORCH_INDEX=URL: where its CPU build is
 	@.venv-peers/bin/python -m ensurepip -U >/dev/null
 	@.venv-peers/bin/python -m pip install -q --disable-pip-version-check \
-	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r benchmarks/requirements-sasrec.txt
+	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r benchmarks/peers/requirements-sasrec.txt
 
 clean:  ## remove everything that the targets above made
 	rm -rf .venv .venv-peers build .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -4,12 +4,14 @@ leave-one-out.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +67,19 @@ DATASETS = {
 }
 
 
+def named(*names: str) -> Callable[[str], str]:
+    """The type of a command line's argument that is one of these data sets' names."""
+
+    def checked(name: str) -> str:
+        if name not in names:
+            raise argparse.ArgumentTypeError(
+                f"no data set is called {name!r}: there are {', '.join(names)}"
+            )
+        return name
+
+    return checked
+
+
 def data_folder() -> Path:
     """The folder of RECSYS_TEST_DATA; ends the run with a message where it is unset."""
     folder = os.environ.get("RECSYS_TEST_DATA")
@@ -98,8 +113,8 @@ class Window:
             events[events.timestamp < start],
             events[events.timestamp.between(start, end, inclusive="left")],
         )
-        known = past.groupby("user_id").item_id.agg(set).to_dict()
-        truth = future.groupby("user_id").item_id.agg(set).to_dict()
+        known: dict[Any, Any] = past.groupby("user_id").item_id.agg(set).to_dict()
+        truth: dict[Any, Any] = future.groupby("user_id").item_id.agg(set).to_dict()
         return cls(cutoff, {u: t for u, t in truth.items() if u in known}, known)
 
     def discovery(self) -> Window:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowException
@@ -23,6 +23,7 @@ from recsys_channels import channels
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import Essentials, read_essentials, remember
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 _READER_SECONDS = 8.0
 _sent_without_spool: set[str] = set()
@@ -139,9 +140,9 @@ def reader_state(as_of: str) -> str:
     return _within(_READER_SECONDS, ask, "unknown: the database did not answer")
 
 
-def _within(seconds: float, ask: Callable[[], Any], otherwise: Any) -> Any:
+def _within(seconds: float, ask: Callable[[], T], otherwise: T) -> T:
     """The answer, or `otherwise` when there is none in time: the alert matters more."""
-    answers: list[Any] = []
+    answers: list[T] = []
 
     def run() -> None:
         try:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.protocols import Window
-from benchmarks.quality import score_error
+from benchmarks.quality.lists import score_error
 
 
 def test_scores_are_held_against_what_everyone_with_a_list_did() -> None:

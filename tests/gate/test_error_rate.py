@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from benchmarks.gate import FIRST_CASES, OWN_NOISE, Case, First, kinds, levels, noise_for
+from benchmarks.gate.error_rates import (
+    FIRST_CASES,
+    OWN_NOISE,
+    Case,
+    First,
+    kinds,
+    levels,
+    noise_for,
+)
 from recsys_tasks.config import GateConfig
 
 RULES = GateConfig(bootstrap_samples=200)

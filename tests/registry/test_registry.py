@@ -9,7 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from sqlalchemy import Engine, text
 
-from benchmarks.queries import queries
+from benchmarks.serving.queries import queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError, TransientError
 from recsys_tasks.gate.decision import GateContext, not_judged

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
-from benchmarks.queries import COOKBOOK, queries
+from benchmarks.serving.queries import COOKBOOK, queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError
 from recsys_tasks.gate.evaluate import item_sets

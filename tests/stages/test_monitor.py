@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.queries import queries
+from benchmarks.serving.queries import queries
 from recsys_tasks.cli import app
 from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import Environment

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from benchmarks.queries import queries
+from benchmarks.serving.queries import queries
 from recsys_tasks.cli import app
 from recsys_tasks.database import create_engine, urls
 from recsys_tasks.sources.shop.source import Shop

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.protocols import DATASETS, Window
-from benchmarks.retrieval_curves import Point
-from benchmarks.retrieval_quality import rows_of
-from benchmarks.retrieval_world import Score, World
+from benchmarks.retrieval.curves import Point
+from benchmarks.retrieval.recall_by_seconds import rows_of
+from benchmarks.retrieval.world import Score, World
 
 
 def _world(forbid_known: bool) -> World:
@@ -46,7 +46,7 @@ def test_places_count_ties_and_unknown_items_against_a_system(forbid: bool, plac
 
 
 def test_seconds_to_anothers_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.retrieval_quality.judged_users", lambda name: 7)
+    monkeypatch.setattr("benchmarks.retrieval.recall_by_seconds.judged_users", lambda name: 7)
 
     def points(system: str, *reached: tuple[float, float]) -> list[Point]:
         return [Point(system, seconds, Score(recall, 0.0, 0.0)) for seconds, recall in reached]

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.cold_items import recall
-from benchmarks.nights import Truth, judge
-from benchmarks.warm_nights import Chain, compare, mean_of
+from benchmarks.retrieval.cold_items import recall
+from benchmarks.retrieval.nights import Truth, judge
+from benchmarks.retrieval.warm_nights import Chain, compare, mean_of
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from tests.worlds import make_config, make_snapshot
 

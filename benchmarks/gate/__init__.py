@@ -1,0 +1,1 @@
+"""The gate's error rates over simulated nights."""

@@ -1,0 +1,1 @@
+"""How good the published lists are, beside peers."""

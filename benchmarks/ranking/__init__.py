@@ -1,0 +1,1 @@
+"""Rankers and features at scale: seconds and memory."""

@@ -1,0 +1,1 @@
+"""A night's lists at scale: computed, loaded, checked, published and read."""
