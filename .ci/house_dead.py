@@ -28,6 +28,7 @@ NAMES = {
     "upgrade": "Alembic calls it",
     "downgrade": "Alembic calls it",
     "trace": "the last of the three arguments of __exit__",
+    "SOURCE": "the extension point of sources finds it by this name",
     "y_true": "Keras gives a loss its labels by this name",
     "CACHE_DIR": "Numba reads its settings",
     "folded": "the template of the run report reads it",

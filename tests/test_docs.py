@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys_tasks.commands.describe import describe, field_reference
+from recsys_tasks.commands.describe import describe
+from recsys_tasks.commands.settings_reference import field_reference
 from recsys_tasks.config import load_config
 from recsys_tasks.privacy.lake import ERASERS, IMPERSONAL
 from recsys_tasks.stages.night import read_environment

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.clock import DAY_SECONDS, start_of
-from recsys_tasks.config import Config, ShopSource
+from recsys_tasks.config import Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval.embeddings import Embeddings
@@ -23,6 +23,7 @@ from recsys_tasks.snapshot.events import Events
 from recsys_tasks.snapshot.extract import extract
 from recsys_tasks.snapshot.freeze import freeze
 from recsys_tasks.sources.base import open_source
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 
 K, SHOWN = 100, 10

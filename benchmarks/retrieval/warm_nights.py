@@ -27,12 +27,13 @@ from benchmarks import report
 from benchmarks.protocols import EXAMPLES, named
 from benchmarks.retrieval.nights import SLICES, Truth, freeze_nights, judge, nearest
 from recsys_tasks.clock import Cutoffs
-from recsys_tasks.config import DEFAULT_CONFIG, Config, ShopSource, TwoTowerConfig, load_config
+from recsys_tasks.config import DEFAULT_CONFIG, Config, TwoTowerConfig, load_config
 from recsys_tasks.gate.bootstrap import Bootstrap, paired_bootstrap
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.tower.embed import embed
 from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.sources.kinds.shop import ShopSource
 
 NIGHTS, COLD_EVERY = 30, 3
 SAMPLES, LEVEL = 2000, 0.95

@@ -33,6 +33,15 @@ def config_check(
 @app.command("docs")
 def config_docs() -> None:
     """Print docs/reference/configuration.md: every field, its meaning, unit and default."""
-    from recsys_tasks.commands.describe import field_reference
+    from recsys_tasks.commands.settings_reference import field_reference
 
     typer.echo(field_reference(), nl=False)
+
+
+@app.command("schema")
+def config_schema() -> None:
+    """Print a JSON Schema of the settings file, by which an editor completes and checks it."""
+    from recsys_tasks.commands.settings_reference import json_schema
+
+    with shown_errors():
+        typer.echo(json_schema(), nl=False)

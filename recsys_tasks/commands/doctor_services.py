@@ -15,9 +15,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from recsys_tasks.config import Config, Environment, FilesSource, cron, load_config
+from recsys_tasks.config import Config, Environment, cron, load_config
 from recsys_tasks.database import create_engine, current_revision, head_revision, owner_url
 from recsys_tasks.errors import RecsysError, ServingError
+from recsys_tasks.sources.base import source_of
 
 _AIRFLOW_SECONDS = 120
 _HTTP_SECONDS = 10
@@ -147,37 +148,11 @@ def by_settings(environment: Environment) -> Iterator[Finding]:
         config = load_config(environment.config_path)
     except RecsysError:
         return  # a finding of its own says so
-    if isinstance(config.source, FilesSource):
-        yield _data_files(config.source, config.folder)
+    for passed, words in source_of(config).examine(config, config.source):
+        yield Finding(passed, words)
     if config.clock == "wall":
         yield _stale_bound(config)
     yield from _channels(config, environment)
-
-
-def _data_files(source: FilesSource, folder: Path | None) -> Finding:
-    from recsys_tasks.config import expand_variables
-    from recsys_tasks.sources.files.listing import list_files, resolve
-
-    missing = []
-    for name in ("events", "items", "users"):
-        given = getattr(source, name)
-        if given is None:
-            continue
-        try:
-            path = resolve(expand_variables(given), folder)
-            if not list_files(path):
-                missing.append(f"source.{name}: no file in {path}")
-        except (RecsysError, OSError) as error:
-            missing.append(
-                f"source.{name} {given}: {error.found if isinstance(error, RecsysError) else error}"
-            )
-    if missing:
-        return Finding(
-            False,
-            f"data files: {'; '.join(missing)}: deliver them, or correct `source` in the settings"
-            " file",
-        )
-    return Finding(True, "data files: there")
 
 
 def _stale_bound(config: Config) -> Finding:

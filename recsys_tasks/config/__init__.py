@@ -43,7 +43,7 @@ from recsys_tasks.config.shop import (
     UsersTable,
     Watch,
 )
-from recsys_tasks.config.source import ExtractConfig, FilesSource, ShopSource
+from recsys_tasks.config.source import ExtractConfig, SourceSettings
 from recsys_tasks.config.tower import (
     EmbeddingsConfig,
     IndexConfig,
@@ -66,7 +66,6 @@ __all__ = [
     "EventsTable",
     "ExtractConfig",
     "FeaturesConfig",
-    "FilesSource",
     "GateConfig",
     "GeneratorsConfig",
     "Impressions",
@@ -83,7 +82,7 @@ __all__ = [
     "SearchConfig",
     "Section",
     "ServingConfig",
-    "ShopSource",
+    "SourceSettings",
     "TimeUnit",
     "TwoTowerConfig",
     "UsersTable",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, SerializeAsAny, field_validator, model_validator
 
 from recsys_tasks.config import agreement
 from recsys_tasks.config.base import Days, Name, PositiveDays, Section
@@ -19,6 +20,7 @@ from recsys_tasks.config.operations import (
     ResourcesConfig,
     ScheduleConfig,
 )
+from recsys_tasks.config.plugins import PluginSettings, checked_plugins
 from recsys_tasks.config.ranking import RankerConfig, RerankConfig
 from recsys_tasks.config.serving import ServingConfig
 from recsys_tasks.config.shop import (
@@ -29,7 +31,7 @@ from recsys_tasks.config.shop import (
     Objective,
     UsersTable,
 )
-from recsys_tasks.config.source import ExtractConfig, Source
+from recsys_tasks.config.source import ExtractConfig, SourceSettings, checked_source
 from recsys_tasks.config.tower import EmbeddingsConfig, IndexConfig, TwoTowerConfig
 from recsys_tasks.config.validation import ValidationConfig
 
@@ -41,7 +43,7 @@ class Config(Section):
     """Name of the shop; also the registered model's."""
     clock: Literal["wall", "simulated"] = "wall"
     """simulated: `now` is as_of 01:00 UTC, so that history is not years stale."""
-    source: Source
+    source: SerializeAsAny[SourceSettings]
     """Where rows come from."""
     users: UsersTable = UsersTable()
     """The users table."""
@@ -94,6 +96,12 @@ class Config(Section):
     """When things run."""
     resources: ResourcesConfig = ResourcesConfig()
     """Threads and seeds."""
+    # Left out of hashes where empty: a home without plug-ins goes on as it is.
+    plugins: Mapping[str, PluginSettings] = Field(
+        default={}, exclude_if=lambda plugins: not plugins
+    )
+    """Settings of installed plug-ins by their names, each block as its plug-in's model has it
+    (docs/extending.md)."""
     _folder: Path | None = PrivateAttr(default=None)
 
     @property
@@ -108,6 +116,16 @@ class Config(Section):
         placed = self.model_copy()
         placed._folder = folder
         return placed
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _of_its_kind(cls, given: Any) -> SourceSettings:
+        return checked_source(given)
+
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _of_installed_plugins(cls, given: Any) -> dict[str, BaseModel]:
+        return checked_plugins(given)
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:

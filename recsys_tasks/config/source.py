@@ -1,84 +1,71 @@
-"""Where the shop's rows come from, and which of them a night reads."""
+"""Which source the shop's rows come from, and which of them a night reads.
+
+The settings of each kind of source are checked by the source's own model (`Source.settings` in
+`recsys_tasks.sources.base`), which is found by its name: this room is below the sources and imports
+none of them.
+"""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Any, Protocol
 
-from pydantic import Field, field_validator
+from recsys_tasks.config.base import Days, PositiveDays, Section
+from recsys_tasks.extensions import ExtensionPoint
 
-from recsys_tasks.config.base import Days, PositiveDays, PositiveFloat, PositiveInt, Section
+
+class SourceSettings(Section):
+    """What the settings of every source have; a source's own model adds its keys."""
+
+    kind: str
+    """Name of the source: a built-in one, or one of an installed package."""
 
 
-class FilesSource(Section):
-    """CSV or Parquet files, or folders of them."""
+class HasSourceSettings(Protocol):
+    """What the settings need of a source."""
 
-    kind: Literal["files"] = "files"
-    events: str
-    """File, folder or pattern (`part-*.csv`) with the interactions; `${VAR}` is replaced from the
-    environment, and a relative path is one beside this file."""
-    items: str
-    """File or folder with the items."""
-    users: str | None = None
-    """File or folder with the users; None: users are those seen in the interactions."""
-    # Left out of hashes where unset: a home without them goes on from the rows that it has.
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        default=",", exclude_if=lambda sign: sign == ","
-    )
-    """What separates the values of CSV files."""
-    encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
-    """Encoding of CSV files, e.g. latin-1 or utf-16."""
-    null_words: tuple[str, ...] = Field(default=(), exclude_if=lambda words: not words)
-    r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always
-    does.
+    @property
+    def name(self) -> str:
+        """Its `source.kind`."""
+
+    @property
+    def settings(self) -> type[SourceSettings]:
+        """The model of its settings."""
+
+
+def _check(source: Any) -> None:
+    if not issubclass(source.settings, SourceSettings):
+        raise TypeError("its settings are no subclass of recsys_tasks.config.SourceSettings")
+
+
+SOURCES: ExtensionPoint[HasSourceSettings] = ExtensionPoint(
+    what="source",
+    group="nightshelf.sources",
+    package="recsys_tasks.sources.kinds",
+    attribute="SOURCE",
+    check=_check,
+)
+"""Every source, built in or installed, by its `source.kind`."""
+
+
+def checked_source(given: Any) -> SourceSettings:
+    """Settings of a source, checked by the model of their kind.
+
+    Raises ValueError for what is no mapping with a known `kind`, ValidationError for mistakes in
+    the settings of the kind, ConfigError for an installed source that cannot be loaded.
     """
-
-    @field_validator("delimiter")
-    @classmethod
-    def _is_a_sign(cls, sign: str) -> str:
-        if not sign.isascii() or sign in '"\r\n\0':
-            raise ValueError(
-                f"{sign!r} cannot separate values: write one ASCII sign, no quote and no line break"
-            )
-        return sign
-
-    @field_validator("encoding")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        try:
-            "user_id,1".encode(name).decode(
-                name
-            )  # hex, zlib or rot13 are codecs, and no encodings of text
-        except (LookupError, UnicodeError) as error:
-            raise ValueError(
-                f"{name!r} is no encoding; write e.g. utf-8, latin-1, cp1252 or utf-16"
-            ) from error
-        return name
-
-
-class ShopSource(Section):
-    """The simulated shop: deterministic, with a closed loop through the published lists."""
-
-    kind: Literal["shop"] = "shop"
-    seed: int = 7
-    """Random seed."""
-    users: PositiveInt = 2000
-    """Number of users at the end of the history."""
-    items: PositiveInt = 1200
-    """Number of items at the end of the history."""
-    first_day: str = "2026-01-05"
-    """First simulated day, YYYY-MM-DD."""
-    sessions_per_user_day: PositiveFloat = 0.12
-    """Mean sessions a user a day, before seasons and weekends."""
-
-    @field_validator("first_day")
-    @classmethod
-    def _is_a_date(cls, text: str) -> str:
-        date.fromisoformat(text)
-        return text
-
-
-Source = Annotated[FilesSource | ShopSource, Field(discriminator="kind")]
+    if isinstance(given, SourceSettings):
+        return given
+    known = ", ".join(SOURCES.names())
+    if not isinstance(given, dict) or "kind" not in given:
+        raise ValueError(f"say where rows come from, e.g. {{kind: files, ...}}; kinds: {known}")
+    kind = given["kind"]
+    if not isinstance(kind, str) or kind not in SOURCES.found:
+        raise ValueError(
+            f"{kind!r} is no kind of source that is built in or installed ({known}): correct"
+            f" source.kind, or install the package that has it (entry point group {SOURCES.group})"
+        )
+    return SOURCES.get(kind).settings.model_validate(given)
 
 
 class ExtractConfig(Section):

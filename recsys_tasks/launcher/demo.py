@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from recsys_tasks.config import DEFAULT_CONFIG, PROJECT_ROOT, Environment, ShopSource, load_config
+from recsys_tasks.config import DEFAULT_CONFIG, PROJECT_ROOT, Environment, load_config
 from recsys_tasks.database import EmbeddedServer, create_engine
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.launcher import report, sessions
@@ -23,6 +23,7 @@ from recsys_tasks.launcher.api import wait_until
 from recsys_tasks.launcher.nights import FIRST, LAST
 from recsys_tasks.launcher.progress import Progress
 from recsys_tasks.launcher.stack import Stack, alone_in
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 
 HISTORY_DAYS = 56

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, day_of, parse_day, start_of
-from recsys_tasks.config import Config, ExtractConfig, FilesSource, config_hash
+from recsys_tasks.config import Config, ExtractConfig, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_version
 from recsys_tasks.snapshot.checks.storable import storable_ids
@@ -31,7 +31,7 @@ from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
 from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased
 from recsys_tasks.snapshot.undated import FILE as UNDATED_FILE
 from recsys_tasks.snapshot.undated import assign_days, days_of, no_times, undated_counts
-from recsys_tasks.sources.base import Source, has_users_table
+from recsys_tasks.sources.base import Reader, has_users_table
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ExtractResult:
 
 
 def extract(
-    config: Config, lake: Lake, source: Source, as_of: date, now: datetime
+    config: Config, lake: Lake, source: Reader, as_of: date, now: datetime
 ) -> ExtractResult:
     """Bring the lake up to the start of `as_of`; a no-op when the source has not changed since.
 
@@ -73,7 +73,7 @@ def extract(
     source.prepare(as_of)
     settings = _settings(config)
     last = lake.newest("extract", as_of.isoformat())
-    fingerprint, future = source.fingerprint(), _future_rows(config, source, now)
+    fingerprint, future = source.fingerprint(), source.count_future(now)
     if last is not None and _same_inputs(last, fingerprint, settings, future):
         kept = read_extract(last)
         if lake.has((*kept.parts.values(), kept.users, kept.items)):
@@ -172,15 +172,6 @@ def _same_inputs(last: Artifact, fingerprint: str, settings: str, future: int) -
     return same and last.manifest["config"] == settings and last.manifest["code"] == code_version()
 
 
-def _future_rows(config: Config, source: Source, now: datetime) -> int:
-    """Rows later than now. A simulated clock over plain files has all its history's later rows
-    there.
-    """
-    if config.clock == "simulated" and isinstance(config.source, FilesSource):
-        return 0
-    return source.count_after(int(now.timestamp()) + 1)
-
-
 def _first_day(config: Config, lake: Lake, base: ExtractResult) -> date:
     """The lookback's first day, or an earlier one whose partition was damaged and set aside: it is
     read again.
@@ -207,7 +198,7 @@ def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:
 
 def _oddities(
     lake: Lake,
-    source: Source,
+    source: Reader,
     gone: ErasedUsers,
     parts: Mapping[date, str],
     undated: pa.Table,
@@ -279,7 +270,7 @@ def _write_table(
     return draft.artifact
 
 
-def _users(config: Config, source: Source, events: pa.Table) -> pa.Table:
+def _users(config: Config, source: Reader, events: pa.Table) -> pa.Table:
     """The users table; without one, the users of the rows read tonight (not those of later
     days).
     """

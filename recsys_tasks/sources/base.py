@@ -1,18 +1,50 @@
-"""What the pipeline asks of a shop's data, wherever it lives."""
+"""What the pipeline asks of a shop's data, wherever it lives.
+
+A `Source` is a kind of place (files, a warehouse): a name, the model of its settings, what can be
+said of them, and how it is opened. What it opens is a `Reader`, which a night reads rows from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import pyarrow as pa
+from recsys_tasks.config import Config
+from recsys_tasks.config.source import SOURCES, SourceSettings
 
-from recsys_tasks.config import Config, FilesSource
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Source(Protocol):
+    """An extension point: one that is `SOURCE` in a module of `recsys_tasks.sources.kinds`, or
+    whose entry point is in the group `nightshelf.sources`, can be named as `source.kind`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its `source.kind`."""
+
+    @property
+    def settings(self) -> type[SourceSettings]:
+        """The model of `source` in the settings file; `recsys config check` checks by it."""
+
+    def describe(self, settings: Any) -> str:
+        """The settings in a line of words, for `recsys config check`."""
+
+    def has_users_table(self, settings: Any) -> bool:
+        """False when users are those seen in the interactions."""
+
+    def open(self, config: Config, settings: Any, home: Path) -> Reader:
+        """A reader; `home` is where a source may keep files. Raises ConfigError."""
+
+    def examine(self, config: Config, settings: Any) -> Iterable[tuple[bool, str]]:
+        """Findings of `recsys doctor`: whether all is well, and what was found, with the remedy."""
+
+
+class Reader(Protocol):
     """Rows as the shop delivers them.
 
     Bad values stay visible for the checks: a time or flag that is missing or no such thing is null,
@@ -37,6 +69,10 @@ class Source(Protocol):
 
         Raises SchemaError when a declared column is missing.
         """
+        ...
+
+    def count_future(self, now: datetime) -> int:
+        """Rows with a time later than `now`; none where a simulated clock replays a history."""
         ...
 
     def count_after(self, seconds: int) -> int:
@@ -76,17 +112,18 @@ class Source(Protocol):
         ...
 
 
+def source_of(config: Config) -> Source:
+    """The source that the settings name."""
+    return cast(Source, SOURCES.get(config.source.kind))
+
+
 def has_users_table(config: Config) -> bool:
     """False when users are those seen in the interactions."""
-    return not (isinstance(config.source, FilesSource) and config.source.users is None)
+    return source_of(config).has_users_table(config.source)
 
 
-def open_source(config: Config, home: Path) -> Source:
-    """The source that the settings name; `home` is where the simulated shop keeps its files."""
-    if isinstance(config.source, FilesSource):
-        from recsys_tasks.sources.files.source import open_files
-
-        return open_files(config, config.source)
-    from recsys_tasks.sources.shop.source import ShopFiles
-
-    return ShopFiles(config, home)
+def open_source(config: Config, home: Path) -> Reader:
+    """A reader of the source that the settings name; `home` is where the simulated shop keeps its
+    files.
+    """
+    return source_of(config).open(config, config.source, home)

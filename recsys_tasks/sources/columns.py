@@ -112,7 +112,7 @@ def read_flags(column: Any) -> Read:
 
 
 def with_faults(values: pa.ChunkedArray, column: Any, faulty: npt.NDArray[np.bool_]) -> Read:
-    """The values of a column, and what was delivered where it is `faulty`."""
+    """The values of a column, and what was delivered where it is `faulty`, `[n] bool`."""
     faults = pa.nulls(len(column), pa.string())
     if faulty.any():
         mask = pa.array(faulty)

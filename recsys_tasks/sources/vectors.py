@@ -21,7 +21,7 @@ from recsys_tasks.sources.columns import is_text
 NOT_FINITE = "a number that is NaN or infinite"
 """The fault of a vector that counts as missing; every other one says that it cannot be read."""
 _NO_LIST = "no list of numbers"
-_BLOCK = 2048  # rows; a number is far larger as text than as itself
+BLOCK = 2048  # rows; a number is far larger as text than as itself
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WORDS = pa.array(
     ["null", "nan", "-nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"]
@@ -37,7 +37,7 @@ def as_vectors(column: Any, dimensions: int) -> pa.ChunkedArray:
     kind = delivered_vector_type(dimensions)
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     blocks = [
-        chunk.slice(start, _BLOCK) for chunk in chunks for start in range(0, len(chunk), _BLOCK)
+        chunk.slice(start, BLOCK) for chunk in chunks for start in range(0, len(chunk), BLOCK)
     ]
     return pa.chunked_array([_delivered(block, dimensions) for block in blocks], kind)
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from recsys_tasks.config import ShopSource
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from tests.airflow.conftest import ROOT
 from tests.airflow.recorder import Recorder

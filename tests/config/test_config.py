@@ -36,7 +36,7 @@ def test_names_must_agree() -> None:
 
 
 def test_the_shops_first_day_is_a_date() -> None:
-    with pytest.raises(ConfigError, match=r"source\.shop\.first_day: .*isoformat.*'2026-1-5'"):
+    with pytest.raises(ConfigError, match=r"source\.first_day: .*isoformat.*'2026-1-5'"):
         make_config(source={"kind": "shop", "first_day": "2026-1-5"})
     assert make_config(source={"kind": "shop", "first_day": "2026-01-05"}).source.kind == "shop"
 

@@ -11,21 +11,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsys_tasks.commands.doctor_services import _data_files
-from recsys_tasks.config import FilesSource, load_config, parse_config
+from recsys_tasks.config import load_config, parse_config
 from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, TransientError
-from recsys_tasks.sources.base import open_source
+from recsys_tasks.sources.base import open_source, source_of
 from recsys_tasks.sources.files.formats import unreadable_file
-from recsys_tasks.sources.files.source import Files
-from tests.sources.files.test_source import NOON, config_for, write
+from recsys_tasks.sources.files.reader import FileReader
+from tests.sources.files.test_reader import NOON, config_for, write
 
 HEADER = "user_id,item_id,timestamp,event\n"
 ROW = f"ann,lamp,{NOON},purchase\n"
 
 
-def source(folder: Path, **changes: Any) -> Files:
+def source(folder: Path, **changes: Any) -> FileReader:
     opened = open_source(config_for(folder, users=None, **changes), folder)
-    assert isinstance(opened, Files)
+    assert isinstance(opened, FileReader)
     return opened
 
 
@@ -296,8 +295,8 @@ def test_paths_as_people_write_them(
     config = load_config(settings(tmp_path / "data", events))
     assert open_source(config, tmp_path).read_events(None, date(2026, 2, 1)).num_rows == 1
     assert open_source(config, tmp_path).read_items().num_rows == 1
-    assert isinstance(config.source, FilesSource)
-    assert _data_files(config.source, config.folder).passed  # the doctor looks where the night does
+    # the doctor looks where the night does
+    assert list(source_of(config).examine(config, config.source)) == [(True, "data files: there")]
 
 
 def test_a_relative_path_that_means_two_files_is_refused(

@@ -16,7 +16,7 @@ import pytest
 from recsys_tasks.config import parse_config
 from recsys_tasks.errors import ConfigError, SchemaError
 from recsys_tasks.sources.files.listing import list_files, resolve
-from tests.sources.files.test_source import NOON, config_for, write
+from tests.sources.files.test_reader import NOON, config_for, write
 from tests.sources.test_deliveries import HEADER, ROW, events, refusal, source
 
 

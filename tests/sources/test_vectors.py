@@ -12,7 +12,7 @@ import pytest
 from recsys_tasks.schema import delivered_vector_type
 from recsys_tasks.sources.base import open_source
 from recsys_tasks.sources.vectors import NOT_FINITE, as_vectors
-from tests.sources.files.test_source import config_for, write
+from tests.sources.files.test_reader import config_for, write
 
 FINE, MISSING = ([1.0, 2.0], None), (None, None)
 
@@ -80,7 +80,7 @@ def test_no_rows_and_no_values() -> None:
 
 
 def test_blocks_join(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recsys_tasks.sources.vectors._BLOCK", 2)
+    monkeypatch.setattr("recsys_tasks.sources.vectors.BLOCK", 2)
     assert read(pa.array(["[1, 2]", None, "[1, 2]", "[2]", "[1, 2]"])) == [
         FINE, MISSING, FINE, (None, "1 numbers, not 2"), FINE,
     ]  # fmt: skip

@@ -13,11 +13,8 @@ import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
 
 from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, TransientError
-from recsys_tasks.sources.times.rule import FIRST_HOUR_KEY, PER_SECOND, TimeRule
-
-Window = tuple[
-    str, int | None, int | None, TimeRule
-]  # delivered time column, first second, end second, its rule
+from recsys_tasks.sources.tables import Window
+from recsys_tasks.sources.times.rule import FIRST_HOUR_KEY, PER_SECOND
 
 _SIGNS = (
     (b"\xff\xfe", "text in UTF-16"),

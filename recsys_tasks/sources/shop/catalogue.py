@@ -66,7 +66,7 @@ class Catalogue:
 
     @property
     def consumable(self) -> npt.NDArray[np.bool_]:
-        """Whether the item's category is bought repeatedly."""
+        """`[m] bool`: whether the item's category is bought repeatedly."""
         return np.isin(np.asarray(self.categories)[self.category], CONSUMABLE)
 
     def in_stock(self, day: date) -> npt.NDArray[np.bool_]:
@@ -141,7 +141,7 @@ def make_catalogue(seed: int, n: int, first_day: date) -> Catalogue:
 
 
 def unit(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Rows scaled to length 1."""
+    """Rows scaled to length 1: `[n, d] float64` to `[n, d] float32`."""
     scaled: npt.NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(
         np.float32
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,8 @@ def simulate_sessions(
     recent: Day,
     listed: Mapping[int, Ints],
 ) -> Day:
-    """Events of one day, sorted by time.
+    """Events of one day, sorted by time: columns `[n]` of user and item rows, UTC seconds, kinds
+    and prices.
 
     `recent`: events of the two weeks before (people look again at what they saw); `listed`: user
     row to the item rows they are shown, best first: a shown item is chosen more often, the better
@@ -68,9 +70,8 @@ def simulate_sessions(
     users = np.repeat(np.arange(len(visits)), visits)
     mood = _mood(catalogue, day, seed)
     blocks = [users[i : i + _BLOCK] for i in range(0, len(users), _BLOCK)] or [users]
-    made = Day.joined(
-        [_block(rng, catalogue, people, day, block, mood, recent, listed) for block in blocks]
-    )
+    world = _World(catalogue, people, day, mood, recent, listed)
+    made = Day.joined([_block(rng, world, block) for block in blocks])
     order = np.lexsort((made.event, made.item, made.user, made.ts))
     return Day(*(getattr(made, name)[order] for name in Day.__dataclass_fields__))
 
@@ -85,16 +86,20 @@ def _mood(catalogue: Catalogue, day: date, seed: int) -> npt.NDArray[np.float32]
     return np.where(catalogue.in_stock(day), mood, -np.inf).astype(np.float32)
 
 
-def _block(
-    rng: np.random.Generator,
-    catalogue: Catalogue,
-    people: People,
-    day: date,
-    users: Ints,
-    mood: npt.NDArray[np.float32],
-    recent: Day,
-    listed: Mapping[int, Ints],
-) -> Day:
+class _World(NamedTuple):
+    """What all users of a day meet."""
+
+    catalogue: Catalogue
+    people: People
+    day: date
+    mood: npt.NDArray[np.float32]
+    recent: Day
+    listed: Mapping[int, Ints]
+
+
+def _block(rng: np.random.Generator, world: _World, users: Ints) -> Day:
+    """The sessions of some users, `users: [n] int64`, one row a session."""
+    catalogue, people, day, mood, recent, listed = world
     taste = people.taste(users, day)
     liking = taste @ catalogue.vectors.T
     score = _TASTE * liking + mood

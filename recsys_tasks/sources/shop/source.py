@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys_tasks.clock import parse_day, start_of
-from recsys_tasks.config import Config, ShopSource
+from recsys_tasks.config import Config
 from recsys_tasks.errors import ConfigError, DataError
-from recsys_tasks.sources.files.source import Files
+from recsys_tasks.sources.files.reader import FileReader
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.catalogue import Catalogue, make_catalogue
 from recsys_tasks.sources.shop.faults import break_rows
 from recsys_tasks.sources.shop.sessions import Day, Ints, simulate_sessions
@@ -170,12 +171,11 @@ class Shop:
         _write(self.people.table(today), self.folder / "users.parquet")
 
 
-class ShopFiles(Files):
-    """The simulated shop as a source: its files, made when a night first asks for them."""
+class ShopReader(FileReader):
+    """The simulated shop's files, made when a night first asks for them."""
 
-    def __init__(self, config: Config, home: Path) -> None:
-        assert isinstance(config.source, ShopSource)
-        self.shop = Shop(config.source, home)
+    def __init__(self, config: Config, settings: ShopSource, home: Path) -> None:
+        self.shop = Shop(settings, home)
         folder = self.shop.folder
         super().__init__(
             config, folder / "events", folder / "items.parquet", folder / "users.parquet"
@@ -186,6 +186,10 @@ class ShopFiles(Files):
         super().prepare(before)
         if self.shop.last_day is None:
             self.shop.simulate(before)
+
+    def count_future(self, now: datetime) -> int:
+        """Rows later than `now`, under a simulated clock too: the shop has none but bad ones."""
+        return self.count_after(int(now.timestamp()) + 1)
 
     def count_after(self, seconds: int) -> int:
         """Rows later than a second; under a simulated clock also later than the shop's newest day.

@@ -33,7 +33,7 @@ class People:
 
     def taste(self, rows: npt.NDArray[np.int64], day: date) -> npt.NDArray[np.float32]:
         """`[len(rows), DIMENSIONS] float32`, unit norm: taste slides from `before` to `after` in
-        about a month.
+        about a month. `rows: [n] int64`.
         """
         weight = 1 / (1 + np.exp(-(day.toordinal() - self.turn[rows]) / 12))
         mixed = (1 - weight)[:, None] * self.before[rows] + weight[:, None] * self.after[rows]

@@ -69,7 +69,7 @@ def iso_seconds(text: Any) -> tuple[Longs, Bools]:
 
     Without a zone the time is UTC's. Beside `YYYY-MM-DD`, alone or with a time, slashes and the
     basic form with a time (`20260115T100000`) are read; zones are `Z`, `UTC`, `GMT`, `+hh`, `+hhmm`
-    and `+hh:mm`.
+    and `+hh:mm`. Both are `[n]`, int64 and bool.
     """
     seconds, exists = np.zeros(len(text), np.int64), np.zeros(len(text), bool)
     shaped = flags(pc.fill_null(pc.match_substring_regex(text, _SHAPE), False))
@@ -84,7 +84,9 @@ def iso_seconds(text: Any) -> tuple[Longs, Bools]:
 
 
 def civil_seconds(digits: Longs) -> tuple[Longs, Bools]:
-    """(UTC seconds, whether there is such a time) of numbers that read YYYYMMDDhhmmss."""
+    """(UTC seconds `[n] int64`, whether there is such a time `[n] bool`) of numbers that read
+    YYYYMMDDhhmmss, `[n] int64`.
+    """
     rest, second = np.divmod(digits, 100)
     rest, minute = np.divmod(rest, 100)
     rest, hour = np.divmod(rest, 100)
@@ -132,7 +134,7 @@ def _offset(zone: str) -> int:
 
 
 def flags(column: Any) -> Bools:
-    """A boolean column without nulls as an array."""
+    """A boolean column without nulls as an array, `[n] bool`."""
     values = (
         column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
     )

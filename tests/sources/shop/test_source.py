@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys_tasks.clock import start_of
-from recsys_tasks.config import Config, ShopSource
+from recsys_tasks.config import Config
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.base import open_source
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from tests.worlds import make_config
 

@@ -1,0 +1,100 @@
+"""Settings of installed plug-ins: the section `plugins`, a block a plug-in.
+
+An object that an installed package registers under an entry point group `nightshelf.*` (a
+generator, a feature, a rule, an alarm, a channel) and that has an attribute `settings`, a pydantic
+model, can have a block under its name:
+
+    plugins:
+      editors_picks: {file: picks.csv}
+
+`recsys config check` checks the block by that model, and `config.plugins.get("editors_picks")` is
+the checked instance; None where the settings file has no such block. (A source's settings stand
+under `source`.) Settings are read in every one of Airflow's processes: a plug-in's module must
+import what is heavy (numpy, pandas) within its functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any
+
+from pydantic import BaseModel, SerializeAsAny, ValidationError, WithJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from recsys_tasks.config.mistakes import mistake_words
+from recsys_tasks.errors import ConfigError
+
+PluginSettings = Annotated[SerializeAsAny[BaseModel], WithJsonSchema({"type": "object"})]
+"""Settings of one plug-in: an instance of its own model."""
+_GROUPS = "nightshelf."
+_SOURCES = "nightshelf.sources"
+
+
+def checked_plugins(given: Any) -> dict[str, BaseModel]:
+    """The blocks of `plugins`, each checked by its plug-in's model.
+
+    Raises ValidationError with every mistake, an unknown name included, ValueError for what is no
+    mapping, ConfigError for a plug-in that cannot be loaded.
+    """
+    if not isinstance(given, Mapping):
+        raise ValueError("write a block for each plug-in: {name: {setting: value, ...}, ...}")
+    if not given:
+        return {}
+    installed = {one.name: one for one in installed_plugins() if one.group != _SOURCES}
+    checked: dict[str, BaseModel] = {}
+    mistakes: list[InitErrorDetails] = []
+    for name, block in given.items():
+        if name not in installed:
+            mistakes.append(_mistake((name,), block, _unknown(name, installed)))
+            continue
+        try:
+            checked[name] = _model(installed[name]).model_validate(block)
+        except ValidationError as error:
+            mistakes += [
+                _mistake((name, *one["loc"]), one["input"], mistake_words(one))
+                for one in error.errors()
+            ]
+        except TypeError as error:
+            mistakes.append(_mistake((name,), block, str(error)))
+    if mistakes:
+        raise ValidationError.from_exception_data("plugins", mistakes)
+    return checked
+
+
+def installed_plugins() -> tuple[EntryPoint, ...]:
+    """Entry points of every group of this project, in the order of groups and names."""
+    groups = [group for group in entry_points().groups if group.startswith(_GROUPS)]
+    points = [point for group in groups for point in entry_points(group=group)]
+    return tuple(sorted(points, key=lambda point: (point.group, point.name)))
+
+
+def _model(point: EntryPoint) -> type[BaseModel]:
+    """The model of a plug-in's settings. Raises TypeError for a plug-in without one."""
+    package = f"{point.dist.name} {point.dist.version}" if point.dist else point.module
+    try:
+        extension = point.load()
+    except Exception as error:
+        raise ConfigError(
+            expected="installed plug-ins that can be imported",
+            found=f"{point.name} = {point.value} of {package}: {type(error).__name__}: {error}",
+            where=f"entry point group {point.group}",
+            remedy=f"correct the package, or uninstall it: pip uninstall {package.split()[0]}",
+        ) from error
+    model = getattr(extension, "settings", None)
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return model
+    raise TypeError(f"{package} has no settings for {point.name!r}: remove the block")
+
+
+def _unknown(name: Any, installed: Mapping[str, EntryPoint]) -> str:
+    known = ", ".join(sorted(installed)) or "there are none"
+    return (
+        f"no plug-in of this name is installed (installed: {known}): correct the name, install the"
+        " package that has it, or remove the block"
+    )
+
+
+def _mistake(place: tuple[Any, ...], given: Any, words: str) -> InitErrorDetails:
+    error = PydanticCustomError("value_error", "{words}", {"words": words})
+    return InitErrorDetails(type=error, loc=place, input=given)

@@ -1,0 +1,167 @@
+"""Delivered columns read as the columns of the contract (`schema.DELIVERED_EVENTS`, `raw_users`,
+`raw_items`): which delivered column each is read from, and how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.config import Attribute, Config
+from recsys_tasks.errors import SchemaError
+from recsys_tasks.sources.columns import Read, as_ids, as_number, as_text, as_values, read_flags
+from recsys_tasks.sources.delivered import Delivered, odd_numbers
+from recsys_tasks.sources.times.columns import read_times
+from recsys_tasks.sources.times.rule import event_times, launch_times
+from recsys_tasks.sources.vectors import as_vectors
+
+_Reader = Callable[[Any], Any]
+_TYPES: Mapping[str, pa.DataType] = {
+    "title": pa.string(),
+    "available_from": pa.int64(),
+    "available": pa.bool_(),
+}
+"""Types of the contract's columns that the settings may leave out; the others' are float64."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column of the contract is read: from which delivered column (None: all null) and
+    how.
+    """
+
+    name: str
+    source: str | None
+    read: _Reader
+    optional: bool = False
+    """An older file of several may lack it."""
+    range: tuple[float | None, float | None] | None = None
+    """Of a number: what it may be; others are quoted as they were delivered."""
+
+
+def event_columns(config: Config, cutoff: int | None) -> list[Column]:
+    """Columns of the interactions; `cutoff`: the night's first second, which bounds the times."""
+    table = config.events
+    times = partial(read_times, rule=event_times(config, cutoff))
+    columns = [
+        Column("user_id", table.user_column, as_ids),
+        Column("item_id", table.item_column, as_ids),
+        Column("ts", table.timestamp_column, times),
+        Column("event", table.event_column, as_text),
+        Column("price", table.price_column, as_number, True, (0, None)),
+        Column("quantity", table.quantity_column, as_number, True, (0, None)),
+    ]
+    if table.impressions:
+        place = table.impressions.position_column
+        columns.append(Column("position", place, as_number, True, (1, None)))
+    return columns
+
+
+def user_columns(config: Config) -> list[Column]:
+    """Columns of the users table."""
+    table = config.users
+    return [Column("user_id", table.id_column, as_ids), *_attribute_columns(table.attributes)]
+
+
+def item_columns(config: Config, cutoff: int | None) -> list[Column]:
+    """Columns of the items table; `cutoff`: the night's first second, which bounds the times."""
+    table = config.items
+    further = tuple(a for a in table.attributes if a.name != "title")
+    titled = "title" if len(further) < len(table.attributes) else None
+    launches = partial(read_times, rule=launch_times(config, cutoff))
+    return [
+        Column("item_id", table.id_column, as_ids),
+        Column("title", table.title_column or titled, as_text, optional=True),
+        Column("available_from", table.available_from_column, launches),
+        Column("available", table.available_column, read_flags),
+        *_attribute_columns(further),
+    ]
+
+
+def wanted_columns(columns: Iterable[Column]) -> dict[str, bool]:
+    """Delivered columns that are read, and whether an older part of the delivery may lack each."""
+    wanted: dict[str, bool] = {}  # one column may be an id and an attribute, too
+    for column in columns:
+        if column.source is not None:
+            wanted[column.source] = column.optional and wanted.get(column.source, True)
+    return wanted
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Reads delivered tables; odd numbers are noted as they were delivered."""
+
+    config: Config
+    odd: Delivered
+
+    def read(self, table: pa.Table, columns: Sequence[Column], suite: str, where: str) -> pa.Table:
+        """The contract's columns of a delivered table; an undeclared event column means the first
+        kind.
+
+        `suite` is "events", "users" or "items", `where` names the part of the delivery for
+        messages. Raises SchemaError for a column that cannot be read as what it is to be.
+        """
+        impressions, made = self.config.events.impressions, dict[str, Any]()
+        for column in columns:
+            made |= (
+                self._absent(column, table.num_rows)
+                if column.source is None
+                else self._column(table[column.source], column, suite, where)
+            )
+        if "position" in made and impressions is not None:
+            shown = pc.fill_null(pc.equal(made["event"], impressions.event), False)
+            made["quantity"] = pc.if_else(shown, made.pop("position"), made["quantity"])
+        return pa.table(made)
+
+    def _absent(self, column: Column, rows: int) -> dict[str, Any]:
+        if column.name == "event":
+            return {"event": pa.repeat(pa.scalar(self.config.events.kinds[0].name), rows)}
+        made = {column.name: pa.nulls(rows, _TYPES.get(column.name, pa.float64()))}
+        if column.name in ("available_from", "available"):
+            made[f"{column.name}_fault"] = pa.nulls(rows, pa.string())
+        return made
+
+    def _column(self, delivered: Any, column: Column, suite: str, where: str) -> dict[str, Any]:
+        try:
+            read = column.read(delivered)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+            raise SchemaError(
+                expected=f"a column {column.source!r} that can be read as {column.name}",
+                found=f"{delivered.type}: {str(error).splitlines()[0][:160]}",
+                where=where,
+                remedy=(
+                    "write the column as plain text, numbers or times; lists of values are read"
+                    " where the settings declare an attribute of kind multi"
+                ),
+            ) from error
+        if column.range is not None and (odd := odd_numbers(read, *column.range)) is not None:
+            self.odd.note(f"{suite}.{column.name}", delivered, odd)
+        if isinstance(read, Read):
+            return {column.name: read.values, f"{column.name}_fault": read.faults}
+        return {column.name: read}
+
+
+def _attribute_columns(attributes: Sequence[Attribute]) -> list[Column]:
+    return [
+        Column(
+            a.name,
+            a.delivered_as,
+            _reader(a),
+            True,
+            (a.minimum, a.maximum) if a.kind == "numeric" else None,
+        )
+        for a in attributes
+    ]
+
+
+def _reader(attribute: Attribute) -> _Reader:
+    if attribute.dimensions is not None:
+        return partial(as_vectors, dimensions=attribute.dimensions)
+    if attribute.kind == "multi":
+        return partial(as_values, separator=attribute.separator)
+    return as_number if attribute.kind == "numeric" else as_text

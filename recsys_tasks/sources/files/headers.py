@@ -1,0 +1,44 @@
+"""What a file's first line says: its columns, another separator, or a row of data."""
+
+from __future__ import annotations
+
+import re
+
+from recsys_tasks.errors import offenders
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_VALUE = re.compile(r"^\s*$|^[-+]?\d|[{}@]|^https?:")
+
+
+def is_header(names: list[str], wanted: list[str]) -> bool:
+    """Whether a first line can be one: a row of data is never quoted, for it may name a user."""
+    known = {name.strip().lower() for name in wanted} & {name.strip().lower() for name in names}
+    return bool(known) or not any(_VALUE.search(name) for name in names)
+
+
+def separator_hint(names: list[str], delimiter: str) -> str:
+    """Words on a file of one column whose name holds another separator; empty where there is
+    none.
+    """
+    if len(names) > 1 or not names:
+        return ""
+    for sign, words in _SEPARATORS.items():
+        if sign in names[0] and sign != delimiter:
+            return f"one column, whose name holds {words}: write `source.delimiter: {sign!r}`"
+    return ""
+
+
+def header_words(names: list[str], wanted: list[str]) -> str:
+    """What the header has, or that there seems to be none."""
+    if is_header(names, wanted):
+        return f"the file has {', '.join(map(repr, names))}"
+    return (
+        f"its first line, with {len(names)} values, looks like a row of data: is the header"
+        " missing?"
+    )
+
+
+def repeated_names(names: list[str], wanted: list[str]) -> str:
+    """The wanted columns that are there more than once, quoted; empty where each is there once."""
+    repeated = [name for name in wanted if names.count(name) > 1]
+    return offenders(repeated) if repeated else ""

@@ -1,0 +1,141 @@
+"""CSV and Parquet files, or folders of them, read as a source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from recsys_tasks.config import Config
+from recsys_tasks.errors import SchemaError, offenders
+from recsys_tasks.sources.files.csv import read_csv
+from recsys_tasks.sources.files.formats import is_parquet, parquet_names, read_parquet
+from recsys_tasks.sources.files.headers import header_words, repeated_names, separator_hint
+from recsys_tasks.sources.files.listing import folder_values, list_files, passed_over, shown_path
+from recsys_tasks.sources.files.streams import Dialect
+from recsys_tasks.sources.tables import TableName, TableReader, Window
+
+
+class FileReader(TableReader):
+    """Events, items and users below these paths; `users` None: whoever has events."""
+
+    def __init__(
+        self,
+        config: Config,
+        events: Path,
+        items: Path,
+        users: Path | None = None,
+        dialect: Dialect | None = None,
+    ) -> None:
+        super().__init__(config)
+        self.dialect = dialect or Dialect()
+        self._roots: dict[TableName, Path] = {"events": events, "items": items}
+        if users is not None:
+            self._roots["users"] = users
+        self._csv: dict[tuple[str, int, int], pa.Table] = {}
+
+    def fingerprint(self) -> str:
+        """Hash of every file's name, size and modification time."""
+        digest = hashlib.sha256()
+        for root in self._roots.values():
+            for path in list_files(root):
+                facts = path.stat()
+                digest.update(f"{path}:{facts.st_size}:{facts.st_mtime_ns};".encode())
+        return digest.hexdigest()[:16]
+
+    def parts(self, table: TableName) -> Sequence[str]:
+        """The files of a table, sorted. Raises ConfigError, SchemaError (see `list_files`)."""
+        if table not in self._roots:
+            return ()
+        return [str(path) for path in list_files(self._roots[table])]
+
+    def where(self, table: TableName) -> str:
+        """The path that the settings name."""
+        return str(self._roots[table])
+
+    def files_passed_over(self) -> tuple[str, ...]:
+        """Visible files below the folders that are not read, for their suffix."""
+        return tuple(
+            shown_path(path) for root in self._roots.values() for path in passed_over(root)
+        )
+
+    def load(
+        self, table: TableName, part: str, columns: Mapping[str, bool], window: Window | None
+    ) -> pa.Table:
+        """Columns of one file, those of its folders' names included. Raises SchemaError."""
+        root, path = self._roots[table], Path(part)
+        names = self._names(path)
+        folders = {
+            name: value for name, value in folder_values(root, path).items() if name not in names
+        }
+        lacking = [name for name in columns if name not in names and name not in folders]
+        older = [name for name in lacking if columns[name] and self._comes_later(root, path, name)]
+        if refused := [name for name in lacking if name not in older]:
+            raise _missing(refused, list(columns), names, path, self.dialect)
+        if repeated := repeated_names(names, list(columns)):
+            raise SchemaError(
+                expected="each column once",
+                found=f"{repeated} is there twice or more",
+                where=part,
+                remedy="leave out or rename all but one of them",
+            )
+        present = [name for name in columns if name in names]
+        # a file of none of the wanted columns has its rows all the same
+        read = self._columns_of(path, present or names[:1], window)
+        for name in columns:
+            if name not in names:
+                value = folders.get(name)
+                given = (
+                    pa.nulls(read.num_rows)
+                    if value is None
+                    else pa.repeat(pa.scalar(value), read.num_rows)
+                )
+                read = read.append_column(name, given)
+        return read
+
+    def _comes_later(self, root: Path, path: Path, name: str) -> bool:
+        """Whether a column that a file lacks came into the delivery with a later one; the newest
+        must have all.
+        """
+        return any(name in self._names(later) for later in list_files(root) if later > path)
+
+    def _names(self, path: Path) -> list[str]:
+        if is_parquet(path, self.dialect.encoding):
+            return parquet_names(path)
+        return list(self._load_csv(path).column_names)
+
+    def _columns_of(self, path: Path, columns: list[str], window: Window | None) -> pa.Table:
+        if is_parquet(path, self.dialect.encoding):
+            return read_parquet(path, columns, window)
+        return self._load_csv(path).select(columns)
+
+    def _load_csv(self, path: Path) -> pa.Table:
+        facts = path.stat()
+        key = (str(path), facts.st_size, facts.st_mtime_ns)
+        if key not in self._csv:
+            self._csv[key] = read_csv(path, self.dialect)
+        return self._csv[key]
+
+
+def _missing(
+    missing: list[str], wanted: list[str], found: list[str], path: Path, dialect: Dialect
+) -> SchemaError:
+    hint = separator_hint(found, dialect.delimiter) or header_words(found, wanted)
+    near = {name.strip().lower(): name for name in found}
+    alike = [
+        f"{name!r} for {near[name.strip().lower()]!r}"
+        for name in missing
+        if name.strip().lower() in near
+    ]
+    return SchemaError(
+        expected=f"columns {', '.join(map(repr, wanted))}",
+        found=f"no {offenders(missing)}; {hint}"
+        + (f"; is it {', '.join(alike)}?" if alike else ""),
+        where=str(path),
+        remedy=(
+            "name the columns under `users`, `items` or `events` of the settings, or correct the"
+            " file"
+        ),
+    )

@@ -1,0 +1,120 @@
+"""CSV or Parquet files as a source: its settings, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from recsys_tasks.config import Config, SourceSettings, expand_variables
+from recsys_tasks.errors import RecsysError
+
+if TYPE_CHECKING:
+    from recsys_tasks.sources.base import Reader
+
+
+class FilesSource(SourceSettings):
+    """CSV or Parquet files, or folders of them."""
+
+    kind: Literal["files"] = "files"
+    events: str
+    """File, folder or pattern (`part-*.csv`) with the interactions; `${VAR}` is replaced from the
+    environment, and a relative path is one beside this file."""
+    items: str
+    """File or folder with the items."""
+    users: str | None = None
+    """File or folder with the users; None: users are those seen in the interactions."""
+    # Left out of hashes where unset: a home without them goes on from the rows that it has.
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        default=",", exclude_if=lambda sign: sign == ","
+    )
+    """What separates the values of CSV files."""
+    encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
+    """Encoding of CSV files, e.g. latin-1 or utf-16."""
+    null_words: tuple[str, ...] = Field(default=(), exclude_if=lambda words: not words)
+    r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always
+    does.
+    """
+
+    @field_validator("delimiter")
+    @classmethod
+    def _is_a_sign(cls, sign: str) -> str:
+        if not sign.isascii() or sign in '"\r\n\0':
+            raise ValueError(
+                f"{sign!r} cannot separate values: write one ASCII sign, no quote and no line break"
+            )
+        return sign
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            "user_id,1".encode(name).decode(
+                name
+            )  # hex, zlib or rot13 are codecs, and no encodings of text
+        except (LookupError, UnicodeError) as error:
+            raise ValueError(
+                f"{name!r} is no encoding; write e.g. utf-8, latin-1, cp1252 or utf-16"
+            ) from error
+        return name
+
+
+class Files:
+    """Implements `sources.base.Source`."""
+
+    name = "files"
+    settings = FilesSource
+
+    def describe(self, settings: FilesSource) -> str:
+        """The paths, as they were written."""
+        users = settings.users or "those of the events"
+        return f"files: events {settings.events}, items {settings.items}, users {users}"
+
+    def has_users_table(self, settings: FilesSource) -> bool:
+        """Where the settings name one."""
+        return settings.users is not None
+
+    def open(self, config: Config, settings: FilesSource, home: Path) -> Reader:
+        """The files that the settings name, `${VAR}` replaced. Raises ConfigError when a variable
+        is unset.
+        """
+        from recsys_tasks.sources.files.reader import FileReader
+        from recsys_tasks.sources.files.streams import Dialect
+
+        return FileReader(
+            config,
+            self._path(settings.events, config),
+            self._path(settings.items, config),
+            self._path(settings.users, config) if settings.users else None,
+            Dialect(settings.delimiter, settings.encoding, settings.null_words),
+        )
+
+    def examine(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:
+        """Whether every path has files."""
+        from recsys_tasks.sources.files.listing import list_files
+
+        missing = []
+        for name in ("events", "items", "users"):
+            given = getattr(settings, name)
+            if given is None:
+                continue
+            try:
+                list_files(self._path(given, config))
+            except (RecsysError, OSError) as error:
+                words = error.found if isinstance(error, RecsysError) else error
+                missing.append(f"source.{name} {given}: {words}")
+        if missing:
+            remedy = "deliver them, or correct `source` in the settings file"
+            yield False, f"data files: {'; '.join(missing)}: {remedy}"
+        else:
+            yield True, "data files: there"
+
+    def _path(self, given: str, config: Config) -> Path:
+        from recsys_tasks.sources.files.listing import resolve
+
+        return resolve(expand_variables(given), config.folder)
+
+
+SOURCE = Files()

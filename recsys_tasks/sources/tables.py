@@ -1,0 +1,197 @@
+"""A reader of any source that can give delivered rows as Arrow tables.
+
+A subclass says of which parts each table is delivered (files, partitions, pages; one is enough) and
+loads the wanted columns of a part as they were delivered, of any type. What they mean, which rows a
+night reads and what of them is no good is the same for all sources, and stands here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks import schema
+from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
+from recsys_tasks.config import Config
+from recsys_tasks.sources.contract import (
+    Column,
+    Contract,
+    event_columns,
+    item_columns,
+    user_columns,
+    wanted_columns,
+)
+from recsys_tasks.sources.delivered import Delivered
+from recsys_tasks.sources.times.rule import TimeRule, event_times
+
+TableName = Literal["events", "items", "users"]
+
+
+class Window(NamedTuple):
+    """Rows that are wanted: seconds of a delivered time column, start included, end not; None: no
+    bound. Rows whose value is no time under the rule are wanted under every window.
+    """
+
+    column: str
+    start: int | None
+    end: int | None
+    rule: TimeRule
+
+
+class TableReader(ABC):
+    """Implements `sources.base.Reader` but for `fingerprint`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._cutoff: int | None = None
+        self._odd = Delivered()
+        self._contract = Contract(config, self._odd)
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Cheap hash that changes whenever any row may have changed."""
+
+    @abstractmethod
+    def parts(self, table: TableName) -> Sequence[str]:
+        """Names of what a table is delivered in, for `load` and for messages; oldest first.
+
+        At least one for events and for items; none for users where there is no users table.
+        """
+
+    @abstractmethod
+    def load(
+        self, table: TableName, part: str, columns: Mapping[str, bool], window: Window | None
+    ) -> pa.Table:
+        """The named columns of one part, each row as it was delivered.
+
+        A column whose value is True came late: where a part lacks it and a later one has it, it is
+        all null; any other that is absent raises SchemaError. Of the events, rows outside the
+        window may be left out, which saves time; they are left out afterwards anyway.
+        """
+
+    def where(self, table: TableName) -> str:
+        """The table in messages."""
+        return f"source {self.config.source.kind}, {table}"
+
+    def prepare(self, before: date) -> None:
+        """What a plausible time is depends on the night."""
+        self._cutoff = start_of(before)
+
+    def read_events(self, first: date | None, before: date) -> pa.Table:
+        """DELIVERED_EVENTS rows of [first, before), and every row without a readable time."""
+        start, end = (start_of(first) if first else None), start_of(before)
+        columns = event_columns(self.config, self._cutoff)
+        tables = [self._window(part, columns, start, end) for part in self.parts("events")]
+        contract = schema.DELIVERED_EVENTS.schema
+        return pa.concat_tables(
+            [contract.empty_table(), *(table.select(contract.names) for table in tables)]
+        )
+
+    def count_future(self, now: datetime) -> int:
+        """Rows later than `now`; none under a simulated clock, whose `now` lies years before the
+        delivery's last rows.
+        """
+        if self.config.clock == "simulated":
+            return 0
+        return self.count_after(int(now.timestamp()) + 1)
+
+    def count_after(self, seconds: int) -> int:
+        """Rows with a time at or after this second."""
+        columns = [c for c in event_columns(self.config, self._cutoff) if c.name == "ts"]
+        return sum(
+            self._window(part, columns, seconds, None, undated=False).num_rows
+            for part in self.parts("events")
+        )
+
+    def count_days(
+        self, before: date, without: Callable[[pa.Table], pa.Table] | None = None
+    ) -> dict[date, int]:
+        """Rows with a readable time by UTC day, of the days before a date; `without` leaves out
+        rows by `user_id`.
+        """
+        names = ("ts",) if without is None else ("ts", "user_id")
+        columns = [c for c in event_columns(self.config, self._cutoff) if c.name in names]
+        counts: dict[date, int] = {}
+        for part in self.parts("events"):
+            table = self._window(part, columns, None, start_of(before), undated=False)
+            table = table if without is None else without(table)
+            days, rows = np.unique(table["ts"].to_numpy() // DAY_SECONDS, return_counts=True)
+            for number, n in zip(days.tolist(), rows.tolist(), strict=True):
+                if number < 0:  # no day that a shop has
+                    continue
+                day = day_of(number * DAY_SECONDS)
+                counts[day] = counts.get(day, 0) + n
+        return counts
+
+    def odd_values(self) -> Mapping[str, tuple[str, ...]]:
+        """The first numbers of each column that are none or out of range, as they were
+        delivered.
+        """
+        return self._odd.quoted()
+
+    def files_passed_over(self) -> tuple[str, ...]:
+        """Visible files that lie among the data and are not read: none."""
+        return ()
+
+    def read_users(self) -> pa.Table:
+        """Users as delivered; without a users table, those seen in the events, sorted."""
+        contract = schema.raw_users(self.config)
+        if self.parts("users"):
+            users = self._whole("users", user_columns(self.config))
+            return contract.check(users, self.where("users"))
+        columns = event_columns(self.config, self._cutoff)[:1]
+        ids = pc.unique(self._whole("events", columns)["user_id"]).drop_null()
+        ids = ids.take(pc.sort_indices(ids))
+        absent = {
+            name: pa.nulls(len(ids), contract.schema.field(name).type)
+            for name in contract.schema.names[1:]
+        }
+        return contract.check(pa.table({"user_id": ids, **absent}), self.where("events"))
+
+    def read_items(self) -> pa.Table:
+        """Items as delivered."""
+        columns = item_columns(self.config, self._cutoff)
+        items = self._whole("items", columns)
+        return schema.raw_items(self.config).check(items, self.where("items"))
+
+    def items_as_of(self, now: datetime) -> date | None:
+        """Today; under a simulated clock the items may be those of any later day."""
+        return None if self.config.clock == "simulated" else now.astimezone(UTC).date()
+
+    def _whole(self, table: TableName, columns: Sequence[Column]) -> pa.Table:
+        wanted = wanted_columns(columns)
+        return pa.concat_tables(
+            [
+                self._contract.read(self.load(table, part, wanted, None), columns, table, part)
+                for part in self.parts(table)
+            ]
+        )
+
+    def _window(
+        self,
+        part: str,
+        columns: Sequence[Column],
+        start: int | None,
+        end: int | None,
+        undated: bool = True,
+    ) -> pa.Table:
+        """Contract rows of one part with start <= ts < end, and (`undated`) those without a
+        time.
+        """
+        ts = next(column.source for column in columns if column.name == "ts")
+        window = Window(str(ts), start, end, event_times(self.config, self._cutoff))
+        delivered = self.load("events", part, wanted_columns(columns), window)
+        table = self._contract.read(delivered, columns, "events", part)
+        keep = pc.is_null(table["ts"]) if undated else pa.scalar(False)
+        inside = pa.scalar(True)
+        if start is not None:
+            inside = pc.and_(inside, pc.greater_equal(table["ts"], start))
+        if end is not None:
+            inside = pc.and_(inside, pc.less(table["ts"], end))
+        return table.filter(pc.or_kleene(keep, inside))
