@@ -71,9 +71,17 @@ def _refuse_rings(node: yaml.Node, above: tuple[yaml.Node, ...], fine: set[int])
     fine.add(id(node))
 
 
+_FORMER = {
+    ("two_tower", "user_history"): "the history is always pooled, and the setting changed nothing",
+}
+"""Settings that were and are no more, and why nothing is lost without them."""
+
+
 def mistake_words(error: ErrorDetails) -> str:
     """One mistake in words; with what to write instead, where that is not plain from them."""
     given, kind = error["input"], error["type"]
+    if kind == "extra_forbidden" and error["loc"] in _FORMER:
+        return f"{_FORMER[error['loc']]}: delete the line"
     if kind == "string_pattern_mismatch":
         words = (
             f"{given!r} has other signs than lower-case letters, digits and _, or does not begin"

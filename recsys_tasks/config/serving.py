@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from recsys_tasks.config.base import NonNegativeInt, PositiveInt, Section, Share
 
 
 class ServingConfig(Section):
     """The published lists."""
 
-    k: PositiveInt = 20
+    k: Annotated[int, Field(ge=1, le=1000)] = 20
     """Items of a list."""
-    spares: NonNegativeInt = 10
+    spares: Annotated[int, Field(ge=0, le=1000)] = 10
     """Further items kept for topping up."""
     shards: PositiveInt = 4
     """Tasks among which the users are divided."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from recsys_tasks.config.base import (
     Days,
@@ -67,7 +67,7 @@ class WarmStartConfig(Section):
 class TwoTowerConfig(Section):
     """The retrieval model."""
 
-    dimensions: PositiveInt = 256
+    dimensions: Annotated[int, Field(ge=1, le=4096)] = 256
     """Size of every embedding and of both towers' outputs, of all members together."""
     members: PositiveInt = 2
     """Towers trained side by side on the same batches, each with its share of the dimensions; their
@@ -84,10 +84,6 @@ class TwoTowerConfig(Section):
     """Hash buckets of the words of text attributes, and of each two neighbouring words."""
     use_user_attributes: bool = True
     """Feed declared user attributes into the user tower."""
-    user_history: Literal["pooled"] = "pooled"
-    """How the history is summarised, the only way there is: learned position decay over item input
-    embeddings.
-    """
     metric: Literal["cosine", "dot"] = "cosine"
     """cosine: unit vectors and `logit_scale`; dot: raw inner products."""
     logit_scale: PositiveFloat = 14.0

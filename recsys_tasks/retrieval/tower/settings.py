@@ -9,6 +9,11 @@ from typing import Any, Self
 
 from recsys_tasks.config import Attribute, Config, Section, TwoTowerConfig, config_hash
 
+_FORMER = {"user_history": "pooled"}
+"""A setting that could have one value only, and is none any more: it stays a part of each lineage's
+name, or every chain of towers would begin anew.
+"""
+
 
 class TowerSettings(Section):
     """What names a lineage: the model and its cold training, the attributes that it reads, the
@@ -31,7 +36,7 @@ class TowerSettings(Section):
     def of(cls, config: Config) -> Self:
         """Tonight's."""
         return cls(
-            model=config.two_tower.model_dump(mode="json", exclude={"warm_start"}),
+            model={**config.two_tower.model_dump(mode="json", exclude={"warm_start"}), **_FORMER},
             items=_read_of(config.items.attributes),
             users=_read_of(config.users.attributes),
             kinds=tuple(kind.model_dump(mode="json") for kind in config.events.kinds),
@@ -48,7 +53,8 @@ class TowerSettings(Section):
         Warm nights stay as it says, and kinds of event too: a snapshot's events are coded by the
         kinds of its night.
         """
-        tower = TwoTowerConfig(**self.model, warm_start=config.two_tower.warm_start)
+        model = {name: value for name, value in self.model.items() if name not in _FORMER}
+        tower = TwoTowerConfig(**model, warm_start=config.two_tower.warm_start)
         items, users = (
             tuple(Attribute(**a) for a in attributes) for attributes in (self.items, self.users)
         )
