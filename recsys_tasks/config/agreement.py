@@ -57,7 +57,7 @@ def event_mistakes(events: EventsTable) -> list[str]:
         )
     if events.impressions and events.event_column is None:
         mistakes.append(
-            "events.impressions: needs events.event_column to tell showings from actions"
+            "events.impressions: needs events.event_column to tell impressions from interactions"
         )
     return mistakes
 

@@ -40,28 +40,31 @@ class GateConfig(Section):
     min_slice_users: PositiveInt = 100
     """Fewest users of a guarded slice."""
     slice_bound: Share = 0.05
-    """Relative loss in a slice, with its whole interval past it, that holds a release."""
+    """Relative loss of a slice; a release is held back if the slice's whole confidence interval
+    lies beyond it.
+    """
     max_calibration_error: Share = 0.05
     """Largest expected calibration error."""
     max_calibration_ratio: PositiveFloat = 1.0
-    """Largest calibration error, beyond chance, over the rate said or the rate come true, whichever
-    is less; 1: off by a factor of two."""
+    """Largest calibration error, beyond chance, divided by the predicted or the observed rate,
+    whichever is less; 1: off by a factor of two.
+    """
     min_coverage_ratio: Share = 0.5
     """Challenger's item coverage divided by the champion's."""
     max_popularity_rise: Share = 0.1
-    """How much larger a share of all places the 1 % most popular items may take than under the
-    champion.
+    """Largest increase, against the champion, of the share of all ranks that the 1 % most popular
+    items take.
     """
     max_cost_ratio: PositiveFloat = 2.0
     """Challenger's tree nodes a user divided by the champion's."""
     max_popularity_overlap: Share = 0.95
-    """A challenger with a larger share of its places in common with plain popularity is plain
-    popularity.
-    """
+    """Largest share of its ranks that a challenger may have in common with plain popularity."""
     max_column_auc: Share = 0.99
-    """A feature that alone orders users' candidates better than this knows what it cannot know."""
+    """Largest AUC of one feature alone; a feature above it is taken for a leak of the label."""
     max_share_of_perfect: Share = 0.95
-    """Largest share of what the same lists would reach with the future's items first."""
+    """Largest share of the metric that a perfect order of the same lists would reach; above it a
+    leak is assumed.
+    """
     bootstrap_samples: PositiveInt = 1000
     """Resamples of the paired bootstrap."""
     wait_minutes: PositiveInt = 30
@@ -71,5 +74,6 @@ class GateConfig(Section):
     meanwhile.
     """
     approval_hours: PositiveInt = 12
-    """How long it waits; without an answer the champion stays. Shorter than the time between two
-    nights, which it would block."""
+    """Hours that a promotion waits; without an answer the champion stays. Must be less than the
+    time between two nights, which it would block.
+    """

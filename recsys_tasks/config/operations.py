@@ -25,7 +25,7 @@ class MonitoringConfig(Section):
     and raises an alert; null: twice what the last two weeks' nights took (the median), at least 2
     and at most 6; 4 before there were any."""
     max_list_churn: Share = 0.95
-    """Share of first-k places that may change between two nights of one release."""
+    """Largest share of the first k ranks that may change between two nights of one release."""
     max_psi: PositiveFloat = 0.25
     """Population stability index that raises a drift alarm: the newest day's kinds of event against
     the four weeks before, and the scores of tonight's lists against the last ones of the same

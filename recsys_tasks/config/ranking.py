@@ -24,7 +24,7 @@ class SearchConfig(Section):
     trials: NonNegativeInt = 0
     """Settings tried, each by a training on half of the users; 0: off."""
     seconds: PositiveFloat = 600.0
-    """No trial begins after this long, so a search that it ends early may differ from night to
+    """No trial begins after this many seconds; a search that ends by it may differ from night to
     night.
     """
 
@@ -37,11 +37,13 @@ class RankerConfig(Section):
     is champion.
     """
     windows: PositiveInt = 5
-    """Most label windows before the gate window; older ones than `max_users` needs are left out."""
+    """Largest number of label windows before the gate window; older ones than `max_users` needs are
+    left out.
+    """
     max_users: PositiveInt = 20_000
     """Users with a label in all windows together, the newest windows first."""
     negatives_per_user: PositiveInt = 150
-    """Sampled unclicked candidates of one user and window, weighted back."""
+    """Negatives sampled of one user and window, weighted by the inverse of their sampling rate."""
     light_survivors: PositiveInt = 200
     """Candidates that the light ranker passes on."""
     light_trees: PositiveInt = 60
@@ -49,8 +51,8 @@ class RankerConfig(Section):
     heavy_trees: PositiveInt = 200
     """Trees of each member of the heavy ranker."""
     heavy_members: PositiveInt = 2
-    """Heavy rankers of an objective, each with its own draws of features and thresholds; their mean
-    orders.
+    """Heavy rankers of an objective (an ensemble), each with its own draws of features and
+    thresholds; the mean of their scores orders.
     """
     leaves: PositiveInt = 31
     """Leaves of a tree."""
@@ -102,12 +104,12 @@ class RerankConfig(Section):
     max_per_category: NonNegativeInt = 0
     """Items of one category among the first k; 0: no cap."""
     diversity: Share = 0.0
-    """Weight of being unlike the items before (1 - λ of maximal marginal relevance) in the first k;
-    0: off.
+    """Weight of dissimilarity to the items ranked before (1 - λ of maximal marginal relevance) in
+    the first k; 0: off.
     """
     diversity_by: Literal["tower", "content"] = "tower"
-    """What items are alike by: the tower's vectors, or their declared attributes."""
+    """Similarity of items: by the tower's vectors, or by their declared attributes."""
     fresh_slots: NonNegativeInt = 0
-    """Places among the first k reserved for fresh items, with logged propensity."""
+    """Ranks among the first k reserved for fresh items, with logged propensity."""
     promoted_items: tuple[str, ...] = ()
     """Item ids put first for everyone who may see them."""

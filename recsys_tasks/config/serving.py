@@ -15,7 +15,7 @@ class ServingConfig(Section):
     k: Annotated[int, Field(ge=1, le=1000)] = 20
     """Items of a list."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 10
-    """Further items kept for topping up."""
+    """Further items of a list, which fill up for items that become unavailable."""
     shards: PositiveInt = 4
     """Tasks among which the users are divided."""
     parallel_shards: PositiveInt = 2
@@ -23,10 +23,10 @@ class ServingConfig(Section):
     block_users: PositiveInt = 256
     """Users handled at once within a shard."""
     similar_items: NonNegativeInt = 20
-    """Neighbours published for each item; 0: none."""
+    """Similar items published for each item; 0: none."""
     keep_publications: PositiveInt = 30
     """Publications kept besides those in use."""
     min_coverage: Share = 0.01
     """Share of the items on offer that the first k of all lists together must show."""
     max_identical_share: Share = 0.5
-    """Largest share of users with the very same list, fallback lists apart."""
+    """Largest share of users with an identical list; fallback lists are left out."""

@@ -25,8 +25,9 @@ class Attribute(Section):
     column: str | None = Field(default=None, exclude_if=lambda column: column is None)
     """Column of the table, where it has another name than the attribute, e.g. `Unit-Price`."""
     kind: Literal["categorical", "multi", "numeric", "text", "vector"]
-    """categorical: one value; multi: several, joined by `separator`; numeric; text: free words;
-    vector: numbers that an encoder made of an image, a text or a sound, of items only."""
+    """categorical: one value; multi: several, joined by `separator`; numeric: a number; text: free
+    text; vector: an embedding of an image, a text or a sound, of items only.
+    """
     separator: Annotated[str, Field(min_length=1)] = "|"
     """Joins the values of a `multi` attribute."""
     required: bool = False
@@ -40,13 +41,13 @@ class Attribute(Section):
     dimensions: PositiveInt | None = Field(
         default=None, exclude_if=lambda dimensions: dimensions is None
     )
-    """How many numbers a `vector` attribute has, e.g. `{name: image, kind: vector, dimensions:
-    512}`; of no other.
+    """Number of values of a `vector` attribute, e.g. `{name: image, kind: vector, dimensions:
+    512}`; no other kind has it.
     """
 
     @property
     def delivered_as(self) -> str:
-        """The column of the table."""
+        """The column's name in the delivered table."""
         return self.name if self.column is None else self.column
 
     @model_validator(mode="after")
@@ -88,19 +89,20 @@ class ItemsTable(Section):
     id_column: str = "item_id"
     """Column that holds the item's id, read as text."""
     title_column: str | None = None
-    """Column shown to people; the id is shown where it is None."""
+    """Column shown to people; null: the id is shown."""
     category: Name | None = None
     """A declared categorical attribute used for category caps and coverage."""
     available_from_column: str | None = None
-    """Column with the UTC time or date from which the item exists; None: its first event."""
+    """Column with the UTC time or date from which the item exists; null: from its first event on.
+    """
     available_from_unit: TimeUnit = Field(
         default="seconds", exclude_if=lambda unit: unit == "seconds"
     )
-    """What plain numbers in `available_from_column` are, as `events.timestamp_unit`; dates are read
-    under each.
+    """Unit of plain numbers in `available_from_column`, as for `events.timestamp_unit`; dates are
+    read under every unit.
     """
     available_column: str | None = None
-    """Boolean column: false keeps the item out of tonight's lists (out of stock, hidden)."""
+    """Boolean column; false: the item is in no list of the night (out of stock, hidden)."""
     attributes: tuple[Attribute, ...] = ()
     """Declared attributes."""
 
@@ -111,7 +113,9 @@ class ItemsTable(Section):
 
     @property
     def value_attributes(self) -> tuple[Attribute, ...]:
-        """All others: what can be counted, compared and shown."""
+        """Attributes that are not supplied vectors: their values can be counted, compared and
+        shown.
+        """
         return tuple(a for a in self.attributes if a.kind != "vector")
 
 
@@ -121,24 +125,24 @@ class EventKind(Section):
     name: Annotated[str, Field(min_length=1)]
     """Value of the event column."""
     weight: PositiveFloat = 1.0
-    """How much one such event counts in histories, popularity and training, relative to others."""
+    """Weight of one such event in histories, popularity and training, relative to other kinds."""
 
 
 class Impressions(Section):
-    """Rows that say what a user was shown: no action, so they count nowhere but in the rankers'
-    negatives.
+    """Logged impressions: rows that say what a user was shown. They are no interactions and are
+    used only as the rankers' negatives.
     """
 
     event: str
     """Value of the event column in such rows; not one of `kinds`."""
     position_column: str
-    """Column with the item's place on the page, from 1."""
+    """Column with the item's position on the page, from 1."""
     examination_power: PositiveFloat = 1.0
-    """An item at place p is looked at with probability p^-power; what was acted on weighs the
-    inverse of it.
+    """Probability that a user examines position p: p^-power. Interactions are weighted by its
+    inverse (inverse propensity weighting).
     """
     max_weight: Annotated[float, Field(ge=1.0)] = 10.0
-    """Largest such weight."""
+    """Largest inverse propensity weight."""
 
 
 class EventsTable(Section):
@@ -152,11 +156,12 @@ class EventsTable(Section):
     """Column with the UTC time: a timestamp, ISO-8601 text, or plain numbers of `timestamp_unit`.
     """
     timestamp_unit: TimeUnit = Field(default="seconds", exclude_if=lambda unit: unit == "seconds")
-    """What plain numbers in `timestamp_column` are: so many seconds (or less) since the epoch, or
-    the digits of a day (20260301) or of a second (20260301235959); timestamps and ISO-8601 text are
-    read under each."""
+    """Unit of plain numbers in `timestamp_column`: seconds, milliseconds, microseconds or
+    nanoseconds since the epoch, or the digits of a day (20260301) or of a second (20260301235959);
+    timestamps and ISO-8601 text are read under every unit.
+    """
     event_column: str | None = "event"
-    """Column with the kind of event; None: every row is the first declared kind."""
+    """Column with the kind of event; null: every row is of the first declared kind."""
     kinds: Annotated[tuple[EventKind, ...], Field(min_length=1, max_length=100)] = (
         EventKind(name="purchase"),
     )
@@ -164,35 +169,32 @@ class EventsTable(Section):
     price_column: str | None = None
     """Column with the price paid or shown, in the shop's currency."""
     quantity_column: str | None = None
-    """Column with the number of units; of a view, how much was watched, in the unit of the item's
-    length.
+    """Column with the number of units; of a view, the watch time, in the unit of the item's length.
     """
     impressions: Impressions | None = None
-    """Logged showings among the rows, if there are any."""
+    """Logged impressions among the rows; null: there are none."""
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Values of the event column that are declared, each at its code; that of showings is the
-        last.
-        """
+        """Declared values of the event column, by event code; that of impressions is the last."""
         shown = (self.impressions.event,) if self.impressions else ()
         return (*(kind.name for kind in self.kinds), *shown)
 
 
 class Watch(Section):
-    """Not whether but how much: the share of an item's length, ranked among items about as long,
-    from 0 to 1.
+    """Watch time as a graded label: the watched share of an item's length, as its quantile among
+    items of similar length, from 0 to 1.
     """
 
     length: Name
     """A declared numeric attribute of items: their length, in the unit of `events.quantity_column`.
     """
     bands: PositiveInt = 10
-    """Bands of length within which shares are compared; each holds equally many of the window's
-    views.
+    """Bands of item length within which shares are compared; each holds the same number of the
+    window's views.
     """
     counts_from: Share = 0.5
-    """Rank from which an item counts as found in the gate and all other measures."""
+    """Quantile from which an item counts as relevant in the gate and in all other metrics."""
 
 
 class Objective(Section):
@@ -203,9 +205,9 @@ class Objective(Section):
     events: Annotated[tuple[str, ...], Field(min_length=1)]
     """Kinds of event that fulfil it."""
     weight: PositiveFloat = 1.0
-    """Share in the final score, relative to the other objectives."""
+    """Weight in the final score, relative to the other objectives."""
     watch: Watch | None = None
-    """Set for what is watched, heard or read: the ranker then predicts how much of it."""
+    """Set for items that are watched, heard or read: the ranker then predicts the watch time."""
 
 
 class AfterDays(Section):

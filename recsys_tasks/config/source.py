@@ -74,10 +74,10 @@ class ExtractConfig(Section):
     lookback_days: Days = 3
     """Days before the newest known one that are read again for late or corrected rows."""
     earliest_day: date = date(1990, 1, 1)
-    """A row before this day has no readable time: its number is of another unit, or stands for an
-    unknown time.
+    """Rows before this day count as rows without a readable time: their number is of another unit,
+    or stands for an unknown time.
     """
     latest_days: PositiveDays = 3653
-    """Nor has a row more than so many days after the night; the same range holds for launch dates
-    in numbers.
+    """Days after the night from which rows count as rows without a readable time; both bounds also
+    hold for launch dates in numbers.
     """

@@ -30,16 +30,17 @@ class WarmStartConfig(Section):
     replay_half_life_days: PositiveFloat = 60.0
     """Age at which an old example is half as likely to be replayed."""
     replay_events_per_item: PositiveInt = 500
-    """An old example gives way to a newer one of its item, where the item has this many events
-    since.
+    """An old example is replaced by a newer one of its item once the item has this many newer
+    events.
     """
     young_item_days: Days = 28
     """An item is young for this long; 0: no item is."""
     young_replays: NonNegativeFloat = 1.5
-    """Times that every night replays each example of a young item, up to as many as the other
-    replay; 1.5: half of them once, half of them twice."""
+    """How often each night replays an example of a young item, at most as many in all as the other
+    replay; 1.5: half of them once, half of them twice.
+    """
     min_examples: PositiveInt = 2048
-    """Replay fills up to at least this many examples."""
+    """Fewest examples of a warm training; replay fills up to it."""
     accumulator_half_life_days: PositiveFloat = 30.0
     """Optimizer accumulators lose half their value in this time, so that ids stay movable."""
     archive_after_days: PositiveDays = 180
@@ -49,18 +50,18 @@ class WarmStartConfig(Section):
     serve.
     """
     max_new_share: Share = 0.1
-    """Where more than this share of all events is newer than the version before, a version is
-    trained cold.
+    """A version is trained cold if more than this share of all events is newer than the version
+    before it.
     """
     cold_every_nights: PositiveInt = 90
     """A lineage older than this many nights is replaced by a cold one."""
     control_every_nights: NonNegativeInt = 30
-    """So often a cold tower is trained beside the warm one, to find out what the chain has lost; 0:
-    never.
+    """Nights between two cold controls, trained beside the warm tower to measure what the chain has
+    lost; 0: none.
     """
     control_floor: Share = 0.9
-    """A chain that surely finds less than this share of what its cold control does is replaced by a
-    cold one.
+    """A chain whose recall is significantly below this share of its cold control's is replaced by a
+    cold version.
     """
 
 
@@ -70,18 +71,19 @@ class TwoTowerConfig(Section):
     dimensions: Annotated[int, Field(ge=1, le=4096)] = 256
     """Size of every embedding and of both towers' outputs, of all members together."""
     members: PositiveInt = 2
-    """Towers trained side by side on the same batches, each with its share of the dimensions; their
-    scores' mean serves."""
+    """Towers of the ensemble, trained on the same batches, each with its share of the dimensions;
+    the mean of their scores is served.
+    """
     history_length: PositiveInt = 100
     """Newest events of the user that enter the user tower."""
     max_item_values: PositiveInt = 16
-    """Attribute values kept for an item (all attributes together); where there are more, words of
-    texts give way.
+    """Most attribute values kept of an item, over all attributes; where there are more, words of
+    texts are dropped first.
     """
     numeric_buckets: PositiveInt = 16
-    """Quantile buckets of a numeric attribute."""
+    """Quantile buckets into which a numeric attribute is divided."""
     text_buckets: PositiveInt = 20_000
-    """Hash buckets of the words of text attributes, and of each two neighbouring words."""
+    """Hash buckets for the words and word pairs (bigrams) of text attributes."""
     use_user_attributes: bool = True
     """Feed declared user attributes into the user tower."""
     metric: Literal["cosine", "dot"] = "cosine"
@@ -95,7 +97,7 @@ class TwoTowerConfig(Section):
     learning_rate: PositiveFloat = 0.005
     """Adam step size at the start of a training, at the default batch size."""
     final_rate: PositiveFloat = 0.00025
-    """Adam step size at its end; it falls evenly from the one to the other."""
+    """Adam step size at the end of a training; it falls linearly."""
     batch_size: PositiveInt = 1024
     """Examples a step; the in-batch softmax costs batch_size² products."""
     epochs: PositiveInt = 12
@@ -105,8 +107,8 @@ class TwoTowerConfig(Section):
     newest_per_user: PositiveInt = 150
     """Newest target events of one user that a cold training draws from."""
     examples_per_user: PositiveInt = 50
-    """Of them, those that one epoch uses: others in each, so that a wholesaler is known without
-    outvoting all.
+    """Examples of one user that one epoch uses, drawn anew for each, so that very active users do
+    not dominate.
     """
     warm_start: WarmStartConfig = WarmStartConfig()
     """The warm chain."""
@@ -129,13 +131,11 @@ class IndexConfig(Section):
     recall_k: PositiveInt = 100
     """Recall is measured among this many neighbours."""
     recall_floor: Share = 0.98
-    """An index below this recall against exact search is built finer; below it still, exact search
-    serves.
+    """An index below this recall against exact search is built finer; if that is still below it,
+    exact search serves.
     """
     sample_users: PositiveInt = 1000
-    """Users whose neighbours an index is tuned on, and as many others that its recall is measured
-    on.
-    """
+    """Users whose neighbours an index is tuned on; its recall is measured on as many others."""
 
 
 class EmbeddingsConfig(Section):

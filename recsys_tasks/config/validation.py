@@ -51,8 +51,8 @@ class ValidationConfig(Section):
     reads any more.
     """
     accepted_losses: tuple[str, ...] = ()
-    """Nights, YYYY-MM-DD, on which a person has seen that what is gone or late is right: those four
-    checks warn.
+    """Nights, YYYY-MM-DD, whose lost or late data a person has found right: the four checks above
+    only warn on them.
     """
 
     @field_validator("accepted_losses", "closed_days", mode="before")

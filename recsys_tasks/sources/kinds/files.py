@@ -25,7 +25,7 @@ class FilesSource(SourceSettings):
     items: str
     """File or folder with the items."""
     users: str | None = None
-    """File or folder with the users; None: users are those seen in the interactions."""
+    """File or folder with the users; null: users are those seen in the interactions."""
     # Left out of hashes where unset: a home without them goes on from the rows that it has.
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
         default=",", exclude_if=lambda sign: sign == ","
