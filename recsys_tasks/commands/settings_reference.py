@@ -23,7 +23,7 @@ _Model = type[BaseModel]
 def json_schema() -> str:
     """A JSON Schema of the settings file, with the sources that are built in or installed here."""
     models = [source.settings for source in SOURCES]
-    return json.dumps(_spelled_out(models).model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(_spelled_out(models).model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def field_reference() -> str:
@@ -36,7 +36,9 @@ def field_reference() -> str:
         "# Configuration",
         "",
         "Made by `recsys config docs` from `recsys_tasks/config/`; a test keeps it current.",
-        "Unknown keys are refused.",
+        "Unknown keys are refused. Editors with a YAML language server complete and check a file",
+        "whose first line is that of `include/recsys.yaml`, by `include/recsys.schema.json`;",
+        "`recsys config schema` prints that schema, with the sources of installed packages.",
         "",
     ]
     for model, heading in sections:

@@ -24,14 +24,14 @@ class Delivered:
     texts: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def note(self, name: str, column: Any, faulty: Any) -> None:
-        """Keep the first of the values that are marked."""
+        """Keep the first values of `column` where `faulty` is true."""
         kept = self.texts.setdefault(name, {})
         if len(kept) < KEPT and pc.any(faulty).as_py():
             values = pc.unique(column.filter(faulty).slice(0, 1000)).slice(0, KEPT).to_pylist()
             kept.update((_text(value), None) for value in values[: KEPT - len(kept)])
 
     def quoted(self) -> Mapping[str, tuple[str, ...]]:
-        """The texts; a column without any is left out."""
+        """The kept texts by column; columns without any are left out."""
         return {name: tuple(kept) for name, kept in self.texts.items() if kept}
 
 

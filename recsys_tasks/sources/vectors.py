@@ -19,7 +19,9 @@ from recsys_tasks.schema import delivered_vector_type, vector_type
 from recsys_tasks.sources.columns import is_text
 
 NOT_FINITE = "a number that is NaN or infinite"
-"""The fault of a vector that counts as missing; every other one says that it cannot be read."""
+"""Fault of a vector with values that are not finite, which counts as missing; every other fault
+means that the vector cannot be read.
+"""
 _NO_LIST = "no list of numbers"
 BLOCK = 2048  # rows; a number is far larger as text than as itself
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -66,7 +68,7 @@ def _delivered(block: pa.Array, dimensions: int) -> pa.StructArray:
 
 
 def _lists(block: pa.Array) -> pa.Array:
-    """Each row's parts as a list, null where it is none."""
+    """Each row's values as a list; null where a row is no list."""
     kind = block.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         readable = is_text(kind.value_type) or _is_number(kind.value_type)

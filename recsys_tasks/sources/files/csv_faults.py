@@ -83,8 +83,8 @@ def _first_line(path: Path) -> str:
 
 
 def _bad_byte(path: Path, dialect: Dialect) -> str:
-    """The first byte that is not of the encoding, and the line that holds it; empty where all
-    are.
+    """The first byte that the encoding cannot decode, and its line, in words; empty if there is
+    none.
     """
     decoder, line, at = codecs.getincrementaldecoder(dialect.encoding)(), 1, 0
     with open_bytes(path) as file:
@@ -109,7 +109,9 @@ def _bad_byte(path: Path, dialect: Dialect) -> str:
 
 
 def _ragged_row(path: Path, dialect: Dialect) -> str:
-    """Number of the first row with more or fewer values than the header, and how many these are."""
+    """The first row with more or fewer values than the header, and the number of such rows, in
+    words.
+    """
     faults: list[pa_csv.InvalidRow] = []
 
     def note(row: pa_csv.InvalidRow) -> str:
@@ -167,7 +169,7 @@ def refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None
 
 
 def _lines(path: Path) -> int:
-    """Lines that are not empty, so that blank ones at the end are no reason to read again."""
+    """Number of lines that are not empty: blank lines at the end are no swallowed rows."""
     lines, last = 0, b"\n"
     with open_bytes(path) as file:
         while chunk := file.read(CHUNK):

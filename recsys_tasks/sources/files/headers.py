@@ -11,14 +11,16 @@ _VALUE = re.compile(r"^\s*$|^[-+]?\d|[{}@]|^https?:")
 
 
 def is_header(names: list[str], wanted: list[str]) -> bool:
-    """Whether a first line can be one: a row of data is never quoted, for it may name a user."""
+    """Whether a first line can be a header. If not, it is a row of data, which messages never
+    quote: it may name a user.
+    """
     known = {name.strip().lower() for name in wanted} & {name.strip().lower() for name in names}
     return bool(known) or not any(_VALUE.search(name) for name in names)
 
 
 def separator_hint(names: list[str], delimiter: str) -> str:
-    """Words on a file of one column whose name holds another separator; empty where there is
-    none.
+    """A hint for a file of one column whose name contains another separator; empty if there is no
+    such sign.
     """
     if len(names) > 1 or not names:
         return ""
@@ -29,7 +31,7 @@ def separator_hint(names: list[str], delimiter: str) -> str:
 
 
 def header_words(names: list[str], wanted: list[str]) -> str:
-    """What the header has, or that there seems to be none."""
+    """The columns of the header in words, or that the header seems to be missing."""
     if is_header(names, wanted):
         return f"the file has {', '.join(map(repr, names))}"
     return (
@@ -39,6 +41,6 @@ def header_words(names: list[str], wanted: list[str]) -> str:
 
 
 def repeated_names(names: list[str], wanted: list[str]) -> str:
-    """The wanted columns that are there more than once, quoted; empty where each is there once."""
+    """The wanted columns that occur more than once, quoted; empty if each occurs once."""
     repeated = [name for name in wanted if names.count(name) > 1]
     return offenders(repeated) if repeated else ""

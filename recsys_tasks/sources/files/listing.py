@@ -14,8 +14,8 @@ from recsys_tasks.errors import ConfigError, SchemaError, offenders
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".parq", ".pq")
 _HIDDEN = (".", "_", "~", "#", "$", "@")
-"""First signs of names that programs give to what is not data: .ipynb_checkpoints, ._x, _temporary,
-_SUCCESS, ~$x.
+"""First characters of names that programs give to files that hold no data: .ipynb_checkpoints, ._x,
+_temporary, _SUCCESS, ~$x.
 """
 _TEMPORARY = (
     ".tmp",
@@ -110,7 +110,7 @@ def passed_over(root: Path) -> list[Path]:
 
 
 def shown_path(path: Path) -> str:
-    """A path in words, also where its name is no UTF-8."""
+    """A path for messages; bytes of its name that are not UTF-8 are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -161,7 +161,7 @@ def _matching(pattern: Path) -> list[Path]:
 
 
 def _fixed(pattern: Path) -> Path:
-    """The folder that every path of a pattern is below."""
+    """The innermost folder without a pattern: every match lies below it."""
     return next(parent for parent in pattern.parents if not has_magic(str(parent)))
 
 

@@ -10,14 +10,16 @@ from pathlib import Path
 import pyarrow as pa
 
 BLOCKS = (1 << 20, 1 << 26, (1 << 31) - 1)
-"""Bytes that are parsed at once; a row, a header or a text must fit into one."""
+"""Sizes of the blocks that Arrow parses, in bytes, tried in this order: a row, a header or a text
+must fit into one block.
+"""
 CHUNK = 1 << 22
 """Bytes read at once by what looks through a whole file."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the shop writes its CSV files."""
+    """Separator, encoding and words for a missing value of the shop's CSV files."""
 
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -30,7 +32,7 @@ def open_arrow(path: Path) -> pa.NativeFile:
 
 
 def is_gzip(path: Path) -> bool:
-    """By its first bytes, whatever its name."""
+    """Whether a file is gzipped, by its first bytes: its name does not count."""
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
 

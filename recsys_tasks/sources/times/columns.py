@@ -30,11 +30,13 @@ midnight.
 """
 
 Found = tuple[Longs, Bools]
-"""Seconds, and which of them are times."""
+"""(seconds `[n] int64`, mask `[n] bool` of those that are times)."""
 
 
 def read_times(column: pa.ChunkedArray, rule: TimeRule) -> Read:
-    """UTC seconds, null where missing or no time; and what was delivered in place of a time."""
+    """The column as UTC seconds, null where a value is missing or no time, and beside it the
+    delivered text of what is no time.
+    """
     kind = column.type
     if pa.types.is_dictionary(kind):
         return read_times(pc.cast(column, kind.value_type), rule)
@@ -101,7 +103,9 @@ def _texts(column: pa.ChunkedArray, rule: TimeRule) -> Read:
 
 
 def _bytes(column: pa.ChunkedArray, rule: TimeRule) -> Read:
-    """Text whose writer did not say that it is text; other bytes are no times."""
+    """Binary columns read as text where they are UTF-8: some writers do not mark text as such.
+    Other bytes are no times.
+    """
     try:
         text = pc.cast(column, pa.string())
     except pa.ArrowInvalid:
@@ -111,7 +115,7 @@ def _bytes(column: pa.ChunkedArray, rule: TimeRule) -> Read:
 
 
 def _written_numbers(text: pa.ChunkedArray, rule: TimeRule) -> Found:
-    """Numbers in digits, also as a float is written (`1768471200.0`)."""
+    """Numbers written in digits, with or without a fraction (`1768471200.0`)."""
     pointed = pc.match_substring(text, ".")
     if not pc.any(pointed).as_py():
         return _numbers(pc.cast(text, pa.int64()).to_numpy(), None, rule)
@@ -170,7 +174,7 @@ def _dates(column: pa.ChunkedArray, rule: TimeRule) -> Found:
 
 
 def _calendar(seconds: Longs, rule: TimeRule) -> Bools:
-    """Which of the calendar's times are taken at their word."""
+    """Mask of the dates and timestamps in the rule's range, or in any year where it says so."""
     if not rule.any_date:
         return (seconds >= rule.earliest) & (seconds < rule.latest)
     smeared = (seconds > 0) & (seconds < _SMEAR_ENDS) & (seconds % 86_400 != 0)

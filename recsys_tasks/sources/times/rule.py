@@ -1,5 +1,5 @@
-"""Which times a column may hold: the unit of its plain numbers, and the range outside which they
-are something else.
+"""How a column of times is read: the unit of its plain numbers, and the range of plausible times;
+numbers outside it are of another unit or no time.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ PER_SECOND: Final = {
     "nanoseconds": 10**9,
 }
 FIRST_HOUR_KEY: Final = 1_990_010_100
-"""1990-01-01 00h as a warehouse's hour key, YYYYMMDDhh: as seconds these keys lie in 2033 and
-later.
+"""1990-01-01 00h as an hour key of a warehouse, YYYYMMDDhh. Read as seconds, such keys lie in 2033
+and later.
 """
 YEAR_1, YEAR_10000 = start_of(date(1, 1, 1)), start_of(date(9999, 12, 31)) + 86_400
 _EVER: Final = 2**62
@@ -41,19 +41,21 @@ class TimeRule:
     )
 
     def free(self) -> TimeRule:
-        """The same unit without a range."""
+        """This rule without a range: every time is plausible."""
         return replace(self, earliest=-_EVER, cutoff=_EVER, latest=_EVER)
 
 
 def event_times(config: Config, cutoff: int | None) -> TimeRule:
-    """Of the interactions' time column, for a night with this cutoff (None: no night yet, no upper
-    bound).
+    """The rule of the interactions' time column. `cutoff`: first second of the night, which bounds
+    plausible times; None: no upper bound.
     """
     return _rule(config, config.events.timestamp_unit, "events.timestamp_unit", cutoff)
 
 
 def launch_times(config: Config, cutoff: int | None) -> TimeRule:
-    """Of the items' launch column: as for events, but a calendar date is taken at its word."""
+    """The rule of the items' launch column: as for events, but calendar dates are accepted in any
+    year.
+    """
     rule = _rule(config, config.items.available_from_unit, "items.available_from_unit", cutoff)
     return replace(rule, any_date=True)
 

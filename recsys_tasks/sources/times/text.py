@@ -43,7 +43,7 @@ def alike_seconds(text: Any) -> pa.ChunkedArray | None:
 
 
 def alike_numbers(text: Any) -> pa.ChunkedArray | None:
-    """Whole numbers in digits, if there is nothing else; None where there is."""
+    """A column of whole numbers written in digits; None if any value is something else."""
     numbers = _cast(text, pa.int64())
     # Arrow reads 0x1f, too
     hexadecimal = numbers is not None and any(
@@ -115,7 +115,7 @@ def civil_seconds(digits: Longs) -> tuple[Longs, Bools]:
 
 
 def _offsets(texts: Any) -> Longs:
-    """Seconds that each text's zone is ahead of UTC; 0 where it names none."""
+    """Offset of each text's time zone from UTC, in seconds `[n] int64`; 0 where it names none."""
     coded = (
         pc.replace_substring_regex(texts, rf"^({_LOCAL}|{_DAY})", "")
         .combine_chunks()

@@ -43,7 +43,7 @@ def quoted_faults(faults: pa.ChunkedArray, rule: TimeRule) -> tuple[str, ...]:
 
 
 def fault_words(text: str, rule: TimeRule) -> str:
-    """Why a delivered text is no time, and what to set where that is known."""
+    """Why a delivered text is no time, with the setting that would read it where one is known."""
     match = re.fullmatch(r"\s*(-?[0-9]{1,19})(\.[0-9]*)?\s*", text)
     if match:
         found = _looks_like(int(match[1]), rule)
