@@ -214,8 +214,8 @@ def promotion(judge: Any) -> None:
 
 def tell_of_approval(words: str, as_of: date) -> None:
     """On-call hears that a release waits for a person, and how long."""
-    from recsys_tasks.monitoring.alerts.alarm import Alarm
-    from recsys_tasks.monitoring.alerts.alert import alarm_alert
+    from recsys_tasks.monitoring.alarms import Alarm
+    from recsys_tasks.monitoring.alerts.build import alarm_alert
 
     hours, essentials = settings().gate.approval_hours, settings()
     alarm = Alarm(

@@ -74,16 +74,12 @@ def raise_failure(
     """Spool the alert of a run that failed in these tasks; False when this failure has one
     already.
     """
-    from recsys_tasks.monitoring.alerts.alert import failure_alert
+    from recsys_tasks.monitoring.alerts.build import failure_alert
+    from recsys_tasks.monitoring.alerts.incidents import FailedRun
 
     environment = read_environment()
     alert = failure_alert(
-        dag=dag_id,
-        run=run_id,
-        started=started,
-        as_of=as_of,
-        errors=errors,
-        tasks=tasks,
+        FailedRun(dag_id, run_id, started, as_of, errors, tasks),
         reader_state=reader_state(as_of),
         runbooks=read_essentials(environment).alerts.runbook_base,
         now=utcnow(),
@@ -129,7 +125,7 @@ def reader_state(as_of: str) -> str:
     """What readers see while the night `as_of` is missing, in one sentence; it waits a few seconds
     for the database.
     """
-    from recsys_tasks.monitoring.alerts.alert import describe_readers
+    from recsys_tasks.monitoring.alerts.build import describe_readers
 
     def ask() -> str:
         from recsys_tasks.monitoring.alerts.table import published_night

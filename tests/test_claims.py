@@ -17,7 +17,6 @@ from pydantic import BaseModel
 
 from recsys_tasks.cli import app
 from recsys_tasks.config import Config
-from recsys_tasks.monitoring.alerts.alert import _RUNBOOKS
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNBOOKS = ROOT / "include" / "runbooks"
@@ -223,86 +222,3 @@ def test_the_layers_of_the_architecture_are_those_that_are_checked() -> None:
         r"^`(cli, launcher > [^`]+)`$", (ROOT / "docs" / "architecture.md").read_text(), flags=re.M
     )
     assert [set(layer.split(", ")) for layer in " ".join(told.split()).split(" > ")] == layers
-
-
-# --- alarms and their runbooks --------------------------------------------------------------------
-
-
-def used(node: ast.AST) -> set[str]:
-    """Every name in some code, also where a text is one: stages are looked up by it."""
-    names = texts(node) | {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-    return names | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
-
-
-def running() -> list[ast.AST]:
-    """What runs: modules' own statements, classes, decorated functions, and each function that such
-    code names.
-    """
-    waiting: dict[str, list[ast.AST]] = {}
-    runs: list[ast.AST] = []
-    for path in CODE:
-        for node in ast.parse(path.read_text()).body if path.name != "errors.py" else ():
-            if isinstance(node, ast.FunctionDef) and not node.decorator_list:
-                waiting.setdefault(node.name, []).append(node)
-            elif not isinstance(node, ast.Import | ast.ImportFrom):
-                runs.append(node)
-    for node in runs:  # it grows meanwhile
-        for name in used(node):
-            runs += waiting.pop(name, [])
-    return runs
-
-
-def raised() -> set[str]:
-    """Kinds of the alarms that running code makes, and every class that it calls."""
-    found = set()
-    for node in running():
-        calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
-        found |= {call.func.id for call in calls if isinstance(call.func, ast.Name)}
-        for call in calls:
-            first = (
-                call.args[:1] if isinstance(call.func, ast.Name) and call.func.id == "Alarm" else []
-            )
-            found |= texts(
-                *first, *(word.value for word in call.keywords if word.arg in ("kind", "error"))
-            )
-            if any(isinstance(each, ast.Name) for each in first):
-                found |= texts(*chosen(node))
-    return found
-
-
-def chosen(function: ast.AST) -> list[ast.AST]:
-    """What a function that makes an alarm of one of several kinds takes it from: itself, and its
-    module's tables.
-    """
-    for path in CODE:
-        body = ast.parse(path.read_text()).body
-        if any(ast.dump(node) == ast.dump(function) for node in body):
-            return [function, *(node for node in body if isinstance(node, ast.Assign))]
-    return [function]
-
-
-def texts(*nodes: ast.AST) -> set[str]:
-    """Every text in some code."""
-    inner = [each for node in nodes for each in ast.walk(node)]
-    return {
-        each.value
-        for each in inner
-        if isinstance(each, ast.Constant) and isinstance(each.value, str)
-    }
-
-
-def test_every_alarm_that_has_a_runbook_is_raised_somewhere() -> None:
-    assert sorted(set(_RUNBOOKS) - raised()) == []
-
-
-@pytest.mark.parametrize("kind", _RUNBOOKS)
-def test_a_runbook_says_when_it_comes(kind: str) -> None:
-    (when,) = re.findall(
-        r"^\*\*When:\*\* (.*?)\n\n", (RUNBOOKS / _RUNBOOKS[kind]).read_text(), flags=re.M | re.S
-    )
-    assert f"`{kind}`" in when
-
-
-def test_every_runbook_is_in_the_list_of_runbooks() -> None:
-    listed = set(re.findall(r"\]\(([a-z-]+\.md)\)", (RUNBOOKS / "README.md").read_text()))
-    assert listed == {path.name for path in RUNBOOKS.glob("*.md")} - {"README.md"}

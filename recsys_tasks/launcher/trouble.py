@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recsys_tasks.config import PROJECT_ROOT
-from recsys_tasks.monitoring.alerts.alert import Alert, as_text, runbook_for
+from recsys_tasks.monitoring.alarms import runbook_link
+from recsys_tasks.monitoring.alerts.alert import Alert, as_text
 
 _SECONDS = 60
 _SEND = """
@@ -63,7 +64,7 @@ def down_alert(part: str, found: str, *, home: Path, now: datetime) -> Alert:
         message=f"{part} does not stay up\nexpected: it to run\nfound: {found}\nwhere: {log}",
         reader_state=f"{lists}; no night runs until this one does",
         remedy=f"tail -n 50 {log}; correct what it names: the launcher starts it again each minute",
-        runbook=f"include/runbooks/{runbook_for('Down')}",
+        runbook=runbook_link("Down", "include/runbooks"),
     )
 
 

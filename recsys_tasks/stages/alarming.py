@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from recsys_tasks.monitoring.alerts.alarm import Alarm
-from recsys_tasks.monitoring.alerts.alert import alarm_alert, describe_readers
+from recsys_tasks.monitoring.alarms import Alarm
+from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers
 from recsys_tasks.monitoring.alerts.spool import raise_alert
 from recsys_tasks.monitoring.alerts.table import published_night
 from recsys_tasks.stages.night import Night

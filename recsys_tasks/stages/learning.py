@@ -63,7 +63,7 @@ def tell_of_late_rows(night: Night, done: FreezeResult) -> None:
     """On-call hears of rows that no night reads, be they few enough for the night to go on."""
     if not done.late_rows or night.as_of.isoformat() in night.config.validation.accepted_losses:
         return
-    from recsys_tasks.monitoring.alerts.alarm import Alarm
+    from recsys_tasks.monitoring.alarms import Alarm
     from recsys_tasks.stages.alarming import raise_alarm
 
     words = next(check.observed for check in done.report.checks if check.name == "rows_late")
@@ -147,7 +147,7 @@ def tell_of_refresh(night: Night, newest: TowerVersion) -> None:
         or newest.learned_before != night.tonight.learned_before
     ):
         return
-    from recsys_tasks.monitoring.alerts.alarm import Alarm
+    from recsys_tasks.monitoring.alarms import Alarm
     from recsys_tasks.stages.alarming import raise_alarm
 
     before, after = float(newest.ledger["recall_before"]), float(newest.ledger["recall_after"])
@@ -174,7 +174,7 @@ def tell_of_control(night: Night, newest: TowerVersion) -> None:
         or not ledger["refresh_ok"]
     ):
         return
-    from recsys_tasks.monitoring.alerts.alarm import Alarm
+    from recsys_tasks.monitoring.alarms import Alarm
     from recsys_tasks.stages.alarming import raise_alarm
 
     floor = night.config.two_tower.warm_start.control_floor * float(newest.ledger["recall_cold"])
@@ -327,7 +327,7 @@ def tell_of_recall(night: Night, index: Artifact) -> None:
     """
     if not index.facts["below_floor"]:
         return
-    from recsys_tasks.monitoring.alerts.alarm import Alarm
+    from recsys_tasks.monitoring.alarms import Alarm
     from recsys_tasks.stages.alarming import raise_alarm
 
     k, floor, reached = (

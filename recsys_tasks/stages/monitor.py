@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from recsys_tasks.errors import DamagedArtifact, RecsysError
 from recsys_tasks.ids import Keys
-from recsys_tasks.monitoring.alerts.alarm import Alarm
-from recsys_tasks.monitoring.lists import feedback
+from recsys_tasks.monitoring.alarms import drift, list_churn
+from recsys_tasks.monitoring.alarms.figures import REALISED
+from recsys_tasks.monitoring.lists.churn import churn
+from recsys_tasks.monitoring.lists.health import list_health
 from recsys_tasks.serving.precompute import list_batches
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
-from recsys_tasks.stages.alarming import raise_alarm
-from recsys_tasks.stages.monitoring.drift import drift_alarms, event_mix, quality_alarm, score_shape
-from recsys_tasks.stages.monitoring.realised import REALISED, realised_figures
+from recsys_tasks.stages.monitoring.alarms import night_figures, raise_alarms
+from recsys_tasks.stages.monitoring.drift import event_mix, score_shape
+from recsys_tasks.stages.monitoring.realised import realised_figures
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import Outcome
 from recsys_tasks.stages.publishing import read_plan
@@ -36,22 +38,25 @@ def monitor(night: Night) -> Outcome:
         night.snapshot.events(before=night.as_of).item, minlength=night.snapshot.n_items
     )
     on_offer = eligible_items(night.snapshot, night.as_of)
-    health = feedback.list_health(lists, rungs, counts, on_offer, night.config.serving.k)
-    record_metrics(night.engine, night.as_of, "lists", health)
-    alarms: list[Alarm] = []
+    health = list_health(lists, rungs, counts, on_offer, night.config.serving.k)
+    measured = {"lists": health}
     before = _night_before(night)
-    realised: dict[str, float] = {}
+    same_release = False
     if before is not None:
-        realised, alarms = _against(night, before, users, lists)
-    alarms += drift_alarms(
-        night, event_mix(night) | (score_shape(before, night) if before is not None else {})
+        against, same_release = _against(night, before, users, lists)
+        measured |= against
+    measured[drift.SCOPE] = event_mix(night) | (
+        score_shape(before, night) if before is not None else {}
     )
-    for alarm in alarms:
-        _raise(night, alarm)
-    figures = {name: value for name, value in health.items() if name.startswith("coverage")}
-    figures |= {"alarms": float(len(alarms))}
-    figures |= {f"realised {name}": realised[name] for name in REPORTED if name in realised}
-    return Outcome(None, len(users), figures, note=f"metrics of {night.as_of}")
+    figures = night_figures(night, before, measured, same_release=same_release)
+    for scope, values in measured.items():
+        record_metrics(night.engine, figures.about(scope), scope, values)
+    alarms = raise_alarms(night, figures)
+    realised = measured.get(REALISED, {})
+    shown = {name: value for name, value in health.items() if name.startswith("coverage")}
+    shown |= {"alarms": float(alarms)}
+    shown |= {f"realised {name}": realised[name] for name in REPORTED if name in realised}
+    return Outcome(None, len(users), shown, note=f"metrics of {night.as_of}")
 
 
 def _published(night: Night) -> tuple[Keys, Lists, npt.NDArray[np.int8]]:
@@ -88,32 +93,17 @@ def _night_before(night: Night) -> Night | None:
 
 def _against(
     night: Night, before: Night, users: Keys, lists: Lists
-) -> tuple[dict[str, float], list[Alarm]]:
+) -> tuple[dict[str, dict[str, float]], bool]:
+    """Scope → figures of the lists of the night before by what their users did, and how much
+    tonight's differ from them; and whether the same release made both.
+    """
     try:
         old_users, old_lists, _ = _published(before)
     except DamagedArtifact:
         raise
     except RecsysError:
-        return {}, []  # retention removed the lists, or that night never finished
+        return {}, False  # retention removed the lists, or that night never finished
     figures = realised_figures(night, before, old_users, old_lists)
-    for scope, values in figures.items():
-        record_metrics(night.engine, before.as_of, scope, values)
-    changed = feedback.churn(old_users, old_lists, users, lists, night.config.serving.k)
-    record_metrics(
-        night.engine, night.as_of, "churn", {"mean": float(changed.mean()) if len(changed) else 0.0}
-    )
-    same_release = read_plan(before).release == read_plan(night).release
-    churned = (
-        feedback.churn_alarm(changed, night.config.monitoring.max_list_churn)
-        if same_release
-        else None
-    )
-    fell = quality_alarm(night, before, figures[REALISED].get("ndcg@10", float("nan")))
-    return figures[REALISED], [alarm for alarm in (churned, fell) if alarm is not None]
-
-
-def _raise(night: Night, alarm: Alarm) -> None:
-    back = "recsys rollback --who YOU --why REASON"
-    raise_alarm(
-        night, alarm, f"recsys publications; {back} if readers should not see tonight's lists"
-    )
+    changed = churn(old_users, old_lists, users, lists, night.config.serving.k)
+    figures[list_churn.SCOPE] = {"mean": float(changed.mean()) if len(changed) else 0.0}
+    return figures, read_plan(before).release == read_plan(night).release

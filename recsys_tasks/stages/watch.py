@@ -15,16 +15,10 @@ from sqlalchemy import Engine
 from recsys_tasks.config import Environment
 from recsys_tasks.config.essentials import Essentials
 from recsys_tasks.database import create_engine, database_url
-from recsys_tasks.monitoring.alerts.alarm import Alarm
-from recsys_tasks.monitoring.alerts.alert import (
-    PUBLISHING,
-    WRONG_SETTINGS,
-    Alert,
-    alarm_alert,
-    describe_readers,
-    settings_alert,
-    trigger_command,
-)
+from recsys_tasks.monitoring.alarms import Alarm
+from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert
+from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers, settings_alert
+from recsys_tasks.monitoring.alerts.chain import PUBLISHING, trigger_command
 from recsys_tasks.monitoring.alerts.settling import over_with
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.monitoring.readers import freshness, night_state

@@ -17,7 +17,7 @@ import yaml
 from airflow.dag_processing.dagbag import DagBag
 
 from recsys_tasks.config import DEFAULT_CONFIG
-from recsys_tasks.monitoring.alerts.alert import _incident
+from recsys_tasks.monitoring.alerts.alert import incident_id
 from tests.airflow.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow]
@@ -71,7 +71,7 @@ def test_a_run_without_a_date_is_one_page_though_task_and_dag_call_back(bag, sho
     (note,) = map(
         json.loads, (path.read_text() for path in (home / "alerts" / "failed").glob("*.json"))
     )
-    assert _incident(note["dag"], note["run"], note["started"]) == page["incident"]
+    assert incident_id(note["dag"], note["run"], note["started"]) == page["incident"]
 
 
 def test_the_watcher_pages_once_for_a_missed_night_and_once_for_wrong_settings(bag, shop, webhook):

@@ -16,9 +16,10 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks.config import DEFAULT_CONFIG, Environment
 from recsys_tasks.config.essentials import read_essentials
-from recsys_tasks.monitoring.alerts.alarm import Alarm
-from recsys_tasks.monitoring.alerts.alert import Alert, alarm_alert, failure_alert
-from recsys_tasks.monitoring.alerts.incidents import FailedTask
+from recsys_tasks.monitoring.alarms import Alarm
+from recsys_tasks.monitoring.alerts.alert import Alert
+from recsys_tasks.monitoring.alerts.build import alarm_alert, failure_alert
+from recsys_tasks.monitoring.alerts.incidents import FailedRun, FailedTask
 from recsys_tasks.monitoring.alerts.settling import end_of_night
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.serving.pointer import resume, rollback
@@ -158,12 +159,7 @@ def test_a_night_that_still_works_is_told_so(
 def failed_run(day: int, dag: str = "train_ranker") -> Alert:
     failed = FailedTask("judge", "judge", "DataError", "a", "b", "c", "d")
     return failure_alert(
-        dag=dag,
-        run=f"run:{day}",
-        started="t",
-        as_of=str(FIRST + timedelta(days=day)),
-        errors=[failed],
-        tasks=[],
+        FailedRun(dag, f"run:{day}", "t", str(FIRST + timedelta(days=day)), [failed], []),
         reader_state="-",
         runbooks="r",
         now=NOW + timedelta(days=day, hours=1),

@@ -17,7 +17,8 @@ from benchmarks.serving.queries import COOKBOOK, queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError
 from recsys_tasks.gate.evaluate import item_sets
-from recsys_tasks.monitoring.lists.feedback import list_health, realised
+from recsys_tasks.monitoring.lists.health import list_health
+from recsys_tasks.monitoring.lists.realised import realised
 from recsys_tasks.serving.dictionary import data_dictionary
 from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.serving.vectors import VectorSet, publish_vectors

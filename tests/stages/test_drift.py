@@ -11,7 +11,9 @@ import pytest
 
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Environment
-from recsys_tasks.stages.monitoring.drift import SCOPE, drift_alarms, event_mix, quality_alarm
+from recsys_tasks.monitoring.alarms import Alarm, NightFigures, drift, quality_drop
+from recsys_tasks.stages.monitoring.alarms import night_figures
+from recsys_tasks.stages.monitoring.drift import event_mix
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.records import record_metrics
 from tests.stages.shop_nights import Results, rows
@@ -50,21 +52,20 @@ def a_shop(night: Night, purchases_of_the_newest_day: int, events_a_day: int = 2
     return night
 
 
+def figures(
+    night: Night, before: Night | None, measured: dict[str, dict[str, float]]
+) -> NightFigures:
+    return night_figures(night, before, measured, same_release=True)
+
+
 @pytest.mark.parametrize(("purchases", "alarms"), [(50, 0), (60, 0), (0, 1), (200, 1)])
 def test_a_tracker_that_broke_is_told_and_a_usual_day_is_not(
     night: Night, purchases: int, alarms: int
 ) -> None:
-    figures = event_mix(a_shop(night, purchases))
-    found = drift_alarms(night, figures)
+    found = list(drift.look(figures(night, None, {"drift": event_mix(a_shop(night, purchases))})))
     assert len(found) == alarms and all(
         a.kind == "drift" and a.metric == "event_mix_psi" for a in found
     )
-    kept = rows(
-        night,
-        "SELECT value FROM recsys.metrics WHERE scope = :s AND name = 'event_mix_psi'",
-        s=SCOPE,
-    )
-    assert kept.value.tolist() == pytest.approx([figures["event_mix_psi"]])
 
 
 def test_a_handful_of_events_is_no_drift(night: Night) -> None:
@@ -75,12 +76,24 @@ def test_a_fall_of_what_users_take_from_their_lists_is_told(night: Night) -> Non
     before = Night(night.config, night.environment, AS_OF - timedelta(days=1), night.now)
     for back in range(2, 8):
         record_metrics(night.engine, AS_OF - timedelta(days=back), "realised", {"ndcg@10": 0.1})
-    assert (
-        quality_alarm(night, before, 0.08) is None
-        and quality_alarm(night, before, float("nan")) is None
-    )
-    alarm = quality_alarm(night, before, 0.06)
-    assert alarm is not None and alarm.kind == "quality_drop" and alarm.bound == pytest.approx(0.07)
+    # What is known of tonight's own lists already says nothing of the lists before.
+    record_metrics(night.engine, AS_OF, "realised", {"ndcg@10": 0.01})
+
+    def told(ndcg: float) -> list[Alarm]:
+        return list(quality_drop.look(figures(night, before, {"realised": {"ndcg@10": ndcg}})))
+
+    assert told(0.08) == [] and told(float("nan")) == []
+    assert list(quality_drop.look(figures(night, None, {}))) == []
+    (alarm,) = told(0.06)
+    assert alarm.kind == "quality_drop" and alarm.bound == pytest.approx(0.07)
+
+
+def test_a_monitor_sees_what_other_stages_recorded_of_the_night(night: Night) -> None:
+    record_metrics(night.engine, AS_OF, "gate/generator=trending", {"recall@300": 0.2})
+    record_metrics(night.engine, AS_OF, "lists", {"coverage@10": 0.1, "of an earlier run": 1.0})
+    seen = figures(night, None, {"lists": {"coverage@10": 0.3}})
+    assert seen.value("gate/generator=trending", "recall@300") == 0.2
+    assert seen.tonight["lists"] == {"coverage@10": 0.3}
 
 
 def test_every_night_records_its_drift(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,6 +32,22 @@ class FailedTask:
     started: str = ""
     """When the task's run started, in the words of `moment_of`; a cleared run starts anew."""
     try_number: int = 0
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A DAG run that failed; `tasks` names failed tasks when none left an error (killed, out of
+    memory).
+    """
+
+    dag: str
+    run: str
+    """Airflow's run id."""
+    started: str
+    as_of: str
+    """The night, YYYY-MM-DD, or empty."""
+    errors: Sequence[FailedTask]
+    tasks: Sequence[str]
 
 
 def describe_error(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
 from recsys_tasks.config import Environment
-from recsys_tasks.monitoring.alerts.alert import CHAIN, PUBLISHING, Alert
+from recsys_tasks.monitoring.alerts.alert import Alert
+from recsys_tasks.monitoring.alerts.chain import CHAIN, PUBLISHING
 from recsys_tasks.monitoring.alerts.spool import spool_of
 
 

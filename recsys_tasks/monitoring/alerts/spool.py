@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from recsys_tasks.monitoring.alerts.alert import CHAIN, WRONG_SETTINGS, Alert
+from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert
+from recsys_tasks.monitoring.alerts.chain import CHAIN
 from recsys_tasks.small_files import write_whole
 
 TABLE = "table"

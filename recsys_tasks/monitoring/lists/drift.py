@@ -11,9 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from recsys_tasks.metrics import Floats
-from recsys_tasks.monitoring.alerts.alarm import Alarm
 
-PSI_BOUND = 0.25
 _FLOOR = 1e-4
 
 
@@ -49,20 +47,3 @@ def mix_psi(before: Mapping[str, float], now: Mapping[str, float]) -> float:
     kinds = sorted(set(before) | set(now))
     old, new = (np.array([mix.get(kind, 0.0) for kind in kinds]) for mix in (before, now))
     return psi(old, new)
-
-
-def drift_alarm(metric: str, value: float, bound: float = PSI_BOUND) -> Alarm | None:
-    """An alarm when a PSI is past its bound; NaN (nothing to compare) is none."""
-    if not value > bound:
-        return None
-    words = (
-        f"{metric} drifted: PSI {value:.2f} against the weeks before, above {bound:.2f}; look for a"
-        " change in the "
-    )
-    return Alarm(
-        "drift",
-        metric,
-        bound,
-        value,
-        words + "shop, the tracking or the model before trusting the lists",
-    )

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
 from recsys_tasks.config import cron
-from recsys_tasks.monitoring.alerts.alarm import Alarm
+from recsys_tasks.monitoring.alarms import Alarm
 
 FIRST_LATE_HOURS = 4.0
 """How late a night may be before it is known how long nights take."""

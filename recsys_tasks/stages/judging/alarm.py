@@ -7,7 +7,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from recsys_tasks.gate.decision import GateDecision
-from recsys_tasks.monitoring.alerts.alarm import Alarm
+from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.registry.registry import CHAMPION
 from recsys_tasks.stages.alarming import raise_alarm
 from recsys_tasks.stages.learning import serving_release

@@ -1,27 +1,20 @@
-"""Did the shop or the lists change their shape overnight? Figures of every night, and an alarm past
-a bound.
-"""
+"""Did the shop or the lists change their shape overnight? The figures of every night."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import numpy as np
-from sqlalchemy import text
 
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.errors import ArtifactError, DamagedArtifact
 from recsys_tasks.metrics import Floats
-from recsys_tasks.monitoring.alerts.alarm import Alarm
-from recsys_tasks.monitoring.lists.drift import drift_alarm, mix_psi, score_psi
-from recsys_tasks.monitoring.lists.feedback import drop_alarm
+from recsys_tasks.monitoring.alarms.figures import WEEKS
+from recsys_tasks.monitoring.lists.drift import mix_psi, score_psi
 from recsys_tasks.serving.precompute import list_batches
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.publishing import read_plan
-from recsys_tasks.stages.records import record_metrics
 
-SCOPE = "drift"
-WEEKS = 4
 MIN_EVENTS = 200
 """Of fewer on a day, or among the days before, the mix differs by chance alone."""
 
@@ -71,30 +64,3 @@ def _scores(night: Night) -> Floats:
         for b in list_batches(s, ["scores"])
     ]
     return np.concatenate([np.zeros(0), *parts])
-
-
-def drift_alarms(night: Night, figures: dict[str, float]) -> list[Alarm]:
-    """Record tonight's figures, and an alarm for each past `monitoring.max_psi`."""
-    record_metrics(night.engine, night.as_of, SCOPE, figures)
-    found = [
-        drift_alarm(name, value, night.config.monitoring.max_psi) for name, value in figures.items()
-    ]
-    return [alarm for alarm in found if alarm is not None]
-
-
-def quality_alarm(night: Night, of: Night, ndcg: float) -> Alarm | None:
-    """An alarm where the realised NDCG@10 of the night `of` fell below the median of the four weeks
-    before it.
-    """
-    query = text(
-        "SELECT as_of, value FROM recsys.metric_rows WHERE scope = 'realised' AND name = 'ndcg@10' "
-        "AND as_of < :day AND as_of >= :since"
-    )
-    days = {"day": of.as_of, "since": of.as_of - timedelta(weeks=WEEKS)}
-    with night.engine.connect() as connection:
-        earlier = {
-            row.as_of.isoformat(): row.value
-            for row in connection.execute(query, days)
-            if row.value is not None
-        }
-    return drop_alarm("ndcg@10", ndcg, earlier, night.config.monitoring.max_quality_drop)

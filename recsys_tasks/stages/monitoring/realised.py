@@ -11,17 +11,13 @@ from sqlalchemy import text
 from recsys_tasks.clock import start_of
 from recsys_tasks.gate.evaluate import truth_between
 from recsys_tasks.ids import Keys
-from recsys_tasks.monitoring.lists import feedback
+from recsys_tasks.monitoring.alarms.figures import REALISED
+from recsys_tasks.monitoring.lists.realised import realised
 from recsys_tasks.ranking.examples.watch_time import fulfilling, fulfils
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.publishing import read_plan
 
 Lists = npt.NDArray[np.int32]
-
-REALISED = "realised"
-"""Scope of the figures by any event that fulfils an objective; `/event=NAME` and `/objective=NAME`
-are beside it.
-"""
 
 
 def realised_figures(
@@ -49,7 +45,7 @@ def realised_figures(
     found = {}
     for scope, events in chosen.items():
         truth = truth_between(events, None, start, end, users[some])
-        found[scope] = feedback.realised(lists[some], popular, truth, len(users))
+        found[scope] = realised(lists[some], popular, truth, len(users))
     found[REALISED]["shown"] = float(_was_shown(before))
     return found
 

@@ -10,17 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from recsys_tasks.database import create_engine
-from recsys_tasks.monitoring.alerts.alarm import Alarm
-from recsys_tasks.monitoring.alerts.alert import (
-    _RUNBOOKS,
-    Alert,
-    alarm_alert,
-    as_text,
-    describe_readers,
-    failure_alert,
-)
+from recsys_tasks.monitoring.alarms import Alarm
+from recsys_tasks.monitoring.alerts.alert import Alert, as_text
+from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers, failure_alert
 from recsys_tasks.monitoring.alerts.delivery import deliver
-from recsys_tasks.monitoring.alerts.incidents import FailedTask, read_errors
+from recsys_tasks.monitoring.alerts.incidents import FailedRun, FailedTask, read_errors
 from recsys_tasks.monitoring.alerts.spool import Spool, raise_alert
 from recsys_tasks.monitoring.alerts.table import keep_alert, published_night
 
@@ -33,12 +27,7 @@ def an_alert(**changes: str) -> Alert:
         "publish", "publish", "ServingError", "10 rows", "9 rows", "publication 3", "rerun shard 1"
     )
     alert = failure_alert(
-        dag="train_ranker",
-        run="asset:1",
-        started="t0",
-        as_of="2026-03-10",
-        errors=[failed],
-        tasks=["publish"],
+        FailedRun("train_ranker", "asset:1", "t0", "2026-03-10", [failed], ["publish"]),
         reader_state="readers keep the lists of 2026-03-09, 1 night behind",
         runbooks="https://wiki.example",
         now=NOW,
@@ -85,11 +74,6 @@ def test_an_alarm_names_metric_bound_and_value_once_a_night(tmp_path: Path) -> N
         return raise_alert(tmp_path, alert)
 
     assert [raised(10), raised(10), raised(11)] == [True, False, True]
-
-
-def test_every_runbook_is_a_page() -> None:
-    pages = {path.name for path in (ROOT / "include" / "runbooks").glob("*.md")} - {"README.md"}
-    assert pages == {*_RUNBOOKS.values(), "unexpected-error.md"}
 
 
 def test_a_broken_channel_does_not_silence_the_others(tmp_path: Path) -> None:
@@ -191,13 +175,6 @@ WITH_DATE = """--conf '{"as_of": "2026-03-10"}'"""
 )
 def test_the_command_helps(dag: str, as_of: str, error: str, command: str) -> None:
     errors = [FailedTask("t", "t", error, "a", "b", "c", "correct it")]
-    about = {
-        "dag": dag,
-        "run": "r:1",
-        "started": "t0",
-        "as_of": as_of,
-        "reader_state": "-",
-        "runbooks": "r",
-    }
-    alert = failure_alert(**about, errors=errors, tasks=[], now=NOW)
+    run = FailedRun(dag, "r:1", "t0", as_of, errors, [])
+    alert = failure_alert(run, reader_state="-", runbooks="r", now=NOW)
     assert alert.remedy.startswith(f"correct it; then: {command}")

@@ -1,0 +1,70 @@
+"""When each monitor raises its alarm, by literal figures."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta
+
+import pytest
+
+from recsys_tasks.monitoring.alarms import NightFigures, drift, list_churn, quality_drop
+from recsys_tasks.monitoring.alarms.figures import Scopes, by_night
+from tests.worlds import make_config
+
+NIGHT = date(2026, 3, 10)
+
+
+def figures(
+    tonight: Scopes, *, realised: dict[int, float] | None = None, same_release: bool = True
+) -> NightFigures:
+    """Tonight's figures, and the realised NDCG@10 of nights so many days ago."""
+    return NightFigures(
+        as_of=NIGHT,
+        config=make_config(monitoring={"max_list_churn": 0.9}),
+        tonight=tonight,
+        earlier={
+            NIGHT - timedelta(days=days): {"realised": {"ndcg@10": value}}
+            for days, value in (realised or {}).items()
+        },
+        realised_of=NIGHT - timedelta(days=1),
+        same_release=same_release,
+    )
+
+
+def test_drift_above_its_bound_and_not_at_it_or_without_anything_to_compare() -> None:
+    seen = {"event_mix_psi": 0.25, "score_psi": 0.4, "other_psi": math.nan}
+    (alarm,) = drift.look(figures({"drift": seen}))
+    assert (alarm.metric, alarm.bound, alarm.value) == ("score_psi", 0.25, 0.4)
+    assert "PSI 0.40" in alarm.words
+    assert list(drift.look(figures({}))) == []
+
+
+def test_churn_within_one_release_only() -> None:
+    (alarm,) = list_churn.look(figures({"churn": {"mean": 0.95}}))
+    assert (alarm.kind, alarm.bound, alarm.value) == ("list_churn", 0.9, 0.95)
+    assert "95%" in alarm.words
+    assert list(list_churn.look(figures({"churn": {"mean": 0.9}}))) == []
+    assert list(list_churn.look(figures({"churn": {"mean": 1.0}}, same_release=False))) == []
+    assert list(list_churn.look(figures({}))) == []
+
+
+def test_a_fall_of_quality_needs_four_nights_of_the_four_weeks_before() -> None:
+    usual = dict.fromkeys(range(2, 6), 0.1)
+
+    def told(value: float, earlier: dict[int, float]) -> list[float]:
+        tonight = {"realised": {"ndcg@10": value}}
+        return [alarm.bound for alarm in quality_drop.look(figures(tonight, realised=earlier))]
+
+    assert told(0.06, usual) == [pytest.approx(0.07)]
+    assert told(0.08, usual) == [] and told(math.nan, usual) == []
+    assert told(0.01, {2: 0.1, 3: 0.1, 4: 0.1, 5: math.nan}) == []
+    # The night itself, and what lies more than four weeks before it, are not its past.
+    assert told(0.01, {2: 0.1, 3: 0.1, 4: 0.1, 29: 0.1}) == [pytest.approx(0.07)]
+    assert told(0.01, {1: 0.1, 2: 0.1, 3: 0.1, 29: 0.1}) == []
+    assert told(0.01, {2: 0.1, 3: 0.1, 4: 0.1, 30: 0.1}) == []
+
+
+def test_rows_become_figures_by_night_and_null_becomes_nan() -> None:
+    found = by_night([(NIGHT, "lists", "gini@10", 0.5), (NIGHT, "realised", "ndcg@10", None)])
+    assert found[NIGHT]["lists"] == {"gini@10": 0.5}
+    assert math.isnan(found[NIGHT]["realised"]["ndcg@10"])
