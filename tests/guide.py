@@ -30,8 +30,8 @@ def installed(
 ) -> Iterator[str]:
     """The section's package, importable and with its entry points; yields the extension's name.
 
-    The first line of a Python block names its file (`# my_nightshelf/alarms.py`); the TOML block has the
-    entry point.
+    The first line of a Python block names its file (`# my_nightshelf/alarms.py`); the TOML block
+    has the entry point.
     """
     for block in blocks(section, "python"):
         path = folder / block.splitlines()[0].removeprefix("# ")

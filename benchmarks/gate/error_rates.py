@@ -37,6 +37,7 @@ from recsys_tasks.config import GateConfig
 from recsys_tasks.gate.canaries import Canaries, future_first, overlap, shuffled_truth
 from recsys_tasks.gate.decide import decide
 from recsys_tasks.gate.decision import GateContext, GateDecision
+from recsys_tasks.gate.rules import GateCase
 
 NOISES = (0.0, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, OWN_NOISE, 0.65, 0.7, 0.8, 1.0, 1.4, 2.0)
 RETRIEVAL_NOISE = 1.4
@@ -73,7 +74,7 @@ def first_verdict(seed: int, users: int, case: First, rules: GateConfig) -> Gate
             np.where(coin[:, None], lists, other),
             np.where(coin[:, None], other, lists),
         )
-    return decide(
+    case = GateCase(
         world.measured("challenger", lists, truth),
         None,
         world.measured("popularity", popular, truth),
@@ -86,6 +87,7 @@ def first_verdict(seed: int, users: int, case: First, rules: GateConfig) -> Gate
             popularity_overlap=overlap(lists, popular),
         ),
     )
+    return decide(case)
 
 
 FIRST_CASES = {
@@ -115,7 +117,7 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
     lists = world.ranked(1, noise_for(case.gain))
     challenger = world.measured("challenger", lists)
     anchor = case.anchor_gain
-    return decide(
+    case = GateCase(
         challenger,
         world.measured("champion", world.ranked(2)),
         world.measured("popularity", world.popular),
@@ -132,6 +134,7 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
             popularity_overlap=overlap(lists, world.popular),
         ),
     )
+    return decide(case)
 
 
 @cache

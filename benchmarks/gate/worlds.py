@@ -4,7 +4,7 @@ are alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -67,9 +67,8 @@ class Night:
         )
 
     def measured(self, name: str, lists: Lists, truth: Truth | None = None) -> Evaluation:
-        return evaluate(
-            name, lists, truth or self.truth, catalogue=self.catalogue, slices=self.slices, k=K
-        )
+        found = evaluate(name, lists, truth or self.truth, catalogue=self.catalogue, k=K)
+        return replace(found, slices=self.slices)
 
 
 def night(seed: int, users: int) -> Night:

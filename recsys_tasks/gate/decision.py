@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal
@@ -134,17 +134,7 @@ def conclude(
     """
     failed = {rule.leads_to for rule in rules if not rule.passed}
     verdict: Verdict = next((v for v in _WORST_FIRST if v in failed), "promote")
-    said = _paragraph(
-        verdict,
-        challenger,
-        champion,
-        context.window_start,
-        context.as_of,
-        decisive=[r.words for r in rules if not r.passed and r.leads_to == verdict],
-        other=[r.words for r in rules if not r.passed and r.leads_to not in (verdict, None)],
-        passed=[r.words for r in rules if r.passed and not r.name.startswith(SLICE)]
-        + _slices_in_order(rules),
-    )
+    said = _paragraph(verdict, challenger, champion, context, rules)
     served = None if verdict == "promote" else served
     said += f" {served}." if served else ""
     return GateDecision(context.as_of, challenger, champion, verdict, said, rules, served)
@@ -177,23 +167,26 @@ _OPENING = {
 
 
 def _paragraph(
-    verdict: str,
+    verdict: Verdict,
     challenger: str,
     champion: str | None,
-    start: date,
-    end: date,
-    *,
-    decisive: Sequence[str],
-    other: Sequence[str],
-    passed: Sequence[str],
+    context: GateContext,
+    rules: tuple[RuleResult, ...],
 ) -> str:
     """One paragraph: what was decided, on which days, why, what else failed and what passed."""
+    decisive = [r.words for r in rules if not r.passed and r.leads_to == verdict]
+    other = [r.words for r in rules if not r.passed and r.leads_to not in (verdict, None)]
+    passed = [r.words for r in rules if r.passed and not r.name.startswith(SLICE)]
+    passed += _slices_in_order(rules)
     opening = _OPENING[verdict].format(
         challenger=challenger,
         over=f" over {champion}" if champion else " as the first release",
         champion=champion or "no release (retrieval order)",
     )
-    text = f"{opening}, judged on what users did from {start} up to, not including, {end}."
+    text = (
+        f"{opening}, judged on what users did from {context.window_start} up to, not including,"
+        f" {context.as_of}."
+    )
     if decisive:
         text += f" Why: {'; '.join(decisive)}."
     if other:

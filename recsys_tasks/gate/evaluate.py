@@ -148,13 +148,13 @@ def evaluate(
     catalogue: Catalogue,
     scored: Scored | None = None,
     known: ItemSets | None = None,
-    slices: Mapping[str, Bools] | None = None,
     k: int = 10,
 ) -> Evaluation:
     """Measure `lists [n, >= k] int32` of `truth.users`.
 
     `scored` None leaves out what is measured of scores. `known` are the users' items of before the
-    cutoff and adds the discovery metrics. Raises DataError when shapes disagree.
+    cutoff and adds the discovery metrics. Groups to be guarded are not measured here: `replace` the
+    evaluation's `slices`. Raises DataError when shapes disagree.
     """
     _check_shapes(system, lists, truth, scored)
     per_user = metrics.per_user(lists, truth.offsets, truth.items, k)
@@ -182,7 +182,7 @@ def evaluate(
         users=truth.users,
         per_user=per_user,
         summary=summary,
-        slices=dict(slices or {}),
+        slices={},
         lists_hash=digest,
         fault=fault,
         bias_curve=metrics.popularity_bias_curve(top, len(catalogue.counts)),

@@ -14,7 +14,7 @@ from recsys_tasks.clock import parse_day
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ArtifactError, DamagedArtifact, RecsysError
 from recsys_tasks.gate.cost import nodes_a_user
-from recsys_tasks.gate.decide import Running, decide
+from recsys_tasks.gate.decide import decide
 from recsys_tasks.gate.decision import (
     GateContext,
     GateDecision,
@@ -24,6 +24,7 @@ from recsys_tasks.gate.decision import (
 )
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.figures import all_figures, curves
+from recsys_tasks.gate.rules import GateCase, Running
 from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking.models.ranker import scores_are_chances
 from recsys_tasks.registry.registry import ANCHOR, CHAMPION
@@ -233,17 +234,18 @@ def _evaluate_and_decide(night: Night, challenger: Artifact, champion: str | Non
     systems = {role: system for role, system in roles.items() if system is not None}
     planted = canaries(night, judged, ours, challenger)
     planted = replace(planted, recount=counted_again(night, judged, systems, challenger))
-    decision = decide(
-        ours.evaluation,
-        theirs.evaluation if theirs else None,
-        baseline,
-        night.config.gate,
-        _context(night, champion if fault else None, fault, anchor_fault),
+    case = GateCase(
+        challenger=ours.evaluation,
+        champion=theirs.evaluation if theirs else None,
+        baseline=baseline,
+        rules=night.config.gate,
+        context=_context(night, champion if fault else None, fault, anchor_fault),
         anchor=anchor.evaluation if anchor else None,
         canaries=planted,
         running=_running(night, challenger, champion if theirs else None),
         retrieval=retrieval.evaluation if retrieval else None,
     )
+    decision = decide(case)
     measured = {role: system.evaluation for role, system in systems.items()}
     figures = all_figures(
         {**measured, "popularity": baseline}, planted.columns, night.config.gate, seed

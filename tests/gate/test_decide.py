@@ -14,7 +14,7 @@ import pytest
 from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import DataError
 from recsys_tasks.gate.canaries import Canaries, Dealt
-from recsys_tasks.gate.decide import Running, decide
+from recsys_tasks.gate.decide import decide
 from recsys_tasks.gate.decision import (
     GateContext,
     GateDecision,
@@ -24,6 +24,7 @@ from recsys_tasks.gate.decision import (
 )
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.recount import Counted, Recount
+from recsys_tasks.gate.rules import GateCase, Running
 from recsys_tasks.lake import Lake
 
 RULES = GateConfig(confidence=0.95, min_users=50, min_slice_users=50, bootstrap_samples=400)
@@ -56,9 +57,8 @@ def judge(
     challenger: Evaluation, champion: Evaluation | None = CHAMPION, **changes: Any
 ) -> GateDecision:
     context = changes.pop("context", CONTEXT)
-    return decide(
-        challenger, champion, changes.pop("baseline", POPULARITY), RULES, context, **changes
-    )
+    baseline = changes.pop("baseline", POPULARITY)
+    return decide(GateCase(challenger, champion, baseline, RULES, context, **changes))
 
 
 def failed(decision: GateDecision) -> set[str]:

@@ -17,22 +17,23 @@ from recsys_tasks.gate.decision import RuleResult
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.recount import recount_rule
 from recsys_tasks.gate.rules.comparison import compare, number
+from recsys_tasks.gate.rules.rule import GateCase, GateRule
 
 LEFT = 0.5
 """Part of what was personal one window earlier that a release must leave possible, to be taken for
 one of a shop whose users are alike."""
 
 
-def canary_rules(
-    challenger: Evaluation, baseline: Evaluation, canaries: Canaries, rules: GateConfig, seed: int
-) -> Iterator[RuleResult]:
+def judge(case: GateCase) -> Iterator[RuleResult]:
     """Every canary that was made; those of evaluations need enough users to say anything."""
+    challenger, canaries, rules = case.challenger, case.canaries, case.rules
+    seed = case.context.seed
     if challenger.summary["users"] >= rules.min_users:
         if canaries.shuffled is not None:
             yield _shuffled(challenger, canaries.shuffled, canaries.earlier, rules, seed)
         if canaries.future is not None:
             yield from _future(challenger, canaries.future, rules, seed)
-        yield _told_from_popularity(challenger, baseline, rules, seed)
+        yield _distinguishable(challenger, case.baseline, rules, seed)
     if canaries.recount is not None:
         yield recount_rule(canaries.recount)
     if canaries.columns:
@@ -130,7 +131,7 @@ def _future(
     )
 
 
-def _told_from_popularity(
+def _distinguishable(
     challenger: Evaluation, baseline: Evaluation, rules: GateConfig, seed: int
 ) -> RuleResult:
     sure = compare(challenger, baseline, rules, seed).told_apart()
@@ -171,3 +172,11 @@ def _not_popularity(shared: float, rules: GateConfig) -> RuleResult:
     if not fine:
         words = f"it is plain popularity: {words} (at most {rules.max_popularity_overlap:.0%})"
     return RuleResult("not_plain_popularity", rules.max_popularity_overlap, shared, fine, words)
+
+
+RULE = GateRule(
+    name="canaries",
+    guards="the evaluation recognises planted systems, and nothing knows the future",
+    judge=judge,
+    order=20,
+)

@@ -13,6 +13,7 @@ from recsys_tasks.config import GateConfig
 from recsys_tasks.gate.bootstrap import Bootstrap, paired_bootstrap
 from recsys_tasks.gate.decision import GateContext, RuleResult
 from recsys_tasks.gate.evaluate import Evaluation
+from recsys_tasks.gate.rules.rule import GateCase, GateRule
 
 
 def compare(one: Evaluation, other: Evaluation, rules: GateConfig, seed: int) -> Bootstrap:
@@ -34,7 +35,20 @@ def number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def against_baseline(
+def judge(case: GateCase) -> Iterator[RuleResult]:
+    """Against plain popularity, and against the champion, where there is one to be judged."""
+    if not case.users:
+        return
+    first = case.champion is None and case.context.champion is None
+    seed = case.context.seed
+    yield from _against_baseline(case.challenger, case.baseline, case.rules, seed, first=first)
+    if case.champion is not None:
+        yield from _against_champion(
+            case.challenger, case.champion, case.anchor, case.rules, case.context
+        )
+
+
+def _against_baseline(
     challenger: Evaluation, baseline: Evaluation, rules: GateConfig, seed: int, *, first: bool
 ) -> Iterator[RuleResult]:
     """A first release must surely beat plain popularity; a later one must not be below it."""
@@ -66,7 +80,7 @@ def against_baseline(
         )
 
 
-def against_champion(
+def _against_champion(
     challenger: Evaluation,
     champion: Evaluation,
     anchor: Evaluation | None,
@@ -157,3 +171,11 @@ def _identical(challenger: Evaluation, champion: Evaluation) -> RuleResult:
         else "its lists differ from the champion's"
     )
     return RuleResult("differs", None, None, not same, words)
+
+
+RULE = GateRule(
+    name="comparison",
+    guards="a release is better than plain popularity and the champion, or a harmless refresh",
+    judge=judge,
+    order=30,
+)

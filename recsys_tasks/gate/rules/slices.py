@@ -12,9 +12,17 @@ from recsys_tasks.gate.bootstrap import Bootstrap, paired_bootstrap
 from recsys_tasks.gate.decision import SLICE, RuleResult
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.rules.comparison import number
+from recsys_tasks.gate.rules.rule import GateCase, GateRule
 
 
-def slice_rules(
+def judge(case: GateCase) -> list[RuleResult]:
+    """The groups that are guarded, where there is a champion to compare with."""
+    if case.champion is None or not case.users:
+        return []
+    return _guarded(case.challenger, case.champion, case.rules, case.context.seed)
+
+
+def _guarded(
     challenger: Evaluation, champion: Evaluation, rules: GateConfig, seed: int
 ) -> list[RuleResult]:
     """Guarded groups, Holm's correction over them: the more groups, the surer each loss must be."""
@@ -52,3 +60,8 @@ def _slice_result(name: str, drawn: Bootstrap, harmed: bool, rules: GateConfig) 
     return RuleResult(
         f"{SLICE}{name}", -rules.slice_bound, number(drawn.relative), not harmed, words, "hold"
     )
+
+
+RULE = GateRule(
+    name="slices", guards="no guarded group of users is worse off", judge=judge, order=40
+)

@@ -309,16 +309,16 @@ def _recommender(night: Night, release: Artifact) -> Recommender:
 
 
 def _evaluated(judged: Judged, system: str, lists: Lists, scored: Scored | None) -> Evaluation:
-    return evaluate(
+    found = evaluate(
         system,
         lists,
         judged.truth,
         catalogue=judged.catalogue,
         scored=scored,
         known=judged.known,
-        slices=judged.slices,
         k=K,
     )
+    return replace(found, slices=judged.slices)
 
 
 def _came_true(night: Night, judged: Judged, lists: Lists) -> npt.NDArray[np.float64]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,36 +13,19 @@ from recsys_tasks.config import GateConfig
 from recsys_tasks.gate.decision import RuleResult
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.rules.comparison import number
+from recsys_tasks.gate.rules.rule import GateCase, GateRule
 
 CHANCE_DEVIATIONS = 2.0
 """So far a bin's share may lie from what was said of it before that counts."""
 
 
-@dataclass(frozen=True)
-class Running:
-    """What running the challenger means; None: not known.
-
-    `index_recall` of tonight's index against exact search, and the floor it must reach; `cost` and
-    `champion_cost` are tree nodes a user. `unranked` says why the challenger has no ranker; None:
-    it has one. `claims_chances`: whether readers are shown its scores.
-    """
-
-    index_recall: float | None = None
-    index_floor: float = 0.0
-    cost: int | None = None
-    champion_cost: int | None = None
-    unranked: str | None = None
-    claims_chances: bool = True
-
-
-def side_rules(
-    challenger: Evaluation, champion: Evaluation | None, running: Running, rules: GateConfig
-) -> Iterator[RuleResult]:
+def judge(case: GateCase) -> Iterator[RuleResult]:
     """Each bound that is known tonight."""
-    if champion is not None:
-        yield _coverage(challenger, champion, rules)
-        yield _popularity_bias(challenger, champion, rules)
-    # Without a ranker a score only falls with the place: it claims no chance that could be held
+    challenger, running, rules = case.challenger, case.running, case.rules
+    if case.champion is not None:
+        yield _coverage(challenger, case.champion, rules)
+        yield _popularity_bias(challenger, case.champion, rules)
+    # Without a ranker a score only falls with the rank: it claims no chance that could be held
     # against it.
     if running.unranked is not None:
         yield _unranked(running.unranked)
@@ -114,7 +96,7 @@ def _calibration(challenger: Evaluation, rules: GateConfig) -> Iterator[RuleResu
         error <= rules.max_calibration_error,
         words,
     )
-    times, bound = calibration_ratio(challenger.reliability), rules.max_calibration_ratio
+    times, bound = _calibration_ratio(challenger.reliability), rules.max_calibration_ratio
     if times is not None:
         words = (
             f"beyond chance they are off by {times:.2f} times the rate of what they say or what"
@@ -124,7 +106,7 @@ def _calibration(challenger: Evaluation, rules: GateConfig) -> Iterator[RuleResu
         yield RuleResult("calibration_ratio", bound, number(times), times <= bound, words)
 
 
-def calibration_ratio(reliability: Sequence[tuple[float, float, int]]) -> float | None:
+def _calibration_ratio(reliability: Sequence[tuple[float, float, int]]) -> float | None:
     """How far bins of scores are off, over the lower of the rates said and come true; None without
     anything said.
 
@@ -169,3 +151,11 @@ def _cost(ours: int, theirs: int | None, rules: GateConfig) -> RuleResult:
 
 def _beside(rules: GateConfig, name: str) -> str:
     return f"{name}@{rules.metric.split('@')[1]}"
+
+
+RULE = GateRule(
+    name="guardrails",
+    guards="no gain at the price of coverage, popularity bias, calibration, index recall or cost",
+    judge=judge,
+    order=50,
+)
