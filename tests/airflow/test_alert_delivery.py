@@ -23,6 +23,7 @@ from airflow.sdk.timezone import utcnow
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.errors import TransientError, ValidationFailed
+from recsys_tasks.monitoring.alerts import channels
 from recsys_tasks.monitoring.alerts.settling import end_of_night
 from tests.airflow.conftest import ROOT
 from tests.airflow.recorder import Recorder
@@ -283,9 +284,7 @@ def test_a_channel_that_takes_its_time_is_asked_once(home, webhook):
 
 
 def test_a_channel_without_an_answer_is_not_asked_for_ever(home, webhook, monkeypatch):
-    import recsys_channels
-
-    monkeypatch.setattr(recsys_channels, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(channels.webhook, "ANSWER_SECONDS", 0.2)
     webhook.seconds = 0.6
     notify(context_of())
     for _ in range(5):
@@ -307,9 +306,7 @@ def test_a_channel_configured_later_gets_no_old_alerts(home, recorder, monkeypat
 def test_a_hanging_channel_does_not_hold_up_the_other_and_the_newest_comes_first(
     home, webhook, monkeypatch
 ):
-    import recsys_channels
-
-    monkeypatch.setattr(recsys_channels, "_ANSWER_SECONDS", 4)
+    monkeypatch.setattr(channels.slack, "ANSWER_SECONDS", 4)
     slow = Recorder()
     slow.seconds = 60.0
     try:

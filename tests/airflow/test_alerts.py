@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 import recsys_airflow
 import recsys_alerts
-import recsys_channels
 
 from recsys_tasks.errors import ValidationFailed
 
@@ -103,19 +102,3 @@ def test_without_channels_the_alert_waits_for_the_table(home, monkeypatch):
 
 def test_the_notifier_never_fails_its_caller(home):
     recsys_alerts.IncidentAlert()({"run_id": "no dag in here"})
-
-
-@pytest.mark.parametrize(
-    ("connection", "url"),
-    [
-        ({"host": "https://a.example/hook?x=1"}, "https://a.example/hook?x=1"),
-        ({"host": "a.example"}, "https://a.example/"),
-        (
-            {"host": "a.example", "schema": "http", "port": 81, "extra_dejson": {"path": "/x"}},
-            "http://a.example:81/x",
-        ),
-    ],
-)
-def test_a_webhook_is_a_whole_url_or_its_parts(connection, url):
-    whole = {"schema": None, "port": None, "extra_dejson": {}, **connection}
-    assert recsys_channels.webhook_url(SimpleNamespace(**whole)) == url

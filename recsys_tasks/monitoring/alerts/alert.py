@@ -7,7 +7,8 @@ The way of an alert, in the order of the modules:
    its kind.
 2. `build`: the alert of it, this module's value, with texts that are safe to send (`wording`).
 3. `spool`: a file each, so that no outage loses one; alerts of one incident become one.
-4. `delivery`: each message once to every channel (`channels`), and to `table` for `recsys.alerts`.
+4. `delivery`: each message once to every channel (`channels`), and to `table` for `recsys.alerts`;
+   `attempts` says what each of them lacks.
 5. `settling`: which incidents are over, of which the channels hear too.
 """
 

@@ -24,7 +24,7 @@ from recsys_tasks.small_files import write_whole
 
 TABLE = "table"
 """Stands among the channels for `recsys.alerts`."""
-SENDING, UNCONFIRMED, FAILED = "sending", "unconfirmed", "failed"
+SENDING, SENT, UNCONFIRMED, FAILED = "sending", "sent", "unconfirmed", "failed"
 SAME_CAUSE = timedelta(hours=24)
 """So long what an open incident breaks besides has no alert of its own."""
 LEASE = timedelta(minutes=2)

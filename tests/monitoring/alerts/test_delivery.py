@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys_tasks.monitoring.alerts.delivery import Unconfirmed, deliver
+from recsys_tasks.monitoring.alerts.channels import Unconfirmed
+from recsys_tasks.monitoring.alerts.delivery import deliver
 from recsys_tasks.monitoring.alerts.spool import LEASE, Spool
 from tests.monitoring.alerts.test_alert import NOW, ROOT, an_alert
 

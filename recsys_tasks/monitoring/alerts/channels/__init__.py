@@ -1,0 +1,78 @@
+"""Alert channels: an extension point, one file a channel. What calls people is here; what Airflow
+knows of connections is handed in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from recsys_tasks.config import AlertsConfig
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.extensions import ExtensionPoint
+from recsys_tasks.monitoring.alerts.channels.channel import (
+    Channel,
+    Connection,
+    ConnectionOf,
+    Send,
+    Unconfirmed,
+)
+
+__all__ = [
+    "CHANNELS",
+    "Channel",
+    "Connection",
+    "ConnectionOf",
+    "Send",
+    "Unconfirmed",
+    "open_channels",
+]
+
+log = logging.getLogger(__name__)
+
+
+def _check(found: Any) -> None:
+    if not isinstance(found, Channel):
+        raise TypeError(f"{found!r} is no Channel of recsys_tasks.monitoring.alerts.channels")
+
+
+CHANNELS: ExtensionPoint[Channel] = ExtensionPoint(
+    what="alert channel",
+    group="nightshelf.channels",
+    package="recsys_tasks.monitoring.alerts.channels",
+    attribute="CHANNEL",
+    check=_check,
+)
+
+
+def open_channels(
+    settings: AlertsConfig, connection_of: ConnectionOf
+) -> tuple[dict[str, Send], list[str]]:
+    """Senders of the channels that are configured, and the names of those that cannot be looked up
+    just now.
+
+    Connections are looked up here, not when something is sent: channels send in threads of their
+    own. Never raises: a channel that cannot be opened, or a package that cannot be loaded, does not
+    silence the others.
+    """
+    senders: dict[str, Send] = {}
+    unknown: list[str] = []
+    for channel in _known():
+        try:
+            send = channel.open(settings, connection_of)
+        except Exception as error:
+            log.warning("Channel %s cannot be opened: %s", channel.name, type(error).__name__)
+            unknown.append(channel.name)
+            continue
+        if send is not None:
+            senders[channel.name] = send
+    return senders, unknown
+
+
+def _known() -> Iterable[Channel]:
+    try:
+        return tuple(CHANNELS)
+    except ConfigError as error:
+        log.warning("Only the built-in channels are used. %s", error)
+        return tuple(found.extension for found in CHANNELS.built_in())
