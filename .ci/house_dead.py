@@ -19,6 +19,7 @@ DECORATORS = {
 }
 NAMES = {
     "model_config": "pydantic reads it",
+    "__getattr__": "Python asks a package for its lazy names by it",
     "template_fields": "Airflow reads it of a notifier",
     "*Plugin": "Airflow loads plug-ins' classes",
     "external_views": "Airflow reads it of a plug-in",

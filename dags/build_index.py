@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG
-from recsys_airflow import INDEX, TOWER, after, dag_arguments, stage
+from recsys_airflow import after, dag_arguments, stage
 
-with DAG("build_index", doc_md=__doc__, **dag_arguments(after(TOWER), "retrieval")):
-    stage("embed")() >> stage("build_index", emits=INDEX)()
+with DAG(doc_md=__doc__, **dag_arguments("build_index", after("tower"), "retrieval")):
+    stage("embed")() >> stage("build_index")()

@@ -10,7 +10,7 @@ from recsys_airflow import cron, dag_arguments, settings
 
 _EVERY = cron(settings().schedule.maintain_storage)
 
-with DAG("maintain_storage", doc_md=__doc__, **dag_arguments(_EVERY, "storage", dated=False)):
+with DAG(doc_md=__doc__, **dag_arguments("maintain_storage", _EVERY, "storage", dated=False)):
 
     @task
     def sweep() -> str:

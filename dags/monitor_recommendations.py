@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG, task
-from recsys_airflow import PUBLICATION, after, dag_arguments, end_alerts, stage
+from recsys_airflow import after, dag_arguments, end_alerts, stage
 
 with DAG(
-    "monitor_recommendations", doc_md=__doc__, **dag_arguments(after(PUBLICATION), "monitoring")
+    doc_md=__doc__, **dag_arguments("monitor_recommendations", after("publication"), "monitoring")
 ):
     stage("monitor")() >> task(end_alerts, task_id="deliver_alerts")() >> stage("report")()

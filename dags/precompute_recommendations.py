@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG
-from recsys_airflow import PUBLICATION, RELEASE, after, dag_arguments, settings, stage
+from recsys_airflow import after, dag_arguments, every_shard, stage
 
-with DAG("precompute_recommendations", doc_md=__doc__, **dag_arguments(after(RELEASE), "serving")):
-    shards = stage("precompute_shard").expand(shard=list(range(settings().serving.shards)))
-    stage("prepare_publication")() >> shards >> stage("publish", emits=PUBLICATION)()
+with DAG(
+    doc_md=__doc__, **dag_arguments("precompute_recommendations", after("release"), "serving")
+):
+    shards = stage("precompute_shard").expand(shard=every_shard())
+    stage("prepare_publication")() >> shards >> stage("publish")()

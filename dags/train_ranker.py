@@ -1,4 +1,6 @@
-"""Train tonight's rankers and judge them against the champion; emitted whatever the verdict is.
+"""Make features, train tonight's rankers on them and judge those against the champion.
+
+The release asset is updated whatever the verdict is.
 
 With `gate.approval` a promotion waits for a person, and the night goes on with the champion
 meanwhile.
@@ -7,10 +9,11 @@ meanwhile.
 from __future__ import annotations
 
 from airflow.sdk import DAG
-from recsys_airflow import INDEX, RELEASE, after, dag_arguments, promotion, stage
+from recsys_airflow import after, dag_arguments, stage
+from recsys_approval import promotion
 
-with DAG("train_ranker", doc_md=__doc__, **dag_arguments(after(INDEX), "ranking")):
-    judged = stage("judge", emits=RELEASE)()
-    stage("build_examples")() >> stage("train_ranker")() >> judged
+with DAG(doc_md=__doc__, **dag_arguments("train_ranker", after("index"), "ranking")):
+    tables, judged = stage("build_features")(), stage("judge")()
+    tables >> stage("build_examples")() >> stage("train_ranker")() >> judged
     promotion(judged)
     judged >> stage("report")()

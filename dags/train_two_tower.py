@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG
-from recsys_airflow import SNAPSHOT, TOWER, after, dag_arguments, stage
+from recsys_airflow import after, dag_arguments, stage
 
-with DAG("train_two_tower", doc_md=__doc__, **dag_arguments(after(SNAPSHOT), "retrieval")):
-    stage("train_two_tower", emits=TOWER)()
+with DAG(doc_md=__doc__, **dag_arguments("train_two_tower", after("snapshot"), "retrieval")):
+    stage("train_two_tower")()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG
-from recsys_airflow import SNAPSHOT, dag_arguments, nightly, stage
+from recsys_airflow import dag_arguments, nightly, stage
 
-with DAG("validate_data", doc_md=__doc__, **dag_arguments(nightly(), "data")):
-    stage("extract")() >> stage("freeze", emits=SNAPSHOT)()
+with DAG(doc_md=__doc__, **dag_arguments("validate_data", nightly(), "data")):
+    stage("extract")() >> stage("freeze")()

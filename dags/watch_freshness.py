@@ -5,12 +5,13 @@ waits.
 from __future__ import annotations
 
 from airflow.sdk import DAG, get_current_context, task
-from recsys_airflow import as_airflow_errors, cron, dag_arguments, settings
+from recsys_airflow import cron, dag_arguments, settings
 from recsys_alerts import deliver_alerts
+from recsys_runs import as_airflow_errors
 
 _EVERY = cron(settings().schedule.watch_freshness)
 
-with DAG("watch_freshness", doc_md=__doc__, **dag_arguments(_EVERY, "monitoring", dated=False)):
+with DAG(doc_md=__doc__, **dag_arguments("watch_freshness", _EVERY, "monitoring", dated=False)):
 
     @task
     def look() -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,17 +23,9 @@ from recsys_alerts import error_folder, moment_of, night_of, raise_failure, rais
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import read_essentials
+from recsys_tasks.dag_names import BESIDE, CHAIN, dag_id
 
 log = logging.getLogger(__name__)
-CHAIN = (
-    "validate_data",
-    "train_two_tower",
-    "build_index",
-    "train_ranker",
-    "precompute_recommendations",
-    "monitor_recommendations",
-)
-BESIDE = ("watch_freshness", "maintain_storage")
 _FOR_CALLBACKS = timedelta(minutes=3)
 """So long a failed run may go without an alert: its callbacks are on their way."""
 
@@ -51,7 +43,7 @@ class FailedRuns:
         """Note the run. A run that a person marked as failed comes without words, and is no
         incident.
         """
-        if not msg or dag_run.dag_id not in (*CHAIN, *BESIDE):
+        if not msg or dag_run.dag_id not in ids((*CHAIN, *BESIDE)):
             return
         try:
             note_failed(
@@ -66,6 +58,12 @@ class FailedRunsPlugin(AirflowPlugin):
 
     name = "nightshelf_failed_runs"
     listeners = [FailedRuns()]  # noqa: RUF012
+
+
+def ids(names: Iterable[str]) -> list[str]:
+    """The ids under which Airflow knows these DAGs of this shop."""
+    prefix = read_essentials(read_environment()).schedule.dag_prefix
+    return [dag_id(name, prefix) for name in names]
 
 
 def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
@@ -104,10 +102,10 @@ def look(context: Mapping[str, Any]) -> str:
     environment = read_environment()
     airflow = Airflow(
         paused=tuple(
-            name for name in CHAIN if _answer(instance, "get_dag", "is_paused", dag_id=name)
+            name for name in ids(CHAIN) if _answer(instance, "get_dag", "is_paused", dag_id=name)
         ),
         broken=tuple(broken_files(Path(context["dag"].fileloc).parent)),
-        at_work=tuple(name for name in CHAIN if _runs_under_way(instance, name)),
+        at_work=tuple(name for name in ids(CHAIN) if _runs_under_way(instance, name)),
     )
     found = watch(Look(environment, read_essentials(environment), now, airflow, raise_or_send))
     return "; ".join(

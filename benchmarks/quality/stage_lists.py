@@ -22,7 +22,7 @@ from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.stages import Night
 from recsys_tasks.stages.inputs import open_inputs
-from recsys_tasks.stages.publishing import read_plan
+from recsys_tasks.stages.plan import read_plan
 
 STAGES = (
     "nightshelf/two-tower",
@@ -43,8 +43,8 @@ def stage_lists(night: Night, window: Window) -> StageLists:
     Business rules are not applied: what the repeat policy forbids is no candidate anyway. A night
     without a release has no light or heavy list.
     """
-    plan = read_plan(night)
-    inputs = open_inputs(night, plan.lineage, night.tonight)
+    plan = read_plan(night.lake, night.as_of)
+    inputs = open_inputs(night.snapshot, plan.lineage, night.tonight)
     ranker = Ranker.open(night.lake.get(plan.release)) if plan.release else None
     recommenders = {"candidates": Recommender.of(night.snapshot, inputs, None)}
     if ranker is not None:

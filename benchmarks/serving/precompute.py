@@ -51,7 +51,7 @@ from recsys_tasks.serving.publication import (
 )
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.snapshot.dataset import open_snapshot
-from recsys_tasks.stages import SHARD_NICENESS
+from recsys_tasks.stages.runner import SHARD_NICENESS
 
 CONFIG = parse_config(SETTINGS)
 NOW = datetime(2026, 3, 1, 1, tzinfo=UTC)

@@ -92,7 +92,7 @@ def report(
     """Print where a night's run report is, written when there is none yet; refused for a night that
     never ran.
     """
-    from recsys_tasks.stages.report import report_path
+    from recsys_tasks.stages.run_report import report_path
 
     with open_night(as_of) as night:
         typer.echo(report_path(night, again=again))

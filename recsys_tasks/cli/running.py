@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recsys_tasks.cli.output import console, say
+from recsys_tasks.cli.output import console
 from recsys_tasks.cli.session import open_night
 
 app = typer.Typer()
@@ -20,13 +20,7 @@ def run(
     ],
 ) -> None:
     """Run every stage of one night in this process, without Airflow."""
-    from recsys_tasks.stages import STAGES, run_all
+    from recsys_tasks.commands.run_night import run_night
 
     with open_night(as_of) as night:
-        watched = sys.stderr.isatty()
-        with console.status("starting") as status:
-            for result in run_all(
-                night, before=lambda name: status.update(f"{name} …") if watched else None
-            ):
-                say(result.summary())
-        say(f"done: {len(STAGES)} stages")
+        run_night(night, console, terminal=sys.stdout.isatty())

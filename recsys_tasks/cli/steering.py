@@ -27,7 +27,7 @@ def rollback(
     ] = False,
 ) -> None:
     """Show readers an earlier publication, and hold later nights back until `recsys resume`."""
-    from recsys_tasks.commands.steer import roll_back, roll_back_release
+    from recsys_tasks.commands.rollback import roll_back, roll_back_release
 
     with shown_errors():
         if release:
@@ -43,7 +43,7 @@ def promote(
     who: Who,
 ) -> None:
     """Make a release champion from the next publication on, whatever the gate said."""
-    from recsys_tasks.commands.steer import promote as make_champion
+    from recsys_tasks.commands.promote import promote as make_champion
 
     with shown_errors():
         say(make_champion(release, who=who, why=why, now=now()))
@@ -52,7 +52,7 @@ def promote(
 @app.command()
 def resume(who: Who) -> None:
     """End the hold and publish the newest publication that is ready."""
-    from recsys_tasks.commands.steer import resume as end_hold
+    from recsys_tasks.commands.resume import resume as end_hold
 
     with shown_errors():
         say(end_hold(who=who, now=now()))

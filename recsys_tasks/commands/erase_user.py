@@ -32,7 +32,7 @@ from recsys_tasks.privacy import lake as erase_lake
 from recsys_tasks.serving.retire import retire
 from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased, remember
 from recsys_tasks.snapshot.erasing import Subject
-from recsys_tasks.stages.busy import alone
+from recsys_tasks.stages.work_locks import alone
 
 CACHE = "lake-cache"
 GIVEN_UP = "given up: a user was erased before it was complete; run the night again"

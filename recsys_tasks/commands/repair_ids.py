@@ -17,7 +17,7 @@ from recsys_tasks.database import create_engine, database_url
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ids import FILE, KIND, PARENT, read_column
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.stages.busy import alone
+from recsys_tasks.stages.work_locks import alone
 
 
 @dataclass(frozen=True)

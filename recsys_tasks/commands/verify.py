@@ -11,7 +11,7 @@ from pathlib import Path
 from recsys_tasks.config import Environment
 from recsys_tasks.database import create_engine, database_url
 from recsys_tasks.lake import Damaged, Lake
-from recsys_tasks.stages.busy import alone
+from recsys_tasks.stages.work_locks import alone
 
 SET_ASIDE = "damaged"
 """Folder in RECSYS_HOME of what was taken out of the lake; erasing a user removes it whole."""

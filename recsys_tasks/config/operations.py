@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import field_validator
+from typing import Annotated
+
+from pydantic import Field, field_validator
 
 from recsys_tasks.config import cron
 from recsys_tasks.config.base import (
@@ -69,6 +71,10 @@ class ScheduleConfig(Section):
     """A night on which the ranker is not due serves with the champion."""
     train_two_tower_every_days: PositiveDays = 1
     """A night on which the tower is not due serves with the newest version of its lineage."""
+    dag_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)] = ""
+    """Stands before the ids of DAGs and the names of assets, such as `shop_a_`: several shops, or
+    development and production, then live in one Airflow, each with a DAG processor and workers of
+    its own RECSYS_CONFIG and RECSYS_HOME. Alerts' commands name DAGs with it, runbooks without."""
 
     @field_validator("nightly", "watch_freshness", "maintain_storage")
     @classmethod

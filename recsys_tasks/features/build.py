@@ -36,12 +36,11 @@ def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
     Counts come from rows before `cutoffs.learned_before`; pairs and recencies from the user's own
     rows before `cutoffs.history_before`. A rerun on the same inputs returns the artifact it finds.
     """
-    config, lake, key = snapshot.config, snapshot.lake, str(cutoffs)
-    inputs = {"snapshot": snapshot.artifact.content}
-    settings = config_hash(config.features, config.events, config.users)
-    found = lake.find("features", key, lake.fingerprint("features", key, inputs, settings))
+    found = find_features(snapshot, cutoffs)
     if found is not None:
         return found
+    config, lake = snapshot.config, snapshot.lake
+    key, inputs, settings = _identity(snapshot, cutoffs)
     connection = ibis.duckdb.connect(threads=config.resources.threads)
     try:
         of_user = segments(snapshot.users, config.users.segment_by)
@@ -67,6 +66,19 @@ def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
         connection.disconnect()
     assert draft.artifact is not None
     return draft.artifact
+
+
+def find_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact | None:
+    """What `build_features` made of the same inputs, if it ran."""
+    key, inputs, settings = _identity(snapshot, cutoffs)
+    lake = snapshot.lake
+    return lake.find("features", key, lake.fingerprint("features", key, inputs, settings))
+
+
+def _identity(snapshot: Snapshot, cutoffs: Cutoffs) -> tuple[str, dict[str, str], str]:
+    """Key, inputs and the hash of the settings that features are made from."""
+    config, inputs = snapshot.config, {"snapshot": snapshot.artifact.content}
+    return str(cutoffs), inputs, config_hash(config.features, config.events, config.users)
 
 
 def _events(connection: ibis.BaseBackend, snapshot: Snapshot, cutoffs: Cutoffs) -> ir.Table:

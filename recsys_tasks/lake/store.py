@@ -39,7 +39,7 @@ class Lake:
     @property
     def fence(self) -> Callable[[], None]:
         """Called before an attempt is finished or removed; what it raises prevents that. See
-        `stages.busy`.
+        `stages.work_locks`.
         """
         return self._attempts.fence
 

@@ -19,6 +19,9 @@ from pathlib import Path
 from recsys_tasks.config import PROJECT_ROOT
 
 LOCALHOST = "127.0.0.1"
+_TASKS_AT_ONCE = 3
+Section = Mapping[str, object]
+"""Options of one section of airflow.cfg, by name."""
 _TAKEN = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
 
 
@@ -44,74 +47,50 @@ def free_ports(preferred_api: int | None = None) -> Ports:
         return Ports(*(one.getsockname()[1] for one in sockets))
 
 
-def airflow_environment(
-    home: Path,
-    *,
-    airflow_url: str,
-    recsys_url: str,
-    mlflow_url: str,
-    ports: Ports,
-    config_path: Path,
-    paused: bool,
-    parallelism: int = 3,
-    dags: Path = PROJECT_ROOT / "dags",
-    plugins: Path = PROJECT_ROOT / "plugins",
-) -> dict[str, str]:
-    """Every variable of the children. `home` is RECSYS_HOME; secrets are made there once."""
-    airflow_home = home / "airflow"
-    airflow_home.mkdir(parents=True, exist_ok=True)
-    keys = _secrets(airflow_home / "secrets.json")
-    base = f"http://{LOCALHOST}:{ports.api}"
-    settings: dict[str, dict[str, object]] = {
-        "core": {
-            "dags_folder": dags,
-            "plugins_folder": plugins,
-            "load_examples": False,
-            "executor": "LocalExecutor",
-            "parallelism": parallelism,
-            "max_active_tasks_per_dag": parallelism,
-            "fernet_key": keys["fernet_key"],
-            "execution_api_server_url": f"{base}/execution/",
-            "simple_auth_manager_all_admins": True,  # the API listens on 127.0.0.1 only
-            "dags_are_paused_at_creation": paused,
-        },
+@dataclass(frozen=True)
+class Place:
+    """What one Airflow of this launcher works with: its folders, its databases, its ports."""
+
+    home: Path
+    """RECSYS_HOME."""
+    airflow_url: str
+    recsys_url: str
+    mlflow_url: str
+    ports: Ports
+    config_path: Path
+
+    @property
+    def airflow_home(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.home / "airflow"
+
+    @property
+    def base(self) -> str:
+        """Where the API listens."""
+        return f"http://{LOCALHOST}:{self.ports.api}"
+
+
+def airflow_environment(place: Place) -> dict[str, str]:
+    """Every variable of the children; secrets are made in the home once."""
+    place.airflow_home.mkdir(parents=True, exist_ok=True)
+    keys = _secrets(place.airflow_home / "secrets.json")
+    settings = {
+        "core": _core(place, keys),
         "database": {
-            "sql_alchemy_conn": airflow_url,
+            "sql_alchemy_conn": place.airflow_url,
             "sql_alchemy_pool_size": 3,
             "sql_alchemy_max_overflow": 5,
         },
         "api": {
             "host": LOCALHOST,
-            "port": ports.api,
-            "base_url": base,
+            "port": place.ports.api,
+            "base_url": place.base,
             "workers": 1,
             "secret_key": keys["secret_key"],
         },
         "api_auth": {"jwt_secret": keys["jwt_secret"]},
-        "logging": {
-            "base_log_folder": airflow_home / "logs",
-            "worker_log_server_port": ports.worker_log,
-            "trigger_log_server_port": ports.trigger_log,
-            "logging_level": "WARNING",
-        },
-        # A night is a dozen short hops one after the other: how soon each is noticed is most of the
-        # waiting.
-        "scheduler": {
-            "scheduler_idle_sleep_time": 0.2,
-            "scheduler_heartbeat_sec": 5,
-            "job_heartbeat_sec": 5,
-            # What a killed scheduler left running is taken up by the next one as soon as its
-            # heartbeat is old (30 s).
-            "orphaned_tasks_check_interval": 15,
-            "enable_health_check": False,
-        },
-        "dag_processor": {
-            "parsing_processes": 1,
-            "min_file_process_interval": 3600,
-            "refresh_interval": 3600,
-            "bundle_refresh_check_interval": 1,
-            "print_stats_interval": 0,
-        },
+        "logging": _logging(place),
+        **_HASTE,
         "usage_data_collection": {"enabled": False},
     }
     environment = {
@@ -123,13 +102,61 @@ def airflow_environment(
         _inherited()
         | environment
         | {
-            "AIRFLOW_HOME": str(airflow_home),
-            "RECSYS_HOME": str(home),
-            "RECSYS_DATABASE_URL": recsys_url,
-            "RECSYS_MLFLOW_URL": mlflow_url,
-            "RECSYS_CONFIG": str(config_path),
+            "AIRFLOW_HOME": str(place.airflow_home),
+            "RECSYS_HOME": str(place.home),
+            "RECSYS_DATABASE_URL": place.recsys_url,
+            "RECSYS_MLFLOW_URL": place.mlflow_url,
+            "RECSYS_CONFIG": str(place.config_path),
         }
     )
+
+
+def _core(place: Place, keys: Mapping[str, str]) -> Section:
+    return {
+        "dags_folder": PROJECT_ROOT / "dags",
+        "plugins_folder": PROJECT_ROOT / "plugins",
+        "load_examples": False,
+        "executor": "LocalExecutor",
+        "parallelism": _TASKS_AT_ONCE,
+        "max_active_tasks_per_dag": _TASKS_AT_ONCE,
+        "fernet_key": keys["fernet_key"],
+        "execution_api_server_url": f"{place.base}/execution/",
+        "simple_auth_manager_all_admins": True,  # the API listens on 127.0.0.1 only
+        "dags_are_paused_at_creation": False,
+    }
+
+
+def _logging(place: Place) -> Section:
+    return {
+        "base_log_folder": place.airflow_home / "logs",
+        "worker_log_server_port": place.ports.worker_log,
+        "trigger_log_server_port": place.ports.trigger_log,
+        "logging_level": "WARNING",
+        "namespace_levels": "recsys_tasks=INFO",  # what stages say of their work
+    }
+
+
+_HASTE: Mapping[str, Section] = {
+    "scheduler": {
+        "scheduler_idle_sleep_time": 0.2,
+        "scheduler_heartbeat_sec": 5,
+        "job_heartbeat_sec": 5,
+        # What a killed scheduler left running is taken up by the next one as soon as its
+        # heartbeat is old (30 s).
+        "orphaned_tasks_check_interval": 15,
+        "enable_health_check": False,
+    },
+    "dag_processor": {
+        "parsing_processes": 1,
+        "min_file_process_interval": 3600,
+        "refresh_interval": 3600,
+        "bundle_refresh_check_interval": 1,
+        "print_stats_interval": 0,
+    },
+}
+"""A night is a dozen short hops one after the other: how soon each is noticed is most of the
+waiting.
+"""
 
 
 def write_exports(path: Path, environment: Mapping[str, str]) -> Path:

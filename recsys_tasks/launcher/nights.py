@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from recsys_tasks.config import Environment
+from recsys_tasks.dag_names import FIRST, LAST
 from recsys_tasks.database import create_engine
 from recsys_tasks.launcher.progress import Progress
 from recsys_tasks.launcher.stack import Stack
 
-FIRST, LAST = "validate_data", "monitor_recommendations"
 _NIGHT_SECONDS = 12 * 3600.0
 
 
@@ -23,14 +23,15 @@ def run_nights(settings: Environment, nights: Sequence[date], say: Callable[[str
     """
     with Stack(settings, say) as stack:
         stack.wait_ready()
+        first, last = stack.dag_id(FIRST), stack.dag_id(LAST)
         engine = create_engine(stack.recsys_url)
         progress = Progress(stack.api, engine, stack.meter, say)
         try:
             for night in nights:
                 began = time.perf_counter()
                 say(f"Night {night}")
-                run = stack.api.trigger(FIRST, night.isoformat())
-                state = progress.follow(night, run, until=LAST, seconds=_NIGHT_SECONDS)
+                run = stack.api.trigger(first, night.isoformat())
+                state = progress.follow(night, run, until=last, seconds=_NIGHT_SECONDS)
                 if state != "success":
                     say(f"Night {night} ended as {state}:\n{progress.last_alert()}")
                     return False

@@ -13,6 +13,8 @@ from typing import IO, Self
 import psycopg
 
 from recsys_tasks.config import Environment
+from recsys_tasks.config.essentials import read_essentials
+from recsys_tasks.dag_names import BESIDE, CHAIN, FIRST, dag_id
 from recsys_tasks.database import (
     EmbeddedServer,
     ServerUse,
@@ -26,6 +28,7 @@ from recsys_tasks.launcher import sessions, trouble
 from recsys_tasks.launcher.api import AirflowApi, wait_until
 from recsys_tasks.launcher.environment import (
     LOCALHOST,
+    Place,
     airflow_environment,
     free_ports,
     not_taken,
@@ -33,19 +36,8 @@ from recsys_tasks.launcher.environment import (
 )
 from recsys_tasks.launcher.processes import Fleet, MemoryMeter
 from recsys_tasks.launcher.supervisor import Supervisor
+from recsys_tasks.monitoring.alerts.chain import trigger_command
 
-DAGS = frozenset(
-    {
-        "validate_data",
-        "train_two_tower",
-        "build_index",
-        "train_ranker",
-        "precompute_recommendations",
-        "monitor_recommendations",
-        "watch_freshness",
-        "maintain_storage",
-    }
-)
 PARTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("airflow", "api-server"),
     # Logs are read from the folder that both share; a server for them would listen on every
@@ -89,7 +81,7 @@ class Stack:
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        self._alone = alone_in(self.home)
+        self._alone = alone_in(self.home, self.dag_id(FIRST))
         self._catch_signals()
         if left := sessions.end_left_over(self._logs):
             self._say(f"{left} processes of a launcher that was killed are ended")
@@ -118,14 +110,19 @@ class Stack:
         """
         wait_until(self._healthy, _UP_SECONDS, "Airflow's processes to be healthy")
         self.api.login()
+        wanted = {self.dag_id(name) for name in (*CHAIN, *BESIDE)}
         wait_until(
-            lambda: self.api.dags() >= DAGS or bool(self.api.import_errors()),
+            lambda: self.api.dags() >= wanted or bool(self.api.import_errors()),
             _UP_SECONDS,
             "the DAGs to be read",
         )
         if errors := self.api.import_errors():
             raise RuntimeError("a DAG cannot be imported:\n" + "\n".join(errors))
         self._say(f"Airflow is up at {self.api.base}")
+
+    def dag_id(self, name: str) -> str:
+        """The id under which Airflow knows a DAG of this shop."""
+        return dag_id(name, read_essentials(self._settings).schedule.dag_prefix)
 
     @property
     def _logs(self) -> Path:
@@ -138,15 +135,15 @@ class Stack:
         else:
             require_migrated(self._settings.database_url)
         ports = free_ports(self._port)
-        environment = airflow_environment(
+        place = Place(
             self.home,
             airflow_url=self.urls["airflow"],
             recsys_url=self.recsys_url,
             mlflow_url=self._settings.mlflow_url or self.urls["mlflow"],
             ports=ports,
             config_path=self._settings.config_path.resolve(),
-            paused=False,
         )
+        environment = airflow_environment(place)
         environment |= self._extra
         if others := not_taken(environment):
             self._say(f"not used here, for they are another Airflow's: {', '.join(others)}")
@@ -221,9 +218,9 @@ class Stack:
                     self._handlers[number] = signal.signal(number, _interrupt)
 
 
-def alone_in(home: Path) -> IO[bytes]:
+def alone_in(home: Path, first: str = FIRST) -> IO[bytes]:
     """A lock on a home for one launcher, until it is closed. Raises ConfigError when another one
-    runs there.
+    runs there, with the command for a night: `first` is the id of a night's first DAG.
 
     Two would stop each other's processes and share their logs.
     """
@@ -233,7 +230,7 @@ def alone_in(home: Path) -> IO[bytes]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.close()
-        trigger = 'airflow dags trigger validate_data --conf \'{"as_of": "YYYY-MM-DD"}\''
+        trigger = trigger_command("YYYY-MM-DD", first)
         raise ConfigError(
             expected="no other launcher in this home",
             found="`make airflow`, `make nights` or `make demo` runs there",

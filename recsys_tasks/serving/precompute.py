@@ -24,6 +24,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.lake.table_files import read_columns, writing
+from recsys_tasks.progress import Progress
 from recsys_tasks.snapshot.dataset import Snapshot
 
 BUCKETS = 256
@@ -191,9 +192,11 @@ def precompute_shard(
         return lists_table(ranked, serving.k, serving.spares)
 
     with lake.writing("lists", key, inputs=facts, config=config) as draft:
+        done = Progress(f"lists of shard {shard}", len(own), "users")
         with writing(draft.path / LISTS_FILE, schema.LISTS.schema) as writer:
             for table in in_order(work, blocks(own, serving.block_users), threads):
                 writer.write_table(table)
+                done.advance(table.num_rows)
         draft.rows = len(own)
     assert draft.artifact is not None
     return draft.artifact

@@ -1,59 +1,66 @@
-"""What ranking reads at one pair of cutoffs, made or opened from the lake."""
+"""What ranking reads at one pair of cutoffs, opened from the lake."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from recsys_tasks.clock import Cutoffs
+from recsys_tasks.config import Config
 from recsys_tasks.errors import ArtifactError
-from recsys_tasks.lake import Artifact
+from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.retrieval.embeddings import Embeddings, embeddings_of
 from recsys_tasks.retrieval.tower.versions import TowerVersion, current_lineage, serving_at
+from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
-from recsys_tasks.stages.night import Night
+from recsys_tasks.stages import voice
+from recsys_tasks.stages.chain import NIGHT
 
 
-def serving_tower(night: Night, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
+def serving_tower(lake: Lake, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
     """The version that serves at these cutoffs: the newest that learned nothing later and passed
     its floor.
 
     Raises ArtifactError when the lineage has none that old.
     """
-    version = serving_at(night.lake, lineage, cutoffs.learned_before)
+    version = serving_at(lake, lineage, cutoffs.learned_before)
     if version is None:
         raise ArtifactError(
             expected=(
                 f"a version of tower lineage {lineage} that learned before {cutoffs.learned_before}"
             ),
             found="none",
-            where=str(night.lake.root / "tower"),
-            remedy="run train_two_tower for this night first",
+            where=str(lake.root / "tower"),
+            remedy=_first("tower"),
         )
+    voice.reads(version.artifact)
     return version
 
 
-def lineage_tonight(night: Night) -> str:
+def lineage_tonight(lake: Lake, config: Config, as_of: date) -> str:
     """The lineage that tonight's challenger is trained on. Raises ArtifactError before the first
     training.
     """
-    lineage = current_lineage(night.lake, night.config, night.as_of)
+    lineage = current_lineage(lake, config, as_of)
     if lineage is None:
         raise ArtifactError(
             expected="a tower lineage for these settings",
             found="none",
-            where=str(night.lake.root / "tower"),
-            remedy="run train_two_tower for this night first",
+            where=str(lake.root / "tower"),
+            remedy=_first("tower"),
         )
     return lineage
 
 
-def embeddings_at(night: Night, lineage: str, cutoffs: Cutoffs) -> Embeddings:
+def embeddings_at(snapshot: Snapshot, lineage: str, cutoffs: Cutoffs) -> Embeddings:
     """Vectors that `embed` made. Raises ArtifactError when it did not run."""
-    tower = serving_tower(night, lineage, cutoffs)
-    return embeddings_of(night.snapshot, tower.artifact.key, cutoffs.history_before)
+    tower = serving_tower(snapshot.lake, lineage, cutoffs)
+    found = embeddings_of(snapshot, tower.artifact.key, cutoffs.history_before)
+    voice.reads(found.artifact)
+    return found
 
 
 @dataclass(frozen=True)
@@ -64,36 +71,55 @@ class Tables:
     generators: Artifact
 
 
-def tables_at(night: Night, cutoffs: Cutoffs) -> Tables:
-    """Features and generators at these cutoffs; no-ops when they are there already."""
-    from recsys_tasks.features.build import build_features
-    from recsys_tasks.retrieval.candidates.tables import build_generators
+def tables_at(snapshot: Snapshot, cutoffs: Cutoffs) -> Tables:
+    """What `build_features` made of this snapshot at these cutoffs, under these settings.
 
-    return Tables(
-        build_features(night.snapshot, cutoffs), build_generators(night.snapshot, cutoffs)
+    Raises ArtifactError when it did not run.
+    """
+    from recsys_tasks.features.build import find_features
+    from recsys_tasks.retrieval.candidates.tables import find_generators
+
+    features = find_features(snapshot, cutoffs)
+    generators = find_generators(snapshot, cutoffs)
+    if features is not None and generators is not None:
+        return Tables(voice.reads(features), voice.reads(generators))
+    lacking = "features" if features is None else "generators"
+    raise ArtifactError(
+        expected=f"{lacking} at {cutoffs} from the snapshot of {snapshot.as_of} and these settings",
+        found="none",
+        where=str(snapshot.lake.root / lacking / str(cutoffs)),
+        remedy=_first(lacking),
     )
 
 
+def _first(kind: str) -> str:
+    """What to do where an artifact of this kind is lacking."""
+    makers = [stage.name for stage in NIGHT if kind in stage.makes]
+    return f"run {' and '.join(makers)} for this night first"
+
+
 def open_inputs(
-    night: Night, lineage: str, cutoffs: Cutoffs, index: Artifact | None = None
+    snapshot: Snapshot, lineage: str, cutoffs: Cutoffs, index: Artifact | None = None
 ) -> RankingInputs:
     """Everything known at these cutoffs; `index` None searches exactly (past cutoffs)."""
     from recsys_tasks.ranking.inputs import open_inputs as open_at
     from recsys_tasks.retrieval.index.build import ExactSearcher, Searcher, open_index
 
-    tables, embeddings = tables_at(night, cutoffs), embeddings_at(night, lineage, cutoffs)
+    tables, embeddings = tables_at(snapshot, cutoffs), embeddings_at(snapshot, lineage, cutoffs)
     if index is None:
         searcher: Searcher = ExactSearcher(
-            embeddings.findable(eligible_items(night.snapshot, cutoffs.history_before))
+            embeddings.findable(eligible_items(snapshot, cutoffs.history_before))
         )
     else:
-        searcher = open_index(index, embeddings)
-    return open_at(
-        night.snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher
-    )
+        searcher = open_index(voice.reads(index), embeddings)
+    return open_at(snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher)
 
 
-def open_recommender(night: Night, inputs: RankingInputs, release: Artifact | None) -> Recommender:
+def open_recommender(
+    snapshot: Snapshot, inputs: RankingInputs, release: Artifact | None
+) -> Recommender:
     """The composition that the gate judges and that serves."""
-    ranker = Ranker.open(release, night.config.resources.threads) if release else None
-    return Recommender.of(night.snapshot, inputs, ranker)
+    ranker = (
+        Ranker.open(voice.reads(release), snapshot.config.resources.threads) if release else None
+    )
+    return Recommender.of(snapshot, inputs, ranker)

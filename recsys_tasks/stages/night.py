@@ -1,14 +1,12 @@
-"""One night's context: settings, lake, databases, cutoffs; and what a stage reports about
-itself.
-"""
+"""One night's context: settings, lake, databases, cutoffs."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
@@ -36,35 +34,6 @@ if TYPE_CHECKING:
     from recsys_tasks.registry.registry import Registry
 
 NIGHTLY_HOUR = 1
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """What a stage did: `rows` in its own grain, `figures` its key numbers, `reused` when nothing
-    was new.
-    """
-
-    stage: str
-    as_of: date
-    artifact: str
-    rows: int
-    seconds: float
-    figures: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
-    reused: bool = False
-
-    def summary(self) -> str:
-        """One line for people and logs."""
-        figures = ", ".join(
-            f"{name} {_shown(value)}" for name, value in self.figures.items() if value is not None
-        )
-        how = "unchanged" if self.reused else f"{self.seconds:.1f} s"
-        return f"{self.as_of} {self.stage}: {self.rows} rows, {how}" + (
-            f" ({figures})" if figures else ""
-        )
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def time_of(as_of: date) -> datetime:

@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import Engine, text
 
 from recsys_tasks.database import transaction
-from recsys_tasks.stages.night import StageResult
+from recsys_tasks.stages.outcome import StageResult
 
 _STAGE_RUN = text(
     "INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows, figures, artifact) "
@@ -26,6 +26,13 @@ _TOWER = text(
     " recorded_at = now() WHERE t.artifact <> excluded.artifact"
 )
 _RECORDED = text("SELECT artifact FROM recsys.tower_version_rows")
+_ARTIFACTS = text(
+    "SELECT DISTINCT artifact FROM recsys.stage_runs WHERE as_of = :day AND artifact IS NOT NULL"
+)
+_CHALLENGER = text(
+    "SELECT artifact FROM recsys.stage_runs WHERE as_of = :day AND stage = 'train_ranker' "
+    "AND artifact LIKE 'release/%' ORDER BY id DESC LIMIT 1"
+)
 _METRIC = text(
     "INSERT INTO recsys.metric_rows (as_of, scope, name, value) VALUES (:as_of, :scope, :name,"
     " :value) ON CONFLICT (as_of, scope, name) DO UPDATE SET value = EXCLUDED.value"
@@ -51,6 +58,21 @@ def record_failure(engine: Engine, as_of: date, stage: str, error: Mapping[str, 
     row = {"as_of": as_of, "stage": stage, "error": _json(error)}
     with transaction(engine) as connection:
         connection.execute(_FAILURE, row)
+
+
+def recorded_artifacts(engine: Engine, as_of: date) -> set[str]:
+    """References recorded by earlier runs of a night: what comes back unchanged is reused."""
+    with transaction(engine) as connection:
+        return set(connection.execute(_ARTIFACTS, {"day": as_of}).scalars())
+
+
+def last_trained(engine: Engine, as_of: date) -> str | None:
+    """Reference of what a night's last training made: one night may have several releases, of
+    several settings.
+    """
+    with transaction(engine) as connection:
+        found: str | None = connection.execute(_CHALLENGER, {"day": as_of}).scalar()
+    return found
 
 
 def recorded_towers(engine: Engine) -> set[str]:

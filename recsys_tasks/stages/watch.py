@@ -14,27 +14,23 @@ from sqlalchemy import Engine
 
 from recsys_tasks.config import Environment
 from recsys_tasks.config.essentials import Essentials
+from recsys_tasks.dag_names import FIRST, PUBLISHING, dag_id, plain_name
 from recsys_tasks.database import create_engine, database_url
 from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert
 from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers, settings_alert
-from recsys_tasks.monitoring.alerts.chain import PUBLISHING, trigger_command
+from recsys_tasks.monitoring.alerts.chain import trigger_command
 from recsys_tasks.monitoring.alerts.settling import over_with
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.monitoring.readers import freshness, night_state
+from recsys_tasks.stages import report
+from recsys_tasks.stages.chain import CHAIN
 
-STEPS = (
-    ("extract", "validate_data"),
-    ("freeze", "validate_data"),
-    ("train_two_tower", "train_two_tower"),
-    ("embed", "build_index"),
-    ("build_index", "build_index"),
-    ("build_examples", "train_ranker"),
-    ("train_ranker", "train_ranker"),
-    ("judge", "train_ranker"),
-    ("prepare_publication", "precompute_recommendations"),
-    ("precompute_shard", "precompute_recommendations"),
-    ("publish", "precompute_recommendations"),
+STEPS = tuple(
+    (stage.name, dag)
+    for dag in PUBLISHING
+    for stage in CHAIN[dag]
+    if stage is not report.STAGE  # the page is no step towards the lists
 )
 """Stages up to the published lists, in order, and the DAG that runs each."""
 
@@ -61,6 +57,10 @@ class Look:
     raise_: Callable[[Alert], bool]
     found: list[str] = field(default_factory=list)
 
+    def dag_id(self, name: str) -> str:
+        """The id under which Airflow knows a DAG of this shop."""
+        return dag_id(name, self.essentials.schedule.dag_prefix)
+
     @property
     def runbooks(self) -> str:
         """What runbook links start with."""
@@ -82,6 +82,7 @@ def look(at: Look) -> str:
             reader_state="readers keep the lists that they have",
             runbooks=at.runbooks,
             now=at.now,
+            first=at.dag_id(FIRST),
         )
         at.raise_(words)
         at.found.append("the settings file is wrong")
@@ -123,10 +124,10 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
             _paused(at),
             (
                 f"{_start_again(at)}; then, for a night that was lost meanwhile:"
-                f" {trigger_command(due.night)}"
+                f" {trigger_command(due.night, at.dag_id(FIRST))}"
             ),
         ),
-        (stale, trigger_command(due.night)),
+        (stale, trigger_command(due.night, at.dag_id(FIRST))),
         (
             freshness.held(shown, at.now, watched.stale_after_hours),
             "recsys publications; recsys resume --who YOU",
@@ -179,7 +180,7 @@ def _explained(alarm: Alarm, due: freshness.Due, open_now: list[Alert]) -> str |
     """
     for alert in open_now:
         tonight = alert.as_of == str(due.night)
-        if alert.cause == WRONG_SETTINGS or (tonight and alert.dag in PUBLISHING):
+        if alert.cause == WRONG_SETTINGS or (tonight and plain_name(alert.dag) in PUBLISHING):
             return alert.message
         if (
             tonight
@@ -197,11 +198,13 @@ def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:
     """How far the due night came and what holds it, in words; and the command that takes it on."""
     done = night_state.finished_stages(engine, due.night)
     left = [
-        (number, stage, dag) for number, (stage, dag) in enumerate(STEPS, 1) if stage not in done
+        (number, stage, at.dag_id(dag))
+        for number, (stage, dag) in enumerate(STEPS, 1)
+        if stage not in done
     ]
     if not left:
         return "every stage finished, but no publication is ready", trigger_command(
-            due.night, STEPS[-1][1]
+            due.night, at.dag_id(STEPS[-1][1])
         )
     number, stage, dag = left[0]
     words = f"it never started (stage 1 of {len(STEPS)}, {stage} of DAG {dag})"

@@ -24,7 +24,7 @@ from recsys_tasks.ranking.models.calibrate import Calibration
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.events import Events
 from recsys_tasks.stages import Night
-from recsys_tasks.stages.judging import measure as judged
+from recsys_tasks.stages.judging import canaries, measure, window
 
 Plant = Callable[[pytest.MonkeyPatch, Night], None]
 
@@ -116,19 +116,21 @@ def _moved(truth: Truth) -> Truth:
 
 def truth_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
     """The join of events and users is off by one row, wherever the judge makes it."""
-    right = judged.truth_between
-    patch.setattr(judged, "truth_between", lambda *asked: _moved(right(*asked)))
+    right = window.truth_between
+    for module in (window, canaries):
+        patch.setattr(module, "truth_between", lambda *asked: _moved(right(*asked)))
 
 
 def keys_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
     """The events of a window come with other users' keys, as after a wrong join on read."""
-    right = judged.fulfilling
+    right = window.fulfilling
 
-    def wrong(snapshot: Snapshot, window: Events) -> Events:
-        events = right(snapshot, window)
+    def wrong(snapshot: Snapshot, happened: Events) -> Events:
+        events = right(snapshot, happened)
         return replace(events, user=((events.user + 1) % snapshot.n_users).astype(np.int32))
 
-    patch.setattr(judged, "fulfilling", wrong)
+    for module in (window, canaries):
+        patch.setattr(module, "fulfilling", wrong)
 
 
 def ids_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
@@ -205,12 +207,12 @@ def labels_up_to_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
 def features_of_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
     """What features know of users and items ends with the window instead of before it."""
     right, tonight = (
-        judged.open_inputs,
+        measure.open_inputs,
         FeatureTables.open(build_features(night.snapshot, night.tonight)),
     )
 
-    def wrong(asked: Night, lineage: str, cutoffs: Cutoffs) -> RankingInputs:
+    def wrong(asked: Snapshot, lineage: str, cutoffs: Cutoffs) -> RankingInputs:
         inputs = right(asked, lineage, cutoffs)
-        return replace(inputs, tables=tonight) if cutoffs == asked.gate else inputs
+        return replace(inputs, tables=tonight) if cutoffs == night.gate else inputs
 
-    patch.setattr(judged, "open_inputs", wrong)
+    patch.setattr(measure, "open_inputs", wrong)

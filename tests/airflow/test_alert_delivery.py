@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-import recsys_airflow
 import recsys_alerts
+import recsys_runs
 import recsys_watch
 from airflow.plugins_manager import _get_plugins
 from airflow.sdk.exceptions import AirflowFailException
@@ -61,7 +61,7 @@ def context_of(
 def fail(error, context):
     with (
         pytest.raises((type(error), AirflowFailException)),
-        recsys_airflow.as_airflow_errors("freeze", context),
+        recsys_runs.as_airflow_errors("freeze", context),
     ):
         raise error
 
@@ -79,7 +79,7 @@ def test_a_read_only_home_costs_no_alert_and_brings_no_second_one(home, webhook,
     # The task's own error, not that the disk is read-only.
     with (
         pytest.raises(AirflowFailException, match="9 rows"),
-        recsys_airflow.as_airflow_errors("freeze", context),
+        recsys_runs.as_airflow_errors("freeze", context),
     ):
         raise ValidationFailed(**PARTS)
     try:
@@ -183,7 +183,7 @@ def test_a_killed_rerun_is_not_reported_as_the_earlier_try(home, webhook):
 def test_a_try_that_begins_forgets_the_error_before_it(home):
     fail(ValueError("?"), context_of())
     seen = []
-    with recsys_airflow.as_airflow_errors("freeze", context_of(try_number=2)):
+    with recsys_runs.as_airflow_errors("freeze", context_of(try_number=2)):
         seen = list((home / "errors").rglob("*.json"))
     assert seen == []
 
@@ -240,8 +240,8 @@ def test_what_a_shop_wrote_calls_nobody(home, webhook, monkeypatch):
 
 def test_a_run_without_a_date_is_told_a_command_that_has_one(home, webhook):
     context = context_of(night=None)
-    with pytest.raises(AirflowFailException), recsys_airflow.as_airflow_errors("extract", context):
-        recsys_airflow.resolve_as_of(context)
+    with pytest.raises(AirflowFailException), recsys_runs.as_airflow_errors("extract", context):
+        recsys_runs.resolve_as_of(context)
     notify(context)
     remedy = webhook.bodies[0]["remedy"]
     today = utcnow().date()
@@ -253,7 +253,7 @@ def test_the_date_picker_is_the_nights_date(home):
     run = SimpleNamespace(
         dag_id="validate_data", run_id="m", partition_key=None, conf={"as_of": "2026-03-10"}
     )
-    assert str(recsys_airflow.resolve_as_of({"dag_run": run})) == "2026-03-10"
+    assert str(recsys_runs.resolve_as_of({"dag_run": run})) == "2026-03-10"
 
 
 # --- too many -------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-import recsys_airflow
 import recsys_alerts
+import recsys_runs
 
 from recsys_tasks.errors import ValidationFailed
 
@@ -42,8 +42,8 @@ def context_of(started=STARTED, task="freeze"):
 
 def fail_task(task="freeze"):
     with (
-        pytest.raises(recsys_airflow.AirflowFailException),
-        recsys_airflow.as_airflow_errors("freeze", context_of(task=task)),
+        pytest.raises(recsys_runs.AirflowFailException),
+        recsys_runs.as_airflow_errors("freeze", context_of(task=task)),
     ):
         raise ValidationFailed(**PARTS)
 

@@ -12,6 +12,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 
+from recsys_tasks.stages import CHAIN
 from tests.airflow.conftest import ROOT
 
 ASSET_OF = {
@@ -25,7 +26,7 @@ TASKS_OF = {
     "validate_data": ["extract", "freeze"],
     "train_two_tower": ["train_two_tower"],
     "build_index": ["embed", "build_index"],
-    "train_ranker": ["build_examples", "train_ranker", "judge", "report"],
+    "train_ranker": ["build_features", "build_examples", "train_ranker", "judge", "report"],
     "precompute_recommendations": ["prepare_publication", "precompute_shard", "publish"],
     "monitor_recommendations": ["monitor", "deliver_alerts", "report"],
     "watch_freshness": ["look"],
@@ -103,6 +104,17 @@ def test_each_asset_comes_from_the_last_task_of_one_dag(bag):
         "release": ("train_ranker", "judge"),
         "publication": ("precompute_recommendations", "publish"),
     }
+
+
+@pytest.mark.parametrize(("dag_id", "stages"), CHAIN.items())
+def test_a_dag_runs_the_stages_of_its_part_of_the_chain(bag, dag_id, stages):
+    tasks = [bag.dags[dag_id].get_task(stage.name) for stage in stages]
+    assert [task.execution_timeout for task in tasks] == [
+        timedelta(minutes=stage.minutes) for stage in stages
+    ]
+    assert [[outlet.name for outlet in task.outlets] for task in tasks] == [
+        [stage.emits] if stage.emits else [] for stage in stages
+    ]
 
 
 def test_a_simulated_shop_has_no_wall_clock_schedule(bag):
@@ -183,6 +195,7 @@ def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
         code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml")
     )
     assert tasks == [
+        "build_features",
         "build_examples",
         "train_ranker",
         "judge",
@@ -192,6 +205,25 @@ def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
         "promote",
     ]
     assert (seconds, default, outlets) == (3 * 3600, ["Reject"], ["release"])
+
+
+def test_a_prefix_stands_before_every_dag_and_asset(tmp_path):
+    settings = (
+        ROOT / "include" / "recsys.yaml"
+    ).read_text() + "\nschedule: {dag_prefix: shop_a_}\n"
+    (tmp_path / "recsys.yaml").write_text(settings)
+    code = (
+        "import json; from airflow.dag_processing.dagbag import DagBag;"
+        f" bag = DagBag({str(ROOT / 'dags')!r}); print(json.dumps([bag.import_errors, {{d.dag_id:"
+        " [getattr(getattr(d.timetable, 'asset_condition', None), 'name', None), sorted(o.name for"
+        " t in d.tasks for o in t.outlets)] for d in bag.dags.values()}]))"
+    )
+    errors, found = _in_airflow(code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml"))
+    assert errors == {} and set(found) == {f"shop_a_{name}" for name in TASKS_OF}
+    for name, stages in CHAIN.items():
+        emitted = [f"shop_a_{stage.emits}" for stage in stages if stage.emits]
+        after = f"shop_a_{ASSET_OF[name]}" if name in ASSET_OF else None
+        assert found[f"shop_a_{name}"] == [after, emitted]
 
 
 HEAVY = {
@@ -207,7 +239,8 @@ HEAVY = {
     "ibis",
 }
 OURS = {
-    f"recsys_tasks.{name}" for name in ("lake", "database", "schema", "snapshot", "monitoring")
+    f"recsys_tasks.{name}"
+    for name in ("lake", "database", "schema", "snapshot", "monitoring", "stages.night")
 } | {"recsys_tasks.sources.tables"}  # settings find sources by name; what reads rows stays away
 
 

@@ -25,8 +25,8 @@ from recsys_tasks.gate.decision import GateDecision, read_decision
 from recsys_tasks.lake import Artifact
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.sources.shop.source import Shop
-from recsys_tasks.stages import STAGES, Night, run_on, run_stage
-from recsys_tasks.stages import judge as judging
+from recsys_tasks.stages import CHAIN, STAGES, Night, run_on, run_stage
+from recsys_tasks.stages.judging import verdict as judging
 from tests.airflow import gate_plants as plants
 from tests.airflow.conftest import ROOT
 from tests.stages.shop_nights import FIRST_NIGHT, SETTINGS, running_shop
@@ -34,7 +34,7 @@ from tests.stages.shop_nights import FIRST_NIGHT, SETTINGS, running_shop
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(900)]
 
 SILENT_NIGHT = FIRST_NIGHT + timedelta(days=8)
-BEFORE_THE_DAG = STAGES[: STAGES.index("build_examples")]
+BEFORE_THE_DAG = STAGES[: STAGES.index(CHAIN["train_ranker"][0].name)]
 
 
 @dataclass
@@ -241,8 +241,8 @@ def test_two_gates_at_once_judge_one_after_the_other(
         finally:
             inside.pop()
 
-    decide_alone = judging._evaluate_and_decide
-    monkeypatch.setattr(judging, "_evaluate_and_decide", watched)
+    decide_alone = judging.evaluate_and_decide
+    monkeypatch.setattr(judging, "evaluate_and_decide", watched)
     found: list[Any] = []
 
     def rival() -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import recsys_airflow
+import recsys_runs
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from recsys_tasks.errors import ArtifactError, ConfigError, TransientError, ValidationFailed
@@ -58,7 +59,7 @@ def context_of(run=None, events=None, task="freeze", map_index=-1, try_number=1)
     ],
 )
 def test_the_date_comes_from_key_then_conf_then_events(run, events):
-    assert recsys_airflow.resolve_as_of(context_of(run, events)) == date(2026, 3, 10)
+    assert recsys_runs.resolve_as_of(context_of(run, events)) == date(2026, 3, 10)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_the_date_comes_from_key_then_conf_then_events(run, events):
 )
 def test_no_date_or_two_dates_is_an_error_a_person_must_correct(run, events, found):
     with pytest.raises(ConfigError) as caught:
-        recsys_airflow.resolve_as_of(context_of(run, events))
+        recsys_runs.resolve_as_of(context_of(run, events))
     assert caught.value.found == found
     assert "train_ranker" in caught.value.where
     assert (
@@ -86,7 +87,7 @@ def test_no_date_or_two_dates_is_an_error_a_person_must_correct(run, events, fou
 
 
 def fail_with(error, **context):
-    with recsys_airflow.as_airflow_errors("freeze", context_of(**context)):
+    with recsys_runs.as_airflow_errors("freeze", context_of(**context)):
         raise error
 
 
@@ -129,7 +130,7 @@ def test_a_later_success_forgets_the_error_of_its_own_shard_only(home):
     for shard in (0, 1):
         with pytest.raises(TransientError):
             fail_with(TransientError(**PARTS), task="precompute_shard", map_index=shard)
-    with recsys_airflow.as_airflow_errors(
+    with recsys_runs.as_airflow_errors(
         "precompute_shard", context_of(task="precompute_shard", map_index=1)
     ):
         pass

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_tasks import metrics
-from recsys_tasks.clock import start_of
+from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.gate.evaluate import Catalogue, Truth, evaluate, item_sets, truth_between
 from recsys_tasks.gate.recount import Counted, plain_ndcg
 from recsys_tasks.stages.judging.recount import Measured, count_figures, count_truth, sample
+from recsys_tasks.stages.judging.window import GateWindow
 from tests.gate.test_evaluate import truth_of
 from tests.worlds import make_config, make_snapshot
 
@@ -36,7 +35,7 @@ def test_the_plain_figure_is_that_of_the_fast_one(items: list[int], wanted: set[
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Any:
+def window(tmp_path: Path) -> GateWindow:
     """Three users; the objective is buying, and watching enough of a clip."""
     config = make_config(
         events={
@@ -62,10 +61,7 @@ def night(tmp_path: Path) -> Any:
     events["quantity"] = 60.0
     items = pd.DataFrame({"item_id": ["clip", "film"], "length": [60.0, 3600.0]})
     snapshot = make_snapshot(tmp_path, config, date(2026, 3, 12), events, items)
-    timeline = SimpleNamespace(gate_cutoff=BEGIN)
-    return SimpleNamespace(
-        snapshot=snapshot, config=config, timeline=timeline, as_of=AS_OF, lake=snapshot.lake
-    )
+    return GateWindow(snapshot, Cutoffs.at(BEGIN), AS_OF)
 
 
 def sets(*items: list[int]) -> Truth:
@@ -91,18 +87,20 @@ CLIP, FILM = 0, 1
         (sets([CLIP], [], [FILM]), 3),  # each has what another did, or what came after the window
     ],
 )
-def test_what_users_did_is_read_from_the_files(night: Any, truth: Truth, wrong: int) -> None:
-    counted, delivered = count_truth(night, truth, [0, 1, 2])
+def test_what_users_did_is_read_from_the_files(
+    window: GateWindow, truth: Truth, wrong: int
+) -> None:
+    counted, delivered = count_truth(window, truth, [0, 1, 2])
     assert counted == Counted(3, wrong)
     assert delivered == Counted()  # this snapshot was made of no delivered rows
 
 
-def test_rows_beyond_the_window_are_the_first_counts_alone(night: Any) -> None:
+def test_rows_beyond_the_window_are_the_first_counts_alone(window: GateWindow) -> None:
     users = np.arange(3, dtype=np.int32)
     late = truth_between(
-        night.snapshot.events(before=date(2026, 3, 12)), [1], start_of(BEGIN), 2**40, users
+        window.snapshot.events(before=date(2026, 3, 12)), [1], start_of(BEGIN), 2**40, users
     )
-    assert count_truth(night, late, [0, 1, 2])[0] == Counted(3, 1)  # c's film
+    assert count_truth(window, late, [0, 1, 2])[0] == Counted(3, 1)  # c's film
 
 
 def test_figures_of_other_rows_are_found() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from recsys_tasks.launcher.environment import (
     LOCALHOST,
+    Place,
     Ports,
     airflow_environment,
     free_ports,
@@ -20,13 +21,14 @@ from recsys_tasks.launcher.environment import (
 
 def environment(home: Path) -> dict[str, str]:
     return airflow_environment(
-        home,
-        airflow_url="postgresql://a",
-        recsys_url="postgresql://r",
-        mlflow_url="postgresql://m",
-        ports=Ports(8081, 8082, 8083),
-        config_path=Path("/c.yaml"),
-        paused=False,
+        Place(
+            home,
+            airflow_url="postgresql://a",
+            recsys_url="postgresql://r",
+            mlflow_url="postgresql://m",
+            ports=Ports(8081, 8082, 8083),
+            config_path=Path("/c.yaml"),
+        )
     )
 
 

@@ -89,7 +89,7 @@ def test_a_night_that_never_ran_is_noticed_once_and_soon(
         watch(1, hours)
     (alert,) = raised(environment)
     assert (alert.kind, alert.as_of, alert.severity) == ("missed_night", "2026-03-02", "critical")
-    assert "it never started (stage 1 of 11, extract of DAG validate_data)" in alert.message
+    assert "it never started (stage 1 of 12, extract of DAG validate_data)" in alert.message
     assert alert.remedy == """airflow dags trigger validate_data --conf '{"as_of": "2026-03-02"}'"""
     assert alert.reader_state == "readers keep the lists of 2026-03-01, 1 night behind"
     assert alert.runbook == "include/runbooks/night-missed.md"
@@ -123,7 +123,7 @@ def test_a_night_lost_in_a_paused_dag_is_told_with_the_dag(
     watch(1, 4)  # unpaused, and the event is gone for good
     assert open_now(environment) == ["missed_night"]
     lost = raised(environment)[-1]
-    assert "it stopped before stage 4 of 11, embed of DAG build_index" in lost.message
+    assert "it stopped before stage 4 of 12, embed of DAG build_index" in lost.message
     assert lost.remedy == """airflow dags trigger build_index --conf '{"as_of": "2026-03-02"}'"""
 
 
@@ -141,16 +141,31 @@ def test_a_night_missed_because_a_dag_is_paused_or_broken_is_one_page(
     )
 
 
+def test_a_shop_with_a_prefix_is_told_of_its_own_dags(
+    writer: Engine, environment: Environment, watch: Watch
+) -> None:
+    settings = yaml.safe_load(environment.config_path.read_text())
+    settings["schedule"] = {"dag_prefix": "shop_a_"}
+    environment.config_path.write_text(yaml.safe_dump(settings))
+    stock(writer)
+    publish_night(writer, 0)
+    finish_stages(writer, 1, ["extract", "freeze", "train_two_tower"])
+    watch(1, 4)
+    (lost,) = raised(environment)
+    assert "embed of DAG shop_a_build_index" in lost.message
+    assert lost.remedy.startswith("airflow dags trigger shop_a_build_index --conf")
+
+
 def test_a_night_that_still_works_is_told_so(
     writer: Engine, environment: Environment, watch: Watch
 ) -> None:
     stock(writer)
     publish_night(writer, 0)
-    finish_stages(writer, 1, [stage for stage, _ in STEPS[:6]])
+    finish_stages(writer, 1, [stage for stage, _ in STEPS[:7]])
     watch(1, 4, at_work=("train_ranker",))
     (alert,) = raised(environment)
     assert (
-        "stage 7 of 11, train_ranker of DAG train_ranker, is still at work or waits"
+        "stage 8 of 12, train_ranker of DAG train_ranker, is still at work or waits"
         in alert.message
     )
     assert alert.remedy.startswith("look at the log of train_ranker's run")

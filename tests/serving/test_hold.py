@@ -18,7 +18,7 @@ from recsys_tasks.serving.pointer import hold_of, resume, rollback
 from recsys_tasks.serving.publication import Publication, read_publication
 from recsys_tasks.serving.publish import finish, publish
 from recsys_tasks.stages import Night, StageResult, run_on
-from recsys_tasks.stages.publishing import PLAN, Plan
+from recsys_tasks.stages.plan import PLAN, Plan
 from tests.serving.nights import (
     FIRST,
     LIMITS,

@@ -17,14 +17,10 @@ from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index import tuning as _tuning
 from recsys_tasks.retrieval.index.build import build_index
 from recsys_tasks.retrieval.tower.versions import TowerVersion
-from recsys_tasks.stages.learning import (
-    extract,
-    freeze,
-    tell_of_control,
-    tell_of_recall,
-    tell_of_refresh,
-)
+from recsys_tasks.stages import extract, freeze
+from recsys_tasks.stages.build_index import tell_of_recall
 from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.train_two_tower import tell_of_control, tell_of_refresh
 from tests.snapshot.shops import LiteralShop
 from tests.worlds import make_config, make_snapshot
 
@@ -98,8 +94,8 @@ def test_on_call_hears_of_rows_that_came_too_late(night: Night, tmp_path: Path) 
         shop.deliver()
         config = make_config(source=shop.config.source.model_dump(), clock="simulated", **settings)
         tonight = replace(night, config=config, as_of=date(2026, 1, day))
-        extract(tonight)
-        freeze(tonight)
+        extract.run(tonight)
+        freeze.run(tonight)
 
     freeze_on(7)
     shop.rows.append(("u1", "i", (1, 900)))

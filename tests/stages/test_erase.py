@@ -30,7 +30,7 @@ from recsys_tasks.monitoring.alerts.spool import raise_alert, spool_of
 from recsys_tasks.snapshot.erased_users import read_erased
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, StageResult, run_all
-from recsys_tasks.stages.busy import at_work
+from recsys_tasks.stages.work_locks import at_work
 from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, running_shop
 
 pytestmark = pytest.mark.slow

@@ -174,7 +174,7 @@ def test_what_ends_a_stage_by_hand_is_no_failure(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recsys_tasks.stages.learning.extract", stopped)
+    monkeypatch.setattr("recsys_tasks.stages.extract.run", stopped)
     other = replace(shop, as_of=date(2026, 3, 12))
     with pytest.raises(KeyboardInterrupt):
         run_on(other, "extract")

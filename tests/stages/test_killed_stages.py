@@ -21,6 +21,7 @@ from tests.stages.shop_nights import FIRST_NIGHT, running_shop
 BEFORE_SHARDS = (
     "embed",
     "build_index",
+    "build_features",
     "build_examples",
     "train_ranker",
     "judge",

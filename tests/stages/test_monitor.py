@@ -28,8 +28,8 @@ from recsys_tasks.serving.precompute import list_batches, precompute_shard
 from recsys_tasks.serving.publication import CheckLimits, PublicationSpec
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.stages import Night, run_on
-from recsys_tasks.stages.monitor import monitor
-from recsys_tasks.stages.publishing import PLAN, Plan
+from recsys_tasks.stages.monitoring.published_lists import monitor
+from recsys_tasks.stages.plan import PLAN, Plan
 from tests.serving.conftest import empty  # noqa: F401  # the fixture
 from tests.serving.test_precompute import Lists, ranked
 from tests.stages.shop_nights import rows

@@ -5,6 +5,7 @@ PostgreSQL.
 from __future__ import annotations
 
 import json
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -219,11 +220,12 @@ def test_an_unknown_user_gets_the_fallback(
     assert len(found) == 10 and set(found["rung"]) == {"popularity"}
 
 
-def test_a_rerun_changes_nothing_that_readers_see(
-    nights: tuple[Night, Night, Shop, Results, Results],
+def test_a_rerun_changes_nothing_that_readers_see_and_tells_what_it_reads(
+    nights: tuple[Night, Night, Shop, Results, Results], caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second, *_ = nights
     before = lists(second)
+    caplog.set_level(logging.INFO, "recsys_tasks")
     again = {
         r.stage: r for r in run_all(Night.open(second.config, second.environment, SECOND_NIGHT))
     }
@@ -231,6 +233,12 @@ def test_a_rerun_changes_nothing_that_readers_see(
         again["extract"].reused and again["train_two_tower"].reused and again["train_ranker"].reused
     )
     assert again["precompute_shard.0"].figures["loaded"] == 0
+    told = "\n".join(caplog.messages)
+    for stage, result in again.items():
+        assert f"{stage} of {SECOND_NIGHT} starts" in told and f"{result.summary()}; " in told
+    for kind in ("snapshot", "tower", "embeddings", "features", "generators", "index", "release"):
+        assert f"reads {kind}/" in told
+    assert not set(told.split()) & set(second.snapshot.users["user_id"])
     pd.testing.assert_frame_equal(lists(second), before)
     # an older night, run again, never takes readers back
     for _ in run_all(Night.open(first.config, first.environment, FIRST_NIGHT)):

@@ -12,8 +12,8 @@ from recsys_tasks.clock import parse_day
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_on
 from recsys_tasks.stages.inputs import open_inputs
-from recsys_tasks.stages.judging.measure import judged_users
-from recsys_tasks.stages.publishing import read_plan
+from recsys_tasks.stages.judging.window import GateWindow, judged_users
+from recsys_tasks.stages.plan import read_plan
 from tests.stages.shop_nights import FIRST_NIGHT, Results, rows
 
 Nights = tuple[Night, Night, Shop, Results, Results]
@@ -29,7 +29,7 @@ def test_the_gate_judges_all_that_came_later_and_no_random_part_of_the_rows(nigh
     happened = pd.concat(
         [pd.read_parquet(file, columns=["user_id", "item_id"]) for file in files]
     ).astype(str)
-    judged = judged_users(first)
+    judged = judged_users(GateWindow(first.snapshot, first.gate, first.as_of))
     users, items = (
         first.snapshot.users["user_id"].to_numpy(),
         first.snapshot.items["item_id"].to_numpy(),
@@ -42,7 +42,7 @@ def test_the_gate_judges_all_that_came_later_and_no_random_part_of_the_rows(nigh
     assert parse_day(facts["label_end"]) <= begin and all(
         parse_day(day) < begin for day in facts["label_cutoffs"]
     )
-    cutoffs = open_inputs(first, str(facts["lineage"]), first.gate).cutoffs
+    cutoffs = open_inputs(first.snapshot, str(facts["lineage"]), first.gate).cutoffs
     assert cutoffs.learned_before <= cutoffs.history_before == begin
 
 
@@ -51,13 +51,13 @@ def test_no_place_among_tonights_candidates_is_lost_to_what_is_out_of_stock(nigh
         night = Night.open(
             shared.config, shared.environment, shared.as_of
         )  # another test may have run it again
-        items, plan = night.snapshot.items, read_plan(night)
+        items, plan = night.snapshot.items, read_plan(night.lake, night.as_of)
         on_offer = items["available"].to_numpy() & (
             items["available_from"].to_numpy() < night.tonight.history
         )
         index = night.lake.get(plan.index)
         assert 0 < index.rows <= on_offer.sum() < len(items)
-        source = open_inputs(night, plan.lineage, night.tonight, index).source
+        source = open_inputs(night.snapshot, plan.lineage, night.tonight, index).source
         named = source.block(np.arange(night.snapshot.n_users, dtype=np.int32)).items
         assert on_offer[named[named >= 0]].all()
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from recsys_tasks.dag_names import FIRST
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.monitoring.alarms import Alarm, kind_of, runbook_link
 from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert, incident_id
@@ -80,9 +81,12 @@ def alarm_alert(
 
 
 def settings_alert(
-    mistake: ConfigError, *, reader_state: str, runbooks: str, now: datetime
+    mistake: ConfigError, *, reader_state: str, runbooks: str, now: datetime, first: str = FIRST
 ) -> Alert:
-    """The alert of a settings file that is wrong, whether or not a night has failed by it yet."""
+    """The alert of a settings file that is wrong, whether or not a night has failed by it yet.
+
+    `first` is the id of the night's first DAG.
+    """
     at = now.isoformat(timespec="milliseconds")
     parts = ["the settings file is wrong: no night can run", f"expected: {mistake.expected}"]
     parts += [f"found: {mistake.found}", f"where: {mistake.where}"]
@@ -98,7 +102,7 @@ def settings_alert(
         reader_state=reader_state,
         remedy=(
             f"{fit_to_send(mistake.remedy)}; then, where a night failed meanwhile:"
-            f" {trigger_command(now.date())}"
+            f" {trigger_command(now.date(), first)}"
         ),
         runbook=runbook_link("ConfigError", runbooks),
         cause=WRONG_SETTINGS,

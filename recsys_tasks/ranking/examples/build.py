@@ -24,6 +24,7 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
+from recsys_tasks.progress import Progress
 from recsys_tasks.ranking.columns.matrix import Block, column_names, feature_matrix, light_names
 from recsys_tasks.ranking.examples.files import COLUMNS, Examples
 from recsys_tasks.ranking.examples.impressions import Showings
@@ -153,6 +154,7 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
     groups, places = 0, snapshot.config.ranker.max_users
     names = ("X", "labels", *(["worth"] if _counts_from(snapshot.config) else []), *COLUMNS)
     handles = {name: (folder / f"{name}.bin").open("wb") for name in names}
+    done = Progress("examples", len(windows), "label windows")
     try:
         for window in windows:
             truth = truth_of(snapshot, window.label_start, window.label_end)
@@ -176,6 +178,7 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
                 summary["positives"] += int(block["labels"].any(axis=1).sum())
             summary["truth"] = int(np.isin(truth.user, users).sum())
             summaries.append(summary)
+            done.advance(note=f"{summary['rows']:,} rows")
     finally:
         for handle in handles.values():
             handle.close()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from recsys_tasks.config import Config
 from recsys_tasks.errors import ConfigError, offenders
+from recsys_tasks.progress import Progress
 from recsys_tasks.ranking.models.rows import Matrix, Rows
 from recsys_tasks.ranking.models.trees import Predictor
 
@@ -110,8 +111,12 @@ def fit(
     from recsys_tasks.ranking.models.dataset import dataset
     from recsys_tasks.ranking.models.ensemble import averaged
 
-    searching = lgb.reset_parameter(extra_trees=lambda tree: tree % SEARCHING != SEARCHING - 1)
-    callbacks = [searching] if settings.get("extra_trees", False) else None
+    done = Progress("training of a ranker", members * settings["num_iterations"], "trees")
+    callbacks: list[Any] = [lambda _: done.advance()]
+    if settings.get("extra_trees", False):
+        callbacks.append(
+            lgb.reset_parameter(extra_trees=lambda tree: tree % SEARCHING != SEARCHING - 1)
+        )
     table = dataset(rows, label, **fields)
     return averaged(
         [

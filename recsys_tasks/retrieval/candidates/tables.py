@@ -80,9 +80,7 @@ def build_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
     data = Fitting(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
     inputs = {"snapshot": snapshot.artifact.content, "eligible": hash_of(data.eligible)}
     inputs |= _other_inputs(data)
-    settings = config_hash(
-        config.generators, config.features, config.items, config.users, config.events
-    )
+    settings = _settings(config)
     found = lake.find("generators", key, lake.fingerprint("generators", key, inputs, settings))
     if found is not None:
         return found
@@ -95,6 +93,26 @@ def build_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
             draft.facts |= one.facts(tables.arrays[one.name])
     assert draft.artifact is not None
     return draft.artifact
+
+
+def find_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact | None:
+    """The newest tables of this snapshot and these settings, if `build_generators` made any.
+
+    What a generator reads from outside may have changed since: a night goes on with what it made.
+    """
+    settings = _settings(snapshot.config)
+    for made in reversed(snapshot.lake.versions("generators", str(cutoffs))):
+        of = made.manifest["inputs"].get("snapshot")
+        if of == snapshot.artifact.content and made.manifest["config"] == settings:
+            return made
+    return None
+
+
+def _settings(config: Config) -> str:
+    """Hash of the settings that the tables are made from."""
+    return config_hash(
+        config.generators, config.features, config.items, config.users, config.events
+    )
 
 
 def fit_generators(data: Fitting) -> GeneratorTables:

@@ -13,6 +13,7 @@ from recsys_tasks.arrays import Bool, Float32, Int32, Int64
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.ids import Keys
+from recsys_tasks.progress import Progress
 from recsys_tasks.retrieval.tower.examples import (
     Draws,
     FlatHistories,
@@ -146,8 +147,10 @@ class Run:
         mean loss.
         """
         losses = []
+        done = Progress("training of the two-tower", epochs, "passes")
         for steps in self._epochs(examples, epochs, rate):
             losses.append(float(np.mean([tower.train(batch) for batch in steps])))
+            done.advance(note=f"loss {losses[-1]:.4f}")
         return losses
 
     @cached_property

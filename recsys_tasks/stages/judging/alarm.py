@@ -9,9 +9,9 @@ from sqlalchemy import text
 from recsys_tasks.gate.decision import GateDecision
 from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.registry.registry import CHAMPION
-from recsys_tasks.stages.alarming import raise_alarm
-from recsys_tasks.stages.learning import serving_release
+from recsys_tasks.stages.alarms import raise_alarm
 from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.serving_state import serving_release
 
 STUCK_NIGHTS = 3
 """So many nights in a row are no accident of one night: the alert is critical from then on."""

@@ -23,7 +23,7 @@ def record_generators(night: Night, lineage: str) -> None:
     """Recall of each generator at the gate's cutoffs, and what it alone found: metrics of
     `gate/generator=…`.
     """
-    source = open_inputs(night, lineage, night.gate).source
+    source = open_inputs(night.snapshot, lineage, night.gate).source
     truth = _some_truth(night)
     size, c = night.config.serving.block_users, night.config.generators.max_candidates
     blocks = (source.block(truth.users[at : at + size]) for at in range(0, len(truth.users), size))

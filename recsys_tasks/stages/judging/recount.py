@@ -28,7 +28,7 @@ from recsys_tasks.ranking.columns.matrix import Block
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.snapshot.tonight import RAW_PARTS
-from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.judging.window import GateWindow
 
 USERS = 400
 """Sampled users: half of them with a truth, where there are so many."""
@@ -61,18 +61,18 @@ def sample(truth: Truth, seed: int) -> npt.NDArray[np.int64]:
     return np.sort(np.concatenate([first, rng.permutation(none)[: USERS - len(first)]]))
 
 
-def count_truth(night: Night, truth: Truth, rows: Sequence[int]) -> tuple[Counted, Counted]:
+def count_truth(window: GateWindow, truth: Truth, rows: Sequence[int]) -> tuple[Counted, Counted]:
     """The truth against the snapshot's events of the gate window, and against the rows that were
     delivered.
     """
-    start, end = night.timeline.gate_cutoff, night.as_of
+    start, end = window.cutoffs.history_before, window.as_of
     said = {int(truth.users[row]): _set_of(truth, row) for row in rows}
     some, sure = (
-        _happened(night, start, end, said),
-        _happened(night, start, end, said, watched=False),
+        _happened(window, start, end, said),
+        _happened(window, start, end, said, watched=False),
     )
     wrong = sum(not sure[user] <= items <= some[user] for user, items in said.items())
-    return Counted(len(said), wrong), _delivered(night, start, end, said)
+    return Counted(len(said), wrong), _delivered(window, start, end, said)
 
 
 def count_figures(
@@ -109,24 +109,24 @@ def count_lists(
     return Counted(len(users), otherwise), Counted(len(users), claims)
 
 
-def count_labels(night: Night, examples: Artifact | None) -> Counted:
+def count_labels(window: GateWindow, examples: Artifact | None) -> Counted:
     """A sample of the true labels among the examples against what happened in the window of
     each.
     """
     if examples is None:
         return Counted()
     data, first = Examples.open(examples), 0
-    rng = np.random.default_rng([night.config.resources.seed, 37])
+    rng = np.random.default_rng([window.config.resources.seed, 37])
     asked: set[int] = set()
     wrong: set[int] = set()
-    for window in data.facts["windows"]:
-        rows = slice(first, first + window["rows"])
+    for part in data.facts["windows"]:
+        rows = slice(first, first + part["rows"])
         true = np.flatnonzero(np.asarray(data.labels[rows]).any(axis=1)) + first
         true = rng.permutation(true)[: LABELS // len(data.facts["windows"])]
         first = rows.stop
-        users, start = set(data.user[true].tolist()), parse_day(window["label_start"])
+        users, start = set(data.user[true].tolist()), parse_day(part["label_start"])
         happened = _happened(
-            night, start, start + timedelta(days=night.config.label_window_days), users
+            window, start, start + timedelta(days=window.config.label_window_days), users
         )
         pairs = zip(data.user[true].tolist(), data.item[true].tolist(), strict=True)
         asked |= users
@@ -134,13 +134,13 @@ def count_labels(night: Night, examples: Artifact | None) -> Counted:
     return Counted(len(asked), len(wrong))
 
 
-def count_history(night: Night, tables: FeatureTables, users: Collection[int]) -> Counted:
+def count_history(window: GateWindow, tables: FeatureTables, users: Collection[int]) -> Counted:
     """The pairs that the features know of, and the days since each, against the events before the
     gate window.
     """
-    cutoff, since = night.gate.history, tables.pair_names.index("since_last")
+    cutoff, since = window.cutoffs.history, tables.pair_names.index("since_last")
     last: dict[int, dict[int, int]] = {user: {} for user in users}
-    for file in night.snapshot.event_files(before=night.gate.history_before):
+    for file in window.snapshot.event_files(before=window.cutoffs.history_before):
         for row in _rows(file, ["user_key", "item_key", "ts"], "user_key", list(last)):
             mine, item = last[row["user_key"]], row["item_key"]
             mine[item] = max(mine.get(item, row["ts"]), row["ts"])
@@ -156,7 +156,7 @@ def count_history(night: Night, tables: FeatureTables, users: Collection[int]) -
 
 
 def recount(
-    night: Night,
+    window: GateWindow,
     truth: Truth,
     active: npt.NDArray[np.bool_],
     measured: Sequence[Measured],
@@ -165,10 +165,10 @@ def recount(
     examples: Artifact | None,
 ) -> Recount:
     """A sample of all of it; the first of `measured` is the challenger's, with `scores [n, k]`."""
-    rows = sample(truth, night.config.resources.seed).tolist()
+    rows = sample(truth, window.config.resources.seed).tolist()
     if not rows:
         return Recount()
-    counted, delivered = count_truth(night, truth, rows)
+    counted, delivered = count_truth(window, truth, rows)
     ranked = [row for row in rows if active[row]]
     ranked = sorted(sorted(ranked, key=lambda row: truth.sizes[row] == 0)[:LISTS])
     lists, claims = count_lists(
@@ -177,9 +177,9 @@ def recount(
     return Recount(
         truth=counted,
         delivered=delivered,
-        labels=count_labels(night, examples),
-        history=count_history(night, recommender.inputs.tables, truth.users[rows].tolist()),
-        figures=count_figures(truth, rows, measured, night.config.gate.metric),
+        labels=count_labels(window, examples),
+        history=count_history(window, recommender.inputs.tables, truth.users[rows].tolist()),
+        figures=count_figures(truth, rows, measured, window.config.gate.metric),
         lists=lists,
         claims=claims,
     )
@@ -193,37 +193,37 @@ def _set_of(truth: Truth, row: int) -> set[int]:
 
 
 def _happened(
-    night: Night, start: date, end: date, users: Collection[int], *, watched: bool = True
+    window: GateWindow, start: date, end: date, users: Collection[int], *, watched: bool = True
 ) -> Pairs:
     """User → items of the events that fulfil an objective; without `watched`, of those that surely
     do.
     """
-    objectives = [o for o in night.config.objectives if watched or o.watch is None]
-    codes = {code for objective in objectives for code in night.config.objective_codes(objective)}
+    objectives = [o for o in window.config.objectives if watched or o.watch is None]
+    codes = {code for objective in objectives for code in window.config.objective_codes(objective)}
     found: dict[int, set[int]] = {user: set() for user in users}
     columns = ["user_key", "item_key", "ts", "event"]
-    for file in night.snapshot.event_files(start, end) if found else ():
+    for file in window.snapshot.event_files(start, end) if found else ():
         for row in _rows(file, columns, "user_key", list(found)):
             if start_of(start) <= row["ts"] < start_of(end) and row["event"] in codes:
                 found[row["user_key"]].add(row["item_key"])
     return found
 
 
-def _delivered(night: Night, start: date, end: date, said: Pairs) -> Counted:
+def _delivered(window: GateWindow, start: date, end: date, said: Pairs) -> Counted:
     """Whether every pair is in a delivered row, by the ids' text; users 0 where those rows are not
     kept.
     """
     user_ids, item_ids = (
-        night.snapshot.users["user_id"].to_numpy(),
-        night.snapshot.items["item_id"].to_numpy(),
+        window.snapshot.users["user_id"].to_numpy(),
+        window.snapshot.items["item_id"].to_numpy(),
     )
     names = {user: str(user_ids[user]) for user in said}
     rows: set[tuple[str, str]] = set()
     try:
-        parts: dict[str, str] = json.loads(night.snapshot.artifact.file(RAW_PARTS).read_text())
+        parts: dict[str, str] = json.loads(window.snapshot.artifact.file(RAW_PARTS).read_text())
         for day, reference in parts.items():
             if start <= parse_day(day) < end:
-                file = str(night.lake.get(reference).file("events.parquet"))
+                file = str(window.snapshot.lake.get(reference).file("events.parquet"))
                 found = _rows(file, ["user_id", "item_id"], "user_id", list(names.values()))
                 rows |= {(row["user_id"], row["item_id"]) for row in found}
     except (ArtifactError, FileNotFoundError):

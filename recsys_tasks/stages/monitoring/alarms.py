@@ -8,7 +8,7 @@ from datetime import timedelta
 from recsys_tasks.monitoring.alarms import ALARMS, NightFigures
 from recsys_tasks.monitoring.alarms.figures import REALISED, WEEKS
 from recsys_tasks.monitoring.lists.recorded import recorded_figures
-from recsys_tasks.stages.alarming import raise_alarm
+from recsys_tasks.stages.alarms import raise_alarm
 from recsys_tasks.stages.night import Night
 
 

@@ -13,7 +13,7 @@ from recsys_tasks.monitoring.alarms.figures import WEEKS
 from recsys_tasks.monitoring.lists.drift import mix_psi, score_psi
 from recsys_tasks.serving.precompute import list_batches
 from recsys_tasks.stages.night import Night
-from recsys_tasks.stages.publishing import read_plan
+from recsys_tasks.stages.plan import read_plan
 
 MIN_EVENTS = 200
 """Of fewer on a day, or among the days before, the mix differs by chance alone."""
@@ -42,7 +42,10 @@ def score_shape(before: Night, night: Night) -> dict[str, float]:
     of release.
     """
     try:
-        same = read_plan(before).release == read_plan(night).release
+        same = (
+            read_plan(before.lake, before.as_of).release
+            == read_plan(night.lake, night.as_of).release
+        )
         psi = score_psi(_scores(before), _scores(night)) if same else float("nan")
     except DamagedArtifact:
         raise
@@ -53,7 +56,7 @@ def score_shape(before: Night, night: Night) -> dict[str, float]:
 
 def _scores(night: Night) -> Floats:
     """Scores of all places of a night's lists; NaN where a place has none."""
-    token = read_plan(night).token
+    token = read_plan(night.lake, night.as_of).token
     shards = [
         night.lake.require("lists", f"{token}.{shard}")
         for shard in range(night.config.serving.shards)

@@ -15,7 +15,7 @@ from recsys_tasks.monitoring.alarms.figures import REALISED
 from recsys_tasks.monitoring.lists.realised import realised
 from recsys_tasks.ranking.examples.watch_time import fulfilling, fulfils
 from recsys_tasks.stages.night import Night
-from recsys_tasks.stages.publishing import read_plan
+from recsys_tasks.stages.plan import read_plan
 
 Lists = npt.NDArray[np.int32]
 
@@ -56,9 +56,9 @@ def _popular(night: Night, before: Night, users: Keys) -> Lists:
     From tonight's snapshot, as of that night: its own may have been made under other settings, or
     be gone.
     """
-    from recsys_tasks.stages.judging.measure import fallback_matrix
+    from recsys_tasks.stages.judging.window import fallback_matrix
 
-    return fallback_matrix(night, before.tonight, users)
+    return fallback_matrix(night.snapshot, before.tonight, users)
 
 
 def _was_shown(before: Night) -> bool:
@@ -66,5 +66,6 @@ def _was_shown(before: Night) -> bool:
     them.
     """
     query = text("SELECT published_at IS NOT NULL FROM recsys.publication WHERE id = :id")
+    plan = read_plan(before.lake, before.as_of)
     with before.engine.connect() as connection:
-        return bool(connection.scalar(query, {"id": read_plan(before).publication_id}))
+        return bool(connection.scalar(query, {"id": plan.publication_id}))

@@ -13,10 +13,10 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 
-def _learning(module):
-    real = module.freeze
+def _freeze(module):
+    real = module.run
 
-    def freeze(night):
+    def run(night):
         place = Path(os.environ["RECSYS_HOME"]) / "plant.txt"
         plant = place.read_text().strip() if place.exists() else ""
         if plant == "raise":
@@ -26,7 +26,7 @@ def _learning(module):
             time.sleep(600)
         return real(night)
 
-    module.freeze = freeze
+    module.run = run
 
 
 def _airflow(module):
@@ -45,7 +45,7 @@ def _airflow(module):
     module.dag_arguments = dag_arguments
 
 
-_PLANTS = {"recsys_tasks.stages.learning": _learning, "recsys_airflow": _airflow}
+_PLANTS = {"recsys_tasks.stages.freeze": _freeze, "recsys_airflow": _airflow}
 _run = SourceFileLoader.exec_module
 
 

@@ -163,6 +163,19 @@ WITH_DATE = """--conf '{"as_of": "2026-03-10"}'"""
             "DamagedArtifact",
             f"airflow dags trigger validate_data {WITH_DATE}",
         ),
+        # A shop with a prefix has its own DAGs.
+        (
+            "shop_a_train_ranker",
+            "2026-03-10",
+            "ArtifactError",
+            f"airflow dags trigger shop_a_validate_data {WITH_DATE}",
+        ),
+        (
+            "shop_a_validate_data",
+            "2026-03-10",
+            "ValidationFailed",
+            "airflow dags clear --yes --run-id r:1 shop_a_validate_data",
+        ),
         # Cleared, a run without a date has none again.
         ("build_index", "", "ConfigError", f"airflow dags trigger build_index {WITH_DATE}"),
         (

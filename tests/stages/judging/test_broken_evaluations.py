@@ -23,7 +23,7 @@ from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.registry.registry import prepare
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import STAGES, Night, local_environment, run_on
-from recsys_tasks.stages import judge as judging
+from recsys_tasks.stages.judging import verdict as judging
 from recsys_tasks.stages.night import mlflow_url
 from tests.airflow import gate_plants as plants
 from tests.stages.shop_nights import rows
@@ -122,7 +122,7 @@ def shop(request: pytest.FixtureRequest) -> Night:
 
 
 def challenger(night: Night) -> Artifact:
-    return judging._challenger(night)
+    return judging.challenger_of(night)
 
 
 def verdict(night: Night, plant: plants.Plant = plants.nothing) -> GateDecision:
@@ -130,7 +130,7 @@ def verdict(night: Night, plant: plants.Plant = plants.nothing) -> GateDecision:
     fresh = Night.open(night.config, night.environment, night.as_of)
     with pytest.MonkeyPatch.context() as patch:
         plant(patch, fresh)
-        decision = judging._evaluate_and_decide(fresh, challenger(fresh), None).decision
+        decision = judging.evaluate_and_decide(fresh, challenger(fresh), None).decision
     print(f"\n\n{decision.paragraph}\n")
     return decision
 
@@ -146,7 +146,7 @@ def retrained(night: Night, plant: plants.Plant, seed: int) -> GateDecision:
         for stage in ("build_examples", "train_ranker"):
             run_on(other, stage)
         try:
-            decision = judging._evaluate_and_decide(other, challenger(other), None).decision
+            decision = judging.evaluate_and_decide(other, challenger(other), None).decision
         finally:  # the next case's challenger and examples are the honest ones
             for kind in ("release", "examples"):
                 key = challenger(other).key if kind == "release" else other.as_of.isoformat()

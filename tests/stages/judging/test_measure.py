@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from recsys_tasks.clock import Cutoffs, start_of
-from recsys_tasks.stages.judging.measure import _came_true, judged_users
+from recsys_tasks.stages.judging.window import GateWindow, came_true, judged_users
 from tests.worlds import make_config, make_snapshot
 
 BEGIN, AS_OF = date(2026, 3, 2), date(2026, 3, 9)
@@ -43,10 +41,8 @@ def test_lists_are_measured_by_what_was_watched_and_scores_by_how_much(tmp_path:
     events["ts"] = [start_of(date(2026, 3, day)) for day in events.pop("day")]
     items = pd.DataFrame({"item_id": ["clip", "film"], "length": [60.0, 3600.0]})
     snapshot = make_snapshot(tmp_path, config, AS_OF, events, items)
-    night: Any = SimpleNamespace(
-        snapshot=snapshot, config=config, gate=Cutoffs.at(BEGIN), as_of=AS_OF
-    )
-    judged = judged_users(night)
+    window = GateWindow(snapshot, Cutoffs.at(BEGIN), AS_OF)
+    judged = judged_users(window)
     clip, film = 0, 1
     # Two pairs a band, ranks 1/4 and 3/4: of clips b watched more, of films a did. From 1/2 on it
     # counts as found.
@@ -59,6 +55,6 @@ def test_lists_are_measured_by_what_was_watched_and_scores_by_how_much(tmp_path:
     # .25, b's alike.
     lists = np.array([[film, clip], [clip, film]], np.int32)
     np.testing.assert_allclose(
-        _came_true(night, judged, lists), [[0.8125, 0.1875], [0.5625, 0.1875]]
+        came_true(window, judged, lists), [[0.8125, 0.1875], [0.5625, 0.1875]]
     )
-    assert (_came_true(night, judged, np.full((2, 2), -1, np.int32)) == 0).all()
+    assert (came_true(window, judged, np.full((2, 2), -1, np.int32)) == 0).all()

@@ -12,8 +12,8 @@ from recsys_tasks.lake import Lake
 from recsys_tasks.retention import plan as storage
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.serving.retire import drop_old
-from recsys_tasks.stages.busy import alone
 from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.work_locks import alone
 
 SWEEP_LOOKS = 900  # half an hour: a sweep comes between two stages, never beside one
 
@@ -21,7 +21,7 @@ SWEEP_LOOKS = 900  # half an hour: a sweep comes between two stages, never besid
 def run_maintain_storage(now: datetime) -> str:
     """Remove publications and artifacts that nothing needs; one line on what went.
 
-    What is old is told by the nights that ran, not by today's date: see `monitoring.storage`.
+    What is old is told by the nights that ran, not by today's date: see `retention.plan`.
     """
     environment = read_environment()
     lake = Lake(environment.lake, cache=environment.home / "lake-cache")
@@ -50,7 +50,7 @@ def sweep(night: Night, ran: frozenset[date]) -> str:
 def _in_use(night: Night, ran: frozenset[date]) -> storage.InUse:
     from recsys_tasks.registry.registry import ALIASES
     from recsys_tasks.retrieval.tower.versions import current_lineage
-    from recsys_tasks.stages.learning import anchor_lineage, champion_lineage
+    from recsys_tasks.stages.serving_state import anchor_lineage, champion_lineage
 
     releases = {
         release: f"the registry's {alias}"

@@ -15,8 +15,8 @@ from recsys_tasks.database import create_engine, lock_key
 from recsys_tasks.errors import ServingError, TransientError
 from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.erased_users import read_erased, remember
-from recsys_tasks.stages import busy
-from recsys_tasks.stages.busy import alone, at_work, in_turn
+from recsys_tasks.stages import work_locks
+from recsys_tasks.stages.work_locks import alone, at_work, in_turn
 
 NOW = datetime(2026, 1, 11, tzinfo=UTC)
 
@@ -109,22 +109,17 @@ def test_one_freeze_at_a_time_and_who_lost_its_turn_gives_up(
 def test_a_turn_is_not_waited_for_for_ever_and_the_holder_is_named(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(busy, "TURN_WAIT", "200ms")
+    monkeypatch.setattr(work_locks, "TURN_WAIT", "200ms")
     lake = Lake(tmp_path)
     named = pytest.raises(TransientError, match=r"pid \d+ .*nightshelf")
     with in_turn(engine, lake, "freeze"), named, in_turn(engine, lake, "freeze"):
-        pass
-    with (
-        in_turn(engine, lake, "embed"),
-        in_turn(engine, lake, "embed"),
-    ):  # goes on from nothing of its own
         pass
 
 
 def test_a_sweep_waits_for_a_stage_to_end(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(busy, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(work_locks, "LOOK_SECONDS", 0.05)
     lake, swept = Lake(tmp_path), list[bool]()
 
     def sweep() -> None:

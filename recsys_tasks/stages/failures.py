@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from recsys_tasks.monitoring.alerts.incidents import error_parts
+from recsys_tasks.stages import voice
 from recsys_tasks.stages.night import Night
 
 
@@ -27,13 +28,14 @@ def failures_on_the_page(night: Night, stage: str) -> Iterator[None]:
     ):  # a person or the machine ended it; nothing failed
         raise
     except BaseException as error:  # Airflow's timeout of a task is no Exception
+        voice.failed(stage, night, error)
         _note(night, stage, error)
         raise
 
 
 def _note(night: Night, stage: str, error: BaseException) -> None:
     from recsys_tasks.stages.records import record_failure
-    from recsys_tasks.stages.report import report_failure
+    from recsys_tasks.stages.run_report import report_failure
 
     parts = error_parts(error)
     try:

@@ -22,10 +22,6 @@ from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.erased_users import last_erasure
 
 _NAME = "lake at work"
-TURNS = frozenset({"extract", "freeze", "train_two_tower"})
-"""Stages that go on from what an earlier run of theirs left: one at a time, whoever runs them and
-for which night.
-"""
 TURN_WAIT = "30min"
 LOOK_SECONDS = 2.0
 
@@ -50,12 +46,7 @@ def at_work(engine: Engine, lake: Lake) -> Iterator[None]:
 
 @contextmanager
 def in_turn(engine: Engine, lake: Lake, stage: str) -> Iterator[None]:
-    """Only one process runs this stage, if it is one of TURNS. Raises TransientError naming who
-    does, after a while.
-    """
-    if stage not in TURNS:
-        yield
-        return
+    """Only one process runs this stage. Raises TransientError naming who does, after a while."""
     session = _Session(
         engine, lambda connection: hold_lock(connection, "stage", stage, wait=TURN_WAIT)
     )

@@ -1,0 +1,91 @@
+"""What a run is of: the night that it is for, and how its errors become Airflow's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+from recsys_alerts import error_folder, moment_of, name_of
+
+from recsys_tasks.errors import ConfigError, RecsysError
+
+log = logging.getLogger(__name__)
+
+# --- the night's date -----------------------------------------------------------------------------
+
+
+def resolve_as_of(context: Mapping[str, Any]) -> date:
+    """The night's date: partition key, else `conf["as_of"]`, else the triggering asset events.
+
+    `logical_date` is None in runs that assets trigger, so nothing is keyed on it.
+    Raises ConfigError when there is no date, when it is no date, or when events disagree.
+    """
+    run = context["dag_run"]
+    where = f"run {run.run_id} of {run.dag_id}"
+    found = (
+        _names(getattr(run, "partition_key", None))
+        or _names((run.conf or {}).get("as_of"))
+        or _names(*_event_dates(context.get("triggering_asset_events") or {}))
+    )
+    command = f"""airflow dags trigger {run.dag_id} --conf '{{"as_of": "YYYY-MM-DD"}}'"""
+    remedy = f"trigger it with a date: the field Night of Trigger in Airflow's UI, or `{command}`"
+    if len(found) != 1:
+        raise ConfigError(
+            expected="one date for this run", found=f"{found or 'none'}", where=where, remedy=remedy
+        )
+    try:
+        return date.fromisoformat(found[0])
+    except ValueError as error:
+        raise ConfigError(
+            expected="a date as YYYY-MM-DD", found=repr(found[0]), where=where, remedy=remedy
+        ) from error
+
+
+def _names(*values: Any) -> list[str]:
+    return sorted({str(value).strip() for value in values if value})
+
+
+def _event_dates(events: Mapping[Any, Any]) -> Iterator[Any]:
+    for asset in events:
+        for event in events[asset]:
+            yield getattr(event, "partition_key", None) or (event.extra or {}).get("as_of")
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[None]:
+    """Record an error for the alert, then fail without a retry unless the outside world is to
+    blame.
+
+    A DAG-level callback gets no exception, so the four parts are written to
+    `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first. What an earlier try left there is removed
+    when a try begins: it is not why this one fails.
+    """
+    from recsys_tasks.monitoring.alerts.incidents import clear_error, describe_error, record_error
+
+    run, instance = context["dag_run"], context["ti"]
+    folder, name = error_folder(run.dag_id, run.run_id), name_of(instance)
+    with suppress(OSError):
+        clear_error(folder, name)
+    try:
+        yield
+    except AirflowException:
+        raise
+    except (Exception, AirflowTaskTimeout) as error:
+        number = int(getattr(instance, "try_number", 0) or 0)
+        started = moment_of(getattr(run, "start_date", None))
+        try:
+            record_error(
+                folder, describe_error(name, stage_name, error, started=started, try_number=number)
+            )
+        except OSError as full:  # the disk may be why the task fails: its own error goes on
+            log.warning("The error could not be written down for the alert: %s", full)
+        if isinstance(error, RecsysError) and not error.retryable:
+            raise AirflowFailException(str(error)) from error
+        raise

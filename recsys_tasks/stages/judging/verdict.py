@@ -1,0 +1,271 @@
+"""What the judge stage does: measure challenger and champion on the same users and window, decide,
+and carry the decision out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from recsys_tasks.clock import parse_day
+from recsys_tasks.config import config_hash
+from recsys_tasks.errors import ArtifactError, DamagedArtifact
+from recsys_tasks.gate.cost import nodes_a_user
+from recsys_tasks.gate.decide import decide
+from recsys_tasks.gate.decision import (
+    GateContext,
+    GateDecision,
+    not_judged,
+    read_decision,
+    write_decision,
+)
+from recsys_tasks.gate.evaluate import Evaluation
+from recsys_tasks.gate.figures import all_figures, curves
+from recsys_tasks.gate.rules import GateCase, Running
+from recsys_tasks.lake import Artifact
+from recsys_tasks.ranking.models.ranker import scores_are_chances
+from recsys_tasks.registry.registry import ANCHOR, CHAMPION
+from recsys_tasks.stages import voice
+from recsys_tasks.stages.judging.alarm import tell_of_verdict
+from recsys_tasks.stages.judging.canaries import canaries, counted_again
+from recsys_tasks.stages.judging.generator_figures import record_generators
+from recsys_tasks.stages.judging.measure import System, measure, popularity, retrieval_order
+from recsys_tasks.stages.judging.window import GateWindow, Judged, judged_users
+from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.outcome import Outcome
+from recsys_tasks.stages.records import last_trained, record_metrics
+from recsys_tasks.stages.serving_state import release_facts, release_lineage, why_unusable
+
+log = logging.getLogger(__name__)
+
+SECONDS_A_MINUTE = 60.0
+
+
+def judge(night: Night) -> Outcome:
+    """Evaluate on [E, as_of), decide, move the alias, keep the decision."""
+    challenger = challenger_of(night)
+    minutes = night.config.gate.wait_minutes
+    with night.registry.judging(minutes * SECONDS_A_MINUTE) as alone:
+        if alone:
+            return _judge_alone(night, challenger)
+    why = f"another gate was still at work after {minutes} minutes; rerun judge when it is done"
+    decision = not_judged(challenger.key, night.registry.champion(), _context(night), why, "refuse")
+    night.registry.record_decision(decision, night.now, {})
+    tell_of_verdict(night, decision)
+    return Outcome(None, 0, _shown(decision, {}), note=decision.paragraph)
+
+
+def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
+    night.registry.reconcile(night.now, lambda release: why_unusable(night, release))
+    champion = night.registry.champion()
+    inputs = {"challenger": challenger.content, "snapshot": night.snapshot.artifact.content}
+    earlier = night.lake.newest("decision", night.as_of.isoformat())
+    if earlier is not None and {k: earlier.manifest["inputs"].get(k) for k in inputs} == inputs:
+        known = read_decision(earlier)
+        tell_of_verdict(
+            night, known
+        )  # again, for a judge that was killed before it told: repeated, it is no news
+        return Outcome(earlier, earlier.rows, _shown(known, {}))
+    later = [key for key in night.lake.keys("decision") if parse_day(key) > night.as_of]
+    if later:
+        why = f"backfill: the night of {later[-1]} was judged already"
+        found = Verdict(not_judged(challenger.key, champion, _context(night), why), None, {})
+    else:
+        found = evaluate_and_decide(night, challenger, champion)
+    inputs |= {"champion": champion or ""}
+    artifact = write_decision(
+        night.lake, found.decision, inputs, config_hash(night.config.gate), found.figures
+    )
+    summary = found.ours.summary if found.ours else {}
+    night.registry.record_decision(
+        found.decision, night.now, _finite(summary), curves(found.ours) if found.ours else None
+    )
+    if not later:
+        _carry_out(night, found.decision)
+    tell_of_verdict(night, found.decision)
+    record_metrics(night.engine, night.as_of, "gate/challenger", summary)
+    record_generators(night, release_lineage(challenger))
+    return Outcome(artifact, artifact.rows, _shown(found.decision, summary))
+
+
+def _carry_out(night: Night, decision: GateDecision) -> None:
+    """Move the alias as decided, unless a person has to agree; and fix the anchor anew when it is
+    due.
+    """
+    if not decision.promotes:
+        night.registry.reject(decision.challenger, who="gate", why=decision.paragraph, at=night.now)
+    elif not night.config.gate.approval:
+        night.registry.promote(
+            decision.challenger, who="gate", why=decision.paragraph, at=night.now
+        )
+    champion, fixed, days = (
+        night.registry.champion(),
+        night.registry.since(ANCHOR),
+        night.config.gate.anchor_days,
+    )
+    if champion is not None and (fixed is None or (night.now - fixed).days >= days):
+        night.registry.set_alias(
+            ANCHOR, champion, who="gate", why=f"fixed every {days} days", at=night.now
+        )
+
+
+# --- small things --------------------------------------------------------------------------------
+
+
+def challenger_of(night: Night) -> Artifact:
+    """What tonight's last training made. Raises ArtifactError when nothing was trained."""
+    reference = last_trained(night.engine, night.as_of)
+    if reference:
+        return voice.reads(night.lake.get(reference))
+    return voice.reads(night.lake.require("release", f"r{night.as_of:%Y%m%d}"))
+
+
+def _shown(
+    decision: GateDecision, summary: Mapping[str, float]
+) -> dict[str, str | int | float | bool | None]:
+    names = ("ndcg@10", "hr@10", "discovery/ndcg@10", "coverage@10", "calibration_error", "users")
+    found = {
+        name: round(summary[name], 5)
+        for name in names
+        if name in summary and summary[name] == summary[name]
+    }
+    return {
+        "verdict": decision.verdict,
+        "challenger": decision.challenger,
+        "champion": decision.champion,
+        **found,
+    }
+
+
+def _finite(summary: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in summary.items() if value == value}
+
+
+# --- measuring and deciding ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's decision, the challenger's evaluation where there was one, and the figures of
+    all.
+    """
+
+    decision: GateDecision
+    ours: Evaluation | None
+    figures: Mapping[str, Any]
+
+
+def evaluate_and_decide(night: Night, challenger: Artifact, champion: str | None) -> Verdict:
+    """Measure the challenger, the champion and what they are compared with, and decide.
+
+    A challenger that cannot rank is refused. Raises DamagedArtifact.
+    """
+    window = GateWindow(
+        night.snapshot, night.gate, night.as_of, next(iter(night.label_windows), None)
+    )
+    judged, seed = judged_users(window), night.config.resources.seed
+    log.info("judges %s users on what they did from %s on", len(judged.users), window.cutoffs)
+    try:
+        ours, baseline = measure(window, judged, challenger), popularity(judged)
+    except DamagedArtifact:
+        raise
+    except ArtifactError as error:
+        why = f"the release cannot rank: {error.expected}: {error.found}"
+        return Verdict(
+            not_judged(challenger.key, champion, _context(night), why, "refuse"), None, {}
+        )
+    theirs, fault = _other(night, window, judged, champion)
+    anchor, anchor_fault = _anchor(night, window, judged, (champion, challenger.key))
+    first = champion is None and release_facts(challenger)["mode"] != "retrieval"
+    retrieval = retrieval_order(window, judged, challenger) if first else None
+    roles = {"challenger": ours, "champion": theirs, "anchor": anchor, "retrieval": retrieval}
+    systems = {role: system for role, system in roles.items() if system is not None}
+    planted = canaries(window, judged, ours, challenger)
+    planted = replace(planted, recount=counted_again(window, judged, systems, challenger))
+    case = GateCase(
+        challenger=ours.evaluation,
+        champion=theirs.evaluation if theirs else None,
+        baseline=baseline,
+        rules=night.config.gate,
+        context=_context(night, champion if fault else None, fault, anchor_fault),
+        anchor=anchor.evaluation if anchor else None,
+        canaries=planted,
+        running=_running(night, challenger, champion if theirs else None),
+        retrieval=retrieval.evaluation if retrieval else None,
+    )
+    decision = decide(case)
+    measured = {role: system.evaluation for role, system in systems.items()}
+    for role, evaluation in measured.items():
+        log.info(
+            "%s %s: ndcg@10 %.4f",
+            role,
+            evaluation.system,
+            evaluation.summary.get("ndcg@10", float("nan")),
+        )
+    figures = all_figures(
+        {**measured, "popularity": baseline}, planted.columns, night.config.gate, seed
+    )
+    return Verdict(decision, ours.evaluation, figures)
+
+
+def _context(
+    night: Night,
+    champion: str | None = None,
+    fault: str | None = None,
+    anchor_fault: str | None = None,
+) -> GateContext:
+    since = night.registry.since(CHAMPION)
+    return GateContext(
+        as_of=night.as_of,
+        window_start=night.timeline.gate_cutoff,
+        champion_age_days=(night.now - since).days if since else None,
+        seed=night.config.resources.seed,
+        champion=champion,
+        champion_fault=fault,
+        anchor_fault=anchor_fault,
+    )
+
+
+def _other(
+    night: Night, window: GateWindow, judged: Judged, release: str | None
+) -> tuple[System | None, str | None]:
+    """Another release on the same users, or why it cannot be judged: artifacts may be gone,
+    settings changed.
+    """
+    if release is None:
+        return None, None
+    try:
+        return measure(window, judged, night.lake.get(night.registry.source(release))), None
+    except DamagedArtifact:
+        raise
+    except ArtifactError as error:
+        return None, f"{error.expected}: {error.found}"
+
+
+def _anchor(
+    night: Night, window: GateWindow, judged: Judged, known: tuple[str | None, ...]
+) -> tuple[System | None, str | None]:
+    """The anchor, where it is none of the releases `known`, which are measured already."""
+    anchor = night.registry.alias(ANCHOR)
+    return _other(night, window, judged, anchor if anchor not in known else None)
+
+
+def _running(night: Night, challenger: Artifact, champion: str | None) -> Running:
+    """Tonight's index, and what both releases cost a user."""
+    candidates = night.config.generators.max_candidates
+    survivors = night.config.ranker.light_survivors
+    index = night.lake.newest("index", night.as_of.isoformat())
+    theirs = night.lake.get(night.registry.source(champion)) if champion else None
+    facts = release_facts(challenger)
+    return Running(
+        index_recall=(
+            float(index.facts["recall"]) if index is not None and "recall" in index.facts else None
+        ),
+        index_floor=night.config.index.recall_floor,
+        cost=nodes_a_user(challenger, candidates, survivors),
+        champion_cost=nodes_a_user(theirs, candidates, survivors) if theirs else None,
+        unranked=str(facts["reason"]) if facts["mode"] == "retrieval" else None,
+        claims_chances=scores_are_chances(challenger),
+    )

@@ -1,0 +1,108 @@
+"""Runs a stage, whichever it is: the night, the locks, the record; and all stages of a night."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import date, datetime
+from importlib import import_module
+from time import perf_counter
+
+from recsys_tasks.errors import ConfigError, RecsysError
+from recsys_tasks.stages import voice
+from recsys_tasks.stages.chain import NIGHT, stage_named
+from recsys_tasks.stages.failures import failures_on_the_page
+from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.outcome import Outcome, StageResult
+from recsys_tasks.stages.records import record_stage, recorded_artifacts
+from recsys_tasks.stages.shop_clock import keep_time
+from recsys_tasks.stages.stage import Stage
+from recsys_tasks.stages.work_locks import at_work, in_turn
+
+SHARD_NICENESS = 10
+"""Where the database runs beside the shards, its readers come first."""
+
+
+def run_stage(
+    name: str, as_of: date, *, shard: int | None = None, now: datetime | None = None
+) -> StageResult:
+    """Run one stage under the environment's settings, and record it. Raises RecsysError."""
+    if stage_named(name).sharded:
+        os.nice(SHARD_NICENESS)
+    night = Night.from_environment(as_of, now)
+    return run_on(replace(night, shards_at_once=night.config.serving.parallel_shards), name, shard)
+
+
+def run_all(
+    night: Night, before: Callable[[str], None] = lambda name: None
+) -> Iterator[StageResult]:
+    """Run every stage of a night in this process; `before` hears each stage's name."""
+    for stage in NIGHT:
+        for shard in range(night.config.serving.shards) if stage.sharded else (None,):
+            before(_label(stage, shard, " "))
+            yield run_on(night, stage.name, shard)
+
+
+def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
+    """Run one stage of an opened night, and record it; one that fails leaves the night's page
+    before it raises.
+
+    Raises ConfigError for an unknown stage, and for a shard that is lacking or too much.
+    """
+    stage = _checked(stage_named(name), shard)
+    label = _label(stage, shard, ".")
+    with failures_on_the_page(night, label):
+        voice.starts(label, night)
+        keep_time(night)
+        # A shard's artifact is of this publication alone: nobody asks whether it was there before.
+        known = set() if stage.sharded else recorded_artifacts(night.engine, night.as_of)
+        started = perf_counter()
+        with ExitStack() as locks:
+            locks.enter_context(at_work(night.engine, night.lake))
+            if stage.takes_turns:
+                locks.enter_context(in_turn(night.engine, night.lake, stage.name))
+            night.forget_what_was_replaced()
+            _name_snapshot(stage, night)
+            outcome = _call(stage, night, shard)
+    seconds = perf_counter() - started
+    result = StageResult(
+        stage=label,
+        as_of=night.as_of,
+        artifact=outcome.reference,
+        rows=outcome.rows,
+        seconds=round(seconds, 3),
+        figures=dict(outcome.figures),
+        reused=outcome.artifact is not None and outcome.reference in known,
+    )
+    record_stage(night.engine, result)
+    voice.ended(result)
+    return result
+
+
+def _checked(stage: Stage, shard: int | None) -> Stage:
+    if stage.sharded == (shard is not None):
+        return stage
+    raise ConfigError(
+        expected=f"{stage.name} with{'' if stage.sharded else 'out'} the number of a shard",
+        found=f"shard {shard}",
+        where="the arguments of the stage",
+        remedy="correct the task's arguments",
+    )
+
+
+def _name_snapshot(stage: Stage, night: Night) -> None:
+    if "snapshot" in stage.reads:
+        with suppress(RecsysError):  # the stage itself says what is wrong with it, if it needs it
+            voice.reads(night.lake.require("snapshot", night.as_of.isoformat()))
+
+
+def _label(stage: Stage, shard: int | None, between: str) -> str:
+    return stage.name if shard is None else f"{stage.name}{between}{shard}"
+
+
+def _call(stage: Stage, night: Night, shard: int | None) -> Outcome:
+    # Only this stage's module is asked: a task loads the libraries of its own stage alone.
+    run: Callable[..., Outcome] = import_module(stage.module).run
+    return run(night, shard) if stage.sharded else run(night)

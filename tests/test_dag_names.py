@@ -1,0 +1,18 @@
+"""Ids of DAGs with a shop's prefix, and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsys_tasks.dag_names import BESIDE, CHAIN, dag_id, plain_name, prefix_of
+
+
+@pytest.mark.parametrize("prefix", ["", "shop_a_", "dev.", "train_ranker"])
+@pytest.mark.parametrize("name", [*CHAIN, *BESIDE])
+def test_an_id_gives_back_its_name_and_its_prefix(name: str, prefix: str) -> None:
+    known_as = dag_id(name, prefix)
+    assert (plain_name(known_as), prefix_of(known_as)) == (name, prefix)
+
+
+def test_an_id_of_somebody_else_is_its_own_name() -> None:
+    assert (plain_name("billing"), prefix_of("billing")) == ("billing", "")
