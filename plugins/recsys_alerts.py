@@ -57,7 +57,7 @@ def raise_incident(context: Mapping[str, Any]) -> bool:
 
     run, instance = context.get("dag_run"), context.get("ti")
     dag_id, run_id = context["dag"].dag_id, getattr(run, "run_id", None) or context["run_id"]
-    started = moment_of(getattr(run, "start_date", None))
+    started = utc_text(getattr(run, "start_date", None))
     last_try = (
         (name_of(instance), int(getattr(instance, "try_number", 0) or 0)) if instance else None
     )
@@ -182,9 +182,9 @@ def night_of(run: Any) -> str:
     return str(getattr(run, "partition_key", None) or conf.get("as_of") or "")
 
 
-def moment_of(moment: datetime | None) -> str:
-    """A moment as text, the same in each Airflow process."""
-    return moment.astimezone(UTC).isoformat() if isinstance(moment, datetime) else ""
+def utc_text(timestamp: datetime | None) -> str:
+    """A timestamp as ISO-8601 text in UTC, the same in each Airflow process; empty for None."""
+    return timestamp.astimezone(UTC).isoformat() if isinstance(timestamp, datetime) else ""
 
 
 def name_of(instance: Any) -> str:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
-from recsys_alerts import error_folder, moment_of, name_of
+from recsys_alerts import error_folder, name_of, utc_text
 
 from recsys_tasks.errors import ConfigError, RecsysError
 
@@ -79,7 +79,7 @@ def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[N
         raise
     except (Exception, AirflowTaskTimeout) as error:
         number = int(getattr(instance, "try_number", 0) or 0)
-        started = moment_of(getattr(run, "start_date", None))
+        started = utc_text(getattr(run, "start_date", None))
         try:
             record_error(
                 folder, describe_error(name, stage_name, error, started=started, try_number=number)

@@ -19,7 +19,7 @@ from typing import Any
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk.timezone import utcnow
-from recsys_alerts import error_folder, moment_of, night_of, raise_failure, raise_or_send
+from recsys_alerts import error_folder, night_of, raise_failure, raise_or_send, utc_text
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import read_essentials
@@ -47,7 +47,7 @@ class FailedRuns:
             return
         try:
             note_failed(
-                dag_run.dag_id, dag_run.run_id, moment_of(dag_run.start_date), night_of(dag_run)
+                dag_run.dag_id, dag_run.run_id, utc_text(dag_run.start_date), night_of(dag_run)
             )
         except Exception:
             log.exception("A failed run could not be noted")

@@ -39,7 +39,7 @@ class Bootstrap:
             return float("nan")
         return float((self.gains > margin * self.bases).mean())
 
-    def told_apart(self) -> float:
+    def distinguishable(self) -> float:
         """Confidence that the two differ, in the direction in which they seem to."""
         if len(self.gains) == 0:
             return float("nan")

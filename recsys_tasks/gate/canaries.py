@@ -91,8 +91,8 @@ def against_others(
     *,
     barred: ItemSets | None = None,
 ) -> Dealt:
-    """The lists against the own truth and against other users': each user's figures are the mean
-    over `SHUFFLES`.
+    """Lists `[n, places] int32` against the own truth and against other users': each user's figures
+    are the mean over `SHUFFLES`.
 
     `barred` are the items that a rule keeps out of each user's list. What one of the two users has
     had already is left out of the list and of both truths: where nothing may be shown twice, who
@@ -154,7 +154,9 @@ def future_first(lists: Lists, truth: Truth) -> Lists:
 
 
 def overlap(lists: Lists, others: Lists) -> float:
-    """Share of all places whose item the row's other list has too; NaN without places."""
+    """Share of all places of `lists [n, k]` whose item the row's other list `[n, j]` has too; NaN
+    without places.
+    """
     there = lists >= 0
     same = (lists[:, :, None] == others[:, None, :]).any(axis=2) & there
     return float(same.sum() / there.sum()) if there.any() else float("nan")

@@ -46,7 +46,9 @@ Truth = ItemSets
 
 
 def item_sets(users: Keys, rows: Ints, items: Lists) -> ItemSets:
-    """Sets from (row, item) pairs in any order; a repeated pair counts once."""
+    """Sets of `users [n] int32` from pairs of `rows [p] int64` (of the users) and `items [p] int32`
+    in any order; a repeated pair counts once.
+    """
     span = np.int64(items.max(initial=0)) + 1
     pairs = np.unique(rows.astype(np.int64) * span + items)
     offsets = np.searchsorted(pairs // span, np.arange(len(users) + 1)).astype(np.int64)
@@ -150,7 +152,7 @@ def evaluate(
     known: ItemSets | None = None,
     k: int = 10,
 ) -> Evaluation:
-    """Measure `lists [n, >= k] int32` of `truth.users`.
+    """Measure `lists [n, places] int32`, at least k places, of `truth.users`.
 
     `scored` None leaves out what is measured of scores. `known` are the users' items of before the
     cutoff and adds the discovery metrics. Groups to be guarded are not measured here: `replace` the

@@ -64,7 +64,9 @@ def curves(evaluation: Evaluation) -> dict[str, list[tuple[int, float]]]:
 
 
 def mean_interval(values: Floats, rules: GateConfig, seed: int) -> tuple[float, float]:
-    """Bootstrap interval of the mean over users with a truth."""
+    """Bootstrap interval of the mean of `values [n] float64` over users with a truth (NaN: none);
+    (NaN, NaN) without any.
+    """
     drawn = paired_bootstrap(
         values, np.where(np.isnan(values), np.nan, 0.0), rules.bootstrap_samples, seed
     )

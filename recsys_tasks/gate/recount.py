@@ -1,7 +1,7 @@
 """What a correct evaluation guarantees and a broken one does not: counted a second way, it comes
 out the same.
 
-Whether users differ enough for shuffled truth to be told from the real one is the shop's matter.
+Whether users differ enough to distinguish the real truth from a shuffled one is the shop's matter.
 Whether truth, lists and figures are those of the users they are ascribed to is the evaluation's,
 and can be seen in every shop: a sample is counted again from the rows that were delivered, one user
 at a time, in plain Python that shares nothing with the evaluation but the definitions.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -75,13 +75,6 @@ def aliases(events: Sequence[ReleaseEvent]) -> dict[str, str | None]:
         newest = next((e.release for e in reversed(events) if e.event == name), NO_RELEASE)
         found[alias] = None if newest == NO_RELEASE else newest
     return found
-
-
-def champion_on(events: Iterable[ReleaseEvent], day: date) -> str | None:
-    """The champion at the end of a UTC day."""
-    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-    stack = champions(event for event in events if event.at < end)
-    return stack[-1] if stack else None
 
 
 def since(events: Sequence[ReleaseEvent], alias: str) -> datetime | None:

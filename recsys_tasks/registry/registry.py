@@ -14,10 +14,10 @@ The first connection to an empty store creates its tables (about 6 s); `prepare`
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -34,41 +34,30 @@ from recsys_tasks.registry.audit import (
     Audit,
     ReleaseEvent,
     aliases,
-    champion_on,
     since,
 )
+from recsys_tasks.registry.hand_moves import HandMove, MovedAlias, event_of
 from recsys_tasks.registry.mlflow_store import MlflowStore, prepare
 
-__all__ = ["ALIASES", "ANCHOR", "CHAMPION", "PREVIOUS", "SHADOW", "HandMove", "Registry", "prepare"]
+__all__ = ["ALIASES", "ANCHOR", "CHAMPION", "PREVIOUS", "SHADOW", "Registry", "prepare"]
 
+log = logging.getLogger(__name__)
 ALIASES = (CHAMPION, PREVIOUS, ANCHOR, SHADOW)
-_BY_HAND = "by hand in MLflow"
 _UNKNOWN = "the pipeline never registered it"
 # of the 5000 letters that a tag of MLflow holds; a whole paragraph is in recsys.gate_decisions
 _LONGEST_WHY = 3000
-
-
-@dataclass(frozen=True)
-class HandMove:
-    """A champion alias moved in MLflow: to which release, from which, and why it was undone (None:
-    it serves).
-    """
-
-    release: str
-    before: str | None
-    undone: str | None
 
 
 class Registry:
     """The releases of one shop. `engine` is of the recsys database, `mlflow_url` a SQL store's URL.
 
     Every method may raise TransientError when the database cannot be reached. `at` is an aware
-    time.
+    time. `store` and `audit` are the two records that it keeps in step; nobody else changes them.
     """
 
     def __init__(self, mlflow_url: str, engine: Engine, model_name: str) -> None:
-        self._store = MlflowStore(mlflow_url, model_name)
-        self._audit = Audit(engine)
+        self.store = MlflowStore(mlflow_url, model_name)
+        self.audit = Audit(engine)
         self.model_name = model_name
 
     # --- reading -------------------------------------------------------------------------------
@@ -77,28 +66,20 @@ class Registry:
         """The release that serves; None before the first promotion."""
         return self.alias(CHAMPION)
 
-    def previous(self) -> str | None:
-        """The release that a rollback returns to."""
-        return self.alias(PREVIOUS)
-
     def alias(self, name: str) -> str | None:
         """The release behind an alias. Finishes a change that was cut short first."""
-        if self._store.pending is not None:
+        if self.store.pending is not None:
             with self._locked():
                 pass  # entering the lock finishes it
-        return self._store.behind(name)
+        return self.store.behind(name)
 
     def source(self, release: str) -> str:
         """Lake reference of a release. Raises ServingError when it was never registered."""
-        return self._store.source(release)
+        return self.store.source(release)
 
     def history(self) -> list[ReleaseEvent]:
         """Every change, in the order made."""
-        return self._audit.events()
-
-    def live_on(self, day: date) -> str | None:
-        """The champion at the end of a UTC day."""
-        return champion_on(self.history(), day)
+        return self.audit.events()
 
     def since(self, alias: str) -> datetime | None:
         """When an alias came to where it stands."""
@@ -106,7 +87,7 @@ class Registry:
 
     def judging(self, wait_seconds: float) -> AbstractContextManager[bool]:
         """One gate's turn, whoever runs it; False: another one did not finish within the wait."""
-        return self._audit.turn(wait_seconds)
+        return self.audit.turn(wait_seconds)
 
     # --- changing ------------------------------------------------------------------------------
 
@@ -120,7 +101,7 @@ class Registry:
             if not any(e.event == "registered" and e.release == release for e in self.history()):
                 event = ReleaseEvent(at, "registered", release, who, f"made of {source}")
                 self._change(event, added={"source": source, "tags": dict(tags)})
-            return self._store.add(release, source, tags)
+            return self.store.add(release, source, tags)
 
     def promote(self, release: str, *, who: str, why: str, at: datetime) -> None:
         """Make a release champion and the champion `previous`; a no-op when it is champion already.
@@ -128,7 +109,7 @@ class Registry:
         Raises ServingError when it was never registered.
         """
         with self._locked():
-            self._store.source(release)
+            self.store.source(release)
             self._notice(at)
             if self._recorded(CHAMPION) != release:
                 self._change(ReleaseEvent(at, "promoted", release, who, why[:_LONGEST_WHY]))
@@ -157,7 +138,7 @@ class Registry:
         with self._locked():
             event = ReleaseEvent(at, "rejected", release, who, why)
             if event not in self.history():
-                self._audit.append(event)
+                self.audit.append(event)
 
     def set_alias(
         self, name: str, release: str | None, *, who: str, why: str, at: datetime
@@ -178,7 +159,7 @@ class Registry:
             )
         with self._locked():
             if release is not None:
-                self._store.source(release)
+                self.store.source(release)
             self._notice(at)
             event = ReleaseEvent(at, SET_BY[name], release or NO_RELEASE, who, why)
             if next((e for e in reversed(self.history()) if e.event == event.event), None) != event:
@@ -192,16 +173,10 @@ class Registry:
         serve is undone; the move and its undoing are both on record.
         """
         with self._locked():
-            before, release = self._recorded(CHAMPION), self._store.behind(CHAMPION)
-            if not self._notice(at):
-                return None
-            release = release or before or NO_RELEASE
-            if self._recorded(CHAMPION) != release:
-                return HandMove(release, before, _UNKNOWN)
-            reason = validate(release)
-            if reason is not None:
-                self._undo(release, before, reason, at)
-            return HandMove(release, before, reason)
+            move = self._reconciled(at, validate)
+        if move is not None:
+            log.warning("%s", move)
+        return move
 
     def record_decision(
         self,
@@ -214,7 +189,7 @@ class Registry:
 
         `measured` are the challenger's figures, `curves` lines of (step, value) that MLflow draws.
         """
-        self._audit.append_decision(decision, at)
+        self.audit.append_decision(decision, at)
         tags = {
             "verdict": decision.verdict,
             "champion": decision.champion or "",
@@ -223,7 +198,7 @@ class Registry:
         rules = {
             f"rule/{rule.name}": rule.value for rule in decision.rules if rule.value is not None
         }
-        self._store.log(
+        self.store.log(
             f"{decision.challenger} {decision.as_of}", at, {**measured, **rules}, tags, curves
         )
 
@@ -237,13 +212,13 @@ class Registry:
         losses = ledger.get("loss") or ()
         figures |= {"loss": float(losses[-1])} if losses else {}
         words = {name: value for name, value in ledger.items() if isinstance(value, str)}
-        self._store.log(version, at, figures, {**words, "kind": "tower"})
+        self.store.log(version, at, figures, {**words, "kind": "tower"})
 
     # --- inside the lock -----------------------------------------------------------------------
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with self._audit.locked():
+        with self.audit.locked():
             self._finish()
             yield
 
@@ -252,65 +227,58 @@ class Registry:
         history = self.history()
         # The number of rows tells, after a crash, whether this event's row was written.
         pending = {"event": event.as_json(), "after": len(history), "added": added}
-        self._store.write_pending(json.dumps(pending, ensure_ascii=False))
+        self.store.write_pending(json.dumps(pending, ensure_ascii=False))
         self._finish()
 
     def _finish(self) -> None:
         """Complete the change written down last, from wherever it was cut short."""
-        line = self._store.pending
+        line = self.store.pending
         if line is None:
             return
         pending = json.loads(line)
         event = ReleaseEvent.from_json(pending["event"])
         if pending["added"]:
-            self._store.add(event.release, **pending["added"])
+            self.store.add(event.release, **pending["added"])
         if event not in self.history()[pending["after"] :]:
-            self._audit.append(event)
+            self.audit.append(event)
         self._move_aliases(self.history())
-        self._store.clear_pending()
+        self.store.clear_pending()
 
     def _move_aliases(self, events: list[ReleaseEvent]) -> None:
         # The champion last: it is what serves.
         for name, release in reversed(aliases(events).items()):
-            self._store.point(name, release)
+            self.store.point(name, release)
+
+    def _reconciled(self, at: datetime, validate: Callable[[str], str | None]) -> HandMove | None:
+        before, release = self._recorded(CHAMPION), self.store.behind(CHAMPION)
+        if not self._notice(at):
+            return None
+        release = release or before or NO_RELEASE
+        if self._recorded(CHAMPION) != release:
+            return HandMove(release, before, _UNKNOWN)
+        reason = validate(release)
+        if reason is not None:
+            self._undo(release, before, reason, at)
+        return HandMove(release, before, reason)
 
     def _notice(self, at: datetime) -> bool:
         """Record aliases that differ from the record; whether the champion was one."""
-        found = [(name, self._recorded(name), self._store.behind(name)) for name in ALIASES]
-        moved = {name: (recorded, actual) for name, recorded, actual in found if recorded != actual}
+        found = [(name, self._recorded(name), self.store.behind(name)) for name in ALIASES]
+        moved = [
+            MovedAlias(name, recorded, actual, actual is not None and self.store.knows(actual))
+            for name, recorded, actual in found
+            if recorded != actual
+        ]
         # One after the other: each change sets all aliases by the record, which now has this one.
-        for name, (recorded, actual) in moved.items():
-            self._change(self._by_hand(name, recorded, actual, at))
-            if name == CHAMPION and actual is not None and not self._store.knows(actual):
-                self._undo(actual, recorded, _UNKNOWN, at)
-        return CHAMPION in moved
+        for one in moved:
+            self._change(event_of(one, self._recorded(CHAMPION), at))
+            if one.name == CHAMPION and one.actual is not None and not one.known:
+                self._undo(one.actual, one.recorded, _UNKNOWN, at)
+        return any(one.name == CHAMPION for one in moved)
 
     def _undo(self, release: str, before: str | None, reason: str, at: datetime) -> None:
         why = f"{release} cannot serve: {reason}"
         self._change(ReleaseEvent(at, "rolled_back", before or NO_RELEASE, "registry", why))
-
-    def _by_hand(
-        self, name: str, recorded: str | None, actual: str | None, at: datetime
-    ) -> ReleaseEvent:
-        """What a difference from the record means; an alias that may not stand there is put
-        back.
-        """
-        words = f"moved from {recorded or 'nothing'}"
-        if name == CHAMPION:
-            back = actual is None
-            words = "the alias was deleted; put back" if back else words
-            return ReleaseEvent(
-                at, "hand_moved", str(recorded if back else actual), _BY_HAND, words
-            )
-        if name in SET_BY and actual is not None and self._store.knows(actual):
-            return ReleaseEvent(at, SET_BY[name], actual, _BY_HAND, words)
-        words = f"the alias {name} was {f'moved to {actual}' if actual else 'deleted'}; put back"
-        event, release = (
-            ("hand_moved", self._recorded(CHAMPION))
-            if name == PREVIOUS
-            else (SET_BY[name], recorded)
-        )
-        return ReleaseEvent(at, event, release or NO_RELEASE, _BY_HAND, words)
 
     def _recorded(self, name: str) -> str | None:
         return aliases(self.history())[name]

@@ -165,7 +165,8 @@ def test_a_better_model_is_promoted(gate: Gate, weak: str) -> None:
     decision = gate.run(night)
     assert decision.promotes and night.registry.champion() == decision.challenger
     assert (
-        night.registry.previous() == weak and night.registry.alias("anchor") == decision.challenger
+        night.registry.alias("previous") == weak
+        and night.registry.alias("anchor") == decision.challenger
     )
 
 
@@ -212,7 +213,8 @@ def test_popularity_is_found_out(gate: Gate, weak: str) -> None:
     decision = gate.run(gate.case(weak), plants.popularity)
     assert decision.verdict == "refuse" and "told_from_popularity" in failed(decision)
     assert (
-        "canary plain popularity: the evaluation cannot tell the release from" in decision.paragraph
+        "canary plain popularity: the evaluation cannot distinguish the release from"
+        in decision.paragraph
     )
 
 

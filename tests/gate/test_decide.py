@@ -115,7 +115,7 @@ def test_an_evaluation_that_cannot_tell_plain_popularity_is_refused() -> None:
         measured("r1", BASE), None, baseline=measured("popularity", BASE + NOISE - NOISE.mean())
     )
     assert decision.verdict == "refuse" and "told_from_popularity" in failed(decision)
-    assert "canary plain popularity: the evaluation cannot tell" in decision.paragraph
+    assert "canary plain popularity: the evaluation cannot distinguish" in decision.paragraph
 
 
 def test_a_challenger_that_is_popularity_is_named_so() -> None:
@@ -185,7 +185,7 @@ def test_where_users_are_alike_shuffled_labels_have_nothing_to_say() -> None:
     reversed_ = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(1.3)))
     assert (
         reversed_.promotes
-        and "only 0% of retrieval's ndcg@10 was surely personal" in reversed_.paragraph
+        and "only 0% of retrieval's ndcg@10 was personal beyond chance" in reversed_.paragraph
     )
 
 
@@ -346,7 +346,7 @@ def slice_case(loss: float, size: int) -> Evaluation:
     )
 
 
-def test_a_guarded_group_that_is_surely_worse_holds_the_release() -> None:
+def test_a_guarded_group_that_is_significantly_worse_holds_the_release() -> None:
     decision = judge(slice_case(0.2, 100))
     assert decision.verdict == "hold" and failed(decision) == {"slice:country=DE"}
     assert "country=DE (100): -20.0%" in decision.paragraph and "a person" in decision.paragraph

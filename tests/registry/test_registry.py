@@ -13,8 +13,9 @@ from benchmarks.serving.queries import queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError, TransientError
 from recsys_tasks.gate.decision import GateContext, not_judged
-from recsys_tasks.registry.audit import ReleaseEvent, champion_on, champions
-from recsys_tasks.registry.registry import ALIASES, HandMove, Registry
+from recsys_tasks.registry.audit import ReleaseEvent, champions
+from recsys_tasks.registry.hand_moves import HandMove
+from recsys_tasks.registry.registry import ALIASES, Registry
 
 NIGHT = datetime(2026, 3, 10, 1, tzinfo=UTC)
 
@@ -55,26 +56,20 @@ def test_champions_are_a_stack() -> None:
     assert champions(record((0, "hand_moved", "x"), (0, "rolled_back", "none"))) == []
 
 
-def test_champion_of_a_day_is_the_one_at_its_end() -> None:
-    events = record((0, "promoted", "a"), (2, "promoted", "b"))
-    found = [champion_on(events, date(2026, 3, 9) + timedelta(days=d)) for d in range(4)]
-    assert found == [None, "a", "a", "b"]
-
-
 # --- on real stores ----------------------------------------------------------------------------
 
 
 def test_life_of_three_releases(registry: Registry) -> None:
-    assert registry.champion() is None and registry.live_on(date(2026, 3, 10)) is None
+    assert registry.champion() is None
     add(registry, "r1", "r2", "r3")
     for day, release in enumerate(("r1", "r2", "r3")):
         registry.promote(release, who="gate", why="better", at=at(day))
-    assert (registry.champion(), registry.previous()) == ("r3", "r2")
-    assert registry.live_on(date(2026, 3, 11)) == "r2" and registry.since("champion") == at(2)
+    assert (registry.champion(), registry.alias("previous")) == ("r3", "r2")
+    assert registry.since("champion") == at(2)
     assert registry.rollback(who="anna", why="odd lists", at=at(3)) == "r2"
-    assert (registry.champion(), registry.previous()) == ("r2", "r1")
+    assert (registry.champion(), registry.alias("previous")) == ("r2", "r1")
     assert registry.rollback(who="anna", why="still odd", at=at(4)) == "r1"
-    assert registry.previous() is None
+    assert registry.alias("previous") is None
     with pytest.raises(ServingError, match="only r1"):
         registry.rollback(who="anna", why="further", at=at(5))
     assert registry.source("r1") == "release/r1/000001-aa"
@@ -116,12 +111,12 @@ def test_a_change_cut_short_is_finished_by_the_next_call(
 ) -> None:
     add(registry, "r1", "r2")
     registry.promote("r1", who="gate", why="first", at=at(0))
-    owner = registry._audit if killed_at == "append" else registry._store
+    owner = registry.audit if killed_at == "append" else registry.store
     with monkeypatch.context() as patch:
         patch.setattr(owner, killed_at, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             registry.promote("r2", who="gate", why="better", at=at(1))
-    assert registry.champion() == "r2" and registry.previous() == "r1"
+    assert registry.champion() == "r2" and registry.alias("previous") == "r1"
     assert events(registry) == [("promoted", "r1"), ("promoted", "r2")]
     assert registry.reconcile(at(2), serves) is None  # not mistaken for a move by hand
 
@@ -138,7 +133,7 @@ def test_a_move_by_hand_is_noticed_validated_and_serves(
     by_hand(release_server).set_registered_model_alias(registry.model_name, "champion", "2")
     asked: list[str] = []
     assert registry.reconcile(at(1), asked.append) == HandMove("r2", "r1", None)
-    assert asked == ["r2"] and (registry.champion(), registry.previous()) == ("r2", "r1")
+    assert asked == ["r2"] and (registry.champion(), registry.alias("previous")) == ("r2", "r1")
     assert events(registry) == [("promoted", "r1"), ("hand_moved", "r2")]
     assert registry.reconcile(at(2), serves) is None
 
@@ -190,7 +185,7 @@ def test_two_processes_wait_for_each_other(
     rival = threading.Thread(
         target=other.promote, args=("r1",), kwargs={"who": "b", "why": "b", "at": at(1)}
     )
-    with registry._audit.locked():
+    with registry.audit.locked():
         rival.start()
         rival.join(0.3)
         assert rival.is_alive() and registry.history()[-1].event == "registered"
@@ -247,7 +242,7 @@ def test_an_unknown_release_is_put_back_before_it_can_become_previous(
     strange = str(client.create_model_version(registry.model_name, source="somewhere").version)
     client.set_registered_model_alias(registry.model_name, "champion", strange)
     registry.promote("r2", who="gate", why="better", at=at(1))
-    assert (registry.champion(), registry.previous()) == ("r2", "r1")
+    assert (registry.champion(), registry.alias("previous")) == ("r2", "r1")
 
 
 def test_one_gate_at_a_time_and_the_wait_ends(
@@ -268,9 +263,9 @@ def test_what_was_live_is_one_query(registry: Registry, writer: Engine) -> None:
     add(registry, "r1", "r2")
     registry.promote("r1", who="gate", why="first", at=at(0))
     registry.promote("r2", who="gate", why="better", at=at(2))
-    registry.rollback(who="anna", why="odd", at=at(2))
-    for day in range(-1, 4):
-        assert live_on(writer, at(day).date()) == registry.live_on(at(day).date())
+    registry.rollback(who="anna", why="odd", at=at(3))
+    found = [live_on(writer, at(day).date()) for day in range(-1, 4)]
+    assert found == [None, "r1", "r1", "r2", "r1"]
 
 
 def live_on(engine: Engine, day: date) -> str | None:

@@ -122,7 +122,7 @@ class Life:
         model = self.registry.model_name
         known = self.draw.random() < 0.7
         to = self.draw.choice(self.trained)
-        version = str(self.registry._store.add(to, "", {}))
+        version = str(self.registry.store.add(to, "", {}))
         if not known:
             version = str(self.client.create_model_version(model, source="elsewhere").version)
             to = f"unregistered version {version}"
@@ -152,11 +152,9 @@ class Life:
             killer = Killer(self.draw.randrange(1, 9))
             for name in STORE_CALLS:
                 patch.setattr(
-                    self.registry._store, name, killer.around(getattr(self.registry._store, name))
+                    self.registry.store, name, killer.around(getattr(self.registry.store, name))
                 )
-            patch.setattr(
-                self.registry._audit, "append", killer.around(self.registry._audit.append)
-            )
+            patch.setattr(self.registry.audit, "append", killer.around(self.registry.audit.append))
             try:
                 call()
             except KeyboardInterrupt:
@@ -177,7 +175,7 @@ class Life:
         assert list(behind).count("champion") == (1 if self.champions else 0)
         for name in self.trained:  # every release is complete
             assert self.lake.get(self.registry.source(name)).file("release.json").exists()
-        assert self.registry._store.pending is None
+        assert self.registry.store.pending is None
         with engine.connect() as connection:
             newest = connection.execute(
                 text("SELECT release FROM recsys.champions ORDER BY id DESC LIMIT 1")

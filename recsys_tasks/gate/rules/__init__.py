@@ -53,7 +53,10 @@ def _of_installed(rule: GateRule, package: str, case: GateCase) -> Iterator[Rule
         if foreign:
             raise ValueError(f"a result is named {foreign[0]!r}, not {rule.name!r}")
     except Exception as error:
-        words = f"the rule {rule.name} of {package} failed: {type(error).__name__}: {error}"
+        words = (
+            f"the rule {rule.name} of {package} failed ({type(error).__name__}: {error}), so nobody"
+            f" knows whether {rule.guards}"
+        )
         yield RuleResult(rule.name, None, None, False, words, "refuse")
         return
     yield from results

@@ -1,4 +1,4 @@
-"""Rules on whether the evaluation can be believed: planted systems are told apart, and nothing
+"""Rules on whether the evaluation can be believed: planted systems are recognised, and nothing
 knows the future.
 """
 
@@ -49,21 +49,21 @@ def _shuffled(
     rules: GateConfig,
     seed: int,
 ) -> RuleResult:
-    """The real truth is told from a shuffled one, unless users are so alike that no evaluation
-    could tell.
+    """The real truth is distinguished from a shuffled one, unless users are so alike that no
+    evaluation could.
 
     Where a release does as well by other users' truth, either its evaluation is broken or the
     shop's users are alike. The window before, judged on lists that no ranker made, says which: it
-    is refused only where more than twice as much was surely personal there as this evaluation
-    leaves possible.
+    is refused only where more than twice as much was personal beyond chance there as this
+    evaluation leaves possible.
     """
     dealt = shuffled if isinstance(shuffled, Dealt) else Dealt(challenger, shuffled)
     found = compare(dealt.own, dealt.others, rules, seed)
     sure = found.confidence(0.0)
     if sure >= rules.confidence:
         words = (
-            f"canary: the real truth is told from one shuffled between users with {sure:.1%}"
-            " confidence"
+            "canary: the real truth is distinguished from one shuffled between users with"
+            f" {sure:.1%} confidence"
         )
         return RuleResult(
             "real_beats_shuffled", rules.confidence, number(sure), True, words, "refuse"
@@ -81,12 +81,12 @@ def _shuffled(
         words = (
             f"canary shuffled labels: nothing to say ({sure:.1%} confidence), for users are alike"
             f" here: one window earlier, too, only {max(least, 0.0):.0%} of retrieval's"
-            f" {rules.metric} was surely personal"
+            f" {rules.metric} was personal beyond chance"
         )
     elif least is not None:
         words += (
             f"; users do differ here: one window earlier {least:.0%} of retrieval's {rules.metric}"
-            f" was surely personal, of this at most {max(most, 0.0):.0%} is"
+            f" was personal beyond chance, of this at most {max(most, 0.0):.0%} is"
         )
     return RuleResult("real_beats_shuffled", rules.confidence, number(sure), alike, words, "refuse")
 
@@ -112,8 +112,8 @@ def _future(
     )
     if not seen:
         words = (
-            "canary future feature: lists ordered by a column that knows the window are not told"
-            f" from the release's own ({rules.metric} {found.challenger:.4f} and"
+            "canary future feature: lists ordered by a column that knows the window are not"
+            f" distinguished from the release's own ({rules.metric} {found.challenger:.4f} and"
             f" {found.champion:.4f}): the evaluation is blind, or the release knows the window"
             " itself"
         )
@@ -134,15 +134,18 @@ def _future(
 def _distinguishable(
     challenger: Evaluation, baseline: Evaluation, rules: GateConfig, seed: int
 ) -> RuleResult:
-    sure = compare(challenger, baseline, rules, seed).told_apart()
-    told = sure >= rules.confidence
-    words = f"canary: it is told from plain popularity with {sure:.1%} confidence"
-    if not told:
+    sure = compare(challenger, baseline, rules, seed).distinguishable()
+    distinguishable = sure >= rules.confidence
+    words = f"canary: it is distinguishable from plain popularity with {sure:.1%} confidence"
+    if not distinguishable:
         words = (
-            "canary plain popularity: the evaluation cannot tell the release from showing everyone"
-            f" the best sellers ({sure:.1%} confidence, at least {rules.confidence:.1%} wanted)"
+            "canary plain popularity: the evaluation cannot distinguish the release from showing"
+            f" everyone the best sellers ({sure:.1%} confidence, at least {rules.confidence:.1%}"
+            " wanted)"
         )
-    return RuleResult("told_from_popularity", rules.confidence, number(sure), told, words, "refuse")
+    return RuleResult(
+        "told_from_popularity", rules.confidence, number(sure), distinguishable, words, "refuse"
+    )
 
 
 def _leaking(canaries: Canaries, rules: GateConfig) -> RuleResult:

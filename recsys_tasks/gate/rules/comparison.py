@@ -51,7 +51,9 @@ def judge(case: GateCase) -> Iterator[RuleResult]:
 def _against_baseline(
     challenger: Evaluation, baseline: Evaluation, rules: GateConfig, seed: int, *, first: bool
 ) -> Iterator[RuleResult]:
-    """A first release must surely beat plain popularity; a later one must not be below it."""
+    """A first release must beat plain popularity with confidence; a later one must not be below
+    it.
+    """
     found = compare(challenger, baseline, rules, seed)
     means = (
         f"{rules.metric} {found.challenger:.4f} against {found.champion:.4f} of plain popularity"

@@ -56,7 +56,7 @@ def _slice_result(name: str, drawn: Bootstrap, harmed: bool, rules: GateConfig) 
         f"users with {name} ({drawn.users}): {drawn.relative:+.1%}, interval {low:+.1%} to"
         f" {high:+.1%} (held when "
     )
-    words += f"surely below {-rules.slice_bound:+.1%})"
+    words += f"significantly below {-rules.slice_bound:+.1%})"
     return RuleResult(
         f"{SLICE}{name}", -rules.slice_bound, number(drawn.relative), not harmed, words, "hold"
     )

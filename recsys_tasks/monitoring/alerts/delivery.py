@@ -22,7 +22,7 @@ from recsys_tasks.monitoring.alerts.attempts import (
 from recsys_tasks.monitoring.alerts.channels import Send, Unconfirmed
 from recsys_tasks.monitoring.alerts.spool import FAILED, SENT, TABLE, UNCONFIRMED, Spool
 
-Table = Callable[[Alert, Sequence[str], str], None]
+KeepAlert = Callable[[Alert, Sequence[str], str], None]
 """Keeps one alert, the names of the channels that took it, and when it was over; raises when it
 could not.
 """
@@ -37,7 +37,7 @@ TABLE_SECONDS = 6.0
 def deliver(
     spool: Spool,
     channels: Mapping[str, Send],
-    table: Table | None,
+    table: KeepAlert | None,
     *,
     now: datetime,
     known: Iterable[str] = (),
@@ -71,7 +71,7 @@ def deliver(
     )
 
 
-def send_now(alert: Alert, channels: Mapping[str, Send], table: Table | None) -> str:
+def send_now(alert: Alert, channels: Mapping[str, Send], table: KeepAlert | None) -> str:
     """Send an alert that no folder could keep to every channel at once; one line on how it went.
     Never raises.
     """
@@ -155,7 +155,7 @@ def _outcome(name: str, send: Callable[[], None], failures: list[str]) -> str:
 # --- the table -----------------------------------------------------------------------------------
 
 
-def _keep(spool: Spool, table: Table, failures: list[str]) -> None:
+def _keep(spool: Spool, table: KeepAlert, failures: list[str]) -> None:
     for record in reversed(spool.records()):
         if not table_lacks(record):
             continue

@@ -30,7 +30,7 @@ class FailedTask:
     where: str
     remedy: str
     started: str = ""
-    """When the task's run started, in the words of `moment_of`; a cleared run starts anew."""
+    """When the task's run started, in the words of `utc_text`; a cleared run starts anew."""
     try_number: int = 0
 
 

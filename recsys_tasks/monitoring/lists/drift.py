@@ -16,8 +16,8 @@ _FLOOR = 1e-4
 
 
 def psi(before: Floats, now: Floats) -> float:
-    """PSI of two vectors of counts or shares over the same bins; an empty bin counts as 0.01 %. NaN
-    without rows.
+    """PSI of two vectors `[bins] float64` of counts or shares over the same bins; an empty bin
+    counts as 0.01 %. NaN without rows.
     """
     if before.sum() <= 0 or now.sum() <= 0:
         return float("nan")
@@ -26,8 +26,8 @@ def psi(before: Floats, now: Floats) -> float:
 
 
 def score_psi(before: Floats, now: Floats, bins: int = 10) -> float:
-    """PSI of two samples of scores, in bins that held equally many of the earlier ones; NaN without
-    rows.
+    """PSI of two samples of scores `[n]` and `[m]` float64 (NaN: no score), in bins that held
+    equally many of the earlier ones; NaN without rows.
     """
     before, now = before[~np.isnan(before)], now[~np.isnan(now)]
     if len(before) == 0 or len(now) == 0:

@@ -30,6 +30,8 @@ _VERDICT: dict[str, tuple[str, Tone]] = {
 }
 _WORST: tuple[Tone, ...] = ("bad", "warn", "good", "plain")
 SLICE = "slice:"
+_LABELS = {"told_from_popularity": "distinguishable from plain popularity"}
+"""What people read for names of rules that say too little; tables and histories hold the names."""
 
 
 def cards(known: Known) -> tuple[Card, ...]:
@@ -53,7 +55,7 @@ def headline(known: Known, found: tuple[Card, ...]) -> tuple[str, Tone]:
     return line, next(tone for tone in _WORST if any(card.tone == tone for card in found))
 
 
-def moment(known: Known) -> str:
+def valid_as_of(known: Known) -> str:
     """When it was so, and where one sees what is so now."""
     at = known.facts.get("at")
     return (
@@ -144,7 +146,7 @@ def _release(known: Known) -> Card:
 
 
 def _named(rule: dict[str, Any]) -> str:
-    return str(rule["name"]).removeprefix(SLICE).replace("_", " ")
+    return rule_label(str(rule["name"])).replace("_", " ")
 
 
 def _readers(known: Known) -> Card:
@@ -268,13 +270,18 @@ def verdict(known: Known) -> Section:
     return Section("verdict", "Verdict", says, tuple(blocks))
 
 
+def rule_label(name: str) -> str:
+    """The name of a rule as people read it; a guarded group's is the group's."""
+    return _LABELS.get(name, name.removeprefix(SLICE))
+
+
 def rule_row(rule: dict[str, Any]) -> tuple[Cell, ...]:
     """A rule's row: one that leads to nothing is evidence for another."""
     leads = rule.get("leads_to")
     tone: Tone = "good" if rule["passed"] else ("bad" if leads else "plain")
     outcome = Cell("yes" if rule["passed"] else "no", tone)
     return cells(
-        rule["name"].removeprefix(SLICE),
+        rule_label(rule["name"]),
         rule["bound"],
         rule["value"],
         outcome,

@@ -4,6 +4,7 @@ calibration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from recsys_tasks.monitoring.run_report.blocks import (
@@ -170,7 +171,7 @@ def slices(known: Known) -> Section:
     says = (
         f"Surely worse off: {', '.join(failed)}."
         if failed
-        else "No guarded group is surely worse off."
+        else "No guarded group is significantly worse off."
     )
     if not rules:
         says = "Groups are guarded against a champion; tonight there was none to compare."
@@ -209,55 +210,60 @@ def _guarded(rule: dict[str, Any]) -> Cell:
 def balance(known: Known) -> Section:
     """The popularity-bias curve and the reliability of the scores."""
     found = systems(known)
-    blocks: list[Block] = []
-    bias = [
-        Series(
-            role,
-            tuple(int(p) for p in s["bias_curve"]),
-            tuple(float(v) for v in s["bias_curve"].values()),
-        )
-        for role, s in found.items()
-        if s.get("bias_curve")
+    blocks: list[Block] = [
+        block for block in (_bias(found), _reliability(found), _columns(known)) if block is not None
     ]
-    if bias:
-        note = (
-            "How few items make so many per cent of all recommended places; a low curve repeats the"
-            " same items."
-        )
-        blocks.append(
-            Chart("lines", "Popularity bias", "% of all places", "items", tuple(bias), note)
-        )
-    scored = [
-        Series(role, tuple(r[0] for r in s["reliability"]), tuple(r[1] for r in s["reliability"]))
-        for role, s in found.items()
-        if s.get("reliability")
-    ]
-    if scored:
-        note = (
-            "On the dashed line a score is the share that came true; each point holds equally many"
-            " places."
-        )
-        blocks.append(
-            Chart(
-                "lines",
-                "Calibration",
-                "mean score",
-                "share that came true",
-                tuple(scored),
-                note,
-                diagonal=True,
-            )
-        )
-    columns = list(((known.facts.get("figures") or {}).get("columns") or {}).items())[:10]
-    if columns:
-        caption = (
-            "Features that alone order users' candidates best (AUC); one near 1 knows what it"
-            " cannot know"
-        )
-        blocks.append(
-            Table(("feature", "AUC"), rows_of(columns), caption, frozenset({1}), folded=True)
-        )
     if not blocks:
         blocks.append(Note(_KEPT_NOTHING, "warn"))
     says = "Whether lists repeat what is popular anyway, and whether a score means what it says."
     return Section("balance", "Popularity bias and calibration", says, tuple(blocks))
+
+
+def _bias(found: Mapping[str, dict[str, Any]]) -> Chart | None:
+    series = [
+        Series(
+            role,
+            tuple(int(percent) for percent in system["bias_curve"]),
+            tuple(float(items) for items in system["bias_curve"].values()),
+        )
+        for role, system in found.items()
+        if system.get("bias_curve")
+    ]
+    note = (
+        "How few items make so many per cent of all recommended places; a low curve repeats the"
+        " same items."
+    )
+    title, x_label = "Popularity bias", "% of all places"
+    return Chart("lines", title, x_label, "items", tuple(series), note) if series else None
+
+
+def _reliability(found: Mapping[str, dict[str, Any]]) -> Chart | None:
+    series = [
+        Series(
+            role,
+            tuple(row[0] for row in system["reliability"]),
+            tuple(row[1] for row in system["reliability"]),
+        )
+        for role, system in found.items()
+        if system.get("reliability")
+    ]
+    note = (
+        "On the dashed line a score is the share that came true; each point holds equally many"
+        " places."
+    )
+    if not series:
+        return None
+    labels = "mean score", "share that came true"
+    return Chart("lines", "Calibration", *labels, tuple(series), note, diagonal=True)
+
+
+def _columns(known: Known) -> Table | None:
+    columns = list(((known.facts.get("figures") or {}).get("columns") or {}).items())[:10]
+    caption = (
+        "Features that alone order users' candidates best (AUC); one near 1 knows what it"
+        " cannot know"
+    )
+    rows = rows_of(columns)
+    return (
+        Table(("feature", "AUC"), rows, caption, frozenset({1}), folded=True) if columns else None
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsys_tasks.monitoring.run_report import head, models, night, quality
+from recsys_tasks.monitoring.run_report import generators, head, night, quality, rankers, towers
 from recsys_tasks.monitoring.run_report.blocks import Known, Page
 
 
@@ -16,9 +16,9 @@ def view(known: Known) -> Page:
         quality.metrics,
         quality.slices,
         quality.balance,
-        models.generators,
-        models.rankers,
-        models.tower,
+        generators.generators,
+        rankers.rankers,
+        towers.tower,
         night.data,
         night.lists,
         night.published,
@@ -27,4 +27,4 @@ def view(known: Known) -> Page:
     sections = (*first, *(part(known) for part in parts))
     title = f"{known.facts.get('project', 'shop')}, night {known.facts['as_of']}"
     foot = str(known.facts.get("written_at") or "")
-    return Page(title, head.moment(known), headline, tone, found, sections, foot)
+    return Page(title, head.valid_as_of(known), headline, tone, found, sections, foot)

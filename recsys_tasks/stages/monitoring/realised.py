@@ -23,7 +23,8 @@ Lists = npt.NDArray[np.int32]
 def realised_figures(
     night: Night, before: Night, users: Keys, lists: Lists
 ) -> dict[str, dict[str, float]]:
-    """Scope → figures of the lists made on `before`, by what their users did until tonight's start.
+    """Scope → figures of the lists made on `before` (`lists [n, k] int32` of `users [n]`), by what
+    their users did until tonight's start.
 
     A purchase says more than a view, and any event at all is mostly views: hence each kind of event
     by itself.

@@ -51,7 +51,7 @@ def with_rule(monkeypatch: pytest.MonkeyPatch, *results: RuleResult | Exception)
                 raise result
         return [result for result in results if isinstance(result, RuleResult)]
 
-    own = Found(GateRule("own", "-", judge, order=0), "my_shop", "my-shop 1.0")
+    own = Found(GateRule("own", "lists stay as they are", judge, order=0), "my_shop", "my-shop 1.0")
     monkeypatch.setitem(vars(GATE_RULES), "found", {**GATE_RULES.found, "own": own})
     return decide(CASE)
 
@@ -61,7 +61,7 @@ def test_a_rule_that_fails_refuses_and_does_not_end_the_night(
 ) -> None:
     decision = with_rule(monkeypatch, KeyError("novelty@20"))
     assert decision.verdict == "refuse"
-    assert "the rule own of my-shop 1.0 failed: KeyError: 'novelty@20'" in decision.paragraph
+    assert "the rule own of my-shop 1.0 failed (KeyError: 'novelty@20')" in decision.paragraph
 
 
 def test_a_rule_speaks_under_its_own_name_only(monkeypatch: pytest.MonkeyPatch) -> None:
