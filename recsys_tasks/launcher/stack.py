@@ -6,6 +6,7 @@ import fcntl
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Self
@@ -157,7 +158,9 @@ class Stack:
         for name, command in PARTS.items():
             self.fleet.start(name, command)
         self.api = AirflowApi(f"http://{LOCALHOST}:{ports.api}")
-        self.supervisor = Supervisor(self.fleet, self, self._say, self._tell, self.api.well)
+        self.supervisor = Supervisor(
+            self.fleet, self, self._say, self._tell, self._over, self.api.well
+        )
         self.supervisor.start()
 
     def _healthy(self) -> bool:
@@ -190,6 +193,9 @@ class Stack:
 
     def _tell(self, part: str, found: str) -> None:
         self._say(trouble.tell(part, found, self.fleet.environment))
+
+    def _over(self, part: str) -> None:
+        trouble.over(part, self.home, now=datetime.now(UTC))  # noqa: TID251  # no night's time
 
     def _meter_server(self) -> None:
         self.meter.others = tuple(filter(None, [self.server.server.get_pid()]))

@@ -38,8 +38,8 @@ class Supervisor:
     """Looks each second for what ended by itself and starts it again, PostgreSQL first.
 
     `say` gets a line for each step; `tell` gets a part's name and what is known, once it does not
-    stay up. What `well` calls unwell for five minutes on end, though its process lives, is killed
-    and started again.
+    stay up, and `over` the name when it has stayed up since. What `well` calls unwell for five
+    minutes on end, though its process lives, is killed and started again.
     """
 
     def __init__(
@@ -48,11 +48,12 @@ class Supervisor:
         database: Database,
         say: Callable[[str], None],
         tell: Callable[[str, str], None],
+        over: Callable[[str], None],
         well: Callable[[], Mapping[str, bool]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fleet, self._database, self._say, self._tell = fleet, database, say, tell
-        self._well, self._clock = well, clock
+        self._over, self._well, self._clock = over, well, clock
         self._asked = clock()
         self._unwell_since: dict[str, float] = {}
         self._parts: dict[str, Restarts] = {}
@@ -87,7 +88,9 @@ class Supervisor:
             self._look_after(name, code, now)
         for name, part in self._parts.items():
             if name not in ended and part.calm(now):
-                self._say(f"airflow {name} has stayed up since")
+                self._has_stayed_up(f"airflow {name}")
+        if self._server.calm(now):
+            self._has_stayed_up(DATABASE)
         if now - self._asked >= _ASK_SECONDS:
             self._asked = now
             self._end_what_hangs(set(ended), now)
@@ -99,6 +102,10 @@ class Supervisor:
             except Exception as error:  # whoever watches must not die of what it sees
                 with suppress(Exception):
                     self._say(f"looking after the processes failed, and is tried again: {error}")
+
+    def _has_stayed_up(self, name: str) -> None:
+        self._say(f"{name} has stayed up since")
+        self._over(name)
 
     def _look_after(self, name: str, code: int, now: float) -> None:
         part = self._parts.setdefault(name, Restarts())
@@ -155,8 +162,10 @@ class Supervisor:
         else:
             self._gone_since = None
             self._say(f"{DATABASE} is up again")
-            for part in self._parts.values():
-                part.forget()  # they died of this
+            for name, part in self._parts.items():  # they died of this
+                if part.told:
+                    self._over(f"airflow {name}")
+                part.forget()
             found = "it was started again each time, and did not stay up"
         if (self._gone_since is not None or self._server.too_many) and not self._server.told:
             self._server.told = True

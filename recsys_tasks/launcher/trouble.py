@@ -16,6 +16,7 @@ from pathlib import Path
 from recsys_tasks.config import PROJECT_ROOT
 from recsys_tasks.monitoring.alarms import runbook_link
 from recsys_tasks.monitoring.alerts.alert import Alert, as_text
+from recsys_tasks.monitoring.alerts.spool import spool_of
 
 _SECONDS = 60
 _SEND = """
@@ -65,6 +66,18 @@ def down_alert(part: str, found: str, *, home: Path, now: datetime) -> Alert:
         reader_state=f"{lists}; no night runs until this one does",
         remedy=f"tail -n 50 {log}; correct what it names: the launcher starts it again each minute",
         runbook=runbook_link("Down", "include/runbooks"),
+    )
+
+
+def over(part: str, home: Path, *, now: datetime) -> None:
+    """A part has stayed up since: its alerts are over, of which the channels hear with the next
+    delivery. Raises OSError when no folder can be written.
+    """
+    first = down_alert(part, "", home=home, now=now).message.splitlines()[0]
+    spool_of(home).resolve(
+        lambda alert: alert.kind == "Down" and alert.message.splitlines()[0] == first,
+        f"{part} has stayed up since",
+        now,
     )
 
 

@@ -61,12 +61,14 @@ class Watch:
         self.fleet, self.database, self.now = Fleet(dict(os.environ), folder), Database(), 0.0
         self.said: list[str] = []
         self.told: list[tuple[str, str]] = []
+        self.over: list[str] = []
         self.well: dict[str, bool] = {}
         self.supervisor = Supervisor(
             self.fleet,
             self.database,
             self.said.append,
             lambda *what: self.told.append(what),
+            self.over.append,
             lambda: self.well,
             lambda: self.now,
         )
@@ -165,7 +167,14 @@ def test_a_database_that_cannot_start_is_told_once(watch: Watch, error: Exceptio
     watch.database.broken = False
     watch.look_after(SLOW_SECONDS)
     watch.look_after(SLOW_SECONDS)
-    assert watch.database.up
+    assert watch.database.up and watch.over == []
+    watch.look_after(WINDOW_SECONDS + 1)
+    assert watch.over == ["PostgreSQL"]
+    watch.database.up = False  # another day: it is told again
+    watch.database.broken = True
+    for _ in range(3):
+        watch.look_after(10)
+    assert len(watch.told) == 2
 
 
 def test_what_lives_but_does_not_work_is_ended_and_started_again(watch: Watch) -> None:

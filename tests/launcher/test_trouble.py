@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recsys_tasks.config import PROJECT_ROOT
-from recsys_tasks.launcher.trouble import down_alert, send, tell
+from recsys_tasks.launcher.trouble import down_alert, over, send, tell
+from recsys_tasks.monitoring.alerts.spool import spool_of
 from tests.airflow.recorder import Recorder
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -72,3 +73,15 @@ def test_what_cannot_be_sent_stands_on_the_screen(tmp_path: Path) -> None:
         and "PostgreSQL does not stay up" in said
         and "no space left" in said
     )
+
+
+def test_the_alert_is_over_when_the_part_has_stayed_up(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path)
+    for part in ("airflow scheduler", "airflow scheduler-2", "PostgreSQL"):
+        spool.add(down_alert(part, "exit code 3", home=tmp_path, now=NOW))
+    over("airflow scheduler", tmp_path, now=NOW)
+    still = [record.alert.message.splitlines()[0] for record in spool.open()]
+    assert sorted(still) == [
+        "PostgreSQL does not stay up",
+        "airflow scheduler-2 does not stay up",
+    ]
