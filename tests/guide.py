@@ -46,8 +46,8 @@ def installed(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-nightshelf\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
     forget(point)
-    with monkeypatch.context() as path:
-        path.syspath_prepend(str(folder))
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(str(folder))
         try:
             yield line.partition(" ")[0]
         finally:

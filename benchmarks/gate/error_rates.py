@@ -74,7 +74,7 @@ def first_verdict(seed: int, users: int, case: First, rules: GateConfig) -> Gate
             np.where(coin[:, None], lists, other),
             np.where(coin[:, None], other, lists),
         )
-    case = GateCase(
+    judged = GateCase(
         world.measured("challenger", lists, truth),
         None,
         world.measured("popularity", popular, truth),
@@ -87,7 +87,7 @@ def first_verdict(seed: int, users: int, case: First, rules: GateConfig) -> Gate
             popularity_overlap=overlap(lists, popular),
         ),
     )
-    return decide(case)
+    return decide(judged)
 
 
 FIRST_CASES = {
@@ -117,7 +117,7 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
     lists = world.ranked(1, noise_for(case.gain))
     challenger = world.measured("challenger", lists)
     anchor = case.anchor_gain
-    case = GateCase(
+    judged = GateCase(
         challenger,
         world.measured("champion", world.ranked(2)),
         world.measured("popularity", world.popular),
@@ -134,7 +134,7 @@ def verdict(seed: int, users: int, case: Case, rules: GateConfig) -> GateDecisio
             popularity_overlap=overlap(lists, world.popular),
         ),
     )
-    return decide(case)
+    return decide(judged)
 
 
 @cache

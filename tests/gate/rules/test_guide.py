@@ -12,7 +12,7 @@ from recsys_tasks.extensions import Found
 from recsys_tasks.gate.decide import decide
 from recsys_tasks.gate.decision import GateDecision, RuleResult
 from recsys_tasks.gate.rules import GATE_RULES, GateCase, GateRule
-from tests.gate.test_decide import BASE, CHAMPION, CONTEXT, POPULARITY, RULES, measured
+from tests.gate.cases import BASE, CHAMPION, CONTEXT, POPULARITY, RULES, measured
 from tests.guide import installed
 
 CASE = GateCase(
