@@ -38,11 +38,11 @@ def running() -> list[ast.AST]:
     waiting: dict[str, list[ast.AST]] = {}
     runs: list[ast.AST] = []
     for path in CODE:
-        for node in ast.parse(path.read_text()).body if path.name != "errors.py" else ():
-            if isinstance(node, ast.FunctionDef) and not node.decorator_list:
-                waiting.setdefault(node.name, []).append(node)
-            elif not isinstance(node, ast.Import | ast.ImportFrom):
-                runs.append(node)
+        for top in ast.parse(path.read_text()).body if path.name != "errors.py" else ():
+            if isinstance(top, ast.FunctionDef) and not top.decorator_list:
+                waiting.setdefault(top.name, []).append(top)
+            elif not isinstance(top, ast.Import | ast.ImportFrom):
+                runs.append(top)
     for node in runs:  # it grows meanwhile
         for name in used(node):
             runs += waiting.pop(name, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_the_channel_of_the_guide_takes_what_is_critical(
 def test_a_package_that_cannot_be_loaded_silences_no_channel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(point: ExtensionPoint[object]) -> None:
+    def refuse(point: ExtensionPoint[Any]) -> None:
         raise ConfigError(expected="-", found="-", where="-", remedy="-")
 
     monkeypatch.setattr(ExtensionPoint, "__iter__", refuse)
