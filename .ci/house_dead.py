@@ -18,6 +18,7 @@ DECORATORS = {
     "@hookimpl": "Airflow calls its listeners",
 }
 NAMES = {
+    "erase_*": "a kind of artifact names its eraser as module:function",
     "model_config": "pydantic reads it",
     "__getattr__": "Python asks a package for its lazy names by it",
     "template_fields": "Airflow reads it of a notifier",

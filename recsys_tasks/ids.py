@@ -23,10 +23,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks.errors import ArtifactError, DamagedArtifact, DataError, TransientError, offenders
-from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.lake.slots import SlotTaken
+from recsys_tasks.lake import Artifact, Lake, SlotTaken
+from recsys_tasks.lake.keys import NameKey
+from recsys_tasks.lake.kinds import Holding, Kind, Retire
 
-KIND, FILE = "ids", "ids.parquet"
+IDS = Kind(
+    name="ids",
+    what="the map of ids to keys, one of users and one of items",
+    key=NameKey,
+    files={"ids.parquet": Holding.OTHER},
+    retire=Retire.NEVER,
+    made_by=("recsys_tasks.ids",),
+    eraser="recsys_tasks.snapshot.erasing:erase_ids",
+    erase_turn=2,  # last: a killed erasure still finds the user's key
+)
+KINDS = (IDS,)
+KIND, FILE = IDS.name, "ids.parquet"
 PARENT = "parent"  # input of a version: reference of the one that it goes on from
 MAX_ID_BYTES = 256
 ATTEMPTS = 100  # each lost one is another process's version
@@ -102,8 +114,7 @@ def _append(
     with lake.writing(KIND, known.entity, inputs=inputs, slot=slot) as draft:
         pq.write_table(pa.table({"id": pa.array(extended.ids, pa.string())}), draft.path / FILE)
         draft.rows = len(extended)
-    assert draft.artifact is not None
-    _verified.add(_seen(draft.artifact.path / FILE))  # a longer tuple of what was verified
+    _verified.add(_seen(draft.finished.path / FILE))  # a longer tuple of what was verified
     return extended
 
 

@@ -30,19 +30,20 @@ def erase_user(
     """Remove one user from the database, the lake and this machine's texts, and prove it by
     searching.
     """
+    from recsys_tasks.commands.erase_user import Request, find_user
     from recsys_tasks.commands.erase_user import erase_user as erase
     from recsys_tasks.stages import local_environment
 
     with shown_errors(), local_environment() as environment, console.status("looking") as status:
-        done = erase(
-            environment,
-            user,
-            who=who,
-            why=why,
-            now=now(),
-            dry_run=dry_run,
-            give_up_unfinished=give_up_unfinished,
-            before=lambda step: status.update(f"{step} …"),
+        done = (
+            find_user(environment, user)
+            if dry_run
+            else erase(
+                environment,
+                Request(user, who, why, now()),
+                give_up_unfinished=give_up_unfinished,
+                before=lambda step: status.update(f"{step} …"),
+            )
         )
     table = Table(
         "place", "rows", title=Text(done.words), title_justify="left", header_style="bold"

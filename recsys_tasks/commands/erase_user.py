@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +39,18 @@ GIVEN_UP = "given up: a user was erased before it was complete; run the night ag
 
 
 @dataclass(frozen=True)
+class Request:
+    """Who is to be erased; who does it, why and when goes into the record."""
+
+    user_id: str
+    who: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Place:
-    """Where rows (or mentions) of the user are, or were."""
+    """A table, a kind of artifact or a folder with rows (or mentions) of the user."""
 
     name: str
     rows: int
@@ -72,20 +82,29 @@ class _Job:
         return self.erased.hash_of(self.subject.user_id)
 
 
+def find_user(environment: Environment, user_id: str) -> Erasure:
+    """What an erasure of a user would remove; nothing is changed.
+
+    Raises DataError for an id that nothing holds, ArtifactError for a lake with unknown layouts.
+    """
+    engine = create_engine(database_url(environment))
+    try:
+        return _dry_run(_open(environment, engine, user_id))
+    finally:
+        engine.dispose()
+
+
 def erase_user(
     environment: Environment,
-    user_id: str,
+    request: Request,
     *,
-    who: str,
-    why: str,
-    now: datetime,
-    dry_run: bool = False,
     give_up_unfinished: bool = False,
     before: Callable[[str], None] = lambda step: None,
 ) -> Erasure:
-    """Remove a user from the database, the lake and this machine's texts; `before` hears each step.
+    """Remove a user from the database, the lake and this machine's texts; `before` is called with
+    the name of each step.
 
-    What `recsys verify` set aside goes whole: no layout says who is in a damaged file.
+    What `recsys verify` set aside is removed whole: no layout says who is in a damaged file.
 
     Raises DataError for an id that nothing holds, ServingError while a stage runs or a publication
     is being built (`give_up_unfinished` gives it up instead), TransientError when its lock was lost
@@ -94,18 +113,16 @@ def erase_user(
     """
     engine = create_engine(database_url(environment))
     try:
-        if dry_run:
-            return _dry_run(_open(environment, engine, user_id))
         with alone(engine) as fence:
-            _settle_unfinished(engine, now, give_up_unfinished)
-            job = _open(environment, engine, user_id)
+            _settle_unfinished(engine, request.at, give_up_unfinished)
+            job = _open(environment, engine, request.user_id)
             job.lake.fence = fence
 
             def step(name: str) -> None:
                 fence()
                 before(name)
 
-            return _erase(job, who, why, now, step)
+            return _erase(job, request, step)
     finally:
         engine.dispose()
 
@@ -190,31 +207,23 @@ def _nothing(job: _Job) -> Erasure:
     )
 
 
-def _erase(job: _Job, who: str, why: str, now: datetime, before: Callable[[str], None]) -> Erasure:
+def _erase(job: _Job, request: Request, before: Callable[[str], None]) -> Erasure:
     before("looking")
     places = _places(job)
     noted = erase_database.last_erasure(job.engine, job.hash)
     if not places and (noted is None or noted[1] == "proved"):
         return _nothing(job)
-    subject, at = job.subject, now.isoformat(timespec="seconds")
+    subject, at = job.subject, request.at.isoformat(timespec="seconds")
     # A name or a reason may be the very id.
-    who, why = subject.without(who), subject.without(why)
+    who, why = subject.without(request.who), subject.without(request.why)
     counts = {place.name: place.rows for place in places}
     record: dict[str, object] = {"hash": job.hash, "who": who, "why": why, "at": at, "rows": counts}
     before("remembering")
-    remember(job.lake, job.erased, subject.user_id, subject.key, now, who)
+    remember(job.lake, job.erased, subject.user_id, subject.key, request.at, who)
     before("PostgreSQL")
     erase_database.erase(job.engine, subject, record)
     before("lake")
-    job.lake.remove_unfinished()  # half-made attempts of killed stages have rows, too
-    for hold in erase_lake.holds(job.lake, subject):
-        before(f"lake {hold.artifact.kind}")
-        erase_lake.take_out(job.lake, hold, {"at": at, "by": who, "user_hash": job.hash})
-    job.lake.remove_unfinished()
-    shutil.rmtree(
-        _cache(job), ignore_errors=True
-    )  # a remote lake's copies; what is needed again is fetched again
-    shutil.rmtree(job.environment.home / SET_ASIDE, ignore_errors=True)
+    _take_out_of_lake(job, {"at": at, "by": who, "user_hash": job.hash}, before)
     before("texts")
     for path, _ in list(erase_home.mentions(job.environment.home, subject)):
         erase_home.take_out(path, subject)
@@ -224,6 +233,20 @@ def _erase(job: _Job, who: str, why: str, now: datetime, before: Callable[[str],
     return Erasure(
         tuple(places), proof, f"erased: {sum(counts.values())} rows in {len(counts)} places"
     )
+
+
+def _take_out_of_lake(job: _Job, erased: Mapping[str, str], before: Callable[[str], None]) -> None:
+    """Write every artifact that holds the user again without them; `erased` is for the manifests.
+
+    Attempts of killed stages, copies of a remote lake's files and what was set aside go whole.
+    """
+    job.lake.remove_unfinished()
+    for hold in erase_lake.holds(job.lake, job.subject):
+        before(f"lake {hold.artifact.kind}")
+        erase_lake.take_out(job.lake, hold, erased)
+    job.lake.remove_unfinished()
+    shutil.rmtree(_cache(job), ignore_errors=True)
+    shutil.rmtree(job.environment.home / SET_ASIDE, ignore_errors=True)
 
 
 def _prove(job: _Job) -> str:

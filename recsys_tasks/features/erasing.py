@@ -9,11 +9,6 @@ import numpy as np
 from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows
 
-ARRAYS = (
-    *("user.f32", "user_segment.i32", "pair.f32", "pair_items.i32", "pair_offsets.npy"),  # by user
-    *("item.f32", "segment.f32", "segment_items.i32", "segment_offsets.npy"),  # sums over users
-)
-
 
 def erase_features(artifact: Artifact, subject: Subject) -> list[Cut]:
     """The user's rows, as Parquet and in the arrays beside it: row u of the users' stays, unknown,

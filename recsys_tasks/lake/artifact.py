@@ -116,3 +116,10 @@ class Draft:
     facts: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     artifact: Artifact | None = None
+
+    @property
+    def finished(self) -> Artifact:
+        """The artifact that it has become. Raises ValueError while it is still being written."""
+        if self.artifact is None:
+            raise ValueError(f"{self.path} is still being written")
+        return self.artifact

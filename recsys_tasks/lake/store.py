@@ -17,7 +17,8 @@ from recsys_tasks.errors import ArtifactError, TransientError
 from recsys_tasks.lake import damages, slots
 from recsys_tasks.lake.artifact import Artifact, Damaged, Draft
 from recsys_tasks.lake.attempts import Attempts
-from recsys_tasks.lake.code import code_version
+from recsys_tasks.lake.code import modules_of
+from recsys_tasks.lake.kinds import Kind, code_of, declared
 from recsys_tasks.lake.manifest import files_of, fingerprint_of
 from recsys_tasks.lake.names import number_of, order_of, version_of
 from recsys_tasks.lake.revisions import revising
@@ -103,9 +104,14 @@ class Lake:
 
     # --- writing ---------------------------------------------------------------------------------
 
-    def fingerprint(self, kind: str, key: str, inputs: Mapping[str, str], config: str) -> str:
-        """What makes a rerun a no-op: equal inputs, config and code."""
-        return fingerprint_of(kind, key, inputs, config, code_version())
+    def fingerprint(
+        self, kind: Kind | str, key: str, inputs: Mapping[str, str], config: str
+    ) -> str:
+        """What makes a rerun a no-op: equal inputs, config and code of the kind. Raises
+        ArtifactError when the kind is not declared.
+        """
+        known = declared(kind)
+        return fingerprint_of(known.name, key, inputs, config, code_of(known))
 
     def find(self, kind: str, key: str, fingerprint: str) -> Artifact | None:
         """The finished attempt with this fingerprint, newest first, or None."""
@@ -113,6 +119,40 @@ class Lake:
             if artifact.manifest["fingerprint"] == fingerprint:
                 return artifact
         return None
+
+    def made_of(
+        self, kind: Kind | str, key: str, inputs: Mapping[str, str], config: str = ""
+    ) -> Artifact | None:
+        """The attempt that was made of these inputs and config by today's code, newest first, or
+        None. Raises ArtifactError when the kind is not declared.
+        """
+        return self.find(declared(kind).name, key, self.fingerprint(kind, key, inputs, config))
+
+    def make(
+        self,
+        kind: Kind | str,
+        key: str,
+        *,
+        inputs: Mapping[str, str],
+        config: str = "",
+        write: Callable[[Draft], None],
+    ) -> Artifact:
+        """The attempt that was made of these inputs and config by today's code; where there is
+        none, `write` writes it.
+
+        `inputs` are content hashes by name, `config` the hash of the settings that count. Raises
+        ArtifactError when the kind is not declared, TypeError when the module of `write` is not
+        among those that the kind says it is made by.
+        """
+        known, module = declared(kind), write.__module__
+        if module not in modules_of(*known.made_by):
+            raise TypeError(f"{module} writes {known.name}, which is made by {known.made_by}")
+        found = self.made_of(known, key, inputs, config)
+        if found is not None:
+            return found
+        with self.writing(known, key, inputs=inputs, config=config) as draft:
+            write(draft)
+        return draft.finished
 
     def head(self, kind: str, key: str) -> tuple[int, Artifact | None]:
         """(the next free slot of a key, the version that its version must go on from).
@@ -127,7 +167,7 @@ class Lake:
     @contextmanager
     def writing(
         self,
-        kind: str,
+        kind: Kind | str,
         key: str,
         *,
         inputs: Mapping[str, str] | None = None,
@@ -136,24 +176,25 @@ class Lake:
     ) -> Iterator[Draft]:
         """Write one attempt; the manifest is written when the block ends without an error.
 
-        Afterwards `draft.artifact` is the finished artifact. On an error the attempt is removed.
-        `slot`, as `head` gave it, is taken before the manifest is written. Raises SlotTaken at the
-        end when another writer has it, TransientError on a full disk.
+        Afterwards `draft.finished` is the artifact. On an error the attempt is removed. `slot`, as
+        `head` gave it, is taken before the manifest is written. Raises ArtifactError when the kind
+        is not declared, SlotTaken at the end when another writer has the slot, TransientError on a
+        full disk.
         """
-        attempts, inputs = self._attempts, dict(inputs or {})
-        sequence = slot or attempts.next_sequence(kind, key)
+        attempts, known = self._attempts, declared(kind)
+        sequence = slot or attempts.next_sequence(known.name, key)
         version = f"{sequence:06d}-{secrets.token_hex(4)}"
-        target = self.root / kind / key / version
+        target = self.root / known.name / key / version
         draft = Draft(attempts.begin(target))
         try:
             yield draft
-            manifest = self._manifest(draft, kind, key, inputs, config)
+            manifest = self._manifest(draft, known, key, inputs or {}, config)
             target = self._settled(draft, target, manifest, slot)
             attempts.finish(draft.path, target, manifest, slot)
-            draft.artifact = attempts.open(kind, key, target.name)
+            draft.artifact = attempts.open(known.name, key, target.name)
         except BaseException as error:
             # whoever sees the slot taken may have finished the version already, and gone on from it
-            if slot is None or slots.holder(self.root, kind, key, slot) != version:
+            if slot is None or slots.holder(self.root, known.name, key, slot) != version:
                 shutil.rmtree(draft.path, ignore_errors=True)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise _disk_full(error, target) from error
@@ -178,15 +219,15 @@ class Lake:
         return target
 
     def _manifest(
-        self, draft: Draft, kind: str, key: str, inputs: Mapping[str, str], config: str
+        self, draft: Draft, kind: Kind, key: str, inputs: Mapping[str, str], config: str
     ) -> dict[str, Any]:
         return {
-            "kind": kind,
+            "kind": kind.name,
             "key": key,
             "fingerprint": self.fingerprint(kind, key, inputs, config),
             "inputs": dict(inputs),
             "config": config,
-            "code": code_version(),
+            "code": code_of(kind),
             "rows": draft.rows,
             "facts": draft.facts,
             "files": files_of(draft.path),

@@ -1,75 +1,29 @@
 """One user in the lake: what each kind of artifact holds, its removal, and a search that trusts
 neither.
 
-A kind, or an array file, that is not known here stops an erasure before it begins: a layout that
-nobody thought about must not keep a person's rows.
+What a kind holds of a user is declared with it, see `lake.kinds`. A kind, or an array file, that is
+not declared stops an erasure before it begins: a layout that nobody thought about must not keep a
+person's rows.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pyarrow.compute as pc
 
 from recsys_tasks.errors import ArtifactError, offenders
-from recsys_tasks.features.erasing import ARRAYS as FEATURE_ARRAYS
-from recsys_tasks.features.erasing import erase_features
 from recsys_tasks.lake import MANIFEST, Artifact, Draft, Lake
+from recsys_tasks.lake.kinds import Kind, catalogue
 from recsys_tasks.lake.table_files import TABLES, column_names, read_columns
-from recsys_tasks.monitoring.run_report.store import erase_report
-from recsys_tasks.ranking.erasing import erase_examples
-from recsys_tasks.retrieval.candidates.array_files import PATTERNS as GENERATOR_ARRAYS
-from recsys_tasks.retrieval.erasing import erase_embeddings, erase_generators
-from recsys_tasks.serving.erasing import erase_lists, erase_plan
-from recsys_tasks.snapshot.erasing import (
-    TEXTS,
-    Cut,
-    Eraser,
-    Subject,
-    erase_extract,
-    erase_ids,
-    erase_raw_events,
-    erase_raw_users,
-    erase_snapshot,
-    erase_validation,
-    rows_of,
-)
+from recsys_tasks.snapshot.erasing import TEXTS, Cut, Eraser, Subject, cut_declared, rows_of
 
-ERASERS: Mapping[str, Eraser] = {
-    "report": erase_report,
-    "lists": erase_lists,
-    "plan": erase_plan,
-    "raw_events": erase_raw_events,
-    "raw_users": erase_raw_users,
-    "extract": erase_extract,
-    "events": erase_raw_events,
-    "validation": erase_validation,
-    "snapshot": erase_snapshot,  # after events: it counts their rows
-    "features": erase_features,
-    "generators": erase_generators,
-    "embeddings": erase_embeddings,
-    "examples": erase_examples,
-    "ids": erase_ids,  # last: a killed erasure still finds the user's key
-}
-"""In the order of an erasure."""
-
-IMPERSONAL = frozenset({"raw_items", "tower", "index", "release", "decision", "erased"})
-"""Kinds without rows of users: catalogue, parameters (the user tower has none by user), verdicts,
-hashes.
-"""
-
-_ARRAYS = {
-    "plan": ("users.npy",),
-    "features": FEATURE_ARRAYS,
-    "generators": GENERATOR_ARRAYS,
-    "embeddings": ("user_keys.npy", "user_vectors.npy", "item_keys.npy", "item_vectors.npy"),
-    "examples": ("*.bin",),
-}
 _READABLE = (*TABLES, *TEXTS)
 
 
@@ -87,39 +41,55 @@ class Hold:
 
 
 def check_layouts(lake: Lake) -> None:
-    """Raises ArtifactError when a kind or an array file of the lake is unknown here."""
+    """Raises ArtifactError when a kind or an array file of the lake is not declared."""
     strange = []
-    for artifact in _artifacts(lake, _kinds(lake)):
-        if artifact.kind not in ERASERS and artifact.kind not in IMPERSONAL:
+    for artifact in _artifacts(lake, lake.kinds()):
+        kind = catalogue().get(artifact.kind)
+        if kind is None:
             strange.append(artifact.kind)
-        elif artifact.kind in ERASERS:
-            known = _ARRAYS.get(artifact.kind, ())
-            arrays = [
-                name for name in artifact.manifest["files"] if Path(name).suffix not in _READABLE
-            ]
-            strange += [
-                f"{artifact.kind}/{n}"
-                for n in arrays
-                if not any(fnmatch(n, pattern) for pattern in known)
-            ]
+        elif kind.is_personal:
+            names = artifact.manifest["files"]
+            strange += [f"{kind.name}/{name}" for name in names if not _is_known(kind, name)]
     if strange:
         raise ArtifactError(
-            expected="only kinds of artifacts whose layout is known",
+            expected="only artifacts whose kind and files are declared",
             found=offenders(strange),
             where=str(lake.root),
             remedy=(
-                "say in recsys_tasks/privacy/lake.py what these hold of a user; nothing was erased"
+                "say in the kinds.py of the room, or of the package, that writes these what they"
+                " hold of a user; nothing was erased"
             ),
         )
 
 
+def _is_known(kind: Kind, name: str) -> bool:
+    """Tables and texts are read as what they are; what an array holds must be said."""
+    return Path(name).suffix in _READABLE or kind.holding(name) is not None
+
+
 def holds(lake: Lake, subject: Subject) -> Iterator[Hold]:
     """Every artifact that holds the user, in the order of removal."""
-    for kind, eraser in ERASERS.items():
-        for artifact in _artifacts(lake, [kind]):
-            cuts = tuple(cut for cut in eraser(artifact, subject))
+    for kind in in_order_of_erasure():
+        eraser = eraser_of(kind)
+        for artifact in _artifacts(lake, [kind.name]):
+            cuts = tuple(eraser(artifact, subject))
             if cuts:
                 yield Hold(artifact, cuts)
+
+
+def in_order_of_erasure() -> list[Kind]:
+    """The kinds that hold something of users."""
+    personal = [kind for kind in catalogue().values() if kind.is_personal]
+    return sorted(personal, key=lambda kind: kind.erase_turn)
+
+
+def eraser_of(kind: Kind) -> Eraser:
+    """What takes a user out of a kind: its own eraser, or the rules of its declared files."""
+    if not kind.eraser:
+        return functools.partial(cut_declared, kind)
+    module, _, name = kind.eraser.partition(":")
+    eraser: Eraser = getattr(importlib.import_module(module), name)
+    return eraser
 
 
 def take_out(lake: Lake, hold: Hold, erased: Mapping[str, str]) -> None:
@@ -137,14 +107,6 @@ def _count_again(lake: Lake, snapshot: Artifact, draft: Draft) -> None:
         parts.values()
     ):  # else a day was damaged and set aside, and only later snapshots have it again
         draft.rows = sum(lake.get(reference).rows for reference in parts.values())
-
-
-def _kinds(lake: Lake) -> list[str]:
-    return (
-        sorted(child.name for child in lake.root.iterdir() if child.is_dir())
-        if lake.root.exists()
-        else []
-    )
 
 
 def _artifacts(lake: Lake, kinds: list[str]) -> Iterator[Artifact]:
@@ -172,19 +134,19 @@ def search_lake(lake: Lake, subject: Subject) -> tuple[list[str], int, int]:
         found, files = search_folder(Path(str(lake.root.path)), subject)
     else:
         found, files = [], 0
-        for artifact in _artifacts(lake, _kinds(lake)):
+        for artifact in _artifacts(lake, lake.kinds()):
             names, read = search_folder(artifact.path, subject)
             found += [f"{artifact.reference}/{name}" for name in names]
             files += read
     found += [hold.artifact.reference for hold in holds(lake, subject) if hold.rows]
-    return sorted(set(found)), len(_kinds(lake)), files
+    return sorted(set(found)), len(lake.kinds()), files
 
 
 def _names(path: Path, subject: Subject) -> bool:
     if path.suffix in TABLES:
         return _in_table(path, subject)
     # Where nothing is by user, a short id that turns up is a tag or a layer of that name.
-    impersonal = bool(IMPERSONAL & set(path.parts[-5:-1]))
+    impersonal = bool(_impersonal() & set(path.parts[-5:-1]))
     if path.suffix in (".json", ".html"):
         text = path.read_text(errors="replace")
         mentioned = (subject.is_distinct or not impersonal) and subject.mentions(text) > 0
@@ -194,6 +156,10 @@ def _names(path: Path, subject: Subject) -> bool:
         and path.stat().st_size > 0
         and _in_bytes(path, subject.user_id.encode())
     )
+
+
+def _impersonal() -> frozenset[str]:
+    return frozenset(kind.name for kind in catalogue().values() if not kind.is_personal)
 
 
 def _in_bytes(path: Path, name: bytes) -> bool:

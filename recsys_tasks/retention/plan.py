@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -19,29 +20,8 @@ from functools import cached_property
 from recsys_tasks.clock import parse_day
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import Lake
-
-# The record itself, small or not to be made again: the newest version of every key stays.
-_FOR_EVER = frozenset({"ids", "erased", "raw_events", "events", "decision"})
-# Kinds whose key ends with the night, or the history cutoff, that they are of.
-_BY_NIGHT = frozenset(
-    {
-        "raw_users",
-        "raw_items",
-        "extract",
-        "snapshot",
-        "validation",
-        "index",
-        "features",
-        "generators",
-        "examples",
-        "report",
-        "plan",
-    }
-)
-# Of these a night to come asks for those at its gate's cutoffs.
-_LOOKED_BACK_AT = frozenset({"snapshot", "features", "generators", "embeddings"})
-RULED = _FOR_EVER | _BY_NIGHT | {"lists", "release", "embeddings", "tower"}
-"""Every kind that has a rule; another one is kept, and says so."""
+from recsys_tasks.lake.keys import EmbeddingsKey, Key, ListsKey, TowerKey
+from recsys_tasks.lake.kinds import Retire, catalogue
 
 
 @dataclass(frozen=True)
@@ -115,14 +95,9 @@ class RetentionPlan:
 
 def stored(lake: Lake) -> list[Stored]:
     """Every finished artifact of a lake."""
-    kinds = (
-        sorted(child.name for child in lake.root.iterdir() if child.is_dir())
-        if lake.root.exists()
-        else []
-    )
     found = [
         artifact
-        for kind in kinds
+        for kind in lake.kinds()
         for key in lake.keys(kind)
         for artifact in lake.versions(kind, key)
     ]
@@ -142,28 +117,29 @@ def snapshot_parts(lake: Lake, in_use: InUse) -> dict[str, str]:
     replaced some since.
     """
     parts: dict[str, str] = {}
+    rules = _Rules(in_use, {})
     for key in lake.keys("snapshot"):
-        if _by_night("snapshot", key, in_use):
+        if rules.why_keep("snapshot", key):
             listed = json.loads(lake.require("snapshot", key).file("parts.json").read_text())
             parts |= dict.fromkeys(listed.values(), f"part of the snapshot of {key}")
     return parts
 
 
 def plan_retention(artifacts: Iterable[Stored], in_use: InUse) -> RetentionPlan:
-    """Decide for every artifact. A kind that this module does not know is kept.
+    """Decide for every artifact by the rule of its kind. A kind that is not declared is kept.
 
     Of several versions of a key only the newest can stay for a reason other than `references`.
     """
     by_key: dict[tuple[str, str], list[Stored]] = defaultdict(list)
     for artifact in artifacts:
         by_key[artifact.kind, artifact.key].append(artifact)
-    oldest = _oldest_towers(by_key, in_use)
+    rules = _Rules(in_use, _oldest_towers(by_key, in_use))
     keep, remove = [], []
     for (kind, key), versions in sorted(by_key.items()):
         *older, newest = sorted(versions, key=lambda a: a.version)
         for artifact, why in [
             *((a, None) for a in older),
-            (newest, _why_keep(kind, key, in_use, oldest)),
+            (newest, rules.why_keep(kind, key)),
         ]:
             why = in_use.references.get(artifact.reference, why)
             if why is not None:
@@ -193,59 +169,83 @@ def apply(lake: Lake, plan: RetentionPlan) -> list[str]:
 # --- why something stays -----------------------------------------------------------------------
 
 
-def _why_keep(kind: str, key: str, in_use: InUse, oldest_towers: Mapping[str, date]) -> str | None:
-    if kind in _FOR_EVER:
+@dataclass(frozen=True)
+class _Rules:
+    """What must stay, and the oldest version of each lineage that a gate to come asks for."""
+
+    in_use: InUse
+    oldest_towers: Mapping[str, date]
+
+    def why_keep(self, kind: str, key: str) -> str | None:
+        """Why the newest version of a key stays, in words; None when nothing needs it."""
+        known = catalogue().get(kind)
+        if known is None:
+            return "unknown to the retention rules"
+        try:
+            parsed = known.key.parse(key)
+        except ValueError:
+            parsed = None
+        return _RULES[known.retire](self, key, parsed)
+
+    def never(self, key: str, parsed: Key | None) -> str | None:
         return "the record is kept"
-    if kind in _BY_NIGHT:
-        return _by_night(kind, key.split("_")[-1], in_use)
-    if kind == "lists":
-        return in_use.publications.get(key.split(".")[0])
-    if kind == "release":
-        return in_use.releases.get(key) or _recent_release(key, in_use)
-    if kind == "embeddings":
-        return (
-            _by_night(kind, key.split("@")[-1], in_use)
-            if key.split(".")[0] in in_use.lineages
-            else None
-        )
-    if kind == "tower":
-        return _tower(key, in_use, oldest_towers)
-    return "unknown to the retention rules"
+
+    def night(self, key: str, parsed: Key | None) -> str | None:
+        """Nights are whole: all that is of one stays with it."""
+        day = parsed.night if parsed else None
+        if day is None:
+            return "its name has no date"
+        if day >= self.in_use.oldest_night:
+            return f"one of the last {self.in_use.nights} nights"
+        return "its night was at work in the last days" if day in self.in_use.busy else None
+
+    def night_or_gate(self, key: str, parsed: Key | None) -> str | None:
+        """Of snapshots nothing else knows what was on offer at a gate's cutoffs; the others would
+        be made anew.
+        """
+        first = self.in_use.as_of - timedelta(days=self.in_use.gate_days)
+        looked_at = parsed is not None and parsed.night is not None and parsed.night >= first
+        why = f"a gate looks back {self.in_use.gate_days} days" if looked_at else None
+        return self.night(key, parsed) or why
+
+    def night_or_publication(self, key: str, parsed: Key | None) -> str | None:
+        shown = parsed and parsed.night and self.in_use.shown_then(parsed.night)
+        return self.night(key, parsed) or ("a publication of its night is kept" if shown else None)
+
+    def publication(self, key: str, parsed: Key | None) -> str | None:
+        token = parsed.token if isinstance(parsed, ListsKey) else ""
+        return self.in_use.publications.get(token)
+
+    def release(self, key: str, parsed: Key | None) -> str | None:
+        named = self.in_use.releases.get(key)
+        if named is not None or (parsed is not None and self.night(key, parsed) is None):
+            return named
+        return f"a challenger of the last {self.in_use.nights} nights"
+
+    def lineage(self, key: str, parsed: Key | None) -> str | None:
+        known = isinstance(parsed, EmbeddingsKey) and parsed.tower.lineage in self.in_use.lineages
+        return self.night_or_gate(key, parsed) if known else None
+
+    def chain(self, key: str, parsed: Key | None) -> str | None:
+        """Every version of a lineage in use from the oldest cutoff of the next gate on."""
+        if not isinstance(parsed, TowerKey):
+            return "its name has no date"
+        why = self.in_use.lineages.get(parsed.lineage)
+        if why is None or parsed.learned_before < self.oldest_towers[parsed.lineage]:
+            return None
+        return f"{why}; a gate from tomorrow on can ask for the tower as of {parsed.learned_before}"
 
 
-def _by_night(kind: str, night: str, in_use: InUse) -> str | None:
-    """Of snapshots nothing else knows what was on offer at a gate's cutoffs; the others would be
-    made anew.
-    """
-    day = _day(night)
-    if day is None:
-        return "its name has no date"
-    if day >= in_use.oldest_night:
-        return f"one of the last {in_use.nights} nights"
-    if day in in_use.busy:
-        return "its night was at work in the last days"
-    if kind in _LOOKED_BACK_AT and day >= in_use.as_of - timedelta(days=in_use.gate_days):
-        return f"a gate looks back {in_use.gate_days} days"
-    return (
-        "a publication of its night is kept" if kind == "plan" and in_use.shown_then(day) else None
-    )
-
-
-def _recent_release(key: str, in_use: InUse) -> str | None:
-    made = _day(key[1:9])  # r20260310-ab12cd
-    recent = made is None or made >= in_use.oldest_night or made in in_use.busy
-    return f"a challenger of the last {in_use.nights} nights" if recent else None
-
-
-def _tower(key: str, in_use: InUse, oldest: Mapping[str, date]) -> str | None:
-    lineage, learned_before = key.rsplit(".", 1)
-    why = in_use.lineages.get(lineage)
-    if why is None:
-        return None
-    learned = parse_day(learned_before)
-    if learned < oldest[lineage]:
-        return None
-    return f"{why}; a gate from tomorrow on can ask for the tower as of {learned_before}"
+_RULES: Mapping[Retire, Callable[[_Rules, str, Key | None], str | None]] = {
+    Retire.NEVER: _Rules.never,
+    Retire.NIGHT: _Rules.night,
+    Retire.NIGHT_OR_GATE: _Rules.night_or_gate,
+    Retire.NIGHT_OR_PUBLICATION: _Rules.night_or_publication,
+    Retire.PUBLICATION: _Rules.publication,
+    Retire.RELEASE: _Rules.release,
+    Retire.LINEAGE: _Rules.lineage,
+    Retire.CHAIN: _Rules.chain,
+}
 
 
 def _oldest_towers(by_key: Iterable[tuple[str, str]], in_use: InUse) -> dict[str, date]:
@@ -258,9 +258,11 @@ def _oldest_towers(by_key: Iterable[tuple[str, str]], in_use: InUse) -> dict[str
     """
     learned: dict[str, list[date]] = defaultdict(list)
     for kind, key in by_key:
-        if kind == "tower":
-            lineage, learned_before = key.rsplit(".", 1)
-            learned[lineage].append(parse_day(learned_before))
+        known = catalogue().get(kind)
+        if known is not None and known.retire is Retire.CHAIN:
+            with suppress(ValueError):
+                version = TowerKey.parse(key)
+                learned[version.lineage].append(version.learned_before)
     first_needed = in_use.as_of + timedelta(days=1 - in_use.gate_days)
     return {
         lineage: max((d for d in days if d <= first_needed), default=min(days))

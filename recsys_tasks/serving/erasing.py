@@ -29,13 +29,5 @@ def erase_lists(artifact: Artifact, subject: Subject) -> list[Cut]:
     return [*cut_rows(artifact, file.name, subject), Cut(0, apply)]
 
 
-def erase_plan(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The user's place among those who are to get a list."""
-    users = np.load(artifact.file("users.npy"))
-    if subject.key not in users:
-        return []
-    return [Cut(1, lambda draft: np.save(draft.path / "users.npy", users[users != subject.key]))]
-
-
 def _hash(users: np.ndarray[tuple[int], np.dtype[np.int32]]) -> str:
     return hashlib.sha256(np.sort(users).astype(np.int32).tobytes()).hexdigest()[:16]

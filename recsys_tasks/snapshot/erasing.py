@@ -1,5 +1,4 @@
-"""What an artifact holds of one user, and how to take it out: tables, texts, and the kinds up to
-the snapshot.
+"""What an artifact holds of one user, and how to take it out: tables, texts, arrays of user keys.
 
 A `Cut` is found first and applied later, to a draft of the artifact's next revision. Finding is
 cheap: only the columns that name users are read. Later layers add the layouts of their own kinds.
@@ -22,6 +21,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.errors import hashed_user
 from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.lake.kinds import Holding, Kind
 from recsys_tasks.lake.table_files import column_names, count_rows, read_columns, write_like
 from recsys_tasks.snapshot.dataset import table_hash
 
@@ -174,44 +174,30 @@ def _cut_text(artifact: Artifact, name: str, subject: Subject) -> list[Cut]:
     return [Cut(found, apply)] if found else []
 
 
-# --- kinds up to the snapshot --------------------------------------------------------------------
+# --- kinds by what is declared of their files ----------------------------------------------------
 
 
-def erase_raw_events(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """One day's rows as delivered, and the same keyed (`events`)."""
-    names = [
-        name
-        for name in ("events.parquet", "impressions.parquet")
-        if name in artifact.manifest["files"]
-    ]
-    return [
-        cut for name in names for cut in cut_rows(artifact, name, subject, counted=name == names[0])
-    ]
+def cut_declared(kind: Kind, artifact: Artifact, subject: Subject) -> list[Cut]:
+    """What an artifact holds of the user by the rules of its kind's files."""
+    cuts = []
+    for name in artifact.manifest["files"]:
+        holding = kind.holding(name)
+        if holding in (Holding.ROWS, Holding.ROWS_BESIDE):
+            cuts += cut_rows(artifact, name, subject, counted=holding is Holding.ROWS)
+        elif holding is Holding.VALUES:
+            cuts += cut_values(artifact, name, subject, "user_key")
+        elif holding is Holding.MENTIONS and Path(name).suffix in TEXTS:
+            cuts += cut_texts(artifact, subject, [name])
+        elif holding is Holding.KEYS:
+            cuts += _cut_keys(artifact, name, subject)
+    return cuts
 
 
-def erase_raw_users(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The users table as delivered."""
-    return cut_rows(artifact, "users.parquet", subject)
-
-
-def erase_extract(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """Rows without a time."""
-    return cut_rows(artifact, "undated.parquet", subject, counted=False)
-
-
-def erase_validation(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """Examples that the checks quoted, in the report and in the Data Docs."""
-    return cut_texts(
-        artifact, subject, [n for n in artifact.manifest["files"] if Path(n).suffix in TEXTS]
-    )
-
-
-def erase_snapshot(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The users' table by key, and the rows set aside."""
-    files = artifact.manifest["files"]
-    quarantine = "quarantine.parquet"
-    aside = cut_rows(artifact, quarantine, subject, counted=False) if quarantine in files else []
-    return [*cut_values(artifact, "users.parquet", subject, "user_key"), *aside]
+def _cut_keys(artifact: Artifact, name: str, subject: Subject) -> list[Cut]:
+    keys = np.load(artifact.file(name))
+    if subject.key not in keys:
+        return []
+    return [Cut(1, lambda draft: np.save(draft.path / name, keys[keys != subject.key]))]
 
 
 def erase_ids(artifact: Artifact, subject: Subject) -> list[Cut]:

@@ -25,7 +25,7 @@ from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, day_of, parse_day, start_of
 from recsys_tasks.config import Config, ExtractConfig, config_hash
 from recsys_tasks.errors import NotEnoughData
-from recsys_tasks.lake import Artifact, Lake, code_version
+from recsys_tasks.lake import Artifact, Lake, code_of
 from recsys_tasks.snapshot.checks.storable import storable_ids
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
 from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased
@@ -169,7 +169,8 @@ def _settings(config: Config) -> str:
 def _same_inputs(last: Artifact, fingerprint: str, settings: str, future: int) -> bool:
     inputs = {"source": fingerprint, "future": str(future)}
     same = all(last.facts.get(name) == value for name, value in inputs.items())
-    return same and last.manifest["config"] == settings and last.manifest["code"] == code_version()
+    made_of = (last.manifest["config"], last.manifest["code"])
+    return same and made_of == (settings, code_of("extract"))
 
 
 def _first_day(config: Config, lake: Lake, base: ExtractResult) -> date:

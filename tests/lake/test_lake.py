@@ -11,22 +11,21 @@ from recsys_tasks.lake.slots import SlotTaken
 
 
 def write(lake: Lake, text: str, inputs: dict[str, str]) -> str:
-    with lake.writing("thing", "k", inputs=inputs) as draft:
+    with lake.writing("decision", "k", inputs=inputs) as draft:
         (draft.path / "a.txt").write_text(text)
         draft.rows = 1
-    assert draft.artifact is not None
-    return draft.artifact.reference
+    return draft.finished.reference
 
 
 def test_equal_fingerprints_are_found_and_others_are_beside_them(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     first = write(lake, "one", {"x": "1"})
     second = write(lake, "two", {"x": "2"})
-    found = lake.find("thing", "k", lake.fingerprint("thing", "k", {"x": "1"}, ""))
+    found = lake.made_of("decision", "k", {"x": "1"})
     assert found is not None and found.reference == first
-    assert [a.reference for a in lake.versions("thing", "k")] == [first, second]
-    assert lake.require("thing", "k").file("a.txt").read_text() == "two"
-    assert lake.find("thing", "k", lake.fingerprint("thing", "k", {"x": "3"}, "")) is None
+    assert [a.reference for a in lake.versions("decision", "k")] == [first, second]
+    assert lake.require("decision", "k").file("a.txt").read_text() == "two"
+    assert lake.made_of("decision", "k", {"x": "3"}) is None
 
 
 def test_equal_contents_have_equal_content_hashes(tmp_path: Path) -> None:
@@ -38,30 +37,30 @@ def test_equal_contents_have_equal_content_hashes(tmp_path: Path) -> None:
 
 def test_a_failed_attempt_leaves_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    with pytest.raises(RuntimeError), lake.writing("thing", "k") as draft:
+    with pytest.raises(RuntimeError), lake.writing("decision", "k") as draft:
         (draft.path / "a.txt").write_text("half")
         raise RuntimeError("killed")
-    assert lake.newest("thing", "k") is None
-    assert list((tmp_path / "thing" / "k").iterdir()) == []
+    assert lake.newest("decision", "k") is None
+    assert list((tmp_path / "decision" / "k").iterdir()) == []
 
 
 def test_a_killed_attempt_does_not_exist_and_can_be_swept(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     kept = write(lake, "whole", {})
-    killed = tmp_path / "thing" / "k" / "000002-dead"
+    killed = tmp_path / "decision" / "k" / "000002-dead"
     killed.mkdir()
     (killed / "a.txt").write_text("half")
-    assert [a.reference for a in lake.versions("thing", "k")] == [kept]
+    assert [a.reference for a in lake.versions("decision", "k")] == [kept]
     with pytest.raises(ArtifactError, match="no finished attempt"):
-        lake.get("thing/k/000002-dead")
-    assert lake.remove_unfinished() == ["thing/k/000002-dead"]
+        lake.get("decision/k/000002-dead")
+    assert lake.remove_unfinished() == ["decision/k/000002-dead"]
     assert lake.get(kept).rows == 1
 
 
 def test_missing_files_and_keys_say_what_to_do(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    with pytest.raises(ArtifactError, match="run the stage that writes thing"):
-        lake.require("thing", "none")
+    with pytest.raises(ArtifactError, match="run the stage that writes decision"):
+        lake.require("decision", "none")
     artifact = lake.get(write(lake, "x", {}))
     with pytest.raises(ArtifactError, match="not in the manifest"):
         artifact.file("b.txt")
@@ -74,9 +73,9 @@ def test_a_remote_lake_behaves_like_a_local_one(tmp_path: Path) -> None:
     reference = write(lake, "far", {"x": "1"})
     again = Lake("memory://lake-test", cache=tmp_path / "other-cache")
     assert again.get(reference).file("a.txt").read_text() == "far"
-    assert again.find("thing", "k", again.fingerprint("thing", "k", {"x": "1"}, "")) is not None
+    assert again.made_of("decision", "k", {"x": "1"}) is not None
     again.remove(again.get(reference))
-    assert again.newest("thing", "k") is None
+    assert again.newest("decision", "k") is None
 
 
 @pytest.mark.parametrize(
@@ -125,7 +124,7 @@ def test_a_file_cut_off_or_gone_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoilt", [b'{"kind": "thi', b"", b"\x00\xff", b"[]", b'{"kind": "thing"}']
+    "spoilt", [b'{"kind": "deci', b"", b"\x00\xff", b"[]", b'{"kind": "decision"}']
 )
 def test_a_broken_manifest_is_named_and_no_older_version_takes_its_place(
     tmp_path: Path, spoilt: bytes
@@ -135,9 +134,9 @@ def test_a_broken_manifest_is_named_and_no_older_version_takes_its_place(
     manifest = lake.get(write(lake, "two", {"x": "2"})).path / "manifest.json"
     manifest.write_bytes(spoilt)
     for ask in (
-        lambda: lake.newest("thing", "k"),
-        lambda: lake.require("thing", "k"),
-        lambda: lake.keys("thing"),
+        lambda: lake.newest("decision", "k"),
+        lambda: lake.require("decision", "k"),
+        lambda: lake.keys("decision"),
     ):
         with pytest.raises(ArtifactError) as caught:
             ask()
@@ -158,7 +157,7 @@ def test_what_is_damaged_is_set_aside_and_made_again(tmp_path: Path, remote: boo
     aside = lake.set_aside(damaged, tmp_path / "aside")
     assert (aside / "a.txt").read_bytes() == b"owt" and (aside / "manifest.json").exists()
     assert list(lake.damaged()) == [] and lake.has([whole]) and not lake.has([whole, bad])
-    assert lake.find("thing", "k", lake.fingerprint("thing", "k", {"x": "2"}, "")) is None
+    assert lake.made_of("decision", "k", {"x": "2"}) is None
     assert (
         write(lake, "other", {"x": "3"}) != bad
     )  # other files under the old name would be another artifact
@@ -168,10 +167,9 @@ def test_what_is_damaged_is_set_aside_and_made_again(tmp_path: Path, remote: boo
 
 
 def take(lake: Lake, text: str, slot: int) -> str:
-    with lake.writing("chain", "k", slot=slot) as draft:
+    with lake.writing("erased", "k", slot=slot) as draft:
         (draft.path / "a.txt").write_text(text)
-    assert draft.artifact is not None
-    return draft.artifact.reference
+    return draft.finished.reference
 
 
 @pytest.mark.parametrize("root", ["", "memory://slots"])
@@ -179,22 +177,22 @@ def test_a_slot_is_one_writers_and_who_comes_second_leaves_nothing(
     tmp_path: Path, root: str
 ) -> None:
     lake = Lake(root + "/" + tmp_path.name if root else tmp_path, cache=tmp_path / "cache")
-    assert lake.head("chain", "k") == (1, None)
+    assert lake.head("erased", "k") == (1, None)
     first = take(lake, "one", 1)
     with pytest.raises(SlotTaken):
         take(lake, "other", 1)
-    number, parent = lake.head("chain", "k")
+    number, parent = lake.head("erased", "k")
     assert number == 2 and parent is not None and parent.reference == first
     assert take(lake, "two", number) != first
-    assert [a.file("a.txt").read_text() for a in lake.versions("chain", "k")] == ["one", "two"]
-    assert lake.remove_unfinished() in ([], ["chain/k/" + name for name in unfinished(lake)])
-    assert lake.head("chain", "k")[0] == 3  # a sweep leaves the slots
+    assert [a.file("a.txt").read_text() for a in lake.versions("erased", "k")] == ["one", "two"]
+    assert lake.remove_unfinished() in ([], ["erased/k/" + name for name in unfinished(lake)])
+    assert lake.head("erased", "k")[0] == 3  # a sweep leaves the slots
 
 
 def unfinished(lake: Lake) -> list[str]:
     return [
         child.name
-        for child in (lake.root / "chain" / "k").iterdir()
+        for child in (lake.root / "erased" / "k").iterdir()
         if not (child / "manifest.json").exists()
     ]
 
@@ -210,8 +208,8 @@ def test_a_version_whose_writer_was_killed_after_taking_its_slot_is_finished_by_
         )
         with pytest.raises(KeyboardInterrupt):
             take(lake, "one", 1)
-    assert lake.newest("chain", "k") is None
-    number, parent = lake.head("chain", "k")
+    assert lake.newest("erased", "k") is None
+    number, parent = lake.head("erased", "k")
     assert number == 2 and parent is not None and parent.file("a.txt").read_text() == "one"
 
 
@@ -226,22 +224,21 @@ def test_a_slot_whose_version_was_swept_away_is_left_empty(
         )
         take(lake, "one", 1)
     assert len(lake.remove_unfinished()) == 1
-    assert lake.head("chain", "k") == (2, None)
+    assert lake.head("erased", "k") == (2, None)
     take(lake, "two", 2)
-    assert lake.require("chain", "k").file("a.txt").read_text() == "two"
+    assert lake.require("erased", "k").file("a.txt").read_text() == "two"
 
 
 def test_the_newest_is_the_one_that_was_finished_last(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    with lake.writing("thing", "k") as slow:
+    with lake.writing("decision", "k") as slow:
         (slow.path / "a.txt").write_text("slow")
         for text in ("quick", "quicker"):
             write(lake, text, {})
-    assert lake.require("thing", "k").file("a.txt").read_text() == "slow"
-    assert len(lake.versions("thing", "k")) == 3 and unfinished_of(tmp_path) == []
+    assert lake.require("decision", "k").file("a.txt").read_text() == "slow"
+    assert len(lake.versions("decision", "k")) == 3 and unfinished_of(tmp_path) == []
 
 
 def unfinished_of(root: Path) -> list[Path]:
-    return [
-        path for path in (root / "thing" / "k").iterdir() if not (path / "manifest.json").exists()
-    ]
+    attempts = (root / "decision" / "k").iterdir()
+    return [path for path in attempts if not (path / "manifest.json").exists()]

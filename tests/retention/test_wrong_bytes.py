@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
-from recsys_tasks.commands.erase_user import erase_user
+from recsys_tasks.commands.erase_user import Request, erase_user
 from recsys_tasks.commands.verify import verify
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.stages import Night, run_all, run_on
@@ -116,5 +116,5 @@ def test_ids_are_never_set_aside_and_an_erasure_removes_what_was(night: Night) -
     aside.mkdir(exist_ok=True)
     (aside / "left.txt").write_text("anybody")
     user = rows(night, "SELECT min(user_id) AS u FROM recsys.users").u[0]
-    erase_user(night.environment, user, who="test", why="asked", now=night.now)
+    erase_user(night.environment, Request(user, "test", "asked", night.now))
     assert not aside.exists()

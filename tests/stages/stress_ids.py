@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from recsys_tasks.commands.erase_user import erase_user
+from recsys_tasks.commands.erase_user import Request, erase_user
 from recsys_tasks.config import Environment, load_config
 from recsys_tasks.errors import ServingError, TransientError
 from recsys_tasks.registry.registry import prepare
@@ -179,7 +179,7 @@ def _whole(night: Night) -> None:
 
 def _erase(night: Night, user: str) -> bool:
     return _tried(
-        lambda: erase_user(night.environment, user, who="stress", why="asked", now=night.now)
+        lambda: erase_user(night.environment, Request(user, "stress", "asked", night.now))
     )
 
 

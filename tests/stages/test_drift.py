@@ -106,16 +106,3 @@ def test_every_night_records_its_drift(
         d=second.as_of,
     )
     assert {"event_mix_psi", "score_psi"} <= set(kept.name) and kept.value.notna().all()
-
-
-def test_a_stage_after_an_erasure_reads_the_snapshot_as_it_is_now(night: Night) -> None:
-    """`recsys run` keeps one night open over all stages; another process may erase somebody between
-    two of them.
-    """
-    shop = a_shop(night, 50)
-    before = shop.snapshot.artifact
-    with shop.lake.revising(before, {"at": "2026-03-02"}):
-        pass
-    assert not before.path.joinpath("users.parquet").exists()
-    shop.forget_what_was_replaced()
-    assert shop.snapshot.artifact.revision == 1 and len(shop.snapshot.users) == 40

@@ -19,12 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from recsys_tasks.commands.erase_user import Erasure, erase_user
+from recsys_tasks.commands.erase_user import Erasure, Request, erase_user, find_user
 from recsys_tasks.config import Environment
 from recsys_tasks.database import create_engine, urls
 from recsys_tasks.errors import ArtifactError, DataError, ServingError
 from recsys_tasks.ids import read_ids
 from recsys_tasks.lake import MANIFEST, Lake
+from recsys_tasks.lake.attempts import Attempts
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.spool import raise_alert, spool_of
 from recsys_tasks.snapshot.erased_users import read_erased
@@ -154,10 +155,9 @@ def answers(night: Night) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
-def erase(world: World, user: str, **options: object) -> Erasure:
-    return erase_user(
-        world.environment, user, who="bob", why=f"user {user} asked", now=NOW, **options
-    )  # type: ignore[arg-type]
+def erase(world: World, user: str, *, give_up_unfinished: bool = False) -> Erasure:
+    request = Request(user, "bob", f"user {user} asked", NOW)
+    return erase_user(world.environment, request, give_up_unfinished=give_up_unfinished)
 
 
 def files_with(folder: Path, user: str, key: int) -> list[str]:
@@ -273,7 +273,7 @@ def test_a_dry_run_counts_and_an_unknown_id_changes_nothing(world: World) -> Non
         }
 
     before = state()
-    counted = {place.name for place in erase(world, ODD, dry_run=True).places}
+    counted = {place.name for place in find_user(world.environment, ODD).places}
     assert {
         f"lake {kind}"
         for kind in ("raw_events", "raw_users", "events", "snapshot", "ids", "features")
@@ -289,7 +289,7 @@ def test_a_dry_run_counts_and_an_unknown_id_changes_nothing(world: World) -> Non
     with pytest.raises(DataError, match="nothing was changed"):
         erase(world, "nobody-17")
     with pytest.raises(DataError, match="ids are text"):
-        erase(world, "0" + PLAIN, dry_run=True)
+        find_user(world.environment, "0" + PLAIN)
     assert state() == before and read_erased(world.lake).entries == ()
     assert answers(world.first) == world.before
 
@@ -313,8 +313,11 @@ def test_a_running_stage_or_an_unfinished_publication_refuses_it(world: World) -
 
 
 def test_a_lake_with_a_layout_that_nobody_thought_about_refuses_it(world: World) -> None:
-    with world.lake.writing("diaries", "k") as draft:
+    with world.lake.writing("decision", "k") as draft:
         (draft.path / "diary.parquet").write_bytes(b"")
+    root = Path(str(world.lake.root.path))
+    (root / "diaries").mkdir()
+    (root / "decision" / "k").rename(root / "diaries" / "k")
     with pytest.raises(ArtifactError, match="diaries"):
         erase(world, ODD)
     world.lake.remove(world.lake.require("diaries", "k"))
@@ -353,13 +356,14 @@ def _erase_and_die(environment: Environment, step: str) -> None:
     replaces.
     """
     if step == "delete":
-        Lake._delete = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign,assignment]
+        killed = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+        Attempts.delete = killed  # type: ignore[method-assign,assignment]
 
     def before(name: str) -> None:
         if name == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    erase_user(environment, HURT, who="bob", why="asked", now=NOW, before=before)
+    erase_user(environment, Request(HURT, "bob", "asked", NOW), before=before)
 
 
 def test_an_erasure_killed_anywhere_ends_well_when_run_again(world: World) -> None:

@@ -76,68 +76,68 @@ def test_erased_ids_keep_their_keys_taken(tmp_path: Path) -> None:
 
 def test_a_revision_is_found_as_what_it_replaces(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    with lake.writing("thing", "k", inputs={"x": "1"}) as draft:
+    with lake.writing("decision", "k", inputs={"x": "1"}) as draft:
         (draft.path / "a.txt").write_text("ann and bob")
         (draft.path / "b.txt").write_text("items")
         draft.rows = 2
-    first = lake.require("thing", "k")
+    first = lake.require("decision", "k")
     for text, rows in (("bob", 1), ("", 0)):
-        with lake.revising(lake.require("thing", "k"), {"by": "me"}) as draft:
+        with lake.revising(lake.require("decision", "k"), {"by": "me"}) as draft:
             (draft.path / "a.txt").write_text(text)
             draft.rows = rows
     now = lake.get(first.reference)
     assert (now.reference, now.content, now.revision) == (first.reference, first.content, 2)
-    assert lake.find("thing", "k", lake.fingerprint("thing", "k", {"x": "1"}, "")) == now
+    assert lake.made_of("decision", "k", {"x": "1"}) == now
     assert (now.file("a.txt").read_text(), now.file("b.txt").read_text(), now.rows) == (
         "",
         "items",
         0,
     )
     assert len(now.manifest["erased"]) == 2 and not first.path.exists()
-    assert [path.name for path in (tmp_path / "thing" / "k").iterdir()] == [f"{first.version}.2"]
+    assert [path.name for path in (tmp_path / "decision" / "k").iterdir()] == [f"{first.version}.2"]
     lake.remove(now)
-    assert lake.keys("thing") == []
+    assert lake.keys("decision") == []
 
 
 def test_until_the_old_files_go_the_old_version_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake(tmp_path)
-    with lake.writing("thing", "k") as draft:
+    with lake.writing("decision", "k") as draft:
         (draft.path / "a.txt").write_text("old")
-    first = lake.require("thing", "k")
+    first = lake.require("decision", "k")
     with monkeypatch.context() as patch:
         patch.setattr(Attempts, "delete", lambda *_: None)  # as if killed
         with lake.revising(first, {}) as draft:
             (draft.path / "a.txt").write_text("new")
-    assert lake.require("thing", "k") == lake.get(first.reference) == first
+    assert lake.require("decision", "k") == lake.get(first.reference) == first
     with lake.revising(first, {}) as draft:
         (draft.path / "a.txt").write_text("newer")
-    assert lake.require("thing", "k").file("a.txt").read_text() == "newer"
-    assert len(list((tmp_path / "thing" / "k").iterdir())) == 1
+    assert lake.require("decision", "k").file("a.txt").read_text() == "newer"
+    assert len(list((tmp_path / "decision" / "k").iterdir())) == 1
 
 
 def test_a_failed_revision_changes_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    with lake.writing("thing", "k") as draft:
+    with lake.writing("decision", "k") as draft:
         (draft.path / "a.txt").write_text("old")
-    with pytest.raises(RuntimeError), lake.revising(lake.require("thing", "k"), {}):
+    with pytest.raises(RuntimeError), lake.revising(lake.require("decision", "k"), {}):
         raise RuntimeError
-    assert lake.require("thing", "k").file("a.txt").read_text() == "old"
-    assert len(list((tmp_path / "thing" / "k").iterdir())) == 1
+    assert lake.require("decision", "k").file("a.txt").read_text() == "old"
+    assert len(list((tmp_path / "decision" / "k").iterdir())) == 1
 
 
 def test_a_remote_lake_revises_too(tmp_path: Path) -> None:
     lake = Lake("memory://revised", cache=tmp_path / "cache")
-    with lake.writing("thing", "k") as draft:
+    with lake.writing("decision", "k") as draft:
         (draft.path / "a.txt").write_text("old")
-    first = lake.require("thing", "k")
+    first = lake.require("decision", "k")
     with lake.revising(first, {}) as draft:
         (draft.path / "a.txt").write_text("new")
     assert lake.get(first.reference).file("a.txt").read_text() == "new"
     assert not first.path.exists()
     fresh = Lake("memory://revised", cache=tmp_path / "other")
-    assert fresh.require("thing", "k").file("a.txt").read_text() == "new"
+    assert fresh.require("decision", "k").file("a.txt").read_text() == "new"
 
 
 def test_the_database_forgets_a_user_and_its_counts_agree(writer: Engine, reader: Engine) -> None:  # noqa: F811

@@ -39,7 +39,7 @@ def break_holders(engine: Engine, *name: object) -> None:
 
 
 def write(lake: Lake) -> None:
-    with lake.writing("thing", "k") as draft:
+    with lake.writing("decision", "k") as draft:
         (draft.path / "a.txt").write_text("rows")
 
 
@@ -55,7 +55,7 @@ def test_a_stage_that_lost_its_lock_goes_on_when_nobody_was_erased_meanwhile(
             alone(engine),
         ):  # it has the lock again
             pass
-    assert lake.newest("thing", "k") is not None
+    assert lake.newest("decision", "k") is not None
 
 
 def test_what_a_stage_wrote_beside_an_erasure_is_never_finished(
@@ -66,7 +66,7 @@ def test_what_a_stage_wrote_beside_an_erasure_is_never_finished(
         break_holders(engine, "lake at work")
         remember(Lake(tmp_path), read_erased(lake), "ann", 0, NOW, "bob")  # another process erases
         write(lake)
-    assert lake.newest("thing", "k") is None
+    assert lake.newest("decision", "k") is None
     write(lake)  # the fence went with the stage
 
 
@@ -77,8 +77,8 @@ def test_an_erasure_or_a_sweep_that_lost_its_lock_removes_nothing_more(
     write(lake)
     with pytest.raises(TransientError, match="stages may be at work again"), alone(engine, lake):
         break_holders(engine, "lake at work")
-        lake.remove(lake.require("thing", "k"))
-    assert lake.newest("thing", "k") is not None
+        lake.remove(lake.require("decision", "k"))
+    assert lake.newest("decision", "k") is not None
 
 
 def test_one_freeze_at_a_time_and_who_lost_its_turn_gives_up(
@@ -103,7 +103,7 @@ def test_one_freeze_at_a_time_and_who_lost_its_turn_gives_up(
         with in_turn(engine, other, "freeze"):
             write(lake)
     assert order == ["first", "second"]
-    assert lake.newest("thing", "k") is None
+    assert lake.newest("decision", "k") is None
 
 
 def test_a_turn_is_not_waited_for_for_ever_and_the_holder_is_named(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from recsys_tasks.lake import Artifact, Draft, Lake, code_version
+from recsys_tasks.lake import Artifact, Draft, Lake, code_of
 from recsys_tasks.monitoring.run_report.blocks import Known
 from recsys_tasks.monitoring.run_report.page import render
 from recsys_tasks.monitoring.run_report.view import view
@@ -42,7 +42,7 @@ def keep(
 def kept_evidence(lake: Lake, as_of: date, evidence_from: str) -> dict[str, Any] | None:
     """Evidence that an earlier page of the night was made of, when it is still the same."""
     newest = lake.newest(KIND, as_of.isoformat())
-    if newest is None or newest.manifest["code"] != code_version():
+    if newest is None or newest.manifest["code"] != code_of(KIND):
         return None
     if newest.manifest["inputs"].get("evidence") != evidence_from:
         return None

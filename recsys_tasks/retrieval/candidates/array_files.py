@@ -21,13 +21,6 @@ _PLAIN = {
     "fresh_newness": "fresh",
 }
 BY_USER, USER_LISTS, SHARED = ".by_user.npy", ".user_lists.npy", ".shared.npy"
-PATTERNS = (
-    *("history_*", "segment.npy", f"*{BY_USER}", f"*{USER_LISTS}"),  # of users
-    *("content_*", "neighbour_*", "after_*", "before_*", "popular_*", "trending_*", "fresh_*"),
-    *("eligible.npy", f"*{SHARED}"),
-    "exists.npy",  # in older artifacts
-)
-"""Every file that such an artifact may have."""
 
 
 def array_file(generator: Generator, array: str) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from recsys_tasks.arrays import Float32
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
-from recsys_tasks.lake import Artifact
+from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.generators import SPARE_PLACES
 from recsys_tasks.retrieval.index.exact import ExactSearcher
@@ -39,6 +39,7 @@ from recsys_tasks.retrieval.index.tuning import (
     samples,
     tune,
 )
+from recsys_tasks.retrieval.kinds import INDEX
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import Bools, hash_of
 
@@ -51,7 +52,6 @@ __all__ = [
     "open_index",
 ]
 
-KIND = "index"
 BUILDS = ((2.0, 2), (4.0, 2), (4.0, 1))
 """Trees built in turn until one reaches the floor: leaves over the root of the items, dimensions a
 code stands for.
@@ -80,16 +80,9 @@ def build_index(
     True when an index was wanted and none reached `index.recall_floor`: then exact search serves,
     and somebody should know.
     """
-    config, lake = snapshot.config, snapshot.lake
-    inputs = {
-        "embeddings": embeddings.artifact.content,
-        "eligible": "" if eligible is None else hash_of(eligible),
-    }
-    settings = config_hash(config.index, config.resources, *depths(config))
-    found = lake.find(KIND, key, lake.fingerprint(KIND, key, inputs, settings))
-    if found is not None:
-        return found
-    with lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
+    config = snapshot.config
+
+    def write(draft: Draft) -> None:
         started = perf_counter()
         findable = embeddings.findable(eligible)
         facts = _build(config, findable, draft.path)
@@ -100,8 +93,13 @@ def build_index(
             len(findable.item_keys),
             {**facts, "seconds": round(perf_counter() - started, 2)},
         )
-    assert draft.artifact is not None
-    return draft.artifact
+
+    inputs = {
+        "embeddings": embeddings.artifact.content,
+        "eligible": "" if eligible is None else hash_of(eligible),
+    }
+    settings = config_hash(config.index, config.resources, *depths(config))
+    return snapshot.lake.make(INDEX, key, inputs=inputs, config=settings, write=write)
 
 
 def open_index(artifact: Artifact, embeddings: Embeddings, threads: int = 1) -> Searcher:

@@ -10,8 +10,10 @@ from recsys_tasks.arrays import Float32
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.ids import Keys
-from recsys_tasks.lake import Artifact
+from recsys_tasks.lake import Draft
+from recsys_tasks.lake.keys import EmbeddingsKey, TowerKey
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
+from recsys_tasks.retrieval.kinds import EMBEDDINGS
 from recsys_tasks.retrieval.tower.content_means import content_means
 from recsys_tasks.retrieval.tower.examples import last_histories, timestamp_numbers
 from recsys_tasks.retrieval.tower.model import Tower
@@ -22,7 +24,6 @@ from recsys_tasks.retrieval.tower.versions import TowerState, TowerVersion, snap
 from recsys_tasks.retrieval.tower.weights import projection
 from recsys_tasks.snapshot.dataset import Snapshot
 
-KIND = "embeddings"
 USER_BLOCK = 4096
 
 
@@ -38,40 +39,35 @@ def embed(
     `cutoffs.learned_before`.
     """
     _check_order(tower, cutoffs)
-    key = f"{tower.artifact.key}@{cutoffs.history_before}"
+    key = str(EmbeddingsKey(TowerKey.parse(tower.artifact.key), cutoffs.history_before))
     inputs = {"snapshot": snapshot.artifact.content, "tower": tower.artifact.content}
     settings = (
         "all" if users is None else hashlib.sha256(np.unique(users).tobytes()).hexdigest()[:16]
     )
-    found = snapshot.lake.find(KIND, key, snapshot.lake.fingerprint(KIND, key, inputs, settings))
-    if found is not None:
-        return open_embeddings(found)
-    return open_embeddings(_write(snapshot, tower, cutoffs, users, key, inputs, settings))
+    made = snapshot.lake.make(
+        EMBEDDINGS,
+        key,
+        inputs=inputs,
+        config=settings,
+        write=lambda draft: _write(snapshot, tower, cutoffs, users, draft),
+    )
+    return open_embeddings(made)
 
 
 def _write(
-    snapshot: Snapshot,
-    tower: TowerVersion,
-    cutoffs: Cutoffs,
-    users: Keys | None,
-    key: str,
-    inputs: dict[str, str],
-    settings: str,
-) -> Artifact:
+    snapshot: Snapshot, tower: TowerVersion, cutoffs: Cutoffs, users: Keys | None, draft: Draft
+) -> None:
     prepare(snapshot.config.resources)
     snapshot = snapshot_for(snapshot, tower.artifact)
     model = model_of(snapshot, TowerState.load(tower.artifact, to_train=False))
     item_keys = snapshot.existing_items(cutoffs.history)
     user_keys, user_vectors = users_of(snapshot, model, cutoffs, users)
-    with snapshot.lake.writing(KIND, key, inputs=inputs, config=settings) as draft:
-        np.save(draft.path / "item_keys.npy", item_keys)
-        np.save(draft.path / "item_vectors.npy", model.item_vectors(item_keys))
-        np.save(draft.path / "user_keys.npy", user_keys)
-        np.save(draft.path / "user_vectors.npy", user_vectors)
-        draft.rows = len(user_keys)
-        draft.facts = {"items": len(item_keys), "users": len(user_keys)}
-    assert draft.artifact is not None
-    return draft.artifact
+    np.save(draft.path / "item_keys.npy", item_keys)
+    np.save(draft.path / "item_vectors.npy", model.item_vectors(item_keys))
+    np.save(draft.path / "user_keys.npy", user_keys)
+    np.save(draft.path / "user_vectors.npy", user_vectors)
+    draft.rows = len(user_keys)
+    draft.facts = {"items": len(item_keys), "users": len(user_keys)}
 
 
 def model_of(snapshot: Snapshot, state: TowerState) -> Tower:

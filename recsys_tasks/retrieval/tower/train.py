@@ -13,12 +13,13 @@ from time import perf_counter
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import LeakageError
-from recsys_tasks.lake import Lake
+from recsys_tasks.lake import Draft, Lake
+from recsys_tasks.lake.keys import TowerKey
+from recsys_tasks.retrieval.kinds import TOWER
 from recsys_tasks.retrieval.tower.cold_start import cold_state, cold_train
 from recsys_tasks.retrieval.tower.runtime import prepare
 from recsys_tasks.retrieval.tower.settings import TowerSettings
 from recsys_tasks.retrieval.tower.versions import (
-    KIND,
     SETTINGS,
     TowerVersion,
     as_version,
@@ -30,7 +31,6 @@ from recsys_tasks.retrieval.tower.versions import (
     serving_at,
     snapshot_for,
     tower_at,
-    version_key,
     versions_of,
     why_cold,
 )
@@ -70,9 +70,8 @@ def train_two_tower(
     _check_parent(learned_before, parent)
     snapshot = snapshot_for(snapshot, parent.artifact) if parent else snapshot
     config, settings = snapshot.config, TowerSettings.of(snapshot.config)
-    key = version_key(
-        parent.lineage if parent else f"{settings.hash}-{learned_before:%Y%m%d}", learned_before
-    )
+    lineage = parent.lineage if parent else f"{settings.hash}-{learned_before:%Y%m%d}"
+    key = str(TowerKey(lineage, learned_before))
     inputs = {
         "snapshot": snapshot.artifact.content,
         "parent": parent.artifact.content if parent else "",
@@ -80,11 +79,9 @@ def train_two_tower(
     hashed = config_hash(
         settings, config.two_tower.warm_start, config.resources, *([control] if control else [])
     )
-    found = snapshot.lake.find(KIND, key, snapshot.lake.fingerprint(KIND, key, inputs, hashed))
-    if found is not None:
-        return as_version(found)
-    prepare(config.resources)
-    with snapshot.lake.writing(KIND, key, inputs=inputs, config=hashed) as draft:
+
+    def write(draft: Draft) -> None:
+        prepare(config.resources)
         started = perf_counter()
         share = _share_of_new(snapshot, learned_before, parent) if parent else 1.0
         if parent is not None and share <= config.two_tower.warm_start.max_new_share:
@@ -99,8 +96,8 @@ def train_two_tower(
         draft.rows = int(state.known.sum())
         # Durations differ from run to run: they are facts of the manifest, not content.
         draft.facts = {"seconds": round(perf_counter() - started, 2)}
-    assert draft.artifact is not None
-    return as_version(draft.artifact)
+
+    return as_version(snapshot.lake.make(TOWER, key, inputs=inputs, config=hashed, write=write))
 
 
 def advance_chain(

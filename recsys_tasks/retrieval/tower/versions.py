@@ -16,18 +16,20 @@ from typing import Any
 import numpy as np
 
 from recsys_tasks.arrays import Bool, Float32, Int32
-from recsys_tasks.clock import Cutoffs, parse_day
+from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config
 from recsys_tasks.errors import DataError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake.keys import TowerKey
+from recsys_tasks.retrieval.kinds import TOWER
 from recsys_tasks.retrieval.tower.files import read_arrays
 from recsys_tasks.retrieval.tower.inputs import Vocabulary
 from recsys_tasks.retrieval.tower.settings import TowerSettings
 from recsys_tasks.retrieval.tower.weights import TABLES, Arrays, trained_rows
 from recsys_tasks.snapshot.dataset import Snapshot
 
-KIND = "tower"
+KIND = TOWER.name
 SETTINGS, WEIGHTS = "settings.json", "weights.npz"
 
 
@@ -144,28 +146,22 @@ def snapshot_for(snapshot: Snapshot, artifact: Artifact) -> Snapshot:
     return snapshot.under(settings.put_into(snapshot.config))
 
 
-def version_key(lineage: str, learned_before: date) -> str:
-    """Key of a version in the lake."""
-    return f"{lineage}.{learned_before.isoformat()}"
-
-
 def as_version(artifact: Artifact) -> TowerVersion:
     """The version an artifact holds."""
-    lineage, day = artifact.key.split(".")
+    key = TowerKey.parse(artifact.key)
     ledger = json.loads(artifact.file("ledger.json").read_text())
-    return TowerVersion(lineage, parse_day(day), artifact, {**ledger, **artifact.facts})
+    return TowerVersion(key.lineage, key.learned_before, artifact, {**ledger, **artifact.facts})
 
 
 def open_tower(lake: Lake, lineage: str, learned_before: date) -> TowerVersion:
     """A version by name. Raises ArtifactError when there is none."""
-    return as_version(lake.require(KIND, version_key(lineage, learned_before)))
+    return as_version(lake.require(KIND, str(TowerKey(lineage, learned_before))))
 
 
 def versions_of(lake: Lake, lineage: str) -> list[date]:
     """`learned_before` of a lineage's versions, oldest first."""
-    return [
-        parse_day(key.split(".")[1]) for key in lake.keys(KIND) if key.startswith(f"{lineage}.")
-    ]
+    keys = map(TowerKey.parse, lake.keys(KIND))
+    return [key.learned_before for key in keys if key.lineage == lineage]
 
 
 def tower_at(lake: Lake, lineage: str, cutoff: date) -> TowerVersion | None:
@@ -248,10 +244,9 @@ def _lineages(lake: Lake, prefix: str, tonight: date) -> list[str]:
     further back.
     """
     newest: dict[str, date] = {}
-    for key in lake.keys(KIND):
-        lineage, day = key.split(".")
-        if key.startswith(prefix) and parse_day(day) <= tonight:
-            newest[lineage] = max(newest.get(lineage, date.min), parse_day(day))
+    for key in map(TowerKey.parse, lake.keys(KIND)):
+        if key.lineage.startswith(prefix) and key.learned_before <= tonight:
+            newest[key.lineage] = max(newest.get(key.lineage, date.min), key.learned_before)
     return sorted(newest, key=lambda name: (-newest[name].toordinal(), lineage_start(name)))
 
 

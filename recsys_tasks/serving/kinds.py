@@ -1,0 +1,27 @@
+"""Kinds of artifacts that a publication is made from."""
+
+from __future__ import annotations
+
+from recsys_tasks.lake.keys import ListsKey, NightKey
+from recsys_tasks.lake.kinds import Holding, Kind, Retire
+
+PLAN = Kind(
+    name="plan",
+    what="what a night publishes: release, tower, index, and the users who get a list",
+    key=NightKey,
+    files={"users.npy": Holding.KEYS, "plan.json": Holding.NOTHING},
+    retire=Retire.NIGHT_OR_PUBLICATION,
+    made_by=("recsys_tasks.stages",),
+)
+LISTS = Kind(
+    name="lists",
+    what="the ranked lists of one shard's users",
+    key=ListsKey,
+    files={"lists.arrow": Holding.OTHER, "lists.parquet": Holding.OTHER},
+    retire=Retire.PUBLICATION,
+    # The code of the stage is in the key: a publication's token is of its fingerprint.
+    made_by=("recsys_tasks.serving.precompute", "recsys_tasks.ranking.lists.recommender"),
+    eraser="recsys_tasks.serving.erasing:erase_lists",
+)
+
+KINDS = (PLAN, LISTS)

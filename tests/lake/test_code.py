@@ -1,0 +1,156 @@
+"""The code of a fingerprint: what can change an artifact changes it, and nothing else does."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import recsys_tasks
+from recsys_tasks.lake.code import Sources
+from recsys_tasks.lake.kinds import catalogue
+
+HERE = Path(recsys_tasks.__file__).parent
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copytree(HERE, tmp_path / HERE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def codes(root: Path) -> dict[str, str]:
+    sources = Sources(root, lambda group: ())
+    return {kind.name: sources.hash_of(kind.made_by) for kind in catalogue().values()}
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[str, str]:
+    return codes(HERE.parent)
+
+
+def changed(root: Path, before: dict[str, str], module: str, text: str) -> set[str]:
+    """Kinds with another code after `text` was added to a file of a copy of the package."""
+    path = root / HERE.name / module
+    path.write_text(path.read_text() + text)
+    return {kind for kind, code in codes(root).items() if before[kind] != code}
+
+
+@pytest.mark.parametrize(
+    ("module", "kinds", "others"),
+    [
+        ("ranking/models/trees.py", {"release"}, {"features", "tower", "snapshot"}),
+        ("features/windows.py", {"features"}, {"snapshot", "tower"}),
+        ("snapshot/tonight.py", {"events", "snapshot", "validation"}, {"ids", "tower"}),
+        ("retrieval/tower/warm_start.py", {"tower"}, {"snapshot", "features", "index"}),
+        ("monitoring/run_report/page.html.jinja", {"report"}, {"release", "tower"}),
+    ],
+)
+def test_what_makes_a_kind_changes_its_code(
+    root: Path, before: dict[str, str], module: str, kinds: set[str], others: set[str]
+) -> None:
+    found = changed(root, before, module, "\nCHANGED = 1\n")
+    assert kinds <= found and not others & found
+
+
+def test_what_makes_no_kind_changes_no_code(root: Path, before: dict[str, str]) -> None:
+    package(root, {"recsys_tasks/cli.py": "CHANGED = 1"})  # or the package's `cli/__init__.py`
+    package(root, {"recsys_tasks/launcher/demo.py": "CHANGED = 1"})
+    for module, text in (
+        ("ranking/models/ranker.py", "\n# a comment\n"),
+        ("features/kinds.py", "\nCHANGED = 1\n"),
+    ):
+        path = root / HERE.name / module
+        path.write_text(path.read_text() + text)
+    assert codes(root) == before
+
+
+def package(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+WORDS = {
+    "recsys_tasks/__init__.py": "",
+    "recsys_tasks/make.py": '"""Words."""\nfrom recsys_tasks.rooms import ROOMS\n\n\ndef f():\n'
+    '    """More."""\n    from recsys_tasks import late\n\n    return late\n',
+    "recsys_tasks/late.py": "X = 1\n",
+    "recsys_tasks/aside.py": "X = 1\n",
+    "recsys_tasks/rooms/__init__.py": "from recsys_tasks.extensions import ExtensionPoint\n"
+    'ROOMS = ExtensionPoint("word", "my.words", "recsys_tasks.rooms", "WORD")\n',
+    "recsys_tasks/rooms/one.py": "WORD = 1\n",
+    "recsys_tasks/rooms/query.sql": "SELECT 1",
+    "recsys_tasks/extensions.py": "class ExtensionPoint: ...\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "changes"),
+    [
+        ("recsys_tasks/late.py", "X = 2\n", True),  # imported in a function only
+        ("recsys_tasks/rooms/one.py", "WORD = 2\n", True),  # found by its extension point only
+        ("recsys_tasks/rooms/two.py", "WORD = 2\n", True),
+        ("recsys_tasks/rooms/query.sql", "SELECT 2", True),
+        ("recsys_tasks/late.py", "# why\nX = 1\n", False),
+        ("recsys_tasks/late.py", '"""Why."""\n\nX = 1\n"""What X is."""\n', False),
+        ("recsys_tasks/aside.py", "X = 2\n", False),
+    ],
+)
+def test_the_closure_of_what_is_imported(
+    tmp_path: Path, file: str, text: str, changes: bool
+) -> None:
+    before = Sources(package(tmp_path, WORDS), lambda group: ()).hash_of(["recsys_tasks.make"])
+    package(tmp_path, {file: text})
+    after = Sources(tmp_path, lambda group: ()).hash_of(["recsys_tasks.make"])
+    assert (before != after) is changes
+
+
+def test_a_plug_in_is_part_of_what_it_extends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path, WORDS)
+    plugin = {"my_words/__init__.py": "", "my_words/two.py": "WORD = 2\n", "my_words/q.sql": "1"}
+    package(tmp_path / "site", plugin)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+    def code(maker: str = "recsys_tasks.make") -> str:
+        asked: dict[str, list[str]] = {"my.words": ["my_words.two"]}
+        return Sources(tmp_path, lambda group: asked[group]).hash_of([maker])
+
+    alone = Sources(tmp_path, lambda group: ()).hash_of(["recsys_tasks.make"])
+    codes, aside = [alone, code()], code("recsys_tasks.aside")
+    for name, text in (("two.py", "WORD = 3\n"), ("q.sql", "2"), ("more.py", "")):
+        package(tmp_path / "site", {f"my_words/{name}": text})
+        codes.append(code())
+    assert len(set(codes)) == len(codes)
+    assert code("recsys_tasks.aside") == aside
+
+
+def test_parts_count_for_who_runs_them_not_for_who_reads_their_settings(tmp_path: Path) -> None:
+    point = WORDS["recsys_tasks/rooms/__init__.py"]
+    files = {
+        **WORDS,
+        "recsys_tasks/rooms/__init__.py": "",
+        "recsys_tasks/config/__init__.py": "from recsys_tasks.config.rooms import ROOMS\n",
+        "recsys_tasks/config/rooms.py": point,
+        "recsys_tasks/make.py": "from recsys_tasks.config.rooms import ROOMS\n",
+        "recsys_tasks/aside.py": "import recsys_tasks.config\n",
+    }
+    package(tmp_path, files)
+
+    def code() -> list[str]:
+        sources = Sources(tmp_path, lambda group: ())
+        return [sources.hash_of([f"recsys_tasks.{name}"]) for name in ("make", "aside")]
+
+    runs, reads = code()
+    package(tmp_path, {"recsys_tasks/rooms/one.py": "WORD = 2\n"})
+    assert code()[0] != runs and code()[1] == reads
+
+
+def test_an_extension_point_that_cannot_be_followed_is_refused(tmp_path: Path) -> None:
+    files = {**WORDS, "recsys_tasks/late.py": "P = ExtensionPoint('w', group(), 'x', 'W')\n"}
+    with pytest.raises(TypeError, match="literal"):
+        Sources(package(tmp_path, files), lambda group: ()).hash_of(["recsys_tasks.make"])
