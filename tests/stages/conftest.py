@@ -1,23 +1,26 @@
-"""Two nights of a small shop, shared by the tests that look at them; what these change, the later
-ones find changed.
+"""Two nights of a small shop. Tests that only look share one copy of the finished nights' home;
+tests that change something get a copy of their own, so that no test depends on another's order.
 """
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from recsys_tasks.sources.shop.source import Shop
-from recsys_tasks.stages import Night, run_all
-from tests.stages.shop_nights import FIRST_NIGHT, Results, rows, running_shop
+from recsys_tasks.stages import run_all
+from tests.stages.shop_nights import FIRST_NIGHT, FinishedNights, TwoNights, rows, running_shop
 
 
 @pytest.fixture(scope="package")
-def nights(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Night, Night, Shop, Results, Results]]:
-    with running_shop(tmp_path_factory.mktemp("nights")) as (config, first, second):
+def finished_nights(tmp_path_factory: pytest.TempPathFactory) -> FinishedNights:
+    """Both nights, run; their server is stopped."""
+    folder = tmp_path_factory.mktemp("finished")
+    with running_shop(folder) as (config, first, second):
         assert config.source.kind == "shop"
         shop = Shop(config.source, first.environment.home)
         shop.simulate(FIRST_NIGHT)
@@ -27,4 +30,32 @@ def nights(
         )
         shop.simulate_day(FIRST_NIGHT, shown.groupby("user_id").item_id.agg(list).to_dict())
         two = {result.stage: result for result in run_all(second)}
-        yield first, second, shop, one, two
+    return FinishedNights(folder, one, two)
+
+
+@pytest.fixture(scope="package")
+def nights(
+    finished_nights: FinishedNights, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TwoNights]:
+    """The finished nights, to look at."""
+    with _copied(finished_nights, tmp_path_factory.mktemp("looked")) as found:
+        yield found
+
+
+@pytest.fixture
+def own_nights(
+    finished_nights: FinishedNights, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TwoNights]:
+    """The finished nights, for one test that changes something."""
+    with _copied(finished_nights, tmp_path_factory.mktemp("own")) as found:
+        yield found
+
+
+@contextmanager
+def _copied(finished: FinishedNights, folder: Path) -> Iterator[TwoNights]:
+    # With owners: where root runs the tests, the server's files belong to another user.
+    subprocess.run(["cp", "-a", finished.folder / "home", folder / "home"], check=True)
+    with running_shop(folder) as (config, first, second):
+        assert config.source.kind == "shop"
+        shop = Shop(config.source, first.environment.home)
+        yield TwoNights(first, second, shop, finished.one, finished.two)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import yaml
 
 from recsys_tasks.config import Config, load_config
 from recsys_tasks.registry.registry import prepare
+from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, StageResult, local_environment
 from recsys_tasks.stages.night import mlflow_url
 
@@ -20,6 +22,27 @@ FIRST_NIGHT = date(2026, 2, 16)
 SECOND_NIGHT = date(2026, 2, 17)
 
 Results = Mapping[str, StageResult]
+
+
+@dataclass(frozen=True)
+class FinishedNights:
+    """A folder whose home has both nights, with no server running; results by stage."""
+
+    folder: Path
+    one: Results
+    two: Results
+
+
+@dataclass(frozen=True)
+class TwoNights:
+    """Both nights and their shop on a running server, and what their stages returned."""
+
+    first: Night
+    second: Night
+    shop: Shop
+    one: Results
+    two: Results
+
 
 SETTINGS = yaml.safe_load("""
     project: small_shop

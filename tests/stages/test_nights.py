@@ -18,10 +18,9 @@ from recsys_tasks.commands.export_embeddings import export_embeddings
 from recsys_tasks.commands.export_folder import FILES
 from recsys_tasks.errors import ArtifactError, ValidationFailed
 from recsys_tasks.schema import generator_names
-from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all, run_on
 from recsys_tasks.stages.night import mlflow_url
-from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, Results, rows
+from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, TwoNights, rows
 
 
 def lists(night: Night) -> pd.DataFrame:
@@ -31,9 +30,9 @@ def lists(night: Night) -> pd.DataFrame:
 
 
 def test_every_active_user_has_a_list_that_says_why(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    _, second, _, _, two = nights
+    second, two = nights.second, nights.two
     found = lists(second)
     assert set(found["as_of"]) == {SECOND_NIGHT}
     assert found["user_id"].nunique() == two["publish"].rows > 300
@@ -45,9 +44,9 @@ def test_every_active_user_has_a_list_that_says_why(
 
 
 def test_the_second_night_starts_warm_and_reads_only_what_is_new(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    _, _, _, one, two = nights
+    one, two = nights.one, nights.two
     assert one["extract"].figures["new_days"] == 42  # 5 January to 15 February
     assert two["extract"].figures["new_days"] == 1
     assert two["train_two_tower"].figures["start"] == "warm"
@@ -55,9 +54,9 @@ def test_the_second_night_starts_warm_and_reads_only_what_is_new(
 
 
 def test_what_a_large_catalogue_is_searched_by_serves_these_nights(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    for results in nights[3:]:
+    for results in (nights.one, nights.two):
         found = results["build_index"].figures
         assert (
             found["kind"] == "scann"
@@ -67,9 +66,9 @@ def test_what_a_large_catalogue_is_searched_by_serves_these_nights(
 
 
 def test_the_gate_decided_in_words_and_the_registry_agrees(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    _, second, _, one, _ = nights
+    second, one = nights.second, nights.one
     decisions = rows(
         second,
         "SELECT as_of, verdict, paragraph, challenger FROM recsys.gate_decisions ORDER BY id",
@@ -82,9 +81,9 @@ def test_the_gate_decided_in_words_and_the_registry_agrees(
 
 
 def test_every_generator_is_measured_on_the_gate_window(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    _, second, *_ = nights
+    second = nights.second
     query = (
         "SELECT scope, name, value FROM recsys.metrics WHERE scope LIKE 'gate/generator=%' AND"
         " as_of = :day"
@@ -102,9 +101,9 @@ def test_every_generator_is_measured_on_the_gate_window(
 
 
 def test_the_towers_ledger_is_in_the_database_and_in_mlflow(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    _, second, _, _, two = nights
+    second, two = nights.second, nights.two
     found = rows(second, "SELECT * FROM recsys.tower_versions ORDER BY learned_before")
     # At the label window's start, at E and on both nights. A week is more than a tenth of what is
     # known: cold again. A night is less: warm.
@@ -134,9 +133,9 @@ def test_the_towers_ledger_is_in_the_database_and_in_mlflow(
 
 
 def test_vectors_are_published_where_the_settings_ask_for_it(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    _, second, *_ = nights
+    second = nights.second
     found = rows(
         second,
         "SELECT count(*) AS n, min(as_of) AS night, min(tower_version) AS tower FROM"
@@ -158,11 +157,11 @@ def test_vectors_are_published_where_the_settings_ask_for_it(
 
 
 def test_a_nights_vectors_are_exported_with_a_map(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, second, *_ = nights
+    second = nights.second
     to = tmp_path / "out" / "vectors"
     first = export_embeddings(second.config, second.environment, SECOND_NIGHT, to)
     monkeypatch.chdir(to)
@@ -188,9 +187,9 @@ def test_a_nights_vectors_are_exported_with_a_map(
 
 
 def test_each_night_has_a_report_with_nothing_left_out(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    first, second, _, one, two = nights
+    first, second, one, two = nights.first, nights.second, nights.one, nights.two
     for night, results in ((first, one), (second, two)):
         kept = night.lake.require("report", night.as_of.isoformat())
         assert (
@@ -213,17 +212,17 @@ def test_each_night_has_a_report_with_nothing_left_out(
 
 
 def test_an_unknown_user_gets_the_fallback(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    nights: TwoNights,
 ) -> None:
-    _, second, *_ = nights
+    second = nights.second
     found = rows(second, "SELECT * FROM recsys.recommend('nobody', 10)")
     assert len(found) == 10 and set(found["rung"]) == {"popularity"}
 
 
 def test_a_rerun_changes_nothing_that_readers_see_and_tells_what_it_reads(
-    nights: tuple[Night, Night, Shop, Results, Results], caplog: pytest.LogCaptureFixture
+    own_nights: TwoNights, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second, *_ = nights
+    first, second = own_nights.first, own_nights.second
     before = lists(second)
     caplog.set_level(logging.INFO, "recsys_tasks")
     again = {
@@ -247,9 +246,9 @@ def test_a_rerun_changes_nothing_that_readers_see_and_tells_what_it_reads(
 
 
 def test_a_bad_batch_stops_the_night_and_a_corrected_one_is_really_read(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    own_nights: TwoNights,
 ) -> None:
-    _, second, shop, _, two = nights
+    second, shop, two = own_nights.second, own_nights.shop, own_nights.two
     before = lists(second)
     shop.write_bad_batch(FIRST_NIGHT)
     night = Night.open(second.config, second.environment, SECOND_NIGHT)
@@ -273,9 +272,9 @@ def test_a_bad_batch_stops_the_night_and_a_corrected_one_is_really_read(
 
 
 def test_a_night_off_serves_with_the_champion_and_the_newest_tower(
-    nights: tuple[Night, Night, Shop, Results, Results],
+    own_nights: TwoNights,
 ) -> None:
-    _, second, shop, _, _ = nights
+    second, shop = own_nights.second, own_nights.shop
     shop.simulate_day(SECOND_NIGHT, {})
     weekly = {"train_ranker_every_days": 7, "train_two_tower_every_days": 7}
     config = second.config.model_copy(

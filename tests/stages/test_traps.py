@@ -9,21 +9,20 @@ import numpy as np
 import pandas as pd
 
 from recsys_tasks.clock import parse_day
-from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_on
 from recsys_tasks.stages.inputs import open_inputs
 from recsys_tasks.stages.judging.window import GateWindow, judged_users
 from recsys_tasks.stages.plan import read_plan
-from tests.stages.shop_nights import FIRST_NIGHT, Results, rows
-
-Nights = tuple[Night, Night, Shop, Results, Results]
+from tests.stages.shop_nights import FIRST_NIGHT, TwoNights, rows
 
 
-def test_the_gate_judges_all_that_came_later_and_no_random_part_of_the_rows(nights: Nights) -> None:
+def test_the_gate_judges_all_that_came_later_and_no_random_part_of_the_rows(
+    nights: TwoNights,
+) -> None:
     """The split is in time: what is judged begins where all that was learned ends, and nobody's
     rows are divided.
     """
-    first, _, shop, one, _ = nights
+    first, shop, one = nights.first, nights.shop, nights.one
     begin = FIRST_NIGHT - timedelta(days=7)
     files = [shop.folder / "events" / f"{begin + timedelta(days=day)}.parquet" for day in range(7)]
     happened = pd.concat(
@@ -46,8 +45,10 @@ def test_the_gate_judges_all_that_came_later_and_no_random_part_of_the_rows(nigh
     assert cutoffs.learned_before <= cutoffs.history_before == begin
 
 
-def test_no_place_among_tonights_candidates_is_lost_to_what_is_out_of_stock(nights: Nights) -> None:
-    for shared in nights[:2]:
+def test_no_place_among_tonights_candidates_is_lost_to_what_is_out_of_stock(
+    nights: TwoNights,
+) -> None:
+    for shared in (nights.first, nights.second):
         night = Night.open(
             shared.config, shared.environment, shared.as_of
         )  # another test may have run it again
@@ -69,11 +70,11 @@ def lists(night: Night) -> pd.DataFrame:
     return rows(night, f"{query} ORDER BY user_id, rank")
 
 
-def test_a_champion_that_moves_between_two_shards_never_mixes_scores(nights: Nights) -> None:
+def test_a_champion_that_moves_between_two_shards_never_mixes_scores(own_nights: TwoNights) -> None:
     """All shards read what the plan names; the new champion's lists are a publication of their
     own.
     """
-    _, second, _, one, two = nights
+    second, one, two = own_nights.second, own_nights.one, own_nights.two
     newest = rows(second, "SELECT max(as_of) AS night FROM recsys.publications")["night"][0]
     releases = [str(night["train_ranker"].artifact).split("/")[1] for night in (one, two)]
     assert releases[0] != releases[1]

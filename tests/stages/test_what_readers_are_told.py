@@ -18,11 +18,9 @@ from typer.testing import CliRunner
 from benchmarks.serving.queries import queries
 from recsys_tasks.cli import app
 from recsys_tasks.database import create_engine, urls
-from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_on
-from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, Results, rows
+from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, TwoNights, rows
 
-Nights = tuple[Night, Night, Shop, Results, Results]
 QUERIES = {query.title: query.sql for query in queries(segment="NL")}
 EVENTS = ("view", "cart", "purchase")
 
@@ -47,8 +45,8 @@ def literals(sql: str, column: str) -> Iterator[re.Pattern[str]]:
         yield from (re.compile(re.escape(text)) for text in re.findall(r"'([^']*)'", group))
 
 
-def test_every_metric_that_the_cookbook_names_is_one_that_a_night_writes(nights: Nights) -> None:
-    found, asked = rows(nights[1], "SELECT DISTINCT scope, name FROM recsys.metrics"), 0
+def test_every_metric_that_the_cookbook_names_is_one_that_a_night_writes(nights: TwoNights) -> None:
+    found, asked = rows(nights.second, "SELECT DISTINCT scope, name FROM recsys.metrics"), 0
     for title, sql in QUERIES.items():
         for column in ("scope", "name") if "recsys.metrics" in sql else ():
             for pattern in literals(sql, column):
@@ -62,13 +60,13 @@ def test_every_metric_that_the_cookbook_names_is_one_that_a_night_writes(nights:
 @pytest.mark.parametrize(
     "start", ["Realised hit rate:", "Realised hit rate by", "What does each generator"]
 )
-def test_no_figure_of_a_measured_night_is_missing(nights: Nights, start: str) -> None:
-    found = answer(nights[1], start)
+def test_no_figure_of_a_measured_night_is_missing(nights: TwoNights, start: str) -> None:
+    found = answer(nights.second, start)
     assert len(found) and not found.isna().any(axis=None), found.to_string()
 
 
-def test_health_has_both_coverages_and_names_what_they_are_of(nights: Nights) -> None:
-    _, second, *_ = nights
+def test_health_has_both_coverages_and_names_what_they_are_of(nights: TwoNights) -> None:
+    second = nights.second
     health = answer(second, "Health of the lists").set_index("as_of").loc[SECOND_NIGHT]
     offered = (
         answer(second, "How much of what is on offer").groupby("as_of").first().loc[SECOND_NIGHT]
@@ -79,12 +77,12 @@ def test_health_has_both_coverages_and_names_what_they_are_of(nights: Nights) ->
 
 
 def test_realised_figures_are_those_of_each_kind_of_event_beside_popular_items(
-    nights: Nights,
+    nights: TwoNights,
 ) -> None:
     """Against a slow reference: published and fallback lists by id, and the next day's events, one
     user at a time.
     """
-    first, opened, *_ = nights
+    first, opened = nights.first, nights.second
     second = Night(
         opened.config, opened.environment, opened.as_of, opened.now
     )  # its data as it is by now
@@ -150,8 +148,8 @@ def _events(night: Night) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def test_new_items_are_the_shops_own_launches(nights: Nights) -> None:
-    _, second, *_ = nights
+def test_new_items_are_the_shops_own_launches(nights: TwoNights) -> None:
+    second = nights.second
     found = answer(second, "New items:")
     night = rows(second, "SELECT as_of FROM recsys.status")["as_of"][0]
     assert 0 < len(found) < 60
@@ -163,8 +161,8 @@ def test_new_items_are_the_shops_own_launches(nights: Nights) -> None:
     assert list(days) == list(found["available_from"])
 
 
-def test_everyone_of_a_segment_is_in_its_campaign(nights: Nights) -> None:
-    _, second, *_ = nights
+def test_everyone_of_a_segment_is_in_its_campaign(nights: TwoNights) -> None:
+    second = nights.second
     segment = rows(
         second, "SELECT segment FROM recsys.users GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
     )["segment"][0]
@@ -185,8 +183,8 @@ def test_everyone_of_a_segment_is_in_its_campaign(nights: Nights) -> None:
     assert set(with_lists) == set(found.loc[found["served_by"] == "own", "user_id"])
 
 
-def test_status_is_in_the_clock_of_the_nights(nights: Nights) -> None:
-    _, second, *_ = nights
+def test_status_is_in_the_clock_of_the_nights(nights: TwoNights) -> None:
+    second = nights.second
     found: Any = rows(
         second, "SELECT age, shop_time, moved_at, published_at FROM recsys.status"
     ).iloc[0]
@@ -197,9 +195,9 @@ def test_status_is_in_the_clock_of_the_nights(nights: Nights) -> None:
 
 
 def test_after_a_rollback_the_clock_is_the_shops_and_the_stored_page_is_still_true(
-    nights: Nights,
+    nights: TwoNights,
 ) -> None:
-    _, second, *_ = nights
+    second = nights.second
     shown = rows(second, "SELECT as_of FROM recsys.status")["as_of"][0]
     run_on(Night.open(second.config, second.environment, shown), "report")
     kept = second.lake.require("report", shown.isoformat())
