@@ -33,11 +33,11 @@ _KEPT_BYTES, _LARGEST_KEPT = 128 << 20, 32 << 20
 """A block's arrays take some 40 MB; 32 MB is the most that glibc takes from its heap."""
 
 
-def _cache_folder() -> Path:
-    """Where the machine code of exactly these sources is kept; that of other sources goes.
+def machine_code_folder() -> Path:
+    """Where Numba keeps the machine code of exactly these sources.
 
     Numba looks only at the file of the outermost function, so a change in a function that it calls
-    would not be seen.
+    would not be seen: each version of the sources has a folder of its own.
     """
     version = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
@@ -50,15 +50,21 @@ def _cache_folder() -> Path:
         if os.access(known.parent, os.W_OK)
         else Path(tempfile.gettempdir()) / f"nightshelf-{os.getuid()}"
     )
-    folder = parent / f"kernels-{version.hexdigest()[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for other in parent.glob("kernels-*"):
-        if other != folder:
+    return parent / f"kernels-{version.hexdigest()[:12]}"
+
+
+def remove_old_machine_code() -> None:
+    """Remove the machine code of other versions of the sources: the weekly sweep's to ask.
+
+    A process that still runs one of them has loaded its own, or compiles it again.
+    """
+    mine = machine_code_folder()
+    for other in mine.parent.glob("kernels-*"):
+        if other != mine:
             shutil.rmtree(other, ignore_errors=True)
-    return folder
 
 
-numba.config.CACHE_DIR = str(_cache_folder())
+numba.config.CACHE_DIR = str(machine_code_folder())
 Numbers = npt.NDArray[np.float32]
 _ONE, _TWO, _THREE, _FOUR, _EIGHT = map(np.uintp, (1, 2, 3, 4, 8))
 P = ParamSpec("P")
@@ -67,13 +73,13 @@ T = TypeVar("T")
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile on first use; NaN and division follow IEEE 754, as in NumPy."""
+    """Compile on first use; NaN and division by zero follow IEEE 754, as in NumPy."""
     return cast(Callable[P, R], numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def sums(function: Callable[P, R]) -> Callable[P, R]:
-    """The same for a function that sums: the processor may add several terms at once, always the
-    same ones.
+    """Compile a function that sums: the processor may add several terms at once, always the same
+    ones.
     """
     return cast(
         Callable[P, R],

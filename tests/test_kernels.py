@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -83,5 +85,17 @@ def test_forgotten_pages_are_read_again(tmp_path: Path) -> None:
 
 def test_machine_code_is_kept_for_exactly_these_sources() -> None:
     folder = Path(numba.config.CACHE_DIR)
-    assert folder.is_dir() and folder.name == kernels._cache_folder().name
-    assert len(list(folder.parent.glob("kernels-*"))) == 1
+    assert folder.is_dir() and folder == kernels.machine_code_folder()
+
+
+def test_machine_code_of_other_sources_goes_when_asked_and_not_by_an_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    mine, other = kernels.machine_code_folder(), tmp_path / "kernels-0123456789ab"
+    mine.mkdir()
+    other.mkdir()
+    subprocess.run([sys.executable, "-c", "import recsys_tasks.kernels"], check=True)
+    assert other.is_dir()
+    kernels.remove_old_machine_code()
+    assert mine.is_dir() and not other.exists()

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import text
 
 from recsys_tasks.config import load_config, read_environment
+from recsys_tasks.kernels import remove_old_machine_code
 from recsys_tasks.lake import Lake
 from recsys_tasks.retention import plan as storage
 from recsys_tasks.serving.publication import current_publication
@@ -40,6 +41,7 @@ def sweep(night: Night, ran: frozenset[date]) -> str:
         in_use = replace(in_use, references=storage.snapshot_parts(night.lake, in_use))
         plan = storage.plan_retention(storage.stored(night.lake), in_use)
         removed = storage.apply(night.lake, plan)
+    remove_old_machine_code()
     megabytes = plan.bytes_to_free / 1e6
     return (
         f"dropped {len(dropped)} publications, removed {len(removed)} artifacts"
