@@ -4,15 +4,18 @@ layers.
 
 from __future__ import annotations
 
-from functools import partial
-from types import FunctionType
 from typing import Any
+
+import numpy as np
 
 from recsys_tasks.arrays import Float32
 from recsys_tasks.config import TwoTowerConfig
 from recsys_tasks.retrieval.tower.embedding_rows import BETA_1, BETA_2, EPSILON
 from recsys_tasks.retrieval.tower.runtime import tf, tfrs
 from recsys_tasks.retrieval.tower.weights import LAYERS, MOMENTS, Arrays, Batch
+
+MIN_FLOAT = np.finfo(np.float32).min / 100.0
+"""Score of what is no negative; TFRS's."""
 
 
 class Layers:
@@ -26,7 +29,7 @@ class Layers:
         # TFRS would divide every score by a temperature: to scale the queries is the same and
         # cheaper.
         self._scale = config.logit_scale if self._cosine else 1.0
-        self._softmax = _softmax()
+        self._softmax = _InBatchSoftmax()
         names = [name + moment for name in LAYERS for moment in MOMENTS]
         self._var = {name: tf.Variable(arrays[name], name=name.replace("/", "_")) for name in names}
         vectors = tf.TensorSpec(
@@ -82,15 +85,7 @@ class Layers:
         queries, candidates = self._scale * self.scaled(queries), self.scaled(candidates)
         members = zip(tf.unstack(queries, axis=1), tf.unstack(candidates, axis=1), strict=True)
         losses = [
-            self._softmax(
-                query,
-                candidate,
-                sample_weight=weight,
-                candidate_sampling_probability=probability,
-                score_mask=allowed,
-                compute_metrics=False,
-                compute_batch_metrics=False,
-            )
+            self._softmax.call(query, candidate, weight, probability, allowed)
             for query, candidate in members
         ]
         return tf.add_n(losses) / (self._members * tf.reduce_sum(weight))
@@ -123,21 +118,25 @@ class _OwnCandidate(tf.keras.losses.Loss):
         return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(tf.shape(y_pred)[0]), y_pred)
 
 
-def _softmax() -> Any:
-    """TFRS's retrieval task, called as it is with its tensors; the loss summed over the batch.
+class _InBatchSoftmax(tfrs.tasks.Retrieval):
+    """TFRS's retrieval task for one candidate a query, the loss summed over the batch.
 
-    Of a whole step its `call` alone asks Python about a tensor: `len` of a shape, which AutoGraph
-    would have to convert. Ranks are known when a step is traced, so its `len` is given here:
-    converting took .15 s of every training, and of all that a step calls three seconds.
+    The task's own `call` asks Python for the rank of a tensor, which only AutoGraph can convert:
+    that took a quarter of a second and more of every training. Here the ranks are known; the
+    operations and their order are the task's.
     """
-    task = tfrs.tasks.Retrieval(loss=_OwnCandidate(reduction=tf.keras.losses.Reduction.SUM))
-    asked = type(task).call
-    call = FunctionType(
-        asked.__code__, {**asked.__globals__, "len": _length}, None, asked.__defaults__
-    )
-    return partial(call, task)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._own = _OwnCandidate(reduction=tf.keras.losses.Reduction.SUM)
 
-def _length(of: Any) -> int:
-    """`len`, of tensors too, where it is known while tracing."""
-    return int(of.shape[0]) if tf.is_tensor(of) else len(of)
+    def call(self, query: Any, candidate: Any, weight: Any, probability: Any, allowed: Any) -> Any:
+        """The loss of `query [n, k]` and `candidate [n, k]`, whose row is the query's own.
+
+        `weight [n]` of each query, `probability [n]` of each candidate to be sampled, `allowed [n,
+        n] bool`: whether candidate j may be a negative of query i.
+        """
+        scores = tf.linalg.matmul(query, candidate, transpose_b=True)
+        scores = tfrs.layers.loss.SamplingProbablityCorrection()(scores, probability)
+        scores = tf.where(allowed, scores, MIN_FLOAT)
+        return self._own(tf.eye(tf.shape(scores)[0]), scores, sample_weight=weight)
