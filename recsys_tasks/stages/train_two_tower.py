@@ -109,8 +109,8 @@ def tell_of_refresh(night: Night, newest: TowerVersion) -> None:
     before, after = float(newest.ledger["recall_before"]), float(newest.ledger["recall_after"])
     floor = night.config.two_tower.warm_start.refresh_floor * before
     words = (
-        f"tower {newest.artifact.key} finds less of the new day than the version before, which"
-        " serves instead"
+        f"tower {newest.artifact.key} has lower recall on the new day than the version before,"
+        " which serves instead"
     )
     alarm = Alarm("refresh", "held-back recall@100", floor, after, words)
     raise_alarm(night, alarm, "look at recsys.tower_versions")
@@ -132,8 +132,8 @@ def tell_of_control(night: Night, newest: TowerVersion) -> None:
 
     floor = night.config.two_tower.warm_start.control_floor * float(ledger["recall_cold"])
     words = (
-        f"tower {newest.artifact.key} finds surely less than a cold one; the next night starts a"
-        " new lineage"
+        f"tower {newest.artifact.key} has significantly lower recall than its cold control; the"
+        " next night starts a new lineage"
     )
     alarm = Alarm("control", "held-back recall@100", floor, float(ledger["recall_after"]), words)
     raise_alarm(night, alarm, "look at recall_cold in recsys.tower_versions")

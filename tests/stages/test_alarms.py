@@ -142,7 +142,9 @@ def test_on_call_hears_that_a_cold_control_found_more(night: Night, tmp_path: Pa
     ((alert, _),) = spool_of(tmp_path).all()
     assert (alert.kind, alert.severity, alert.as_of) == ("control", "warning", "1970-01-02")
     # The bound is nine tenths (control_floor) of what the cold one found: .54.
-    assert "finds surely less than a cold one; the next night starts a new lineage" in alert.message
+    assert (
+        "lower recall than its cold control; the next night starts a new lineage" in alert.message
+    )
     assert "held-back recall@100 = 0.4" in alert.message and "bound 0.54" in alert.message
     assert alert.runbook == "include/runbooks/tower-control.md"
 
