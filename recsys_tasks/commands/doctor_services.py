@@ -16,7 +16,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from recsys_tasks.config import Config, Environment, cron, load_config
-from recsys_tasks.database import create_engine, current_revision, head_revision, owner_url
+from recsys_tasks.database import (
+    create_engine,
+    current_revision,
+    head_revision,
+    owner_url,
+    schema_fault,
+)
 from recsys_tasks.errors import RecsysError, ServingError
 from recsys_tasks.sources.base import source_of
 
@@ -53,6 +59,10 @@ def schema(running: Environment) -> Finding:
         )
     if found != head:
         words = f"schema revision {found}, this version needs {head}"
+        return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
+    fault = schema_fault(owner_url(running))
+    if fault:
+        words = f"schema: {fault}"
         return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
     return Finding(True, f"schema revision {found}")
 

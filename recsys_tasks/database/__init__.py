@@ -17,10 +17,10 @@ from recsys_tasks.database.locks import (
 )
 from recsys_tasks.database.migrate import (
     current_revision,
-    downgrade,
     head_revision,
     migrate,
     require_migrated,
+    schema_fault,
 )
 from recsys_tasks.database.priority import background_transaction, lower_session
 from recsys_tasks.database.sharing import ServerUse
@@ -34,7 +34,6 @@ __all__ = [
     "create_engine",
     "current_revision",
     "database_url",
-    "downgrade",
     "gave_up_waiting",
     "head_revision",
     "hold_lock",
@@ -48,6 +47,7 @@ __all__ = [
     "quoted",
     "require_migrated",
     "safe_url",
+    "schema_fault",
     "take_lock",
     "transaction",
     "try_lock",

@@ -1,15 +1,19 @@
-"""Alembic, run in one transaction under an advisory lock: two starters cannot migrate at once."""
+"""Alembic, run in one transaction under an advisory lock: two starters cannot migrate at once.
+
+Forward only. Older code finds its schema in a backup from before: what a newer schema holds cannot
+all be told in an older one, and a downgrade that drops it would be a way to lose a night.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import sqlalchemy as sa
 
 from recsys_tasks.database.engine import create_engine, safe_url
 from recsys_tasks.database.locks import take_lock
-from recsys_tasks.errors import ConfigError
+from recsys_tasks.database.objects import create_objects, outdated_objects
+from recsys_tasks.errors import ConfigError, offenders
 
 _SCRIPTS = Path(__file__).resolve().parent / "migrations"
 _REVISION = sa.text("SELECT version_num FROM recsys.alembic_version")
@@ -29,16 +33,27 @@ END $$
 """)
 
 
-def migrate(url: str, revision: str = "head") -> None:
-    """Bring the schema `recsys` to a revision; `url` must be the schema's owner. A no-op when it is
-    there.
+def migrate(url: str) -> None:
+    """Bring the tables of schema `recsys` to the newest revision, and its views and functions to
+    what their files say. `url` must be the schema's owner. A no-op when all is so.
     """
-    _run(url, "upgrade", revision)
+    from alembic import command  # here: only the launcher migrates
+    from alembic.config import Config
 
-
-def downgrade(url: str, revision: str = "base") -> None:
-    """Take the schema back to a revision. Below 0001 the data is gone."""
-    _run(url, "downgrade", revision)
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            take_lock(connection, "migrate")
+            connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS recsys"))
+            config = Config()
+            config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+            config.set_main_option("path_separator", "os")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.execute(_LET_LOOK)
+            create_objects(connection)
+    finally:
+        engine.dispose()
 
 
 def current_revision(url: str) -> str | None:
@@ -61,46 +76,38 @@ def head_revision() -> str:
     return str(ScriptDirectory(str(_SCRIPTS)).get_current_head())
 
 
-def require_migrated(url: str) -> None:
-    """Nothing, when the schema is this version's as far as the URL's role may know. Raises
-    ConfigError.
+def schema_fault(url: str) -> str:
+    """In what the schema is not this version's, in words, as far as the URL's role may know; ""
+    when in nothing.
     """
+    head = head_revision()
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
             found, readable = connection.execute(_REVISION_TABLE).one()
             if found and not readable:
-                return  # migrated before the pipeline's role was let look
+                return ""  # migrated before the pipeline's role was let look
             revision = connection.scalar(_REVISION) if found else None
+            if revision != head:
+                return f"revision {revision}" if revision else "no tables of the pipeline"
+            wrong = outdated_objects(connection)
     finally:
         engine.dispose()
-    head = head_revision()
-    if revision != head:
+    return f"views or functions of another version: {offenders(wrong)}" if wrong else ""
+
+
+def require_migrated(url: str) -> None:
+    """Nothing, when the schema is this version's as far as the URL's role may know. Raises
+    ConfigError.
+    """
+    found = schema_fault(url)
+    if found:
         raise ConfigError(
-            expected=f"schema recsys at revision {head}",
-            found=f"revision {revision}" if revision else "no tables of the pipeline",
+            expected=f"schema recsys at revision {head_revision()}",
+            found=found,
             where=safe_url(url),
             remedy=(
                 "RECSYS_DATABASE_URL=URL_OF_THE_SCHEMA_OWNER recsys migrate; the pipeline's own"
                 " role may not"
             ),
         )
-
-
-def _run(url: str, verb: Literal["upgrade", "downgrade"], revision: str) -> None:
-    from alembic import command  # here: only the launcher migrates
-    from alembic.config import Config
-
-    engine = create_engine(url)
-    try:
-        with engine.begin() as connection:
-            take_lock(connection, "migrate")
-            connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS recsys"))
-            config = Config()
-            config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-            config.set_main_option("path_separator", "os")
-            config.attributes["connection"] = connection
-            getattr(command, verb)(config, revision)
-            connection.execute(_LET_LOOK)
-    finally:
-        engine.dispose()

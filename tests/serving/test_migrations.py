@@ -1,4 +1,4 @@
-"""Each revision down and up again on a database that holds nights: readers' answers stay."""
+"""A database that older code made, of each of its revisions, goes on under this version."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from recsys_tasks.database import create_engine, current_revision, downgrade, migrate
+from recsys_tasks.database import current_revision, head_revision, migrate
 from recsys_tasks.serving.load import load_lists
-from recsys_tasks.serving.publication import Publication
-from recsys_tasks.serving.publish import finish, publish
+from recsys_tasks.serving.publish import create_publication, finish, publish
+from tests.database.schemas import REVISIONS, execute, facts, fresh_schema, older_schema
 from tests.serving.nights import (
     LIMITS,
     NOW,
     PLAIN,
     in_shard,
-    night,
     publish_night,
     recommend,
+    shown,
+    spec,
     stock,
     table,
 )
@@ -51,19 +52,6 @@ def answers(reader: Engine) -> dict[str, Any]:
     return found
 
 
-def without_newer_columns(found: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
-    """The answers with those columns alone that the older revision's views have."""
-    kept = dict(found)
-    for view in VIEWS:
-        columns = older[view][0].keys() if older[view] else ()
-        kept[view] = (
-            [{name: row[name] for name in columns} for row in found[view]]
-            if columns
-            else found[view]
-        )
-    return kept
-
-
 def filled(writer: Engine) -> None:
     """Two nights and what is written beside them."""
     stock(writer)
@@ -83,66 +71,107 @@ def filled(writer: Engine) -> None:
             connection.exec_driver_sql(statement)
 
 
-@pytest.mark.parametrize("revision", ["0004", "0002", "0001"])
-def test_down_and_up_again_keeps_every_answer(
+# What the older code wrote, in the columns that every revision has.
+OLDER_NIGHT = """
+INSERT INTO recsys.users (user_key, user_id, segment)
+SELECT n, 'u' || n, CASE WHEN n < 2 THEN 'nl' ELSE 'be' END FROM generate_series(0, 3) AS n;
+INSERT INTO recsys.items (item_key, item_id, title, available)
+SELECT n, 'i' || n, 'Item ' || n, true FROM generate_series(0, 7) AS n;
+INSERT INTO recsys.publication (as_of, fingerprint, learned_before, history_before, k, spares,
+  shards, expected_rows, rows, created_at, published_at, status)
+VALUES ('2026-02-28', 'older', '2026-02-28', '2026-02-28', 3, 1, 2, 4, 4, now(), now(),
+  'published');
+SELECT recsys.open_partition(1);
+INSERT INTO recsys.list_rows_1
+SELECT 1, 0, n, 'default', 0, ARRAY[n, n + 1, n + 2, n + 3], '{0.9,0.8,0.7,0.6}', '{3,3,1,1}',
+  '{1,0,0,0}', '{7,-1,-1,-1}', '{1,2,3,4}', '{1,1,1,1}' FROM generate_series(0, 3) AS n;
+SELECT recsys.seal_partition(1);
+INSERT INTO recsys.fallback_rows VALUES (1, '', '{6,7}', '{1,0.5}');
+INSERT INTO recsys.current_publication VALUES (true, 1, 1, now(), 'x', 'y');
+"""
+UNFINISHED_NIGHT = """
+INSERT INTO recsys.publication (as_of, fingerprint, learned_before, history_before, k, spares,
+  shards, expected_rows, created_at)
+VALUES ('2026-03-01', 'f0', '2026-03-01', '2026-03-01', 3, 1, 2, 4, now());
+SELECT recsys.open_partition(2);
+INSERT INTO recsys.list_rows_2
+VALUES (2, 0, 0, 'default', 0, '{7}', '{1}', '{1}', '{0}', '{-1}', '{1}', '{1}', 'x');
+"""
+
+
+def test_every_revision_of_the_older_code_is_tried() -> None:
+    assert REVISIONS[0] == "0001" and REVISIONS[-1] == "0020" < head_revision()
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_an_older_schema_becomes_the_very_schema_of_a_new_database(
+    empty: Mapping[str, str], revision: str
+) -> None:
+    owner = empty["recsys_owner"]
+    fresh_schema(owner)
+    wanted = facts(owner)
+    older_schema(owner, revision)
+    assert current_revision(owner) == revision
+    migrate(owner)
+    assert facts(owner) == wanted
+
+
+@pytest.mark.parametrize("revision", ["0001", "0004", "0012", "0014", "0016", "0019", "0020"])
+def test_what_an_older_schema_holds_is_answered_as_before(
     empty: Mapping[str, str], writer: Engine, reader: Engine, revision: str
 ) -> None:
+    owner = empty["recsys_owner"]
+    older_schema(owner, revision)
+    execute(owner, OLDER_NIGHT)
+    migrate(owner)
+    assert shown(reader) == {f"u{n}": [f"i{n + m}" for m in range(3)] for n in range(4)}
+    assert recommend(reader, "u1", 4) == ["i1", "i2", "i3", "i4"]
+    assert recommend(reader, "stranger") == ["i6", "i7"]
+    with reader.connect() as connection:
+        reasons = "SELECT reason, sources FROM recsys.recommendations WHERE user_id = 'u2'"
+        both = ["two_tower", "covisitation"]
+        assert connection.execute(sa.text(reasons)).all() == [
+            ("because_of", both),
+            ("for_you", both),
+            ("for_you", both[:1]),
+        ]
+    assert publish_night(writer, 0).moved  # and the next night goes on
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_publication_of_before_there_were_counts_is_counted(
+    empty: Mapping[str, str], reader: Engine, revision: str
+) -> None:
+    older_schema(empty["recsys_owner"], revision)
+    execute(empty["recsys_owner"], OLDER_NIGHT)
+    migrate(empty["recsys_owner"])
+    with reader.connect() as connection:
+        counts = "SELECT segment, lists, places FROM recsys.list_counts ORDER BY segment"
+        assert connection.execute(sa.text(counts)).all() == [("be", 2, 6), ("nl", 2, 6)]
+        lists = "SELECT lists FROM recsys.item_exposure ORDER BY item_id"
+        assert list(connection.scalars(sa.text(lists))) == [1, 2, 3, 3, 2, 1, 0, 0]
+
+
+def test_every_answer_of_a_database_of_the_revision_before_stays(
+    empty: Mapping[str, str], writer: Engine, reader: Engine
+) -> None:
+    older_schema(empty["recsys_owner"], "0020")
     filled(writer)
     before = answers(reader)
     assert before["u0"] == ["i1", "i2", "i3"] and len(before["recommendation_history"]) == 2 * 4 * 3
-    owner = empty["recsys_owner"]
-    downgrade(owner, revision)
-    assert current_revision(owner) == revision
-    if revision != "0001":  # its readers see the same
-        then = answers(reader)
-        assert then == without_newer_columns(before, then)
-    migrate(owner)
+    migrate(empty["recsys_owner"])
     assert answers(reader) == before
-    assert publish_night(writer, 2).moved  # and the next night goes on
-
-
-def test_below_the_first_revision_nothing_is_left(
-    empty: Mapping[str, str], writer: Engine, reader: Engine
-) -> None:
-    filled(writer)
-    downgrade(empty["recsys_owner"])
-    assert current_revision(empty["recsys_owner"]) is None
-    migrate(empty["recsys_owner"])
-    assert answers(reader)["publications"] == []
-
-
-def sealed(owner_url: str, publication: Publication) -> None:
-    engine = create_engine(owner_url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("SELECT recsys.seal_partition(:id)"), {"id": publication.id})
-    engine.dispose()
-
-
-def test_a_partition_opened_here_is_sealed_by_the_older_revision(
-    empty: Mapping[str, str], writer: Engine
-) -> None:
-    stock(writer)
-    publication = night(writer, 0, until=4)
-    downgrade(empty["recsys_owner"], "0002")
-    sealed(empty["recsys_owner"], publication)
-    with writer.connect() as connection:
-        assert connection.scalar(sa.text("SELECT count(*) FROM recsys.list_rows")) == 4
-    migrate(empty["recsys_owner"])
+    assert publish_night(writer, 2).moved
 
 
 def test_a_partition_opened_by_the_older_revision_goes_on_here(
     empty: Mapping[str, str], writer: Engine
 ) -> None:
-    stock(writer)
-    downgrade(empty["recsys_owner"], "0002")
-    publication = night(writer, 0, until=1, rows=table(PLAIN))
-    with writer.begin() as connection:  # as the older code left a shard behind
-        row = (
-            f"{publication.id}, 0, 0, 'default', 0, '{{7}}', '{{1}}', '{{1}}', '{{0}}', '{{-1}}',"
-            " '{1}', '{1}', 'x'"
-        )
-        connection.exec_driver_sql(f"INSERT INTO recsys.{publication.partition} VALUES ({row})")
+    older_schema(empty["recsys_owner"], "0002")
+    execute(empty["recsys_owner"], OLDER_NIGHT, UNFINISHED_NIGHT)  # a shard that is left behind
     migrate(empty["recsys_owner"])
+    publication = create_publication(writer, spec(), NOW)
+    assert publication.id == 2
     for shard in range(2):
         load_lists(writer, publication, in_shard(table(PLAIN), shard), shard)
     assert finish(writer, publication, LIMITS).rows == 4

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from recsys_tasks import schema
 from recsys_tasks.cli import app
-from recsys_tasks.database import create_engine, downgrade, migrate
+from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError
-from tests.serving.nights import PLAIN, night, publish_night, recommend, shown, stock, table
+from tests.serving.nights import night, publish_night, recommend, shown, stock, table
 
 VIEWS = [
     "alerts",
@@ -343,38 +343,3 @@ def test_every_view_and_column_has_a_comment(reader: Engine) -> None:
     """
     with reader.connect() as connection:
         assert list(connection.scalars(sa.text(silent), {"views": VIEWS})) == []
-
-
-def test_downgrade_and_upgrade_of_a_filled_database(
-    empty: Mapping[str, str], writer: Engine, reader: Engine
-) -> None:
-    stock(writer)
-    publish_night(writer, 0)
-    night(writer, 1, until=2)  # its lists hang on no parent table yet
-    before = shown(reader)
-    downgrade(empty["recsys_owner"], "0001")
-    migrate(empty["recsys_owner"])
-    assert (
-        shown(reader)
-        == before
-        == {f"u{u}": [f"i{i}" for i in items[:3]] for u, items in PLAIN.items()}
-    )
-    downgrade(empty["recsys_owner"])
-    owner = create_engine(empty["recsys_owner"])
-    with owner.connect() as connection:
-        left = (
-            "SELECT relname FROM pg_class WHERE relnamespace = 'recsys'::regnamespace "
-            "AND relkind IN ('r', 'p', 'v', 'S')"
-        )
-        assert list(connection.scalars(sa.text(left))) == ["alembic_version"]
-        assert (
-            connection.scalar(
-                sa.text("SELECT count(*) FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace")
-            )
-            == 0
-        )
-    owner.dispose()
-    migrate(empty["recsys_owner"])
-    stock(writer)
-    publish_night(writer, 0)
-    assert shown(reader) == before

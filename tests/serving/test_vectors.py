@@ -12,11 +12,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from recsys_tasks.database import EmbeddedServer, downgrade, migrate
+from recsys_tasks.database import EmbeddedServer, migrate
 from recsys_tasks.database.roles import SUPERUSER
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.serving.vectors import VectorSet, encoded, publish_vectors
 from recsys_tasks.snapshot.erasing import Subject
+from tests.database.schemas import drop_schema, fresh_schema
 from tests.serving.nights import stock
 
 NOW = datetime(2026, 3, 1, 1, tzinfo=UTC)
@@ -149,7 +150,7 @@ def test_an_erased_user_leaves_the_vectors(writer: Engine, reader: Engine) -> No
 def without_pgvector(embedded_server: EmbeddedServer, writer: Engine) -> Iterator[None]:
     known = json.loads((embedded_server.home / "database.json").read_text())
     owner = embedded_server.urls()["recsys_owner"]
-    downgrade(owner, "0004")
+    drop_schema(owner)
     with psycopg.connect(
         host=known["socket"],
         user=SUPERUSER,
@@ -161,8 +162,7 @@ def without_pgvector(embedded_server: EmbeddedServer, writer: Engine) -> Iterato
         migrate(owner)
         yield
         connection.execute("CREATE EXTENSION vector WITH SCHEMA public")
-    downgrade(owner, "0004")
-    migrate(owner)
+    fresh_schema(owner)
 
 
 def test_without_pgvector_all_but_vectors_works_and_publishing_them_says_what_to_do(

@@ -14,7 +14,7 @@ import yaml
 
 from recsys_tasks.commands.doctor import examine
 from recsys_tasks.config import DEFAULT_CONFIG, Environment
-from recsys_tasks.database import downgrade, migrate
+from tests.database.schemas import fresh_schema, older_schema
 
 
 @pytest.fixture
@@ -160,9 +160,9 @@ def test_a_database_that_was_never_migrated_fails(
 def test_a_schema_of_an_older_version_fails(
     healthy: Environment, postgres: Mapping[str, str]
 ) -> None:
-    downgrade(postgres["recsys_owner"], "0012")
+    older_schema(postgres["recsys_owner"], "0012")
     try:
         (words,) = failed(healthy)
         assert words.startswith("schema") and "recsys migrate" in words
     finally:
-        migrate(postgres["recsys_owner"])
+        fresh_schema(postgres["recsys_owner"])

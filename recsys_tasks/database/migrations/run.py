@@ -1,4 +1,4 @@
-"""Run a migration's SQL file on Alembic's own connection."""
+"""Run a migration's SQL file, or the file of a view or function, on Alembic's own connection."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from pathlib import Path
 
 from alembic import op
 
+from recsys_tasks.database import objects
+
 SQL = Path(__file__).parent / "sql"
 
 
-def run_file(name: str, *, replacing: bool = False) -> None:
-    """Execute every statement of `sql/<name>.sql`; `replacing`: the functions that it creates are
-    there already.
-    """
-    statements = (SQL / f"{name}.sql").read_text()
-    if replacing:
-        statements = statements.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+def run_file(name: str) -> None:
+    """Execute every statement of `sql/<name>.sql`, which is about tables."""
     # The driver's own call: no parameter parsing, so `:` and `%` of SQL stay what they are.
-    op.get_bind().connection.cursor().execute(statements)
+    op.get_bind().connection.cursor().execute((SQL / f"{name}.sql").read_text())
+
+
+def run_objects(*names: str) -> None:
+    """Create functions that triggers of this migration's tables call; all others come after it."""
+    for name in names:
+        objects.run_object(op.get_bind(), name)

@@ -9,10 +9,5 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Say what is new."""
+    """Say what is new. Tables only: views and functions stand in `sql/objects`."""
     run_file("${up_revision}")
-
-
-def downgrade() -> None:
-    """Say what is lost."""
-    run_file("${up_revision}_down")

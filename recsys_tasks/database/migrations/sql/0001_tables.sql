@@ -11,6 +11,7 @@ BEGIN
 END $$;
 
 REVOKE ALL ON SCHEMA recsys FROM PUBLIC;
+
 GRANT USAGE ON SCHEMA recsys TO recsys_reader, recsys_writer, recsys_availability;
 
 -- --- who and what ----------------------------------------------------------------------------
@@ -41,6 +42,7 @@ CREATE TABLE recsys.source_sets (
   mask  smallint PRIMARY KEY,
   names text[]   NOT NULL
 );
+
 INSERT INTO recsys.source_sets
 SELECT mask, ARRAY(SELECT s.name
                    FROM unnest(ARRAY['two_tower', 'covisitation', 'own_history', 'segment_popular', 'trending', 'fresh'])
@@ -75,6 +77,7 @@ CREATE TABLE recsys.publication (
   published_at   timestamptz,
   retired_at     timestamptz
 );
+
 CREATE INDEX publication_as_of ON recsys.publication (as_of DESC, id DESC);
 
 CREATE TABLE recsys.list_rows (
@@ -194,6 +197,7 @@ CREATE TABLE recsys.stage_runs (
   artifact    text,
   finished_at timestamptz      NOT NULL DEFAULT now()
 );
+
 CREATE INDEX stage_runs_as_of ON recsys.stage_runs (as_of, stage);
 
 CREATE TABLE recsys.alert_rows (
@@ -211,60 +215,27 @@ CREATE TABLE recsys.alert_rows (
   runbook      text,
   delivered    jsonb       NOT NULL DEFAULT '{}'
 );
+
 CREATE INDEX alert_rows_raised_at ON recsys.alert_rows (raised_at DESC);
 
-CREATE FUNCTION recsys.refuse_change() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  RAISE EXCEPTION 'recsys.% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
-END $$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON recsys.release_events
   FOR EACH STATEMENT EXECUTE FUNCTION recsys.refuse_change();
+
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON recsys.gate_decision_rows
   FOR EACH STATEMENT EXECUTE FUNCTION recsys.refuse_change();
+
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON recsys.pointer_moves
   FOR EACH STATEMENT EXECUTE FUNCTION recsys.refuse_change();
-
--- --- partitions: the writer may fill them, only these functions may make and drop them ----------
-
-CREATE FUNCTION recsys.open_partition(publication bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE name text := 'list_rows_' || publication;
-BEGIN
-  EXECUTE format('CREATE TABLE recsys.%I (LIKE recsys.list_rows)', name);
-  EXECUTE format('GRANT SELECT, INSERT, DELETE ON recsys.%I TO recsys_writer', name);
-END $$;
-
--- Primary key and bound after the load: building the index once is faster, and the CHECK spares ATTACH its scan.
-CREATE FUNCTION recsys.seal_partition(publication bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE name text := 'list_rows_' || publication;
-BEGIN
-  EXECUTE format('ALTER TABLE recsys.%I ADD PRIMARY KEY (publication_id, user_key), '
-                 'ADD CONSTRAINT bound CHECK (publication_id = %s)', name, publication);
-  EXECUTE format('ALTER TABLE recsys.list_rows ATTACH PARTITION recsys.%I FOR VALUES IN (%s)', name, publication);
-  EXECUTE format('ALTER TABLE recsys.%I DROP CONSTRAINT bound', name);
-  EXECUTE format('REVOKE INSERT, DELETE ON recsys.%I FROM recsys_writer', name);
-  EXECUTE format('ANALYZE recsys.%I', name);
-END $$;
-
-CREATE FUNCTION recsys.drop_partition(publication bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  IF EXISTS (SELECT FROM recsys.current_publication AS c WHERE c.publication_id = publication) THEN
-    RAISE EXCEPTION 'publication % is what readers see', publication USING ERRCODE = 'object_in_use';
-  END IF;
-  EXECUTE format('DROP TABLE IF EXISTS recsys.%I', 'list_rows_' || publication);
-END $$;
-
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA recsys FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION recsys.open_partition, recsys.seal_partition, recsys.drop_partition TO recsys_writer;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
   recsys.users, recsys.items, recsys.item_availability, recsys.publication, recsys.fallback_rows, recsys.similar_rows,
   recsys.forbidden_rows, recsys.current_publication, recsys.hold, recsys.tower_versions, recsys.metric_rows, recsys.stage_runs, recsys.alert_rows
   TO recsys_writer;
+
 GRANT SELECT ON recsys.list_rows, recsys.source_sets TO recsys_writer;
+
 GRANT SELECT, INSERT ON recsys.release_events, recsys.gate_decision_rows, recsys.pointer_moves TO recsys_writer;
+
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA recsys TO recsys_writer;
+
 GRANT SELECT, INSERT, UPDATE ON recsys.item_availability TO recsys_availability;

@@ -1,60 +1,27 @@
 -- The warm-start ledger, one row a tower version, for everyone who reads.
 
 ALTER TABLE recsys.tower_versions RENAME TO tower_version_rows;
+
 -- A version trained again on corrected data took the place of the one before.
 DELETE FROM recsys.tower_version_rows AS o USING recsys.tower_version_rows AS n
 WHERE o.lineage = n.lineage AND o.learned_before = n.learned_before
   AND (o.recorded_at, o.artifact) < (n.recorded_at, n.artifact);
+
 ALTER TABLE recsys.tower_version_rows DROP CONSTRAINT tower_versions_pkey,
   ADD CONSTRAINT tower_version_rows_pkey PRIMARY KEY (lineage, learned_before);
 
-CREATE VIEW recsys.tower_versions AS
-SELECT t.lineage,
-       t.learned_before,
-       t.ledger ->> 'start' AS start,
-       t.ledger ->> 'parent' AS parent,
-       (t.ledger ->> 'kept')::bigint AS kept,
-       (t.ledger ->> 'new')::bigint AS new,
-       (t.ledger ->> 'archived')::bigint AS archived,
-       (t.ledger ->> 'returned')::bigint AS returned,
-       (t.ledger ->> 'drift')::float8 AS drift,
-       (t.ledger ->> 'examples')::bigint AS examples,
-       (t.ledger ->> 'replayed')::bigint AS replayed,
-       (t.ledger ->> 'seconds')::float8 AS seconds,
-       (t.ledger ->> 'held_back_rows')::bigint AS held_back_rows,
-       (t.ledger ->> 'recall_before')::float8 AS recall_before,
-       (t.ledger ->> 'recall_after')::float8 AS recall_after,
-       (t.ledger ->> 'refresh_ok')::boolean AS refresh_ok,
-       (t.ledger -> 'loss' ->> -1)::float8 AS loss,
-       t.artifact,
-       t.ledger,
-       t.recorded_at
-FROM recsys.tower_version_rows AS t;
-GRANT SELECT ON recsys.tower_versions TO recsys_reader, recsys_writer;
+-- Item and user vectors for nearest-neighbour queries in SQL, where pgvector is installed and the settings ask for it.
+--
+-- A set of vectors is two tables, loaded and indexed unseen, then shown by pointing two views at them. Nothing here
+-- names a type or an operator of pgvector until it is needed: a server without it takes this revision all the same.
 
-COMMENT ON VIEW recsys.tower_versions IS
-  'How each version of the two-tower was made: one row per lineage and day; a version that was trained again on corrected data shows its newest training.';
-COMMENT ON COLUMN recsys.tower_versions.lineage IS
-  'Warm chain that it belongs to: hash of the model''s settings, and the day of its cold start.';
-COMMENT ON COLUMN recsys.tower_versions.learned_before IS 'Its parameters know what happened before 00:00 UTC of this date.';
-COMMENT ON COLUMN recsys.tower_versions.start IS 'cold: from scratch, a new lineage; warm: from the version before.';
-COMMENT ON COLUMN recsys.tower_versions.parent IS 'Version that it started from; null for a cold one.';
-COMMENT ON COLUMN recsys.tower_versions.kept IS 'Items that had an id vector before and have it still.';
-COMMENT ON COLUMN recsys.tower_versions.new IS 'Items with their first id vector.';
-COMMENT ON COLUMN recsys.tower_versions.archived IS 'Items long absent from the catalogue, whose vectors were put away.';
-COMMENT ON COLUMN recsys.tower_versions.returned IS 'Items that came back with the vector that had been put away.';
-COMMENT ON COLUMN recsys.tower_versions.drift IS 'Mean cosine distance that the kept id vectors moved; 0 is none.';
-COMMENT ON COLUMN recsys.tower_versions.examples IS 'New examples it was trained on; all of them for a cold one.';
-COMMENT ON COLUMN recsys.tower_versions.replayed IS 'Old examples trained on again, so that the past is not forgotten.';
-COMMENT ON COLUMN recsys.tower_versions.seconds IS 'How long the training took, loading and saving included.';
-COMMENT ON COLUMN recsys.tower_versions.held_back_rows IS
-  'New events kept out of the training to judge it by; few of them judge nothing.';
-COMMENT ON COLUMN recsys.tower_versions.recall_before IS
-  'Share of the held-back events among the 100 nearest items by the version before, in [0, 1]; null for a cold one.';
-COMMENT ON COLUMN recsys.tower_versions.recall_after IS 'The same by this version.';
-COMMENT ON COLUMN recsys.tower_versions.refresh_ok IS
-  'False: recall fell below the refresh floor, and the version before serves.';
-COMMENT ON COLUMN recsys.tower_versions.loss IS 'Mean loss of the last pass over the examples; compare within a lineage.';
-COMMENT ON COLUMN recsys.tower_versions.artifact IS 'Where it lies in the lake.';
-COMMENT ON COLUMN recsys.tower_versions.ledger IS 'All that was written down, as JSON.';
-COMMENT ON COLUMN recsys.tower_versions.recorded_at IS 'When this was written down.';
+CREATE TABLE recsys.vector_sets (
+  id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  as_of         date        NOT NULL,
+  tower_version text        NOT NULL,
+  content       text        NOT NULL,
+  dimensions    int         NOT NULL CHECK (dimensions BETWEEN 1 AND 2000),
+  shown_at      timestamptz
+);
+
+GRANT SELECT ON recsys.vector_sets TO recsys_writer;

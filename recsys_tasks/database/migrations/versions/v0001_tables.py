@@ -1,8 +1,8 @@
-"""Tables, partition functions, triggers and grants."""
+"""Tables, triggers and grants."""
 
 from __future__ import annotations
 
-from recsys_tasks.database.migrations.run import run_file
+from recsys_tasks.database.migrations.run import run_file, run_objects
 
 revision = "0001"
 down_revision = None
@@ -10,9 +10,5 @@ down_revision = None
 
 def upgrade() -> None:
     """Create everything that holds data."""
+    run_objects("refuse_change")
     run_file("0001_tables")
-
-
-def downgrade() -> None:
-    """Drop it, with the data."""
-    run_file("0001_tables_down")

@@ -1,4 +1,4 @@
-"""Aliases beside the champion on record; who was champion when, for analysts."""
+"""Aliases beside the champion on record."""
 
 from __future__ import annotations
 
@@ -9,12 +9,5 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Allow the events of the anchor and the shadow, and create the views of champions and release
-    events.
-    """
+    """Allow the events of the anchor and the shadow."""
     run_file("0005_releases")
-
-
-def downgrade() -> None:
-    """Drop the views; events that the older revision does not know are lost."""
-    run_file("0005_releases_down")

@@ -1,6 +1,4 @@
-"""Entries are counted while they are loaded; the checks believe it as long as the rows are the
-loaded ones.
-"""
+"""Entries are counted while they are loaded, and the checks believe it."""
 
 from __future__ import annotations
 
@@ -11,10 +9,5 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add what a load notes, whether rows are still as loaded, and the sum of the loads' counts."""
+    """Add what a load notes of its rows."""
     run_file("0009_evidence")
-
-
-def downgrade() -> None:
-    """Count in SQL again."""
-    run_file("0009_evidence_down")

@@ -1,10 +1,6 @@
-"""A cheaper `recommend()`: one query where the user's own list suffices, and a small index of what
-is out of stock.
-"""
+"""A cheaper `recommend()`: one query where the user's own list suffices."""
 
 from __future__ import annotations
-
-from alembic import op
 
 from recsys_tasks.database.migrations.run import run_file
 
@@ -13,11 +9,5 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Replace the function; its answers stay the same."""
-    run_file("0010_recommend")
-
-
-def downgrade() -> None:
-    """Put the one before it back."""
-    run_file("0008_recommend")
-    op.execute("DROP INDEX recsys.item_out_of_stock")
+    """Add a small index of what is out of stock."""
+    run_file("0010_stock")

@@ -9,10 +9,5 @@ down_revision = "0014"
 
 
 def upgrade() -> None:
-    """Add the column to the table and its view."""
+    """Add the column to the table."""
     run_file("0016_alerts")
-
-
-def downgrade() -> None:
-    """Forget when incidents were over."""
-    run_file("0016_alerts_down")

@@ -1,0 +1,16 @@
+CREATE OR REPLACE VIEW recsys.metrics AS
+SELECT m.as_of, m.scope, m.name, m.value, m.extra
+FROM recsys.metric_rows AS m;
+
+GRANT SELECT ON recsys.metrics TO recsys_reader, recsys_writer;
+GRANT INSERT, UPDATE, DELETE ON recsys.metrics TO recsys_writer;
+
+COMMENT ON VIEW recsys.metrics IS 'Figures of the nightly runs: one row per night, scope and name; a rerun replaces them.';
+COMMENT ON COLUMN recsys.metrics.as_of IS
+  'Night that the figure is about: of realised figures the night whose lists were measured, one earlier than the night that measured them; else the night itself.';
+COMMENT ON COLUMN recsys.metrics.scope IS
+  'What the figure is about. lists: the night''s lists; churn: how they differ from the lists before; drift: how events and scores differ from before; realised: what their users did until the next night, by any event of the objectives, realised/event=NAME by one kind of event, realised/objective=NAME by one objective; gate/challenger: tonight''s challenger on the gate window; gate/generator=NAME: one candidate generator on it.';
+COMMENT ON COLUMN recsys.metrics.name IS
+  'Name of the figure, @k for the first k places. Of realised scopes: ndcg, hr (hit rate), precision, recall, map, mrr; popular/NAME is the same of plain popular items for the same users; users: how many of them did anything, active_share of all with a list; shown: 1 where readers saw those lists at all. Of lists: coverage@k is the share of all items ever named that some list shows, coverage_on_offer@k that of the items on offer that night; popularity_share@k, gini@k, identical_share, short_share and rung_share/RUNG are what they are called. Of churn: mean, the share of places that changed. Of drift: event_mix_psi and score_psi.';
+COMMENT ON COLUMN recsys.metrics.value IS 'The figure; null when it could not be computed, such as a mean over nobody.';
+COMMENT ON COLUMN recsys.metrics.extra IS 'Details, a JSON object; empty where there are none.';
