@@ -42,7 +42,7 @@ from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_lists
-from recsys_tasks.serving.precompute import active_users, list_batches, precompute_shard
+from recsys_tasks.serving.precompute import Shard, active_users, list_batches, precompute_shard
 from recsys_tasks.serving.publication import (
     CheckLimits,
     Publication,
@@ -218,15 +218,11 @@ def _shard(job: tuple[Path, tuple[Path, str], str, int, int, int]) -> int:
         snapshot, inputs, Ranker.open(Lake(release[0]).require("release", release[1]), 1)
     )
     artifact = precompute_shard(
+        Lake(crowd / f"lists-{run}"),
+        Shard(f"run-{publication_id}", shard, CONFIG.serving, {"run": str(time.time_ns())}),
         recommender,
         np.load(crowd / "users.npy"),
-        lake=Lake(crowd / f"lists-{run}"),
-        token=f"run-{publication_id}",
-        shard=shard,
-        serving=CONFIG.serving,
         eligible=np.ones(ITEMS, bool),
-        inputs={"run": str(time.time_ns())},
-        threads=1,
     )
     return load_lists(
         engine, read_publication(engine, publication_id), list_batches(artifact), shard

@@ -1,4 +1,8 @@
-"""Segments of the users: the values of one declared attribute, larger ones first."""
+"""Segments of the users: the values of the declared attribute `users.segment_by`.
+
+Models and generators keep a row of counts for each segment: `segments` numbers the largest, and 0
+is everyone else. Fallback lists and figures by segment are of every value: `every_segment`.
+"""
 
 from __future__ import annotations
 
@@ -25,3 +29,13 @@ def segments(users: pd.DataFrame, segment_by: str | None) -> npt.NDArray[np.int3
     return (pd.Index(names, dtype=object).get_indexer(users[segment_by].astype(object)) + 1).astype(
         np.int32
     )
+
+
+def every_segment(
+    users: pd.DataFrame, segment_by: str | None
+) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """Code of every user key's segment, `[n_users] int32`, -1 for none, and the names by code."""
+    if segment_by is None:
+        return np.full(len(users), -1, np.int32), []
+    codes, names = pd.factorize(users[segment_by].astype(object), sort=True)
+    return codes.astype(np.int32), [str(name) for name in names]

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 from sqlalchemy.engine import Engine
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.config import Config
+from recsys_tasks.features.segments import every_segment
 from recsys_tasks.ids import Keys
 from recsys_tasks.serving.load import FALLBACK_SCHEMA, load_fallbacks, load_forbidden
 from recsys_tasks.serving.publication import Publication
@@ -45,7 +45,7 @@ def fallback_lists(
     since = cutoffs.history_before - timedelta(days=WINDOW_DAYS)
     recent = snapshot.events(since=since, before=cutoffs.history_before)
     size = config.serving.k + config.serving.spares
-    codes, names = segments(snapshot.users, config.users.segment_by)
+    codes, names = every_segment(snapshot.users, config.users.segment_by)
     overall = popularity(recent, np.zeros(len(codes), np.int32), eligible, cutoffs.history, size)
     everyone = _filled(overall.get(0), snapshot, cutoffs, eligible, size)
     if forbidden is not None and len(forbidden.users):
@@ -84,16 +84,6 @@ def load_paths(
         has_list[active] = True
         wanted = forbidden.where(has_list[forbidden.users] | popular[forbidden.items])
         load_forbidden(engine, publication, wanted.table())
-
-
-def segments(
-    users: pd.DataFrame, segment_by: str | None
-) -> tuple[npt.NDArray[np.int32], list[str]]:
-    """Segment code of every user key, `[n] int32` with -1 for none, and the segments' names."""
-    if segment_by is None:
-        return np.full(len(users), -1, np.int32), []
-    codes, names = pd.factorize(users[segment_by].astype(object), sort=True)
-    return codes.astype(np.int32), [str(name) for name in names]
 
 
 def popularity(

@@ -32,12 +32,6 @@ class Hold:
     since: datetime
 
 
-def hold_of(engine: Engine) -> Hold | None:
-    """The hold, or None."""
-    with transaction(engine) as connection:
-        return read_hold(connection)
-
-
 def rollback(
     engine: Engine, *, who: str, why: str, now: datetime, to: int | None = None
 ) -> Publication:
@@ -60,13 +54,6 @@ def rollback(
         _set_hold(connection, who, why, now)
         move_pointer(connection, target, who=who, why=f"rollback: {why}", now=now)
         return require_publication(connection, target.id)
-
-
-def set_hold(engine: Engine, *, who: str, why: str, now: datetime) -> None:
-    """Keep readers on what they see until `resume`."""
-    with transaction(engine) as connection:
-        pointer_lock(connection)
-        _set_hold(connection, who, why, now)
 
 
 def resume(engine: Engine, *, who: str, now: datetime) -> Publication | None:

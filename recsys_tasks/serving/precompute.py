@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +24,7 @@ from recsys_tasks.config import Config, ServingConfig, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.lake.table_files import read_columns, writing
+from recsys_tasks.lake.table_files import writing
 from recsys_tasks.progress import Progress
 from recsys_tasks.snapshot.dataset import Snapshot
 
@@ -57,6 +58,8 @@ class Ranked(Protocol):
     def reason_items(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
     @property
     def ranks_before(self) -> npt.NDArray[np.int16]: ...  # noqa: D102
+    @property
+    def propensities(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
     @property
     def rung(self) -> npt.NDArray[np.int8]: ...  # noqa: D102
 
@@ -138,9 +141,6 @@ def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> 
             offsets, pa.array(kept.astype(kind.to_pandas_dtype(), copy=False), kind)
         )
 
-    propensities = getattr(ranked, "propensities", None)
-    if propensities is None:
-        propensities = np.ones(ranked.items.shape, np.float32)
     columns = {
         "user_key": pa.array(ranked.users[order], pa.int32()),
         "variant": pa.repeat(pa.scalar(variant), len(lengths)),
@@ -151,35 +151,47 @@ def lists_table(ranked: Ranked, k: int, spares: int, variant: str = VARIANT) -> 
         "reasons": column(ranked.reasons, pa.int8()),
         "reason_items": column(ranked.reason_items, pa.int32()),
         "ranks_before": column(ranked.ranks_before, pa.int16()),
-        "propensities": column(propensities, pa.float32()),
+        "propensities": column(ranked.propensities, pa.float32()),
         "short_reason": pa.array(np.full(len(lengths), TOO_FEW), pa.string(), mask=lengths >= k),
     }
     return pa.table(columns, schema=schema.LISTS.schema)
 
 
+@dataclass(frozen=True)
+class Shard:
+    """One shard of a publication's lists, and all that its lists are made from."""
+
+    token: str
+    """Of the publication: the lists are the artifact `lists/<token>.<number>`."""
+    number: int
+    serving: ServingConfig
+    inputs: Mapping[str, str]
+    """Content hashes of all that the recommender reads."""
+    settings: str = ""
+    """Hash of the recommender's configuration."""
+
+
 def precompute_shard(
+    lake: Lake,
+    shard: Shard,
     recommender: Recommends,
     users: Keys,
     *,
-    lake: Lake,
-    token: str,
-    shard: int,
-    serving: ServingConfig,
     eligible: npt.NDArray[np.bool_] | None,
-    inputs: Mapping[str, str],
-    settings: str = "",
     threads: int = 1,
 ) -> Artifact:
-    """Rank all active `users` of one shard and keep their lists (`lists/<token>.<shard>`).
+    """Rank all active users of one shard and keep their lists in the lake.
 
-    `users`: every active user; the shard takes its own. `inputs`: content hashes of all that the
-    recommender reads, `settings`: hash of its configuration. A no-op when these lists are there
-    already. Memory grows with block_users and threads, not with the shard's users.
+    `users [n] int32`: every active user; the shard takes its own. `eligible [n_items] bool`: items
+    that may be shown, None for all. A no-op when these lists are there already. Memory grows with
+    block_users and threads, not with the shard's users. Raises ValueError for a shard that the
+    settings do not have.
     """
-    key, size = f"{token}.{shard}", serving.k + serving.spares
-    own = shard_users(users, shard, serving.shards)
-    facts = {"users": hashlib.sha256(own.tobytes()).hexdigest()[:16], **inputs}
-    config = config_hash(settings, serving.k, serving.spares)
+    serving, key = shard.serving, f"{shard.token}.{shard.number}"
+    size = serving.k + serving.spares
+    own = shard_users(users, shard.number, serving.shards)
+    facts = {"users": hashlib.sha256(own.tobytes()).hexdigest()[:16], **shard.inputs}
+    config = config_hash(shard.settings, serving.k, serving.spares)
     found = lake.find("lists", key, lake.fingerprint("lists", key, facts, config))
     if found is not None:
         return found
@@ -192,7 +204,7 @@ def precompute_shard(
         return lists_table(ranked, serving.k, serving.spares)
 
     with lake.writing("lists", key, inputs=facts, config=config) as draft:
-        done = Progress(f"lists of shard {shard}", len(own), "users")
+        done = Progress(f"lists of shard {shard.number}", len(own), "users")
         with writing(draft.path / LISTS_FILE, schema.LISTS.schema) as writer:
             for table in in_order(work, blocks(own, serving.block_users), threads):
                 writer.write_table(table)
@@ -205,11 +217,6 @@ def precompute_shard(
 def lists_file(artifact: Artifact) -> Path:
     """Where the lists of a shard are. Raises ArtifactError when the file is gone."""
     return artifact.file(_OLDER_FILE if _OLDER_FILE in artifact.manifest["files"] else LISTS_FILE)
-
-
-def read_lists(artifact: Artifact) -> pa.Table:
-    """The lists of a shard, checked."""
-    return schema.LISTS.check(read_columns(lists_file(artifact)), artifact.reference)
 
 
 def list_batches(artifact: Artifact, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -128,16 +128,6 @@ def finish(engine: Engine, publication: Publication, limits: CheckLimits) -> Pub
     return finished
 
 
-def read_checks(engine: Engine, publication_id: int) -> list[CheckResult]:
-    """Every check result of a publication, in the order made; none before `finish`."""
-    with transaction(engine) as connection:
-        statement = sa.text("SELECT checks FROM recsys.publication WHERE id = :id")
-        return [
-            CheckResult(**check)
-            for check in connection.scalar(statement, {"id": publication_id}) or []
-        ]
-
-
 def _record(
     connection: Connection,
     publication: Publication,

@@ -32,7 +32,7 @@ STAGE = Stage(
 def run(night: Night, shard: int) -> Outcome:
     """Compute the lists of the shard's users and load them. Raises ServingError."""
     from recsys_tasks.serving.load import load_lists
-    from recsys_tasks.serving.precompute import list_batches, precompute_shard, shard_users
+    from recsys_tasks.serving.precompute import Shard, list_batches, precompute_shard, shard_users
     from recsys_tasks.serving.publication import read_publication
     from recsys_tasks.snapshot.eligibility.eligible import eligible_items
     from recsys_tasks.stages.inputs import open_inputs, open_recommender
@@ -44,15 +44,11 @@ def run(night: Night, shard: int) -> Outcome:
     inputs = open_inputs(night.snapshot, plan.lineage, night.tonight, night.lake.get(plan.index))
     release = night.lake.get(plan.release) if plan.release else None
     artifact = precompute_shard(
+        night.lake,
+        Shard(plan.token, shard, night.config.serving, plan.contents, list_settings(night.config)),
         open_recommender(night.snapshot, inputs, release),
         users,
-        lake=night.lake,
-        token=plan.token,
-        shard=shard,
-        serving=night.config.serving,
         eligible=eligible_items(night.snapshot, night.as_of),
-        inputs=plan.contents,
-        settings=list_settings(night.config),
         threads=max(1, night.config.resources.threads // night.shards_at_once),
     )
     publication = read_publication(night.engine, plan.publication_id)

@@ -38,6 +38,7 @@ from recsys_tasks.errors import RecsysError, TransientError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
 from recsys_tasks.lake.checksums import hash_file
+from recsys_tasks.ranking.lists.recommender import RankedLists
 from recsys_tasks.serving import retire
 from recsys_tasks.serving.load import (
     load_dimensions,
@@ -46,10 +47,11 @@ from recsys_tasks.serving.load import (
     load_lists,
     load_similar,
 )
-from recsys_tasks.serving.precompute import precompute_shard, read_lists
+from recsys_tasks.serving.precompute import Shard, precompute_shard
 from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec
 from recsys_tasks.serving.publish import Published, create_publication, finish, publish
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
+from tests.serving.ranked import ranked, read_lists
 from tests.worlds import make_config, make_snapshot
 
 FIRST = date(2026, 3, 1)
@@ -85,40 +87,17 @@ def settings() -> Config:
 
 
 @dataclass(frozen=True)
-class Lists:
-    users: Keys
-    items: npt.NDArray[np.int32]
-    scores: npt.NDArray[np.float32]
-    sources: npt.NDArray[np.int16]
-    reasons: npt.NDArray[np.int8]
-    reason_items: npt.NDArray[np.int32]
-    ranks_before: npt.NDArray[np.int16]
-    rung: npt.NDArray[np.int8]
-
-
-@dataclass(frozen=True)
 class Salted:
     """Ranks by salt; `pause` seconds a block, so that a kill can fall between two."""
 
     salt: int
     pause: float
 
-    def recommend(self, users: Keys, k: int, *, eligible: npt.NDArray[np.bool_] | None) -> Lists:
+    def recommend(
+        self, users: Keys, k: int, *, eligible: npt.NDArray[np.bool_] | None
+    ) -> RankedLists:
         time.sleep(self.pause)
-        items = np.array([own_list(self.salt, int(user), k) for user in users], np.int32).reshape(
-            len(users), k
-        )
-        places = np.broadcast_to(np.arange(k), items.shape)
-        return Lists(
-            users=users,
-            items=items,
-            scores=(0.9 - 0.1 * places).astype(np.float32),
-            sources=np.ones(items.shape, np.int16),
-            reasons=np.zeros(items.shape, np.int8),
-            reason_items=np.full(items.shape, -1, np.int32),
-            ranks_before=(places + 1).astype(np.int16),
-            rung=np.zeros(len(users), np.int8),
-        )
+        return ranked(users, [own_list(self.salt, int(user), k) for user in users])
 
     def release(self) -> None:
         """It holds nothing."""
@@ -187,14 +166,11 @@ def shard(world: World, engine: Engine, night: Night, number: int) -> None:
     publication = create_publication(engine, night.spec, night.now)
     config = settings()
     artifact = precompute_shard(
+        world.lake,
+        Shard(publication.token, number, config.serving, {"salt": str(night.salt)}),
         Salted(night.salt, night.pause),
         np.arange(USERS, dtype=np.int32),
-        lake=world.lake,
-        token=publication.token,
-        shard=number,
-        serving=config.serving,
         eligible=None,
-        inputs={"salt": str(night.salt)},
     )
     load_lists(engine, publication, read_lists(artifact), number)
 

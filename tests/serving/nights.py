@@ -13,8 +13,14 @@ from sqlalchemy.engine import Engine
 from recsys_tasks import schema
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.serving.load import load_fallbacks, load_lists, load_similar
+from recsys_tasks.serving.pointer import Hold, read_hold
 from recsys_tasks.serving.precompute import buckets
-from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec
+from recsys_tasks.serving.publication import (
+    CheckLimits,
+    CheckResult,
+    Publication,
+    PublicationSpec,
+)
 from recsys_tasks.serving.publish import Published, create_publication, finish, publish
 
 FIRST = date(2026, 3, 1)
@@ -157,6 +163,28 @@ def recommend(engine: Engine, user: str, k: int | None = None) -> list[str]:
         found = [(row.rank, row.item_id) for row in rows]
     assert [rank for rank, _ in found] == list(range(1, len(found) + 1))
     return [item for _, item in found]
+
+
+def hold_of(engine: Engine) -> Hold | None:
+    with engine.connect() as connection:
+        return read_hold(connection)
+
+
+def set_hold(engine: Engine, who: str, why: str) -> None:
+    """A hold as a rollback sets it, without the rollback."""
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO recsys.hold (who, why, since) VALUES (:who, :why, :now)"),
+            {"who": who, "why": why, "now": NOW},
+        )
+
+
+def read_checks(engine: Engine, publication_id: int) -> list[CheckResult]:
+    """Every check result of a publication, in the order made; none before `finish`."""
+    with engine.connect() as connection:
+        statement = sa.text("SELECT checks FROM recsys.publication WHERE id = :id")
+        found = connection.scalar(statement, {"id": publication_id})
+    return [CheckResult(**check) for check in found or []]
 
 
 def publish_night(engine: Engine, day: int, lists: Lists | None = None, **of: Any) -> Published:

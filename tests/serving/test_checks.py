@@ -15,13 +15,14 @@ from sqlalchemy.engine import Engine
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.load import load_forbidden, load_lists
 from recsys_tasks.serving.publication import CheckLimits
-from recsys_tasks.serving.publish import finish, read_checks
+from recsys_tasks.serving.publish import finish
 from tests.serving.nights import (
     LIMITS,
     PLAIN,
     Lists,
     night,
     publish_night,
+    read_checks,
     recommend,
     shown,
     stock,

@@ -18,9 +18,10 @@ from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
 from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.index.build import ExactSearcher
-from recsys_tasks.serving.precompute import precompute_shard, read_lists
+from recsys_tasks.serving.precompute import Shard, precompute_shard
 from tests.ranking.planted import AS_OF, USERS, World
 from tests.ranking.test_inputs import embedded, opened
+from tests.serving.ranked import read_lists
 
 SERVING = {"k": 5, "spares": 3, "block_users": 3}
 Job = tuple[Path, int, int, int]
@@ -57,14 +58,11 @@ def lists(job: Job) -> pa.Table:
         release=lake.require("release", lake.keys("release")[0]),
     )
     artifact = precompute_shard(
+        Lake(folder / f"lists-{shard}-{shards}-{threads}-{mp.current_process().pid}"),
+        Shard("t", shard, world.config.serving, {}),
         recommender,
         np.arange(USERS, dtype=np.int32),
-        lake=Lake(folder / f"lists-{shard}-{shards}-{threads}-{mp.current_process().pid}"),
-        token="t",
-        shard=shard,
-        serving=world.config.serving,
         eligible=None,
-        inputs={},
         threads=threads,
     )
     return read_lists(artifact)

@@ -13,8 +13,8 @@ from sqlalchemy.engine import Engine
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.evidence import LARGEST_KEY, Evidence
 from recsys_tasks.serving.load import load_lists
-from recsys_tasks.serving.publish import finish, read_checks
-from tests.serving.nights import LIMITS, PLAIN, SPARES, K, night, stock, table
+from recsys_tasks.serving.publish import finish
+from tests.serving.nights import LIMITS, PLAIN, SPARES, K, night, read_checks, stock, table
 from tests.serving.test_checks import FAULTS
 
 # Lists of PLAIN, k = 3: item 3 is in three lists, of which the spare of user 0's is none, and

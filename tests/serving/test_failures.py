@@ -33,8 +33,8 @@ from recsys_tasks.database import (
 from recsys_tasks.errors import RecsysError, ServingError, TransientError
 from recsys_tasks.lake import Lake
 from recsys_tasks.serving.load import load_fallbacks, load_lists
-from recsys_tasks.serving.pointer import resume, rollback, set_hold
-from recsys_tasks.serving.precompute import precompute_shard
+from recsys_tasks.serving.pointer import resume, rollback
+from recsys_tasks.serving.precompute import Shard, precompute_shard
 from recsys_tasks.serving.publication import Publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.retire import drop_old
@@ -46,6 +46,7 @@ from tests.serving.nights import (
     in_shard,
     night,
     publish_night,
+    set_hold,
     shown,
     spec,
     stock,
@@ -210,15 +211,7 @@ def test_a_full_disk_of_the_lake_is_retried_and_leaves_nothing(tmp_path: Path) -
     serving = ServingConfig(k=5, spares=2, shards=1)
 
     def run(lake: Lake) -> None:
-        given = {
-            "lake": lake,
-            "token": "t",
-            "shard": 0,
-            "serving": serving,
-            "eligible": None,
-            "inputs": {},
-        }
-        precompute_shard(Salted(1, 0.0), users, **given)
+        precompute_shard(lake, Shard("t", 0, serving, {}), Salted(1, 0.0), users, eligible=None)
 
     with tiny_disk(tmp_path / "disk") as disk:
         lake = Lake(disk / "lake")
@@ -357,7 +350,7 @@ CALLS: dict[str, tuple[int, tuple[str, list[int]], Callable[[Engine], object]]] 
     "hold, the pointer's lock": (
         READY,
         POINTER,
-        lambda e: set_hold(e, who="ann", why="sale", now=NOW),
+        lambda e: set_hold(e, "ann", "sale"),
     ),
     "create, the night's lock": (LOADED, TONIGHT, _tonight),
     "load, the publication's row": (1, ROW, _load),

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, parse_day, start_of
+from recsys_tasks.features.segments import every_segment
 from recsys_tasks.ids import Keys
-from recsys_tasks.serving.fallback import fallback_lists, popularity, segments
+from recsys_tasks.serving.fallback import fallback_lists, popularity
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.snapshot.events import Events
 from tests.worlds import make_config, make_snapshot
@@ -70,9 +71,9 @@ def test_popularity_by_segment_drops_users_without_one_and_items_not_eligible() 
 
 def test_segments_are_named_in_order_and_missing_ones_have_none() -> None:
     users = pd.DataFrame({"country": ["nl", None, "be", "nl"]})
-    codes, names = segments(users, "country")
+    codes, names = every_segment(users, "country")
     assert codes.tolist() == [1, -1, 0, 1] and names == ["be", "nl"]
-    assert segments(users, None)[0].tolist() == [-1] * 4
+    assert every_segment(users, None)[0].tolist() == [-1] * 4
 
 
 def test_lists_of_a_night_hold_only_what_exists_and_is_available(tmp_path: Path) -> None:

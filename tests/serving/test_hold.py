@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
 from recsys_tasks.config import Environment
-from recsys_tasks.serving.pointer import hold_of, resume, rollback
+from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.serving.publication import Publication, read_publication
 from recsys_tasks.serving.publish import finish, publish
 from recsys_tasks.stages import Night, StageResult, run_on
@@ -25,6 +25,7 @@ from tests.serving.nights import (
     NOW,
     PLAIN,
     Lists,
+    hold_of,
     night,
     publish_night,
     shown,

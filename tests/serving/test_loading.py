@@ -15,8 +15,17 @@ from recsys_tasks.errors import SchemaError, ServingError, TransientError
 from recsys_tasks.serving.checks import run_checks
 from recsys_tasks.serving.load import load_lists
 from recsys_tasks.serving.publication import Publication
-from recsys_tasks.serving.publish import finish, read_checks
-from tests.serving.nights import LIMITS, PLAIN, night, publish_night, shown, stock, table
+from recsys_tasks.serving.publish import finish
+from tests.serving.nights import (
+    LIMITS,
+    PLAIN,
+    night,
+    publish_night,
+    read_checks,
+    shown,
+    stock,
+    table,
+)
 
 ROW = "{id}, 0, {user}, 'default', 0, {items}, '{{.9,.8,.7}}', '{{1,1,1}}', '{{0,0,0}}', '{{-1,-1,-1}}', '{{1,2,3}}', '{{1,1,1}}', NULL"  # noqa: E501
 

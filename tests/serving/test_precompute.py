@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,44 +11,19 @@ import pytest
 from recsys_tasks.clock import Cutoffs, parse_day, start_of
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Lake
+from recsys_tasks.ranking.lists.recommender import RankedLists
 from recsys_tasks.serving.precompute import (
+    Shard,
     active_users,
     buckets,
     lists_table,
     precompute_shard,
-    read_lists,
     shard_users,
 )
+from tests.serving.ranked import ranked, read_lists
 from tests.worlds import make_config, make_snapshot
 
 AS_OF = parse_day("2026-03-10")
-
-
-@dataclass(frozen=True)
-class Lists:
-    users: Keys
-    items: npt.NDArray[np.int32]
-    scores: npt.NDArray[np.float32]
-    sources: npt.NDArray[np.int16]
-    reasons: npt.NDArray[np.int8]
-    reason_items: npt.NDArray[np.int32]
-    ranks_before: npt.NDArray[np.int16]
-    rung: npt.NDArray[np.int8]
-
-
-def ranked(users: list[int], items: list[list[int]]) -> Lists:
-    keys = np.array(items, np.int32)
-    places = np.broadcast_to(np.arange(keys.shape[1]), keys.shape)
-    return Lists(
-        np.array(users, np.int32),
-        keys,
-        (0.9 - 0.1 * places).astype(np.float32),
-        np.ones_like(keys, np.int16),
-        np.zeros_like(keys, np.int8),
-        np.full_like(keys, -1),
-        (places + 1).astype(np.int16),
-        np.zeros(len(users), np.int8),
-    )
 
 
 class Counting:
@@ -57,9 +32,11 @@ class Counting:
     def __init__(self) -> None:
         self.blocks: list[int] = []
 
-    def recommend(self, users: Keys, k: int, *, eligible: npt.NDArray[np.bool_] | None) -> Lists:
+    def recommend(
+        self, users: Keys, k: int, *, eligible: npt.NDArray[np.bool_] | None
+    ) -> RankedLists:
         self.blocks.append(len(users))
-        return ranked(users.tolist(), [list(range(k))] * len(users))
+        return ranked(users, [list(range(k))] * len(users))
 
     def release(self) -> None:
         pass
@@ -108,7 +85,8 @@ def test_shards_out_of_range_are_refused(shard: int, shards: int) -> None:
 
 
 def test_rows_are_cut_at_k_and_spares_and_sorted_by_user() -> None:
-    rows = lists_table(ranked([5, 2], [[7, 8, 9, 1], [3, 4, -1, -1]]), k=3, spares=0).to_pylist()
+    lists = ranked(np.array([5, 2], np.int32), [[7, 8, 9, 1], [3, 4, -1, -1]])
+    rows = lists_table(lists, k=3, spares=0).to_pylist()
     assert [row["user_key"] for row in rows] == [2, 5]
     assert [row["items"] for row in rows] == [[3, 4], [7, 8, 9]]
     assert rows[1]["scores"] == pytest.approx([0.9, 0.8, 0.7]) and rows[1]["ranks_before"] == [
@@ -121,17 +99,14 @@ def test_rows_are_cut_at_k_and_spares_and_sorted_by_user() -> None:
 
 
 def test_a_user_without_candidates_has_an_empty_row() -> None:
-    row = lists_table(ranked([0], [[-1, -1]]), k=2, spares=0).to_pylist()[0]
+    row = lists_table(ranked(np.array([0], np.int32), [[-1, -1]]), k=2, spares=0).to_pylist()[0]
     assert row["items"] == [] and row["short_reason"] == "too_few_candidates"
 
 
-def test_propensities_are_kept_where_there_are_any() -> None:
-    @dataclass(frozen=True)
-    class Explored(Lists):
-        propensities: npt.NDArray[np.float32]
-
-    lists = Explored(
-        **vars(ranked([0], [[1, 2]])), propensities=np.array([[1.0, 0.25]], np.float32)
+def test_propensities_are_kept() -> None:
+    lists = replace(
+        ranked(np.array([0], np.int32), [[1, 2]]),
+        propensities=np.array([[1.0, 0.25]], np.float32),
     )
     assert lists_table(lists, k=2, spares=0).to_pylist()[0]["propensities"] == [1.0, 0.25]
 
@@ -142,14 +117,7 @@ def test_shards_together_hold_every_user_and_a_rerun_computes_nothing(tmp_path: 
 
     def run(shard: int, inputs: dict[str, str]) -> list[int]:
         artifact = precompute_shard(
-            recommender,
-            users,
-            lake=Lake(tmp_path),
-            token="t",
-            shard=shard,
-            serving=serving,
-            eligible=None,
-            inputs=inputs,
+            Lake(tmp_path), Shard("t", shard, serving, inputs), recommender, users, eligible=None
         )
         lists = read_lists(artifact)
         assert artifact.rows == lists.num_rows and lists["items"][0].as_py() == [0, 1, 2]
@@ -168,13 +136,10 @@ def test_shards_together_hold_every_user_and_a_rerun_computes_nothing(tmp_path: 
 
 def test_a_shard_without_users_is_an_empty_table(tmp_path: Path) -> None:
     artifact = precompute_shard(
+        Lake(tmp_path),
+        Shard("t", 0, make_config().serving, {}),
         Counting(),
         np.empty(0, np.int32),
-        lake=Lake(tmp_path),
-        token="t",
-        shard=0,
-        serving=make_config().serving,
         eligible=None,
-        inputs={},
     )
     assert read_lists(artifact).num_rows == 0

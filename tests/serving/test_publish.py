@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.load import load_lists
-from recsys_tasks.serving.pointer import hold_of, resume, rollback, set_hold
+from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.serving.publication import current_publication, read_publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.retire import drop_old
@@ -18,9 +18,11 @@ from tests.serving.nights import (
     LIMITS,
     NOW,
     PLAIN,
+    hold_of,
     in_shard,
     night,
     publish_night,
+    set_hold,
     shown,
     spec,
     stock,
@@ -294,6 +296,6 @@ def test_readers_see_one_whole_publication_while_nights_pass(
 def test_a_manual_hold_keeps_readers_where_they_are(writer: Engine, reader: Engine) -> None:
     stock(writer)
     publish_night(writer, 0)
-    set_hold(writer, who="ann", why="sale", now=NOW)
+    set_hold(writer, "ann", "sale")
     assert not publish_night(writer, 1, OTHER).moved
     assert shown(reader) == FIRST_LISTS

@@ -18,7 +18,7 @@ from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.load import load_forbidden
 from recsys_tasks.serving.pointer import rollback
 from recsys_tasks.serving.publication import Publication
-from recsys_tasks.serving.publish import finish, publish, read_checks
+from recsys_tasks.serving.publish import finish, publish
 from recsys_tasks.serving.repeats import Forbidden, needed_length
 from recsys_tasks.serving.retire import drop_old
 from tests.serving.nights import (
@@ -28,6 +28,7 @@ from tests.serving.nights import (
     Lists,
     night,
     publish_night,
+    read_checks,
     recommend,
     stock,
     table,

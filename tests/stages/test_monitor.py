@@ -22,16 +22,17 @@ from recsys_tasks.cli import app
 from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import Environment
 from recsys_tasks.errors import ArtifactError
+from recsys_tasks.ranking.lists.recommender import RankedLists
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_lists
-from recsys_tasks.serving.precompute import list_batches, precompute_shard
+from recsys_tasks.serving.precompute import Shard, list_batches, precompute_shard
 from recsys_tasks.serving.publication import CheckLimits, PublicationSpec
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.stages import Night, run_on
 from recsys_tasks.stages.monitoring.published_lists import monitor
 from recsys_tasks.stages.plan import PLAN, Plan
 from tests.serving.conftest import empty  # noqa: F401  # the fixture
-from tests.serving.test_precompute import Lists, ranked
+from tests.serving.ranked import ranked
 from tests.stages.shop_nights import rows
 from tests.stages.test_what_readers_are_told import literals
 from tests.worlds import make_config, make_snapshot
@@ -77,8 +78,8 @@ DONE = [
 class Ranks:
     """The lists above, whoever asks."""
 
-    def recommend(self, users: Any, k: int, *, eligible: Any) -> Lists:
-        return ranked(users.tolist(), [LISTS[user] for user in users.tolist()])
+    def recommend(self, users: Any, k: int, *, eligible: Any) -> RankedLists:
+        return ranked(users, [LISTS[user] for user in users.tolist()])
 
     def release(self) -> None:
         pass
@@ -102,8 +103,9 @@ def shown(environment: Environment, day: date) -> Night:
     publication = create_publication(night.engine, spec, night.now)
     load_dimensions(night.engine, night.snapshot)
     load_fallbacks(night.engine, publication, fallback_lists(night.snapshot, CONFIG, night.tonight))
-    lists = precompute_shard(Ranks(), users, lake=night.lake, token=publication.token, shard=0,
-                             serving=CONFIG.serving, eligible=None, inputs={})  # fmt: skip
+    lists = precompute_shard(
+        night.lake, Shard(publication.token, 0, CONFIG.serving, {}), Ranks(), users, eligible=None
+    )
     load_lists(night.engine, publication, list_batches(lists), 0)
     ready = finish(night.engine, publication, CheckLimits.of(CONFIG))
     publish(night.engine, ready, "nightly", night.now)

@@ -13,11 +13,12 @@ import pandas as pd
 from recsys_tasks import metrics
 from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import Config
+from recsys_tasks.features.segments import every_segment
 from recsys_tasks.gate.evaluate import Catalogue, Truth, truth_between
 from recsys_tasks.gate.slices import activity_slices, attribute_slices
 from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.examples.watch_time import Watched, fulfilling
-from recsys_tasks.serving.fallback import fallback_lists, segments
+from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.precompute import active_users
 from recsys_tasks.snapshot.dataset import Snapshot
 
@@ -110,7 +111,7 @@ def fallback_matrix(snapshot: Snapshot, cutoffs: Cutoffs, users: Keys) -> Lists:
         row["segment"]: row["items"]
         for row in fallback_lists(snapshot, snapshot.config, cutoffs).to_pylist()
     }
-    codes, names = segments(snapshot.users, snapshot.config.users.segment_by)
+    codes, names = every_segment(snapshot.users, snapshot.config.users.segment_by)
     table = np.full((len(names) + 1, k), -1, np.int32)
     for place, name in enumerate([*names, ""]):
         chosen = rows.get(name) or rows.get("", [])

@@ -16,8 +16,18 @@ from recsys_tasks.database import EmbeddedServer, is_running, urls
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.table import keep_alert
 from recsys_tasks.monitoring.readers.probe import Finding, probe
-from recsys_tasks.serving.pointer import resume, set_hold
-from tests.serving.nights import FIRST, NOW, PLAIN, publish_night, spec, steps, stock, table
+from recsys_tasks.serving.pointer import resume
+from tests.serving.nights import (
+    FIRST,
+    NOW,
+    PLAIN,
+    publish_night,
+    set_hold,
+    spec,
+    steps,
+    stock,
+    table,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -72,7 +82,7 @@ def test_lists_of_five_nights_ago_are_not_fresh_because_they_were_published_just
 def test_who_is_held_is_not_stale_and_a_hold_is_said(writer: Engine, reader: Engine) -> None:
     stock(writer)
     publish_night(writer, 0)
-    set_hold(writer, who="kim", why="prices", now=NOW)
+    set_hold(writer, "kim", "prices")
     found = look(reader, NOW + 100 * HOUR)
     assert found.code == 1 and "by kim" in found.words and "behind" not in found.words
     resume(writer, who="kim", now=NOW)
