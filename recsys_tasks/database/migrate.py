@@ -48,10 +48,12 @@ def migrate(url: str) -> None:
             config = Config()
             config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
             config.set_main_option("path_separator", "os")
-            config.attributes["connection"] = connection
+            config.attributes["connection"], config.attributes["later"] = connection, []
             command.upgrade(config, "head")
             connection.execute(_LET_LOOK)
             create_objects(connection)
+            for statement in config.attributes["later"]:
+                connection.execute(sa.text(statement))
     finally:
         engine.dispose()
 

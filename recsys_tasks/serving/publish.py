@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 from recsys_tasks.database import background_transaction, take_lock, transaction, waiting_for_rows
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.checks import run_checks
+from recsys_tasks.serving.names import add_names
 from recsys_tasks.serving.pointer import Hold, move_pointer, pointer_lock, read_fence, read_hold
 from recsys_tasks.serving.publication import (
     COLUMNS,
@@ -51,7 +52,7 @@ def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> 
     When the newest publication of `as_of` has the same fingerprint it is returned whatever its
     status: one that is being built is continued (each load deletes its own leftovers), a complete
     one makes the rerun a no-op (`needs_rows` is False). Otherwise unfinished ones of this night are
-    given up.
+    given up. Raises ConfigError when a generator's bit has another name in the database.
     """
     with transaction(engine) as connection:
         take_lock(connection, "night", spec.as_of)
@@ -65,6 +66,7 @@ def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> 
         usable = newest is not None and (not newest.needs_rows or newest.shards == spec.shards)
         if newest is not None and usable and newest.fingerprint == spec.fingerprint:
             return newest
+        add_names(connection)
         _give_up_unfinished(connection, spec, now)
         return _insert(connection, spec, now)
 

@@ -22,7 +22,6 @@ from tests.serving.nights import (
     recommend,
     shown,
     spec,
-    stock,
     table,
 )
 
@@ -52,25 +51,6 @@ def answers(reader: Engine) -> dict[str, Any]:
     return found
 
 
-def filled(writer: Engine) -> None:
-    """Two nights and what is written beside them."""
-    stock(writer)
-    publish_night(writer, 0)
-    publish_night(writer, 1, {user: [*items[1:], 7] for user, items in PLAIN.items()})
-    with writer.begin() as connection:
-        for statement in (
-            (
-                "INSERT INTO recsys.release_events (ts, event, release, who, why) "
-                "VALUES (now(), 'promoted', 'r1', 'x', 'y')"
-            ),
-            (
-                "INSERT INTO recsys.metrics (as_of, scope, name, value, extra) VALUES"
-                " ('2026-03-01', 's', 'n', 1, '{}')"
-            ),
-        ):
-            connection.exec_driver_sql(statement)
-
-
 # What the older code wrote, in the columns that every revision has.
 OLDER_NIGHT = """
 INSERT INTO recsys.users (user_key, user_id, segment)
@@ -88,6 +68,12 @@ SELECT 1, 0, n, 'default', 0, ARRAY[n, n + 1, n + 2, n + 3], '{0.9,0.8,0.7,0.6}'
 SELECT recsys.seal_partition(1);
 INSERT INTO recsys.fallback_rows VALUES (1, '', '{6,7}', '{1,0.5}');
 INSERT INTO recsys.current_publication VALUES (true, 1, 1, now(), 'x', 'y');
+"""
+RECORDS = """
+INSERT INTO recsys.release_events (ts, event, release, who, why)
+VALUES (now(), 'promoted', 'r1', 'x', 'y');
+INSERT INTO recsys.metrics (as_of, scope, name, value, extra)
+VALUES ('2026-03-01', 's', 'n', 1, '{}');
 """
 UNFINISHED_NIGHT = """
 INSERT INTO recsys.publication (as_of, fingerprint, learned_before, history_before, k, spares,
@@ -156,12 +142,13 @@ def test_every_answer_of_a_database_of_the_revision_before_stays(
     empty: Mapping[str, str], writer: Engine, reader: Engine
 ) -> None:
     older_schema(empty["recsys_owner"], "0020")
-    filled(writer)
+    execute(empty["recsys_owner"], OLDER_NIGHT, RECORDS)
     before = answers(reader)
-    assert before["u0"] == ["i1", "i2", "i3"] and len(before["recommendation_history"]) == 2 * 4 * 3
+    assert before["u0"] == ["i0", "i1", "i2"] and len(before["recommendation_history"]) == 4 * 3
+    assert before["releases"] and before["metrics"]
     migrate(empty["recsys_owner"])
     assert answers(reader) == before
-    assert publish_night(writer, 2).moved
+    assert publish_night(writer, 0).moved
 
 
 def test_a_partition_opened_by_the_older_revision_goes_on_here(

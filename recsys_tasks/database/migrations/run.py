@@ -21,3 +21,10 @@ def run_objects(*names: str) -> None:
     """Create functions that triggers of this migration's tables call; all others come after it."""
     for name in names:
         objects.run_object(op.get_bind(), name)
+
+
+def run_later(statement: str) -> None:
+    """Execute a statement that calls a function of ours once the views and functions are made."""
+    config = op.get_context().config
+    assert config is not None
+    config.attributes["later"].append(statement)

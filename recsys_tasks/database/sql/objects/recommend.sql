@@ -31,7 +31,7 @@ BEGIN
   RETURN QUERY
   SELECT (row_number() OVER ())::int, o.item_id, o.title,
          CASE WHEN live.calibrated AND o.rung IN (0, 1) AND o.rank_before > 0 THEN o.score END,
-         (ARRAY['for_you', 'because_of', 'again', 'popular', 'trending', 'new', 'promoted'])[o.reason + 1],
+         (ARRAY(SELECT n.name FROM recsys.reason_names AS n ORDER BY n.code))[o.reason + 1],
          (SELECT r.item_id FROM recsys.items AS r WHERE r.item_key = o.reason_item AND o.reason_item >= 0),
          (ARRAY['heavy', 'light', 'retrieval', 'previous', 'popularity'])[o.rung + 1],
          o.variant, live.release, live.as_of, live.id
