@@ -13,7 +13,8 @@ import numpy as np
 from recsys_tasks import schema
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, config_hash
-from recsys_tasks.features.definitions import Family, Feature, Source, catalogue
+from recsys_tasks.features.catalogue import catalogue, installed_sources
+from recsys_tasks.features.feature import Family, Feature, Source
 from recsys_tasks.features.segments import segments
 from recsys_tasks.features.tables import TableWriter
 from recsys_tasks.features.windows import Tables, median_price, pairs_of, tables_at
@@ -77,7 +78,8 @@ def find_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact | None:
 
 def _identity(snapshot: Snapshot, cutoffs: Cutoffs) -> tuple[str, dict[str, str], str]:
     """Key, inputs and the hash of the settings that features are made from."""
-    config, inputs = snapshot.config, {"snapshot": snapshot.artifact.content}
+    config = snapshot.config
+    inputs = {"snapshot": snapshot.artifact.content, **installed_sources(config)}
     return str(cutoffs), inputs, config_hash(config.features, config.events, config.users)
 
 

@@ -11,7 +11,8 @@ from ibis.config import Config as Options
 from recsys_tasks import schema
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.features.build import FAMILY_KEYS, family_expression
-from recsys_tasks.features.definitions import Family, catalogue
+from recsys_tasks.features.catalogue import catalogue
+from recsys_tasks.features.feature import Family
 from recsys_tasks.features.windows import tables_at
 from tests.worlds import make_config
 

@@ -11,8 +11,9 @@ import pytest
 
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.errors import LeakageError
-from recsys_tasks.features import definitions
 from recsys_tasks.features.build import build_features
+from recsys_tasks.features.definitions import item
+from recsys_tasks.features.feature import Feature
 from recsys_tasks.ranking.columns.matrix import Block, feature_matrix
 from recsys_tasks.ranking.examples.build import Examples, Window, build_examples, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
@@ -118,8 +119,8 @@ def test_inputs_of_other_cutoffs_are_refused(world):
 def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(tmp_path, monkeypatch):
     """The entry of docs/how-to/features.md, and nothing else."""
     text = (Path(__file__).parents[2] / "docs" / "how-to" / "features.md").read_text()
-    added = eval(text.split("```python")[1].split("```")[0], {"Feature": definitions.Feature})
-    monkeypatch.setattr(definitions, "_ITEM_FEATURES", (*definitions._ITEM_FEATURES, added))
+    added = eval(text.split("```python")[1].split("```")[0], {"Feature": Feature})
+    monkeypatch.setattr(item, "ITEM_FEATURES", (*item.ITEM_FEATURES, added))
     world = World(tmp_path)
     start, end = label_windows(world.timeline)[0]
     artifact = build_examples(
