@@ -17,7 +17,8 @@ from recsys_tasks.ids import IdMap, read_ids
 from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot import freeze as freezing
 from recsys_tasks.snapshot.checks import validate as validation
-from recsys_tasks.snapshot.checks.catalogue import ValidationReport
+from recsys_tasks.snapshot.checks.frames import NightRows
+from recsys_tasks.snapshot.checks.results import ValidationReport
 from recsys_tasks.snapshot.extract import extract
 from recsys_tasks.sources.base import open_source
 from tests.worlds import make_config
@@ -73,7 +74,7 @@ def deliver(folder: Path, night: date, users: list[str]) -> None:
     )
 
 
-def passed(config: object, night: validation.Night, now: object, docs: object) -> ValidationReport:
+def passed(config: object, night: NightRows, now: object, docs: object) -> ValidationReport:
     return ValidationReport(night.as_of, night.days, night.events.num_rows, ())
 
 

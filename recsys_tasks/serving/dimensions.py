@@ -26,7 +26,7 @@ from recsys_tasks.config import Attribute
 from recsys_tasks.database import ArrowSession, load_arrow
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.snapshot.eligibility.showable import showable
+from recsys_tasks.snapshot.eligibility.hidden import hidden_items
 from recsys_tasks.snapshot.entities import NEVER
 
 ROWS_PER_CHUNK = 50_000
@@ -126,7 +126,7 @@ def _chunks(snapshot: Snapshot, name: str) -> Iterator[pd.DataFrame]:
         ):
             frame = batch.select(names).to_pandas()
             if name == "items":  # what a rule or a moderator keeps from readers, whatever the stock
-                frame = frame.assign(blocked=~showable(config, pa.Table.from_batches([batch])))
+                frame = frame.assign(blocked=hidden_items(config, pa.Table.from_batches([batch])))
             yield frame
 
 

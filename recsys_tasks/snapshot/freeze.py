@@ -20,8 +20,8 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.ids import IdMap, Keys, extend_ids
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.snapshot.checks.catalogue import ValidationReport
 from recsys_tasks.snapshot.checks.losses import LATE, TABLES, find_losses
+from recsys_tasks.snapshot.checks.results import ValidationReport
 from recsys_tasks.snapshot.checks.row_rules import (
     REASONS,
     actions_and_showings,
@@ -36,7 +36,7 @@ from recsys_tasks.snapshot.dataset import (
     write_events_day,
     write_snapshot,
 )
-from recsys_tasks.snapshot.eligibility.showable import showable
+from recsys_tasks.snapshot.eligibility.hidden import hidden_items
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract import ExtractResult, open_extract
 from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
@@ -113,15 +113,14 @@ def _check(
     settings: str,
 ) -> Artifact:
     """Run the checks on the new and changed days and store what they found."""
-    from recsys_tasks.snapshot.checks.validate import (
-        Night,
-        validate,
-    )  # Great Expectations takes seconds to import
+    # Here, because Great Expectations takes seconds to import.
+    from recsys_tasks.snapshot.checks.frames import NightRows
+    from recsys_tasks.snapshot.checks.validate import validate
 
     as_of = tonight.extracted.as_of
     n = sum(tonight.raw[day].rows for day in tonight.changed)
     newest, usual = _volume(config, lake, tonight.extracted)
-    night = Night(
+    night = NightRows(
         as_of=as_of,
         days=tuple(day.isoformat() for day in tonight.changed),
         events=tonight.events.slice(0, n),
@@ -252,7 +251,7 @@ def _without_hidden(config: Config, items: pa.Table) -> tuple[pa.Table, int]:
     were.
     """
     available = items["available"].to_numpy().astype(bool)
-    shown = available & showable(config, items)
+    shown = available & ~hidden_items(config, items)
     place = items.column_names.index("available")
     return items.set_column(place, "available", pa.array(shown)), int((available & ~shown).sum())
 

@@ -33,7 +33,7 @@ from recsys_tasks.serving.repeats import policy_words
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
-from recsys_tasks.snapshot.eligibility.showable import showable
+from recsys_tasks.snapshot.eligibility.hidden import hidden_items
 from tests.serving import nights
 from tests.serving.conftest import empty_schema
 from tests.serving.test_readers import sell_out
@@ -154,7 +154,7 @@ def frozen(shop: Shop, night: int, folder: Path) -> Snapshot:
     items = pd.DataFrame(
         {"item_id": ids, "grade": [1.0 if item % 7 == 1 else 3.0 for item in range(ITEMS)]}
     )
-    shown = showable(shop.config(night), pa.Table.from_pandas(items))
+    shown = ~hidden_items(shop.config(night), pa.Table.from_pandas(items))
     starts = [cutoff + 9 * 3600 if launch else 0 for launch in shop.launches]
     items = items.assign(available=np.array(shop.available[night]) & shown, available_from=starts)
     users = pd.DataFrame(

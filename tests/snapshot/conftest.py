@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from recsys_tasks.snapshot.checks import validate as validation
-from recsys_tasks.snapshot.checks.catalogue import ValidationReport
+from recsys_tasks.snapshot.checks.frames import NightRows
+from recsys_tasks.snapshot.checks.results import ValidationReport
 
 
 @pytest.fixture
@@ -14,9 +15,7 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     follows them.
     """
 
-    def passed(
-        config: object, night: validation.Night, now: object, docs: object
-    ) -> ValidationReport:
+    def passed(config: object, night: NightRows, now: object, docs: object) -> ValidationReport:
         return ValidationReport(night.as_of, night.days, night.events.num_rows, ())
 
     monkeypatch.setattr(validation, "validate", passed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from recsys_tasks.snapshot.checks.catalogue import CheckResult, ValidationReport
+from recsys_tasks.snapshot.checks.results import CheckResult, ValidationReport
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}"

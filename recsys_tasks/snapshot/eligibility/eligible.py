@@ -1,5 +1,5 @@
-"""Which items may be named as of a day: those that exist by then and are on offer, as far as was
-known by then.
+"""Which items are eligible as of a day: those that exist by then and are available and not hidden,
+as far as was known by then.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Bools = npt.NDArray[np.bool_]
 
 
 def eligible_items(snapshot: Snapshot, day: date) -> Bools:
-    """`[n_items]`: exists before the start of `day`, and was on offer that night.
+    """`[n_items]`: exists before the start of `day`, and was available and not hidden that night.
 
     Of the snapshot's own night its items say so; of an earlier one those of the snapshot that was
     frozen then. Where the lake has none, or its items may be of a later day, nobody knows, and
-    whatever existed is eligible: what is delisted tonight may have been on offer then.
+    whatever existed is eligible: what is delisted tonight may have been available then.
     """
     eligible: Bools = snapshot.items["available_from"].to_numpy() < start_of(day)
     if day >= snapshot.as_of:
         return eligible & snapshot.items["available"].to_numpy(bool)
     night = _frozen_by(snapshot, day)
-    return eligible if night is None else eligible & _on_offer(night, snapshot.n_items)
+    return eligible if night is None else eligible & _available(night, snapshot.n_items)
 
 
 def hash_of(eligible: Bools) -> str:
@@ -44,13 +44,13 @@ def _frozen_by(snapshot: Snapshot, day: date) -> Artifact | None:
 
 
 def _of_then(night: Artifact, day: date) -> bool:
-    """A night can be made up for later, from a table that says what is on offer by then."""
+    """A night can be made up for later, from a table that says what is available by then."""
     known = night.facts.get(ITEMS_AS_OF)
     return known is not None and parse_day(known) <= day
 
 
-def _on_offer(night: Artifact, n_items: int) -> Bools:
-    """`[n_items]` by key; what the night had not heard of was not on offer."""
+def _available(night: Artifact, n_items: int) -> Bools:
+    """`[n_items]` by key; what the night had not heard of was not available."""
     then = pq.read_table(night.file("items.parquet"), columns=["available"])[
         "available"
     ].to_numpy()[:n_items]

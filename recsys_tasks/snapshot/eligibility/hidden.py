@@ -1,7 +1,7 @@
-"""Which items may be shown at all: the rules on their attributes, and the moderators' list.
+"""Which items are hidden from everyone: by a rule on their attributes, or by the moderators' list.
 
-An item that may not is unavailable tonight, like one out of stock: no list, fallback, similar item
-or top-up has it.
+A hidden item is unavailable tonight, like one out of stock: no list, fallback, similar item or
+top-up has it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from recsys_tasks.config import Config, ItemRule
 Bools = npt.NDArray[np.bool_]
 
 
-def showable(config: Config, items: pa.Table) -> Bools:
-    """`[n_items]`: false where a rule of `rerank.item_rules` is broken or the id is in
-    `rerank.hidden_items`.
+def hidden_items(config: Config, items: pa.Table) -> Bools:
+    """`[n_items] bool`: whether a rule of `rerank.item_rules` is broken, or the id is in
+    `rerank.hidden_items`. `items`: rows with item_id and the attributes of the rules.
     """
-    hidden = pa.array(config.rerank.hidden_items, pa.string())
-    shown: Bools = ~pc.is_in(items["item_id"], value_set=hidden).to_numpy().astype(bool)
+    listed = pa.array(config.rerank.hidden_items, pa.string())
+    hidden: Bools = pc.is_in(items["item_id"], value_set=listed).to_numpy().astype(bool)
     separators = {a.name: a.separator for a in config.items.attributes if a.kind == "multi"}
     for rule in config.rerank.item_rules:
-        shown &= _kept(rule, items[rule.attribute], separators.get(rule.attribute))
-    return shown
+        hidden |= ~_kept(rule, items[rule.attribute], separators.get(rule.attribute))
+    return hidden
 
 
 def _kept(rule: ItemRule, values: pa.ChunkedArray, separator: str | None) -> Bools:

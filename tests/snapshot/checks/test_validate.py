@@ -12,17 +12,15 @@ import pytest
 
 from recsys_tasks import schema
 from recsys_tasks.config import Config
-from recsys_tasks.snapshot.checks.catalogue import (
-    CheckResult,
-    ValidationReport,
-    entity_checks,
-    event_checks,
-    night_checks,
-)
+from recsys_tasks.snapshot.checks.entity_checks import entity_checks
+from recsys_tasks.snapshot.checks.event_checks import event_checks
+from recsys_tasks.snapshot.checks.frames import NightRows
 from recsys_tasks.snapshot.checks.losses import Losses
+from recsys_tasks.snapshot.checks.night_checks import night_checks
 from recsys_tasks.snapshot.checks.remedies import remedy_for
+from recsys_tasks.snapshot.checks.results import CheckResult, ValidationReport
 from recsys_tasks.snapshot.checks.row_rules import Known, flag_rows
-from recsys_tasks.snapshot.checks.validate import Night, validate
+from recsys_tasks.snapshot.checks.validate import validate
 from tests.worlds import make_config
 
 NOW = datetime(2026, 1, 6, 1, tzinfo=UTC)
@@ -47,7 +45,7 @@ def night(
     rows: list[tuple[Any, ...]],
     items: list[tuple[Any, ...]] | None = None,
     **figures: Any,
-) -> Night:
+) -> NightRows:
     names = schema.RAW_EVENTS.schema.names
     events = pa.table(
         {n: [r[k] for r in rows] for k, n in enumerate(names)}, schema=schema.RAW_EVENTS.schema
@@ -63,7 +61,7 @@ def night(
     facts: dict[str, Any] = {"newest_day_rows": 10, "usual_rows": 10.0, "future_rows": 0, **figures}
     known = Known(pa.array(["u"]), pa.array(["i"]))
     users = pa.table({"user_id": ["u"]})
-    return Night(
+    return NightRows(
         date(2026, 1, 6),
         ("2026-01-05",),
         events,

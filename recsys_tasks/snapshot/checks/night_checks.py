@@ -1,0 +1,45 @@
+"""The checks of a night's figures: how much came, and how much is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from recsys_tasks.config import Config
+from recsys_tasks.snapshot.checks.check import Check
+
+
+def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
+    """Checks of the night's figures; a figure that does not apply tonight is null and passes."""
+    rules = config.validation
+    stops = as_of is None or as_of.isoformat() not in rules.accepted_losses
+    usual = "newest day over the same weekday of the four weeks before"
+    later = "share of rows later than now"
+    items_gone = "share of the last night's items that are gone"
+    users_gone = "share of the last night's users that are gone"
+    rows_lost = "share of a known day's rows that are gone"
+    rows_late = "share of rows that came too late to be read"
+    passed_over = "files that are not read, for their suffix"
+    return [
+        _figure("fresh", "newest_day_rows", "rows on the newest day", 1),
+        _figure("volume", "volume_ratio", usual, *rules.volume_ratio),
+        _figure("future", "future_share", later, 0, rules.max_future_share),
+        _figure("users", "users", "rows in the users table", 1),
+        _figure("items", "items", "rows in the items table", 1),
+        _share("items_gone", items_gone, rules.max_gone_item_share, stops),
+        _share("users_gone", users_gone, rules.max_gone_user_share, stops),
+        _share("rows_lost", rows_lost, rules.max_lost_row_share, stops),
+        _share("rows_late", rows_late, rules.max_late_share, stops),
+        _share("files_passed_over", passed_over, 0, False),
+    ]
+
+
+def _figure(
+    name: str, column: str, about: str, minimum: float, maximum: float | None = None
+) -> Check:
+    return Check(name, "night", "between", column, about, minimum=minimum, maximum=maximum)
+
+
+def _share(name: str, about: str, maximum: float, blocking: bool) -> Check:
+    """From 0 to `maximum`, of a figure of the check's name."""
+    return replace(_figure(name, name, about, 0, maximum), blocking=blocking)
