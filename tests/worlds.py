@@ -18,7 +18,13 @@ from recsys_tasks.config import Config, parse_config
 from recsys_tasks.ids import extend_ids
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.lake.checksums import hash_file
-from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, write_events_day, write_snapshot
+from recsys_tasks.snapshot.dataset import (
+    ITEMS_AS_OF,
+    Beside,
+    Snapshot,
+    write_events_day,
+    write_snapshot,
+)
 
 
 def make_config(**changes: Any) -> Config:
@@ -77,7 +83,7 @@ def make_snapshot(
         users=_table(schema.users(config), _entity(user_map.ids, "user", users)),
         items=_table(schema.items(config), item_frame),
         parts=parts,
-        facts={ITEMS_AS_OF: as_of.isoformat()},
+        beside=Beside({ITEMS_AS_OF: as_of.isoformat()}),
     )
 
 

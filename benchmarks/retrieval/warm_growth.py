@@ -125,8 +125,8 @@ def before(size: Size, folder: Path) -> None:
     def few(run: Any) -> Any:
         return newest(run.examples, run.events, 1, FIRST_EXAMPLES)
 
-    yesterday = replace(crowd.snapshot)
-    vars(yesterday)["items"] = crowd.snapshot.items.iloc[:-TODAYS_ITEMS]
+    items = crowd.snapshot.items.iloc[:-TODAYS_ITEMS]
+    yesterday = replace(crowd.snapshot, instead={"items": items})
     with patch.object(cold_start, "_examples_of", few):
         two_tower.train_two_tower(yesterday, AS_OF - timedelta(days=1))
 

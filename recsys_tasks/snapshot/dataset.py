@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,8 @@ class Snapshot:
     config: Config
     lake: Lake
     artifact: Artifact
+    instead: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """`users`, `items` or `parts` that stand in for those of the files."""
 
     @property
     def as_of(self) -> date:
@@ -51,6 +54,8 @@ class Snapshot:
     @cached_property
     def users(self) -> pd.DataFrame:
         """Users by key (row number = user_key): user_id and declared attributes."""
+        if "users" in self.instead:
+            return self.instead["users"]
         table = pq.read_table(self.artifact.file("users.parquet"))
         return schema.users(self.config).check(table, str(self.artifact.path)).to_pandas()
 
@@ -59,6 +64,8 @@ class Snapshot:
         """Items by key (row number = item_key): id, title, available_from, available, attributes
         but for vectors.
         """
+        if "items" in self.instead:
+            return self.instead["items"]
         contract = schema.items(self.config, vectors=False)
         table = pq.read_table(self.artifact.file("items.parquet"), columns=contract.schema.names)
         return contract.check(table, str(self.artifact.path)).to_pandas()
@@ -89,7 +96,7 @@ class Snapshot:
         """The same rows for other declared attributes: one that the rows lack, or have of another
         type, is missing.
         """
-        other = replace(self, config=config)
+        frames = {}
         for name, attributes in (
             ("users", config.users.attributes),
             ("items", config.items.attributes),
@@ -102,12 +109,14 @@ class Snapshot:
             }
             values = [a for a in attributes if a.kind != "vector" and not fits.get(a.name, False)]
             lacking = {a.name: np.nan if a.kind == "numeric" else None for a in values}
-            vars(other)[name] = frame.assign(**lacking)
-        return other
+            frames[name] = frame.assign(**lacking)
+        return replace(self, config=config, instead={**self.instead, **frames})
 
     @cached_property
     def parts(self) -> Mapping[date, str]:
         """Day → reference of its events artifact, in time order."""
+        if "parts" in self.instead:
+            return self.instead["parts"]
         raw = json.loads(self.artifact.file("parts.json").read_text())
         return {parse_day(day): raw[day] for day in sorted(raw)}
 
@@ -192,6 +201,19 @@ def write_events_day(
     return draft.artifact
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What a snapshot says beside its rows."""
+
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """Figures for the artifact's manifest."""
+    files: Mapping[str, pa.Table | str] = field(default_factory=dict)
+    """Further files by name: Parquet tables or texts."""
+
+
+NOTHING_BESIDE = Beside()
+
+
 def write_snapshot(
     config: Config,
     lake: Lake,
@@ -200,13 +222,12 @@ def write_snapshot(
     users: pa.Table,
     items: pa.Table,
     parts: Mapping[date, Artifact],
-    facts: Mapping[str, object] | None = None,
-    extras: Mapping[str, pa.Table | str] | None = None,
+    beside: Beside = NOTHING_BESIDE,
 ) -> Snapshot:
-    """Store a snapshot made of day artifacts; a no-op when it is stored already. Raises
-    SchemaError.
+    """Store a snapshot made of day artifacts; a no-op when it is stored already.
 
-    `extras` are further files by name: Parquet tables or texts.
+    `users` and `items` are tables of schema.users and schema.items. Raises SchemaError when they
+    are not.
     """
     where = f"snapshot of {as_of}"
     users = schema.users(config).check(users, where).sort_by("user_key")
@@ -220,7 +241,7 @@ def write_snapshot(
         "users": table_hash(users),
         "items": table_hash(items),
         **{f"events/{day.isoformat()}": parts[day].content for day in parts},
-        **{name: _extra_hash(extra) for name, extra in (extras or {}).items()},
+        **{name: _extra_hash(extra) for name, extra in beside.files.items()},
     }
     key, settings = as_of.isoformat(), config_hash(config.users, config.items, config.events)
     # only the newest counts: an older version that comes back is written again, so that it is the
@@ -238,13 +259,13 @@ def write_snapshot(
         pq.write_table(users, draft.path / "users.parquet")
         pq.write_table(items, draft.path / "items.parquet")
         (draft.path / "parts.json").write_text(json.dumps(listed, indent=1))
-        for name, extra in (extras or {}).items():
+        for name, extra in beside.files.items():
             if isinstance(extra, str):
                 (draft.path / name).write_text(extra)
             else:
                 pq.write_table(extra, draft.path / name)
         draft.rows = sum(artifact.rows for artifact in parts.values())
-        draft.facts = {"users": users.num_rows, "items": items.num_rows, **(facts or {})}
+        draft.facts = {"users": users.num_rows, "items": items.num_rows, **beside.facts}
     assert draft.artifact is not None
     return Snapshot(config, lake, draft.artifact)
 

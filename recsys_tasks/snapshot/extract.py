@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,44 +21,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks import schema
-from recsys_tasks.clock import DAY_SECONDS, day_of, parse_day, start_of
+from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
 from recsys_tasks.config import Config, ExtractConfig, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_of
 from recsys_tasks.snapshot.checks.storable import storable_ids
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
 from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased
+from recsys_tasks.snapshot.extract_result import ExtractResult, read_extract
 from recsys_tasks.snapshot.undated import FILE as UNDATED_FILE
 from recsys_tasks.snapshot.undated import assign_days, days_of, no_times, undated_counts
 from recsys_tasks.sources.base import Reader, has_users_table
-
-
-@dataclass(frozen=True)
-class ExtractResult:
-    """What one night read."""
-
-    as_of: date
-    parts: Mapping[date, str]  # every known day before as_of → reference of its raw_events artifact
-    users: str  # reference of raw_users
-    items: str  # reference of raw_items
-    read_days: tuple[date, ...]  # days with rows among those read tonight
-    new_days: tuple[date, ...]  # first seen tonight
-    changed_days: tuple[date, ...]  # known, and their rows differ now
-    rows: int  # rows of read_days
-    undated_rows: (
-        int  # rows without a readable time, kept with the newest day of the night that found them
-    )
-    undated_why: Mapping[str, int]  # missing, unreadable, too_early or too_late → undated rows
-    future_rows: int  # rows with a time later than `now`
-    # rows of the night's day or later ones, not read: under a simulated clock, the history's rest
-    later_rows: int
-    erased_rows: int  # rows of erased users that the source still holds, not read
-    late: Mapping[
-        date, int
-    ]  # days before the lookback → rows that the source has and no night read
-    odd_values: Mapping[str, tuple[str, ...]]  # column → its first numbers of no use, as delivered
-    files_passed_over: tuple[str, ...]
-    artifact: Artifact
 
 
 def extract(
@@ -102,60 +74,45 @@ def extract(
     if not known and read == undated.num_rows:
         raise no_times(config, undated, as_of) if read else _no_rows(as_of, later)
     parts = known | {day: artifact.reference for day, artifact in written.items()}
-    items_of = {ITEMS_AS_OF: day.isoformat()} if (day := source.items_as_of(now)) else {}
     facts: dict[str, Any] = {
         "parts": {day.isoformat(): parts[day] for day in sorted(parts)},
-        "users": _write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
-        "items": (
-            _write_table(
-                lake, "raw_items", as_of, "items.parquet", source.read_items(), **items_of
-            ).reference
-        ),
+        **_write_entities(lake, source, as_of, users, source.items_as_of(now)),
         "undated_rows": undated.num_rows,
         "undated_why": undated_counts(config, undated, as_of),
         "future_rows": future,
+        **_oddities(lake, source, gone, parts, undated, first),
     }
-    facts |= _oddities(lake, source, gone, parts, undated, first)
+    changed = [day for day in written if day in before and before[day] != parts[day]]
     counts = {
-        "read_days": [day.isoformat() for day in sorted(by_day)],
-        "new_days": [day.isoformat() for day in sorted(by_day) if day not in known],
-        "changed_days": [
-            day.isoformat() for day in written if day in before and before[day] != parts[day]
-        ],
-        "rows": sum(table.num_rows for table in by_day.values()),
+        **_counts(by_day, known, changed),
         "erased_rows": erased,
         "later_rows": later,
     }
     return read_extract(_store(lake, as_of, facts, counts, undated, fingerprint, settings))
 
 
-def open_extract(lake: Lake, as_of: date) -> ExtractResult:
-    """The newest extract of a night. Raises ArtifactError when the night has none."""
-    return read_extract(lake.require("extract", as_of.isoformat()))
+def _write_entities(
+    lake: Lake, source: Reader, as_of: date, users: pa.Table, items_of: date | None
+) -> dict[str, str]:
+    """Store the users and items tables; the references of their artifacts."""
+    known = {ITEMS_AS_OF: items_of.isoformat()} if items_of else {}
+    items = source.read_items()
+    return {
+        "users": _write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
+        "items": _write_table(lake, "raw_items", as_of, "items.parquet", items, **known).reference,
+    }
 
 
-def read_extract(artifact: Artifact) -> ExtractResult:
-    """An extract artifact as a value."""
-    raw = json.loads(artifact.file("result.json").read_text())
-    return ExtractResult(
-        as_of=parse_day(artifact.key),
-        parts={parse_day(day): reference for day, reference in raw["parts"].items()},
-        users=raw["users"],
-        items=raw["items"],
-        read_days=tuple(map(parse_day, raw["read_days"])),
-        new_days=tuple(map(parse_day, raw["new_days"])),
-        changed_days=tuple(map(parse_day, raw["changed_days"])),
-        rows=raw["rows"],
-        undated_rows=raw["undated_rows"],
-        undated_why=raw.get("undated_why", {}),
-        future_rows=raw["future_rows"],
-        later_rows=raw.get("later_rows", 0),
-        erased_rows=raw.get("erased_rows", 0),
-        late={parse_day(day): rows for day, rows in raw.get("late", {}).items()},
-        odd_values={name: tuple(texts) for name, texts in raw.get("odd_values", {}).items()},
-        files_passed_over=tuple(raw.get("files_passed_over", ())),
-        artifact=artifact,
-    )
+def _counts(
+    by_day: Mapping[date, pa.Table], known: Mapping[date, str], changed: Sequence[date]
+) -> dict[str, Any]:
+    """Days that were read, are new and changed, and the rows read."""
+    return {
+        "read_days": [day.isoformat() for day in sorted(by_day)],
+        "new_days": [day.isoformat() for day in sorted(by_day) if day not in known],
+        "changed_days": [day.isoformat() for day in changed],
+        "rows": sum(table.num_rows for table in by_day.values()),
+    }
 
 
 def _settings(config: Config) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from recsys_tasks.snapshot.checks.row_rules import (
 )
 from recsys_tasks.snapshot.dataset import (
     ITEMS_AS_OF,
+    Beside,
     Snapshot,
     table_hash,
     write_events_day,
@@ -38,9 +39,10 @@ from recsys_tasks.snapshot.dataset import (
 )
 from recsys_tasks.snapshot.eligibility.hidden import hidden_items
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
-from recsys_tasks.snapshot.extract import ExtractResult, open_extract
+from recsys_tasks.snapshot.extract_result import open_extract
 from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
 from recsys_tasks.snapshot.undated import read_undated, undated_words
+from recsys_tasks.snapshot.volume import newest_day, volume
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _check(
 
     as_of = tonight.extracted.as_of
     n = sum(tonight.raw[day].rows for day in tonight.changed)
-    newest, usual = _volume(config, lake, tonight.extracted)
+    newest, usual = volume(config, lake, tonight.extracted)
     night = NightRows(
         as_of=as_of,
         days=tuple(day.isoformat() for day in tonight.changed),
@@ -130,7 +132,7 @@ def _check(
         newest_day_rows=newest,
         usual_rows=usual,
         future_rows=tonight.extracted.future_rows,
-        newest_day=_newest_day(lake, tonight.extracted),
+        newest_day=newest_day(lake, tonight.extracted),
         undated=undated_words(config, _undated(tonight), as_of),
         losses=find_losses(config, lake, tonight.extracted, tonight.users, tonight.items),
         odd_values=tonight.extracted.odd_values,
@@ -149,40 +151,12 @@ def _check(
     return draft.artifact
 
 
-def _newest_day(lake: Lake, extracted: ExtractResult) -> date | None:
-    return next(
-        (
-            day
-            for day in sorted(extracted.parts, reverse=True)
-            if lake.get(extracted.parts[day]).rows
-        ),
-        None,
-    )
-
-
 def _undated(tonight: Tonight) -> pa.Table:
     """Rows without a time of the days that are checked."""
     rows = read_undated(tonight.extracted.artifact)
     return rows.filter(
         np.isin(rows["day"].to_numpy(), [day.isoformat() for day in tonight.changed])
     )
-
-
-def _volume(
-    config: Config, lake: Lake, extracted: ExtractResult
-) -> tuple[int | None, float | None]:
-    """(rows of the newest day, None when none are due; mean of the same weekday in the four weeks
-    before).
-    """
-    day, rules = extracted.as_of - timedelta(days=1), config.validation
-
-    def rows(of: date) -> int:
-        return lake.get(extracted.parts[of]).rows if of in extracted.parts else 0
-
-    closed = day.isoformat() in rules.closed_days or f"{day:%A}".lower() in rules.closed_days
-    newest = rows(day) or (None if closed or rules.allow_empty_days else 0)
-    weeks = [count for week in range(1, 5) if (count := rows(day - timedelta(weeks=week)))]
-    return newest, (sum(weeks) / len(weeks) if weeks and not closed else None)
 
 
 def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -> Snapshot:
@@ -210,8 +184,40 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
     entities = build_entities(base, as_of, (users, tonight.users), (items, tonight.items), firsts)
     item_table, hidden = _without_hidden(config, entities.items)
     quarantine = pa.concat_tables([tonight.waiting, *bad])
-    reasons = quarantine["reason"].to_pylist()
+    figures = _figures(tonight, written, quarantine, hidden)
+    extracted = tonight.extracted
+    raw_parts = {day.isoformat(): ref for day, ref in sorted(extracted.parts.items())}
+    files: dict[str, pa.Table | str] = {
+        "report.json": json.dumps(figures, indent=1),
+        SET_ASIDE: quarantine,
+        ITEM_TIMES: entities.item_times,
+        UNKNOWN: json.dumps(entities.unknown),
+        RAW_PARTS: json.dumps(raw_parts, indent=1),
+    }
     facts = {
+        **figures,
+        "validation": validation.reference,
+        TABLES: {"users": extracted.users, "items": extracted.items},
+        LATE: {day.isoformat(): rows for day, rows in extracted.late.items()},
+        ITEMS_AS_OF: lake.get(extracted.items).facts.get(ITEMS_AS_OF),
+    }
+    return write_snapshot(
+        config,
+        lake,
+        as_of,
+        users=entities.users,
+        items=item_table,
+        parts=parts,
+        beside=Beside(facts, files),
+    )
+
+
+def _figures(
+    tonight: Tonight, written: Mapping[date, Artifact], quarantine: pa.Table, hidden: int
+) -> dict[str, object]:
+    """What became of the night's rows and items, in counts."""
+    reasons = quarantine["reason"].to_pylist()
+    return {
         "days": [day.isoformat() for day in sorted(written)],
         "rows": sum(artifact.rows for artifact in written.values()),
         "duplicates": int((tonight.flags["repeated"] & (first_reason(tonight.flags) < 0)).sum()),
@@ -221,29 +227,6 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         "erased": tonight.extracted.erased_rows,
         "hidden": hidden,
     }
-    extras: dict[str, pa.Table | str] = {
-        "report.json": json.dumps(facts, indent=1),
-        SET_ASIDE: quarantine,
-        ITEM_TIMES: entities.item_times,
-        UNKNOWN: json.dumps(entities.unknown),
-        RAW_PARTS: json.dumps(
-            {day.isoformat(): ref for day, ref in sorted(tonight.extracted.parts.items())}, indent=1
-        ),
-    }
-    facts |= {"validation": validation.reference}
-    facts |= {TABLES: {"users": tonight.extracted.users, "items": tonight.extracted.items}}
-    facts |= {LATE: {day.isoformat(): rows for day, rows in tonight.extracted.late.items()}}
-    facts |= {ITEMS_AS_OF: lake.get(tonight.extracted.items).facts.get(ITEMS_AS_OF)}
-    return write_snapshot(
-        config,
-        lake,
-        as_of,
-        users=entities.users,
-        items=item_table,
-        parts=parts,
-        facts=facts,
-        extras=extras,
-    )
 
 
 def _without_hidden(config: Config, items: pa.Table) -> tuple[pa.Table, int]:

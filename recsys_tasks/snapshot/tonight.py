@@ -21,7 +21,7 @@ from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.snapshot.checks.row_rules import QUARANTINE, Flags, Known, first_reason, flag_rows
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.entities import known_ids
-from recsys_tasks.snapshot.extract import ExtractResult
+from recsys_tasks.snapshot.extract_result import ExtractResult
 
 RAW_PARTS = "raw.json"  # day → reference of the raw partition that the snapshot's rows come from
 SET_ASIDE = "quarantine.parquet"

@@ -4,6 +4,7 @@ points.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -131,7 +132,8 @@ class World:
             schema=schema.IMPRESSIONS.schema,
         )
         artifact = write_events_day(self.snapshot.lake, day, events, "with showings", table)
-        self.snapshot.__dict__["parts"] = {**self.snapshot.parts, day: artifact.reference}
+        parts = {**self.snapshot.parts, day: artifact.reference}
+        self.snapshot = replace(self.snapshot, instead={"parts": parts})
 
     def windows(self) -> list[Window]:
         return [

@@ -15,7 +15,8 @@ import pandas as pd
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Config
 from recsys_tasks.lake import Lake
-from recsys_tasks.snapshot.extract import ExtractResult, extract
+from recsys_tasks.snapshot.extract import extract
+from recsys_tasks.snapshot.extract_result import ExtractResult
 from recsys_tasks.snapshot.freeze import FreezeResult, freeze
 from recsys_tasks.sources.base import open_source
 from tests.worlds import make_config

@@ -11,7 +11,7 @@ import pytest
 
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.snapshot.dataset import table_hash
-from recsys_tasks.snapshot.extract import ExtractResult
+from recsys_tasks.snapshot.extract_result import ExtractResult
 from tests.snapshot.shops import LiteralShop
 
 

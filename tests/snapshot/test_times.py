@@ -18,7 +18,7 @@ import pytest
 
 from recsys_tasks.errors import DataError, NotEnoughData, SchemaError, ValidationFailed
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
-from recsys_tasks.snapshot.extract import ExtractResult
+from recsys_tasks.snapshot.extract_result import ExtractResult
 from recsys_tasks.snapshot.undated import UNDATED, read_undated
 from tests.snapshot.shops import LiteralShop, second
 

@@ -21,7 +21,7 @@ from recsys_tasks.clock import parse_day
 from recsys_tasks.config import Config
 from recsys_tasks.errors import ArtifactError, hashed_user, offenders
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.snapshot.extract import ExtractResult, read_extract
+from recsys_tasks.snapshot.extract_result import ExtractResult, read_extract
 from recsys_tasks.snapshot.tonight import RAW_PARTS
 from recsys_tasks.sources.base import has_users_table
 

@@ -96,7 +96,7 @@ def test_events_from_the_gate_cutoff_on_change_nothing(world, examples, tmp_path
     late = [day for day in other.snapshot.parts if day >= other.timeline.gate_cutoff]
     kept = {day: ref for day, ref in other.snapshot.parts.items() if day not in late}
     assert late
-    other.snapshot.__dict__["parts"] = kept
+    other.snapshot = replace(other.snapshot, instead={"parts": kept})
     blind = Examples.open(build_examples(other.snapshot, other.timeline, other.windows()))
     pd.testing.assert_frame_equal(rows(blind), rows(examples))
 
