@@ -67,7 +67,7 @@ class IdMap:
         return found
 
     def names(self, keys: Sequence[int] | Keys) -> list[str]:
-        """Ids of keys."""
+        """Ids of `keys [n] int32`."""
         return [self.ids[key] for key in keys]
 
 
@@ -210,8 +210,9 @@ def version_before(lake: Lake, artifact: Artifact) -> Artifact | None:
 
 
 def changed_keys(older: pa.ChunkedArray, newer: pa.ChunkedArray) -> Keys:
-    """Keys that two versions of a map give to different ids; an empty one, of an erased user,
-    differs from none.
+    """Keys `[c] int32`, ascending, that two versions of a map give to different ids.
+
+    An empty id, of an erased user, differs from none.
     """
     n = min(len(older), len(newer))
     before, after = older.slice(0, n), newer.slice(0, n)

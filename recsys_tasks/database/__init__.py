@@ -4,8 +4,9 @@ A database URL carries a password: it is passed as an argument and never logged;
 messages show.
 """
 
+from recsys_tasks.database.addresses import database_url, owner_url, urls
 from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow
-from recsys_tasks.database.embedded import EmbeddedServer, database_url, is_running, owner_url, urls
+from recsys_tasks.database.embedded import EmbeddedServer, is_running
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
 from recsys_tasks.database.locks import (
     gave_up_waiting,

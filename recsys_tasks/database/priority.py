@@ -63,7 +63,7 @@ def _lower(connection: Connection) -> bool:
     raw: Any = connection.connection.dbapi_connection
     try:
         backend = psutil.Process(int(raw.info.backend_pid))
-        if backend.ppid() != _listener(raw.pgconn.socket):
+        if backend.ppid() != listener(raw.pgconn.socket):
             return False
         _as_ordinary(backend.pid)
         os.setpriority(os.PRIO_PROCESS, backend.pid, NICENESS)
@@ -84,7 +84,7 @@ def _as_ordinary(process: int) -> None:
         os.sched_setscheduler(process, os.SCHED_OTHER, os.sched_param(0))
 
 
-def _listener(descriptor: int) -> int:
+def listener(descriptor: int) -> int:
     """The process that listens at the other end of a Unix socket: the server's first one. Raises
     OSError.
 

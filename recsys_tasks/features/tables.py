@@ -48,7 +48,7 @@ class PairTable:
         return out
 
     def fill(self, user_keys: Keys, item_keys: Keys, out: Floats) -> None:
-        """The same, into `out`."""
+        """Write what `gather` returns into `out [r, fp] float32`."""
         fill_pairs(
             self.offsets, self.items, np.ascontiguousarray(self.values), user_keys, item_keys, out
         )
@@ -64,12 +64,14 @@ class SegmentTable:
     pairs: PairTable
 
     def segments(self, user_keys: Keys) -> Keys:
-        """Segments of users; one newer than the table is in segment 0."""
+        """Segments of users, `[n] int32`; a user newer than the table is in segment 0."""
         known = user_keys < len(self.of_user)
         return np.where(known, self.of_user[np.where(known, user_keys, 0)], 0).astype(np.int32)
 
     def fill(self, user_keys: Keys, item_keys: Keys, out: Floats) -> None:
-        """As `PairTable.fill`, by search: where there are no `places`."""
+        """Write the features of each user's segment and item into `out [r, fs] float32`, by search:
+        where there are no `places`.
+        """
         self.pairs.fill(self.segments(user_keys), item_keys, out)
 
     @cached_property

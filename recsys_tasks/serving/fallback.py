@@ -71,8 +71,8 @@ def load_paths(
 ) -> None:
     """Load what readers get beside own lists, and what no path may show to whom.
 
-    Pairs of the `active` users, whose lists are checked against them, and of everybody else those
-    that a fallback would show.
+    Pairs of the users `active [n] int32`, whose lists are checked against them, and of everybody
+    else those that a fallback would show.
     """
     forbidden = forbidden_pairs(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
     lists = fallback_lists(snapshot, snapshot.config, cutoffs, forbidden)
@@ -94,6 +94,9 @@ def popularity(
     size: int,
 ) -> dict[int, Ranking]:
     """Segment code → item keys and scores, best first, at most `size`.
+
+    `segment_of_user [n_users] int32`, -1 for none; `eligible [n_items] bool`; `cutoff` in UTC
+    seconds.
 
     A user counts once for an item, with the largest of weight × ½^(age / 14 days) over the user's
     events with it, so that no single user can fill a list. Scores are relative to the first. Ties:

@@ -45,30 +45,56 @@ class Ranked(Protocol):
     """Ranked lists of n users, arrays `[n, s]` with -1 items at the end of a short row."""
 
     @property
-    def users(self) -> Keys: ...  # noqa: D102
+    def users(self) -> Keys:
+        """User keys, `[n] int32`."""
+        ...
+
     @property
-    def items(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    def items(self) -> npt.NDArray[np.int32]:
+        """Item keys, `[n, s] int32`, -1 pads."""
+        ...
+
     @property
-    def scores(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
+    def scores(self) -> npt.NDArray[np.float32]:
+        """`[n, s] float32`."""
+        ...
+
     @property
-    def sources(self) -> npt.NDArray[np.int16]: ...  # noqa: D102
+    def sources(self) -> npt.NDArray[np.int16]:
+        """Bit masks over the generators, `[n, s] int16`."""
+        ...
+
     @property
-    def reasons(self) -> npt.NDArray[np.int8]: ...  # noqa: D102
+    def reasons(self) -> npt.NDArray[np.int8]:
+        """Indexes into schema.REASONS, `[n, s] int8`."""
+        ...
+
     @property
-    def reason_items(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    def reason_items(self) -> npt.NDArray[np.int32]:
+        """Anchor items, `[n, s] int32`, -1 for none."""
+        ...
+
     @property
-    def ranks_before(self) -> npt.NDArray[np.int16]: ...  # noqa: D102
+    def ranks_before(self) -> npt.NDArray[np.int16]:
+        """1-based ranks before the re-rank, `[n, s] int16`."""
+        ...
+
     @property
-    def propensities(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
+    def propensities(self) -> npt.NDArray[np.float32]:
+        """Chances of the draws, 1 without one, `[n, s] float32`."""
+        ...
+
     @property
-    def rung(self) -> npt.NDArray[np.int8]: ...  # noqa: D102
+    def rung(self) -> npt.NDArray[np.int8]:
+        """Indexes into schema.RUNGS, `[n] int8`."""
+        ...
 
 
 class Recommends(Protocol):
     """What ranks: the very composition that the gate judged."""
 
     def recommend(self, users: Keys, k: int, *, eligible: npt.NDArray[np.bool_] | None) -> Ranked:
-        """Lists of these users, in their order."""
+        """Lists of `users [n] int32`, in their order; `eligible [n_items] bool`, None for all."""
         ...
 
     def release(self) -> None:
@@ -77,8 +103,8 @@ class Recommends(Protocol):
 
 
 def active_users(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> Keys:
-    """Users who get a list of their own, sorted: ≥ min_events events within within_days before the
-    history cutoff.
+    """Users who get a list of their own, `[n] int32`, sorted: those with min_events events or more
+    within within_days before the history cutoff.
     """
     start = cutoffs.history - config.activity.within_days * DAY_SECONDS
     counts = np.zeros(snapshot.n_users, np.int64)
@@ -102,8 +128,10 @@ def buckets(users: Keys) -> npt.NDArray[np.uint8]:
 
 
 def shard_users(users: Keys, shard: int, shards: int) -> Keys:
-    """The users of one shard, in their order: every user is in exactly one of `shards` (at most
-    256).
+    """Those of `users [n] int32` that are in one shard, in their order.
+
+    Every user is in exactly one of `shards`. Raises ValueError for more than 256 shards, and for a
+    number that is none of them.
     """
     if not 0 <= shard < shards <= BUCKETS:
         raise ValueError(f"shard {shard} of {shards}: need 0 <= shard < shards <= {BUCKETS}")
@@ -111,8 +139,8 @@ def shard_users(users: Keys, shard: int, shards: int) -> Keys:
 
 
 def blocks(users: Keys, block_users: int) -> Iterator[Keys]:
-    """Users of a shard in the blocks that are computed at once: at most `block_users`, sorted, of
-    one bucket.
+    """The `users [n] int32` of a shard in the blocks that are computed at once: at most
+    `block_users` of one bucket, sorted.
 
     Whatever the division into shards, a user is computed beside the same others, so the lists are
     the same to the bit.

@@ -83,8 +83,8 @@ def _codes(file: str, n_items: int, after: int | None, before: int, eligible: Bo
 
 
 def needed_length(forbidden: Forbidden, ranking: Keys, k: int, most: int) -> int:
-    """How many of `ranking`, best first, hold k items for every user who may not be shown some; at
-    most `most`.
+    """How many of `ranking [n] int32`, best first, hold k items for every user who may not be shown
+    some; at most `most`.
     """
     size = min(len(ranking), most)
     place = np.full(

@@ -107,8 +107,8 @@ def _copy(connection: Connection, table: str, keys: Keys, vectors: npt.NDArray[n
 
 
 def encoded(keys: Keys, vectors: npt.NDArray[np.float32]) -> Iterator[bytes]:
-    """Rows of an int4 and a pgvector `vector` in COPY's binary format: big-endian, each field after
-    its length.
+    """Rows of `keys [n] int32` and `vectors [n, d] float32`, a pgvector `vector`, in COPY's binary
+    format: big-endian, each field after its length.
     """
     d = vectors.shape[1]
     row = np.dtype(

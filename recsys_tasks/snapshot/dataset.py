@@ -165,7 +165,7 @@ class Snapshot:
         return sum(pq.read_metadata(file).num_rows for file in self.event_files(since, before))
 
     def existing_items(self, cutoff: int) -> Keys:
-        """Keys of the items that exist before a second, sorted."""
+        """Keys of the items that exist before a second, `[m] int32`, sorted."""
         keys: Keys = np.flatnonzero(self.items["available_from"].to_numpy() < cutoff).astype(
             np.int32
         )

@@ -70,7 +70,8 @@ def build_entities(
     """Merge tonight's raw tables into those of the snapshot before: a gone id keeps its last
     attributes.
 
-    `first_events`: item keys and the seconds of their first event among tonight's clean rows.
+    `first_events`: item keys `[m] int32` and the seconds `[m] int64` of their first event among
+    tonight's clean rows.
     """
     user_table, unknown_users, _, _ = _merge(base, "users", *users)
     item_table, unknown_items, listed, tonight = _merge(base, "items", *items)

@@ -35,7 +35,7 @@ class Events:
         return len(self.user)
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Events:
-        """The rows where `mask` is true, in the same order."""
+        """The rows where `mask [n] bool` is true, in the same order."""
         return Events(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
 
     def before(self, ts: int) -> Events:

@@ -43,7 +43,7 @@ def test_it_commits_at_the_end_and_rolls_back_on_an_error(writer: Engine) -> Non
 def test_a_process_of_another_server_is_left_alone(
     writer: Engine, empty: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recsys_tasks.database.priority._listener", lambda descriptor: 1)
+    monkeypatch.setattr("recsys_tasks.database.priority.listener", lambda descriptor: 1)
     with background_transaction(writer) as connection:
         assert os.getpriority(os.PRIO_PROCESS, backend(connection)) == os.getpriority(
             os.PRIO_PROCESS, 0

@@ -103,20 +103,22 @@ ITEM_FEATURES = (
         "item",
         "derived",
         "ln of the last week's rate over the last four weeks', smoothed",
-        lambda t: ((t._week.fill_null(0.0) * 4.0 + 4.0) / (t._month.fill_null(0.0) + 4.0)).ln(),
+        lambda t: (
+            (t["_week"].fill_null(0.0) * 4.0 + 4.0) / (t["_month"].fill_null(0.0) + 4.0)
+        ).ln(),
     ),
     Feature(
         "season",
         "item",
         "derived",
         "ln(1 + weighted events in the two weeks that began a year before the cutoff)",
-        lambda t: log_count(t._season),
+        lambda t: log_count(t["_season"]),
     ),
     Feature(
         "season_share",
         "item",
         "derived",
         "share of its events that fell into those two weeks",
-        lambda t: t._season.fill_null(0.0) / (t._all.fill_null(0.0) + 1.0),
+        lambda t: t["_season"].fill_null(0.0) / (t["_all"].fill_null(0.0) + 1.0),
     ),
 )

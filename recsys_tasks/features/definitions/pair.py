@@ -94,7 +94,7 @@ PAIR_FEATURES = (
         "pair",
         "derived",
         "days with it / (the user's active days + 1)",
-        lambda t: t.days / (t._user_days + 1.0),
+        lambda t: t.days / (t["_user_days"] + 1.0),
     ),
     Feature(
         "due",

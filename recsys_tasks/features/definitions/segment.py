@@ -20,9 +20,12 @@ def features(config: Config) -> list[Feature]:
 
 
 def _lift(table: ir.Table) -> ir.Value:
-    item, segment = exact_total(table._month, ["item_key"]), exact_total(table._month, ["segment"])
-    expected = item * segment / exact_total(table._month).nullif(0.0)
-    return ((table._month + LIFT_PRIOR) / (expected.fill_null(0.0) + LIFT_PRIOR)).ln()
+    item, segment = (
+        exact_total(table["_month"], ["item_key"]),
+        exact_total(table["_month"], ["segment"]),
+    )
+    expected = item * segment / exact_total(table["_month"]).nullif(0.0)
+    return ((table["_month"] + LIFT_PRIOR) / (expected.fill_null(0.0) + LIFT_PRIOR)).ln()
 
 
 SEGMENT_FEATURES = (

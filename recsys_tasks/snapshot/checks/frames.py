@@ -58,7 +58,7 @@ class NightRows:
 
 
 def event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
-    """The rows, with the columns that `event_checks` look at."""
+    """The rows, with the columns that `event_checks` look at. `flags`: `[n] bool` by fault."""
     frame: pd.DataFrame = events.to_pandas()
     for column in ("user_id", "item_id"):
         frame.loc[flags["missing_user" if column == "user_id" else "missing_item"], column] = None

@@ -84,13 +84,13 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
 
 
 def bad_number(column: pa.ChunkedArray) -> Flags:
-    """Negative, too large to keep, infinite or unreadable (NaN); a missing value is not bad."""
+    """`[n] bool`: negative, too large to keep, infinite or NaN; a missing value is not bad."""
     fine = pc.and_(is_usable(column), pc.greater_equal(column, 0.0))
     return ~_flags(pc.fill_null(fine, True))
 
 
 def bad_position(column: pa.ChunkedArray) -> Flags:
-    """Unreadable, or before the first place; a missing one is not bad, and counts as no showing."""
+    """`[n] bool`: unreadable, or below 1; a missing one is not bad, and counts as no impression."""
     return ~_flags(pc.fill_null(pc.and_(is_usable(column), pc.greater_equal(column, 1.0)), True))
 
 
@@ -102,7 +102,7 @@ def _shown(config: Config, events: pa.Table) -> Flags:
 
 
 def repeated_rows(table: pa.Table) -> Flags:
-    """Rows that equal the row before them in every column."""
+    """`[n] bool`: the row equals the row before it in every column."""
     n = table.num_rows
     same = np.ones(max(n - 1, 0), bool)
     for column in table.columns:
@@ -163,7 +163,7 @@ def actions_and_showings(config: Config, keyed: pa.Table) -> tuple[pa.Table, pa.
 
 
 def set_aside(events: pa.Table, reasons: npt.NDArray[np.int8], day: str, since: str) -> pa.Table:
-    """QUARANTINE rows of the rows that have a reason."""
+    """QUARANTINE rows of the rows that have a reason, `reasons [n] int8`, -1 for none."""
     bad = np.flatnonzero(reasons >= 0)
     rows = events.take(pa.array(bad))
     words = pa.array([REASONS[code] for code in reasons[bad]], pa.string())
