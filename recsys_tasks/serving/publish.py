@@ -84,7 +84,16 @@ def _give_up_unfinished(connection: Connection, spec: PublicationSpec, now: date
 
 def _insert(connection: Connection, spec: PublicationSpec, now: datetime) -> Publication:
     values = {
-        **{name: value for name, value in vars(spec).items() if name != "cutoffs"},
+        "as_of": spec.as_of,
+        "fingerprint": spec.fingerprint,
+        "release": spec.release,
+        "tower_version": spec.tower_version,
+        "expected_rows": spec.expected_rows,
+        "k": spec.k,
+        "spares": spec.spares,
+        "shards": spec.shards,
+        "repeats": spec.repeats,
+        "calibrated": spec.calibrated,
         "learned_before": spec.cutoffs.learned_before,
         "history_before": spec.cutoffs.history_before,
         "created_at": now,

@@ -19,14 +19,12 @@ class ExtractResult:
     parts: Mapping[date, str]  # every known day before as_of → reference of its raw_events artifact
     users: str  # reference of raw_users
     items: str  # reference of raw_items
-    read_days: tuple[date, ...]  # days with rows among those read tonight
     new_days: tuple[date, ...]  # first seen tonight
     changed_days: tuple[date, ...]  # known, and their rows differ now
-    rows: int  # rows of read_days
-    undated_rows: (
-        int  # rows without a readable time, kept with the newest day of the night that found them
-    )
-    undated_why: Mapping[str, int]  # missing, unreadable, too_early or too_late → undated rows
+    rows: int  # rows read tonight
+    # missing, unreadable, too_early or too_late → rows without a readable time, which are kept with
+    # the newest day of the night that found them
+    undated_why: Mapping[str, int]
     future_rows: int  # rows with a time later than `now`
     # rows of the night's day or later ones, not read: under a simulated clock, the history's rest
     later_rows: int
@@ -52,11 +50,9 @@ def read_extract(artifact: Artifact) -> ExtractResult:
         parts={parse_day(day): reference for day, reference in raw["parts"].items()},
         users=raw["users"],
         items=raw["items"],
-        read_days=tuple(map(parse_day, raw["read_days"])),
         new_days=tuple(map(parse_day, raw["new_days"])),
         changed_days=tuple(map(parse_day, raw["changed_days"])),
         rows=raw["rows"],
-        undated_rows=raw["undated_rows"],
         undated_why=raw.get("undated_why", {}),
         future_rows=raw["future_rows"],
         later_rows=raw.get("later_rows", 0),

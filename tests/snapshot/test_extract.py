@@ -55,7 +55,7 @@ def test_a_later_night_reads_new_days_and_the_lookback(tmp_path: Path) -> None:
     shop.rows.append(("late", "i", (5, 5)))  # within the two days before the 6th
     shop.rows.append(("too late", "i", (3, 5)))
     second = shop.extract(7)
-    assert days(second.read_days) == [4, 5, 6]
+    assert second.artifact.facts["read_days"] == 3  # 4, 5 and 6
     assert days(second.new_days) == [6]
     assert days(second.changed_days) == [5]
     assert [row["user_id"] for row in rows_of(shop, second, 5)] == ["late", "u"]
@@ -86,7 +86,7 @@ def test_a_row_without_a_time_stays_with_the_night_that_found_it(tmp_path: Path)
     shop = shop_in(tmp_path)
     shop.rows += [("nobody", "i", None), ("nobody", "i", "soon")]
     first = shop.extract(6)
-    assert first.undated_rows == 2
+    assert first.artifact.facts["undated_rows"] == 2
     assert [row["user_id"] for row in rows_of(shop, first, 5)] == ["u", "nobody", "nobody"]
     shop.rows.append(("new", "i", None))
     second = shop.extract(7)

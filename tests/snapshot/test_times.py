@@ -97,7 +97,7 @@ def test_the_setting_that_the_error_names_helps(
     shop.settings = {"events": {"timestamp_unit": setting.split()[-1]}}
     result = shop.extract(10)
     assert [day.day for day in result.parts] == list(DAYS)
-    assert (result.rows, result.undated_rows) == (len(times), 0)
+    assert (result.rows, result.artifact.facts["undated_rows"]) == (len(times), 0)
 
 
 def test_times_of_two_kinds_stop_the_night(tmp_path: Path) -> None:
@@ -120,7 +120,10 @@ def test_the_day_before_1970_is_a_day(tmp_path: Path) -> None:
     shop = shop_with(tmp_path, times, validation=OPEN)
     result = shop.extract(10)
     assert stored(shop, result) == len(times)
-    assert (result.undated_rows, dict(result.undated_why)) == (4, {"too_early": 4})
+    assert (result.artifact.facts["undated_rows"], dict(result.undated_why)) == (
+        4,
+        {"too_early": 4},
+    )
     night = shop.night(10)
     assert night.waiting == {"missing_time": 4}
     check = next(check for check in night.report.checks if check.name == "missing_time")
@@ -182,7 +185,9 @@ def test_every_row_is_kept_or_counted(tmp_path: Path, parquet: bool) -> None:
         plausible = [t for t in times if second(1, 0) <= t < second(15, 0)]
         assert result.later_rows == sum(t >= second(night, 0) for t in plausible)
         assert (
-            result.undated_rows == len(times) - len(plausible) == sum(result.undated_why.values())
+            result.artifact.facts["undated_rows"]
+            == len(times) - len(plausible)
+            == sum(result.undated_why.values())
         )
         assert stored(shop, result) == len(times) - result.later_rows
     # each stays with the night that found it
@@ -368,7 +373,7 @@ def test_a_home_of_older_code_goes_on_and_loses_its_days_of_1970(tmp_path: Path)
     second_night = shop.extract(7)
     assert min(second_night.parts) == date(2026, 1, 1)
     assert [day.day for day in second_night.new_days] == [6]
-    assert second_night.undated_rows == 1
+    assert second_night.artifact.facts["undated_rows"] == 1
     found = read_undated(second_night.artifact)
     assert found.schema == UNDATED
     assert found["day"].to_pylist() == ["2026-01-05"]  # where the older night kept it
