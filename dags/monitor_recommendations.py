@@ -8,4 +8,4 @@ from recsys_airflow import after, dag_arguments, end_alerts, stage
 with DAG(
     doc_md=__doc__, **dag_arguments("monitor_recommendations", after("publication"), "monitoring")
 ):
-    stage("monitor")() >> task(end_alerts, task_id="deliver_alerts")() >> stage("report")()
+    stage("monitor")() >> task(task_id="deliver_alerts")(end_alerts)() >> stage("report")()

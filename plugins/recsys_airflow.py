@@ -7,6 +7,7 @@ inside its task.
 from __future__ import annotations
 
 import functools
+import operator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -82,7 +83,7 @@ def nightly() -> CronPartitionTimetable | PartitionedAtRuntime:
 
 def after(*names: str) -> PartitionedAssetTimetable:
     """Once all these assets exist for one date."""
-    return PartitionedAssetTimetable(assets=functools.reduce(lambda a, b: a & b, map(asset, names)))
+    return PartitionedAssetTimetable(assets=functools.reduce(operator.and_, map(asset, names)))
 
 
 def cron(expression: str) -> CronTriggerTimetable | None:
