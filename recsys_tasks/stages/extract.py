@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
 
-STAGE = Stage("extract", minutes=120, takes_turns=True, makes=("extract", "raw_events"))
+STAGE = Stage(
+    "extract",
+    minutes=120,
+    takes_turns=True,
+    reads=("extract", "raw_events", "raw_users", "raw_items"),
+    makes=("extract", "raw_events", "raw_users", "raw_items"),
+)
 
 
 def run(night: Night) -> Outcome:

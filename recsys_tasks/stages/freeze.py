@@ -15,8 +15,8 @@ STAGE = Stage(
     "freeze",
     minutes=60,
     takes_turns=True,
-    reads=("extract", "raw_events"),
-    makes=("snapshot", "events", "ids"),
+    reads=("extract", "raw_events", "raw_users", "raw_items", "ids", "events", "snapshot"),
+    makes=("validation", "ids", "events", "snapshot"),
     emits="snapshot",
 )
 

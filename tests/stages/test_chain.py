@@ -10,6 +10,7 @@ import pytest
 from recsys_tasks import stages
 from recsys_tasks.dag_names import CHAIN as DAGS
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.lake.kinds import catalogue
 from recsys_tasks.stages import AFTER_APPROVAL, CHAIN, NIGHT, stage_named
 from recsys_tasks.stages.runner import run_on
 
@@ -39,6 +40,10 @@ def test_what_a_stage_reads_was_made_before_it_or_on_a_night_before() -> None:
     made = {kind for stage in NIGHT for kind in stage.makes}
     for stage in NIGHT:
         assert set(stage.reads) <= made, stage.name
+
+
+def test_every_kind_of_artifact_is_made_by_a_stage_but_what_an_erasure_keeps() -> None:
+    assert {kind for stage in NIGHT for kind in stage.makes} == set(catalogue()) - {"erased"}
 
 
 def test_a_name_that_is_no_stage_is_refused_with_those_that_are() -> None:
