@@ -11,7 +11,6 @@ One thing alone changes what a finished attempt holds: a person must be erased f
 """
 
 from recsys_tasks.lake.artifact import Artifact, Damaged, Draft
-from recsys_tasks.lake.code import code_version
 from recsys_tasks.lake.kinds import code_of
 from recsys_tasks.lake.manifest import MANIFEST
 from recsys_tasks.lake.remote import open_root
@@ -26,6 +25,5 @@ __all__ = [
     "Lake",
     "SlotTaken",
     "code_of",
-    "code_version",
     "open_root",
 ]

@@ -31,17 +31,6 @@ that only they have, or import by its name, is not followed.
 
 
 @functools.cache
-def code_version() -> str:
-    """Hash of every source file of the package."""
-    digest = hashlib.sha256()
-    package = Path(__file__).resolve().parents[1]
-    for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-@functools.cache
 def hash_of(*modules: str) -> str:
     """Hash of all code that the modules use, 16 hexadecimal digits. Raises ModuleNotFoundError."""
     return _SOURCES.hash_of(modules)

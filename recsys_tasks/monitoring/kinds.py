@@ -15,7 +15,7 @@ REPORT = Kind(
         "evidence.json": Holding.OTHER,
     },
     retire=Retire.NIGHT,
-    made_by=("recsys_tasks.stages.report",),
+    made_by=("recsys_tasks.stages.run_report",),
     eraser="recsys_tasks.monitoring.run_report.store:erase_report",
 )
 

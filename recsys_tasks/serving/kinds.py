@@ -11,7 +11,8 @@ PLAN = Kind(
     key=NightKey,
     files={"users.npy": Holding.KEYS, "plan.json": Holding.NOTHING},
     retire=Retire.NIGHT_OR_PUBLICATION,
-    made_by=("recsys_tasks.stages",),
+    # Shards, too: the publication's fingerprint has this code, and a shard's key begins with it.
+    made_by=("recsys_tasks.stages.prepare_publication", "recsys_tasks.stages.precompute_shard"),
 )
 LISTS = Kind(
     name="lists",
@@ -19,7 +20,6 @@ LISTS = Kind(
     key=ListsKey,
     files={"lists.arrow": Holding.OTHER, "lists.parquet": Holding.OTHER},
     retire=Retire.PUBLICATION,
-    # The code of the stage is in the key: a publication's token is of its fingerprint.
     made_by=("recsys_tasks.serving.precompute", "recsys_tasks.ranking.lists.recommender"),
     eraser="recsys_tasks.serving.erasing:erase_lists",
 )

@@ -12,8 +12,7 @@ import numpy as np
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
-
-PLAN = "plan"
+from recsys_tasks.serving.kinds import PLAN
 
 
 @dataclass(frozen=True)
@@ -49,27 +48,26 @@ def write_plan(lake: Lake, as_of: date, settings: str, plan: Plan, users: Keys) 
     """Keep a night's plan and its users `[n]`, sorted; a no-op where the newest says the same."""
     key = as_of.isoformat()
     inputs = {**plan.contents, "publication": str(plan.publication_id)}
-    found = lake.find(PLAN, key, lake.fingerprint(PLAN, key, inputs, settings))
+    found = lake.made_of(PLAN, key, inputs, settings)
     # Equal contents may have other names now: an index that was damaged is made again under a new
     # one.
-    if found is not None and lake.newest(PLAN, key) == found and _plan_of(found) == plan:
+    if found is not None and lake.newest(PLAN.name, key) == found and _plan_of(found) == plan:
         return found
     with lake.writing(PLAN, key, inputs=inputs, config=settings) as draft:
         (draft.path / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
         np.save(draft.path / "users.npy", users)
         draft.rows = 1
-    assert draft.artifact is not None
-    return draft.artifact
+    return draft.finished
 
 
 def read_plan(lake: Lake, as_of: date) -> Plan:
     """A night's plan. Raises ArtifactError when prepare_publication did not run."""
-    return _plan_of(lake.require(PLAN, as_of.isoformat()))
+    return _plan_of(lake.require(PLAN.name, as_of.isoformat()))
 
 
 def planned_users(lake: Lake, as_of: date) -> Keys:
     """`[n] int32`: every user of a night's plan, sorted. Raises ArtifactError without a plan."""
-    users: Keys = np.load(lake.require(PLAN, as_of.isoformat()).file("users.npy"))
+    users: Keys = np.load(lake.require(PLAN.name, as_of.isoformat()).file("users.npy"))
     return users
 
 

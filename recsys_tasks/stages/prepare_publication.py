@@ -87,13 +87,14 @@ def _spec(
     night: Night, release: Artifact | None, tower: str, contents: Mapping[str, str], users: int
 ) -> PublicationSpec:
     """What the publication stands for; the same again where nothing that shapes it has changed."""
-    from recsys_tasks.lake import code_version
+    from recsys_tasks.lake import code_of
     from recsys_tasks.ranking.models.ranker import scores_are_chances
+    from recsys_tasks.serving.kinds import PLAN
     from recsys_tasks.serving.publication import PublicationSpec
     from recsys_tasks.serving.repeats import policy_words
     from recsys_tasks.stages.plan import list_settings
 
-    parts = json.dumps([contents, list_settings(night.config), code_version()], sort_keys=True)
+    parts = json.dumps([contents, list_settings(night.config), code_of(PLAN)], sort_keys=True)
     return PublicationSpec(
         as_of=night.as_of,
         cutoffs=night.tonight,

@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
 from recsys_tasks.config import Environment
+from recsys_tasks.serving.kinds import PLAN
 from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.serving.publication import Publication, read_publication
 from recsys_tasks.serving.publish import finish, publish
 from recsys_tasks.stages import Night, StageResult, run_on
-from recsys_tasks.stages.plan import PLAN, Plan
+from recsys_tasks.stages.plan import Plan
 from tests.serving.nights import (
     FIRST,
     LIMITS,

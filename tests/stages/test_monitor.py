@@ -24,13 +24,14 @@ from recsys_tasks.config import Environment
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ranking.lists.recommender import RankedLists
 from recsys_tasks.serving.fallback import fallback_lists
+from recsys_tasks.serving.kinds import PLAN
 from recsys_tasks.serving.load import load_dimensions, load_fallbacks, load_lists
 from recsys_tasks.serving.precompute import Shard, list_batches, precompute_shard
 from recsys_tasks.serving.publication import CheckLimits, PublicationSpec
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.stages import Night, run_on
 from recsys_tasks.stages.monitoring.published_lists import monitor
-from recsys_tasks.stages.plan import PLAN, Plan
+from recsys_tasks.stages.plan import Plan
 from tests.serving.conftest import empty  # noqa: F401  # the fixture
 from tests.serving.ranked import ranked
 from tests.stages.shop_nights import rows

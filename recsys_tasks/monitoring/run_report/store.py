@@ -13,12 +13,13 @@ from datetime import date
 from typing import Any
 
 from recsys_tasks.lake import Artifact, Draft, Lake, code_of
+from recsys_tasks.monitoring.kinds import REPORT
 from recsys_tasks.monitoring.run_report.blocks import Known
 from recsys_tasks.monitoring.run_report.page import render
 from recsys_tasks.monitoring.run_report.view import view
 from recsys_tasks.snapshot.erasing import Cut, Subject
 
-KIND = "report"
+KIND = REPORT.name
 PAGE = "report.html"
 _FACTS, _EVIDENCE = "facts.json", "evidence.json"
 
@@ -29,14 +30,12 @@ def keep(
     """Write a night's page; a no-op when it was made of the same facts and evidence."""
     key = as_of.isoformat()
     inputs = {"facts": _hash(_timeless(facts)), "evidence": evidence_from}
-    found = lake.find(KIND, key, lake.fingerprint(KIND, key, inputs, ""))
-    if found is not None:
-        return found
-    with lake.writing(KIND, key, inputs=inputs) as draft:
+
+    def write(draft: Draft) -> None:
         _write(draft, facts, evidence)
         draft.rows = len(facts.get("stages") or ())
-    assert draft.artifact is not None
-    return draft.artifact
+
+    return lake.make(REPORT, key, inputs=inputs, write=write)
 
 
 def kept_evidence(lake: Lake, as_of: date, evidence_from: str) -> dict[str, Any] | None:

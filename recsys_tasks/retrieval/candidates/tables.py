@@ -22,13 +22,14 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.config.generators import GENERATORS
 from recsys_tasks.errors import SchemaError
 from recsys_tasks.ids import Keys
-from recsys_tasks.lake import Artifact
+from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.retrieval.candidates.array_files import array_file
 from recsys_tasks.retrieval.candidates.content import ContentSpace, content_space
 from recsys_tasks.retrieval.candidates.cooccurrence import following, neighbours
 from recsys_tasks.retrieval.candidates.fitting import Fitting
 from recsys_tasks.retrieval.generators import Generator
 from recsys_tasks.retrieval.histories import Histories
+from recsys_tasks.retrieval.kinds import GENERATOR_TABLES
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items, hash_of
 
@@ -76,23 +77,23 @@ def known_generators() -> tuple[Generator, ...]:
 
 def build_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
     """Fit and store the tables; a rerun on the same inputs returns the artifact it finds."""
-    config, lake, key = snapshot.config, snapshot.lake, str(cutoffs)
+    config = snapshot.config
     data = Fitting(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
     inputs = {"snapshot": snapshot.artifact.content, "eligible": hash_of(data.eligible)}
     inputs |= _other_inputs(data)
     settings = _settings(config)
-    found = lake.find("generators", key, lake.fingerprint("generators", key, inputs, settings))
-    if found is not None:
-        return found
-    tables = fit_generators(data)
-    with lake.writing("generators", key, inputs=inputs, config=settings) as draft:
+
+    def write(draft: Draft) -> None:
+        tables = fit_generators(data)
         tables.save(draft.path)
         draft.rows = len(tables.histories.items)
         draft.facts = {"items": int(tables.eligible.sum())}
         for one in _in_use(config):
             draft.facts |= one.facts(tables.arrays[one.name])
-    assert draft.artifact is not None
-    return draft.artifact
+
+    return snapshot.lake.make(
+        GENERATOR_TABLES, str(cutoffs), inputs=inputs, config=settings, write=write
+    )
 
 
 def find_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact | None:
