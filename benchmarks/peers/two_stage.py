@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from benchmarks.crowd import AS_OF, SETTINGS, reopen
 from recsys_tasks.config import parse_config
 from recsys_tasks.lake import Lake
-from recsys_tasks.ranking.columns.matrix import Block, FeatureMatrix, feature_matrix
+from recsys_tasks.ranking.columns import Block, FeatureMatrix, feature_matrix
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.snapshot.dataset import open_snapshot
@@ -35,7 +35,7 @@ def export(crowd: Path, release: tuple[Path, str], folder: Path, n: int) -> None
     users = np.load(crowd / "users.npy")[:n]
     writer = None
     for start in range(0, len(users), BLOCK):
-        block = Block(inputs, inputs.source.block(users[start : start + BLOCK]))
+        block = Block(inputs, inputs.retriever.block(users[start : start + BLOCK]))
         matrix = feature_matrix(block, ranker.heavy_names)
         first = recommender.recommend(block.candidates.users, IMITATED).items
         item = block.candidates.items[matrix.user_row, matrix.column]

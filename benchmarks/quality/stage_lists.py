@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.protocols import Window
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking.columns.matrix import Block
+from recsys_tasks.ranking.columns import Block
 from recsys_tasks.ranking.lists.order import in_order
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
@@ -63,7 +63,7 @@ def stage_lists(night: Night, window: Window) -> StageLists:
     }
     assert isinstance(inputs.embeddings, Embeddings)
     for users in _blocks(window, user_ids):
-        block = Block(inputs, inputs.source.block(users))
+        block = Block(inputs, inputs.retriever.block(users))
         orders = {"two-tower": _nearest(inputs.embeddings, users)}
         for name, recommender in recommenders.items():
             order = in_order(recommender.scores(block), block.candidates.items)

@@ -29,7 +29,7 @@ CACHE_BYTES = 64
 
 
 def floors_of(inputs: RankingInputs, ranker: Ranker, users: np.ndarray) -> dict[str, float]:
-    candidates, survivors = inputs.source.block(users), CONFIG.ranker.light_survivors
+    candidates, survivors = inputs.retriever.block(users), CONFIG.ranker.light_survivors
     work = {
         "search": _search_alone(inputs, users),
         "other generators": _neighbours_alone(inputs, users),
@@ -57,7 +57,7 @@ def _least(work: Callable[[], object], users: int, repeats: int = 9) -> float:
 
 def _search_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], object]:
     """The index's own call."""
-    searcher: Any = inputs.source.searcher  # type: ignore[attr-defined]
+    searcher: Any = inputs.retriever.searcher  # type: ignore[attr-defined]
     queries, _ = inputs.user_vectors(users)
     k = CONFIG.generators.quota("two_tower")
     return lambda: searcher._near(queries, k)
@@ -67,8 +67,8 @@ def _neighbours_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], 
     """Adding the neighbours of each user's items up, sorting as many sums, and the fresh items'
     content products.
     """
-    tables = inputs.source.tables  # type: ignore[attr-defined]
-    newest = inputs.source.newest_items(users)
+    tables = inputs.retriever.tables  # type: ignore[attr-defined]
+    newest = inputs.retriever.newest_items(users)
     sums = np.zeros(tables.n_items, np.float32)
     near = tables.arrays["covisitation"]
     neighbours, strengths = (
@@ -134,7 +134,7 @@ def _votes_alone(inputs: RankingInputs, candidates: Candidates) -> Callable[[], 
     """
     quotas = CONFIG.generators
     named = np.maximum(candidates.items, 0)
-    votes = np.zeros(inputs.source.tables.n_items, np.float32)  # type: ignore[attr-defined]
+    votes = np.zeros(inputs.retriever.tables.n_items, np.float32)  # type: ignore[attr-defined]
     lists = (candidates.ranks >= 0).sum() / named.size  # how many generators name a kept item
     asked = quotas.quota("two_tower") + quotas.quota("covisitation")
     times = max(1, round(lists * asked / quotas.max_candidates))
@@ -171,7 +171,7 @@ def _columns_alone(
     flat = np.maximum(items, 0)
     table, vectors = np.asarray(inputs.tables.item), np.asarray(inputs.embeddings.item_vectors)
     queries, _ = inputs.user_vectors(users)
-    newest = inputs.source.newest_items(users)
+    newest = inputs.retriever.newest_items(users)
     known = int(np.median((newest >= 0).sum(axis=1)))
     light = np.ones((flat.size, len(ranker.light_names)), np.float32)
     heavy = np.ones((len(users) * survivors, len(ranker.heavy_names)), np.float32)
@@ -278,7 +278,7 @@ def _reasons_alone(
 ) -> Callable[[], object]:
     """Comparing each shown item with the history, and the products that find the nearest of it, for
     those items that co-visitation put highest: no other needs one."""
-    newest = inputs.source.newest_items(users)
+    newest = inputs.retriever.newest_items(users)
     width = CONFIG.serving.k + CONFIG.serving.spares
     shown, ranks = np.maximum(candidates.items[:, :width], 0), candidates.ranks[:, :width]
     strongest = np.where(ranks >= 0, ranks, np.iinfo(np.int16).max).argmin(axis=2)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from recsys_tasks.arrays import Bool, Float32, Int32, Int64
 from recsys_tasks.clock import Cutoffs, parse_day
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import LeakageError
@@ -24,9 +25,10 @@ from recsys_tasks.snapshot.dataset import Snapshot
 __all__ = [
     "Candidates",
     "Embeddings",
+    "LookupTables",
     "RankingInputs",
+    "Retriever",
     "Searcher",
-    "Source",
     "Vectors",
     "open_inputs",
 ]
@@ -40,7 +42,7 @@ class Vectors(Protocol):
         """`[m]`."""
 
     @property
-    def item_vectors(self) -> npt.NDArray[np.float32]:
+    def item_vectors(self) -> Float32:
         """`[m, d]`."""
 
     @property
@@ -48,11 +50,11 @@ class Vectors(Protocol):
         """`[n]`: users with an event before the history cutoff."""
 
     @property
-    def user_vectors(self) -> npt.NDArray[np.float32]:
+    def user_vectors(self) -> Float32:
         """`[n, d]`."""
 
 
-class Source(Protocol):
+class Retriever(Protocol):
     """Candidates at the cutoffs and the histories behind them."""
 
     def block(self, user_keys: Keys) -> Candidates:
@@ -72,21 +74,41 @@ class Sequences:
     """
 
     after: Keys
-    after_strength: npt.NDArray[np.float32]
+    after_strength: Float32
     before: Keys
-    before_strength: npt.NDArray[np.float32]
+    before_strength: Float32
+
+
+class LookupTables(NamedTuple):
+    """The feature tables as a kernel takes them: plain read-only arrays, all of one row order.
+
+    A pair is a user and an item of the user's history: user u's are [pair_offsets[u],
+    pair_offsets[u + 1]) of `pair_items` and `pair_values`. `segment_positions [segments, m]`: row
+    of `segment_values` of a segment and an item, -1 for none. `price_columns`: which column of
+    `item` and which of `user` is the price, -1 for none.
+    """
+
+    item: Float32
+    user: Float32
+    pair_offsets: Int64
+    pair_items: Int32
+    pair_values: Float32
+    segment_positions: Int32
+    segment_values: Float32
+    price_columns: Int64
 
 
 @dataclass(frozen=True)
 class RankingInputs:
     """Everything that is known at one pair of cutoffs.
 
-    `content`: `[n_items, v]` item attributes, rows of unit length; None where there are none.
-    `hash`: what the inputs were opened from.
+    `retriever`: the candidates, and the histories behind them; `content`: `[n_items, v]` item
+    attributes, rows of unit length; None where there are none. `hash`: what the inputs were opened
+    from.
     """
 
     cutoffs: Cutoffs
-    source: Source
+    retriever: Retriever
     tables: FeatureTables
     embeddings: Vectors
     content: sparse.csr_matrix | None
@@ -94,52 +116,47 @@ class RankingInputs:
     sequences: Sequences | None = None
 
     @cached_property
-    def item_place(self) -> npt.NDArray[np.int32]:
+    def item_row(self) -> Int32:
         """`[n_items]`: row of each item's vector, -1 where it has none."""
         known = self.embeddings.item_keys
         size = max(len(self.tables.item), int(known[-1]) + 1 if len(known) else 0)
-        place: npt.NDArray[np.int32] = np.full(size, -1, np.int32)
-        place[known] = np.arange(len(known))
-        return place
+        row: Int32 = np.full(size, -1, np.int32)
+        row[known] = np.arange(len(known))
+        return row
 
     @cached_property
-    def lookups(self) -> tuple[npt.NDArray[Any], ...]:
-        """What is looked up by key, as a kernel takes it: items, users, the pairs' offsets, items
-        and values, the segments' places and values, and which of the items' and of the users'
-        columns is the price.
+    def lookups(self) -> LookupTables:
+        """What is looked up by key.
 
-        All read-only and no longer mapped files to Python, which takes a kernel longer to find out
-        than to look up.
+        Read-only views that are mapped files to Python no longer: with a subclass of ndarray, a
+        kernel takes longer to find out what it was given than to look up.
         """
         tables = self.tables
         pair, segment = tables.pair, tables.segment
-        places = None if segment is None else segment.places
+        positions = None if segment is None else segment.places
         nowhere, nothing = np.empty((0, 0), np.int32), np.empty((0, 0), np.float32)
         names = (tables.item_names, tables.user_names)
         prices = np.array([some.index("price") if "price" in some else -1 for some in names])
-        return tuple(
-            _read_only(values)
-            for values in (
-                tables.item,
-                tables.user,
-                pair.offsets,
-                pair.items,
-                pair.values,
-                nowhere if places is None else places,
-                nothing if segment is None else segment.pairs.values,
-                prices,
-            )
+        return LookupTables(
+            item=_read_only(tables.item),
+            user=_read_only(tables.user),
+            pair_offsets=_read_only(pair.offsets),
+            pair_items=_read_only(pair.items),
+            pair_values=_read_only(pair.values),
+            segment_positions=_read_only(nowhere if positions is None else positions),
+            segment_values=_read_only(nothing if segment is None else segment.pairs.values),
+            price_columns=_read_only(prices),
         )
 
-    def user_vectors(self, users: Keys) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    def user_vectors(self, users: Keys) -> tuple[Float32, Bool]:
         """`[n, d]` vectors, and `[n]` whether the user has one (else the row means nothing)."""
         known = self.embeddings.user_keys
         if not len(known):
             return np.zeros(
                 (len(users), self.embeddings.user_vectors.shape[1]), np.float32
             ), np.zeros(len(users), bool)
-        place = np.minimum(np.searchsorted(known, users), len(known) - 1)
-        return np.asarray(self.embeddings.user_vectors[place], np.float32), known[place] == users
+        row = np.minimum(np.searchsorted(known, users), len(known) - 1)
+        return np.asarray(self.embeddings.user_vectors[row], np.float32), known[row] == users
 
     def release(self) -> None:
         """Give back the memory of the users looked up so far: what grows with users is read from
@@ -148,7 +165,7 @@ class RankingInputs:
         pair = self.tables.pair
         forget_pages(self.tables.user, pair.offsets, pair.items, pair.values)
         forget_pages(self.embeddings.user_keys, self.embeddings.user_vectors)
-        self.source.release()
+        self.retriever.release()
 
 
 def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -186,18 +203,18 @@ def open_inputs(
             where="inputs of the rankers",
             remedy="build every input at the same cutoffs",
         )
-    source = open_candidate_source(snapshot, cutoffs, generators, embeddings, searcher)
-    content = source.tables.content.items
+    retriever = open_candidate_source(snapshot, cutoffs, generators, embeddings, searcher)
+    content = retriever.tables.content.items
     return RankingInputs(
         cutoffs=cutoffs,
-        source=source,
+        retriever=retriever,
         tables=FeatureTables.open(features),
         embeddings=embeddings,
         content=content if content.nnz else None,
         hash=config_hash(str(cutoffs), *(artifact.content for artifact in artifacts)),
         sequences=Sequences(
             *(
-                _read_only(getattr(source.tables, name))
+                _read_only(getattr(retriever.tables, name))
                 for name in ("after_items", "after_scores", "before_items", "before_scores")
             )
         ),

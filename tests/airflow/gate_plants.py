@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs
+from recsys_tasks.extensions import Found
 from recsys_tasks.features.build import build_features
 from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.gate.evaluate import Truth, item_sets
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking.columns import matrix
+from recsys_tasks.ranking.columns import COLUMN_GROUPS
+from recsys_tasks.ranking.columns.base import OWN_ORDER, Columns
 from recsys_tasks.ranking.examples import build as examples
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.inputs import RankingInputs
@@ -103,7 +105,8 @@ def next_week(patch: pytest.MonkeyPatch, night: Night) -> None:
         happened = events.user.astype(np.int64) * snapshot.n_items + events.item
         out[:, 0] = np.isin(rows.users.astype(np.int64) * snapshot.n_items + rows.items, happened)
 
-    patch.setitem(matrix._GROUPS, "leak", matrix._Group(lambda inputs: ["next_week"], fill))
+    leak = Columns("leak", OWN_ORDER, lambda inputs: ["next_week"], fill)
+    patch.setitem(COLUMN_GROUPS.found, "leak", Found(leak, __name__))
 
 
 # --- evaluations that are broken ----------------------------------------------------------------

@@ -14,7 +14,7 @@ from recsys_tasks.errors import LeakageError
 from recsys_tasks.features.build import build_features
 from recsys_tasks.features.definitions import item
 from recsys_tasks.features.feature import Feature
-from recsys_tasks.ranking.columns.matrix import Block, feature_matrix
+from recsys_tasks.ranking.columns import Block, feature_matrix
 from recsys_tasks.ranking.examples.build import Examples, Window, build_examples, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
 from recsys_tasks.ranking.lists.recommender import Recommender
@@ -85,7 +85,7 @@ def test_examples_release_and_lists_on_the_real_parts(world):
     data, window = Examples.open(artifact), windows[0]
     rows = np.arange(200)
     users = np.unique(data.user[rows])
-    block = Block(window.inputs, window.inputs.source.block(users))
+    block = Block(window.inputs, window.inputs.retriever.block(users))
     matrix = feature_matrix(block)
     place = {
         (users[r], block.candidates.items[r, c]): at
@@ -133,7 +133,7 @@ def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(tmp_path, mon
     trained = pd.Series(data.X[:, data.names.index("item_weekend_share")], data.item)
     np.testing.assert_allclose(trained, weekend_share(world, start)[data.item], rtol=1e-6)
     inputs = opened(world, AS_OF)
-    block = Block(inputs, inputs.source.block(np.arange(20, dtype=np.int32)))
+    block = Block(inputs, inputs.retriever.block(np.arange(20, dtype=np.int32)))
     served = feature_matrix(block, ranker.heavy_names)
     column = served.X[:, ranker.heavy_names.index("item_weekend_share")]
     items = block.candidates.items[served.user_row, served.column]

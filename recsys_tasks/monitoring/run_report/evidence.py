@@ -15,7 +15,7 @@ import numpy as np
 
 from recsys_tasks.gate.evaluate import Truth
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking.columns.matrix import Block, feature_matrix
+from recsys_tasks.ranking.columns import Block, feature_matrix
 from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
 from recsys_tasks.ranking.models.contributions import contributions, mean_strength, strongest
 from recsys_tasks.ranking.models.learning_curves import HeldOut
@@ -118,7 +118,7 @@ def _why(
     recommender: Recommender, held_out: HeldOut, ranked: RankedLists
 ) -> dict[tuple[int, int], list[tuple[str, float]]]:
     """(row, item) → the columns that moved the heavy ranker's score most."""
-    block = Block(recommender.inputs, recommender.inputs.source.block(ranked.users))
+    block = Block(recommender.inputs, recommender.inputs.retriever.block(ranked.users))
     shown = np.array(
         [np.isin(c, i) for c, i in zip(block.candidates.items, ranked.items, strict=True)]
     )

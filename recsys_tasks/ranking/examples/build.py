@@ -25,7 +25,13 @@ from recsys_tasks.errors import LeakageError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.progress import Progress
-from recsys_tasks.ranking.columns.matrix import Block, column_names, feature_matrix, light_names
+from recsys_tasks.ranking.columns import (
+    Block,
+    column_names,
+    column_packages,
+    feature_matrix,
+    light_names,
+)
 from recsys_tasks.ranking.examples.files import COLUMNS, Examples
 from recsys_tasks.ranking.examples.impressions import Showings
 from recsys_tasks.ranking.examples.labels import CALIBRATION_A, Truth, sampled, truth_of, user_parts
@@ -109,6 +115,7 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
             "counts_from": _counts_from(config),
             "names": list(column_names(windows[0].inputs)) if windows else [],
             "light_names": list(light_names(windows[0].inputs)) if windows else [],
+            "column_packages": column_packages(windows[0].inputs) if windows else {},
             "windows": _write(snapshot, windows, draft.path),
         }
         (draft.path / "examples.json").write_text(json.dumps(facts, indent=1))
@@ -202,7 +209,7 @@ def _chosen_users(
 
     def known(mask: Bools) -> Keys:
         users = everyone[mask]
-        return users[window.inputs.source.newest_items(users)[:, 0] >= 0]
+        return users[window.inputs.retriever.newest_items(users)[:, 0] >= 0]
 
     chosen = np.concatenate(
         [
@@ -239,7 +246,7 @@ def _blocks(
     """Columns of a few users at a time; groups count from 0 in each block."""
     day, size = window.label_start.toordinal(), config.serving.block_users
     for start in range(0, len(users), size):
-        candidates = window.inputs.source.block(users[start : start + size])
+        candidates = window.inputs.retriever.block(users[start : start + size])
         labels = truth.labels(candidates.users, candidates.items)
         parts = part[start : start + size]
         codes = candidates.users.astype(np.int64)[:, None] * truth.n_items + candidates.items

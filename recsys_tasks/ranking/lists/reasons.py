@@ -10,7 +10,7 @@ import numpy.typing as npt
 from recsys_tasks import schema
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import dot, kernel
-from recsys_tasks.ranking.columns.kernels import read_history, touched
+from recsys_tasks.ranking.columns.history import read_history, touch_vectors
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.schema import REASONS
 
@@ -66,7 +66,7 @@ def explained(
         promoted,
         ranks,
         history,
-        inputs.item_place,
+        inputs.item_row,
         vectors,
         _generators(),
         sources,
@@ -116,7 +116,7 @@ def _explain(
         if count > 0:
             known = read_history(history[u], place, vectors, past, kept)
             if known > 0:
-                seen[0] = touched(items[u][because[:count]], place, vectors)
+                seen[0] = touch_vectors(items[u][because[:count]], place, vectors)
             _anchor(
                 items[u], because[:count], place, vectors, past[:known], kept, codes[u], anchors[u]
             )

@@ -9,6 +9,7 @@ decreasing number, no probability, and so is that of a ranker with too little to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Literal, Self
@@ -22,7 +23,7 @@ from recsys_tasks.config import AfterDays, Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order, keep_freed_memory
 from recsys_tasks.lake import Artifact
-from recsys_tasks.ranking.columns.matrix import Block, FeatureMatrix, feature_matrix
+from recsys_tasks.ranking.columns import Block, FeatureMatrix, feature_matrix
 from recsys_tasks.ranking.inputs import Embeddings, RankingInputs, Searcher, open_inputs
 from recsys_tasks.ranking.lists.diversity import Likeness
 from recsys_tasks.ranking.lists.order import best, scatter
@@ -154,7 +155,7 @@ class Recommender:
     # --- one block --------------------------------------------------------------------------------
 
     def _block(self, users: Keys, k: int, eligible: Bools | None) -> RankedLists:
-        block = Block(self.inputs, self.inputs.source.block(users))
+        block = Block(self.inputs, self.inputs.retriever.block(users))
         candidates = block.candidates
         open_items = self._open_items if eligible is None else eligible
         shown = rerank(
@@ -192,7 +193,7 @@ class Recommender:
             fused: Floats = 1.0 / np.arange(1.0, 1.0 + block.there.shape[1])
             return np.where(block.there, fused, out)
         if self.rung == "light":
-            matrix = feature_matrix(block, self.ranker.light_names)
+            matrix = self._matrix(block, self.ranker.light_names)
             scores = self.ranker.light_scores(matrix.X)
         else:
             matrix = self._survivors(block, self.ranker)
@@ -203,12 +204,22 @@ class Recommender:
     def _survivors(self, block: Block, ranker: Ranker) -> FeatureMatrix:
         """Rows of what the light ranker passes on; of everything where the release has none."""
         if not ranker.has_light:
-            return feature_matrix(block, ranker.heavy_names)
-        light = feature_matrix(block, ranker.light_names)
+            return self._matrix(block, ranker.heavy_names)
+        light = self._matrix(block, ranker.light_names)
         scores: Floats = np.full(block.there.shape, -np.inf)
         scatter(light.user_row, light.column, ranker.cut_scores(light.X), scores)
         keep = best(scores, block.candidates.items, self._config.ranker.light_survivors)
-        return feature_matrix(block, ranker.heavy_names, keep, light)
+        return self._matrix(block, ranker.heavy_names, keep, light)
+
+    def _matrix(
+        self,
+        block: Block,
+        names: Sequence[str],
+        keep: Bools | None = None,
+        known: FeatureMatrix | None = None,
+    ) -> FeatureMatrix:
+        packages = None if self.ranker is None else self.ranker.column_packages
+        return feature_matrix(block, names, keep, known, packages)
 
     # --- rules ------------------------------------------------------------------------------------
 
@@ -240,7 +251,7 @@ class Recommender:
         inputs = self.inputs
         if self._config.rerank.diversity_by == "content":
             return Likeness.of_content(inputs.content) if inputs.content is not None else None
-        return Likeness.of_vectors(inputs.item_place, inputs.embeddings.item_vectors)
+        return Likeness.of_vectors(inputs.item_row, inputs.embeddings.item_vectors)
 
     def _fresh(self, block: Block) -> Bools:
         """`[n, c]`: candidates for the fresh places; not looked up where there are no such

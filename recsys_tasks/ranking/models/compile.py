@@ -13,6 +13,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from recsys_tasks.arrays import Float32, Float64
 from recsys_tasks.ranking.models.trees import (
     ALL,
     AT_ONCE,
@@ -21,8 +22,6 @@ from recsys_tasks.ranking.models.trees import (
     MAX_LEAVES,
     PLACE,
     Compiled,
-    Floats,
-    Matrix,
     Predictor,
 )
 
@@ -34,7 +33,7 @@ class Plain:
     model: lgb.Booster
     threads: int
 
-    def predict(self, X: Matrix) -> Floats:
+    def predict(self, X: Float32) -> Float64:
         """See `Predictor`."""
         if len(X) == 0:
             return np.zeros(0)
@@ -75,7 +74,7 @@ def compiled(model: lgb.Booster) -> Compiled | None:
     )
 
 
-def _placed(leaves: list[float]) -> Floats:
+def _placed(leaves: list[float]) -> Float64:
     """A tree's leaf values where the single bits of their numbers lead."""
     row = np.zeros(32)
     for bit, value in enumerate(leaves):

@@ -78,6 +78,12 @@ class Ranker:
         )
 
     @property
+    def column_packages(self) -> Mapping[str, str]:
+        """Column → distribution and version of the installed package that had it in training."""
+        packages: Mapping[str, str] = self.facts.get("column_packages", {})
+        return packages
+
+    @property
     def has_light(self) -> bool:
         """Whether there is a light ranker."""
         return bool(self._light)
@@ -162,6 +168,7 @@ def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str
         "objectives": shares(config),
         "light_names": list(data.light_names),
         "heavy_names": list(data.names),
+        "column_packages": data.facts.get("column_packages", {}),
         "models": sorted(trained.models),
         "calibration_error": {
             stage: [c.error for c in curves] for stage, curves in trained.curves.items()

@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Float32, Float64, Int32, Int64, UInt32
 from recsys_tasks.kernels import kernel
-
-Floats = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float32]
-Bits = npt.NDArray[np.uint32]
 
 BLOCK_ROWS = 128
 """Rows compared at once: their features and leaf bits stay in the processor's own cache."""
@@ -38,7 +34,7 @@ PLACE = np.uint32(31)
 class Predictor(Protocol):
     """What turns rows of features into one model's scores."""
 
-    def predict(self, X: Matrix) -> Floats:
+    def predict(self, X: Float32) -> Float64:
         """`[rows]` for `X [rows, f] float32`, NaN where a feature is unknown."""
         ...
 
@@ -52,33 +48,25 @@ class Compiled:
     left, inf: right).
     """
 
-    column_feature: npt.NDArray[np.int32]
-    column_unknown: npt.NDArray[np.float32]
-    node_column: npt.NDArray[np.int32]
-    node_threshold: npt.NDArray[np.float32]
-    node_keeps: Bits
+    column_feature: Int32
+    column_unknown: Float32
+    node_column: Int32
+    node_threshold: Float32
+    node_keeps: UInt32
     """Leaves that a row may still reach when it goes right."""
-    tree_nodes: npt.NDArray[np.int64]
+    tree_nodes: Int64
     """`[trees + 1]`: tests of tree t are [tree_nodes[t], tree_nodes[t + 1])."""
-    leaves: Floats
+    leaves: Float64
     """`[trees, 32]`: values, each at the place that DE_BRUIJN gives its bit."""
     sigmoid: float
     """Steepness of the logistic that the objective ends with; 0 for raw scores."""
 
-    def predict(self, X: Matrix) -> Floats:
+    def predict(self, X: Float32) -> Float64:
         """See `Predictor`."""
         raw = np.zeros(len(X))
-        _predict(
-            np.ascontiguousarray(X, np.float32),
-            self.column_feature,
-            self.column_unknown,
-            self.node_column,
-            self.node_threshold,
-            self.node_keeps,
-            self.tree_nodes,
-            self.leaves,
-            raw,
-        )
+        nodes = _Nodes(self.node_column, self.node_threshold, self.node_keeps, self.tree_nodes)
+        columns = _Columns(self.column_feature, self.column_unknown)
+        _predict(np.ascontiguousarray(X, np.float32), columns, nodes, self.leaves, raw)
         return 1.0 / (1.0 + np.exp(-self.sigmoid * raw)) if self.sigmoid else raw
 
     def save(self, path: Path) -> None:
@@ -96,34 +84,45 @@ class Compiled:
         return cls(**{**values, "sigmoid": float(values["sigmoid"])})
 
 
+class _Columns(NamedTuple):
+    """See Compiled's `column_feature` and `column_unknown`."""
+
+    feature: Int32
+    unknown: Float32
+
+
+class _Nodes(NamedTuple):
+    """See Compiled's `node_*` and `tree_nodes`."""
+
+    column: Int32
+    threshold: Float32
+    keeps: UInt32
+    of_tree: Int64
+
+
 @kernel
 def _predict(
-    rows: Matrix,
-    features: npt.NDArray[np.int32],
-    unknown: Matrix,
-    columns: npt.NDArray[np.int32],
-    thresholds: Matrix,
-    keeps: Bits,
-    tree_nodes: npt.NDArray[np.int64],
-    leaves: Floats,
-    out: Floats,
+    rows: Float32, columns: _Columns, nodes: _Nodes, leaves: Float64, out: Float64
 ) -> None:
-    block = np.zeros((len(features), BLOCK_ROWS), np.float32)
+    """`out [rows]`: sums of the trees' leaf values, in LightGBM's order, of `rows [rows, f]`."""
+    block = np.zeros((len(columns.feature), BLOCK_ROWS), np.float32)
     near = np.empty((BLOCK_ROWS, rows.shape[1]), np.float32)
     bits = np.empty(BLOCK_ROWS, np.uint32)
     sums = np.empty(BLOCK_ROWS, np.float64)
+    column, threshold, keeps, of_tree = nodes
     for start in range(0, len(rows), BLOCK_ROWS):
         here = min(BLOCK_ROWS, len(rows) - start)
-        _turn(rows[start : start + here], features, unknown, near, block)
+        _turn(rows[start : start + here], columns, near, block)
         sums[:] = 0
-        for t in range(len(tree_nodes) - 1):
+        for t in range(len(of_tree) - 1):
             bits[:] = ALL
-            for node in range(tree_nodes[t], tree_nodes[t + 1], AT_ONCE):
-                x, over_x, keep_x = block[columns[node]], thresholds[node], keeps[node]
-                y, over_y, keep_y = block[columns[node + 1]], thresholds[node + 1], keeps[node + 1]
+            for node in range(of_tree[t], of_tree[t + 1], AT_ONCE):
+                x, over_x, keep_x = block[column[node]], threshold[node], keeps[node]
+                y, over_y, keep_y = block[column[node + 1]], threshold[node + 1], keeps[node + 1]
                 for r in range(BLOCK_ROWS):
                     left = keep_x if x[r] > over_x else ALL
                     bits[r] &= left & (keep_y if y[r] > over_y else ALL)
+            # The lowest bit that is left, as its place: see DE_BRUIJN.
             for r in range(BLOCK_ROWS):
                 bits[r] = (((bits[r] & -bits[r]) * DE_BRUIJN) >> HIGHEST) & PLACE
             row = leaves[t]
@@ -133,17 +132,16 @@ def _predict(
 
 
 @kernel
-def _turn(
-    rows: Matrix, features: npt.NDArray[np.int32], unknown: Matrix, near: Matrix, block: Matrix
-) -> None:
-    """Some rows as columns of the model. They are copied first, to `near`: memory is read fastest
-    from end to end.
+def _turn(rows: Float32, columns: _Columns, near: Float32, block: Float32) -> None:
+    """Some rows as columns of the model, `block [columns, BLOCK_ROWS]`. They are copied first, to
+    `near`: memory is read fastest from end to end.
     """
     for r in range(len(rows)):
         for f in range(rows.shape[1]):
             near[r, f] = rows[r, f]
-    for column in range(len(features)):
-        feature, otherwise, values = features[column], unknown[column], block[column]
+    for column in range(len(columns.feature)):
+        feature, otherwise = columns.feature[column], columns.unknown[column]
+        values = block[column]
         for r in range(len(rows)):
             x = near[r, feature]
             values[r] = otherwise if np.isnan(x) else x

@@ -22,7 +22,7 @@ from recsys_tasks.gate.evaluate import Truth, evaluate, item_sets, truth_between
 from recsys_tasks.gate.recount import Recount
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
-from recsys_tasks.ranking.columns.matrix import Block, column_names, feature_matrix
+from recsys_tasks.ranking.columns import Block, column_names, feature_matrix
 from recsys_tasks.ranking.examples.watch_time import fulfilling
 from recsys_tasks.serving.precompute import active_users
 from recsys_tasks.stages.inputs import open_inputs, open_recommender
@@ -141,7 +141,7 @@ def single_columns(window: GateWindow, judged: Judged, release: Artifact) -> dic
     rng = np.random.default_rng([window.config.resources.seed, 23])
     some = np.sort(rng.choice(some, min(len(some), COLUMN_USERS), replace=False))
     recommender = recommender_of(window, release)
-    block = Block(recommender.inputs, recommender.inputs.source.block(judged.users[some]))
+    block = Block(recommender.inputs, recommender.inputs.retriever.block(judged.users[some]))
     ranker = recommender.ranker
     names = (
         ranker.heavy_names

@@ -23,10 +23,11 @@ def record_generators(night: Night, lineage: str) -> None:
     """Recall of each generator at the gate's cutoffs, and what it alone found: metrics of
     `gate/generator=…`.
     """
-    source = open_inputs(night.snapshot, lineage, night.gate).source
+    retriever = open_inputs(night.snapshot, lineage, night.gate).retriever
     truth = _some_truth(night)
     size, c = night.config.serving.block_users, night.config.generators.max_candidates
-    blocks = (source.block(truth.users[at : at + size]) for at in range(0, len(truth.users), size))
+    users = truth.users
+    blocks = (retriever.block(users[at : at + size]) for at in range(0, len(users), size))
     for name, shares in generator_recall(blocks, truth).items():
         values = {f"{metric}@{c}": share for metric, share in shares.items()}
         record_metrics(night.engine, night.as_of, f"gate/generator={name}", values)

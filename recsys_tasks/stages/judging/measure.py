@@ -10,7 +10,7 @@ import numpy.typing as npt
 from recsys_tasks.gate.evaluate import Evaluation, Scored, evaluate
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
-from recsys_tasks.ranking.columns.matrix import Block
+from recsys_tasks.ranking.columns import Block
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.stages.inputs import open_inputs, open_recommender
 from recsys_tasks.stages.judging.window import GateWindow, Judged, Lists, came_true
@@ -69,7 +69,8 @@ def _missing_scores(recommender: Recommender, users: Keys) -> str | None:
     """NaN scores in words: such candidates never reach a list, so the lists alone do not show
     them.
     """
-    scores = recommender.scores(Block(recommender.inputs, recommender.inputs.source.block(users)))
+    block = Block(recommender.inputs, recommender.inputs.retriever.block(users))
+    scores = recommender.scores(block)
     missing = int(np.isnan(scores).sum())
     return f"{missing} scores of {len(users)} users' candidates are NaN" if missing else None
 

@@ -24,7 +24,7 @@ from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.gate.evaluate import Evaluation, Truth
 from recsys_tasks.gate.recount import Counted, Recount, plain_ndcg
 from recsys_tasks.lake import Artifact
-from recsys_tasks.ranking.columns.matrix import Block
+from recsys_tasks.ranking.columns import Block
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.snapshot.tonight import RAW_PARTS
@@ -251,7 +251,7 @@ def _claimed(
     """Whether every place is a candidate of this user with the score said; promoted items need be
     none.
     """
-    block = Block(recommender.inputs, recommender.inputs.source.block(user))
+    block = Block(recommender.inputs, recommender.inputs.retriever.block(user))
     known = dict(
         zip(block.candidates.items[0].tolist(), recommender.scores(block)[0].tolist(), strict=True)
     )

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import sys
 from datetime import date
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from recsys_tasks.errors import ArtifactError
-from recsys_tasks.ranking.columns.matrix import (
-    ABSENT_RANK,
+from recsys_tasks.errors import ArtifactError, ConfigError
+from recsys_tasks.ranking.columns import (
+    COLUMN_GROUPS,
     Block,
     column_names,
+    column_packages,
     feature_matrix,
     light_names,
 )
+from recsys_tasks.ranking.columns.block import ABSENT_RANK
 from recsys_tasks.ranking.inputs import Sequences
 from tests.ranking import fakes
 
@@ -46,7 +51,7 @@ def world():
 
 
 def test_values_by_hand(world):
-    matrix = feature_matrix(Block(world, world.source.block(np.array([0, 1]))))
+    matrix = feature_matrix(Block(world, world.retriever.block(np.array([0, 1]))))
     assert matrix.names == column_names(world)
     assert matrix.user_row.tolist() == [0, 0, 0, 1, 1]
     assert matrix.column.tolist() == [0, 1, 2, 0, 1]
@@ -92,15 +97,15 @@ def test_training_and_serving_rows_are_the_same(world):
     """Any subset of columns, candidates and users gives the numbers of the whole matrix, up to
     rounding.
     """
-    whole = feature_matrix(Block(world, world.source.block(np.array([0, 1]))))
+    whole = feature_matrix(Block(world, world.retriever.block(np.array([0, 1]))))
     keep = np.array([[True, False, True], [False, True, True]])
     part = feature_matrix(
-        Block(world, world.source.block(np.array([0, 1]))), light_names(world), keep
+        Block(world, world.retriever.block(np.array([0, 1]))), light_names(world), keep
     )
     chosen = [whole.names.index(name) for name in part.names]
     kept = keep[whole.user_row, whole.column]
     np.testing.assert_allclose(part.X, whole.X[kept][:, chosen], rtol=1e-6, atol=1e-6)
-    alone = feature_matrix(Block(world, world.source.block(np.array([1]))))
+    alone = feature_matrix(Block(world, world.retriever.block(np.array([1]))))
     np.testing.assert_allclose(alone.X, whole.X[whole.user_row == 1], rtol=1e-6, atol=1e-6)
 
 
@@ -118,7 +123,7 @@ def test_many_users_span_chunks():
     )
     keep = rng.random((n, c)) < 0.3
     keep[130:260] = False  # a whole chunk without rows
-    matrix = feature_matrix(Block(world, world.source.block(np.arange(n))), None, keep)
+    matrix = feature_matrix(Block(world, world.retriever.block(np.arange(n))), None, keep)
     column = dict(zip(matrix.names, matrix.X.T, strict=True))
     for r in rng.integers(0, len(matrix.X), 25):
         u, i = matrix.user_row[r], items[matrix.user_row[r], matrix.column[r]]
@@ -135,5 +140,71 @@ def test_many_users_span_chunks():
 def test_a_column_that_no_longer_exists_is_named(world):
     with pytest.raises(ArtifactError, match="user_gone"):
         feature_matrix(
-            Block(world, world.source.block(np.array([0]))), ["user_events", "user_gone"]
+            Block(world, world.retriever.block(np.array([0]))), ["user_events", "user_gone"]
         )
+
+
+PRICE_RANK = """
+import numpy as np
+
+class PriceRank:
+    name = "shop_price"
+    order = 1000
+    light_order = None
+    needs = ()
+
+    def names(self, inputs):
+        return ["shop_price_rank"] if "price" in inputs.tables.item_names else []
+
+    def fill(self, rows, out):
+        tables, items = rows.block.inputs.tables, rows.block.candidates.items
+        price = np.where(items >= 0, tables.item[items, tables.item_names.index("price")], np.inf)
+        rank = np.argsort(np.argsort(price, axis=1), axis=1)
+        out[:, 0] = rank[rows.user_row, rows.column]
+
+COLUMNS = PriceRank()
+"""
+
+
+@pytest.fixture
+def price_rank(tmp_path, monkeypatch):
+    """The installed package `shop_columns 1.0` with a column that is relative to the list."""
+    (tmp_path / "shop_columns.py").write_text(PRICE_RANK)
+    info = tmp_path / "shop_columns-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop-columns\nVersion: 1.0\n")
+    entry = "[nightshelf.columns]\nshop_price = shop_columns:COLUMNS\n"
+    (info / "entry_points.txt").write_text(entry)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    monkeypatch.setitem(vars(COLUMN_GROUPS), "found", dataclasses.replace(COLUMN_GROUPS).found)
+    yield tmp_path / "shop_columns.py"
+    sys.modules.pop("shop_columns", None)
+
+
+def test_a_column_group_of_an_installed_package_stands_last_in_the_matrix(world, price_rank):
+    block = Block(world, world.retriever.block(np.array([0, 1])))
+    matrix = feature_matrix(block)
+    assert matrix.names[-1] == "shop_price_rank" == column_names(world)[-1]
+    assert "shop_price_rank" not in light_names(world)
+    # Prices 2, 3, 8 of items 0, 1, 2; user 0 has the candidates 2, 1, 0, and user 1 0 and 2.
+    assert matrix.X[:, -1].tolist() == [2, 1, 0, 0, 1]
+    keep = np.array([[True, False, False], [False, True, False]])
+    assert feature_matrix(block, ["shop_price_rank"], keep).X.tolist() == [[2], [1]]
+    assert column_packages(world) == {"shop_price_rank": "shop-columns 1.0"}
+
+
+def test_a_column_whose_package_is_gone_is_refused_with_its_name(world):
+    block = Block(world, world.retriever.block(np.array([0])))
+    packages = {"shop_price_rank": "shop-columns 1.0"}
+    with pytest.raises(ArtifactError, match="shop_price_rank") as refused:
+        feature_matrix(block, ["user_events", "shop_price_rank"], packages=packages)
+    assert "install shop-columns 1.0 again" in refused.value.remedy
+
+
+def test_two_groups_with_a_column_of_one_name_are_refused(world, price_rank):
+    price_rank.write_text(PRICE_RANK.replace('"shop_price_rank"', '"tower_rank"'))
+    sys.modules.pop("shop_columns", None)
+    vars(COLUMN_GROUPS).pop("found")
+    with pytest.raises(ConfigError, match="'tower_rank' of the groups 'tower' and 'shop_price'"):
+        column_names(world)

@@ -139,7 +139,7 @@ def test_what_was_shown_and_passed_over_is_always_among_the_negatives(tmp_path):
     world = World(tmp_path, events={"impressions": SHOWN})
     windows = world.windows()
     seen = (
-        windows[0].inputs.source.items[:, :30].ravel()
+        windows[0].inputs.retriever.items[:, :30].ravel()
     )  # 30 candidates of each user, in the newest window
     shown = pd.DataFrame({"user": np.repeat(np.arange(len(world.users)), 30), "item": seen})
     world.log(

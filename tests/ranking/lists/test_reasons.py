@@ -33,7 +33,7 @@ def test_no_vector_is_read_where_the_history_has_none(
     ranks = np.full((1, 2, len(generator_names())), -1, np.int16)
     ranks[0, :, generator_names().index("covisitation")] = 0
     embeddings = SimpleNamespace(item_vectors=vectors.astype(np.float32))
-    inputs = SimpleNamespace(item_place=np.array(place, np.int32), embeddings=embeddings)
+    inputs = SimpleNamespace(item_row=np.array(place, np.int32), embeddings=embeddings)
     items, column, promoted = (
         np.array([[2, 3]], np.int32),
         np.array([[0, 1]]),

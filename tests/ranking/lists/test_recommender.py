@@ -60,7 +60,7 @@ def test_without_a_release_the_fused_order_is_served(world, inputs):
     recommender = Recommender.of(world.snapshot, inputs, None)
     lists = recommender.recommend(EVERYONE, 3)
     assert recommender.rung == "retrieval"
-    np.testing.assert_array_equal(lists.items, inputs.source.items[:, :3])
+    np.testing.assert_array_equal(lists.items, inputs.retriever.items[:, :3])
     np.testing.assert_allclose(lists.scores[0], [1, 1 / 2, 1 / 3])
 
 
@@ -73,7 +73,7 @@ def test_with_the_ranker_off_a_release_says_so_and_the_fused_order_is_served(tmp
     recommender = Recommender.of(world.snapshot, inputs, ranker)
     assert recommender.rung == "retrieval"
     np.testing.assert_array_equal(
-        recommender.recommend(EVERYONE, 3).items, inputs.source.items[:, :3]
+        recommender.recommend(EVERYONE, 3).items, inputs.retriever.items[:, :3]
     )
 
 
@@ -105,9 +105,9 @@ def test_serving_scores_are_those_of_training_rows(world, inputs, ranker):
     """The heavy score of a survivor is the ranker's on the very row that the examples would
     hold.
     """
-    from recsys_tasks.ranking.columns.matrix import Block, feature_matrix
+    from recsys_tasks.ranking.columns import Block, feature_matrix
 
-    block = Block(inputs, inputs.source.block(EVERYONE[:10]))
+    block = Block(inputs, inputs.retriever.block(EVERYONE[:10]))
     scores = Recommender.of(world.snapshot, inputs, ranker).scores(block)
     whole = feature_matrix(block)
     all_scores = ranker.heavy_scores(whole.X).reshape(scores.shape)
@@ -145,8 +145,8 @@ def test_promotions_and_repeats(tmp_path):
         ["since_last"],
     )
     inputs = replace(world.inputs(AS_OF), tables=own)
-    inputs.source.items[:2, 0] = 8
-    inputs.source.items[:2, 1:] = np.arange(20, 20 + inputs.source.items.shape[1] - 1)
+    inputs.retriever.items[:2, 0] = 8
+    inputs.retriever.items[:2, 1:] = np.arange(20, 20 + inputs.retriever.items.shape[1] - 1)
     lists = Recommender.of(world.snapshot, inputs, None).recommend(EVERYONE[:3], 4)
     assert lists.items[0].tolist() == [8, 20, 21, 22]  # user 0 has had item 7
     assert lists.items[1].tolist() == [7, 20, 21, 22]  # user 1 has had item 8

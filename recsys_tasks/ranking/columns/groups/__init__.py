@@ -1,0 +1,1 @@
+"""The built-in column groups, one file each (see ranking.columns.base)."""
