@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, day_of
 from recsys_tasks.config import Config, ServingConfig, config_hash
+from recsys_tasks.hashes import splitmix64
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order
 from recsys_tasks.lake import Artifact, Lake
@@ -121,10 +122,7 @@ def buckets(users: Keys) -> npt.NDArray[np.uint8]:
     """Bucket of each user, `[n] uint8`: the low byte of splitmix64 of the key, the same for
     ever.
     """
-    z = users.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((z ^ (z >> np.uint64(31))) & np.uint64(BUCKETS - 1)).astype(np.uint8)
+    return (splitmix64(users) & np.uint64(BUCKETS - 1)).astype(np.uint8)
 
 
 def shard_users(users: Keys, shard: int, shards: int) -> Keys:

@@ -201,9 +201,9 @@ def a_list_without_users(patch: pytest.MonkeyPatch, night: Night) -> None:
 
 def labels_up_to_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
     """Every label window ends with the gate's: what is judged was learned."""
-    right = examples.truth_of
+    right = examples.window_labels
     patch.setattr(
-        examples, "truth_of", lambda snapshot, since, before: right(snapshot, since, night.as_of)
+        examples, "window_labels", lambda shop, since, before: right(shop, since, night.as_of)
     )
 
 

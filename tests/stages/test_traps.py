@@ -58,7 +58,7 @@ def test_no_place_among_tonights_candidates_is_lost_to_what_is_out_of_stock(
         )
         index = night.lake.get(plan.index)
         assert 0 < index.rows <= on_offer.sum() < len(items)
-        source = open_inputs(night.snapshot, plan.lineage, night.tonight, index).source
+        source = open_inputs(night.snapshot, plan.lineage, night.tonight, index).retriever
         named = source.block(np.arange(night.snapshot.n_users, dtype=np.int32)).items
         assert on_offer[named[named >= 0]].all()
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyArray, Bool, Int8, UInt64
 from recsys_tasks.clock import Timeline
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import LeakageError
+from recsys_tasks.hashes import hashed
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.progress import Progress
@@ -33,15 +34,17 @@ from recsys_tasks.ranking.columns import (
     light_names,
 )
 from recsys_tasks.ranking.examples.files import COLUMNS, Examples
-from recsys_tasks.ranking.examples.impressions import Showings
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A, Truth, sampled, truth_of, user_parts
-from recsys_tasks.ranking.examples.sampling import Hashes, hashed
+from recsys_tasks.ranking.examples.impressions import ShownPairs
+from recsys_tasks.ranking.examples.labels import WindowLabels, window_labels
+from recsys_tasks.ranking.examples.sampling import (
+    CALIBRATION_A,
+    sample_negatives,
+    user_parts,
+)
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.snapshot.dataset import Snapshot
 
 __all__ = ["Examples", "Window", "build_examples", "label_windows", "windows_needed"]
-
-Bools = npt.NDArray[np.bool_]
 
 CALIBRATION_WINDOWS = 2
 """Newest windows that calibrate: whole lists are many rows, and a probability should be a recent
@@ -164,7 +167,7 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
     done = Progress("examples", len(windows), "label windows")
     try:
         for window in windows:
-            truth = truth_of(snapshot, window.label_start, window.label_end)
+            truth = window_labels(snapshot, window.label_start, window.label_end)
             users, part = _chosen_users(
                 snapshot, window, truth, places, window.label_start in calibrates
             )
@@ -175,7 +178,7 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
                 "rows": 0,
                 "positives": 0,
             }
-            shown = Showings.of(snapshot, window.label_start, window.label_end)
+            shown = ShownPairs.of(snapshot, window.label_start, window.label_end)
             for block in _blocks(snapshot.config, window, truth, shown, users, part):
                 block["group"] += groups
                 groups = int(block["group"].max(initial=groups - 1)) + 1
@@ -193,8 +196,8 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
 
 
 def _chosen_users(
-    snapshot: Snapshot, window: Window, truth: Truth, places: int, calibrate: bool
-) -> tuple[Keys, npt.NDArray[np.int8]]:
+    snapshot: Snapshot, window: Window, truth: WindowLabels, places: int, calibrate: bool
+) -> tuple[Keys, Int8]:
     """Users of a window, sorted, and their parts: up to `places` with a label to train on, active
     ones to calibrate.
     """
@@ -207,7 +210,7 @@ def _chosen_users(
     calibrates = part >= CALIBRATION_A
     cap = round(ranker.max_users * ranker.calibration_users / CALIBRATION_SHARES)
 
-    def known(mask: Bools) -> Keys:
+    def known(mask: Bool) -> Keys:
         users = everyone[mask]
         return users[window.inputs.retriever.newest_items(users)[:, 0] >= 0]
 
@@ -221,11 +224,11 @@ def _chosen_users(
     return chosen, part[chosen]
 
 
-def _first(users: Keys, draw: Hashes, limit: int) -> Keys:
+def _first(users: Keys, draw: UInt64, limit: int) -> Keys:
     return users[np.argsort(draw[users], kind="stable")[:limit]]
 
 
-def _active(snapshot: Snapshot, window: Window) -> Bools:
+def _active(snapshot: Snapshot, window: Window) -> Bool:
     """Users who would have got a list of their own at the window's start."""
     activity, until = snapshot.config.activity, window.inputs.cutoffs.history_before
     recent = snapshot.events(until - timedelta(days=activity.within_days), until)
@@ -238,11 +241,11 @@ def _active(snapshot: Snapshot, window: Window) -> Bools:
 def _blocks(
     config: Config,
     window: Window,
-    truth: Truth,
-    shown: Showings,
+    truth: WindowLabels,
+    shown: ShownPairs,
     users: Keys,
-    part: npt.NDArray[np.int8],
-) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    part: Int8,
+) -> Iterator[dict[str, AnyArray]]:
     """Columns of a few users at a time; groups count from 0 in each block."""
     day, size = window.label_start.toordinal(), config.serving.block_users
     for start in range(0, len(users), size):
@@ -253,7 +256,7 @@ def _blocks(
         draw = hashed(codes, config.resources.seed, day)
         position = shown.positions(codes)
         positive, negatives = np.asarray(labels.any(axis=2)), config.ranker.negatives_per_user
-        keep, weight = sampled(candidates, positive, position > 0, parts, draw, negatives)
+        keep, weight = sample_negatives(candidates, positive, position > 0, parts, draw, negatives)
         matrix = feature_matrix(Block(window.inputs, candidates), None, keep)
         at = (matrix.user_row, matrix.column)
         worth = truth.worth(labels, codes)

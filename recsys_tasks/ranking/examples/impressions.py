@@ -1,8 +1,8 @@
-"""Logged showings: what users saw and passed over, and the weights that undo the place it was seen
-at.
+"""Logged impressions: what users saw and passed over, and the weights that undo the bias of the
+position it was seen at.
 
 An item low on a page is acted on less because fewer people look there. What was acted on therefore
-weighs the inverse of the chance that its place was looked at, and the expected training loss is
+weighs the inverse of the chance that its position was looked at, and the expected training loss is
 that of a page read to its end (Joachims et al. 2017, "Unbiased learning-to-rank with biased
 feedback"). Listwise, the inverse is the row's gain, so that both sides of a pair feel it (Agarwal
 et al. 2019, "A general framework for counterfactual LTR").
@@ -15,35 +15,29 @@ from datetime import date
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyArray, AnyInt, Bool, Float64, Int16, Int64, PairIndex
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Config
 from recsys_tasks.snapshot.dataset import Snapshot
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Longs = npt.NDArray[np.int64]
-Positions = npt.NDArray[np.int16]
-
 
 WORTH_STEPS = 20
 """Listwise, what a row is worth is told apart by this many steps: each is a gain of its own."""
 
 
 @dataclass(frozen=True)
-class Showings:
-    """Distinct pairs shown, as sorted codes user * n_items + item, and the highest place each was
-    shown at.
+class ShownPairs:
+    """Distinct pairs shown, as sorted codes user * n_items + item, and the highest position, from
+    1, that each was shown at.
     """
 
-    codes: Longs
-    position: Positions
+    codes: Int64
+    position: Int16
 
     @classmethod
     def of(cls, snapshot: Snapshot, since: date, before: date) -> Self:
-        """What was shown in the half-open days [since, before); a place that is unknown is no
-        showing.
+        """What was shown in the half-open days [since, before); an impression of unknown
+        position is none.
         """
         if snapshot.config.events.impressions is None:
             return cls(np.empty(0, np.int64), np.empty(0, np.int16))
@@ -57,20 +51,17 @@ class Showings:
         codes = (
             column["user_key"][good].astype(np.int64) * snapshot.n_items + column["item_key"][good]
         )
-        place = np.minimum(column["position"][good], np.iinfo(np.int16).max).astype(np.int16)
-        order = np.lexsort((place, codes))
+        position = np.minimum(column["position"][good], np.iinfo(np.int16).max).astype(np.int16)
+        order = np.lexsort((position, codes))
         codes, first = np.unique(codes[order], return_index=True)
-        return cls(codes, place[order][first])
+        return cls(codes, position[order][first])
 
-    def positions(self, codes: Longs) -> Positions:
-        """The places of some pairs, 0 where not shown."""
-        if not len(self.codes):
-            return np.zeros(codes.shape, np.int16)
-        at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
-        return np.where(self.codes[at] == codes, self.position[at], 0).astype(np.int16)
+    def positions(self, codes: Int64) -> Int16:
+        """Positions of some pairs, in the shape of `codes`; 0 where they were not shown."""
+        return PairIndex(self.codes).look_up(codes, self.position, 0)
 
 
-def importance(config: Config, label: Bools, position: Positions) -> Floats:
+def importance(config: Config, label: Bool, position: Int16) -> Float64:
     """`[rows]`: 1 / P(looked at) of what was acted on where it was shown, at most `max_weight`; 1
     elsewhere.
     """
@@ -83,11 +74,11 @@ def importance(config: Config, label: Bools, position: Positions) -> Floats:
 
 def listwise(
     config: Config,
-    label: Bools,
-    position: Positions,
-    group: npt.NDArray[np.signedinteger[Any]],
-    worth: npt.NDArray[Any] | None = None,
-) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    label: Bool,
+    position: Int16,
+    group: AnyInt,
+    worth: AnyArray | None = None,
+) -> tuple[AnyArray, dict[str, Any]]:
     """`[rows]` labels of a listwise ranker, and what else it is trained with: `settings` of gains,
     and `weight`.
 
@@ -102,9 +93,9 @@ def listwise(
     gains = np.unique(gain[label])
     starts = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
     lengths = np.diff(np.append(starts, len(group)))
-    place = np.arange(len(group)) - np.repeat(starts, lengths)
+    rank = np.arange(len(group)) - np.repeat(starts, lengths)
     best_first = np.lexsort((-gain, np.repeat(np.arange(len(starts)), lengths)))
-    ideal = np.add.reduceat(gain[best_first] / np.log2(place + 2.0), starts)
+    ideal = np.add.reduceat(gain[best_first] / np.log2(rank + 2.0), starts)
     weight = np.repeat(ideal / ideal.mean(), lengths)
     grade = np.where(label, np.searchsorted(gains, gain) + 1, 0)
     return grade, {"settings": {"label_gain": [0.0, *gains.tolist()]}, "weight": weight}

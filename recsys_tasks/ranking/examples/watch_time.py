@@ -12,28 +12,24 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Float32, Float64, Int64, PairIndex
 from recsys_tasks.config import Objective, Watch
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.events import Events
-
-Floats = npt.NDArray[np.float64]
-Longs = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 UNKNOWN = 0.5
 """Worth of a pair with no known share: it was watched, how much of it nobody knows."""
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchTimes:
     """Distinct pairs watched in a window, as sorted codes user * n_items + item, and what each is
     worth, in (0, 1).
     """
 
-    codes: Longs
-    worth: npt.NDArray[np.float32]
+    codes: Int64
+    worth: Float32
 
     @classmethod
     def of(cls, snapshot: Snapshot, objective: Objective, window: Events) -> Self | None:
@@ -45,15 +41,13 @@ class Watched:
         lengths = snapshot.items[objective.watch.length].to_numpy(np.float64)[
             codes % max(snapshot.n_items, 1)
         ]
-        worth = share_ranks(_together(pair, events.quantity, len(codes)), lengths, objective.watch)
+        watched = _watched_of_pairs(pair, events.quantity, len(codes))
+        worth = share_ranks(watched, lengths, objective.watch)
         return cls(codes, worth.astype(np.float32))
 
-    def at(self, codes: Longs) -> npt.NDArray[np.float32]:
-        """What pairs are worth, 0 where they were not watched."""
-        if not len(self.codes):
-            return np.zeros(codes.shape, np.float32)
-        place = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
-        return np.where(self.codes[place] == codes, self.worth[place], np.float32(0))
+    def worth_of(self, codes: Int64) -> Float32:
+        """What pairs are worth, in the shape of `codes`; 0 where they were not watched."""
+        return PairIndex(self.codes).look_up(codes, self.worth, 0)
 
 
 def fulfilling(snapshot: Snapshot, window: Events) -> Events:
@@ -63,35 +57,35 @@ def fulfilling(snapshot: Snapshot, window: Events) -> Events:
     The window is the whole one that is measured, as an item's worth is its rank among all that was
     watched in it.
     """
-    found: Bools = np.zeros(len(window), bool)
+    found: Bool = np.zeros(len(window), bool)
     for objective in snapshot.config.objectives:
         found |= fulfils(snapshot, objective, window)
     return window.where(found)
 
 
-def fulfils(snapshot: Snapshot, objective: Objective, window: Events) -> Bools:
+def fulfils(snapshot: Snapshot, objective: Objective, window: Events) -> Bool:
     """`[rows]`: which of a window's events fulfil one objective, as `fulfilling` counts them."""
-    chosen: Bools = np.isin(window.event, snapshot.config.objective_codes(objective))
+    chosen: Bool = np.isin(window.event, snapshot.config.objective_codes(objective))
     if (
-        watched := Watched.of(snapshot, objective, window)
+        watched := WatchTimes.of(snapshot, objective, window)
     ) is not None and objective.watch is not None:
-        chosen &= watched.at(pair_codes(snapshot, window)) >= objective.watch.counts_from
+        chosen &= watched.worth_of(pair_codes(snapshot, window)) >= objective.watch.counts_from
     return chosen
 
 
-def pair_codes(snapshot: Snapshot, events: Events) -> Longs:
+def pair_codes(snapshot: Snapshot, events: Events) -> Int64:
     """`[rows]`: user * n_items + item of each event."""
     return events.user.astype(np.int64) * snapshot.n_items + events.item
 
 
-def share_ranks(watched: Floats, lengths: Floats, watch: Watch) -> Floats:
-    """`[pairs]` in (0, 1): each pair's place among those of its band of lengths, by share of the
+def share_ranks(watched: Float64, lengths: Float64, watch: Watch) -> Float64:
+    """`[pairs]` in (0, 1): each pair's rank among those of its band of lengths, by share of the
     length watched.
 
     `watched` and `lengths` are in one unit; NaN or a length of 0 is unknown. Equal shares have
     equal ranks, and items of equal length are in one band.
     """
-    ranks: Floats = np.full(len(watched), UNKNOWN)
+    ranks: Float64 = np.full(len(watched), UNKNOWN)
     known = np.flatnonzero(np.isfinite(watched) & np.isfinite(lengths) & (lengths > 0))
     band = (_middles(lengths[known]) * watch.bands).astype(np.int64)
     share = watched[known] / lengths[known]
@@ -101,14 +95,14 @@ def share_ranks(watched: Floats, lengths: Floats, watch: Watch) -> Floats:
     return ranks
 
 
-def _middles(values: Floats) -> Floats:
+def _middles(values: Float64) -> Float64:
     """The part of the values that is smaller, and half of those that are equal."""
-    _, place, size = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray(((np.cumsum(size) - size / 2.0) / max(len(values), 1))[place])
+    _, rank, size = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray(((np.cumsum(size) - size / 2.0) / max(len(values), 1))[rank])
 
 
-def _together(pair: Longs, quantity: npt.NDArray[np.float32], pairs: int) -> Floats:
+def _watched_of_pairs(pair: Int64, quantity: Float32, pairs: int) -> Float64:
     """`[pairs]`: all views of a pair summed; NaN where none says how much."""
-    told = ~np.isnan(quantity)
-    seconds = np.bincount(pair[told], weights=quantity[told].astype(np.float64), minlength=pairs)
-    return np.where(np.bincount(pair[told], minlength=pairs) > 0, seconds, np.nan)
+    known = ~np.isnan(quantity)
+    seconds = np.bincount(pair[known], weights=quantity[known].astype(np.float64), minlength=pairs)
+    return np.where(np.bincount(pair[known], minlength=pairs) > 0, seconds, np.nan)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recsys_tasks.hashes import hashed
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking.examples.sampling import hashed
 from recsys_tasks.ranking.lists.diversity import Likeness, diversified
 from recsys_tasks.ranking.lists.order import in_order
 from recsys_tasks.ranking.lists.plain import best_allowed

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking.examples.build import Examples
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A
+from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
 from recsys_tasks.ranking.models.fitting import POINTWISE
 from recsys_tasks.ranking.models.groups import ndcg_at_10, runs, surviving
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from recsys_tasks.config import Config
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.examples.impressions import importance, listwise
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A, FOLD_A, FOLD_B
+from recsys_tasks.ranking.examples.sampling import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking.models.fitting import (
     POINTWISE,
     Floats,

@@ -19,7 +19,7 @@ import numpy as np
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.examples.build import Examples
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A
+from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
 from recsys_tasks.ranking.models.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.models.fitting import (
     Floats,

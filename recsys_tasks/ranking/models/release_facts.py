@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from recsys_tasks.config import Config
 from recsys_tasks.ranking.examples.build import Examples
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A
+from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
 from recsys_tasks.ranking.models.groups import ndcg_at_10
 from recsys_tasks.ranking.models.rows import Rows
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from recsys_tasks.config import Config
 from recsys_tasks.ranking.examples.build import Examples
-from recsys_tasks.ranking.examples.labels import FOLD_A, FOLD_B
+from recsys_tasks.ranking.examples.sampling import FOLD_A, FOLD_B
 from recsys_tasks.ranking.models.fitting import scored
 from recsys_tasks.ranking.models.groups import ndcg_at_10
 from recsys_tasks.ranking.models.release_facts import weights

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys_tasks.arrays import AnyInt, Bool, Int64
+from recsys_tasks.hashes import is_drawn
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel
 from recsys_tasks.snapshot.events import Events
@@ -20,7 +21,6 @@ GAPS = 3
 """Gaps between an item's events, after which a silence before the first means that it was not
 there.
 """
-_HASH = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,7 @@ def sample_recent(
 
 def held_back_users(user: Keys, share: float, salt: int) -> Bool:
     """A fixed pseudo-random `share` of users, another one for each salt."""
-    with np.errstate(over="ignore"):
-        mixed = (user.astype(np.uint64) + np.uint64(salt) * np.uint64(7_919)) * _HASH
-        mixed ^= mixed >> np.uint64(31)
-        mixed *= _HASH
-    chosen: Bool = (mixed >> np.uint64(40)).astype(np.float64) / 2.0**24 < share
-    return chosen
+    return is_drawn(user, share, salt)
 
 
 def surely_absent_before(events: Events, known: Int64) -> Int64:

@@ -17,7 +17,7 @@ from recsys_tasks.features.segments import every_segment
 from recsys_tasks.gate.evaluate import Catalogue, Truth, truth_between
 from recsys_tasks.gate.slices import activity_slices, attribute_slices
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking.examples.watch_time import Watched, fulfilling
+from recsys_tasks.ranking.examples.watch_time import WatchTimes, fulfilling
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.precompute import active_users
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -53,7 +53,7 @@ class Judged:
     truth: Truth
     known: Truth
     by_objective: tuple[Truth, ...]
-    watched: tuple[Watched | None, ...]
+    watched: tuple[WatchTimes | None, ...]
     catalogue: Catalogue
     slices: Mapping[str, npt.NDArray[np.bool_]]
     fallback: Lists
@@ -88,7 +88,7 @@ def judged_users(window: GateWindow) -> Judged:
             truth_between(happened, config.objective_codes(o), start, end, users)
             for o in config.objectives
         ),
-        watched=tuple(Watched.of(snapshot, o, happened) for o in config.objectives),
+        watched=tuple(WatchTimes.of(snapshot, o, happened) for o in config.objectives),
         catalogue=Catalogue(
             np.bincount(past.before(cutoffs.learned).item, minlength=snapshot.n_items),
             (
@@ -132,5 +132,5 @@ def came_true(window: GateWindow, judged: Judged, lists: Lists) -> npt.NDArray[n
         weights / weights.sum(), judged.by_objective, judged.watched, strict=True
     ):
         hits = metrics.hit_matrix(lists, truth.offsets, truth.items)
-        came_true += weight * (hits if watched is None else hits * watched.at(codes))
+        came_true += weight * (hits if watched is None else hits * watched.worth_of(codes))
     return came_true

@@ -16,7 +16,7 @@ from recsys_tasks.ranking.examples.build import (
     label_windows,
     windows_needed,
 )
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A, user_parts
+from recsys_tasks.ranking.examples.sampling import CALIBRATION_A, user_parts
 from tests.ranking.planted import CANDIDATES, RANKER, USERS, World
 
 

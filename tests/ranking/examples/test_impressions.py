@@ -1,4 +1,4 @@
-"""Logged showings: kept apart from actions, as negatives, and weighed by the place they were seen
+"""Logged shown: kept apart from actions, as negatives, and weighed by the place they were seen
 at.
 """
 
@@ -13,8 +13,8 @@ import pytest
 from recsys_tasks.clock import start_of
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.ranking.examples.build import Examples, build_examples
-from recsys_tasks.ranking.examples.impressions import Showings, importance, listwise
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A
+from recsys_tasks.ranking.examples.impressions import ShownPairs, importance, listwise
+from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
 from recsys_tasks.ranking.models.fitting import scored
 from recsys_tasks.ranking.models.light_and_heavy import heavy
 from recsys_tasks.ranking.models.rows import Rows
@@ -48,10 +48,10 @@ def test_showings_are_no_actions_and_keep_their_highest_place(tmp_path):
     assert len(snapshot.events()) == 2 and set(snapshot.events().event) == {0}
     users = snapshot.users.set_index("user_id").user_key
     items = snapshot.items.set_index("item_id").item_key
-    showings = Showings.of(snapshot, DAY, NEXT)
+    shown = ShownPairs.of(snapshot, DAY, NEXT)
     pairs = [("ann", "mug"), ("bob", "lamp"), ("bob", "mug"), ("ann", "lamp")]
     codes = np.array([users[user] * snapshot.n_items + items[item] for user, item in pairs])
-    assert showings.positions(codes).tolist() == [2, 1, 0, 0]
+    assert shown.positions(codes).tolist() == [2, 1, 0, 0]
 
 
 def test_settings_name_showings_once():

@@ -13,8 +13,8 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.metrics import calibration_error
 from recsys_tasks.ranking.examples.build import Examples, build_examples
 from recsys_tasks.ranking.examples.impressions import listwise
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A
-from recsys_tasks.ranking.examples.watch_time import Watched, fulfilling, share_ranks
+from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
+from recsys_tasks.ranking.examples.watch_time import WatchTimes, fulfilling, share_ranks
 from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
 from tests.ranking.planted import ITEMS, RANKER, USERS, World
 from tests.worlds import make_config, make_snapshot
@@ -71,7 +71,7 @@ def small(tmp_path):
 
 
 def test_views_of_a_pair_add_up_and_other_pairs_are_worth_nothing(small):
-    watched = Watched.of(small, small.config.objectives[0], small.events())
+    watched = WatchTimes.of(small, small.config.objectives[0], small.events())
     items = list(small.items["item_id"])
     pairs = [["a-short", "b-short", "a-long"], ["b-long", "b-odd", "c-odd"]]
     asked = np.array(
@@ -79,10 +79,10 @@ def test_views_of_a_pair_add_up_and_other_pairs_are_worth_nothing(small):
     )
     # Short: 30 of 30 s before 15 of 30. Long: 720 of 3600 s before 360. Two pairs a band: ranks 1/4
     # and 3/4.
-    np.testing.assert_allclose(watched.at(asked), [[0.75, 0.25, 0.25], [0.75, 0.5, 0.0]])
-    assert Watched.of(small, small.config.objectives[1], small.events()) is None
-    nothing = Watched.of(small, small.config.objectives[0], small.events().before(0))
-    assert nothing.at(asked).tolist() == [[0, 0, 0], [0, 0, 0]]
+    np.testing.assert_allclose(watched.worth_of(asked), [[0.75, 0.25, 0.25], [0.75, 0.5, 0.0]])
+    assert WatchTimes.of(small, small.config.objectives[1], small.events()) is None
+    nothing = WatchTimes.of(small, small.config.objectives[0], small.events().before(0))
+    assert nothing.worth_of(asked).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
 def test_measures_count_what_enough_was_watched_of(small):

@@ -8,7 +8,7 @@ import pytest
 from recsys_tasks.errors import ArtifactError, ConfigError
 from recsys_tasks.metrics import calibration_error
 from recsys_tasks.ranking.examples.build import Examples, build_examples
-from recsys_tasks.ranking.examples.labels import CALIBRATION_A, FOLD_A, FOLD_B
+from recsys_tasks.ranking.examples.sampling import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking.models import light_and_heavy as module
 from recsys_tasks.ranking.models import search
 from recsys_tasks.ranking.models.fitting import light_loss

@@ -1,0 +1,50 @@
+"""Draws that depend on what is drawn for, not on order or block size: a hash of keys instead of a
+random generator.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recsys_tasks.arrays import AnyInt, Bool, Float64, Int32, UInt64
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 divided by the golden ratio: splitmix64's step from one state to the next."""
+
+
+def splitmix64(keys: AnyInt | UInt64) -> UInt64:
+    """The first output of splitmix64 from each key as its state, in the shape of `keys`.
+
+    Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators". Sums and products
+    of 64 bits wrap around, as they are meant to.
+    """
+    value = keys.astype(np.uint64) + GOLDEN
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(value ^ (value >> np.uint64(31)))
+
+
+def hashed(keys: AnyInt, *salts: int) -> UInt64:
+    """Uniform 64-bit numbers, one a key: splitmix64 of the key, mixed again with each salt."""
+    value = splitmix64(keys)
+    for salt in salts:
+        value = splitmix64(value ^ np.uint64(salt % 2**63))
+    return value
+
+
+def shares(hashes: UInt64) -> Float64:
+    """The same numbers as uniform floats in [0, 1)."""
+    return np.asarray((hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+
+
+def is_drawn(keys: Int32, share: float, salt: int) -> Bool:
+    """A fixed pseudo-random `share` of keys, another one for each salt, in the shape of `keys`.
+
+    A hash of its own, weaker than splitmix64: users whom it holds back from a tower's training are
+    held back from every version of a lineage, so it never changes.
+    """
+    with np.errstate(over="ignore"):
+        mixed = (keys.astype(np.uint64) + np.uint64(salt) * np.uint64(7_919)) * GOLDEN
+        mixed ^= mixed >> np.uint64(31)
+        mixed *= GOLDEN
+    return np.asarray((mixed >> np.uint64(40)).astype(np.float64) / 2.0**24 < share)
