@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -94,6 +94,15 @@ class ItemRule(Section):
     """Values of a categorical, multi-valued or text attribute that are not shown."""
 
 
+class OwnRule(Section):
+    """A re-rank rule of an installed package."""
+
+    name: Name
+    """The rule's name, as its package says."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """The rule's own settings, which its package describes and checks."""
+
+
 class RerankConfig(Section):
     """What happens after scoring, and what is never shown."""
 
@@ -113,3 +122,7 @@ class RerankConfig(Section):
     """Ranks among the first k reserved for fresh items, with logged propensity."""
     promoted_items: tuple[str, ...] = ()
     """Item ids put first for everyone who may see them."""
+    rules: tuple[OwnRule, ...] = ()
+    """Re-rank rules of installed packages (docs/extending.md), applied in this order after those
+    above.
+    """

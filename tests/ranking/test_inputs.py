@@ -68,15 +68,7 @@ def test_examples_release_and_lists_on_the_real_parts(world):
     ]
     artifact = build_examples(world.snapshot, world.timeline, windows)
     release = train_ranker(world.config, world.snapshot.lake, artifact, lineage="abc")
-    recommender = Recommender.open(
-        world.snapshot,
-        Cutoffs.at(AS_OF),
-        generators=build_generators(world.snapshot, Cutoffs.at(AS_OF)),
-        features=build_features(world.snapshot, Cutoffs.at(AS_OF)),
-        embeddings=embedded(world, AS_OF, AS_OF),
-        searcher=Exact(windows[0].inputs.embeddings),
-        release=release,
-    )
+    recommender = Recommender.of(world.snapshot, opened(world, AS_OF), Ranker.open(release))
     lists = recommender.recommend(np.arange(USERS, dtype=np.int32), 8)
     assert recommender.rung == "heavy" and (lists.items >= 0).all()
     assert (world.users[:, None] * world.items[lists.items[:, :5]]).sum(axis=2).mean() > 0.6

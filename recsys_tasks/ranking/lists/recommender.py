@@ -11,31 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal, Self
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from recsys_tasks.clock import Cutoffs
+from recsys_tasks.arrays import Bool, Float32, Float64, Int8, Int16, Int32
 from recsys_tasks.config import AfterDays, Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order, keep_freed_memory
-from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking.columns import Block, FeatureMatrix, feature_matrix
-from recsys_tasks.ranking.inputs import Embeddings, RankingInputs, Searcher, open_inputs
-from recsys_tasks.ranking.lists.diversity import Likeness
+from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.lists.order import best, scatter
 from recsys_tasks.ranking.lists.reasons import explained
-from recsys_tasks.ranking.lists.rerank import Rules, rerank
+from recsys_tasks.ranking.lists.rerank import rerank
+from recsys_tasks.ranking.lists.rules import Asked, RulesInForce, Shop, rules_in_force
+from recsys_tasks.ranking.lists.rules.promotions import promoted_keys
 from recsys_tasks.ranking.models.ranker import Ranker
-from recsys_tasks.schema import REASONS, RUNGS, reason_codes
+from recsys_tasks.schema import RUNGS
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 Rung = Literal["heavy", "light", "retrieval"]
 
 
@@ -45,21 +40,21 @@ class RankedLists:
 
     users: Keys
     """`[n] int32`."""
-    items: npt.NDArray[np.int32]
+    items: Int32
     """`[n, k]` item keys, -1 pads."""
-    scores: npt.NDArray[np.float32]
+    scores: Float32
     """`[n, k]` in [0, 1], 0 on pads and for promoted items that the ranker was not asked about."""
-    sources: npt.NDArray[np.int16]
+    sources: Int16
     """`[n, k]` mask of the generators' bits (schema.generator_bits)."""
-    reasons: npt.NDArray[np.int8]
+    reasons: Int8
     """`[n, k]` index into schema.REASONS, 0 on pads."""
-    reason_items: npt.NDArray[np.int32]
+    reason_items: Int32
     """`[n, k]` anchor item key or -1."""
-    ranks_before: npt.NDArray[np.int16]
+    ranks_before: Int16
     """`[n, k]` 1-based rank before the rules, 0 where there was none."""
-    propensities: npt.NDArray[np.float32]
+    propensities: Float32
     """`[n, k]` chance of the draw that put the item there, 1 without a draw, 0 on pads."""
-    rung: npt.NDArray[np.int8]
+    rung: Int8
     """`[n]` index into schema.RUNGS."""
 
 
@@ -73,35 +68,12 @@ class Recommender:
     rung: Rung
 
     @classmethod
-    def open(
-        cls,
-        snapshot: Snapshot,
-        cutoffs: Cutoffs,
-        *,
-        generators: Artifact,
-        features: Artifact,
-        embeddings: Embeddings,
-        searcher: Searcher,
-        release: Artifact | None,
-        best: Rung = "heavy",
-    ) -> Self:
-        """Open a release (None: retrieval order) on inputs; `best` forces a lower rung than the
-        release offers.
-
-        Raises LeakageError when the inputs are of other cutoffs, ArtifactError when a file is
-        missing.
-        """
-        inputs = open_inputs(snapshot, cutoffs, generators, features, embeddings, searcher)
-        ranker = (
-            Ranker.open(release, snapshot.config.resources.threads) if release is not None else None
-        )
-        return cls.of(snapshot, inputs, ranker, best)
-
-    @classmethod
     def of(
         cls, snapshot: Snapshot, inputs: RankingInputs, ranker: Ranker | None, best: Rung = "heavy"
     ) -> Self:
-        """The same from opened parts."""
+        """A release (None: retrieval order) on inputs; `best` forces a lower rung than the release
+        offers.
+        """
         keep_freed_memory()
         offered = {
             "heavy": ranker is not None and ranker.has_heavy,
@@ -111,7 +83,7 @@ class Recommender:
         rung = next(r for r in rungs[rungs.index(best) :] if offered.get(r, True))
         return cls(snapshot, inputs, ranker, rung)
 
-    def recommend(self, users: Keys, k: int, *, eligible: Bools | None = None) -> RankedLists:
+    def recommend(self, users: Keys, k: int, *, eligible: Bool | None = None) -> RankedLists:
         """Lists of up to k items, `eligible [n_items]` having the last word (None: every item may
         be shown).
 
@@ -146,7 +118,7 @@ class Recommender:
     @property
     def promoted(self) -> tuple[int, ...]:
         """Items that are shown first whether or not they are a user's candidates."""
-        return self._rules.promoted
+        return promoted_keys(self._shop)
 
     @property
     def _config(self) -> Config:
@@ -154,21 +126,13 @@ class Recommender:
 
     # --- one block --------------------------------------------------------------------------------
 
-    def _block(self, users: Keys, k: int, eligible: Bools | None) -> RankedLists:
+    def _block(self, users: Keys, k: int, eligible: Bool | None) -> RankedLists:
         block = Block(self.inputs, self.inputs.retriever.block(users))
         candidates = block.candidates
         open_items = self._open_items if eligible is None else eligible
-        shown = rerank(
-            users,
-            candidates.items,
-            self.scores(block),
-            self._allowed(users, candidates.items, open_items),
-            self._fresh(block),
-            k,
-            self._rules,
-            self._may_promote(users, open_items),
-        )
-
+        asked = Asked(users, candidates, partial(self._may_show, users, eligible=open_items))
+        allowed = asked.may_show(candidates.items)
+        shown = rerank(asked, self.scores(block), allowed, k, self._rules)
         source, reason, anchor = explained(
             shown.items, shown.column, shown.promoted, candidates.ranks, block.history, self.inputs
         )
@@ -184,13 +148,13 @@ class Recommender:
             rung=np.full(len(users), RUNGS.index(self.rung), np.int8),
         )
 
-    def scores(self, block: Block) -> Floats:
+    def scores(self, block: Block) -> Float64:
         """`[n, c]`: the rung's scores of a block's candidates, -inf on pads and on what the light
         ranker cut.
         """
-        out: Floats = np.full(block.there.shape, -np.inf)
+        out: Float64 = np.full(block.there.shape, -np.inf)
         if self.ranker is None or self.rung == "retrieval":
-            fused: Floats = 1.0 / np.arange(1.0, 1.0 + block.there.shape[1])
+            fused: Float64 = 1.0 / np.arange(1.0, 1.0 + block.there.shape[1])
             return np.where(block.there, fused, out)
         if self.rung == "light":
             matrix = self._matrix(block, self.ranker.light_names)
@@ -206,7 +170,7 @@ class Recommender:
         if not ranker.has_light:
             return self._matrix(block, ranker.heavy_names)
         light = self._matrix(block, ranker.light_names)
-        scores: Floats = np.full(block.there.shape, -np.inf)
+        scores: Float64 = np.full(block.there.shape, -np.inf)
         scatter(light.user_row, light.column, ranker.cut_scores(light.X), scores)
         keep = best(scores, block.candidates.items, self._config.ranker.light_survivors)
         return self._matrix(block, ranker.heavy_names, keep, light)
@@ -215,7 +179,7 @@ class Recommender:
         self,
         block: Block,
         names: Sequence[str],
-        keep: Bools | None = None,
+        keep: Bool | None = None,
         known: FeatureMatrix | None = None,
     ) -> FeatureMatrix:
         packages = None if self.ranker is None else self.ranker.column_packages
@@ -224,60 +188,25 @@ class Recommender:
     # --- rules ------------------------------------------------------------------------------------
 
     @cached_property
-    def _open_items(self) -> Bools:
+    def _open_items(self) -> Bool:
         return np.ones(self.snapshot.n_items, bool)
 
     @cached_property
-    def _rules(self) -> Rules:
-        config, category = self._config, self._config.items.category
-        keys = pd.Index(self.snapshot.items["item_id"]).get_indexer(
-            list(config.rerank.promoted_items)
-        )
-        eligible = eligible_items(self.snapshot, self.inputs.cutoffs.history_before)
-        return Rules(
-            first=config.serving.k,
-            max_per_category=config.rerank.max_per_category,
-            categories=(
-                pd.factorize(self.snapshot.items[category], sort=True)[0] if category else None
-            ),
-            diversity=config.rerank.diversity,
-            likeness=self._likeness() if config.rerank.diversity else None,
-            fresh_slots=config.rerank.fresh_slots,
-            salt=(self.inputs.cutoffs.history_before.toordinal(), config.resources.seed),
-            promoted=tuple(int(key) for key in dict.fromkeys(keys) if key >= 0 and eligible[key]),
-        )
+    def _rules(self) -> RulesInForce:
+        return rules_in_force(self._shop)
 
-    def _likeness(self) -> Likeness | None:
-        inputs = self.inputs
-        if self._config.rerank.diversity_by == "content":
-            return Likeness.of_content(inputs.content) if inputs.content is not None else None
-        return Likeness.of_vectors(inputs.item_row, inputs.embeddings.item_vectors)
+    @property
+    def _shop(self) -> Shop:
+        return Shop(self.snapshot, self.inputs)
 
-    def _fresh(self, block: Block) -> Bools:
-        """`[n, c]`: candidates for the fresh places; not looked up where there are no such
-        places.
-        """
-        if not self._rules.fresh_slots:
-            return np.broadcast_to(False, block.there.shape)
-        new = np.flatnonzero(np.array(reason_codes()) == REASONS.index("new"))
-        return np.asarray((block.candidates.ranks[:, :, new] >= 0).any(axis=2))
-
-    def _may_promote(self, users: Keys, eligible: Bools) -> Bools | None:
-        if not self._rules.promoted:
-            return None
-        items = np.broadcast_to(
-            np.array(self._rules.promoted, np.int32), (len(users), len(self._rules.promoted))
-        )
-        return self._allowed(users, items, eligible)
-
-    def _allowed(self, users: Keys, items: npt.NDArray[np.int32], eligible: Bools) -> Bools:
-        """`[n, c]`: what is open and each user may see (again)."""
+    def _may_show(self, users: Keys, items: Int32, *, eligible: Bool) -> Bool:
+        """`[n, c]`: which of these items are open and each user may see (again)."""
         open_items = np.asarray(eligible[items])
         if self._config.repeat_consumption == "allow":
             return open_items
         return np.asarray(open_items & self._unrepeated(users, items))
 
-    def _unrepeated(self, users: Keys, items: npt.NDArray[np.int32]) -> Bools:
+    def _unrepeated(self, users: Keys, items: Int32) -> Bool:
         """`[n, c]`: what the repeat policy lets each user see (again)."""
         policy, tables = self._config.repeat_consumption, self.inputs.tables
         pairs = tables.pair.gather(np.repeat(users, items.shape[1]), items.ravel())

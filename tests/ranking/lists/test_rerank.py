@@ -1,25 +1,44 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from recsys_tasks.ranking.lists.rerank import Reranked, Rules, rerank
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.ranking.lists.rerank import Reranked, rerank
+from recsys_tasks.ranking.lists.rules import Asked, Rearrange, RulesInForce
+from recsys_tasks.ranking.lists.rules.category_cap import capped
+from recsys_tasks.ranking.lists.rules.fresh_slots import fresh_last
+from recsys_tasks.ranking.lists.rules.promotions import promoted_first
+from tests.ranking.fakes import FakeCandidates
+
+FRESH = np.array([1])
+"""Number of the generator of fresh items."""
 
 
 def run(
-    items, scores, k=5, *, rules=None, allowed=None, fresh=None, users=None, may_promote=None
+    items, scores, k=5, *, rules=(), allowed=None, fresh=None, users=None, may_promote=None
 ) -> Reranked:
+    """`rules`: steps in order; `fresh`: what the generator of fresh items named."""
     items, scores = np.array(items, np.int32), np.array(scores, float)
-    return rerank(
-        np.arange(len(items), dtype=np.int32) if users is None else users,
-        items,
-        scores,
-        np.ones(items.shape, bool) if allowed is None else np.array(allowed),
-        np.zeros(items.shape, bool) if fresh is None else np.array(fresh),
-        k,
-        rules or Rules(first=k),
-        may_promote,
+    users = np.arange(len(items), dtype=np.int32) if users is None else users
+    ranks = np.full((*items.shape, 2), -1, np.int16)
+    if fresh is not None:
+        ranks[:, :, 1] = np.where(np.array(fresh), 0, -1)
+    may = None if may_promote is None else np.array(may_promote)
+    asked = Asked(
+        users,
+        FakeCandidates(users, items, ranks, ranks.astype(np.float32)),
+        lambda shown: np.ones(shown.shape, bool) if may is None else may,
     )
+    everything = np.ones(items.shape, bool)
+    permitted = everything if allowed is None else np.array(allowed)
+    return rerank(asked, scores, permitted, k, RulesInForce(tuple(rules)))
+
+
+def explored(first: int, slots: int, salt: tuple[int, ...] = ()) -> Rearrange:
+    return fresh_last(first, slots, FRESH, salt)
 
 
 def test_best_first_ties_by_key_pads_last():
@@ -40,7 +59,7 @@ def test_what_is_not_allowed_leaves_a_gap_in_the_ranks_before():
 
 
 def test_promoted_come_first_for_those_who_may_see_them():
-    rules = Rules(first=4, promoted=(7, 2))
+    rules = [promoted_first((7, 2))]
     may = np.array([[True, True], [False, True]])
     got = run(
         [[1, 2, 3], [1, 7, 3]],
@@ -59,10 +78,11 @@ def test_promoted_come_first_for_those_who_may_see_them():
 def test_category_cap_moves_the_excess_behind():
     # Items 0..5 have categories 0 0 0 1 -1 -1; two of a category at most, unknown ones are never
     # capped.
-    rules = Rules(first=6, max_per_category=2, categories=np.array([0, 0, 0, 1, -1, -1]))
+    categories = np.array([0, 0, 0, 1, -1, -1])
+    rules = [capped(categories, 2)]
     got = run([[0, 1, 2, 3, 4, 5]], [[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]], k=6, rules=rules)
     assert got.items.tolist() == [[0, 1, 3, 4, 5, 2]]
-    one = Rules(first=6, max_per_category=1, categories=rules.categories, promoted=(2,))
+    one = [promoted_first((2,)), capped(categories, 1)]
     got = run([[0, 1, 2, 3, 4, 5]], [[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]], k=6, rules=one)
     assert got.items.tolist() == [
         [2, 3, 4, 5, 0, 1]
@@ -74,7 +94,7 @@ def test_fresh_slots_are_an_even_deterministic_draw_with_its_propensity():
     items = np.tile(np.arange(c, dtype=np.int32), (n, 1))
     scores = np.tile(np.linspace(0.9, 0.1, c), (n, 1))
     fresh = np.tile(np.arange(c) >= 4, (n, 1))
-    rules = Rules(first=4, fresh_slots=1, salt=(739000, 1))
+    rules = [explored(4, 1, (739000, 1))]
     got = run(items, scores, k=6, rules=rules, fresh=fresh)
     assert (got.items[:, :3] == [0, 1, 2]).all()
     drawn = got.items[:, 3]
@@ -88,14 +108,12 @@ def test_fresh_slots_are_an_even_deterministic_draw_with_its_propensity():
         items[7:8], scores[7:8], k=6, rules=rules, fresh=fresh[7:8], users=np.array([7], np.int32)
     )
     assert (alone.items == got.items[7]).all()
-    other = run(
-        items, scores, k=6, rules=Rules(first=4, fresh_slots=1, salt=(739001, 1)), fresh=fresh
-    )
+    other = run(items, scores, k=6, rules=[explored(4, 1, (739001, 1))], fresh=fresh)
     assert 0.6 < (other.items[:, 3] != drawn).mean() < 0.9
 
 
 def test_fewer_fresh_items_than_slots():
-    rules = Rules(first=3, fresh_slots=2)
+    rules = [explored(3, 2)]
     got = run(
         [[0, 1, 2, 3]],
         [[0.9, 0.8, 0.7, 0.6]],
@@ -114,14 +132,11 @@ def test_lists_never_repeat_an_item_nor_show_a_forbidden_one(seed):
     items = np.stack([rng.permutation(60)[:c] for _ in range(n)]).astype(np.int32)
     items[:, 25:] = -1
     allowed = rng.random((n, c)) < 0.6
-    rules = Rules(
-        first=10,
-        max_per_category=2,
-        categories=rng.integers(-1, 6, 60),
-        fresh_slots=3,
-        promoted=(5, 6),
-        salt=(seed,),
-    )
+    rules = [
+        promoted_first((5, 6)),
+        capped(rng.integers(-1, 6, 60), 2),
+        explored(10, 3, (seed,)),
+    ]
     scores = np.where(items >= 0, rng.random((n, c)).round(1), -np.inf)
     may = rng.random((n, 2)) < 0.5
     got = run(
@@ -151,11 +166,45 @@ def test_without_rules_lists_are_those_of_rules_that_move_nothing(seed, k):
         random.random(items.shape) < 0.3, -np.inf, random.integers(0, 8, items.shape) / 8
     )
     allowed = random.random(items.shape) < 0.8
-    users = np.arange(50, dtype=np.int32)
-    nothing = Rules(first=5, max_per_category=1_000, categories=np.zeros(60, np.int64))
-    plain = rerank(users, items, scores, allowed, allowed, k, Rules(first=5))
-    ruled = rerank(users, items, scores, allowed, allowed, k, nothing)
-    assert nothing.move_anything and (plain.items >= 0).any()
+    plain = run(items, scores, k, allowed=allowed)
+    ruled = run(items, scores, k, allowed=allowed, rules=[capped(np.zeros(60, np.int64), 1_000)])
+    assert (plain.items >= 0).any()
     for name in Reranked.__dataclass_fields__:
         here, there = getattr(plain, name), getattr(ruled, name)
         assert here.dtype == there.dtype and np.array_equal(here, there), name
+
+
+def own(step: Rearrange, items, allowed=None) -> Reranked:
+    """One rule of an installed package, over scores that fall along each row."""
+    items = np.array(items, np.int32)
+    users = np.arange(len(items), dtype=np.int32)
+    nothing = np.zeros((*items.shape, 1), np.float32)
+    asked = Asked(users, FakeCandidates(users, items, nothing, nothing), lambda shown: shown != 8)
+    scores = np.tile(np.linspace(0.9, 0.1, items.shape[1]), (len(items), 1))
+    permitted = np.ones(items.shape, bool) if allowed is None else np.array(allowed)
+    return rerank(asked, scores, permitted, items.shape[1], RulesInForce((step,), ("own",)))
+
+
+def test_a_rule_of_ones_own_cannot_show_what_a_user_may_not_see():
+    allowed = [[True, False, True]]
+    backwards = own(lambda entries, _: entries.by(-entries.rank), [[1, 2, 3]], allowed)
+    assert backwards.items.tolist() == [[3, 1, -1]]
+    assert backwards.ranks_before.tolist() == [[3, 1, 0]]
+    forced = own(lambda entries, _: replace(entries, kind=0 * entries.kind), [[1, 2, 3]], allowed)
+    assert forced.items.tolist() == [[1, 3, -1]]
+    added = own(lambda entries, asked: promoted_first((7, 8))(entries, asked), [[1, 2, 3]])
+    assert added.items.tolist() == [[7, 1, 2]]
+
+
+def test_a_rule_of_ones_own_may_leave_items_out():
+    odd = own(lambda entries, _: entries.without(entries.items % 2 == 0), [[1, 2, 3], [4, 6, -1]])
+    assert odd.items.tolist() == [[1, 3, -1], [-1, -1, -1]]
+
+
+def test_a_rule_that_shows_an_item_twice_is_refused():
+    def doubled(entries, _):
+        return entries.take(np.zeros(entries.items.shape, np.int64))
+
+    with pytest.raises(ConfigError, match="1 of 1 lists") as refused:
+        own(doubled, [[1, 2, 3]])
+    assert "own" in refused.value.where

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recsys_tasks.ranking.lists.diversity import POOL, Likeness, diversified
-from recsys_tasks.ranking.lists.rerank import Rules, rerank
+from recsys_tasks.ranking.lists.rules.diversity import diverse
+from recsys_tasks.ranking.lists.rules.mmr import POOL, Likeness, diversified
+from tests.ranking.lists.test_rerank import run
 from tests.ranking.planted import unit
 
 # Items 0 and 1 are the same, 2 is at right angles to both, 3 at 45 degrees to all.
@@ -89,9 +90,7 @@ def test_what_is_like_nothing_and_short_lists():
 
 def test_in_the_rules_ranks_before_are_kept_and_spares_follow():
     likeness = Likeness.of_vectors(np.arange(4, dtype=np.int32), VECTORS)
-    rules = Rules(first=2, diversity=0.5, likeness=likeness)
-    items, everything = np.arange(4, dtype=np.int32)[None], np.ones((1, 4), bool)
-    got = rerank(np.zeros(1, np.int32), items, SCORES, everything, ~everything, 4, rules)
+    got = run([[0, 1, 2, 3]], SCORES, 4, rules=[diverse(2, 0.5, likeness)])
     assert got.items.tolist() == [[0, 2, 1, 3]]
     assert got.ranks_before.tolist() == [[1, 3, 2, 4]]
     assert got.scores.tolist() == [[0.9, 0.5, 0.8, 0.1]]
