@@ -25,7 +25,7 @@ from recsys_tasks.features.build import build_features
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.examples.build import Window, build_examples, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
-from recsys_tasks.ranking.models.ranker import train_ranker
+from recsys_tasks.ranking.models.train import train_ranker
 from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index.build import build_index, open_index

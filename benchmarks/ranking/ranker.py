@@ -27,7 +27,7 @@ from recsys_tasks.config import Config, parse_config
 from recsys_tasks.features.build import build_features
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.examples.build import Examples, Window, build_examples, label_windows
-from recsys_tasks.ranking.models.ranker import train_ranker
+from recsys_tasks.ranking.models.train import train_ranker
 from recsys_tasks.snapshot.dataset import open_snapshot
 
 ROWS, USERS, EVENTS_PER_USER = 20_000_000, 1_000_000, 20

@@ -134,7 +134,7 @@ _STEPS = (
     (candidates_module.CandidateSource, "block", "other generators"),
     (candidates_module, "fuse_block", "fusion"),
     (recommender_module, "feature_matrix", "columns"),
-    (ranker_module, "predicted", "trees"),
+    (ranker_module, "predict_objectives", "trees"),
     (recommender_module, "best", "light cut"),
     (recommender_module, "explained", "reasons"),
 )

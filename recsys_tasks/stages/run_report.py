@@ -26,7 +26,7 @@ from recsys_tasks.monitoring.run_report import evidence, store
 from recsys_tasks.monitoring.run_report.facts import collect, collect_from_lake
 from recsys_tasks.ranking.examples.watch_time import fulfilling
 from recsys_tasks.ranking.inputs import RankingInputs
-from recsys_tasks.ranking.models.learning_curves import HeldOut
+from recsys_tasks.ranking.models.held_out import HeldOut
 from recsys_tasks.serving.precompute import active_users
 from recsys_tasks.stages.inputs import open_inputs, open_recommender
 from recsys_tasks.stages.known_nights import require_night

@@ -17,7 +17,7 @@ STAGE = Stage(
 
 def run(night: Night) -> Outcome:
     """Train light and heavy rankers, calibrate them, and register the release."""
-    from recsys_tasks.ranking.models.ranker import train_ranker
+    from recsys_tasks.ranking.models.train import train_ranker
     from recsys_tasks.stages import voice
     from recsys_tasks.stages.inputs import lineage_tonight
     from recsys_tasks.stages.outcome import Outcome, plain_figures

@@ -21,7 +21,7 @@ from recsys_tasks.ranking.examples import build as examples
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
-from recsys_tasks.ranking.models import ranker
+from recsys_tasks.ranking.models import train
 from recsys_tasks.ranking.models.calibrate import Calibration
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.events import Events
@@ -37,7 +37,7 @@ def nothing(patch: pytest.MonkeyPatch, night: Night) -> None:
 
 def _labels(change: Callable[[Examples], Any]) -> Plant:
     def plant(patch: pytest.MonkeyPatch, night: Night) -> None:
-        opened = ranker.Examples.open
+        opened = train.Examples.open
 
         class Changed:
             @staticmethod
@@ -45,7 +45,7 @@ def _labels(change: Callable[[Examples], Any]) -> Plant:
                 data = opened(artifact)
                 return replace(data, labels=np.asarray(change(data)))
 
-        patch.setattr(ranker, "Examples", Changed)
+        patch.setattr(train, "Examples", Changed)
 
     return plant
 
@@ -78,13 +78,13 @@ popularity = _labels(
 
 def _curves(change: Callable[[float], float]) -> Plant:
     def plant(patch: pytest.MonkeyPatch, night: Night) -> None:
-        fit = ranker.fit_calibration
+        fit = train.fit_calibration
 
         def broken(*arguments: Any) -> Calibration:
             curve = fit(*arguments)
             return replace(curve, probability=tuple(map(change, curve.probability)))
 
-        patch.setattr(ranker, "fit_calibration", broken)
+        patch.setattr(train, "fit_calibration", broken)
 
     return plant
 

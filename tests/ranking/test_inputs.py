@@ -18,7 +18,8 @@ from recsys_tasks.ranking.columns import Block, feature_matrix
 from recsys_tasks.ranking.examples.build import Examples, Window, build_examples, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
 from recsys_tasks.ranking.lists.recommender import Recommender
-from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
+from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.ranking.models.train import train_ranker
 from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.embeddings import ARRAYS, Embeddings, open_embeddings
 from tests.ranking.planted import AS_OF, USERS, World

@@ -15,7 +15,8 @@ from recsys_tasks.features.build import build_features
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.examples.build import Window, build_examples, label_windows
 from recsys_tasks.ranking.lists.recommender import Recommender
-from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
+from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.ranking.models.train import train_ranker
 from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.serving.precompute import Shard, precompute_shard

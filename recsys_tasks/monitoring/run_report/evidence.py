@@ -18,7 +18,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.columns import Block, feature_matrix
 from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
 from recsys_tasks.ranking.models.contributions import contributions, mean_strength, strongest
-from recsys_tasks.ranking.models.learning_curves import HeldOut
+from recsys_tasks.ranking.models.held_out import HeldOut
 from recsys_tasks.schema import REASONS
 
 log = logging.getLogger(__name__)

@@ -17,14 +17,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import isotonic_regression, minimize
 
+from recsys_tasks.arrays import AnyFloat, Bool, Float64, Int64
 from recsys_tasks.metrics import calibration_error
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Outcome = Bools | Floats
+Outcome = Bool | Float64
 
 POSITIVES_PER_KNOT = 20
 """Fewest positives behind a knot: with fewer, the steepest (top) end of the curve is noise."""
@@ -75,7 +73,7 @@ class Calibration:
         """Whether the probabilities may be called that; else they only order."""
         return len(self.raw) > 1 if self.positives is None else self.positives >= KNOWN_FROM
 
-    def apply(self, raw: npt.NDArray[np.floating[Any]]) -> Floats:
+    def apply(self, raw: AnyFloat) -> Float64:
         """`[rows]` in [0, 1], strictly increasing with `raw` up to the precision of float64."""
         wide = raw.astype(np.float64)
         curve = np.interp(wide, self.raw, self.probability)
@@ -99,9 +97,7 @@ class Calibration:
         )
 
 
-def fit_calibration(
-    raw: npt.NDArray[np.floating[Any]], outcome: Outcome, half: Bools
-) -> Calibration:
+def fit_calibration(raw: AnyFloat, outcome: Outcome, half: Bool) -> Calibration:
     """Fit the curve on all rows; measure its error across halves of the users.
 
     `raw`, `outcome` (what came true, in [0, 1]) and `half` are `[rows]`, of users held out of the
@@ -126,7 +122,7 @@ def fit_calibration(
     )
 
 
-def reliability(said: Floats, outcome: Outcome, bins: int = CHART_BINS) -> tuple[Bin, ...]:
+def reliability(said: Float64, outcome: Outcome, bins: int = CHART_BINS) -> tuple[Bin, ...]:
     """Bins of equally many rows (equal scores share one), by what was said; empty without rows."""
     if len(said) == 0:
         return ()
@@ -142,7 +138,7 @@ def reliability(said: Floats, outcome: Outcome, bins: int = CHART_BINS) -> tuple
     )
 
 
-def _knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
+def _knots(raw: Float64, outcome: Outcome) -> tuple[Float64, Float64]:
     """Raw scores `[knots]` and probabilities `[knots]`; (0, 0) where there are no rows."""
     if len(raw) == 0:
         return np.zeros(1), np.zeros(1)
@@ -158,12 +154,12 @@ def _knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
     hits = np.bincount(bin_of, weights=positives)
     used = np.flatnonzero(rows)[::-1]
     fit: Any = isotonic_regression(hits[used] / rows[used], weights=rows[used])
-    blocks: npt.NDArray[np.int64] = fit.blocks[:-1]
+    blocks: Int64 = fit.blocks[:-1]
     weight = np.add.reduceat(rows[used], blocks)
     return np.add.reduceat(centre[used], blocks) / weight, fit.x[blocks]
 
 
-def _logistic_knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
+def _logistic_knots(raw: Float64, outcome: Outcome) -> tuple[Float64, Float64]:
     """The same of a rising logistic curve of the standardised raw score.
 
     Its slope's logarithm is normal about 0 with deviation 1 beforehand, so that no score is without
@@ -176,7 +172,7 @@ def _logistic_knots(raw: Floats, outcome: Outcome) -> tuple[Floats, Floats]:
     z, said = (raw - centre) / spread, outcome.astype(np.float64)
     level = (said.sum() + 0.5) / (len(said) + 1.0)
 
-    def loss(at: Floats) -> tuple[float, Floats]:
+    def loss(at: Float64) -> tuple[float, Float64]:
         slope = np.exp(at[1])
         logit = at[0] + slope * z
         gap = 0.5 * (1.0 + np.tanh(0.5 * logit)) - said

@@ -11,17 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from recsys_tasks.arrays import Float32, Float64
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-Floats = npt.NDArray[np.float64]
-
 
 def contributions(
-    models: Sequence[lgb.Booster], shares: Iterable[float], X: npt.NDArray[np.float32], threads: int
-) -> Floats:
+    models: Sequence[lgb.Booster], shares: Iterable[float], X: Float32, threads: int
+) -> Float64:
     """`[rows, f]`: each column's contribution to the objectives' raw scores, mixed by `shares`,
     without the base.
     """
@@ -33,7 +32,7 @@ def contributions(
     return mixed
 
 
-def strongest(names: Sequence[str], row: Floats, n: int) -> list[tuple[str, float]]:
+def strongest(names: Sequence[str], row: Float64, n: int) -> list[tuple[str, float]]:
     """The n columns that moved one score most, `row [f]`, the strongest first; columns that moved
     nothing are not.
     """
@@ -41,7 +40,7 @@ def strongest(names: Sequence[str], row: Floats, n: int) -> list[tuple[str, floa
     return [(names[at], float(row[at])) for at in order if row[at] != 0]
 
 
-def mean_strength(names: Sequence[str], values: Floats) -> Mapping[str, float]:
+def mean_strength(names: Sequence[str], values: Float64) -> Mapping[str, float]:
     """Column → mean absolute contribution over rows, `values [rows, f]`, the strongest first."""
     mean = np.abs(values).mean(axis=0) if len(values) else np.zeros(len(names))
     return {names[at]: float(mean[at]) for at in np.argsort(-mean, kind="stable")}

@@ -8,26 +8,26 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
-import numpy.typing as npt
 
-from recsys_tasks.ranking.models.rows import BATCH_ROWS, Matrix, Rows
+from recsys_tasks.arrays import AnyArray, Float32, Float64
+from recsys_tasks.ranking.models.rows import BATCH_ROWS, Rows
 
 
 class _Batches(lgb.Sequence):  # LightGBM's interface for tables larger than memory
     def __init__(self, rows: Rows) -> None:
         self.batch_size = BATCH_ROWS
         self._rows = rows
-        self._read: tuple[int, Matrix] = (0, rows.read(0, 0))
+        self._read: tuple[int, Float32] = (0, rows.read(0, 0))
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+    def __getitem__(self, index: Any) -> AnyArray:
         if isinstance(index, slice):
             return self._rows.read(index.start, index.stop)
         return self._one(int(index))
 
-    def _one(self, index: int) -> npt.NDArray[np.float64]:
+    def _one(self, index: int) -> Float64:
         """A row of the sample that bins are drawn from: asked for in ascending order, so a batch
         serves many.
         """
@@ -39,7 +39,7 @@ class _Batches(lgb.Sequence):  # LightGBM's interface for tables larger than mem
         return batch[index - start].astype(np.float64)
 
 
-def dataset(rows: Rows, label: npt.NDArray[Any], **fields: Any) -> lgb.Dataset:
+def dataset(rows: Rows, label: AnyArray, **fields: Any) -> lgb.Dataset:
     """What `lgb.train` learns from; the bins are those of the whole matrix. `fields`: weight or
     group.
     """

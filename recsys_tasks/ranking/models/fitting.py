@@ -6,27 +6,25 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyArray, Float64
 from recsys_tasks.config import Config
 from recsys_tasks.errors import ConfigError, offenders
 from recsys_tasks.progress import Progress
-from recsys_tasks.ranking.models.rows import Matrix, Rows
-from recsys_tasks.ranking.models.trees import Predictor
+from recsys_tasks.ranking.models.ranker import predict_objectives
+from recsys_tasks.ranking.models.rows import Rows
 
 if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that no shard needs
     import lightgbm as lgb
-
-Floats = npt.NDArray[np.float64]
 
 POINTWISE = ("binary", "cross_entropy")
 """LightGBM's losses of an outcome that came true or not, and of one that did by a share."""
 
 TRUNCATION = 100
-"""Places whose order lambdarank cares for: a list's length, more than are looked at first."""
+"""Ranks whose order lambdarank cares for: a list's length, more than are looked at first."""
 
 SEARCHING = 8
-"""One tree in so many searches for its thresholds where the others draw them."""
+"""Every n-th tree searches for its best thresholds; the others draw theirs (extra-trees)."""
 
 
 def settings_of(config: Config, loss: str, trees: int, names: Sequence[str]) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def refuse_unknown_constraints(config: Config, names: Sequence[str]) -> None:
 
 
 def fit(
-    settings: dict[str, Any], rows: Rows, label: npt.NDArray[Any], members: int = 1, **fields: Any
+    settings: dict[str, Any], rows: Rows, label: AnyArray, members: int = 1, **fields: Any
 ) -> lgb.Booster:
     """Train on some rows: the mean of so many `members`, each with its own draws of features and
     thresholds.
@@ -139,17 +137,12 @@ def _draws(settings: dict[str, Any], members: int) -> list[dict[str, int]]:
     ]
 
 
-def scored(config: Config, models: tuple[lgb.Booster, ...], rows: Rows) -> Floats:
+def scored(config: Config, models: tuple[lgb.Booster, ...], rows: Rows) -> Float64:
     """`[rows, objectives]`: what fresh models say of some rows."""
     from recsys_tasks.ranking.models.compile import predictor
 
     predictors = tuple(predictor(model, config.resources.threads) for model in models)
-    return rows.map(lambda batch: predicted(predictors, batch))
-
-
-def predicted(models: tuple[Predictor, ...], X: Matrix) -> Floats:
-    """`[rows, objectives]` scores as the objectives give them, not calibrated."""
-    return np.column_stack([model.predict(X) for model in models])
+    return rows.map(lambda batch: predict_objectives(predictors, batch))
 
 
 def gain_shares(model: lgb.Booster) -> list[float]:

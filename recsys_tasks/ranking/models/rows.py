@@ -6,16 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import AnyArray, Bool, Float32, Int64
 from recsys_tasks.kernels import forget_pages
-
-Matrix = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 BATCH_ROWS = 1 << 17
 """Rows read at once: some tens of megabytes."""
@@ -25,13 +21,13 @@ BATCH_ROWS = 1 << 17
 class Rows:
     """`X[rows][:, columns]` of `X [r, f] float32`, which may be memory-mapped. `rows` ascend."""
 
-    X: Matrix
-    rows: npt.NDArray[np.int64]
-    columns: npt.NDArray[np.int64] | None = None
+    X: Float32
+    rows: Int64
+    columns: Int64 | None = None
     """Columns taken, in this order; None takes all."""
 
     @classmethod
-    def where(cls, X: Matrix, mask: Bools, columns: Sequence[int] | None = None) -> Self:
+    def where(cls, X: Float32, mask: Bool, columns: Sequence[int] | None = None) -> Self:
         """The rows where `mask` is true."""
         return cls(
             X, np.flatnonzero(mask), None if columns is None else np.array(columns, np.int64)
@@ -40,17 +36,17 @@ class Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def read(self, start: int, stop: int) -> Matrix:
+    def read(self, start: int, stop: int) -> Float32:
         """Rows [start, stop) of these; the pages they were read from are given back."""
         values = self.X[self.rows[start:stop]]
         forget_pages(self.X)
         return values if self.columns is None else np.ascontiguousarray(values[:, self.columns])
 
-    def batches(self) -> Iterator[Matrix]:
+    def batches(self) -> Iterator[Float32]:
         """All of them, in order."""
         for start in range(0, len(self), BATCH_ROWS):
             yield self.read(start, min(start + BATCH_ROWS, len(self)))
 
-    def map(self, work: Callable[[Matrix], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    def map(self, work: Callable[[Float32], AnyArray]) -> AnyArray:
         """What `work` makes of each batch, one after another; of no rows, what it makes of none."""
         return np.concatenate([work(batch) for batch in self.batches()] or [work(self.read(0, 0))])

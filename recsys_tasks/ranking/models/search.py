@@ -11,14 +11,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool
 from recsys_tasks.config import Config
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.examples.sampling import FOLD_A, FOLD_B
 from recsys_tasks.ranking.models.fitting import scored
-from recsys_tasks.ranking.models.groups import ndcg_at_10
-from recsys_tasks.ranking.models.release_facts import weights
+from recsys_tasks.ranking.models.query_groups import ndcg_at_10
+from recsys_tasks.ranking.models.release_summary import objective_weights
 from recsys_tasks.ranking.models.rows import Rows
 from recsys_tasks.ranking.models.trees import MAX_LEAVES
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     import lightgbm as lgb
     import optuna
 
-Bools = npt.NDArray[np.bool_]
-Heavy = Callable[[Config, Examples, Bools, int], "lgb.Booster"]
+Heavy = Callable[[Config, Examples, Bool, int], "lgb.Booster"]
 
 RANGES: dict[str, tuple[float, float]] = {
     "leaves": (7, MAX_LEAVES - 1),
@@ -39,7 +38,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def searched(
-    config: Config, data: Examples, keep: Bools, heavy: Heavy
+    config: Config, data: Examples, keep: Bool, heavy: Heavy
 ) -> tuple[Config, dict[str, Any]]:
     """The settings to train with, and what the search found; the same settings where
     `ranker.search` is off.
@@ -50,11 +49,7 @@ def searched(
     budget = config.ranker.search
     if not budget.trials:
         return config, {}
-    part, newest = (
-        np.asarray(data.part),
-        np.arange(len(data.part)) < data.facts["windows"][0]["rows"],
-    )
-    learn, judge = keep & ~newest & (part == FOLD_A), keep & newest & (part == FOLD_B)
+    learn, judge = search_split(data, keep)
     if not (data.labels[learn].any(axis=0).all() and data.hits(judge).any()):
         return config, {"search": {"trials": 0, "reason": "needs two label windows with positives"}}
     import optuna
@@ -78,6 +73,15 @@ def searched(
     return _with(config, study.best_params), {"search": found}
 
 
+def search_split(data: Examples, keep: Bool) -> tuple[Bool, Bool]:
+    """`[rows]` each: what candidates for settings learn from, and what they are judged by; `keep
+    [rows]` as in `searched`.
+    """
+    part = np.asarray(data.part)
+    newest = np.arange(len(part)) < data.facts["windows"][0]["rows"]
+    return keep & ~newest & (part == FOLD_A), keep & newest & (part == FOLD_B)
+
+
 def _drawn(config: Config, trial: optuna.Trial) -> Config:
     values: dict[str, Any] = {}
     for name, (low, high) in RANGES.items():
@@ -94,7 +98,7 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
     return config.model_copy(update={"ranker": config.ranker.model_copy(update=values)})
 
 
-def _value(config: Config, data: Examples, learn: Bools, judge: Bools, heavy: Heavy) -> float:
+def _value(config: Config, data: Examples, learn: Bool, judge: Bool, heavy: Heavy) -> float:
     models = tuple(heavy(config, data, learn, o) for o in range(len(config.objectives)))
-    score = scored(config, models, Rows.where(data.X, judge)) @ weights(config)
+    score = scored(config, models, Rows.where(data.X, judge)) @ objective_weights(config)
     return ndcg_at_10(score, data.hits(judge), data.group[judge], data.item[judge])

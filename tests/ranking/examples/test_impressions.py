@@ -15,8 +15,8 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.ranking.examples.build import Examples, build_examples
 from recsys_tasks.ranking.examples.impressions import ShownPairs, importance, listwise
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
+from recsys_tasks.ranking.models.cascade import heavy
 from recsys_tasks.ranking.models.fitting import scored
-from recsys_tasks.ranking.models.light_and_heavy import heavy
 from recsys_tasks.ranking.models.rows import Rows
 from tests.ranking.planted import CANDIDATES, RANKER, World
 from tests.snapshot.shops import LiteralShop

@@ -15,7 +15,8 @@ from recsys_tasks.ranking.examples.build import Examples, build_examples
 from recsys_tasks.ranking.examples.impressions import listwise
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
 from recsys_tasks.ranking.examples.watch_time import WatchTimes, fulfilling, share_ranks
-from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
+from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.ranking.models.train import train_ranker
 from tests.ranking.planted import ITEMS, RANKER, USERS, World
 from tests.worlds import make_config, make_snapshot
 

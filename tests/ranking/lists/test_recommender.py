@@ -7,7 +7,8 @@ import pytest
 
 from recsys_tasks.ranking.examples.build import build_examples
 from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
-from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
+from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.ranking.models.train import train_ranker
 from recsys_tasks.schema import REASONS, RUNGS, generator_bits, generator_names
 from tests.ranking import fakes
 from tests.ranking.planted import AS_OF, ITEMS, RANKER, USERS, World, unit

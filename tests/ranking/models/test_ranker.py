@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from recsys_tasks.errors import ArtifactError, ConfigError
 from recsys_tasks.metrics import calibration_error
 from recsys_tasks.ranking.examples.build import Examples, build_examples
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A, FOLD_A, FOLD_B
-from recsys_tasks.ranking.models import light_and_heavy as module
-from recsys_tasks.ranking.models import search
+from recsys_tasks.ranking.models.cascade import heavy, light_out_of_fold, lists_with_a_positive
 from recsys_tasks.ranking.models.fitting import light_loss
-from recsys_tasks.ranking.models.groups import ndcg_at_10, runs, surviving
-from recsys_tasks.ranking.models.ranker import Ranker, train_ranker
+from recsys_tasks.ranking.models.query_groups import group_sizes, ndcg_at_10, surviving
+from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.ranking.models.search import search_split
+from recsys_tasks.ranking.models.train import train_ranker
 from tests.ranking.planted import RANKER, World
 from tests.worlds import make_config
 
@@ -77,59 +79,51 @@ def test_scores_are_probabilities_on_held_out_users(trained):
     assert calibration_error(scores, data.labels[rows, 0]) < 0.08
 
 
-def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained, monkeypatch):
+def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained):
+    """Other labels of some users change the scores of the others alone."""
     world, artifact, _ = trained
-    data, learned = Examples.open(artifact), []
-    fit = module.fit
-
-    def spy(settings, X, label, **dataset):
-        learned.append(len(X))
-        return fit(settings, X, label, **dataset)
-
-    monkeypatch.setattr(module, "fit", spy)
+    data = Examples.open(artifact)
     part = np.asarray(data.part)
-    _, scores = module.light_out_of_fold(world.config, data, part)
-    sizes = [(part == FOLD_A).sum(), (part == FOLD_B).sum(), (part < CALIBRATION_A).sum()]
-    assert learned == [size for size in sizes for _ in OBJECTIVES]
-    assert np.isfinite(scores).all()
+    _, before = light_out_of_fold(world.config, data, part)
+    assert np.isfinite(before).all()
+    for fold, others in ((FOLD_A, FOLD_B), (FOLD_B, FOLD_A)):
+        labels = np.array(data.labels)
+        labels[part == fold] = labels[part == fold][::-1]
+        _, after = light_out_of_fold(world.config, replace(data, labels=labels), part)
+        np.testing.assert_array_equal(after[part == fold], before[part == fold])
+        assert (after[part == others] != before[part == others]).any()
+        assert (after[part >= CALIBRATION_A] != before[part >= CALIBRATION_A]).any()
+    labels = np.array(data.labels)
+    labels[part >= CALIBRATION_A] ^= True
+    _, after = light_out_of_fold(world.config, replace(data, labels=labels), part)
+    np.testing.assert_array_equal(after, before)
 
 
 def test_the_members_of_a_heavy_ranker_draw_for_themselves(trained):
     world, artifact, _ = trained
     data = Examples.open(artifact)
     rows = np.asarray(data.part) < CALIBRATION_A
-    model = module.heavy(world.config, data, rows, 0)
+    model = heavy(world.config, data, rows, 0)
     trees = [tree["tree_structure"] for tree in model.dump_model()["tree_info"]]
     assert len(trees) == RANKER["heavy_trees"] * RANKER["heavy_members"]
     assert trees[0] != trees[1]  # the first of each: same rows and labels
-    assert module.heavy(world.config, data, rows, 0).model_to_string() == model.model_to_string()
+    assert heavy(world.config, data, rows, 0).model_to_string() == model.model_to_string()
 
 
-def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive(
-    trained, monkeypatch
-):
-    world, artifact, _ = trained
-    data, seen = Examples.open(artifact), []
-    monkeypatch.setattr(
-        module,
-        "fit",
-        lambda settings, rows, label, **fields: seen.append((rows.rows, label, fields)),
-    )
-    part = np.asarray(data.part)
-    module.heavy(
-        world.config, data, (part < CALIBRATION_A) & (data.X[:, 0] > np.median(data.X[:, 0])), 1
-    )
-    ((rows, label, fields),) = seen
-    lists = np.split(rows, np.cumsum(fields["group"])[:-1])
-    assert sum(map(len, lists)) == len(rows) == len(label) > 1000
-    for rows_of_list in lists:
-        assert (
-            len(np.unique(data.group[rows_of_list])) == 1 == len(np.unique(data.user[rows_of_list]))
-        )
-        assert data.labels[rows_of_list, 1].any()
-    assert len({int(data.group[rows_of_list[0]]) for rows_of_list in lists}) == len(
-        lists
-    )  # no list in two pieces
+def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive(trained):
+    _, artifact, _ = trained
+    data = Examples.open(artifact)
+    some = np.asarray(data.part) < CALIBRATION_A
+    some &= data.X[:, 0] > np.median(data.X[:, 0])  # a user's rows share the column
+    rows = lists_with_a_positive(data, np.flatnonzero(some), 1)
+    sizes = group_sizes(data.group[rows])
+    assert 1000 < len(rows) < some.sum() and some[rows].all()
+    for of_list in np.split(rows, np.cumsum(sizes)[:-1]):
+        assert len(np.unique(data.group[of_list])) == 1 == len(np.unique(data.user[of_list]))
+        assert data.labels[of_list, 1].any()
+    assert len(sizes) == len(np.unique(data.group[rows]))  # no list in two pieces
+    left_out = np.setdiff1d(np.flatnonzero(some), rows)
+    assert not data.labels[left_out, 1].any()
 
 
 @pytest.mark.parametrize(
@@ -145,32 +139,13 @@ def test_the_light_ranker_is_listwise_where_there_is_one_plain_outcome(change, l
     assert light_loss(make_config(**change), 0) == loss
 
 
-def test_a_listwise_light_ranker_learns_from_lists_with_a_positive_of_one_fold(
-    tmp_path, monkeypatch
-):
+def test_a_listwise_light_ranker_is_trained_as_the_settings_say(tmp_path):
     world = World(tmp_path)
     data = Examples.open(build_examples(world.snapshot, world.timeline, world.windows()))
-    learned, fit = [], module.fit
-
-    def spy(settings, rows, label, **fields):
-        learned.append((settings["objective"], settings["num_iterations"], rows, fields["group"]))
-        return fit(settings, rows, label, **fields)
-
-    monkeypatch.setattr(module, "fit", spy)
-    part = np.asarray(data.part)
-    module.light_out_of_fold(world.config, data, part)
-    told = np.isin(data.group, np.unique(data.group[data.labels[:, 0]]))
-    assert not told.all()
-    for (objective, trees, rows, sizes), fold in zip(
-        learned, (part == FOLD_A, part == FOLD_B, part < CALIBRATION_A), strict=True
-    ):
-        assert (objective, trees, len(rows.columns)) == (
-            "lambdarank",
-            RANKER["light_trees"],
-            len(data.light_names),
-        )
-        np.testing.assert_array_equal(rows.rows, np.flatnonzero(fold & told))
-        np.testing.assert_array_equal(sizes, runs(data.group[rows.rows]))
+    (model,), _ = light_out_of_fold(world.config, data, np.asarray(data.part))
+    assert model.params["objective"] == "lambdarank"
+    assert model.num_trees() == RANKER["light_trees"]
+    assert model.num_feature() == len(data.light_names) < len(data.names)
 
 
 @pytest.mark.parametrize("change", [{"loss": "binary"}, {"mode": "heavy"}])
@@ -223,39 +198,32 @@ def test_a_constraint_on_no_column_is_refused(tmp_path):
     assert refusal.value.where == "ranker.monotone" and "release.json" in refusal.value.remedy
 
 
-def test_a_search_is_recorded_and_never_worse_than_the_settings(tmp_path, monkeypatch):
-    seen = []
-    value = search._value
-
-    def spy(config, data, learn, judge, heavy):
-        seen.append((learn, judge, data))
-        return value(config, data, learn, judge, heavy)
-
-    monkeypatch.setattr(search, "_value", spy)
+def test_a_search_is_recorded_and_never_worse_than_the_settings(tmp_path):
     poor = {**RANKER, "learning_rate": 0.0001, "heavy_trees": 10, "search": {"trials": 6}}
     world = World(tmp_path, ranker=poor)
     examples = build_examples(world.snapshot, world.timeline, world.windows())
     release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
     found = json.loads(release.file("release.json").read_text())["search"]
-    assert found["trials"] == len(seen) == 6
+    assert found["trials"] == 6
     assert found["ndcg@10"] > found["ndcg@10 as set"]
     assert (
         f"[learning_rate: {found['best']['learning_rate']:.3g}]"[:18]
         in release.file("heavy.purchase.txt").read_text()
     )
-    for (
-        learn,
-        judge,
-        data,
-    ) in seen:  # other users, a later window, and nobody whom the calibration needs
-        window = np.repeat(np.arange(3), [w["rows"] for w in data.facts["windows"]])  # newest first
-        assert set(data.part[learn]) == {FOLD_A} and set(data.part[judge]) == {FOLD_B}
-        assert set(window[judge]) == {0} and set(window[learn]) == {1, 2}
     world.snapshot.lake.remove(release)
     again = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
     assert (
         json.loads(again.file("release.json").read_text())["search"] == found
     )  # the same trials, not only as many
+
+
+def test_a_search_is_judged_by_other_users_in_a_later_window_than_it_learns_from(trained):
+    _, artifact, _ = trained
+    data = Examples.open(artifact)
+    learn, judge = search_split(data, np.ones(len(data.part), bool))
+    window = np.repeat(np.arange(3), [w["rows"] for w in data.facts["windows"]])  # newest first
+    assert set(data.part[learn]) == {FOLD_A} and set(data.part[judge]) == {FOLD_B}
+    assert set(window[judge]) == {0} and set(window[learn]) == {1, 2}
 
 
 def test_too_little_history_is_a_release_without_a_ranker(tmp_path):
@@ -291,7 +259,7 @@ def test_survivors_count_sampled_rows_for_what_they_stand_for():
         False,
         True,
     ]
-    assert runs(group).tolist() == [4, 2]
+    assert group_sizes(group).tolist() == [4, 2]
 
 
 def test_ndcg_of_rows():

@@ -6,8 +6,8 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from recsys_tasks.ranking.models import dataset as _dataset
-from recsys_tasks.ranking.models import rows as _rows
+from recsys_tasks.ranking.models import dataset as lightgbm_table
+from recsys_tasks.ranking.models import rows as matrix_rows
 from recsys_tasks.ranking.models.dataset import dataset
 from recsys_tasks.ranking.models.rows import Rows
 
@@ -34,7 +34,7 @@ def matrix(tmp_path):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    for module in (_rows, _dataset):
+    for module in (matrix_rows, lightgbm_table):
         monkeypatch.setattr(module, "BATCH_ROWS", 257)
 
 

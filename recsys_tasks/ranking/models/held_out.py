@@ -1,4 +1,5 @@
-"""Whether more trees or more users would still help: NDCG@10 of held-out users as either grows.
+"""A release tried on the users who were held out of its training: learning curves, and rows to
+explain. Curves show whether more trees or more users would still help, by NDCG@10.
 
 Both curves are of the release's own models: the steps curve stops them early, the size curve trains
 the light ranker again, with the very settings its file carries, on a share of its users. Each ends
@@ -12,20 +13,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Float32, Float64, Int64
 from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
 from recsys_tasks.ranking.models.fitting import POINTWISE
-from recsys_tasks.ranking.models.groups import ndcg_at_10, runs, surviving
+from recsys_tasks.ranking.models.query_groups import group_sizes, ndcg_at_10, surviving
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Matrix = npt.NDArray[np.float32]
 
 STEP = 10
 """Trees between two points of the steps curve."""
@@ -61,12 +58,12 @@ class HeldOut:
             lgb.Booster(model_file=str(self._release.file(f"{stage}.{name}.txt"))) for name in names
         ]
 
-    def matrix(self, stage: str, rows: npt.NDArray[np.int64]) -> Matrix:
+    def matrix(self, stage: str, rows: Int64) -> Float32:
         """`[rows, f]` of a stage's columns."""
         columns = [self.data.names.index(name) for name in self.names(stage)]
         return np.ascontiguousarray(self.data.X[rows][:, columns])
 
-    def ndcg(self, scores: Floats) -> float:
+    def ndcg(self, scores: Float64) -> float:
         """NDCG@10 of the held-out users when their candidates are ordered by `scores [held-out
         rows]`.
         """
@@ -113,7 +110,7 @@ class HeldOut:
             points.append((len(chosen), self.ndcg(_as_scores(models, margins) @ self.shares)))
         return points
 
-    def sample(self, limit: int) -> npt.NDArray[np.int64]:
+    def sample(self, limit: int) -> Int64:
         """Up to `limit` rows that the heavy ranker would be asked about, evenly drawn,
         ascending.
         """
@@ -125,7 +122,7 @@ class HeldOut:
 
     # --- small things -----------------------------------------------------------------------------
 
-    def _judged(self, stage: str) -> Bools:
+    def _judged(self, stage: str) -> Bool:
         """`[held-out rows]`: what a stage is asked about."""
         if stage == "light" or "light" not in self.facts["models"]:
             return np.ones(len(self.rows), bool)
@@ -136,7 +133,7 @@ class HeldOut:
         cut, data, rows = _as_scores(models, margins) @ self.shares, self.data, self.rows
         return surviving(cut, data.group[rows], data.weight[rows], data.item[rows], self._survivors)
 
-    def _margin(self, model: lgb.Booster, X: Matrix, start: int, trees: int) -> Floats:
+    def _margin(self, model: lgb.Booster, X: Float32, start: int, trees: int) -> Float64:
         if start >= model.num_trees():
             return np.zeros(len(X))
         found = model.predict(
@@ -144,9 +141,7 @@ class HeldOut:
         )
         return np.asarray(found, np.float64)
 
-    def _trained(
-        self, like: lgb.Booster, rows: npt.NDArray[np.int64], objective: int
-    ) -> lgb.Booster:
+    def _trained(self, like: lgb.Booster, rows: Int64, objective: int) -> lgb.Booster:
         """A model with another one's settings, on some rows."""
         import lightgbm as lgb
 
@@ -158,7 +153,7 @@ class HeldOut:
         trees = int(settings.pop("num_iterations", like.num_trees()))
         label = self.data.outcome(rows, objective).astype(np.float32)
         fields = (
-            {"group": runs(self.data.group[rows])}
+            {"group": group_sizes(self.data.group[rows])}
             if whole_lists
             else {"weight": self.data.weight[rows]}
         )
@@ -166,7 +161,7 @@ class HeldOut:
         return lgb.train(settings, data, num_boost_round=trees)
 
 
-def _as_scores(models: Sequence[lgb.Booster], margins: Floats) -> Floats:
+def _as_scores(models: Sequence[lgb.Booster], margins: Float64) -> Float64:
     """Margins as the models give them: a probability for a pointwise model."""
     binary = np.array([model.params["objective"] in POINTWISE for model in models])
     return np.where(binary, 1.0 / (1.0 + np.exp(-margins)), margins)

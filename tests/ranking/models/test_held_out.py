@@ -12,8 +12,8 @@ import pytest
 
 from recsys_tasks.ranking.examples.build import build_examples
 from recsys_tasks.ranking.models.contributions import contributions, mean_strength, strongest
-from recsys_tasks.ranking.models.learning_curves import HeldOut
-from recsys_tasks.ranking.models.ranker import train_ranker
+from recsys_tasks.ranking.models.held_out import HeldOut
+from recsys_tasks.ranking.models.train import train_ranker
 from tests.ranking.planted import RANKER, World
 
 OBJECTIVES = [

@@ -1,39 +1,36 @@
-"""The models of a release: light rankers that cut, out of fold, and heavy ones that order what is
-left.
+"""The two-stage cascade of a release: light rankers that cut, out of fold, and heavy ones that
+order what is left.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Float64, Int8, Int64
 from recsys_tasks.config import Config
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.examples.impressions import importance, listwise
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A, FOLD_A, FOLD_B
 from recsys_tasks.ranking.models.fitting import (
     POINTWISE,
-    Floats,
     fit,
     light_loss,
     pointwise,
     scored,
     settings_of,
 )
-from recsys_tasks.ranking.models.groups import runs
+from recsys_tasks.ranking.models.query_groups import group_sizes
 from recsys_tasks.ranking.models.rows import Rows
 
 if TYPE_CHECKING:  # imported where it is used: it brings scikit-learn, 3 s that no shard needs
     import lightgbm as lgb
 
-Bools = npt.NDArray[np.bool_]
-
 
 def light_out_of_fold(
-    config: Config, data: Examples, part: npt.NDArray[np.int8]
-) -> tuple[tuple[lgb.Booster, ...], Floats]:
+    config: Config, data: Examples, part: Int8
+) -> tuple[tuple[lgb.Booster, ...], Float64]:
     """The light rankers that serve, and `[rows, objectives]` scores by rankers that never saw the
     row's user.
     """
@@ -52,26 +49,25 @@ def light_out_of_fold(
 
 
 def _light(config: Config, data: Examples, rows: Rows, objective: int) -> lgb.Booster:
-    return _fitted(
-        config, data, rows, objective, light_loss(config, objective), config.ranker.light_trees
-    )
+    loss = light_loss(config, objective)
+    settings = settings_of(config, loss, config.ranker.light_trees, data.light_names)
+    return _fitted(config, data, rows, objective, settings)
 
 
-def heavy(config: Config, data: Examples, rows: Bools, objective: int) -> lgb.Booster:
-    """One objective's heavy ranker on these rows.
+def heavy(config: Config, data: Examples, rows: Bool, objective: int) -> lgb.Booster:
+    """One objective's heavy ranker on the examples where `rows` is true.
 
     Its examples are weeks, few of them, and its columns tell items and weeks apart: a tree that
     searches for the best threshold learns which items sold in which week. One threshold drawn a
     feature and node (Geurts, Ernst and Wehenkel 2006, "Extremely randomized trees") leaves it less
     to learn by heart, and `heavy_members` such models together less than one.
     """
-    loss = pointwise(config, objective) if config.ranker.loss == "binary" else config.ranker.loss
     ranker = config.ranker
-    further = {"extra_trees": ranker.extra_trees}
+    loss = pointwise(config, objective) if ranker.loss == "binary" else ranker.loss
+    settings = settings_of(config, loss, ranker.heavy_trees, data.names)
+    settings["extra_trees"] = ranker.extra_trees
     chosen = Rows.where(data.X, rows)
-    return _fitted(
-        config, data, chosen, objective, loss, ranker.heavy_trees, ranker.heavy_members, **further
-    )
+    return _fitted(config, data, chosen, objective, settings, ranker.heavy_members)
 
 
 def _fitted(
@@ -79,22 +75,18 @@ def _fitted(
     data: Examples,
     rows: Rows,
     objective: int,
-    loss: str,
-    trees: int,
+    settings: dict[str, Any],
     members: int = 1,
-    **further: object,
 ) -> lgb.Booster:
-    """One objective's ranker on some rows; `further`: LightGBM's settings of it alone.
+    """One objective's ranker on some rows, with these settings of LightGBM.
 
     Pointwise, a sampled negative weighs as many as it stands for. Listwise it weighs one: an even
     draw of negatives leaves every pair's order unbiased, while a weight on one side of a pair would
     not.
     """
-    names = data.names if rows.columns is None else data.light_names
-    settings = settings_of(config, loss, trees, names) | further
-    return (_each_row if loss in POINTWISE else _whole_lists)(
-        config, data, rows, objective, settings, members
-    )
+    pointwise_loss = settings["objective"] in POINTWISE
+    train = _each_row if pointwise_loss else _whole_lists
+    return train(config, data, rows, objective, settings, members)
 
 
 def _each_row(
@@ -102,7 +94,7 @@ def _each_row(
     data: Examples,
     rows: Rows,
     objective: int,
-    settings: dict[str, object],
+    settings: dict[str, Any],
     members: int,
 ) -> lgb.Booster:
     """A row weighs the candidates that it stands for, times its importance."""
@@ -116,22 +108,23 @@ def _whole_lists(
     data: Examples,
     rows: Rows,
     objective: int,
-    settings: dict[str, object],
+    settings: dict[str, Any],
     members: int,
 ) -> lgb.Booster:
-    """A list without a positive has no pair to learn from, and is left out."""
-    group = np.asarray(data.group)[rows.rows]
-    told = np.unique(group[data.labels[rows.rows, objective]])
-    at = rows.rows[np.isin(group, told)]
+    at = lists_with_a_positive(data, rows.rows, objective)
     worth = data.outcome(at, objective) if config.objectives[objective].watch else None
     acted = np.asarray(data.labels[at, objective])
     label, further = listwise(config, acted, data.position[at], data.group[at], worth)
     settings = settings | further.pop("settings", {})
-    return fit(
-        settings,
-        Rows(data.X, at, rows.columns),
-        label,
-        members=members,
-        group=runs(data.group[at]),
-        **further,
-    )
+    chosen = Rows(data.X, at, rows.columns)
+    sizes = group_sizes(data.group[at])
+    return fit(settings, chosen, label, members=members, group=sizes, **further)
+
+
+def lists_with_a_positive(data: Examples, rows: Int64, objective: int) -> Int64:
+    """Those of the ascending `rows` whose list has a positive among them: another list has no pair
+    to learn from.
+    """
+    group = np.asarray(data.group)[rows]
+    taught = np.unique(group[data.labels[rows, objective]])
+    return rows[np.isin(group, taught)]

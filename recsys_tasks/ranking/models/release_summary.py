@@ -8,22 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Bool, Float64
 from recsys_tasks.config import Config
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
-from recsys_tasks.ranking.models.groups import ndcg_at_10
+from recsys_tasks.ranking.models.query_groups import ndcg_at_10
 from recsys_tasks.ranking.models.rows import Rows
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 MIN_GROUPS = 50
 """Fewest users-in-a-window with a positive, for each objective, that a ranker is trained on."""
 
 
-def shares(config: Config) -> list[dict[str, Any]]:
+def objective_shares(config: Config) -> list[dict[str, Any]]:
     """Each objective's name and its share in the final score; shares sum to 1."""
     total = sum(objective.weight for objective in config.objectives)
     return [
@@ -32,12 +29,12 @@ def shares(config: Config) -> list[dict[str, Any]]:
     ]
 
 
-def weights(config: Config) -> Floats:
+def objective_weights(config: Config) -> Float64:
     """`[objectives]`: the shares alone."""
-    return np.array([share["weight"] for share in shares(config)])
+    return np.array([share["weight"] for share in objective_shares(config)])
 
 
-def lacking(config: Config, data: Examples) -> str | None:
+def why_untrained(config: Config, data: Examples) -> str | None:
     """Why no ranker can be trained, or None."""
     if config.ranker.mode == "none":
         return "ranker.mode is none"
@@ -55,7 +52,7 @@ def lacking(config: Config, data: Examples) -> str | None:
 
 
 def held_out_ndcg(
-    config: Config, data: Examples, raw: Mapping[str, Floats], judged: Mapping[str, Bools]
+    config: Config, data: Examples, raw: Mapping[str, Float64], judged: Mapping[str, Bool]
 ) -> dict[str, float]:
     """NDCG@10 of the calibration users' candidates in each order; `raw` and `judged` as in
     training.
@@ -67,7 +64,7 @@ def held_out_ndcg(
     scores = {"fused": -fused.astype(float)}
     for stage, values in raw.items():
         scores[stage] = np.full(int(holds.sum()), -np.inf)
-        scores[stage][judged[stage][holds]] = values @ weights(config)
+        scores[stage][judged[stage][holds]] = values @ objective_weights(config)
     labels = data.hits(holds)
     return {
         stage: ndcg_at_10(s, labels, data.group[holds], data.item[holds])
@@ -75,7 +72,7 @@ def held_out_ndcg(
     }
 
 
-def named(
+def importances(
     config: Config, data: Examples, gains: Mapping[str, Sequence[Sequence[float]]]
 ) -> dict[str, Any]:
     """Stage → objective → column → share of the model's gain."""
