@@ -26,8 +26,8 @@ def config_check(
     environment = read_environment()
     with shown_errors():
         config = load_config(path or environment.config_path)
-    for line in describe(config, environment):
-        say(line)
+        for line in describe(config, environment):
+            say(line)
 
 
 @app.command("docs")

@@ -45,6 +45,10 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     yield f"two-tower    {size}, last {tower.history_length} events, {every}"
     every = f"every {schedule.train_ranker_every_days} night(s)"
     yield f"ranker       {ranker.mode}, {ranker.windows} label windows, {every}"
+    if config.rerank.rules:
+        from recsys_tasks.ranking.lists.rules import own_rules
+
+        yield f"rules        {', '.join(rule.name for rule, _ in own_rules(config))}"
     yield (
         f"lists        {config.serving.k} items and {config.serving.spares} spares in"
         f" {config.serving.shards} shards"

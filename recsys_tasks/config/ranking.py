@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -99,7 +100,7 @@ class OwnRule(Section):
 
     name: Name
     """The rule's name, as its package says."""
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: Mapping[str, Any] = {}
     """The rule's own settings, which its package describes and checks."""
 
 

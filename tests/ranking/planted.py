@@ -109,7 +109,11 @@ class World:
             {"events": np.bincount(known.user, minlength=USERS).tolist()},
             {
                 "popularity_7d": np.bincount(known.item, minlength=ITEMS).tolist(),
-                **{name: values.tolist() for name, values in self.of_items.items()},
+                **{
+                    name: values.tolist()
+                    for name, values in self.of_items.items()
+                    if values.dtype.kind == "f"
+                },
             },
             {},
             ["events"],
