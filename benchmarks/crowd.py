@@ -24,7 +24,7 @@ from recsys_tasks.config import Config, parse_config
 from recsys_tasks.features.build import build_features
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.examples.build import Window, build_examples, label_windows
-from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
+from recsys_tasks.ranking.inputs import RankingInputs, open_ranking_inputs
 from recsys_tasks.ranking.models.train import train_ranker
 from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
@@ -98,7 +98,7 @@ class Crowd:
             build_features(self.snapshot, cutoffs),
             build_generators(self.snapshot, cutoffs),
         )
-        return open_inputs(
+        return open_ranking_inputs(
             self.snapshot, cutoffs, generators, features, embeddings, open_index(index, embeddings)
         )
 
@@ -219,7 +219,7 @@ def reopen(folder: Path) -> RankingInputs:
         lake.require("features", str(cutoffs)),
         lake.require("generators", str(cutoffs)),
     )
-    return open_inputs(snapshot, cutoffs, generators, features, embeddings, index)
+    return open_ranking_inputs(snapshot, cutoffs, generators, features, embeddings, index)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
@@ -94,6 +94,21 @@ def dot(a: npt.NDArray[np.float32], i: int, b: npt.NDArray[np.float32], j: int) 
     for at in range(a.shape[1]):
         total += a[i, at] * b[j, at]
     return total
+
+
+class Flat(NamedTuple):
+    """A matrix as one row after another: what `move` copies from and to."""
+
+    values: Numbers
+    rows: int
+    width: int
+
+
+class Span(NamedTuple):
+    """Rows [start, stop) of a matrix."""
+
+    start: int
+    stop: int
 
 
 @kernel

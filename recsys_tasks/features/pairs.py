@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-import numpy.typing as npt
 
+from recsys_tasks.arrays import Float32, Int64
 from recsys_tasks.ids import Keys
-from recsys_tasks.kernels import cell, kernel, move
-
-Floats = npt.NDArray[np.float32]
-Longs = npt.NDArray[np.int64]
+from recsys_tasks.kernels import Flat, Span, cell, kernel, move
 
 SIEVE = 4096
 """Marks of a user's items by the low bits of their keys: hardly a candidate needs a search that
@@ -17,60 +16,65 @@ finds nothing.
 """
 
 
+class Pairs(NamedTuple):
+    """A `PairTable` as a kernel takes it: user u's pairs are [offsets[u], offsets[u + 1]) of
+    `items`, ascending, and of the rows of `values`.
+
+    `sieve [SIEVE]` is room for `mark_items`, all -1 at first; `blank [values.width]` is all NaN.
+    """
+
+    offsets: Int64
+    items: Keys
+    values: Flat
+    sieve: Keys
+    blank: Float32
+
+
 @kernel
 def fill_pairs(
-    offsets: Longs, items: Keys, values: Floats, users: Keys, wanted: Keys, out: Floats
+    offsets: Int64, items: Keys, values: Float32, users: Keys, wanted: Keys, out: Float32
 ) -> None:
-    """Values of the pairs (users[r], wanted[r]), as `PairTable` holds them; NaN where there is
-    none.
+    """Values of the pairs (users[r], wanted[r]) into `out [rows, fp]`, as `PairTable` holds them;
+    NaN where there is none.
     """
-    width, start = values.shape[1], 0
-    own = (offsets, items, values.reshape(values.size), width)
-    sieve, blank = np.full(SIEVE, -1, np.int32), np.full(width, np.float32(np.nan))
+    flat = Flat(values.reshape(values.size), values.shape[0], values.shape[1])
+    target = Flat(out.reshape(out.size), out.shape[0], out.shape[1])
+    sieve, blank = np.full(SIEVE, -1, np.int32), np.full(flat.width, np.float32(np.nan))
+    pairs, start = Pairs(offsets, items, flat, sieve, blank), 0
     while start < len(users):
         user, stop = users[start], start
         while stop < len(users) and users[stop] == user:
             stop += 1
-        mark_items(offsets, items, user, sieve)
-        fill_own(own, user, wanted, sieve, blank, start, stop, 0, out.reshape(out.size), width)
+        mark_items(pairs, user)
+        fill_own(pairs, user, wanted, Span(start, stop), 0, target)
         start = stop
 
 
 @kernel
-def mark_items(offsets: Longs, items: Keys, user: np.int32, sieve: Keys) -> None:
-    """`sieve [SIEVE]`: the last user who has an item with these low bits, -1 for none."""
-    if user < len(offsets) - 1:
-        for at in range(offsets[user], offsets[user + 1]):
-            sieve[items[at] & (SIEVE - 1)] = user
+def mark_items(pairs: Pairs, user: np.int32) -> None:
+    """Note in the sieve that the user has an item with these low bits; a user who came before
+    need not be wiped out, as each mark is the user's own key.
+    """
+    if user < len(pairs.offsets) - 1:
+        for at in range(pairs.offsets[user], pairs.offsets[user + 1]):
+            pairs.sieve[pairs.items[at] & (SIEVE - 1)] = user
 
 
 @kernel
-def fill_own(
-    own: tuple[Longs, Keys, Floats, int],
-    user: np.int32,
-    wanted: Keys,
-    sieve: Keys,
-    blank: Floats,
-    start: int,
-    stop: int,
-    first: int,
-    flat: Floats,
-    wide: int,
-) -> None:
-    """The same for one user, whose items are marked: columns from `first` of rows [start, stop).
-
-    `own`: offsets, items, and values one after another, so many a pair; `blank`: as many NaN.
-    `flat`: the rows that are filled, one after another, each `wide`.
+def fill_own(pairs: Pairs, user: np.int32, wanted: Keys, span: Span, at: int, out: Flat) -> None:
+    """Values of one user's pairs with the items `wanted [rows]`, once they are marked: columns from
+    `at` of the rows of the span.
     """
-    offsets, items, values, width = own
-    for row in range(start, stop):
-        at = np.int64(-1)
-        if sieve[wanted[row] & (SIEVE - 1)] == user:
-            at = _place_of(items, offsets[user], offsets[user + 1], wanted[row])
-        if at >= 0:
-            move(values, cell(at, width, 0), flat, cell(row, wide, first), width)
+    offsets, values = pairs.offsets, pairs.values
+    for row in range(span.start, span.stop):
+        pair = np.int64(-1)
+        if pairs.sieve[wanted[row] & (SIEVE - 1)] == user:
+            pair = _place_of(pairs.items, offsets[user], offsets[user + 1], wanted[row])
+        here = cell(row, out.width, at)
+        if pair >= 0:
+            move(values.values, cell(pair, values.width, 0), out.values, here, values.width)
         else:
-            move(blank, cell(0, 0, 0), flat, cell(row, wide, first), width)
+            move(pairs.blank, cell(0, 0, 0), out.values, here, values.width)
 
 
 @kernel

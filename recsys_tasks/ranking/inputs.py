@@ -30,7 +30,7 @@ __all__ = [
     "Retriever",
     "Searcher",
     "Vectors",
-    "open_inputs",
+    "open_ranking_inputs",
 ]
 
 
@@ -175,7 +175,7 @@ def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return plain
 
 
-def open_inputs(
+def open_ranking_inputs(
     snapshot: Snapshot,
     cutoffs: Cutoffs,
     generators: Artifact,

@@ -102,7 +102,7 @@ def open_inputs(
     snapshot: Snapshot, lineage: str, cutoffs: Cutoffs, index: Artifact | None = None
 ) -> RankingInputs:
     """Everything known at these cutoffs; `index` None searches exactly (past cutoffs)."""
-    from recsys_tasks.ranking.inputs import open_inputs as open_at
+    from recsys_tasks.ranking.inputs import open_ranking_inputs
     from recsys_tasks.retrieval.index.build import ExactSearcher, Searcher, open_index
 
     tables, embeddings = tables_at(snapshot, cutoffs), embeddings_at(snapshot, lineage, cutoffs)
@@ -112,7 +112,9 @@ def open_inputs(
         )
     else:
         searcher = open_index(voice.reads(index), embeddings)
-    return open_at(snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher)
+    return open_ranking_inputs(
+        snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher
+    )
 
 
 def open_recommender(

@@ -16,7 +16,7 @@ from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.gate.evaluate import Truth, item_sets
 from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.columns import COLUMN_GROUPS
-from recsys_tasks.ranking.columns.base import OWN_ORDER, Columns
+from recsys_tasks.ranking.columns.base import Columns
 from recsys_tasks.ranking.examples import build as examples
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.inputs import RankingInputs
@@ -105,7 +105,7 @@ def next_week(patch: pytest.MonkeyPatch, night: Night) -> None:
         happened = events.user.astype(np.int64) * snapshot.n_items + events.item
         out[:, 0] = np.isin(rows.users.astype(np.int64) * snapshot.n_items + rows.items, happened)
 
-    leak = Columns("leak", OWN_ORDER, lambda inputs: ["next_week"], fill)
+    leak = Columns("leak", 1000, lambda inputs: ["next_week"], fill)
     patch.setitem(COLUMN_GROUPS.found, "leak", Found(leak, __name__))
 
 

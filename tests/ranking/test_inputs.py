@@ -16,7 +16,7 @@ from recsys_tasks.features.definitions import item
 from recsys_tasks.features.feature import Feature
 from recsys_tasks.ranking.columns import Block, feature_matrix
 from recsys_tasks.ranking.examples.build import Examples, Window, build_examples, label_windows
-from recsys_tasks.ranking.inputs import RankingInputs, open_inputs
+from recsys_tasks.ranking.inputs import RankingInputs, open_ranking_inputs
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.ranking.models.train import train_ranker
@@ -55,7 +55,7 @@ def opened(world: World, day) -> RankingInputs:
     cutoffs = Cutoffs.at(day)
     vectors = embedded(world, day, day)
     tables = build_generators(world.snapshot, cutoffs), build_features(world.snapshot, cutoffs)
-    return open_inputs(world.snapshot, cutoffs, *tables, vectors, Exact(vectors))
+    return open_ranking_inputs(world.snapshot, cutoffs, *tables, vectors, Exact(vectors))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_inputs_of_other_cutoffs_are_refused(world):
     )
     fine = embedded(world, cutoffs.learned_before, cutoffs.history_before)
     with pytest.raises(LeakageError, match="same cutoffs"):
-        open_inputs(
+        open_ranking_inputs(
             world.snapshot,
             cutoffs,
             generators,
@@ -106,7 +106,7 @@ def test_inputs_of_other_cutoffs_are_refused(world):
         )
     late = embedded(world, later.learned_before, cutoffs.history_before)
     with pytest.raises(LeakageError, match="learned no later"):
-        open_inputs(world.snapshot, cutoffs, generators, features, late, Exact(late))
+        open_ranking_inputs(world.snapshot, cutoffs, generators, features, late, Exact(late))
 
 
 def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(tmp_path, monkeypatch):

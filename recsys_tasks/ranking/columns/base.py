@@ -19,9 +19,6 @@ from recsys_tasks.extensions import ExtensionPoint
 from recsys_tasks.ranking.columns.block import CandidateRows
 from recsys_tasks.ranking.inputs import RankingInputs
 
-OWN_ORDER = 1000
-"""`order` of groups that are not built in: behind those that are, by name."""
-
 
 class ColumnGroup(Protocol):
     """Columns of the rankers' input that are computed together."""
@@ -33,7 +30,8 @@ class ColumnGroup(Protocol):
     @property
     def order(self) -> int:
         """Where its columns stand in the matrix: ascending, ties by name. A tree's draws of
-        features depend on it, so a group's order is never changed.
+        features depend on it, so a group's order is never changed. Built-in groups stay below
+        1000.
         """
 
     @property

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from recsys_tasks.arrays import Float32, Int16, Int32, Int64
-from recsys_tasks.features.pairs import SIEVE, fill_own, mark_items
+from recsys_tasks.features.pairs import SIEVE, Pairs, fill_own, mark_items
 from recsys_tasks.ids import Keys
-from recsys_tasks.kernels import CACHE_LINE, cell, kernel, move
+from recsys_tasks.kernels import CACHE_LINE, Flat, Span, cell, kernel, move
 from recsys_tasks.ranking.inputs import LookupTables
 
 LOOKUPS = ("lists", "item", "pair", "tower", "user", "segment", "price", "context")
@@ -25,21 +25,6 @@ _LISTS, _ITEM, _PAIR, _TOWER, _USER, _SEGMENT, _PRICE, _CONTEXT = range(len(LOOK
 _NAN = np.float32(np.nan)
 _FREE = np.float32(0.01)
 """Added to what a user pays, for a user to whom everything was free."""
-
-
-class Flat(NamedTuple):
-    """A matrix as one row after another."""
-
-    values: Float32
-    rows: int
-    width: int
-
-
-class Span(NamedTuple):
-    """Rows [start, stop) of the matrix that is filled: one user's."""
-
-    start: int
-    stop: int
 
 
 class WantedRows(NamedTuple):
@@ -123,7 +108,8 @@ def fill_lookups(
     target = Flat(out.reshape(out.size), out.shape[0], out.shape[1])
     items = Flat(item.reshape(item.size), item.shape[0], item.shape[1])
     users = Flat(user.reshape(user.size), user.shape[0], user.shape[1])
-    pairs = (tables.pair_offsets, tables.pair_items, pair.reshape(pair.size), pair.shape[1])
+    own = Flat(pair.reshape(pair.size), pair.shape[0], pair.shape[1])
+    pairs = Pairs(tables.pair_offsets, tables.pair_items, own, sieve, blank)
     by_segment = _SegmentValues(
         tables.segment_positions,
         Flat(segment.reshape(segment.size), segment.shape[0], segment.shape[1]),
@@ -143,19 +129,8 @@ def fill_lookups(
         )
         _fill_by_item(items, keys, blank, span, first[_ITEM], target)
         if first[_PAIR] >= 0:
-            mark_items(tables.pair_offsets, tables.pair_items, key, sieve)
-            fill_own(
-                pairs,
-                key,
-                keys,
-                sieve,
-                blank,
-                span.start,
-                span.stop,
-                first[_PAIR],
-                target.values,
-                target.width,
-            )
+            mark_items(pairs, key)
+            fill_own(pairs, key, keys, span, first[_PAIR], target)
         if first[_TOWER] >= 0:
             standing = (block.tower_ranks[u], block.tower_scores[u])
             _fill_standing(standing, wanted.column, span, first[_TOWER], out)
