@@ -13,7 +13,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def splitmix64(keys: AnyInt | UInt64) -> UInt64:
-    """The first output of splitmix64 from each key as its state, in the shape of `keys`.
+    """`[...] uint64`: the first output of splitmix64 from each of the `keys [...]` as its state.
 
     Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators". Sums and products
     of 64 bits wrap around, as they are meant to.
@@ -25,7 +25,9 @@ def splitmix64(keys: AnyInt | UInt64) -> UInt64:
 
 
 def hashed(keys: AnyInt, *salts: int) -> UInt64:
-    """Uniform 64-bit numbers, one a key: splitmix64 of the key, mixed again with each salt."""
+    """`[...] uint64`: a uniform number of each of the `keys [...]`, splitmix64 of the key mixed
+    again with each salt.
+    """
     value = splitmix64(keys)
     for salt in salts:
         value = splitmix64(value ^ np.uint64(salt % 2**63))
@@ -33,12 +35,12 @@ def hashed(keys: AnyInt, *salts: int) -> UInt64:
 
 
 def shares(hashes: UInt64) -> Float64:
-    """The same numbers as uniform floats in [0, 1)."""
+    """`[...] float64`: uniform numbers in [0, 1) of the `hashes [...]`."""
     return np.asarray((hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
 def is_drawn(keys: Int32, share: float, salt: int) -> Bool:
-    """A fixed pseudo-random `share` of keys, another one for each salt, in the shape of `keys`.
+    """`[n] bool`: a fixed pseudo-random `share` of the `keys [n]`, another one for each salt.
 
     A hash of its own, weaker than splitmix64: users whom it holds back from a tower's training are
     held back from every version of a lineage, so it never changes.

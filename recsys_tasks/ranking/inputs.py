@@ -58,7 +58,7 @@ class Retriever(Protocol):
     """Candidates at the cutoffs and the histories behind them."""
 
     def block(self, user_keys: Keys) -> Candidates:
-        """Candidates of some users, in their order."""
+        """Candidates of the users `[n]`, in their order."""
 
     def newest_items(self, user_keys: Keys) -> Keys:
         """`[n, L]`: each user's newest distinct items, newest first, -1 pads."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -10,14 +12,16 @@ import pytest
 from recsys_tasks.commands.describe import describe
 from recsys_tasks.config import read_environment
 from recsys_tasks.errors import ArtifactError, ConfigError
+from recsys_tasks.features.catalogue import FEATURES
 from recsys_tasks.ranking.columns import COLUMN_GROUPS
-from recsys_tasks.ranking.examples.build import build_examples
+from recsys_tasks.ranking.examples.build import Examples, Window, build_examples, label_windows
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.lists.rules import RERANK_RULES, own_rules
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.ranking.models.train import train_ranker
 from tests.ranking.guide import GUIDE, installed
 from tests.ranking.planted import AS_OF, ITEMS, RANKER, USERS, World
+from tests.ranking.test_inputs import opened
 from tests.worlds import make_config
 
 EVERYONE = np.arange(USERS, dtype=np.int32)
@@ -44,6 +48,27 @@ def test_a_column_of_ones_own_is_trained_on_served_and_refused_when_its_package_
     with pytest.raises(ArtifactError, match="price_rank") as refused:
         recommender.recommend(EVERYONE, 5)
     assert "install my-shop 1.0 again" in refused.value.remedy
+
+
+def test_a_feature_of_ones_own_is_trained_on_and_served(tmp_path):
+    world = World(tmp_path / "lake")
+    start, end = label_windows(world.timeline)[0]
+    with installed(tmp_path, "my_shop/recent_events.py", FEATURES):
+        windows = [Window(opened(world, start), start, end)]
+        examples = build_examples(world.snapshot, world.timeline, windows)
+        release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
+        inputs, ranker = opened(world, AS_OF), Ranker.open(release)
+        Recommender.of(world.snapshot, inputs, ranker).recommend(EVERYONE, 5)
+    assert "pair_events_28d" in ranker.light_names and "pair_events_28d" in ranker.heavy_names
+    assert ranker.column_packages == {"pair_events_28d": "my-shop 1.0"}
+    data = Examples.open(examples)
+    found = data.X[:, data.names.index("pair_events_28d")]
+    events = world.snapshot.events(start - timedelta(days=28), start)
+    count = Counter(zip(events.user, events.item, strict=True))
+    expected = np.array([count[pair] for pair in zip(data.user, data.item, strict=True)])
+    had = np.isfinite(found)  # of a pair without any event nothing is known
+    assert expected[had].any() and not expected[~had].any()
+    np.testing.assert_array_equal(found[had], expected[had])
 
 
 CATEGORY = {"attributes": [{"name": "kind", "kind": "categorical"}], "category": "kind"}

@@ -16,6 +16,7 @@ import numpy as np
 from recsys_tasks.arrays import Float32
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.extensions import ExtensionPoint
+from recsys_tasks.features.catalogue import column_packages as feature_packages
 from recsys_tasks.ranking.columns.block import CandidateRows
 from recsys_tasks.ranking.inputs import RankingInputs
 
@@ -50,7 +51,7 @@ class ColumnGroup(Protocol):
         """Column names, in order; none where a shop has nothing to make them of."""
 
     def fill(self, rows: CandidateRows, out: Float32) -> None:
-        """Fill `out [rows, len(names)] float32`, NaN where unknown.
+        """Fill `out [rows, w] float32`, a column a name, NaN where unknown.
 
         A value depends on the inputs, the user and the user's whole candidate list
         (`rows.block.candidates`) alone: not on which candidates are rows, nor on other users.
@@ -107,20 +108,20 @@ def groups_and_names(inputs: RankingInputs) -> list[tuple[ColumnGroup, tuple[str
 
 
 def column_packages(inputs: RankingInputs) -> dict[str, str]:
-    """Column → distribution and version of the installed package that it comes from; built-in
-    columns are left out.
+    """Column → distribution and version of the installed package that its group or its feature
+    comes from; built-in columns are left out.
     """
     package = {name: found.package for name, found in COLUMN_GROUPS.found.items()}
+    named = groups_and_names(inputs)
+    packages = {name: package[group.name] for group, names in named for name in names}
+    features = feature_packages()
     return {
-        name: package[group.name]
-        for group, names in groups_and_names(inputs)
-        for name in names
-        if package[group.name]
+        name: features.get(name, own) for name, own in packages.items() if own or name in features
     }
 
 
 def fill_group(group: ColumnGroup, rows: CandidateRows, out: Float32) -> None:
-    """Fill a group's columns, NaN where what it needs is not there."""
+    """Fill a group's columns `out [rows, w]`, NaN where what it needs is not there."""
     if any(getattr(rows.block.inputs, need) is None for need in group.needs):
         out[:] = np.nan
     else:

@@ -31,7 +31,8 @@ def read_history(
 
 @kernel
 def touch_vectors(items: Keys, item_row: Int32, vectors: Float32) -> np.float32:
-    """Read one number of every cache line of the items' vectors.
+    """Read one number of every cache line of the items' vectors: `items [n]`, `item_row [n_items]`
+    and `vectors [m, d]` as in `read_history`.
 
     Where nothing else is done, many lines are on their way from memory at once; the computation
     that follows finds them in the cache. The sum that is returned only keeps the compiler from

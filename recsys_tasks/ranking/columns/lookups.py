@@ -39,7 +39,7 @@ class LookedUp:
         return True
 
     def fill(self, rows: CandidateRows, out: Float32) -> None:
-        """This group alone."""
+        """This group alone, `out [rows, w]`."""
         look_up(rows, {self.name: 0}, out)
 
 

@@ -57,7 +57,7 @@ class ShownPairs:
         return cls(codes, position[order][first])
 
     def positions(self, codes: Int64) -> Int16:
-        """Positions of some pairs, in the shape of `codes`; 0 where they were not shown."""
+        """`[...] int16`: positions of the pairs `codes [...]`, 0 where they were not shown."""
         return PairIndex(self.codes).look_up(codes, self.position, 0)
 
 

@@ -46,7 +46,9 @@ class WatchTimes:
         return cls(codes, worth.astype(np.float32))
 
     def worth_of(self, codes: Int64) -> Float32:
-        """What pairs are worth, in the shape of `codes`; 0 where they were not watched."""
+        """`[...] float32`: what the pairs `codes [...]` are worth, 0 where they were not
+        watched.
+        """
         return PairIndex(self.codes).look_up(codes, self.worth, 0)
 
 

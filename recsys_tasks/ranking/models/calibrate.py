@@ -123,7 +123,9 @@ def fit_calibration(raw: AnyFloat, outcome: Outcome, half: Bool) -> Calibration:
 
 
 def reliability(said: Float64, outcome: Outcome, bins: int = CHART_BINS) -> tuple[Bin, ...]:
-    """Bins of equally many rows (equal scores share one), by what was said; empty without rows."""
+    """Bins of equally many rows (equal scores share one) by the probabilities that were said, `said
+    [rows]`, and what came true, `outcome [rows]` in [0, 1]; empty without rows.
+    """
     if len(said) == 0:
         return ()
     edges = np.unique(np.quantile(said, np.linspace(0, 1, bins + 1)[1:-1]))

@@ -55,7 +55,7 @@ def _light(config: Config, data: Examples, rows: Rows, objective: int) -> lgb.Bo
 
 
 def heavy(config: Config, data: Examples, rows: Bool, objective: int) -> lgb.Booster:
-    """One objective's heavy ranker on the examples where `rows` is true.
+    """One objective's heavy ranker on the examples where `rows [rows]` is true.
 
     Its examples are weeks, few of them, and its columns tell items and weeks apart: a tree that
     searches for the best threshold learns which items sold in which week. One threshold drawn a
@@ -122,8 +122,8 @@ def _whole_lists(
 
 
 def lists_with_a_positive(data: Examples, rows: Int64, objective: int) -> Int64:
-    """Those of the ascending `rows` whose list has a positive among them: another list has no pair
-    to learn from.
+    """`[r] int64`: those of the ascending `rows [m]` whose list has a positive among them; another
+    list has no pair to learn from.
     """
     group = np.asarray(data.group)[rows]
     taught = np.unique(group[data.labels[rows, objective]])

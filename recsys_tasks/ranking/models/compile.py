@@ -34,7 +34,7 @@ class Plain:
     threads: int
 
     def predict(self, X: Float32) -> Float64:
-        """See `Predictor`."""
+        """`[rows]` for `X [rows, f]` (see `Predictor`)."""
         if len(X) == 0:
             return np.zeros(0)
         return np.asarray(self.model.predict(X, num_threads=self.threads), np.float64)

@@ -40,7 +40,7 @@ class _Batches(lgb.Sequence):  # LightGBM's interface for tables larger than mem
 
 
 def dataset(rows: Rows, label: AnyArray, **fields: Any) -> lgb.Dataset:
-    """What `lgb.train` learns from; the bins are those of the whole matrix. `fields`: weight or
-    group.
+    """What `lgb.train` learns from: rows and their `label [rows]`; the bins are those of the whole
+    matrix. `fields`: weight `[rows]` or group `[groups]`, as LightGBM takes them.
     """
     return lgb.Dataset(_Batches(rows), label.astype(np.float32), params={"verbose": -1}, **fields)

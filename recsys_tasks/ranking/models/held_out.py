@@ -64,8 +64,8 @@ class HeldOut:
         return np.ascontiguousarray(self.data.X[rows][:, columns])
 
     def ndcg(self, scores: Float64) -> float:
-        """NDCG@10 of the held-out users when their candidates are ordered by `scores [held-out
-        rows]`.
+        """NDCG@10 of the held-out users when their candidates are ordered by `scores [rows]`, a
+        score for each of `self.rows`.
         """
         data, rows = self.data, self.rows
         return ndcg_at_10(scores, data.hits(rows), data.group[rows], data.item[rows])
@@ -111,8 +111,8 @@ class HeldOut:
         return points
 
     def sample(self, limit: int) -> Int64:
-        """Up to `limit` rows that the heavy ranker would be asked about, evenly drawn,
-        ascending.
+        """`[limit] int64`, fewer where there are fewer: rows that the heavy ranker would be asked
+        about, evenly drawn, ascending.
         """
         rows = self.rows[self._judged("heavy")]
         drawn = np.random.default_rng([self._seed, 29]).choice(

@@ -13,7 +13,9 @@ from recsys_tasks.ids import Keys
 
 
 def group_sizes(group: AnyInt) -> Int64:
-    """Length of each run of equal numbers, in order: what LightGBM takes as `group`."""
+    """`[groups] int64`: length of each run of equal numbers of `group [rows]`, in order: what
+    LightGBM takes as `group`.
+    """
     starts = (
         np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
         if len(group)
@@ -23,7 +25,7 @@ def group_sizes(group: AnyInt) -> Int64:
 
 
 def best_first(score: Float64, group: AnyInt, item: Keys) -> Int64:
-    """Row numbers, list after list, best first; ties by item key."""
+    """`[rows] int64`: row numbers, list after list, best `score [rows]` first; ties by item key."""
     return np.lexsort((item, -score, group)).astype(np.int64)
 
 
@@ -44,8 +46,10 @@ def surviving(score: Float64, group: AnyInt, weight: Float32, item: Keys, limit:
 
 
 def ndcg_at_10(score: Float64, label: Bool, group: AnyInt, item: Keys) -> float:
-    """Mean NDCG@10 of the lists that hold a positive, ideal among their own rows; NaN without
-    any.
+    """Mean NDCG@10 of the lists that hold a positive, ideal among their own rows; NaN without any.
+
+    `score`, `label`, `group`, `item`: `[rows]`. Järvelin and Kekäläinen 2002, "Cumulated gain-based
+    evaluation of IR techniques", with gains 0 and 1.
     """
     order = best_first(score, group, item)
     sizes = group_sizes(group[order])

@@ -54,8 +54,10 @@ def why_untrained(config: Config, data: Examples) -> str | None:
 def held_out_ndcg(
     config: Config, data: Examples, raw: Mapping[str, Float64], judged: Mapping[str, Bool]
 ) -> dict[str, float]:
-    """NDCG@10 of the calibration users' candidates in each order; `raw` and `judged` as in
-    training.
+    """NDCG@10 of the calibration users' candidates in each order: the fused one, and each stage's.
+
+    `judged`: stage → `[rows] bool`, what it was asked about; `raw`: stage → `[judged, objectives]`,
+    what it said of that.
     """
     holds = np.asarray(data.part) >= CALIBRATION_A
     fused = Rows.where(data.X, holds, [data.names.index("fused_rank")]).map(

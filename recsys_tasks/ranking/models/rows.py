@@ -28,7 +28,7 @@ class Rows:
 
     @classmethod
     def where(cls, X: Float32, mask: Bool, columns: Sequence[int] | None = None) -> Self:
-        """The rows where `mask` is true."""
+        """The rows of `X [r, f]` where `mask [r]` is true."""
         return cls(
             X, np.flatnonzero(mask), None if columns is None else np.array(columns, np.int64)
         )
@@ -37,16 +37,20 @@ class Rows:
         return len(self.rows)
 
     def read(self, start: int, stop: int) -> Float32:
-        """Rows [start, stop) of these; the pages they were read from are given back."""
+        """`[stop - start, columns] float32`: rows [start, stop) of these; the pages they were read
+        from are given back.
+        """
         values = self.X[self.rows[start:stop]]
         forget_pages(self.X)
         return values if self.columns is None else np.ascontiguousarray(values[:, self.columns])
 
     def batches(self) -> Iterator[Float32]:
-        """All of them, in order."""
+        """All of them, in order, `[BATCH_ROWS, columns]` at a time."""
         for start in range(0, len(self), BATCH_ROWS):
             yield self.read(start, min(start + BATCH_ROWS, len(self)))
 
     def map(self, work: Callable[[Float32], AnyArray]) -> AnyArray:
-        """What `work` makes of each batch, one after another; of no rows, what it makes of none."""
+        """`[rows, ...]`: what `work` makes of each batch, one after another; of no rows, what it
+        makes of none.
+        """
         return np.concatenate([work(batch) for batch in self.batches()] or [work(self.read(0, 0))])

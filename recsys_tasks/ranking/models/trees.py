@@ -62,7 +62,7 @@ class Compiled:
     """Steepness of the logistic that the objective ends with; 0 for raw scores."""
 
     def predict(self, X: Float32) -> Float64:
-        """See `Predictor`."""
+        """`[rows]` for `X [rows, f]` (see `Predictor`)."""
         raw = np.zeros(len(X))
         nodes = _Nodes(self.node_column, self.node_threshold, self.node_keeps, self.tree_nodes)
         columns = _Columns(self.column_feature, self.column_unknown)

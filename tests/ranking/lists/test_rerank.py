@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,24 +19,34 @@ FRESH = np.array([1])
 """Number of the generator of fresh items."""
 
 
-def run(
-    items, scores, k=5, *, rules=(), allowed=None, fresh=None, users=None, may_promote=None
-) -> Reranked:
-    """`rules`: steps in order; `fresh`: what the generator of fresh items named."""
-    items, scores = np.array(items, np.int32), np.array(scores, float)
-    users = np.arange(len(items), dtype=np.int32) if users is None else users
+@dataclass
+class Case:
+    """What else a block of lists is made of: the steps in order, `[n, c]` who may see what and what
+    the generator of fresh items named, the users' keys, and who may see what is promoted.
+    """
+
+    rules: Sequence[Rearrange] = ()
+    allowed: Any = None
+    fresh: Any = None
+    users: Any = None
+    may_promote: Any = None
+
+
+def run(items, scores, k=5, **of: Any) -> Reranked:
+    case, items, scores = Case(**of), np.array(items, np.int32), np.array(scores, float)
+    users = np.arange(len(items), dtype=np.int32) if case.users is None else case.users
     ranks = np.full((*items.shape, 2), -1, np.int16)
-    if fresh is not None:
-        ranks[:, :, 1] = np.where(np.array(fresh), 0, -1)
-    may = None if may_promote is None else np.array(may_promote)
+    if case.fresh is not None:
+        ranks[:, :, 1] = np.where(np.array(case.fresh), 0, -1)
+    may = None if case.may_promote is None else np.array(case.may_promote)
     asked = Asked(
         users,
         FakeCandidates(users, items, ranks, ranks.astype(np.float32)),
         lambda shown: np.ones(shown.shape, bool) if may is None else may,
     )
     everything = np.ones(items.shape, bool)
-    permitted = everything if allowed is None else np.array(allowed)
-    return rerank(asked, scores, permitted, k, RulesInForce(tuple(rules)))
+    permitted = everything if case.allowed is None else np.array(case.allowed)
+    return rerank(asked, scores, permitted, k, RulesInForce(tuple(case.rules)))
 
 
 def explored(first: int, slots: int, salt: tuple[int, ...] = ()) -> Rearrange:

@@ -10,9 +10,7 @@ from recsys_tasks.schema import generator_names
 
 
 def _names(_: RankingInputs) -> list[str]:
-    ranks, scores = (
-        [f"{name}_{of}" for name in generator_names()] for of in ("rank", "score")
-    )
+    ranks, scores = ([f"{name}_{of}" for name in generator_names()] for of in ("rank", "score"))
     return [*ranks, *scores, "sources", "fused_rank"]
 
 

@@ -70,7 +70,7 @@ class Entries:
         return Entries(**taken)
 
     def with_kind(self, kind: Int64) -> Entries:
-        """The same entries, of these kinds, in ascending order of kind."""
+        """The same entries, of the kinds `[n, e]`, in ascending order of kind."""
         return replace(self, kind=kind).by(kind)
 
     def without(self, out: Bool) -> Entries:

@@ -24,8 +24,8 @@ from recsys_tasks.schema import REASONS, reason_codes
 def fresh_last(first: int, slots: int, generators: Int64, salt: tuple[int, ...]) -> Rearrange:
     """Give the last `slots` of the first places to fresh items that are not placed before them.
 
-    Fresh is what one of the `generators` (numbers along `Candidates.ranks`) named. The draw is a
-    hash of user, item and `salt` (the night and the seed): even over the fresh items of a list,
+    Fresh is what one of the `generators [g]` (numbers along `Candidates.ranks`) named. The draw is
+    a hash of user, item and `salt` (the night and the seed): even over the fresh items of a list,
     and the same whoever else is in the block.
     """
 
