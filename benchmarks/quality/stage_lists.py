@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.protocols import Window
 from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.columns import Block
-from recsys_tasks.ranking.lists.order import in_order
+from recsys_tasks.ranking.lists.order import by_score
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.retrieval.candidates.source import open_candidate_source
@@ -66,7 +66,7 @@ def stage_lists(night: Night, window: Window) -> StageLists:
         block = Block(inputs, inputs.retriever.block(users))
         orders = {"two-tower": _nearest(inputs.embeddings, users)}
         for name, recommender in recommenders.items():
-            order = in_order(recommender.scores(block), block.candidates.items)
+            order = by_score(recommender.scores(block), block.candidates.items)
             items = np.take_along_axis(block.candidates.items, np.maximum(order, 0), axis=1)
             orders[name] = np.where(order >= 0, items, -1)
         for name, items in orders.items():

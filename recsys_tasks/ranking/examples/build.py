@@ -161,7 +161,7 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
     calibrates = sorted((window.label_start for window in windows), reverse=True)[
         :CALIBRATION_WINDOWS
     ]
-    groups, places = 0, snapshot.config.ranker.max_users
+    groups, users_left = 0, snapshot.config.ranker.max_users
     names = ("X", "labels", *(["worth"] if _counts_from(snapshot.config) else []), *COLUMNS)
     handles = {name: (folder / f"{name}.bin").open("wb") for name in names}
     done = Progress("examples", len(windows), "label windows")
@@ -169,9 +169,9 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
         for window in windows:
             truth = window_labels(snapshot, window.label_start, window.label_end)
             users, part = _chosen_users(
-                snapshot, window, truth, places, window.label_start in calibrates
+                snapshot, window, truth, users_left, window.label_start in calibrates
             )
-            places -= int((part < CALIBRATION_A).sum())
+            users_left -= int((part < CALIBRATION_A).sum())
             summary: dict[str, Any] = {
                 "label_start": window.label_start.isoformat(),
                 "users": len(users),
@@ -196,10 +196,10 @@ def _write(snapshot: Snapshot, windows: Sequence[Window], folder: Path) -> list[
 
 
 def _chosen_users(
-    snapshot: Snapshot, window: Window, truth: WindowLabels, places: int, calibrate: bool
+    snapshot: Snapshot, window: Window, truth: WindowLabels, users_left: int, calibrate: bool
 ) -> tuple[Keys, Int8]:
-    """Users of a window, sorted, and their parts: up to `places` with a label to train on, active
-    ones to calibrate.
+    """Users of a window, sorted, and their parts: up to `users_left` with a label to train on,
+    active ones to calibrate.
     """
     ranker, seed = snapshot.config.ranker, snapshot.config.resources.seed
     everyone = np.arange(snapshot.n_users, dtype=np.int32)
@@ -216,7 +216,7 @@ def _chosen_users(
 
     chosen = np.concatenate(
         [
-            _first(known(acted & ~calibrates), draw, places),
+            _first(known(acted & ~calibrates), draw, users_left),
             _first(known(_active(snapshot, window) & calibrates), draw, cap if calibrate else 0),
         ]
     )

@@ -31,8 +31,8 @@ class Examples:
 
     `X [rows, f] float32`; `labels [rows, objectives] bool`; `user`, `item`, `group` int32 (groups
     are runs of rows); `part` int8; `weight` float32: candidates that the row stands for (1 unless a
-    sampled negative); `position` int16: highest place, from 1, at which the item was shown to the
-    user in the window, 0 if it was not.
+    sampled negative); `position` int16: highest position, from 1, at which the item was shown to
+    the user in the window, 0 if it was not.
     """
 
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ class Examples:
     position: npt.NDArray[np.int16]
     facts: dict[str, Any]
     worth: npt.NDArray[np.float32] | None = None
-    """`[rows, objectives]`: how much of a watched item (ranking.watched), else the label; None: no
+    """`[rows, objectives]`: how much was watched (watch_time), else the label; None: no
     objective asks.
     """
 

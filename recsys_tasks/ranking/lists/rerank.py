@@ -13,7 +13,7 @@ import numpy as np
 
 from recsys_tasks.arrays import AnyArray, Bool, Float32, Float64, Int16, Int32, Int64
 from recsys_tasks.errors import ConfigError
-from recsys_tasks.ranking.lists.order import in_order
+from recsys_tasks.ranking.lists.order import by_score
 from recsys_tasks.ranking.lists.plain import best_allowed
 from recsys_tasks.ranking.lists.rules.base import (
     NORMAL,
@@ -66,7 +66,7 @@ def rerank(asked: Asked, scores: Float64, allowed: Bool, k: int, rules: RulesInF
 
 def _ordered(items: Int32, scores: Float64, allowed: Bool) -> Entries:
     """Best first, ties by item key; what is not allowed behind, but with its rank among all."""
-    order = in_order(np.where(items >= 0, scores, -np.inf), items)
+    order = by_score(np.where(items >= 0, scores, -np.inf), items)
     there, column = order >= 0, np.maximum(order, 0)
     kind = np.where(there & np.take_along_axis(allowed, column, axis=1), NORMAL, OUT)
     entries = Entries(

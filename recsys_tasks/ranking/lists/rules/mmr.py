@@ -16,7 +16,7 @@ from recsys_tasks.arrays import Bool, Float32, Float64, Int32, Int64
 from recsys_tasks.kernels import dot, kernel
 
 POOL = 4
-"""Int32 compared, for each place to fill: a much worse score is not made up for by being different.
+"""Items compared, for each rank to fill: a much worse score is not made up for by being different.
 """
 PROMOTED, NORMAL = 0, 1
 
