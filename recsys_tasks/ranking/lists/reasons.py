@@ -5,22 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys_tasks import schema
+from recsys_tasks.arrays import Bool, Float32, Int8, Int16, Int32, Int64
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import dot, kernel
 from recsys_tasks.ranking.columns.history import read_history, touch_vectors
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.schema import REASONS
-
-Places = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
-Ranks = npt.NDArray[np.int16]
-Codes = npt.NDArray[np.int8]
-Masks = npt.NDArray[np.int16]
-Words = npt.NDArray[np.int32]
 
 _AGAIN, _BECAUSE, _FOR_YOU, _PROMOTED = map(
     REASONS.index, ("again", "because_of", "for_you", "promoted")
@@ -35,8 +27,8 @@ class Generators(NamedTuple):
     bring another generator.
     """
 
-    bits: Words
-    reasons: Codes
+    bits: Int32
+    reasons: Int8
     again: int
 
 
@@ -46,113 +38,122 @@ def _generators() -> Generators:
     return Generators(np.array(bits, np.int32), np.array(codes, np.int8), again)
 
 
-def explained(
-    items: Keys, column: Places, promoted: Bools, ranks: Ranks, history: Keys, inputs: RankingInputs
-) -> tuple[Masks, Codes, Words]:
+class Explained(NamedTuple):
     """`[n, k]` each: bit mask of the generators that named the item, index into schema.REASONS,
-    anchor item or -1.
-
-    `items`, `column` (place among the candidates, -1 for none), `promoted`: `[n, k]`; `ranks [n, c,
-    g]`; `history [n, L]`, newest first. The generator that put the item highest gives the reason;
-    an item of the user's own history is `again`, whoever named it. `because_of` is anchored on the
-    nearest history item in tower space, and is `for_you` without one. Pads have 0, 0 and -1.
+    and the anchor's item key, -1 for none. Pads have 0, 0 and -1.
     """
-    sources, codes = np.zeros(items.shape, np.int16), np.zeros(items.shape, np.int8)
-    anchors: Words = np.full(items.shape, -1, np.int32)
-    vectors = inputs.embeddings.item_vectors
-    _explain(
-        items,
-        column,
-        promoted,
-        ranks,
-        history,
-        inputs.item_row,
-        vectors,
-        _generators(),
-        sources,
-        codes,
-        anchors,
+
+    sources: Int16
+    reasons: Int8
+    anchors: Int32
+
+
+class Shown(NamedTuple):
+    """What is explained, `[n, k]` each: item keys, their columns among the candidates (-1 for
+    none), and whether they are promoted.
+    """
+
+    items: Keys
+    column: Int64
+    promoted: Bool
+
+
+class ItemVectors(NamedTuple):
+    """`row [n_items]`: an item's row of `vectors [m, d]`, -1 for none."""
+
+    row: Int32
+    vectors: Float32
+
+
+def explained(shown: Shown, ranks: Int16, history: Keys, inputs: RankingInputs) -> Explained:
+    """Why each item is on its list.
+
+    `ranks [n, c, g]`: the generators' ranks of the candidates, -1 for not named; `history [n, L]`:
+    the users' newest items first. The generator that put the item highest gives the reason; an item
+    of the user's own history is `again`, whoever named it. `because_of` is anchored on the nearest
+    history item in tower space, and is `for_you` without one.
+    """
+    shape = shown.items.shape
+    out = Explained(
+        np.zeros(shape, np.int16), np.zeros(shape, np.int8), np.full(shape, -1, np.int32)
     )
-    return sources, codes, anchors
+    vectors = ItemVectors(inputs.item_row, inputs.embeddings.item_vectors)
+    explain_lists(shown, ranks, history, vectors, _generators(), out)
+    return out
 
 
 @kernel
-def _explain(
-    items: Keys,
-    column: Places,
-    promoted: Bools,
-    ranks: Ranks,
+def explain_lists(
+    shown: Shown,
+    ranks: Int16,
     history: Keys,
-    place: Words,
-    vectors: Floats,
+    vectors: ItemVectors,
     generators: Generators,
-    sources: Masks,
-    codes: Codes,
-    anchors: Words,
+    out: Explained,
 ) -> None:
-    length, depth = history.shape[1], vectors.shape[1]
+    """Fill `out [n, k]` (see `explained`)."""
+    length, depth = history.shape[1], vectors.vectors.shape[1]
     past, kept = np.empty((length, depth), np.float32), np.empty(length, np.int32)
-    owner = np.full(len(place), -1, np.int64)  # the user whose history holds the item
-    because, seen = np.empty(items.shape[1], np.int32), np.empty(1, np.float32)
-    for u in range(len(items)):
+    owner = np.full(len(vectors.row), -1, np.int64)  # the user whose history holds the item
+    because, seen = np.empty(shown.items.shape[1], np.int32), np.empty(1, np.float32)
+    for u in range(len(shown.items)):
+        items = shown.items[u]
         _mark(history[u], u, owner)
         count = 0
-        for k in range(items.shape[1]):
-            item = items[u, k]
+        for k in range(len(items)):
+            item = items[k]
             if item < 0:
                 continue
             strongest = -1
-            if column[u, k] >= 0:
-                sources[u, k], strongest = _named(ranks[u, column[u, k]], generators.bits)
+            if shown.column[u, k] >= 0:
+                out.sources[u, k], strongest = _named(ranks[u, shown.column[u, k]], generators.bits)
             code = generators.reasons[max(strongest, 0)]
-            if promoted[u, k]:
+            if shown.promoted[u, k]:
                 code = _PROMOTED
-            elif sources[u, k] & generators.again or owner[item] == u:
+            elif out.sources[u, k] & generators.again or owner[item] == u:
                 code = _AGAIN
             elif code == _BECAUSE:
                 because[count] = k
                 count += 1
-            codes[u, k] = code
+            out.reasons[u, k] = code
         if count > 0:
-            known = read_history(history[u], place, vectors, past, kept)
-            if known > 0:
-                seen[0] = touch_vectors(items[u][because[:count]], place, vectors)
-            _anchor(
-                items[u], because[:count], place, vectors, past[:known], kept, codes[u], anchors[u]
-            )
+            known = read_history(history[u], vectors.row, vectors.vectors, past, kept)
+            if known > 0:  # else no vector may be read: there may be none at all
+                seen[0] = touch_vectors(items[because[:count]], vectors.row, vectors.vectors)
+            anchor = (out.reasons[u], out.anchors[u])
+            _anchor(items, because[:count], vectors, past[:known], kept, anchor)
 
 
 @kernel
 def _anchor(
     items: Keys,
-    because: Words,
-    place: Words,
-    vectors: Floats,
-    past: Floats,
-    kept: Words,
-    codes: Codes,
-    anchors: Words,
+    because: Int32,
+    vectors: ItemVectors,
+    past: Float32,
+    kept: Int32,
+    out: tuple[Int8, Int32],
 ) -> None:
     """The nearest history item of each item that is there because of one; `for_you` where there is
     none.
     """
+    codes, anchors = out
     for k in because:
-        mine = place[items[k]]
+        mine = vectors.row[items[k]]
         if mine >= 0 and len(past) > 0:
-            anchors[k] = kept[_nearest(vectors, mine, past, len(past))]
+            anchors[k] = kept[_nearest(vectors.vectors, mine, past, len(past))]
         else:
             codes[k] = _FOR_YOU
 
 
 @kernel
-def _mark(history: Keys, user: int, owner: Places) -> None:
+def _mark(history: Keys, user: int, owner: Int64) -> None:
     for h in range(len(history)):
         if history[h] >= 0:
             owner[history[h]] = user
 
 
 @kernel
-def _named(ranks: Ranks, bits: Words) -> tuple[int, int]:
+def _named(ranks: Int16, bits: Int32) -> tuple[int, int]:
     """Bits of the generators that named an item, and the one that put it highest (-1: none did)."""
     mask, strongest = 0, -1
     for g in range(len(ranks)):
@@ -164,7 +165,7 @@ def _named(ranks: Ranks, bits: Words) -> tuple[int, int]:
 
 
 @kernel
-def _nearest(vectors: Floats, mine: int, past: Floats, known: int) -> int:
+def _nearest(vectors: Float32, mine: int, past: Float32, known: int) -> int:
     """The row of `past` with the largest dot, the first of equal ones."""
     best, most = 0, np.float32(-np.inf)
     for h in range(known):

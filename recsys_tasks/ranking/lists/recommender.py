@@ -23,7 +23,7 @@ from recsys_tasks.kernels import in_order, keep_freed_memory
 from recsys_tasks.ranking.columns import Block, FeatureMatrix, feature_matrix
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.lists.order import best, scatter
-from recsys_tasks.ranking.lists.reasons import explained
+from recsys_tasks.ranking.lists.reasons import Shown, explained
 from recsys_tasks.ranking.lists.rerank import rerank
 from recsys_tasks.ranking.lists.rules import Asked, RulesInForce, Shop, rules_in_force
 from recsys_tasks.ranking.lists.rules.promotions import promoted_keys
@@ -133,16 +133,19 @@ class Recommender:
         asked = Asked(users, candidates, partial(self._may_show, users, eligible=open_items))
         allowed = asked.may_show(candidates.items)
         shown = rerank(asked, self.scores(block), allowed, k, self._rules)
-        source, reason, anchor = explained(
-            shown.items, shown.column, shown.promoted, candidates.ranks, block.history, self.inputs
+        why = explained(
+            Shown(shown.items, shown.column, shown.promoted),
+            candidates.ranks,
+            block.history,
+            self.inputs,
         )
         return RankedLists(
             users=users,
             items=shown.items,
             scores=shown.scores.astype(np.float32),
-            sources=source,
-            reasons=reason,
-            reason_items=anchor,
+            sources=why.sources,
+            reasons=why.reasons,
+            reason_items=why.anchors,
             ranks_before=shown.ranks_before,
             propensities=shown.propensities,
             rung=np.full(len(users), RUNGS.index(self.rung), np.int8),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from recsys_tasks.ranking.lists import reasons as _reasons
+from recsys_tasks.ranking.lists import reasons
 from recsys_tasks.schema import REASONS, generator_bits, generator_names
 
 NONE = ([-1, -1, -1, -1], np.empty((0, 2)), ["for_you", "for_you"], [-1, -1], 0)
@@ -28,18 +28,19 @@ def test_no_vector_is_read_where_the_history_has_none(
     # One user with history items 0 and 1, co-visited items 2 and 3. In Python, so that the readings
     # can be counted: compiled, one beyond an empty table goes unnoticed.
     read = []
-    monkeypatch.setattr(_reasons, "touched", lambda items, *_: read.append(items.tolist()) or 0)
-    monkeypatch.setattr(_reasons, "_explain", _reasons._explain.py_func)
+
+    def touch(items, *_):
+        read.append(items.tolist())
+        return 0
+
+    monkeypatch.setattr(reasons, "touch_vectors", touch)
+    monkeypatch.setattr(reasons, "explain_lists", reasons.explain_lists.py_func)
     ranks = np.full((1, 2, len(generator_names())), -1, np.int16)
     ranks[0, :, generator_names().index("covisitation")] = 0
     embeddings = SimpleNamespace(item_vectors=vectors.astype(np.float32))
     inputs = SimpleNamespace(item_row=np.array(place, np.int32), embeddings=embeddings)
-    items, column, promoted = (
-        np.array([[2, 3]], np.int32),
-        np.array([[0, 1]]),
-        np.zeros((1, 2), bool),
-    )
-    found = _reasons.explained(items, column, promoted, ranks, np.array([[0, 1]], np.int32), inputs)
+    shown = reasons.Shown(np.array([[2, 3]], np.int32), np.array([[0, 1]]), np.zeros((1, 2), bool))
+    found = reasons.explained(shown, ranks, np.array([[0, 1]], np.int32), inputs)
     assert found[0].tolist() == [[1 << generator_bits()["covisitation"]] * 2]
     assert [REASONS[code] for code in found[1][0]] == codes and found[2][0].tolist() == anchors
     assert read == [[2, 3]] * readings
