@@ -123,7 +123,8 @@ class RerankConfig(Section):
     """Ranks among the first k reserved for fresh items, with logged propensity."""
     promoted_items: tuple[str, ...] = ()
     """Item ids put first for everyone who may see them."""
-    rules: tuple[OwnRule, ...] = ()
+    # Left out of hashes where empty: a shop without such rules keeps its lists.
+    rules: tuple[OwnRule, ...] = Field(default=(), exclude_if=lambda rules: not rules)
     """Re-rank rules of installed packages (docs/extending.md), applied in this order after those
     above.
     """
