@@ -33,7 +33,7 @@ from recsys_tasks.ranking.lists import recommender as recommender_module
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models import ranker as ranker_module
 from recsys_tasks.ranking.models.ranker import Ranker
-from recsys_tasks.retrieval.generators import candidates as candidates_module
+from recsys_tasks.retrieval.candidates import source as candidates_module
 from recsys_tasks.retrieval.index.build import ScannSearcher
 from recsys_tasks.serving import precompute
 from recsys_tasks.serving.load import load_lists
@@ -132,7 +132,7 @@ def _timed(recommender: Recommender, blocks: list[np.ndarray]) -> dict[str, floa
 _STEPS = (
     (ScannSearcher, "search", "search"),
     (candidates_module.CandidateSource, "block", "other generators"),
-    (candidates_module, "fuse_block", "fusion"),
+    (candidates_module, "fuse", "fusion"),
     (recommender_module, "feature_matrix", "columns"),
     (ranker_module, "predict_objectives", "trees"),
     (recommender_module, "best", "light cut"),
