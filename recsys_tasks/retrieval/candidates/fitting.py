@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,10 @@ class Fitting:
         """Candidates that are asked of a generator, a user."""
         return self.config.generators.quota(generator.name)
 
+    def settings(self, generator: Generator) -> Any:
+        """The generator's block of the section `plugins`, checked by its model; None without."""
+        return self.config.plugins.get(generator.name)
+
     def user_lists(self, rows: pd.DataFrame) -> dict[str, AnyArray]:
         """Rows `user_id, item_id, score` of ids as the table that `Block.fill_user_lists` reads.
 
@@ -72,7 +77,7 @@ class Fitting:
         """
         users = pd.Index(self.snapshot.users["user_id"]).get_indexer(rows["user_id"].astype(str))
         items = pd.Index(self.snapshot.items["item_id"]).get_indexer(rows["item_id"].astype(str))
-        scores = rows["score"].to_numpy(np.float32)
+        scores = rows["score"].astype(np.float32).to_numpy()
         known = (users >= 0) & (items >= 0) & (scores > 0)
         known[known] = self.eligible[items[known]]
         table = pd.DataFrame({"users": users, "items": items, "scores": scores})[known]

@@ -190,7 +190,7 @@ def _other_inputs(data: Fitting) -> dict[str, str]:
     for one in _in_use(data.config):
         found, version = GENERATORS.found[one.name], one.external_version(data)
         if found.package:
-            version = f"{found.code_hash} {version}"
+            version = f"{found.code_hash} {config_hash(data.settings(one))} {version}"
         if version:
             inputs[f"generator {one.name}"] = version
     return inputs

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from recsys_tasks.arrays import AnyArray, Float32, Int32
+    from recsys_tasks.config import Section
     from recsys_tasks.retrieval.candidates.block import Block
     from recsys_tasks.retrieval.candidates.fitting import Fitting
     from recsys_tasks.retrieval.candidates.tables import GeneratorTables
@@ -55,6 +56,8 @@ class Generator(Protocol):
     vote: Vote
     quota: int
     """Candidates asked of it, a user, where the settings say nothing."""
+    settings: type[Section] | None = None
+    """Model of its block of the section `plugins`, for one of an installed package."""
     arrays: tuple[str, ...] = ()
     """What `fit` returns that is no user's: of items or segments, or counts over many users."""
     user_arrays: tuple[str, ...] = ()
