@@ -174,7 +174,9 @@ def test_better_but_one_slice_worse_is_held_and_names_it(gate: Gate) -> None:
     # Each is right where the other fails, the challenger for more users: no verdict hangs on a few
     # lists.
     partial = gate.run(gate.case(), plants.fails_other_bands).challenger
-    night = gate.case(partial, gate={"max_calibration_error": 1.0})  # the fault spoils that, too
+    # The fault spoils the chances, too, which is not asked here.
+    uncalibrated = {"max_calibration_error": 1.0, "max_calibration_ratio": 1000.0}
+    night = gate.case(partial, gate=uncalibrated)
     decision = gate.run(night, plants.fails_one_band)
     assert decision.verdict == "hold" and failed(decision) == {"slice:activity=5-19 events"}
     assert "activity=5-19 events" in decision.paragraph and night.registry.champion() == partial
@@ -200,7 +202,7 @@ def test_a_leaking_feature_is_refused_by_name(gate: Gate, weak: str) -> None:
 
 def test_broken_calibration_is_rejected(gate: Gate, weak: str) -> None:
     decision = gate.run(gate.case(weak), plants.overconfident)
-    assert decision.verdict == "reject" and failed(decision) == {"calibration"}
+    assert decision.verdict == "reject" and failed(decision) == {"calibration", "calibration_ratio"}
 
 
 def test_scores_that_are_no_numbers_are_refused(gate: Gate, weak: str) -> None:
