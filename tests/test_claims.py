@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from recsys_tasks.cli import app
 from recsys_tasks.config import Config
+from recsys_tasks.config.source import SOURCES
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNBOOKS = ROOT / "include" / "runbooks"
@@ -175,10 +176,16 @@ def sections(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from sections(part)
 
 
-SETTINGS = set(settings(Config))
+SETTINGS = set(settings(Config)) | {
+    path for kind in SOURCES for path in settings(kind.settings, "source.")
+}
 TOPS = "|".join(sorted({path.partition(".")[0] for path in SETTINGS if "." in path}))
-OTHERS = {"items.blocked"}
-"""A column of the database whose table is called as a section is."""
+MODULES = {
+    ".".join(path.relative_to(ROOT / "recsys_tasks").with_suffix("").parts)
+    for path in (ROOT / "recsys_tasks").rglob("*.py")
+}
+OTHERS = {"items.blocked"} | MODULES
+"""A column of the database whose table is called as a section is; and rooms of that name."""
 
 
 def paths(text: str) -> set[str]:

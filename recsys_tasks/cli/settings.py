@@ -1,4 +1,4 @@
-"""`recsys config`: what the settings file says, and what may stand in it."""
+"""The commands of the group `config`: what the settings file says, and what may stand in it."""
 
 from __future__ import annotations
 
