@@ -16,7 +16,7 @@ from recsys_tasks.stages.monitoring.alarms import night_figures
 from recsys_tasks.stages.monitoring.drift import event_mix
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.records import record_metrics
-from tests.stages.shop_nights import Results, rows
+from tests.stages.shop_nights import TwoNights, rows
 from tests.worlds import make_config, make_snapshot
 
 AS_OF = date(2026, 3, 2)
@@ -96,10 +96,8 @@ def test_a_monitor_sees_what_other_stages_recorded_of_the_night(night: Night) ->
     assert seen.tonight["lists"] == {"coverage@10": 0.3}
 
 
-def test_every_night_records_its_drift(
-    nights: tuple[Night, Night, object, Results, Results],
-) -> None:
-    _, second, *_ = nights
+def test_every_night_records_its_drift(nights: TwoNights) -> None:
+    second = nights.second
     kept = rows(
         second,
         "SELECT name, value FROM recsys.metrics WHERE scope = 'drift' AND as_of = :d",
