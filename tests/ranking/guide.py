@@ -31,9 +31,9 @@ def installed(folder: Path, file: str, point: ExtensionPoint[Any]) -> Iterator[P
     module.parent.mkdir(parents=True, exist_ok=True)
     (module.parent / "__init__.py").touch()
     module.write_text(code)
-    info = folder / "my_shop-1.0.dist-info"
+    info = folder / "my_nightshelf-1.0.dist-info"
     info.mkdir(exist_ok=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-shop\nVersion: 1.0\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-nightshelf\nVersion: 1.0\n")
     lines = entry.replace(group, f"[{point.group}]").replace('"', "")
     (info / "entry_points.txt").write_text(lines)
     with pytest.MonkeyPatch.context() as patch:
@@ -43,5 +43,5 @@ def installed(folder: Path, file: str, point: ExtensionPoint[Any]) -> Iterator[P
         try:
             yield module
         finally:
-            for name in [name for name in sys.modules if name.partition(".")[0] == "my_shop"]:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "my_nightshelf"]:
                 del sys.modules[name]

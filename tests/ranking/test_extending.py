@@ -35,32 +35,32 @@ class Priced(World):
 
 def test_a_column_of_ones_own_is_trained_on_served_and_refused_when_its_package_is_gone(tmp_path):
     world = Priced(tmp_path / "lake", ranker={**RANKER, "heavy_trees": 10})
-    with installed(tmp_path, "my_shop/price_rank.py", COLUMN_GROUPS):
+    with installed(tmp_path, "my_nightshelf/price_rank.py", COLUMN_GROUPS):
         windows = world.windows()[:1]
         examples = build_examples(world.snapshot, world.timeline, windows)
         ranker = Ranker.open(
             train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
         )
         assert ranker.heavy_names[-1] == "price_rank" not in ranker.light_names
-        assert ranker.column_packages == {"price_rank": "my-shop 1.0"}
+        assert ranker.column_packages == {"price_rank": "my-nightshelf 1.0"}
         recommender = Recommender.of(world.snapshot, world.inputs(AS_OF), ranker)
         assert (recommender.recommend(EVERYONE, 5).items >= 0).all()
     with pytest.raises(ArtifactError, match="price_rank") as refused:
         recommender.recommend(EVERYONE, 5)
-    assert "install my-shop 1.0 again" in refused.value.remedy
+    assert "install my-nightshelf 1.0 again" in refused.value.remedy
 
 
 def test_a_feature_of_ones_own_is_trained_on_and_served(tmp_path):
     world = World(tmp_path / "lake")
     start, end = label_windows(world.timeline)[0]
-    with installed(tmp_path, "my_shop/recent_events.py", FEATURES):
+    with installed(tmp_path, "my_nightshelf/recent_events.py", FEATURES):
         windows = [Window(opened(world, start), start, end)]
         examples = build_examples(world.snapshot, world.timeline, windows)
         release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
         inputs, ranker = opened(world, AS_OF), Ranker.open(release)
         Recommender.of(world.snapshot, inputs, ranker).recommend(EVERYONE, 5)
     assert "pair_events_28d" in ranker.light_names and "pair_events_28d" in ranker.heavy_names
-    assert ranker.column_packages == {"pair_events_28d": "my-shop 1.0"}
+    assert ranker.column_packages == {"pair_events_28d": "my-nightshelf 1.0"}
     data = Examples.open(examples)
     found = data.X[:, data.names.index("pair_events_28d")]
     events = world.snapshot.events(start - timedelta(days=28), start)
@@ -91,7 +91,7 @@ def test_a_delivered_order_is_kept_but_for_the_category_that_comes_first(tmp_pat
     )
     inputs = world.inputs(AS_OF)
     delivered = inputs.retriever.items
-    with installed(tmp_path, "my_shop/category_first.py", RERANK_RULES):
+    with installed(tmp_path, "my_nightshelf/category_first.py", RERANK_RULES):
         recommender = Recommender.of(world.snapshot, inputs, None)
         lists = recommender.recommend(EVERYONE, delivered.shape[1])
         some = recommender.recommend(EVERYONE, 8, eligible=np.arange(ITEMS) % 8 > 0)
@@ -107,7 +107,7 @@ def test_settings_of_a_rule_are_checked_with_the_settings_file(tmp_path):
     def check(rules):
         return list(describe(make_config(rerank={"rules": rules}), read_environment()))
 
-    with installed(tmp_path, "my_shop/category_first.py", RERANK_RULES):
+    with installed(tmp_path, "my_nightshelf/category_first.py", RERANK_RULES):
         assert any(line == "rules        category_first" for line in check(ASKED))
         with pytest.raises(ConfigError, match="category: Field required") as refused:
             check([{"name": "category_first", "settings": {"categry": "books"}}])
