@@ -14,6 +14,7 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.features.build import build_features
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.examples.build import Window, build_examples, label_windows
+from recsys_tasks.ranking.inputs import open_ranking_inputs
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.ranking.models.train import train_ranker
@@ -49,15 +50,17 @@ def lists(job: Job) -> pa.Table:
     world = World(folder, serving={**SERVING, "shards": shards})
     lake, cutoffs = world.snapshot.lake, Cutoffs.at(AS_OF)
     vectors = embedded(world, AS_OF, AS_OF)
-    recommender = Recommender.open(
+    inputs = open_ranking_inputs(
         world.snapshot,
         cutoffs,
-        generators=build_generators(world.snapshot, cutoffs),
-        features=build_features(world.snapshot, cutoffs),
-        embeddings=vectors,
-        searcher=ExactSearcher(vectors),
-        release=lake.require("release", lake.keys("release")[0]),
+        build_generators(world.snapshot, cutoffs),
+        build_features(world.snapshot, cutoffs),
+        vectors,
+        ExactSearcher(vectors),
     )
+    release = lake.require("release", lake.keys("release")[0])
+    ranker = Ranker.open(release, world.config.resources.threads)
+    recommender = Recommender.of(world.snapshot, inputs, ranker)
     artifact = precompute_shard(
         Lake(folder / f"lists-{shard}-{shards}-{threads}-{mp.current_process().pid}"),
         Shard("t", shard, world.config.serving, {}),
