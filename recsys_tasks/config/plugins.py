@@ -1,16 +1,18 @@
 """Settings of installed plug-ins: the section `plugins`, a block a plug-in.
 
-An object that an installed package registers under an entry point group `nightshelf.*` (a
-generator, a feature, a rule, an alarm, a channel) and that has an attribute `settings`, a pydantic
-model, can have a block under its name:
+A candidate generator or an alarm of an installed package that has an attribute `settings`, a
+pydantic model, can have a block under its name:
 
     plugins:
       editors_picks: {file: picks.csv}
 
 `recsys config check` checks the block by that model, and `config.plugins.get("editors_picks")` is
-the checked instance; None where the settings file has no such block. (A source's settings stand
-under `source`.) Settings are read in every one of Airflow's processes: a plug-in's module must
-import what is heavy (numpy, pandas) within its functions.
+the checked instance; None where the settings file has no such block. Other kinds of plug-ins are
+not handed the settings, so a block of theirs would change nothing: it is refused, with the place
+where a source's and a re-rank rule's settings stand.
+
+Settings are read in every one of Airflow's processes: a plug-in's module must import what is heavy
+(numpy, pandas) within its functions.
 """
 
 from __future__ import annotations
@@ -28,7 +30,17 @@ from recsys_tasks.errors import ConfigError
 PluginSettings = Annotated[SerializeAsAny[BaseModel], WithJsonSchema({"type": "object"})]
 """Settings of one plug-in: an instance of its own model."""
 _GROUPS = "nightshelf."
-_SOURCES = "nightshelf.sources"
+_READ = ("nightshelf.alarms", "nightshelf.generators")
+"""Groups whose plug-ins are handed the settings."""
+_ELSEWHERE = {
+    "nightshelf.sources": "a source's settings stand under source",
+    "nightshelf.rerank_rules": "a re-rank rule's settings stand in rerank.rules",
+    "nightshelf.channels": "nothing hands it to a channel; use the Airflow connection's extra",
+    "nightshelf.gate_rules": "nothing hands it to a gate rule",
+    "nightshelf.columns": "nothing hands it to a group of columns",
+    "nightshelf.features": "nothing hands it to a feature",
+    "nightshelf.kinds": "nothing hands it to a kind of artifact",
+}
 
 
 def checked_plugins(given: Any) -> dict[str, BaseModel]:
@@ -41,10 +53,15 @@ def checked_plugins(given: Any) -> dict[str, BaseModel]:
         raise ValueError("write a block for each plug-in: {name: {setting: value, ...}, ...}")
     if not given:
         return {}
-    installed = {one.name: one for one in installed_plugins() if one.group != _SOURCES}
+    installed = {one.name: one for one in installed_plugins() if one.group in _READ}
+    others = {one.name: one.group for one in installed_plugins() if one.group not in _READ}
     checked: dict[str, BaseModel] = {}
     mistakes: list[InitErrorDetails] = []
     for name, block in given.items():
+        if name not in installed and name in others:
+            words = _ELSEWHERE.get(others[name], f"nothing reads settings of {others[name]}")
+            mistakes.append(_mistake((name,), block, f"{words}: remove the block"))
+            continue
         if name not in installed:
             mistakes.append(_mistake((name,), block, _unknown(name, installed)))
             continue

@@ -164,10 +164,5 @@ class ListsKey:
         """The night of the publication. Raises ValueError when the token does not begin with it."""
         return parse_day(self.token[:10])
 
-    @staticmethod
-    def token_of(night: date, fingerprint: str) -> str:
-        """The token of a publication: its night and digits of its fingerprint."""
-        return f"{night}-{fingerprint[:16]}"
-
     def __str__(self) -> str:
         return f"{self.token}.{self.shard}"

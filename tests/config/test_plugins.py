@@ -26,12 +26,20 @@ class Picks:
 
 class Plain:
     name = "plain"
+
+class Rule:
+    name = "rule"
+    settings = PicksSettings
+
+class Pager:
+    name = "pager"
+    settings = PicksSettings
 """
 
 
 @pytest.fixture
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What an installer leaves of a distribution `picks 1.0` with three entry points."""
+    """What an installer leaves of a distribution `picks 1.0` with its entry points."""
     (tmp_path / "picks_of_tests.py").write_text(_PICKS)
     info = tmp_path / "picks-1.0.dist-info"
     info.mkdir()
@@ -39,6 +47,8 @@ def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     (info / "entry_points.txt").write_text(
         "[nightshelf.generators]\neditors_picks = picks_of_tests:Picks\n"
         "[nightshelf.alarms]\nplain = picks_of_tests:Plain\nbroken = picks_of_tests:Nothing\n"
+        "[nightshelf.rerank_rules]\nrule = picks_of_tests:Rule\n"
+        "[nightshelf.channels]\npager = picks_of_tests:Pager\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
@@ -92,3 +102,12 @@ def test_without_plug_ins_there_is_no_block() -> None:
     with pytest.raises(ConfigError, match=r"plugins\.editors_picks: no plug-in of this name"):
         make_config(plugins={"editors_picks": {}})
     assert make_config(plugins={}) == make_config()
+
+
+@pytest.mark.usefixtures("_installed")
+@pytest.mark.parametrize(
+    ("name", "words"), [("rule", "rerank.rules"), ("pager", "nothing hands it to a channel")]
+)
+def test_a_block_that_nothing_would_read_is_refused(name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make_config(plugins={name: {"file": "a"}})

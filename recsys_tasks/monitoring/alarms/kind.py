@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import BaseModel
+
 if TYPE_CHECKING:
     from recsys_tasks.monitoring.alarms.figures import NightFigures
 
@@ -50,3 +52,6 @@ class AlarmKind:
     None: something else raises the alarm."""
     remedy: str = LOOK_AT_LISTS
     """What to run after an alarm of `look`."""
+    settings: type[BaseModel] | None = None
+    """Model of its block under `plugins` of the settings; `look` finds the block in
+    `figures.config.plugins`. None: it has no settings."""

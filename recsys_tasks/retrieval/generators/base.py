@@ -97,5 +97,7 @@ class Generator(Protocol):
         stays so, at the end of a row. No item twice in a row; only eligible items, and none that
         the repeat policy keeps from the user (`Block` helps with both). A user's list must not
         depend on who else is in the block.
+
+        Raises NotImplementedError in a generator that does not write its own.
         """
         raise NotImplementedError

@@ -23,7 +23,10 @@ from recsys_tasks.snapshot.dataset import Snapshot
 def cold_train(
     snapshot: Snapshot, learned_before: date, why: str
 ) -> tuple[TowerState, dict[str, Any]]:
-    """Train on everything before a day; `why` a cold start was needed is kept in the ledger."""
+    """Train on everything before a day; `why` a cold start was needed is kept in the ledger.
+
+    Raises NotEnoughData when no user has events at two different times before that day.
+    """
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
     examples = _examples_of(run)
     if not len(examples):
