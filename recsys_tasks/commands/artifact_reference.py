@@ -6,11 +6,11 @@ from recsys_tasks.lake.kinds import Holding, Kind, catalogue
 
 _HEAD = """# Kinds of artifacts
 
-Made from the kinds that are declared in `recsys_tasks/*/kinds.py`; a test keeps it current
-(`python -m recsys_tasks.commands.artifact_reference > docs/reference/artifacts.md`). The weekly
-`maintain_storage` goes by the third column, `recsys erase-user` by the fourth. The modules of the
-last, with all that they import, are the code that the kind's fingerprint covers, beside its inputs
-and settings: a change there makes a new version, a change elsewhere does not.
+Made from the kinds that are declared in `recsys_tasks/*/kinds.py` and `ids.py`; a test keeps it
+current (`python -m recsys_tasks.commands.artifact_reference > docs/reference/artifacts.md`). The
+weekly `maintain_storage` goes by the third column, `recsys erase-user` by the fourth. The modules
+of the last, with all that they import, are the code that the kind's fingerprint covers, beside its
+inputs and settings: a change there makes a new version, a change elsewhere does not.
 
 A package of your own declares its kinds by an entry point of the group `nightshelf.kinds`.
 

@@ -1,7 +1,7 @@
 """The one settings file, as frozen and checked values.
 
 `load_config(path)` reads `include/recsys.yaml` and returns a `Config`, or raises one ConfigError
-that lists every mistake at once. Nothing else in the package reads the environment or the file.
+that lists every mistake at once. Nothing else reads the file or the variables RECSYS_*.
 One module a subject: `shop`, `source`, `validation`, `features`, `tower`, `generators`, `ranking`,
 `gate`, `serving` and `operations` have the sections; `root` puts them together, and `agreement`
 has what must hold between them.

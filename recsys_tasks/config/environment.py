@@ -1,4 +1,4 @@
-"""What comes from environment variables; nothing else reads them."""
+"""What comes from the variables RECSYS_*; nothing else reads them."""
 
 from __future__ import annotations
 

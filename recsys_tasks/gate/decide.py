@@ -1,10 +1,13 @@
 """Whether a challenger replaces the champion: a value with every rule, its bound and what was seen.
 
-The verdict is what the worst failed rule leads to: `refuse`  the release or the evaluation itself
-cannot be trusted (broken scores, a canary not recognised, a leak) `reject`  not better, too few
-users, worse coverage, popularity bias, calibration, index or cost; the champion stays `hold`
-better on the whole, but a guarded group of users is worse off: a person decides `promote` every
-rule passed
+The verdict is what the worst failed rule leads to:
+
+- `refuse`: the release or the evaluation itself cannot be trusted (broken scores, a canary not
+  recognised, a leak);
+- `reject`: not better, too few users, worse coverage, popularity bias, calibration, index or cost;
+  the champion stays;
+- `hold`: better on the whole, but a guarded group of users is worse off: a person decides;
+- `promote`: every rule passed.
 """
 
 from __future__ import annotations

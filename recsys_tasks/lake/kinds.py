@@ -1,7 +1,8 @@
 """Kinds of artifacts, declared as data: what they are, what they hold of a user, how they end.
 
-A kind is declared in the room that writes it, in `<room>/kinds.py`, which imports nothing heavy. A
-user's own package declares its kinds by entry point:
+A kind is declared in the room that it belongs to, in `<room>/kinds.py` (`ids` in `ids.py`), which
+imports nothing heavy; some are written by stages. A user's own package declares its kinds by entry
+point:
 
     [project.entry-points."nightshelf.kinds"]
     diary = "my_package.kinds:DIARY"

@@ -1,1 +1,1 @@
-"""What happens after publication: metrics, drift, freshness."""
+"""Alarms and alerts, the run report, and the figures of published lists."""

@@ -1,7 +1,7 @@
 """What the lake keeps, and why: a plan as a value, made first and applied after.
 
 Kept: what readers see and the champion need, the previous champion and the anchor, every tower
-version that a gate to come can ask for, a number of nights whole, and the raw record for ever.
+version that a gate to come can ask for, a number of nights whole, and the raw events for ever.
 
 Nights are counted as they ran, not by the calendar: after a month without one, and on a simulated
 shop whatever today's date is, the last thirty nights are still there.

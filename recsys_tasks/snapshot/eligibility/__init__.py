@@ -8,7 +8,7 @@
   serving schema as `blocked`, which no report of stock lifts.
 - *eligible* as of a day: it existed by then, and was available and not hidden that night, as far as
   was known by then (`eligible.py`). Generators, rankers, fallback lists and similar items name
-  eligible items only; the index holds the items of the snapshot.
+  eligible items only, and the index holds no others.
 - *allowed* to a user: eligible, and not forbidden by the repeat policy (`repeat_consumption`) to a
   user who had it. Candidates and own lists are made so (`ranking/lists/recommender.py`), fallback
   lists are cut so when they are read (`serving/repeats.py`, `recsys.withheld_rows`).

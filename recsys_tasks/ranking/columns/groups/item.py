@@ -1,4 +1,4 @@
-"""The item's features, `item_<name>` (features/definitions.py)."""
+"""The item's features, `item_<name>` (features/definitions/item.py)."""
 
 from recsys_tasks.ranking.columns.lookups import LookedUp
 

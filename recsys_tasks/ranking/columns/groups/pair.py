@@ -1,5 +1,5 @@
-"""Features of the user with the item, `pair_<name>` (features/definitions.py); NaN for an item that
-is not of the user's history.
+"""Features of the user with the item, `pair_<name>` (features/definitions/pair.py); NaN for an
+item that is not of the user's history.
 """
 
 from recsys_tasks.ranking.columns.lookups import LookedUp

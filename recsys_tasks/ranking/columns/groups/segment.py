@@ -1,5 +1,5 @@
-"""Features of the user's segment with the item, `segment_<name>` (features/definitions.py); none
-where the shop declares no segments.
+"""Features of the user's segment with the item, `segment_<name>` (features/definitions/segment.py);
+none where the shop declares no segments.
 """
 
 from __future__ import annotations

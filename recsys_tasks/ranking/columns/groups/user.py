@@ -1,4 +1,4 @@
-"""The user's features, `user_<name>` (features/definitions.py)."""
+"""The user's features, `user_<name>` (features/definitions/user.py)."""
 
 from recsys_tasks.ranking.columns.lookups import LookedUp
 
