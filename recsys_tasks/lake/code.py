@@ -22,12 +22,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _PACKAGE = __name__.partition(".")[0]
-_DECLARATIONS = "kinds"
-"""Modules of this name say what becomes of an artifact, and nothing of what is in it."""
+_DECLARATIONS = ("kinds",)
+"""Our own `<room>/kinds.py` say what becomes of an artifact, and nothing of what is in it."""
+_DECLARING = "nightshelf.kinds"
+"""Nor do the kinds of installed packages: this entry point group is not followed."""
 _READERS = (f"{_PACKAGE}.config", f"{_PACKAGE}.schema")
 """These read what parts declare (names, settings, codes) and run none of them: an extension point
 that only they have, or import by its name, is not followed.
 """
+_LIST = f"{_PACKAGE}.stages.chain"
+"""It orders the stages of a night and runs none: what it imports is not followed."""
 
 
 @functools.cache
@@ -90,7 +94,7 @@ class Sources:
         digest = hashlib.sha256()
         used = self.closure(modules)
         for name, module in sorted(used.items()):
-            if name.rpartition(".")[2] != _DECLARATIONS:
+            if not _declares(name):
                 digest.update(f"{name}:{module.code};".encode())
         for name, module in sorted(used.items()):
             for path in _other_files(module.path.parent) if module.is_package else ():
@@ -101,14 +105,19 @@ class Sources:
     def closure(self, modules: Iterable[str]) -> Mapping[str, Module]:
         """The modules and all that they use, by name. Raises ModuleNotFoundError."""
         found: dict[str, Module] = {}
-        waiting = list(modules)
+        whole: set[str] = set()
+        waiting = [(name, True) for name in modules]
         while waiting:
             while waiting:
-                name = waiting.pop()
-                if name not in found:
-                    found[name] = self._required(name)
-                    waiting += self._used_by(name, found[name])
-            waiting = [name for name in self._parts(found) if name not in found]
+                name, called = waiting.pop()
+                if name in whole or (name in found and not called):
+                    continue
+                found[name] = self._required(name)
+                if called:
+                    whole.add(name)
+                waiting += self._used_by(name, found[name], called)
+            called_ones = {name: found[name] for name in whole}
+            waiting = [(name, True) for name in self._parts(called_ones) if name not in whole]
         return found
 
     def _required(self, name: str) -> Module:
@@ -117,14 +126,22 @@ class Sources:
             raise ModuleNotFoundError(f"no module {name}, which is said to make an artifact")
         return module
 
-    def _used_by(self, name: str, module: Module) -> Iterator[str]:
-        """What a module uses itself: importing it runs its parents, too."""
+    def _used_by(self, name: str, module: Module, called: bool) -> Iterator[tuple[str, bool]]:
+        """(module, whether something is imported from it) of what a module uses itself.
+
+        Importing a module runs its parents. A parent from which nobody imports counts with its own
+        code alone: what it re-exports, such as every stage of a night, is not used.
+        """
         top, _, rest = name.partition(".")
         if rest:
-            yield name.rpartition(".")[0]
-        elif top != _PACKAGE and module.is_package:
-            yield from _modules_below(module.path.parent, top)  # a user's package: the whole of it
-        yield from (imported for imported in module.imports if self._module(imported))
+            yield name.rpartition(".")[0], False
+        elif top != _PACKAGE and module.is_package:  # a user's package: the whole of it
+            yield from ((below, True) for below in _modules_below(module.path.parent, top))
+        if not called or name == _LIST:
+            return
+        for imported in module.imports:  # a module, or a name of one
+            names = (imported, imported.rpartition(".")[0])
+            yield from [(used, True) for used in names if used and self._module(used)][:1]
 
     def _parts(self, used: Mapping[str, Module]) -> Iterator[str]:
         """The parts of the extension points that the modules use, built in and installed."""
@@ -132,6 +149,8 @@ class Sources:
         asked = {path.rpartition(".")[2] for module in running.values() for path in module.imports}
         for name, module in used.items():
             for point in module.points:
+                if point.group == _DECLARING:
+                    continue
                 if name in running or point.name in asked:
                     yield from self._modules_in(point.package)
                     yield from self.installed(point.group)
@@ -204,6 +223,11 @@ def _read(path: Path, name: str) -> Module:
     return Module(path, code, frozenset(imports), tuple(points))
 
 
+def _declares(name: str) -> bool:
+    top, *rest = name.split(".")
+    return top == _PACKAGE and tuple(rest[1:]) == _DECLARATIONS
+
+
 def _statements(node: ast.AST) -> Iterator[ast.stmt]:
     """Every statement below a node; docstrings are taken out of the tree on the way."""
     for field_name in ("body", "orelse", "finalbody", "handlers", "cases"):
@@ -226,14 +250,16 @@ def _is_text(statement: ast.AST) -> bool:
 
 
 def _imported(node: ast.Import | ast.ImportFrom, name: str, path: Path) -> Iterator[str]:
-    """Names that an import may mean as modules, of our package and of the module's own."""
+    """Full names of what is imported, modules and names of modules, of our package and of the
+    module's own.
+    """
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     else:
         package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
         base = package[: len(package) - node.level + 1] if node.level else []
         module = ".".join([*base, *filter(None, [node.module])])
-        names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        names = [f"{module}.{alias.name}" for alias in node.names]
     ours = (_PACKAGE, name.partition(".")[0])
     yield from (found for found in names if found.partition(".")[0] in ours)
 

@@ -20,7 +20,7 @@ RELEASE = Kind(
     key=ReleaseKey,
     files={"*.npz": Holding.NOTHING, "*.txt": Holding.NOTHING},
     retire=Retire.RELEASE,
-    made_by=("recsys_tasks.ranking.models.ranker",),
+    made_by=("recsys_tasks.ranking.models.train", "recsys_tasks.ranking.models.ranker"),
 )
 
 KINDS = (EXAMPLES, RELEASE)

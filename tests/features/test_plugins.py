@@ -61,6 +61,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
+    # A file that is written again within a second, at the same size, would be read as it was.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     made = Package(folder)
     yield made
     monkeypatch.undo()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from pathlib import Path
 
 import pytest
 
 import recsys_tasks
-from recsys_tasks.lake.code import Sources
+from recsys_tasks.lake.code import Sources, modules_of
 from recsys_tasks.lake.kinds import catalogue
 
 HERE = Path(recsys_tasks.__file__).parent
@@ -41,6 +42,10 @@ def changed(root: Path, before: dict[str, str], module: str, text: str) -> set[s
     ("module", "kinds", "others"),
     [
         ("ranking/models/trees.py", {"release"}, {"features", "tower", "snapshot"}),
+        ("ranking/models/cascade.py", {"release"}, {"lists", "examples", "tower"}),
+        ("ranking/models/train.py", {"release"}, {"lists", "examples", "tower"}),
+        ("serving/repeats.py", {"plan"}, {"release", "report"}),
+        ("monitoring/run_report/charts.py", {"report"}, {"plan", "decision", "lists"}),
         ("features/windows.py", {"features"}, {"snapshot", "tower"}),
         ("snapshot/tonight.py", {"events", "snapshot", "validation"}, {"ids", "tower"}),
         ("retrieval/tower/warm_start.py", {"tower"}, {"snapshot", "features", "index"}),
@@ -64,6 +69,26 @@ def test_what_makes_no_kind_changes_no_code(root: Path, before: dict[str, str]) 
         path = root / HERE.name / module
         path.write_text(path.read_text() + text)
     assert codes(root) == before
+
+
+def writers() -> list[tuple[str, str]]:
+    """(module, kind) of each call that writes an artifact of a kind named by text."""
+    found = []
+    for path in sorted(HERE.rglob("*.py")):
+        name = ".".join(path.relative_to(HERE.parent).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                kind = node.args[0] if node.func.attr == "writing" and node.args else None
+                if isinstance(kind, ast.Constant):
+                    found.append((name, str(kind.value)))
+    return found
+
+
+def test_who_writes_a_kind_is_part_of_its_code() -> None:
+    found = writers()
+    assert ("recsys_tasks.ranking.models.train", "release") in found and len(set(found)) > 5
+    for module, kind in found:
+        assert module in modules_of(*catalogue()[kind].made_by), (module, kind)
 
 
 def package(root: Path, files: dict[str, str]) -> Path:
@@ -127,6 +152,33 @@ def test_a_plug_in_is_part_of_what_it_extends(
         codes.append(code())
     assert len(set(codes)) == len(codes)
     assert code("recsys_tasks.aside") == aside
+
+
+def test_a_module_called_kinds_counts_unless_it_declares_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path, {**WORDS, "recsys_tasks/rooms/kinds.py": "KINDS = 1\n"})
+    package(tmp_path / "site", {"my_diary/__init__.py": "", "my_diary/kinds.py": "X = 1\n"})
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+    def code(module: str) -> str:
+        return Sources(tmp_path, lambda group: ()).hash_of([module])
+
+    ours, theirs = code("recsys_tasks.make"), code("my_diary.kinds")
+    package(tmp_path, {"recsys_tasks/rooms/kinds.py": "KINDS = 2\n"})
+    package(tmp_path / "site", {"my_diary/kinds.py": "X = 2\n"})
+    assert code("recsys_tasks.make") == ours and code("my_diary.kinds") != theirs
+
+
+def test_an_installed_kind_is_not_part_of_what_others_make() -> None:
+    asked: list[str] = []
+
+    def installed(group: str) -> list[str]:
+        asked.append(group)
+        return []
+
+    Sources(HERE.parent, installed).hash_of(catalogue()["release"].made_by)
+    assert "nightshelf.columns" in asked and "nightshelf.kinds" not in asked
 
 
 def test_parts_count_for_who_runs_them_not_for_who_reads_their_settings(tmp_path: Path) -> None:
