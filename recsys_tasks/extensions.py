@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -106,12 +107,21 @@ class ExtensionPoint(Generic[T]):
         """The names, in the order of `found`."""
         return tuple(self.found)
 
+    def known_names(self) -> tuple[str, ...]:
+        """Names of the built-in ones, then of the installed ones, which are not loaded."""
+        if "found" in vars(self):
+            return self.names()
+        return (*(one.extension.name for one in self.built_in()), *self.installed_names())
+
     def get(self, name: str, where: str = "the settings") -> T:
-        """The implementation of that name. Raises ConfigError, with the known names, if none."""
-        if name not in self.found:
-            known = ", ".join(self.names())
+        """The implementation of that name; of the installed ones no other is loaded.
+
+        Raises ConfigError, with the known names, if there is none, and as `found` does for it.
+        """
+        known = self.known_names()
+        if name not in known:
             raise ConfigError(
-                expected=f"a {self.what} that is built in or installed: {known}",
+                expected=f"a {self.what} that is built in or installed: {', '.join(known)}",
                 found=repr(name),
                 where=where,
                 remedy=(
@@ -119,7 +129,12 @@ class ExtensionPoint(Generic[T]):
                     f" (entry point group {self.group})"
                 ),
             )
-        return self.found[name].extension
+        if "found" in vars(self) or known.count(name) > 1:
+            return self.found[name].extension
+        ours = (one.extension for one in self.built_in() if one.extension.name == name)
+        named = (point for point in self._entry_points() if point.name == name)
+        theirs = (self._load(point).extension for point in named)
+        return next(chain(ours, theirs))
 
     def built_in(self) -> Iterator[Found[T]]:
         """The built-in ones alone, in the order of their modules' names: loads no other package."""

@@ -29,7 +29,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "helper.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     yield folder
-    for module in [name for name in sys.modules if name.startswith("room_of_words")]:
+    for module in [name for name in sys.modules if name.startswith(("room_of_words", "my_words"))]:
         del sys.modules[module]
 
 
@@ -90,3 +90,13 @@ def test_what_cannot_be_used_is_refused_with_its_package(room: Path, line: str, 
         point().names()
     assert words in str(refused.value)
     assert "uninstall" in str(refused.value)
+
+
+def test_a_broken_package_does_not_stop_who_asks_for_another(room: Path) -> None:
+    install(room.parent, "three = no_such_module:WORD")
+    assert point().get("one").name == "one"
+    with pytest.raises(ConfigError, match="built in") as refused:
+        point().get("four")
+    assert "one, two, three" in str(refused.value)
+    with pytest.raises(ConfigError, match="no_such_module"):
+        point().get("three")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
+from typing import Any
 
 from recsys_tasks.config import Attribute, Config, Environment
 from recsys_tasks.config.plugins import installed_plugins
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.extensions import ExtensionPoint
 from recsys_tasks.schema import generator_names
 from recsys_tasks.sources.base import source_of
 
@@ -58,7 +61,48 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
         f" {config.schedule.watch_freshness!r} (UTC)"
     )
     if plugins := installed_plugins():
+        load_plugins()
         yield f"plug-ins     {', '.join(map(_plugin, plugins))}"
+
+
+def load_plugins() -> None:
+    """Load every installed part, also those that these settings do not ask for.
+
+    Raises ConfigError for one that a night could not load, and for a kind of artifact whose code
+    cannot be found.
+    """
+    from recsys_tasks.config.generators import GENERATORS
+    from recsys_tasks.config.source import SOURCES
+    from recsys_tasks.features.catalogue import FEATURES
+    from recsys_tasks.gate.rules import GATE_RULES
+    from recsys_tasks.lake.kinds import catalogue, code_of
+    from recsys_tasks.monitoring.alarms import ALARMS
+    from recsys_tasks.monitoring.alerts.channels import CHANNELS
+    from recsys_tasks.ranking.columns import COLUMN_GROUPS
+    from recsys_tasks.ranking.lists.rules import RERANK_RULES
+
+    points: tuple[ExtensionPoint[Any], ...] = (
+        SOURCES,
+        GENERATORS,
+        FEATURES,
+        COLUMN_GROUPS,
+        RERANK_RULES,
+        ALARMS,
+        CHANNELS,
+        GATE_RULES,
+    )
+    for point in points:
+        point.names()
+    for kind in catalogue().values():
+        try:
+            code_of(kind)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                expected="the sources of every installed part and of what it imports",
+                found=str(error),
+                where=f"what makes the kind of artifact {kind.name!r}",
+                remedy="give each folder of the package an __init__.py, or uninstall the package",
+            ) from error
 
 
 def _plugin(point: EntryPoint) -> str:

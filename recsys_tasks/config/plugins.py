@@ -53,20 +53,11 @@ def checked_plugins(given: Any) -> dict[str, BaseModel]:
         raise ValueError("write a block for each plug-in: {name: {setting: value, ...}, ...}")
     if not given:
         return {}
-    installed = {one.name: one for one in installed_plugins() if one.group in _READ}
-    others = {one.name: one.group for one in installed_plugins() if one.group not in _READ}
     checked: dict[str, BaseModel] = {}
     mistakes: list[InitErrorDetails] = []
     for name, block in given.items():
-        if name not in installed and name in others:
-            words = _ELSEWHERE.get(others[name], f"nothing reads settings of {others[name]}")
-            mistakes.append(_mistake((name,), block, f"{words}: remove the block"))
-            continue
-        if name not in installed:
-            mistakes.append(_mistake((name,), block, _unknown(name, installed)))
-            continue
         try:
-            checked[name] = _model(installed[name]).model_validate(block)
+            checked[name] = _model(_reader(name)).model_validate(block)
         except ValidationError as error:
             mistakes += [
                 _mistake((name, *one["loc"]), one["input"], mistake_words(one))
@@ -74,6 +65,11 @@ def checked_plugins(given: Any) -> dict[str, BaseModel]:
             ]
         except TypeError as error:
             mistakes.append(_mistake((name,), block, str(error)))
+        except ConfigError:
+            raise
+        except Exception as error:  # a validator of the package's own; the settings must load
+            words = f"the plug-in's model raised {type(error).__name__}: {error}"
+            mistakes.append(_mistake((name,), block, words))
     if mistakes:
         raise ValidationError.from_exception_data("plugins", mistakes)
     return checked
@@ -104,11 +100,22 @@ def _model(point: EntryPoint) -> type[BaseModel]:
     raise TypeError(f"{package} has no settings for {point.name!r}: remove the block")
 
 
-def _unknown(name: Any, installed: Mapping[str, EntryPoint]) -> str:
-    known = ", ".join(sorted(installed)) or "there are none"
-    return (
-        f"no plug-in of this name is installed (installed: {known}): correct the name, install the"
-        " package that has it, or remove the block"
+def _reader(name: Any) -> EntryPoint:
+    """The plug-in that reads the block of that name. Raises TypeError unless there is just one."""
+    named = [one for one in installed_plugins() if one.name == name]
+    readers = [one for one in named if one.group in _READ]
+    if len(readers) == 1:
+        return readers[0]
+    if readers:
+        packages = " and ".join(f"{one.value} ({one.group})" for one in readers)
+        raise TypeError(f"two plug-ins have this name, {packages}: rename one of them")
+    if named:
+        words = _ELSEWHERE.get(named[0].group, f"nothing reads it of {named[0].group}")
+        raise TypeError(f"{words}: remove the block")
+    known = ", ".join(sorted(one.name for one in installed_plugins() if one.group in _READ))
+    raise TypeError(
+        f"no plug-in of this name is installed (installed: {known or 'there are none'}): correct"
+        " the name, install the package that has it, or remove the block"
     )
 
 

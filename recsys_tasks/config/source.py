@@ -56,11 +56,12 @@ def checked_source(given: Any) -> SourceSettings:
     """
     if isinstance(given, SourceSettings):
         return given
-    known = ", ".join(SOURCES.names())
+    names = SOURCES.known_names()
+    known = ", ".join(names)
     if not isinstance(given, dict) or "kind" not in given:
         raise ValueError(f"say where rows come from, e.g. {{kind: files, ...}}; kinds: {known}")
     kind = given["kind"]
-    if not isinstance(kind, str) or kind not in SOURCES.found:
+    if not isinstance(kind, str) or kind not in names:
         raise ValueError(
             f"{kind!r} is no kind of source that is built in or installed ({known}): correct"
             f" source.kind, or install the package that has it (entry point group {SOURCES.group})"

@@ -30,7 +30,16 @@ WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r' AND has_table_
 ORDER BY 1, 2
 """)
 CATALOGUE = frozenset(
-    {"items", "item_availability", "source_sets", "fallback_rows", "alembic_version"}
+    {
+        "items",
+        "item_availability",
+        "source_sets",
+        "source_names",
+        "reason_names",
+        "sql_objects",
+        "fallback_rows",
+        "alembic_version",
+    }
 )
 """Tables of items and codes: a word there may equal a user's id and is not the user."""
 

@@ -86,5 +86,5 @@ def _list_cut(artifact: Artifact, name: str, subject: Subject) -> Cut:
 
 def _history_fields(artifact: Artifact) -> list[str]:
     """Files with one value an entry of the histories."""
-    names = artifact.manifest["files"]
-    return [name for name in names if name.startswith("history_") and name != "history_offsets.npy"]
+    plain = [name for name in artifact.manifest["files"] if name.count(".") == 1]  # no generator's
+    return [name for name in plain if name.startswith("history_") and name != "history_offsets.npy"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recsys_tasks.commands.describe import load_plugins
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import ConfigError
 from tests.worlds import make_config
@@ -31,6 +32,14 @@ class Rule:
     name = "rule"
     settings = PicksSettings
 
+class Odd(PicksSettings):
+    def __init__(self, **values):
+        raise OSError("no such picks")
+
+class Raising:
+    name = "raising"
+    settings = Odd
+
 class Pager:
     name = "pager"
     settings = PicksSettings
@@ -45,8 +54,10 @@ def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: picks\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[nightshelf.generators]\neditors_picks = picks_of_tests:Picks\n"
+        "[nightshelf.generators]\nboth = picks_of_tests:Picks\n"
+        "editors_picks = picks_of_tests:Picks\n"
         "[nightshelf.alarms]\nplain = picks_of_tests:Plain\nbroken = picks_of_tests:Nothing\n"
+        "raising = picks_of_tests:Raising\nboth = picks_of_tests:Picks\n"
         "[nightshelf.rerank_rules]\nrule = picks_of_tests:Rule\n"
         "[nightshelf.channels]\npager = picks_of_tests:Pager\n"
     )
@@ -106,8 +117,20 @@ def test_without_plug_ins_there_is_no_block() -> None:
 
 @pytest.mark.usefixtures("_installed")
 @pytest.mark.parametrize(
-    ("name", "words"), [("rule", "rerank.rules"), ("pager", "nothing hands it to a channel")]
+    ("name", "words"),
+    [
+        ("rule", "rerank.rules"),
+        ("pager", "nothing hands it to a channel"),
+        ("raising", "OSError: no such picks"),
+        ("both", "two plug-ins have this name"),
+    ],
 )
-def test_a_block_that_nothing_would_read_is_refused(name: str, words: str) -> None:
+def test_a_block_that_cannot_be_read_is_refused(name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         make_config(plugins={name: {"file": "a"}})
+
+
+@pytest.mark.usefixtures("_installed")
+def test_a_check_loads_what_these_settings_do_not_ask_for() -> None:
+    with pytest.raises(ConfigError, match="picks 1"):
+        load_plugins()

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from pytest import MonkeyPatch
 
 from recsys_tasks.database import owner_url
-from recsys_tasks.lake.kinds import catalogue
 from recsys_tasks.retention.plan import stored
 from recsys_tasks.stages import Night, run_all, run_maintain_storage
 from tests.stages.shop_nights import rows
@@ -27,7 +26,8 @@ def test_a_sweep_long_after_the_last_night_removes_nothing_that_is_in_use(
     weeks.
     """
     before = {a.reference for a in stored(night.lake)}
-    assert {reference.split("/")[0] for reference in before} <= catalogue().keys()
+    kinds = {reference.split("/")[0] for reference in before}
+    assert kinds >= {"raw_events", "events", "snapshot", "tower", "release", "plan", "lists"}
     owner = sa.create_engine(owner_url(night.environment))
     with owner.begin() as connection:
         connection.execute(

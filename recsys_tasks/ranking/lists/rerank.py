@@ -80,8 +80,21 @@ def _ordered(items: Int32, scores: Float64, allowed: Bool) -> Entries:
 
 
 def _eligible_last(entries: Entries, asked: Asked, allowed: Bool, own: tuple[str, ...]) -> Entries:
-    """Leave out what a user may not see, whatever the rules `own` of installed packages did."""
-    candidate = np.take_along_axis(allowed, np.maximum(entries.column, 0), axis=1)
+    """Leave out what a user may not see, whatever the rules `own` of installed packages did.
+
+    Raises ConfigError for lists with an item twice, or with one beside another's column.
+    """
+    column = np.maximum(entries.column, 0)
+    of_column = np.take_along_axis(asked.candidates.items, column, axis=1)
+    moved = (entries.kind < OUT) & (entries.column >= 0) & (entries.items != of_column)
+    if moved.any():
+        raise ConfigError(
+            expected="entries that are moved whole: an item with its column, rank and score",
+            found=f"{int(moved.any(axis=1).sum())} of {len(moved)} lists with another's",
+            where=f"rerank.rules: {', '.join(own)}",
+            remedy="correct the rule's package (reorder with Entries.by), or take it out",
+        )
+    candidate = np.take_along_axis(allowed, column, axis=1)
     others = (entries.column < 0) & (entries.items >= 0)
     may = np.where(entries.column >= 0, candidate, False)
     if others.any():

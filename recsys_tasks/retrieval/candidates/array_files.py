@@ -20,6 +20,8 @@ _PLAIN = {
     "fresh_items": "fresh",
     "fresh_newness": "fresh",
 }
+USERS = "users"
+"""The column of a generator's `user_lists` with the user key of each row."""
 BY_USER, USER_LISTS, SHARED = ".by_user.npy", ".user_lists.npy", ".shared.npy"
 
 
@@ -34,4 +36,4 @@ def array_file(generator: Generator, array: str) -> str:
 
 def users_file(of: str) -> str:
     """The file with the user keys of the rows of a file of `user_lists`."""
-    return f"{of.partition('.')[0]}.users{USER_LISTS}"
+    return f"{of.partition('.')[0]}.{USERS}{USER_LISTS}"

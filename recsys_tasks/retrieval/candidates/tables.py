@@ -23,7 +23,7 @@ from recsys_tasks.config.generators import GENERATORS
 from recsys_tasks.errors import SchemaError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Draft
-from recsys_tasks.retrieval.candidates.array_files import array_file
+from recsys_tasks.retrieval.candidates.array_files import USERS, array_file
 from recsys_tasks.retrieval.candidates.content import ContentSpace, content_space
 from recsys_tasks.retrieval.candidates.cooccurrence import following, neighbours
 from recsys_tasks.retrieval.candidates.fitting import Fitting
@@ -178,6 +178,14 @@ def _fitted(generator: Generator, data: Fitting) -> Mapping[str, AnyArray]:
             found=", ".join(arrays) or "none",
             where=f"what its fit returned at {data.cutoffs}",
             remedy="declare what fit returns in arrays, user_arrays or user_lists",
+        )
+    lists = generator.user_lists
+    if lists and (lists[0] != USERS or len({len(arrays[name]) for name in lists}) > 1):
+        raise SchemaError(
+            expected=f"columns of one length, the first of them {USERS!r}: whose each row is",
+            found=", ".join(f"{name}: {len(arrays[name])} rows" for name in lists),
+            where=f"user_lists of generator {generator.name} at {data.cutoffs}",
+            remedy="name the user keys of the rows first, or no erasure finds a user's rows",
         )
     return arrays
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from recsys_tasks.config import Environment
-from recsys_tasks.monitoring.alarms import ALARMS
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.extensions import Found
+from recsys_tasks.monitoring.alarms import ALARMS, Alarm, AlarmKind, NightFigures
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.stages.monitoring.alarms import night_figures, raise_alarms
 from recsys_tasks.stages.night import Night
@@ -18,6 +20,7 @@ from tests.guide import installed
 from tests.worlds import make_config
 
 AS_OF = date(2026, 3, 2)
+ALWAYS = Alarm("zz_after", "a figure", 1.0, 2.0, "it is always past its bound")
 
 
 @pytest.fixture
@@ -54,3 +57,21 @@ def test_the_alarm_of_the_guide_is_raised_by_the_monitor_stage_with_its_own_runb
         assert "20% of the items on offer" in alert.message
         assert alert.remedy.startswith("SELECT * FROM recsys.metrics")
     assert raised(0.2) == 0  # uninstalled
+
+
+def test_a_broken_alarm_of_a_package_costs_no_built_in_one(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(figures: NightFigures) -> list[Alarm]:
+        raise KeyError("coverage")
+
+    broken = Found(AlarmKind("ours", "Ours", "ours.md", look=look), "ours", "ours 1.0")
+    after = AlarmKind("zz_after", "After", "after.md", look=lambda figures: [ALWAYS])
+    found = {**ALARMS.found, "ours": broken, "zz_after": Found(after, "after", "after 1.0")}
+    monkeypatch.setitem(vars(ALARMS), "found", found)
+    figures = night_figures(night, None, {"drift": {"score_psi": 9.0}}, same_release=True)
+    with pytest.raises(ConfigError, match=r"ours 1\.0") as refused:
+        raise_alarms(night, figures)
+    assert "KeyError" in refused.value.found
+    kinds = {alert.kind for alert, _ in spool_of(night.environment.home).all()}
+    assert kinds == {"drift", "zz_after"}

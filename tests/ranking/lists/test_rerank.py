@@ -220,3 +220,11 @@ def test_a_rule_that_shows_an_item_twice_is_refused():
     with pytest.raises(ConfigError, match="1 of 1 lists") as refused:
         own(doubled, [[1, 2, 3]])
     assert "own" in refused.value.where
+
+
+def test_a_rule_that_moves_items_without_their_columns_is_refused():
+    def swapped(entries, _):
+        return replace(entries, items=entries.items[:, ::-1])
+
+    with pytest.raises(ConfigError, match=r"Entries\.by"):
+        own(swapped, [[1, 2, 3]], [[True, False, True]])

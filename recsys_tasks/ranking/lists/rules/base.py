@@ -168,7 +168,8 @@ class RulesInForce:
 
 def rules_in_force(shop: Shop) -> RulesInForce:
     """The rules that the settings ask for. Raises ConfigError as `own_rules` does."""
-    built_in = [rule for rule in RERANK_RULES if isinstance(rule, BuiltIn)]
+    files = [found.extension for found in RERANK_RULES.built_in()]
+    built_in = [rule for rule in files if isinstance(rule, BuiltIn)]
     steps = [rule.asked(shop) for rule in sorted(built_in, key=lambda rule: rule.order)]
     own = own_rules(shop.config)
     steps += [rule.prepare(shop, settings) for rule, settings in own]
