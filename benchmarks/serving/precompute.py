@@ -1,5 +1,4 @@
-"""`make bench-precompute`: a whole night's lists, computed, loaded, checked and published, beside
-RecTools.
+"""`make bench-precompute`: a night's lists, computed, loaded, checked, published, beside RecTools.
 
 Sizes are run one after another, each in a lake and a database of its own. Two processes take the
 shards, one thread each, as two tasks of the DAG would. The peer gets the same users and the very
@@ -29,10 +28,9 @@ import sqlalchemy as sa
 from benchmarks import peers, report
 from benchmarks.crowd import AS_OF, ITEMS, SETTINGS, reopen
 from benchmarks.peers.two_stage import export
-from benchmarks.serving.cookbook import best_of
 from benchmarks.serving.memory import watched_memory
-from benchmarks.serving.queries import queries
 from benchmarks.serving.readers import latencies
+from benchmarks.serving.rows import cookbook_rows, row, step_rows
 from benchmarks.serving.steps import measured_steps
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import parse_config
@@ -95,10 +93,10 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Iterator[report.Row]:
             if size == max(arguments.sizes):
                 checks = runs[-1].seconds["checks and seal"]
                 steps = measured_steps(crowd, release, urls, runs[-1].publication, checks)
-                yield from _row_of_steps(size, steps)
+                yield from step_rows(size, steps)
                 if not arguments.skip_readers:
                     yield from _readers(crowd, release, urls, size)
-                yield from _cookbook(urls, size, runs[-1])
+                yield from cookbook_rows(urls, size, runs[-1].as_of)
         if not arguments.skip_peers and size == max(arguments.sizes):
             yield from _peers(
                 folder, crowd, release, size, runs[-1].users / _published_seconds(runs[-1])
@@ -245,18 +243,12 @@ def served(home: Path) -> Iterator[dict[str, str]]:
 # --- figures --------------------------------------------------------------------------------------
 
 
-def _row(size: int, system: str, metric: str, value: float, unit: str, runs: int = 1) -> report.Row:
-    return report.Row(
-        "crowd", "precompute", "mean", system, metric, CONFIG.serving.k, size, value, unit, runs
-    )
-
-
 def _figures(size: int, runs: list[Night]) -> Iterator[report.Row]:
     def middle(value: Callable[[Night], float]) -> float:
         return float(np.median([value(night) for night in runs]))
 
     def add(metric: str, value: float, unit: str) -> report.Row:
-        return _row(size, "nightshelf", metric, value, unit, len(runs))
+        return row(size, "nightshelf", metric, value, unit, len(runs))
 
     yield add("users/s", middle(lambda n: n.users / _published_seconds(n)), "users/s")
     yield add("peak-mb", middle(lambda n: n.shards_mb), "MB")
@@ -271,18 +263,6 @@ def _published_seconds(night: Night) -> float:
     return sum(night.seconds[name] for name in ("shards", "checks and seal", "pointer"))
 
 
-def _row_of_steps(size: int, steps: list[tuple[str, float, float]]) -> Iterator[report.Row]:
-    """µs a user and core of each step, beside its floor."""
-    print(f"\n  {'µs a user on one core':<28}{'measured':>10}{'floor':>10}")
-    for name, measured, floor in [
-        *steps,
-        ("sum", sum(s[1] for s in steps), sum(s[2] for s in steps)),
-    ]:
-        print(f"  {name:<28}{measured:>10.1f}{floor:>10.1f}")
-        yield _row(size, "nightshelf", f"us {name}", measured, "µs")
-        yield _row(size, "floor", f"us {name}", floor, "µs")
-
-
 def _readers(
     crowd: Path, release: tuple[Path, str], urls: dict[str, str], size: int
 ) -> Iterator[report.Row]:
@@ -291,27 +271,10 @@ def _readers(
     """
     found = latencies(urls, size, lambda: _night(crowd, release, urls, 90, watched=False))
     for phase, (median, tail, answers) in found.items():
-        print(
-            f"  readers {phase}: p50 {median:.2f} ms, p99 {tail:.2f} ms ({answers} answers)",
-            flush=True,
-        )
-        yield _row(size, "nightshelf", f"recommend p50 {phase}", median, "ms")
-        yield _row(size, "nightshelf", f"recommend p99 {phase}", tail, "ms")
-
-
-def _cookbook(urls: dict[str, str], size: int, night: Night) -> Iterator[report.Row]:
-    """The analysts' queries, asked as a reader: the slowest answer at its best of three."""
-    engine = create_engine(urls["recsys_reader"])
-    asked = queries(user="u1", item="i2", as_of=str(night.as_of))
-    with engine.connect() as connection:
-        seconds = {query.title: best_of(connection, query)[2] for query in asked}
-    engine.dispose()
-    slowest = max(seconds, key=lambda title: seconds[title])
-    print(
-        f"  cookbook: {len(asked)} queries, the slowest {seconds[slowest]:.2f} s ({slowest})",
-        flush=True,
-    )
-    yield _row(size, "nightshelf", "cookbook's slowest query", seconds[slowest], "seconds")
+        words = f"p50 {median:.2f} ms, p99 {tail:.2f} ms ({answers} answers)"
+        print(f"  readers {phase}: {words}", flush=True)
+        yield row(size, "nightshelf", f"recommend p50 {phase}", median, "ms")
+        yield row(size, "nightshelf", f"recommend p99 {phase}", tail, "ms")
 
 
 def _peers(
@@ -329,7 +292,7 @@ def _peers(
             f" {ours / rate:.1f}×",
             flush=True,
         )
-        yield _row(size, "rectools-two-stage", f"users/s, {name}", rate, "users/s")
+        yield row(size, "rectools-two-stage", f"users/s, {name}", rate, "users/s")
 
 
 if __name__ == "__main__":
