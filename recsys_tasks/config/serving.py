@@ -29,4 +29,5 @@ class ServingConfig(Section):
     min_coverage: Share = 0.01
     """Share of the items on offer that the first k of all lists together must show."""
     max_identical_share: Share = 0.5
-    """Largest share of users with an identical list; fallback lists are left out."""
+    """Largest share of users with an identical list; fallback lists are left out, and a night with
+    no more than `k` items on offer is not asked."""

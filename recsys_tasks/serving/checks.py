@@ -63,10 +63,11 @@ def run_checks(
         row.lists_with_wrong_scores + row.lists_with_wrong_propensities + row.lists_with_wrong_codes
     )
     wrong = _ask(connection, publication, WRONG, **codes) if at_fault else None
+    on_offer = _ask(connection, publication, ON_OFFER).items
     return [
         *_row_checks(row, users, publication, current),
-        *_entry_checks(connection, publication, limits, current, wrong),
-        *_list_checks(connection, publication, limits, current),
+        *_entry_checks(connection, publication, limits, current, on_offer, wrong),
+        *_list_checks(connection, publication, limits, current, on_offer),
     ]
 
 
@@ -121,9 +122,12 @@ def _entry_checks(
     publication: Publication,
     limits: CheckLimits,
     current: Publication | None,
+    on_offer: int,
     wrong: Any,
 ) -> Iterator[CheckResult]:
-    """`wrong`: counts of entries at fault by themselves; None where no list holds any."""
+    """`on_offer`: items that a list may show tonight; `wrong`: counts of entries at fault by
+    themselves, None where no list holds any.
+    """
     items = _ask(connection, publication, ITEMS)
     suspects = _ask(connection, publication, SUSPECTS) if items.suspects else None
     yield _none(
@@ -153,8 +157,7 @@ def _entry_checks(
         "codes", wrong.wrong_codes if wrong else 0, "entries with an unknown reason or source"
     )
     yield from _path_checks(connection, publication)
-    catalogue = _ask(connection, publication, ON_OFFER).items
-    share = items.shown / catalogue if catalogue else 0.0
+    share = items.shown / on_offer if on_offer else 0.0
     floor = limits.min_coverage
     yield CheckResult(
         "coverage",
@@ -207,10 +210,13 @@ def _list_checks(
     publication: Publication,
     limits: CheckLimits,
     current: Publication | None,
+    on_offer: int,
 ) -> Iterator[CheckResult]:
     row = _ask(connection, publication, IDENTICAL, popularity=schema.RUNGS.index("popularity"))
     share = float(row.most) / float(row.lists) if row.lists else 0.0
-    same = share <= limits.max_identical_share or row.lists < MIN_LISTS_FOR_IDENTICAL
+    # Where a list has room for every item, alike lists are the catalogue and no fault.
+    few = row.lists < MIN_LISTS_FOR_IDENTICAL or on_offer <= publication.k
+    same = share <= limits.max_identical_share or few
     yield CheckResult(
         "identical_lists",
         same,

@@ -144,6 +144,21 @@ def test_the_same_list_for_everyone_unless_it_is_the_fallback(writer: Engine) ->
     assert failing(writer, popular, expected=20, fingerprint="h") == []
 
 
+def test_the_same_list_for_everyone_where_a_list_has_room_for_every_item(writer: Engine) -> None:
+    stock(writer)
+    with writer.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.items SET available = item_key < 3"))
+        for key in range(4, 20):
+            connection.execute(
+                sa.text("INSERT INTO recsys.users VALUES (:k, 'u' || :k, 'nl')"), {"k": key}
+            )
+    same: Lists = {user: [0, 1, 2] for user in range(20)}
+    assert failing(writer, table(same), expected=20) == []
+    with writer.begin() as connection:
+        connection.execute(sa.text("UPDATE recsys.items SET available = item_key < 4"))
+    assert failing(writer, table(same), expected=20, fingerprint="g") == ["identical_lists"]
+
+
 def test_churn_within_a_release_warns_and_does_not_block(writer: Engine) -> None:
     stock(writer)
     publish_night(writer, 0)
