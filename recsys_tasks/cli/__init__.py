@@ -5,7 +5,16 @@ One module has one group of commands, in the order in which `recsys --help` list
 
 import typer
 
-from recsys_tasks.cli import exporting, health, looking, repairing, running, settings, steering
+from recsys_tasks.cli import (
+    exporting,
+    health,
+    looking,
+    repairing,
+    running,
+    settings,
+    starting,
+    steering,
+)
 
 __all__ = ["app"]
 
@@ -14,6 +23,6 @@ app = typer.Typer(
     add_completion=False,
     help="Every user's ranked list, rebuilt every night.",
 )
-for group in (health, running, looking, steering, repairing, exporting):
+for group in (health, starting, running, looking, steering, repairing, exporting):
     app.add_typer(group.app)
 app.add_typer(settings.app, name="config")

@@ -1,0 +1,75 @@
+"""The first step: settings for a shop of one's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+
+from recsys_tasks.cli.output import say
+from recsys_tasks.cli.session import now, shown_errors
+from recsys_tasks.config import parse_config
+from recsys_tasks.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recsys_tasks.commands.init import Setting
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder with the shop's CSV or Parquet files.")
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="The settings file; default: recsys.yaml in the folder.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing: guesses stay as they are.")
+    ] = False,
+) -> None:
+    """Look at a folder of tables and propose the settings file: ids, times, kinds, attributes."""
+    from recsys_tasks.commands.init import file_text, propose
+
+    path = (to or folder / "recsys.yaml").expanduser()
+    with shown_errors():
+        _refuse_to_overwrite(path)
+        beside = path.parent.resolve() == folder.expanduser().resolve()
+        proposal = propose(folder.expanduser(), now(), beside)
+        if not yes and sys.stdin.isatty():
+            proposal.asked(_ask)
+        parse_config(proposal.as_mapping(), where="what was proposed and answered")
+        path.write_text(file_text(proposal), encoding="utf-8")
+        guesses = [s.key for s in proposal.settings if s.confidence == "a guess"]
+        say(f"{path}: {len(proposal.settings)} settings, each with its evidence as a comment")
+        if guesses:
+            say(f"guesses, look at these first: {', '.join(guesses)}")
+        for words in proposal.left_out:
+            say(f"not used: {words}")
+        say("Then:")
+        say(f"  export RECSYS_CONFIG={path.resolve()} RECSYS_HOME=~/nightshelf")
+        say("  recsys config check")
+        say(f"  recsys run --as-of {proposal.first_night}")
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    if path.exists():
+        raise ConfigError(
+            expected="a settings file that is not there yet",
+            found="one that somebody may have corrected",
+            where=str(path),
+            remedy=f"recsys init FOLDER --to {path.with_stem(path.stem + '-new')}, or remove it",
+        )
+
+
+def _ask(setting: Setting) -> Any:
+    """What a person says of a guess, read as YAML; Enter keeps it."""
+    shown = yaml.safe_dump(setting.value, default_flow_style=True, width=10**6)
+    given = typer.prompt(
+        f"{setting.key}: {setting.evidence}", default=shown.removesuffix("\n").removesuffix("\n...")
+    )
+    return yaml.safe_load(given)

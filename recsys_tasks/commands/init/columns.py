@@ -1,0 +1,175 @@
+"""What a column's values say of it: missing ones, different ones, numbers, times, lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.config.base import TimeUnit
+from recsys_tasks.sources.columns import as_number, as_text
+from recsys_tasks.sources.times.columns import read_times
+from recsys_tasks.sources.times.rule import TimeRule
+
+_UNITS: Final[tuple[TimeUnit, ...]] = (
+    "seconds",
+    "milliseconds",
+    "microseconds",
+    "nanoseconds",
+    "yyyymmdd",
+    "yyyymmddhhmmss",
+)
+_FIRST_YEAR = 631_152_000  # 1990-01-01
+_DAY = 86_400
+_SAMPLE = 2_000
+_MOST = 0.99
+"""Share of a column's values that must be numbers, times or flags for it to be of that kind."""
+_SEPARATORS = "|;,"
+FLAG_WORDS = frozenset({"true", "false", "t", "f", "yes", "no", "y", "n", "0", "1"})
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a delivered table. Everything is of all rows where not said otherwise."""
+
+    name: str
+    delivered: pa.ChunkedArray
+
+    @cached_property
+    def is_nested(self) -> bool:
+        """Whether its values are lists, structs or maps."""
+        return bool(pa.types.is_nested(self.delivered.type))
+
+    @cached_property
+    def text(self) -> pa.ChunkedArray:
+        """Its values as written; null where missing or empty. All null for nested ones."""
+        if self.is_nested:
+            return pa.chunked_array([pa.nulls(len(self.delivered), pa.string())])
+        text = as_text(self.delivered)
+        return pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
+
+    @cached_property
+    def missing(self) -> float:
+        """Share of rows without a value."""
+        values = self.delivered if self.is_nested else self.text
+        return values.null_count / max(1, len(values))
+
+    @cached_property
+    def distinct(self) -> int:
+        """Number of different values; 0 for nested ones."""
+        return int(pc.count_distinct(self.text).as_py())
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Rows of each different value, most first; meant for columns with few."""
+        found = self.text.drop_null().value_counts()
+        pairs = zip(
+            found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True
+        )
+        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+    @cached_property
+    def is_key(self) -> bool:
+        """Whether every row has a value that no other row has."""
+        rows = len(self.delivered)
+        return rows > 0 and self.text.null_count == 0 and self.distinct == rows
+
+    @cached_property
+    def numbers(self) -> npt.NDArray[np.float64]:
+        """`[n] float64`: its values as numbers, NaN where missing or none."""
+        kind = self.delivered.type
+        if self.is_nested or pa.types.is_temporal(kind) or pa.types.is_boolean(kind):
+            return np.full(len(self.delivered), np.nan)
+        return as_number(self.delivered).to_numpy(zero_copy_only=False).astype(np.float64)
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        """Whether nearly all of its values are numbers."""
+        present = len(self.text) - self.text.null_count
+        return present > 0 and bool(np.isfinite(self.numbers).sum() >= _MOST * present)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether its numbers are whole."""
+        known = self.numbers[np.isfinite(self.numbers)]
+        return self.is_numeric and bool((known == np.floor(known)).all())
+
+    @cached_property
+    def is_flag(self) -> bool:
+        """Whether its values are yes and no in the words that are read as such."""
+        if pa.types.is_boolean(self.delivered.type):
+            return True
+        return 0 < self.distinct <= 4 and {word.lower() for word in self.counts} <= FLAG_WORDS
+
+    @cached_property
+    def sample(self) -> list[str]:
+        """Some different values, evenly from all."""
+        values = pc.unique(self.text.drop_null())
+        step = max(1, len(values) // _SAMPLE)
+        return [str(v) for v in values.take(pa.array(np.arange(0, len(values), step))).to_pylist()]
+
+    @cached_property
+    def words(self) -> float:
+        """Words of a value, on average over some."""
+        return float(np.mean([len(v.split()) for v in self.sample])) if self.sample else 0.0
+
+    @cached_property
+    def separator(self) -> str | None:
+        """What joins several values of a row; None where rows have one value."""
+        for sign in _SEPARATORS:
+            pieces = [v.split(sign) for v in self.sample if sign in v]
+            if len(pieces) < 0.2 * len(self.sample) or not pieces:
+                continue
+            parts = [part for row in pieces for part in row]
+            short = np.mean([len(part.split()) for part in parts]) <= 3
+            if short and len(set(parts)) <= 0.5 * len(parts):
+                return sign
+        return None
+
+    @cached_property
+    def dimensions(self) -> int | None:
+        """Length of the lists of numbers that nearly all of its rows hold; None for others."""
+        kind = self.delivered.type
+        is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        if not (is_list or pa.types.is_fixed_size_list(kind)):
+            return None
+        if not (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
+            return None
+        lengths = pc.list_value_length(self.delivered).drop_null().to_numpy()
+        return int(lengths[0]) if len(lengths) and (lengths == lengths[0]).all() else None
+
+    def time_unit(self, now: datetime) -> TimeUnit | None:
+        """The unit under which nearly all values are times from 1990 to a day from `now`; None
+        where there is no such unit, or more than one.
+        """
+        kind = self.delivered.type
+        if self.is_nested or pa.types.is_boolean(kind) or self.missing == 1:
+            return None
+        until = int(now.timestamp()) + _DAY
+        step = max(1, len(self.delivered) // _SAMPLE)
+        some = self.delivered.take(pa.array(np.arange(0, len(self.delivered), step)))
+        fitting: list[TimeUnit] = []
+        for unit in _UNITS:
+            rule = TimeRule(unit, "", _FIRST_YEAR, until, until)
+            read = read_times(some, rule).values
+            if len(read) - read.null_count >= _MOST * (len(some) - some.null_count):
+                fitting.append(unit)
+        dated = pa.types.is_temporal(kind) or not self.is_numeric
+        return fitting[0] if fitting and (dated or len(fitting) == 1) else None
+
+    def seconds(self, unit: TimeUnit, now: datetime) -> npt.NDArray[np.int64]:
+        """`[n] int64`: its values as UTC seconds under a unit; -1 where they are none."""
+        until = int(now.timestamp()) + _DAY
+        read = read_times(self.delivered, TimeRule(unit, "", _FIRST_YEAR, until, until)).values
+        return pc.fill_null(read, -1).to_numpy().astype(np.int64)
+
+
+def columns_of(rows: pa.Table) -> dict[str, Column]:
+    """The columns of a table by name."""
+    return {name: Column(name, rows[name]) for name in rows.column_names}

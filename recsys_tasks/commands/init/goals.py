@@ -1,0 +1,178 @@
+"""Events, objectives, repeats, windows and bounds of the data checks, proposed from the facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.commands.init.behaviour import Behaviour, Kinds
+from recsys_tasks.commands.init.columns import Column
+from recsys_tasks.commands.init.names import fits
+from recsys_tasks.commands.init.proposal import Confidence, Proposal
+from recsys_tasks.commands.init.roles import Entities, Roles
+
+_ALLOW, _FORBID = 0.02, 0.001
+"""Shares of repeated pairs above which repeats are this shop's habit, and up to which they are
+not.
+"""
+_VOLUME = (0.2, 5.0)
+_SLACK = 2.0
+"""How much further than ever seen a value may lie before a night stops."""
+_WINDOW_DAYS, _HISTORY_DAYS, _ACTIVE_DAYS = 7, 14, 365
+"""The defaults of `label_window_days`, `min_history_days` and `activity.within_days`."""
+
+
+def add_events(proposal: Proposal, roles: Roles, kinds: Kinds) -> None:
+    """The events' columns and kinds."""
+    distinct = {
+        name: f"{roles.columns[name].distinct:,} different values" for name in roles.columns
+    }
+    proposal.add("events.user_column", roles.user, "sure", distinct[roles.user])
+    proposal.add("events.item_column", roles.item, "sure", distinct[roles.item])
+    time = roles.columns[roles.time]
+    plain = time.is_numeric and not pa.types.is_temporal(time.delivered.type)
+    words = f"numbers, {roles.unit}" if plain else "dates and times; without a zone they are UTC's"
+    proposal.add("events.timestamp_column", roles.time, "sure" if plain else "likely", words)
+    if plain and roles.unit != "seconds":
+        proposal.add(
+            "events.timestamp_unit", roles.unit, "sure", "the only unit that fits them all"
+        )
+    _add_kinds(proposal, roles, kinds)
+    used = [roles.user, roles.item, roles.time, kinds.column]
+    for role in ("price", "quantity"):
+        _add_amount(proposal, roles, role, used)
+
+
+def _add_kinds(proposal: Proposal, roles: Roles, kinds: Kinds) -> None:
+    counts = roles.columns[kinds.column].counts if kinds.column else {}
+    words = ", ".join(f"{kind} {rows:,}" for kind, rows in counts.items())
+    if kinds.column is None:
+        words = "no column tells kinds apart: every row is of this one"
+    proposal.add("events.event_column", kinds.column, "likely", words)
+    entries = [{"name": kind, "weight": _plain(w)} for kind, w in kinds.weights.items()]
+    words = "weights by what the kinds are called" if kinds.known else "what it is called is yours"
+    if kinds.column and not kinds.known:
+        words = "no name says what they weigh: how much does one count beside the others?"
+    sure: Confidence = "likely" if kinds.known or kinds.column is None else "a guess"
+    proposal.add("events.kinds", entries, sure, words)
+
+
+def _plain(number: float) -> float | int:
+    return int(number) if number == int(number) else number
+
+
+def _add_amount(proposal: Proposal, roles: Roles, role: str, used: list[str | None]) -> None:
+    named = [
+        (fits(name, role), -place, name)
+        for place, (name, column) in enumerate(roles.columns.items())
+        if name not in used and column.is_numeric and fits(name, role)
+    ]
+    if not named:
+        return
+    name = max(named)[2]
+    used.append(name)
+    numbers = roles.columns[name].numbers
+    known = numbers[np.isfinite(numbers)]
+    negative = float((known < 0).mean())
+    if negative > 0.01:
+        proposal.left_out.append(
+            f"events, {name}: {negative:.1%} are negative, as returns are: leave such rows out of"
+            " the delivery, or make them a kind of event of their own"
+        )
+        return
+    spread = f"numbers from {known.min():g} to {known.max():g}"
+    proposal.add(f"events.{role}_column", name, "likely", spread)
+
+
+def add_goals(proposal: Proposal, kinds: Kinds, facts: Behaviour) -> None:
+    """Objectives, repeats, windows, and who gets a list of their own."""
+    strongest = max(kinds.weights.values())
+    best = [kind for kind, weight in kinds.weights.items() if weight == strongest]
+    others = [kind for kind in kinds.weights if kind not in best]
+    objectives: list[dict[str, Any]] = [{"name": "success", "events": best}]
+    if others:
+        objectives[0]["weight"] = 2
+        objectives.append({"name": "engage", "events": others})
+    words = "the kinds of most weight are what lists are for"
+    proposal.add("objectives", objectives, "likely" if kinds.known else "a guess", words)
+    _add_repeats(proposal, facts)
+    _add_windows(proposal, facts)
+
+
+def _add_repeats(proposal: Proposal, facts: Behaviour) -> None:
+    again = f"{facts.repeats:.2%} of user-item pairs come back on another day"
+    if facts.repeats > _ALLOW:
+        proposal.add("repeat_consumption", "allow", "likely", again)
+    elif facts.repeats <= _FORBID:
+        proposal.add("repeat_consumption", "forbid", "likely", again)
+    else:
+        words = f"{again}: may a list show what the user already had? allow or forbid"
+        proposal.add("repeat_consumption", "forbid", "a guess", words)
+
+
+def _add_windows(proposal: Proposal, facts: Behaviour) -> None:
+    needed = _HISTORY_DAYS + 2 * _WINDOW_DAYS
+    if facts.days < needed:
+        window = max(1, facts.days // 6)
+        words = f"there are {facts.days} days of events: rankers need two windows and days before"
+        proposal.add("label_window_days", window, "likely", words)
+        proposal.add("min_history_days", max(1, facts.days - 3 * window), "likely", words)
+    else:
+        words = f"the usual week; there are {facts.days} days of events"
+        proposal.add("label_window_days", _WINDOW_DAYS, "likely", words)
+    days = min(max(_ACTIVE_DAYS, facts.within_days), facts.days + _ACTIVE_DAYS)
+    words = f"nine of ten users did something in the last {facts.within_days} days"
+    active = {"min_events": 1, "within_days": days}
+    proposal.add("activity", active, "likely", words)
+
+
+def add_checks(proposal: Proposal, roles: Roles, facts: Behaviour) -> None:
+    """Bounds that tonight's data is known to be outside of, and no others."""
+    gaps = facts.empty_days - len(facts.closed) * (56 // 7)
+    if facts.closed:
+        words = "no event on such a day in the last 56 days"
+        proposal.add("validation.closed_days", list(facts.closed), "likely", words)
+    if gaps > 0:
+        words = f"{facts.empty_days} of the last 56 days are without an event"
+        proposal.add("validation.allow_empty_days", True, "likely", words)
+    low, high = min(_VOLUME[0], facts.volume[0] / _SLACK), max(_VOLUME[1], facts.volume[1] * _SLACK)
+    if (low, high) != _VOLUME:
+        words = f"a day's rows were {facts.volume[0]:.2g} to {facts.volume[1]:.3g} of the usual"
+        bounds = [_rounded(low, math.floor), _rounded(high, math.ceil)]
+        proposal.add("validation.volume_ratio", bounds, "likely", words)
+    shares = {
+        "max_duplicate_share": (facts.duplicates, 0.05, "rows are there twice"),
+        "max_unknown_item_share": (
+            _unknown(roles.columns[roles.item], roles.items),
+            0.05,
+            "rows are of items that the items table lacks",
+        ),
+        "max_null_share": (facts.undated / max(1, facts.rows), 0.0, "rows have no readable time"),
+    }
+    if roles.users is not None:
+        unknown = _unknown(roles.columns[roles.user], roles.users)
+        words = "rows are of users that the users table lacks"
+        shares["max_unknown_user_share"] = (unknown, 0.05, words)
+    for name, (share, usual, what) in shares.items():
+        if share > usual:
+            bound = min(1.0, _rounded(share * 1.2, math.ceil))
+            words = f"{share:.1%} of {what}: is that right? a night accepts it with this bound"
+            proposal.add(f"validation.{name}", bound, "a guess", words)
+
+
+def _unknown(ids: Column, entities: Entities) -> float:
+    """Share of rows whose id the table of entities lacks."""
+    known = pc.unique(entities.columns[entities.id_column].text.drop_null())
+    there = ids.text.drop_null()
+    return 1.0 - float(pc.mean(pc.is_in(there, value_set=known)).as_py() or 0.0)
+
+
+def _rounded(number: float, way: Callable[[float], int]) -> float:
+    """Two digits that count, rounded up or down."""
+    scale = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return float(f"{way(number / scale) * scale:.6g}")

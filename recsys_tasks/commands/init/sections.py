@@ -1,0 +1,135 @@
+"""The sections of the settings file, each proposed from what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from recsys_tasks.commands.init.attributes import Found, attributes_of, segment_of
+from recsys_tasks.commands.init.columns import Column
+from recsys_tasks.commands.init.names import fits
+from recsys_tasks.commands.init.proposal import Confidence, Proposal
+from recsys_tasks.commands.init.roles import Roles
+
+_EARLY = 0.01
+"""Share of events before their item's launch up to which a column of dates can be the launch."""
+
+
+def add_source(proposal: Proposal, roles: Roles, folder: Path | None) -> None:
+    """Where the tables are, and how CSV files are written; `folder` None: paths are relative to
+    the settings file.
+    """
+
+    def path(name: str) -> str:
+        return str(folder / name) if folder else name
+
+    proposal.add("source.kind", "files", "sure", "a folder of files")
+    rows = f"{roles.events.rows.num_rows:,} rows with a user, an item and a time"
+    proposal.add("source.events", path(roles.events.name), "sure", rows)
+    items, users = roles.items, roles.users
+    shared = f"its {items.id_column!r} has {items.known:.1%} of the events' items"
+    proposal.add("source.items", path(items.table.name), _sure(items.known), shared)
+    if users:
+        shared = f"its {users.id_column!r} has {users.known:.1%} of the events' users"
+        proposal.add("source.users", path(users.table.name), _sure(users.known), shared)
+    written = [table for table in (roles.events, items.table) if table.is_csv]
+    written += [users.table] if users and users.table.is_csv else []
+    for name, usual in (("delimiter", ","), ("encoding", "utf-8")):
+        found = {getattr(table.dialect, name) for table in written} - {usual}
+        if found:
+            words = "as the CSV files are written"
+            proposal.add(f"source.{name}", max(found), "likely", words)
+
+
+def _sure(share: float) -> Confidence:
+    return "sure" if share >= 0.95 else "likely"
+
+
+def add_users(proposal: Proposal, roles: Roles) -> None:
+    """The users table, if there is one, and its attributes."""
+    if roles.users is None:
+        return
+    proposal.add("users.id_column", roles.users.id_column, "sure", "a row each")
+    found = list(attributes_of(roles.users.columns, [roles.users.id_column], vectors=False))
+    segment = segment_of(found, roles.users.columns)
+    if segment is not None and segment.declared is not None:
+        words = f"{segment.evidence}: popular lists are made for each"
+        proposal.add("users.segment_by", segment.declared["name"], "likely", words)
+    _attributes(proposal, "users", found)
+
+
+def _attributes(proposal: Proposal, table: str, found: Sequence[Found]) -> None:
+    declared = [entry.declared for entry in found if entry.declared is not None]
+    words = "; ".join(f"{e.declared['name']}: {e.evidence}" for e in found if e.declared)
+    if declared:
+        proposal.add(f"{table}.attributes", declared, "likely", words)
+    proposal.left_out += [f"{table}, {e.column}: {e.evidence}" for e in found if not e.declared]
+
+
+def add_items(proposal: Proposal, roles: Roles, now: datetime) -> None:
+    """The items table: title, availability, attributes, category."""
+    columns, taken = roles.items.columns, [roles.items.id_column]
+    proposal.add("items.id_column", taken[0], "sure", "a row each")
+    title = _best(columns, "title", taken, lambda c: not c.is_numeric and c.distinct > 1)
+    if title:
+        words = f"{columns[title].distinct:,} values; shown to people"
+        proposal.add("items.title_column", title, "likely", words)
+    available = _best(columns, "available", taken, lambda c: c.is_flag)
+    if available:
+        taken.append(available)
+        words = ", ".join(f"{value} {rows:,}" for value, rows in columns[available].counts.items())
+        proposal.add("items.available_column", available, "likely", words)
+    launch = _best(columns, "launch", taken, lambda c: c.time_unit(now) is not None)
+    if launch:
+        taken.append(launch)
+        _add_launch(proposal, roles, columns[launch], now)
+    found = list(attributes_of(columns, taken, vectors=True))
+    kinds = {e.column: e.declared for e in found if e.declared is not None}
+    category = _best(
+        columns, "category", taken, lambda c: kinds.get(c.name, {}).get("kind") == "categorical"
+    )
+    if category:
+        words = f"{columns[category].distinct:,} values"
+        proposal.add("items.category", kinds[category]["name"], "likely", words)
+    _attributes(proposal, "items", found)
+
+
+def _best(
+    columns: Mapping[str, Column],
+    role: str,
+    taken: Sequence[str],
+    fitting: Callable[[Column], bool],
+) -> str | None:
+    named = [
+        (fits(name, role), -place, name)
+        for place, (name, column) in enumerate(columns.items())
+        if name not in taken and fits(name, role) and fitting(column)
+    ]
+    return max(named)[2] if named else None
+
+
+def _add_launch(proposal: Proposal, roles: Roles, launch: Column, now: datetime) -> None:
+    """Propose a launch column, unless items had events before it: then it is another date."""
+    unit = launch.time_unit(now)
+    if unit is None:
+        return
+    launched = pd.Series(
+        launch.seconds(unit, now), index=roles.items.columns[roles.items.id_column].text.to_pandas()
+    )
+    launched = launched[~launched.index.duplicated()]
+    items = roles.columns[roles.item].text.to_pandas()
+    begin = items.map(launched).fillna(-1).to_numpy()
+    seconds = roles.columns[roles.time].seconds(roles.unit, now)
+    early = float(np.mean((seconds >= 0) & (begin > seconds)))
+    if early > _EARLY:
+        words = f"items, {launch.name}: {early:.1%} of the events are earlier: no launch date"
+        proposal.left_out.append(words)
+        return
+    proposal.add("items.available_from_column", launch.name, "likely", "no item is seen before it")
+    if unit != "seconds" and not pa.types.is_temporal(launch.delivered.type):
+        proposal.add("items.available_from_unit", unit, "sure", "by its values")

@@ -1,0 +1,139 @@
+"""The tables that a folder holds, and how its CSV files are written."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.sources.files.csv import read_csv
+from recsys_tasks.sources.files.formats import is_parquet, read_parquet
+from recsys_tasks.sources.files.listing import SUFFIXES, list_files
+from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
+
+_SEPARATORS = ",;\t|"
+_ENCODINGS = ("utf-8", "cp1252")
+"""Tried in this order: the second has a character for nearly every byte."""
+_MOST_ROWS = 20_000_000
+"""Rows looked at; of a larger table the newest files, so that a laptop's memory is enough."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table as it is delivered."""
+
+    name: str
+    """File, folder or pattern, relative to the folder that was looked at."""
+    files: tuple[Path, ...]
+    dialect: Dialect
+    """How its CSV files are written; of no meaning for Parquet."""
+    is_csv: bool
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        """Every row of the newest files, columns as delivered; of CSV all columns are text. Raises
+        SchemaError.
+        """
+        parts: list[pa.Table] = []
+        for path in reversed(self.files):
+            parts.insert(0, self._read(path))
+            if sum(part.num_rows for part in parts) >= _MOST_ROWS:
+                break
+        names = [name for name in parts[-1].column_names if name]
+        whole = [part.select(names) for part in parts if set(names) <= set(part.column_names)]
+        return pa.concat_tables(whole, promote_options="permissive")
+
+    def _read(self, path: Path) -> pa.Table:
+        if is_parquet(path, self.dialect.encoding):
+            return read_parquet(path, _once(pa.parquet.read_schema(path).names), None)
+        table = read_csv(path, self.dialect)
+        return table.select(_once(table.column_names))
+
+
+def tables_in(folder: Path) -> list[Table]:
+    """The tables of a folder: each file, each series of files whose names differ in digits alone,
+    and each folder of files.
+
+    Raises ConfigError where there is none, SchemaError for what cannot be read.
+    """
+    if not folder.is_dir():
+        raise ConfigError(
+            expected="a folder with the shop's tables",
+            found="a file" if folder.exists() else "no such folder",
+            where=str(folder),
+            remedy="recsys init FOLDER, where FOLDER has events, items and, if there are, users",
+        )
+    found = [_table(name, files) for name, files in _groups(folder)]
+    if not found:
+        raise ConfigError(
+            expected=f"files that end in {', '.join(SUFFIXES)}",
+            found="none",
+            where=str(folder),
+            remedy="export the shop's tables as CSV or Parquet into this folder",
+        )
+    return found
+
+
+def _groups(folder: Path) -> Iterator[tuple[str, tuple[Path, ...]]]:
+    """(the name that settings give a table, its files)."""
+    series: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith((".", "_")):
+            continue
+        if path.is_dir():
+            try:
+                yield path.name, tuple(list_files(path))
+            except ConfigError:
+                continue
+        elif path.name.lower().endswith(SUFFIXES):
+            series.setdefault(re.sub(r"[0-9]+", "*", path.name), []).append(path)
+    for pattern, files in series.items():
+        yield (files[0].name if len(files) == 1 else pattern), tuple(files)
+
+
+def _table(name: str, files: tuple[Path, ...]) -> Table:
+    written = next((path for path in files if _is_csv(path)), None)
+    dialect = dialect_of(written) if written else Dialect()
+    return Table(name, files, dialect, written is not None)
+
+
+def _is_csv(path: Path) -> bool:
+    with path.open("rb") as file:
+        return not file.read(4).startswith(b"PAR1")
+
+
+def dialect_of(path: Path) -> Dialect:
+    """How a CSV file is written: its encoding by its bytes, its separator by its first lines."""
+    with open_bytes(path) as file:
+        start = file.read(CHUNK)
+    encoding = _encoding(start)
+    lines = start.decode(encoding, "replace").splitlines()[:50]
+    try:
+        separator = csv.Sniffer().sniff("\n".join(lines[:-1] or lines), _SEPARATORS).delimiter
+    except csv.Error:  # one column has no separator
+        separator = max(_SEPARATORS, key=lambda sign: lines[0].count(sign) if lines else 0)
+    return Dialect(separator if lines and separator in lines[0] else ",", encoding)
+
+
+def _encoding(start: bytes) -> str:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    whole = start[: start.rfind(b"\n") + 1] or start
+    for encoding in _ENCODINGS:
+        try:
+            whole.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def _once(names: list[str]) -> list[str]:
+    """Names that occur once: of two columns with one name nobody can say which is meant."""
+    return [name for name in names if names.count(name) == 1]
