@@ -100,6 +100,7 @@ def test_a_count_out_of_range_is_refused(home: Path, words: tuple[str, ...]) -> 
 
 
 def test_an_empty_home_answers_kindly(home: Path) -> None:
+    call(home, "migrate")
     assert "run a night first" in call(home, "publications")[1]
     assert "run a night first" in call(home, "recommend", "someone")[1]
     for words in (
@@ -121,7 +122,7 @@ def test_the_data_dictionary_is_the_committed_one(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("verify",), ("publications",), ("doctor",), ("report", "--as-of", "2026-01-01")]
+    "words", [("verify",), ("data-dictionary",), ("doctor",), ("report", "--as-of", "2026-01-01")]
 )
 def test_a_home_that_cannot_be_made_is_told_in_words(
     tmp_path: Path, words: tuple[str, ...]

@@ -1,55 +1,122 @@
-"""What was published, released and reported."""
+"""What was published, released, decided, raised and reported."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from recsys_tasks.cli.output import print_rows, say
+from recsys_tasks.cli.output import Csv, Json, print_result, say, wants_program
 from recsys_tasks.cli.session import open_database, open_night
 
 app = typer.Typer()
+Limit = Annotated[int, typer.Option(min=1, help="Newest ones shown.")]
+_NO_NIGHT = "run a night first"
+
+
+def _print_query(title: str, query: str, empty: str, form: tuple[bool, bool], **of: Any) -> None:
+    """Run a query and print its rows; `form`: whether as JSON, whether as CSV."""
+    from sqlalchemy import text
+
+    wants_program(*form)
+    with open_database(existing=True) as connection:
+        found = connection.execute(text(query), of)
+        names, rows = list(found.keys()), [tuple(row) for row in found]
+    print_result(title, names, rows, empty=empty, as_json=form[0], as_csv=form[1])
 
 
 @app.command()
-def recommend(
-    user: Annotated[str, typer.Argument(help="User id; an unknown one gets the fallback list.")],
-    k: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Items; default: the publication's k.")
-    ] = None,
-) -> None:
-    """What an application gets for a user now."""
+def status(as_json: Json = False, as_csv: Csv = False) -> None:
+    """What readers see now: the night of their lists, their age, a hold, alerts that are open."""
     from sqlalchemy import text
 
     query = (
-        "SELECT rank, item_id, title, score, reason, reason_item_id, rung, release, as_of FROM"
-        " recsys.recommend(:u, :k)"
+        "SELECT s.as_of, s.publication_id, s.release, s.rows AS users, s.moved_at, s.age,"
+        " s.on_hold, s.hold_who, s.hold_why, s.hold_since, s.waiting, s.tower_version,"
+        " (SELECT count(*) FROM recsys.alerts AS a WHERE a.resolved_at IS NULL) AS open_alerts"
+        " FROM recsys.status AS s"
     )
-    with open_database() as connection:
-        rows = connection.execute(text(query), {"u": user, "k": k}).all()
-    print_rows(
-        f"recommendations for {user}",
-        list(rows),
-        empty="no publication is current: run a night first",
-    )
+    if wants_program(as_json, as_csv):
+        _print_query("status", query, "", (as_json, as_csv))
+        return
+    with open_database(existing=True) as connection:
+        row = connection.execute(text(query)).one()
+    if row.publication_id is None:
+        say(f"readers see nothing: no publication is current ({_NO_NIGHT})")
+    else:
+        hours = row.age.total_seconds() / 3600
+        say(
+            f"readers see    the lists of {row.as_of}: {row.users:,} users with a list of their own"
+        )
+        say(
+            f"shown since    {row.moved_at:%Y-%m-%d %H:%M} UTC in the shop's clock,"
+            f" {hours:.1f} h ago"
+        )
+        say(
+            f"publication    {row.publication_id}, release {row.release or 'none: retrieval order'}"
+        )
+    if row.on_hold:
+        since = f"{row.hold_since:%Y-%m-%d %H:%M}"
+        say(f"on hold        since {since} UTC by {row.hold_who}: {row.hold_why}")
+        say("               `recsys resume` ends it")
+    if row.waiting:
+        say(f"waiting        {row.waiting} checked publication(s) that are not shown")
+    say(f"open alerts    {row.open_alerts}" + (": recsys alerts" if row.open_alerts else ""))
 
 
 @app.command()
-def publications(
-    limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20,
+def alerts(
+    limit: Limit = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
+    """Open alerts, newest first: what broke, what readers see, what to type."""
+    query = (
+        "SELECT id, as_of, severity, kind, message, remedy, reader_state, runbook, raised_at,"
+        " resolved_at, dag, task, incident, delivered FROM recsys.alerts"
+        " WHERE :everything OR resolved_at IS NULL ORDER BY id DESC LIMIT :n"
+    )
+    form = as_json, as_csv
+    _print_query("alerts", query, "no open alert", form, n=limit, everything=everything)
+
+
+@app.command()
+def gate(limit: Limit = 10, as_json: Json = False, as_csv: Csv = False) -> None:
+    """The gate's verdicts, newest first, in words."""
+    query = (
+        "SELECT as_of, verdict, challenger, champion, paragraph, decided_at, rules"
+        " FROM recsys.gate_decisions ORDER BY id DESC LIMIT :n"
+    )
+    if wants_program(as_json, as_csv):
+        _print_query("gate", query, "", (as_json, as_csv), n=limit)
+        return
+    from sqlalchemy import text
+
+    with open_database(existing=True) as connection:
+        rows = connection.execute(text(query), {"n": limit}).all()
+    for row in rows:
+        say(f"{row.as_of}  {row.verdict}  {row.challenger}, champion {row.champion or 'none'}")
+        say(f"  {row.paragraph}")
+    if not rows:
+        say(f"no verdict yet: {_NO_NIGHT}")
+
+
+@app.command()
+def publications(limit: Limit = 20, as_json: Json = False, as_csv: Csv = False) -> None:
     """Publications, newest first, and which one readers see."""
     from sqlalchemy import text
 
     query = (
-        "SELECT publication_id, as_of, status, current, release, tower_version, rows, created_at,"
-        " published_at, note FROM recsys.publications ORDER BY publication_id DESC LIMIT :n"
+        "SELECT publication_id, as_of, status, current, release, rows, published_at, tower_version,"
+        " created_at, note FROM recsys.publications ORDER BY publication_id DESC LIMIT :n"
     )
-    with open_database() as connection:
-        rows = connection.execute(text(query), {"n": limit}).all()
+    form = as_json, as_csv
+    _print_query("publications", query, f"no publication yet: {_NO_NIGHT}", form, n=limit)
+    if wants_program(*form):
+        return
+    with open_database(existing=True) as connection:
         hold = connection.execute(text("SELECT who, why, since FROM recsys.hold")).one_or_none()
-    print_rows("publications", list(rows), empty="no publication yet: run a night first")
     if hold:
         say(
             f"on hold since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.who}: {hold.why} (`recsys"
@@ -58,7 +125,7 @@ def publications(
 
 
 @app.command()
-def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown.")] = 20) -> None:
+def releases(limit: Limit = 20, as_json: Json = False, as_csv: Csv = False) -> None:
     """Releases, newest first: aliases, and the last thing that happened to each, who did it and
     why.
     """
@@ -70,16 +137,18 @@ def releases(limit: Annotated[int, typer.Option(min=1, help="Newest ones shown."
         "SELECT release, registered_at, promoted_at, last_event, last_who, last_why FROM"
         " recsys.releases ORDER BY last_at DESC LIMIT :n"
     )
-    with open_database() as connection:
-        rows = connection.execute(text(query), {"n": limit}).all()
+    form = as_json, as_csv
+    _print_query("releases", query, f"no release yet: {_NO_NIGHT}", form, n=limit)
+    if wants_program(*form):
+        return
+    with open_database(existing=True) as connection:
         moves = connection.execute(
             text("SELECT ts, event, release, who, why FROM recsys.release_events ORDER BY id")
         )
         events = [ReleaseEvent(*row) for row in moves]
-    print_rows("releases", list(rows), empty="no release yet: run a night first")
-    standing = [f"{alias} {release}" for alias, release in aliases(events).items() if release]
-    if standing:
-        say("; ".join(standing))
+    named = [f"{alias} {release}" for alias, release in aliases(events).items() if release]
+    if named:
+        say("; ".join(named))
 
 
 @app.command()
@@ -96,3 +165,56 @@ def report(
 
     with open_night(as_of) as night:
         typer.echo(report_path(night, again=again))
+
+
+@app.command()
+def recommend(
+    user: Annotated[str, typer.Argument(help="User id; an unknown one gets the fallback list.")],
+    k: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Items; default: the publication's k.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """What an application gets for a user now."""
+    query = (
+        "SELECT rank, item_id, title, score, reason, reason_item_id, rung, release, as_of FROM"
+        " recsys.recommend(:u, :k)"
+    )
+    empty = f"no publication is current: {_NO_NIGHT}"
+    _print_query(f"recommendations for {user}", query, empty, (as_json, as_csv), u=user, k=k)
+
+
+@app.command()
+def history(
+    user: Annotated[str, typer.Argument(help="User id, exactly as the shop writes it.")],
+    item: Annotated[str | None, typer.Option(help="Only the places of this item.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Places shown, newest nights first.")] = 100,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """The lists that were published for a user, of every night that is kept."""
+    query = (
+        "SELECT as_of, rank, item_id, title, score, reason, reason_item_id, release, rung,"
+        " rank_before, publication_id, published FROM recsys.recommendation_history"
+        " WHERE user_id = :u AND (CAST(:i AS text) IS NULL OR item_id = :i)"
+        " ORDER BY as_of DESC, publication_id DESC, rank LIMIT :n"
+    )
+    empty = "no list of this user is kept; without one of their own, readers get fallback lists"
+    form = as_json, as_csv
+    _print_query(f"lists of {user}", query, empty, form, u=user, i=item, n=limit)
+
+
+@app.command()
+def similar(
+    item: Annotated[str, typer.Argument(help="Item id, exactly as the shop writes it.")],
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Items that are like an item, as published (`serving.similar_items` sets how many)."""
+    query = (
+        "SELECT rank, similar_item_id AS item_id, similar_title AS title, score, as_of"
+        " FROM recsys.similar_items WHERE item_id = :i ORDER BY rank"
+    )
+    empty = "none: unknown to the current publication, or serving.similar_items is 0"
+    _print_query(f"like {item}", query, empty, (as_json, as_csv), i=item)

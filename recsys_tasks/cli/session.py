@@ -55,16 +55,36 @@ def shown_errors() -> Iterator[None]:
 
 
 @contextmanager
-def open_database() -> Iterator[Connection]:
-    """A connection to the database in one transaction; the embedded server runs meanwhile."""
+def open_database(*, existing: bool = False) -> Iterator[Connection]:
+    """A connection to the database in one transaction; the embedded server runs meanwhile.
+
+    `existing`: who only looks makes nothing, and a home without a database is said to be one.
+    """
     from recsys_tasks.database import create_engine, database_url
     from recsys_tasks.stages import local_environment
 
+    with shown_errors():
+        if existing:
+            _refuse_new_home()
     with shown_errors(), local_environment() as environment:
         engine = create_engine(database_url(environment))
         with engine.begin() as connection:
             yield connection
         engine.dispose()
+
+
+def _refuse_new_home() -> None:
+    from recsys_tasks.database import has_server
+
+    environment = read_environment()
+    if environment.database_url or has_server(environment.home):
+        return
+    raise ConfigError(
+        expected="a home in which a night ran",
+        found="no database" if environment.home.exists() else "no such folder",
+        where=f"RECSYS_HOME, {environment.home}",
+        remedy="set RECSYS_HOME or RECSYS_DATABASE_URL as the nights have it, or run a night first",
+    )
 
 
 @contextmanager

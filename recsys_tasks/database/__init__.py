@@ -6,7 +6,7 @@ messages show.
 
 from recsys_tasks.database.addresses import database_url, owner_url, urls
 from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow
-from recsys_tasks.database.embedded import EmbeddedServer, is_running
+from recsys_tasks.database.embedded import EmbeddedServer, has_server, is_running
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
 from recsys_tasks.database.locks import (
     gave_up_waiting,
@@ -36,6 +36,7 @@ __all__ = [
     "current_revision",
     "database_url",
     "gave_up_waiting",
+    "has_server",
     "head_revision",
     "hold_lock",
     "is_running",

@@ -169,6 +169,11 @@ def is_running(home: Path) -> bool:
     return postmaster(home / "postgres") is not None
 
 
+def has_server(home: Path) -> bool:
+    """Whether a server was ever made under `home`, running or not."""
+    return (home / "postgres" / "PG_VERSION").exists()
+
+
 def _initialise(server: PostgresServer) -> None:
     """Create the data folder before the server first runs, so that it is never open, with our
     settings.
