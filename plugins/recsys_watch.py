@@ -71,7 +71,7 @@ def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
     from recsys_tasks.monitoring.alerts.incidents import safe_name
     from recsys_tasks.small_files import write_whole
 
-    folder = _notes()
+    folder = notes_folder()
     folder.mkdir(parents=True, exist_ok=True)
     note = {
         "dag": dag_id,
@@ -83,7 +83,8 @@ def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
     write_whole(folder / f"{safe_name(f'{dag_id}.{run_id}.{started}')}.json", json.dumps(note))
 
 
-def _notes() -> Path:
+def notes_folder() -> Path:
+    """Where failed runs are noted until the watcher tells of them."""
     return read_environment().home / "alerts" / "failed"
 
 
@@ -118,7 +119,7 @@ def raise_unheard(instance: Any, now: datetime) -> int:
     from recsys_tasks.monitoring.alerts.incidents import read_errors
 
     raised = 0
-    for path in sorted(_notes().glob("*.json")):
+    for path in sorted(notes_folder().glob("*.json")):
         note = _read(path)
         if note is not None and now - datetime.fromisoformat(note["at"]) < _FOR_CALLBACKS:
             continue

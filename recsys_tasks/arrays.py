@@ -62,7 +62,9 @@ class PairIndex:
     codes: Int64
 
     def contains(self, codes: Int64) -> Bool:
-        """Whether each pair is among them, in the shape of `codes`."""
+        """Whether each pair is among them: `codes [n] int64` or any other shape, which the result
+        has, too.
+        """
         return find_sorted(self.codes, codes)[1]
 
     def look_up(self, codes: Int64, values: AnyArray, missing: float) -> AnyArray:

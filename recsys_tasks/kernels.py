@@ -123,7 +123,8 @@ def move(source: Numbers, first: np.uintp, target: Numbers, to: np.uintp, width:
     out even.
 
     A plain loop that short is mostly spent on finding out how to run it. Both are flat, and their
-    places unsigned, which needs no test for counting from the end.
+    places unsigned, which needs no test for counting from the end. `source [p]` and `target [q]`,
+    of one dtype.
     """
     wide = np.uintp(width)
     if wide >= _EIGHT:
@@ -195,7 +196,7 @@ def forget_pages(*arrays: npt.NDArray[Any]) -> None:
     """Give back the memory of what was read of memory-mapped arrays; the next read maps it again.
 
     Without it, a process that looks up a million users one after another ends up holding their
-    whole tables.
+    whole tables. Arrays of any shape and dtype; one in memory, `[n]` or more, is left as it is.
     """
     for array in arrays:
         mapped = getattr(array, "_mmap", None) if isinstance(array, np.memmap) else None

@@ -58,7 +58,7 @@ def ours(world: World) -> Iterator[Point]:
     size = Draws(run.events.user[examples], settings.examples_per_user).size
     steps = size // min(settings.batch_size, size)
     last, judged = steps * settings.epochs, max(int(FIRST_POINT * steps), 1)
-    for step, batch in enumerate(chain.from_iterable(run._epochs(examples, settings.epochs)), 1):
+    for step, batch in enumerate(chain.from_iterable(run.passes(examples, settings.epochs)), 1):
         tower.train(batch)
         if step in (judged, last):
             judged *= 2

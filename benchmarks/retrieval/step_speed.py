@@ -116,7 +116,7 @@ def ours(items: int) -> Rates:
     nothing, always = np.zeros((USERS, 1), np.int32), np.zeros(items, np.int64)
     run = Run(config, USERS, events_of(items), EMPTY, EMPTY, empty, nothing, {}, keys, always)
     tower = run.tower(start_arrays(config.two_tower, run.rows, 1))
-    batches = next(iter(run._epochs(run.examples, 1)))
+    batches = next(iter(run.passes(run.examples, 1)))
 
     def train(steps: int = STEPS) -> None:
         for _ in range(steps):

@@ -127,7 +127,7 @@ def before(size: Size, folder: Path) -> None:
 
     items = crowd.snapshot.items.iloc[:-TODAYS_ITEMS]
     yesterday = replace(crowd.snapshot, instead={"items": items})
-    with patch.object(cold_start, "_examples_of", few):
+    with patch.object(cold_start, "examples_of", few):
         two_tower.train_two_tower(yesterday, AS_OF - timedelta(days=1))
 
 

@@ -59,7 +59,7 @@ def _search_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], obje
     searcher: Any = inputs.retriever.searcher  # type: ignore[attr-defined]
     queries, _ = inputs.user_vectors(users)
     k = CONFIG.generators.quota("two_tower")
-    return lambda: searcher._near(queries, k)
+    return lambda: searcher.near(queries, k)
 
 
 def _neighbours_alone(inputs: RankingInputs, users: np.ndarray) -> Callable[[], object]:

@@ -19,7 +19,7 @@ def trees_alone(
     """Every test compared with every row, within the processor's cache, and every tree's leaf read
     and added.
     """
-    light, heavy = (_sizes(models) for models in (ranker._light, ranker._heavy))
+    light, heavy = (_sizes(models) for models in (ranker.light_models, ranker.heavy_models))
     rows = 128
     x, bits, sums = (
         _aligned((64, rows), np.float32),

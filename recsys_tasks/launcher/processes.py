@@ -31,13 +31,13 @@ class Fleet:
         self.environment = dict(environment)
         self.logs = logs
         self.logs.mkdir(parents=True, exist_ok=True)
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, Sequence[str]] = {}
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start one child; its output goes to `logs/name.log`."""
         with _output(self.logs / f"{name}.log") as log:
-            self._children[name] = subprocess.Popen(
+            self.children[name] = subprocess.Popen(
                 command,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -46,8 +46,8 @@ class Fleet:
                 start_new_session=True,
             )
         self._commands[name] = command
-        lower_session(self._children[name].pid)  # the database that runs beside them serves readers
-        sessions.note(self.logs, [child.pid for child in self._children.values()])
+        lower_session(self.children[name].pid)  # the database that runs beside them serves readers
+        sessions.note(self.logs, [child.pid for child in self.children.values()])
 
     def restart(self, name: str) -> None:
         """Start a child that ended once more, after an end to everything that it left behind.
@@ -61,7 +61,7 @@ class Fleet:
 
     def kill(self, name: str) -> None:
         """KILL a child and everything that it started."""
-        child = self._children[name]
+        child = self.children[name]
         deadline = time.monotonic() + _REST_SECONDS
         while (left := sessions.members({child.pid})) and time.monotonic() < deadline:
             for process in left:
@@ -72,14 +72,14 @@ class Fleet:
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run one command to its end. Raises RuntimeError with the end of its log when it fails."""
         self.start(name, command)
-        code = self._children[name].wait()
-        del self._children[name]
+        code = self.children[name].wait()
+        del self.children[name]
         if code:
             raise RuntimeError(f"{name} ended with code {code}:\n{self.log_tail(name)}")
 
     def ended(self) -> dict[str, int]:
         """Children that ended by themselves: name → exit code, a signal's number negative."""
-        codes = {name: child.poll() for name, child in list(self._children.items())}
+        codes = {name: child.poll() for name, child in list(self.children.items())}
         return {name: code for name, code in codes.items() if code is not None}
 
     def log_tail(self, name: str, lines: int = 15) -> str:
@@ -93,31 +93,31 @@ class Fleet:
 
     def members(self) -> list[psutil.Process]:
         """Every living process of the children's sessions: a session outlives re-parenting."""
-        return sessions.members({child.pid for child in list(self._children.values())})
+        return sessions.members({child.pid for child in list(self.children.values())})
 
     def stop(self) -> None:
         """TERM to the children, so that they end their own; TERM to what is left; KILL what ignores
         it.
         """
-        for child in self._children.values():
+        for child in self.children.values():
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
         self._wait(
-            lambda: any(child.poll() is None for child in self._children.values()), _CHILD_SECONDS
+            lambda: any(child.poll() is None for child in self.children.values()), _CHILD_SECONDS
         )
         for number in (signal.SIGTERM, signal.SIGKILL):
             for process in self.members():
                 sessions.signal_to(process, number)
             self._wait(lambda: bool(self.members()), _REST_SECONDS)
-        for child in self._children.values():
+        for child in self.children.values():
             child.wait()
-        self._children.clear()
+        self.children.clear()
         sessions.note(self.logs, [])
 
     def _wait(self, busy: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while busy() and time.monotonic() < deadline:
-            for child in self._children.values():
+            for child in self.children.values():
                 child.poll()  # reaps it
             time.sleep(0.05)
 
@@ -166,10 +166,10 @@ class MemoryMeter:
             self.peaks[self.label] = max(total, self.peaks.get(self.label, 0))
 
     def _trees(self) -> set[int]:
-        return {pid for root in self.others for pid in (root, *_children(root))}
+        return {pid for root in self.others for pid in (root, *_descendants(root))}
 
 
-def _children(pid: int) -> list[int]:
+def _descendants(pid: int) -> list[int]:
     """Direct children. The kernel's own list: walking every process twice a second would cost what
     we measure.
     """

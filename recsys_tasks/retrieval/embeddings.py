@@ -42,7 +42,10 @@ class Embeddings:
         return self if found.all() else self._with_items(np.flatnonzero(found))
 
     def only(self, keys: Keys) -> Embeddings:
-        """The same with only these items, which have vectors; sorted keys."""
+        """The same with only these items, which have vectors; sorted keys.
+
+        `keys [k] int32`.
+        """
         return (
             self if np.array_equal(keys, self.item_keys) else self._with_items(self.item_rows(keys))
         )
@@ -53,11 +56,17 @@ class Embeddings:
         )
 
     def item_rows(self, keys: Keys) -> Keys:
-        """Row of each item key, -1 where it has none."""
+        """Row of each item key, -1 where it has none.
+
+        `keys [n] int32`; so are the rows, `[n] int32`.
+        """
         return _rows(self.item_keys, keys)
 
     def user_rows(self, keys: Keys) -> Keys:
-        """Row of each user key, -1 where it has none."""
+        """Row of each user key, -1 where it has none.
+
+        `keys [n] int32`; so are the rows, `[n] int32`.
+        """
         return _rows(self.user_keys, keys)
 
 

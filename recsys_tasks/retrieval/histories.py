@@ -46,7 +46,10 @@ class Histories:
         return cls(*(np.load(folder / f"history_{name}.npy", mmap_mode="r") for name in _FIELDS))
 
     def take(self, users: Keys) -> Histories:
-        """The rows of some users, in their order; users beyond the table have none."""
+        """The rows of some users, in their order; users beyond the table have none.
+
+        `users [n] int32`; row r of the result is that of `users[r]`.
+        """
         inside = users < len(self.offsets) - 1
         safe = np.where(inside, users, 0)
         sizes = np.where(inside, self.offsets[safe + 1] - self.offsets[safe], 0)

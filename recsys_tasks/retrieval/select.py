@@ -97,7 +97,10 @@ def rising(word: np.uint32) -> np.uint32:
 
 @kernel
 def unpack(cells: UInt64, count: int, items: Keys, bits: UInt32) -> None:
-    """Items and score bits of the first `count` cells."""
+    """Items and score bits of the first `count` cells.
+
+    `cells [w] uint64`; into `items [k] int32` and `bits [k] uint32`.
+    """
     for at in range(count):
         items[at] = np.int32(cells[at] & _LOW)
         bits[at] = ~np.uint32(cells[at] >> _HALF)
@@ -105,7 +108,10 @@ def unpack(cells: UInt64, count: int, items: Keys, bits: UInt32) -> None:
 
 @kernel
 def unpack_rows(cells: UInt64, items: Keys, bits: UInt32) -> None:
-    """Items and score bits of each row of sorted cells, as far as they say something."""
+    """Items and score bits of each row of sorted cells, as far as they say something.
+
+    `cells [n, w] uint64`; into `items` and `bits`, `[n, w]` int32 and uint32.
+    """
     for row in range(len(cells)):
         for at in range(cells.shape[1]):
             if cells[row, at] == NOTHING:
@@ -116,8 +122,9 @@ def unpack_rows(cells: UInt64, items: Keys, bits: UInt32) -> None:
 
 @kernel
 def first_sorted(cells: UInt64, count: int, k: int) -> int:
-    """Put the k smallest of the first `count` cells in front, sorted; returns how many those
-    are.
+    """Put the k smallest of the first `count` cells in front, sorted; returns how many those are.
+
+    `cells [w] uint64`, changed in place.
     """
     low, high = 0, count - 1
     while k < count and high - low > _FEW:  # quickselect, the pivot being the middle of three
@@ -162,7 +169,10 @@ def sorted_rows(cells: UInt64, k: int) -> UInt64:
 
 
 def member(codes: Int64, sorted_codes: Int64) -> Bool:
-    """Whether each code is among the sorted ones, in the shape of `codes`."""
+    """Whether each code is among the sorted ones, in the shape of `codes`.
+
+    `codes` int64 of any shape, `sorted_codes [p] int64`.
+    """
     if not len(sorted_codes):
         return np.zeros(codes.shape, bool)
     places = np.minimum(np.searchsorted(sorted_codes, codes), len(sorted_codes) - 1)

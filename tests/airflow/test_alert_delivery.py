@@ -17,7 +17,7 @@ import pytest
 import recsys_alerts
 import recsys_runs
 import recsys_watch
-from airflow.plugins_manager import _get_plugins
+from airflow.plugins_manager import get_plugin_info
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.timezone import utcnow
 
@@ -418,7 +418,7 @@ class Airflow:
 def note(run_id, minutes=60, msg="task_failure"):
     run = context_of(run_id)["dag_run"]
     recsys_watch.FailedRuns().on_dag_run_failed(run, msg)
-    for path in recsys_watch._notes().glob(f"*{run_id}*.json"):
+    for path in recsys_watch.notes_folder().glob(f"*{run_id}*.json"):
         kept = json.loads(path.read_text())
         path.write_text(
             json.dumps({**kept, "at": (utcnow() - timedelta(minutes=minutes)).isoformat()})
@@ -438,7 +438,7 @@ def test_a_failed_run_that_no_callback_told_is_told_by_the_watcher(home, webhook
         ("told", "freeze", "Killed"),
         ("lost", "freeze", "Killed"),
     ]
-    assert len(list(recsys_watch._notes().glob("*.json"))) == 1
+    assert len(list(recsys_watch.notes_folder().glob("*.json"))) == 1
     assert recsys_watch.raise_unheard(states, utcnow()) == 0
 
 
@@ -450,5 +450,7 @@ def test_a_dag_file_that_cannot_be_imported_is_named(tmp_path):
 
 
 def test_airflow_loads_the_note_taker():
-    plugins = [plugin for plugin in _get_plugins()[0] if plugin.name == "nightshelf_failed_runs"]
-    assert len(plugins) == 1 and hasattr(plugins[0].listeners[0], "on_dag_run_failed")
+    every = get_plugin_info(["listeners"])
+    named = [one for one in every if one["name"] == "nightshelf_failed_runs"]
+    assert [one["listeners"] for one in named] == [["recsys_watch.FailedRuns"]]
+    assert callable(recsys_watch.FailedRuns.on_dag_run_failed)

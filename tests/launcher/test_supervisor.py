@@ -74,7 +74,7 @@ class Watch:
         )
 
     def pid(self, name: str) -> int:
-        return self.fleet._children[name].pid
+        return self.fleet.children[name].pid
 
     def ended(self, name: str) -> None:
         deadline = time.monotonic() + 10

@@ -23,8 +23,8 @@ class Ranker:
     light_names: tuple[str, ...]
     heavy_names: tuple[str, ...]
     facts: Mapping[str, Any]
-    _light: tuple[Predictor, ...]
-    _heavy: tuple[Predictor, ...]
+    light_models: tuple[Predictor, ...]
+    heavy_models: tuple[Predictor, ...]
     _curves: Mapping[str, tuple[Calibration, ...]]
     _weights: Float64
 
@@ -47,8 +47,8 @@ class Ranker:
             light_names=tuple(facts["light_names"]),
             heavy_names=tuple(facts["heavy_names"]),
             facts=facts,
-            _light=models("light"),
-            _heavy=models("heavy"),
+            light_models=models("light"),
+            heavy_models=models("heavy"),
             _curves={stage: tuple(map(Calibration.from_dict, curves[stage])) for stage in curves},
             _weights=np.array([objective["weight"] for objective in facts["objectives"]]),
         )
@@ -62,12 +62,12 @@ class Ranker:
     @property
     def has_light(self) -> bool:
         """Whether there is a light ranker."""
-        return bool(self._light)
+        return bool(self.light_models)
 
     @property
     def has_heavy(self) -> bool:
         """Whether there is a heavy ranker."""
-        return bool(self._heavy)
+        return bool(self.heavy_models)
 
     def is_calibrated(self, stage: str) -> bool:
         """Whether a stage's scores may be shown as chances; else they only order."""
@@ -75,17 +75,17 @@ class Ranker:
 
     def cut_scores(self, X: Float32) -> Float64:
         """`[rows]`: what the light ranker cuts by, from a matrix of `light_names`."""
-        return predict_objectives(self._light, X) @ self._weights
+        return predict_objectives(self.light_models, X) @ self._weights
 
     def light_scores(self, X: Float32) -> Float64:
         """`[rows]` in [0, 1]: calibrated, over all candidates, from a matrix of `light_names`."""
-        return self._calibrated("light", self._light, X)
+        return self._calibrated("light", self.light_models, X)
 
     def heavy_scores(self, X: Float32) -> Float64:
         """`[rows]` in [0, 1]: calibrated, over the light ranker's survivors, from a matrix of
         `heavy_names`.
         """
-        return self._calibrated("heavy", self._heavy, X)
+        return self._calibrated("heavy", self.heavy_models, X)
 
     def _calibrated(self, stage: str, models: tuple[Predictor, ...], X: Float32) -> Float64:
         raw = predict_objectives(models, X)

@@ -43,7 +43,11 @@ class ContentSpace:
 
 
 def content_space(config: Config, items: pd.DataFrame, known: Bool) -> ContentSpace:
-    """Content of items by key; rows where `known` is false are empty and count for nothing."""
+    """Content of items by key; rows where `known` is false are empty and count for nothing.
+
+    `known [m] bool`. The space has a row an item, `[m, f] float32` of unit length, f different
+    values.
+    """
     rows, values = [np.empty(0, np.int64)], [np.empty(0, object)]
     for attribute in config.items.value_attributes:
         tokens = _tokens(attribute, items.loc[known, attribute.name])

@@ -46,7 +46,8 @@ def fresh_items(
     as cells.
 
     All that may be among the best `limit` of them are there; returns how wide they are. `cells [n,
-    f]` may hold anything. `content`: of all items, rows of unit length.
+    f]` may hold anything. `content`: of all items, rows of unit length. `cells [n, f] uint64`, n
+    users.
     """
     offsets = taste.offsets
     counts = np.empty(len(offsets) - 1, np.int64)

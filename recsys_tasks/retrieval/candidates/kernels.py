@@ -132,7 +132,10 @@ def covisited(taste: Taste, neighbours: Neighbours, sums: Sums, cells: UInt64) -
 
 @kernel
 def end_rows(cells: UInt64, counts: Int64) -> int:
-    """Fill each row behind its first `counts` cells as far as the longest; returns that length."""
+    """Fill each row behind its first `counts` cells as far as the longest; returns that length.
+
+    `cells [n, w] uint64`, `counts [n] int64`.
+    """
     widest = 0
     for row in range(len(counts)):
         widest = max(widest, counts[row])

@@ -61,7 +61,10 @@ class CandidateSource:
     searcher: Searcher | None
 
     def block(self, user_keys: Keys) -> Candidates:
-        """Candidates of some users, in their order."""
+        """Candidates of some users, in their order.
+
+        `user_keys [n] int32`.
+        """
         block, quotas = Block(self, user_keys), self.config.generators
         generators = known_generators()
         bounds = np.concatenate([[0], np.cumsum([quotas.quota(one.name) for one in generators])])
@@ -79,7 +82,10 @@ class CandidateSource:
         )
 
     def histories(self, user_keys: Keys) -> Histories:
-        """The users' own items before history_before, newest first, one row a user."""
+        """The users' own items before history_before, newest first, one row a user.
+
+        `user_keys [n] int32`.
+        """
         return self.tables.histories.take(user_keys)
 
     def newest_items(self, user_keys: Keys) -> Keys:

@@ -78,7 +78,7 @@ def build_index(
 
     `facts["kind"]` says what serves, `why` in words why, `recall` how well, and `below_floor` is
     True when an index was wanted and none reached `index.recall_floor`: then exact search serves,
-    and somebody should know.
+    and somebody should know. `eligible [m] bool` by item key; None: all.
     """
     config = snapshot.config
 

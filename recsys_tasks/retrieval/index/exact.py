@@ -26,7 +26,10 @@ class ExactSearcher:
         self._keys, self._vectors = findable.item_keys, findable.item_vectors
 
     def search(self, vectors: Float32, k: int) -> tuple[Keys, Float32]:
-        """See `index.Searcher`."""
+        """See `index.Searcher`.
+
+        `vectors [n, d] float32`; `[n, k]` keys int32 and scores float32.
+        """
         keys: Keys = np.full((len(vectors), k), -1, np.int32)
         scores: Float32 = np.full((len(vectors), k), -np.inf, np.float32)
         kept = min(k, len(self._keys))

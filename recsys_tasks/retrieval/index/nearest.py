@@ -38,7 +38,10 @@ def keep_best(
 
 
 def scores_in(cells: UInt64) -> Float32:
-    """The score that each cell stands for: the inverse of `rising`."""
+    """The score that each cell stands for: the inverse of `rising`.
+
+    uint64 of any shape, `[n, k]` as a rule; the scores are float32 of that shape.
+    """
     code = ~(cells >> _HALF).astype(np.uint32)
     return np.where(code & _SIGN, code & ~_SIGN, ~code).astype(np.uint32).view(np.float32)
 
@@ -57,7 +60,10 @@ def named(rows: AnyInt, scores: Float32, known: Keys, keys: Keys, near: Float32)
 
 @kernel
 def ties_by_key(keys: Keys, scores: Float32) -> None:
-    """Rows that are nearly in order: by descending score, then ascending key."""
+    """Rows that are nearly in order: by descending score, then ascending key.
+
+    `keys [n, k] int32`, `scores [n, k] float32`, both changed in place.
+    """
     for row in range(len(keys)):
         for at in range(1, keys.shape[1]):
             key, score, to = keys[row, at], scores[row, at], at

@@ -101,11 +101,14 @@ class ScannSearcher:
         searcher.set_num_threads(threads)
 
     def search(self, vectors: Float32, k: int) -> tuple[Keys, Float32]:
-        """See `index.Searcher`."""
+        """See `index.Searcher`.
+
+        `vectors [n, d] float32`; `[n, k]` keys int32 and scores float32.
+        """
         keys, near = np.empty((len(vectors), k), np.int32), np.empty((len(vectors), k), np.float32)
         kept = min(k, len(self._keys))
         if len(vectors) and kept:
-            rows, scores = self._near(np.ascontiguousarray(vectors, np.float32), kept)
+            rows, scores = self.near(np.ascontiguousarray(vectors, np.float32), kept)
         else:
             rows, scores = (
                 np.zeros((len(vectors), 0), np.int32),
@@ -115,7 +118,10 @@ class ScannSearcher:
         ties_by_key(keys, near)
         return keys, near
 
-    def _near(self, queries: Float32, k: int) -> tuple[Any, Any]:
+    def near(self, queries: Float32, k: int) -> tuple[Any, Any]:
+        """What ScaNN itself finds for `queries [n, d] float32`: rows of the tree and scores, both
+        `[n, k]`, before ties are put in order.
+        """
         reordered = min(self._effort.reordered(k), len(self._keys))
         if self._threads == 1:
             return self._searcher.search_batched(queries, k, reordered, self._effort.leaves)

@@ -105,6 +105,7 @@ def tune(
 
     Leaves are added while they alone cost less than the cheapest so far; for each number of them
     that is enough with the most reordering, the least reordering that is enough is looked for.
+    `keys [m] int32`: the items of the tree, by its rows.
     """
     deepest = max(halves[0].truth)
     tried: list[Tried] = []

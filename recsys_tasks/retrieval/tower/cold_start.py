@@ -28,7 +28,7 @@ def cold_train(
     Raises NotEnoughData when no user has events at two different times before that day.
     """
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
-    examples = _examples_of(run)
+    examples = examples_of(run)
     if not len(examples):
         raise NotEnoughData(
             expected="a user with events at two different times",
@@ -69,9 +69,11 @@ def cold_train(
 def control_hits(snapshot: Snapshot, learned_before: date, held: Int64) -> Bool:
     """Which held-back examples a cold tower finds that learned from all others: what a warm chain
     is measured by.
+
+    `held [h] int64`: rows of the events; returns `[h] bool`, at most 4,000 of them.
     """
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
-    examples = _examples_of(run)
+    examples = examples_of(run)
     tower, _ = _fitted(run, examples[~np.isin(examples, held)])
     return run.hits(tower, held)
 
@@ -87,7 +89,8 @@ def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
     )
 
 
-def _examples_of(run: Run) -> Int64:
+def examples_of(run: Run) -> Int64:
+    """What a cold training learns from, `[k] int64`: the newest examples of each user."""
     settings = run.config.two_tower
     return newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
 

@@ -36,7 +36,7 @@ def embed(
     They are made under the settings that the version was trained under, also after the settings
     file has changed. `users` limits the users. Items that the version never saw get theirs from
     their content. Raises LeakageError when the version learned from rows at or after
-    `cutoffs.learned_before`.
+    `cutoffs.learned_before`. `users [k] int32`.
     """
     _check_order(tower, cutoffs)
     key = str(EmbeddingsKey(TowerKey.parse(tower.artifact.key), cutoffs.history_before))
@@ -96,6 +96,8 @@ def users_of(
 ) -> tuple[Keys, Float32]:
     """Keys and vectors of the users (all, or of these) with an event before
     `cutoffs.history_before`.
+
+    Keys `[n] int32`, ascending; vectors `[n, d] float32`.
     """
     events = snapshot.events(before=cutoffs.history_before)
     events = events.before(cutoffs.history)

@@ -52,6 +52,8 @@ class Slots:
     def number(self, keys: Keys) -> tuple[Keys, Keys]:
         """The different keys by first appearance, and the number of each given one. Key 0 is one
         like any other.
+
+        `keys [n] int32`; keys `[k] int32` and numbers `[n] int32` in [0, k).
         """
         found, places = np.empty_like(keys), np.empty_like(keys)
         count = _number(keys, self._slot, found, places)
@@ -221,7 +223,8 @@ def adam(
     """Adam's step number `step` (from 1) on some rows of a table and of its two moments, in place.
 
     Kingma and Ba 2015, "Adam: a method for stochastic optimization", in the order of operations of
-    TensorFlow's kernel.
+    TensorFlow's kernel. `parameter`, `first` and `second` are `[m, d] float32`, `rows [k] int32`
+    without repeats, `gradient [k, d] float32`.
     """
     size = rate * (1.0 - BETA_2**step) ** 0.5 / (1.0 - BETA_1**step)
     _adam(parameter, first, second, rows, gradient, np.float32(size))
@@ -258,7 +261,10 @@ class Dropout:
         self._drawn = np.random.PCG64(seed).random_raw(words).view(np.uint8)[: rows * width]
 
     def apply_mask(self, rows: Float32) -> None:
-        """Drop of `rows`, contiguous, and scale what is left, in place."""
+        """Drop of `rows`, contiguous, and scale what is left, in place.
+
+        `rows [n, d] float32`.
+        """
         if self._below:
             _drop(
                 rows.reshape(-1),

@@ -40,11 +40,17 @@ class HistoryRanges:
     end: Int64
 
     def take(self, rows: AnyInt | slice) -> HistoryRanges:
-        """Some of them."""
+        """Some of them.
+
+        `rows [k]`: places in [0, n).
+        """
         return HistoryRanges(self.start[rows], self.end[rows])
 
     def gather(self, items: Keys, timestamps: Keys, length: int) -> FlatHistories:
-        """The newest `length` items of each, end to end; `timestamps`: see `timestamp_numbers`."""
+        """The newest `length` items of each, end to end; `timestamps`: see `timestamp_numbers`.
+
+        `items [e] int32` and `timestamps [e] int32` of all e events.
+        """
         sizes = np.minimum(self.end - self.start, length)
         row = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         place = (self.end - np.cumsum(sizes))[row] + np.arange(len(row))
@@ -61,7 +67,10 @@ def timestamp_numbers(events: Events) -> Keys:
 
 
 def make_examples(events: Events) -> Int64:
-    """Rows of every event with a non-empty strictly earlier history, ascending."""
+    """Rows of every event with a non-empty strictly earlier history, ascending.
+
+    `[k] int64`.
+    """
     new = np.ones(len(events), np.bool_)
     new[1:] = events.user[1:] != events.user[:-1]
     first = np.maximum.accumulate(np.where(new, np.arange(len(events)), 0))
@@ -69,7 +78,10 @@ def make_examples(events: Events) -> Int64:
 
 
 def histories_before(events: Events, examples: Int64) -> HistoryRanges:
-    """What each example's user did strictly before it."""
+    """What each example's user did strictly before it.
+
+    `examples [k] int64`; returns k ranges.
+    """
     start = np.searchsorted(events.user, events.user[examples])
     end = examples.copy()
     _to_start_of_basket(events.ts, end)
@@ -88,13 +100,19 @@ def _to_start_of_basket(ts: Int64, rows: Int64) -> None:
 
 
 def last_histories(events: Events, users: Keys, n_users: int) -> HistoryRanges:
-    """Whole histories of users that have events."""
+    """Whole histories of users that have events.
+
+    `users [k] int32`; returns k ranges.
+    """
     offsets = events.offsets(n_users)
     return HistoryRanges(offsets[users], offsets[users + 1])
 
 
 def newest(examples: Int64, events: Events, per_user: int, total: int) -> Int64:
-    """At most `per_user` newest examples of each user and `total` newest of all; ties by row."""
+    """At most `per_user` newest examples of each user and `total` newest of all; ties by row.
+
+    `examples [k] int64`, ascending; returns some of them, in that order.
+    """
     examples = examples[_later_of_same(events.user[examples]) < per_user]
     if len(examples) <= total:
         return examples
@@ -149,7 +167,7 @@ def replace_stale(drawn: Int64, examples: Int64, events: Events, per_item: int) 
     examples.
 
     `examples` are ascending. Every item keeps its share of the draw; only what is said of it is
-    what was seen last.
+    what was seen last. `drawn [d] int64`, `examples [k] int64`; returns `[d] int64`.
     """
     item = events.item[examples]
     # Of most items there are no more, and their examples stay: only the others' need an order.
@@ -172,6 +190,7 @@ def sample_recent(
     """`count` examples without replacement, weighted by recency at second `at` (all, if fewer).
 
     Gumbel keys: the largest of log weight + Gumbel noise are a weighted draw without replacement.
+    `examples [k] int64`; returns `[count] int64` of them, ascending.
     """
     if count >= len(examples):
         return examples
@@ -181,7 +200,10 @@ def sample_recent(
 
 
 def held_back_users(user: Keys, share: float, salt: int) -> Bool:
-    """A fixed pseudo-random `share` of users, another one for each salt."""
+    """A fixed pseudo-random `share` of users, another one for each salt.
+
+    `user [n] int32`; returns `[n] bool`.
+    """
     return is_drawn(user, share, salt)
 
 

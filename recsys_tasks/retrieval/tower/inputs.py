@@ -83,7 +83,7 @@ def extend_vocabulary(
     A numeric column that was empty so far has none, and gets them with its first values.
 
     Besides, what `value_rows` says of all rows of `frame` by the new vocabulary: texts are taken
-    apart once.
+    apart once. `existing [k] int32`: rows of `frame`; the value rows are `[len(frame), v] int32`.
     """
     edges = dict(known.edges)
     for attribute in attributes:
@@ -103,9 +103,10 @@ def value_rows(
     attributes: Sequence[Attribute],
     settings: ValueSettings,
 ) -> Int32:
-    """Rows of each entity's values, `[len(frame), v] int32`, 0 pads; unknown values are left out.
+    """Rows of each entity's values, `[n, v] int32`, 0 pads; unknown values are left out.
 
-    v is the largest number of values of one entity, at most `settings.max_values` and at least 1.
+    n is the length of `frame`, v the largest number of values of one entity, at most
+    `settings.max_values` and at least 1.
     """
     return _rows(
         vocabulary, _tokens(frame, attributes, vocabulary.edges, settings), len(frame), settings

@@ -75,7 +75,7 @@ class Tower:
         seed: int,
         supplied: Supplied | None = None,
     ) -> None:
-        self._config = config
+        self.config = config
         self._seed = seed
         self._step = int(arrays["step"])
         self._supplied = {projection(name): vectors for name, vectors in (supplied or {}).items()}
@@ -106,7 +106,7 @@ class Tower:
 
     def item_vectors(self, items: AnyInt) -> Float32:
         """Item tower of some keys, `[n, d] float32`."""
-        vectors: Float32 = np.empty((len(items), self._config.dimensions), np.float32)
+        vectors: Float32 = np.empty((len(items), self.config.dimensions), np.float32)
         for a in range(0, len(items), BLOCK):
             vectors[a : a + BLOCK] = self._joined(self._inputs_of(items[a : a + BLOCK]))
         return vectors
@@ -171,8 +171,8 @@ class Tower:
 
     def _dropout(self, n: int, stream: int) -> Dropout:
         """Dropout of n histories' items (stream 0) or targets (1), another one in every step."""
-        rate = (self._config.dropout, self._config.item_dropout)[stream]
-        return Dropout(n, self._config.dimensions, rate, [self._seed, stream, self._step])
+        rate = (self.config.dropout, self.config.item_dropout)[stream]
+        return Dropout(n, self.config.dimensions, rate, [self._seed, stream, self._step])
 
     # --- backward -----------------------------------------------------------------------------
 
@@ -224,18 +224,18 @@ class Tower:
     # --- shapes -------------------------------------------------------------------------------
 
     def _zeros(self, n: int) -> Float32:
-        return self._by_member(np.zeros((n, self._config.dimensions), np.float32))
+        return self._by_member(np.zeros((n, self.config.dimensions), np.float32))
 
     def _by_member(self, rows: Float32) -> Float32:
         """`[n, d]` rows as `[n, members, k]`, the same memory."""
-        members = self._config.members
-        return rows.reshape(len(rows), members, self._config.dimensions // members)
+        members = self.config.members
+        return rows.reshape(len(rows), members, self.config.dimensions // members)
 
     def _joined(self, vectors: Float32) -> Float32:
         """`[n, d]` of `[n, members, k]`, each to scale: a product of two is the mean of the
         members' products.
         """
         scaled: Float32 = np.asarray(self._layers.scaled(vectors))
-        return scaled.reshape(len(scaled), self._config.dimensions) / np.float32(
-            self._config.members**0.5
+        return scaled.reshape(len(scaled), self.config.dimensions) / np.float32(
+            self.config.members**0.5
         )

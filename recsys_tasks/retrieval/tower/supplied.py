@@ -32,6 +32,8 @@ def extend_centres(
 ) -> tuple[Vocabulary, Supplied]:
     """The vocabulary with a centre, over the items `existing`, of each attribute without one; all
     items' vectors.
+
+    `existing [k] int32`.
     """
     centres, supplied = dict(known.centres), {}
     for attribute in snapshot.config.items.vector_attributes:

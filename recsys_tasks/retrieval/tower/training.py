@@ -51,7 +51,10 @@ def value_settings(config: Config) -> ValueSettings:
 
 
 def entity_values(snapshot: Snapshot, items: Vocabulary, users: Vocabulary) -> tuple[Int32, Int32]:
-    """Value rows of every item key and of every user key."""
+    """Value rows of every item key and of every user key.
+
+    `[m, v] int32` and `[n, w] int32`, see `value_rows`.
+    """
     config, settings = snapshot.config, value_settings(snapshot.config)
     return (
         value_rows(items, snapshot.items, config.items.value_attributes, settings),
@@ -117,7 +120,10 @@ class Run:
 
     @cached_property
     def examples(self) -> Int64:
-        """Every example, by its row of the events."""
+        """Every example, by its row of the events.
+
+        `[k] int64`, ascending.
+        """
         return make_examples(self.events)
 
     @cached_property
@@ -128,6 +134,8 @@ class Run:
     def last_seen(self, snapshot: Snapshot, before: Int32) -> Int32:
         """Last day (since 1970) on which each item was offered or in an event; `before` as known
         until now.
+
+        `[m] int32`, as `before` is.
         """
         seen = before.copy()
         np.maximum.at(seen, self.events.item, (self.events.ts // DAY_SECONDS).astype(np.int32))
@@ -145,17 +153,22 @@ class Run:
     ) -> list[float]:
         """Train on the examples, with steps that fall from `rate` (a cold training's); each epoch's
         mean loss.
+
+        `examples [k] int64`.
         """
         losses = []
         done = Progress("training of the two-tower", epochs, "passes")
-        for steps in self._epochs(examples, epochs, rate):
+        for steps in self.passes(examples, epochs, rate):
             losses.append(float(np.mean([tower.train(batch) for batch in steps])))
             done.advance(note=f"loss {losses[-1]:.4f}")
         return losses
 
     @cached_property
     def taken(self) -> Keys:
-        """Existing items that somebody has taken, sorted: those that training can place."""
+        """Existing items that somebody has taken, sorted: those that training can place.
+
+        `[k] int32`.
+        """
         found = np.zeros(len(self.item_values), np.bool_)
         found[self.events.item] = True
         return self.existing[found[self.existing]]
@@ -165,11 +178,12 @@ class Run:
         items.
 
         Items as near as the target stand before it: a tower that tells nothing apart finds nothing.
+        `examples [k] int64`; returns `[min(k, 4000)] bool`.
         """
         chosen = examples[:RECALL_ROWS]
         if not len(chosen):
             return np.zeros(0, np.bool_)
-        target, users = self.events.item[chosen], self._user_vectors(tower, chosen)
+        target, users = self.events.item[chosen], self.user_vectors(tower, chosen)
         targets = tower.item_vectors(target)
         own = np.einsum("nd,nd->n", users, targets)
         lengths = np.linalg.norm(users, axis=1) * np.linalg.norm(targets, axis=1)
@@ -183,8 +197,8 @@ class Run:
         hits: Bool = (others < RECALL_K) & np.isin(target, self.taken) & np.isfinite(own)
         return hits
 
-    def _user_vectors(self, tower: Tower, chosen: Int64) -> Float32:
-        """User tower of each example, `[n, d]`."""
+    def user_vectors(self, tower: Tower, chosen: Int64) -> Float32:
+        """User tower of each example, `[n, d] float32`, of `chosen [n] int64`."""
         vectors: Float32 = np.empty((len(chosen), self.config.two_tower.dimensions), np.float32)
         for a in range(0, len(chosen), QUERY_BLOCK):
             block = chosen[a : a + QUERY_BLOCK]
@@ -193,9 +207,12 @@ class Run:
             )
         return vectors
 
-    def _epochs(
+    def passes(
         self, examples: Int64, epochs: int, rate: float | None = None
     ) -> Iterator[Iterator[Batch]]:
+        """The batches of each pass over a draw of `examples [k] int64`, with steps that fall from
+        `rate` (None: the settings' first).
+        """
         settings = self.config.two_tower
         first = settings.learning_rate if rate is None else rate
         target = self.events.item[examples]

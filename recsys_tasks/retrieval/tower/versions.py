@@ -66,11 +66,17 @@ class TowerState:
 
     @property
     def known(self) -> Bool:
-        """Items with an id vector of their own: those whose second moments training has touched."""
+        """Items with an id vector of their own: those whose second moments training has touched.
+
+        `[m] bool` by item key.
+        """
         return trained_rows(self.arrays, "item")
 
     def known_of(self, m: int) -> Bool:
-        """`known`, for `m` items of which the last may be new."""
+        """`known`, for `m` items of which the last may be new.
+
+        `[m] bool` by item key.
+        """
         known = self.known
         return np.pad(known, (0, m - len(known)))
 

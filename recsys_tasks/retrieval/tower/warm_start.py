@@ -92,7 +92,7 @@ def warm_train(
         "kept": int(kept.sum()),
         "new": int((known & ~kept).sum()) - moved["returned"],
         **moved,
-        "drift": _drift(ids_before, state.arrays["item"], np.flatnonzero(kept)),
+        "drift": drift(ids_before, state.arrays["item"], np.flatnonzero(kept)),
         "held_back_rows": len(held),
         **_comparisons(before, after, cold, warm),
     }
@@ -121,7 +121,7 @@ def significantly_lower(warm: Bool, cold: Bool, floor: float) -> bool:
 
     The examples that only one of them finds would be as many of either, give or take their root:
     McNemar 1947, "Note on the sampling error of the difference between correlated proportions or
-    percentages".
+    percentages". `warm [h] bool`, `cold [h] bool`: what either finds of the same examples.
     """
     lost, gained = int((cold & ~warm).sum()), int((warm & ~cold).sum())
     return bool(warm.sum() < floor * cold.sum() and lost - gained > 2 * np.sqrt(lost + gained))
@@ -159,6 +159,8 @@ def carry_over(
 def split_examples(run: Run, since: date) -> tuple[Int64, Int64, Int64]:
     """New examples to train on, new examples held back, and a replay of old ones: of late, and of
     young items.
+
+    Three of `[k] int64`: rows of the run's events.
     """
     settings, warm = run.config.two_tower, run.config.two_tower.warm_start
     is_new = run.events.ts[run.examples] >= start_of(since)
@@ -269,6 +271,8 @@ def _start_new_ids(table: Float32, run: Run, known: Bool, seed: int) -> None:
 def finished(carried: TowerState, arrays: Arrays, borrowed: Mapping[str, Bool]) -> TowerState:
     """The state after training: `borrowed` rows (see `init_second_moments`) that no example moved
     lose their second moment again, and untrained rows their random vectors.
+
+    `borrowed`: table → `[m] bool`.
     """
     for name in TABLES:
         still = borrowed[name] & ~any_in_row(arrays[f"{name}/m"])
@@ -277,8 +281,8 @@ def finished(carried: TowerState, arrays: Arrays, borrowed: Mapping[str, Bool]) 
     return replace(carried, arrays=arrays)
 
 
-def _drift(before: Float32, after: Float32, rows: Int64) -> float:
-    """Mean cosine distance of some rows; 0 without rows."""
+def drift(before: Float32, after: Float32, rows: Int64) -> float:
+    """Mean cosine distance of the `rows [k] int64` of two `[m, d] float32`; 0 without rows."""
     distance = 0.0
     for a in range(0, len(rows), BLOCK):
         first, second = before[rows[a : a + BLOCK]], after[rows[a : a + BLOCK]]

@@ -54,7 +54,10 @@ class Measured:
 
 
 def sample(truth: Truth, seed: int) -> npt.NDArray[np.int64]:
-    """Rows of users to be counted again, sorted: with a truth and without one."""
+    """Rows of users to be counted again, sorted: with a truth and without one.
+
+    `[k] int64`, at most `USERS`.
+    """
     rng = np.random.default_rng([seed, 29])
     some, none = np.flatnonzero(truth.sizes), np.flatnonzero(truth.sizes == 0)
     first = rng.permutation(some)[: max(USERS // 2, USERS - len(none))]

@@ -180,7 +180,7 @@ class TestModel:
         tower.train(still)
         # Adam's first moment after one step is a tenth of the gradient.
         gradient = tower.arrays()[f"{IMAGE}/m"] / 0.1
-        slopes, table, width = np.zeros_like(gradient), tower._rows[IMAGE], np.float32(1e-3)
+        slopes, table, width = np.zeros_like(gradient), tower.arrays()[IMAGE], np.float32(1e-3)
         for at in np.ndindex(*gradient.shape):
             here, losses = table[at], []
             for moved in (here + width, here - width):

@@ -137,8 +137,8 @@ class TestModel:
         # A mild softmax: where it is sure, gradients are as small as Adam's epsilon, and half of
         # one is another step.
         both, arrays = _tower(logit_scale=1.0)
-        config = both._config.model_copy(
-            update={"members": 1, "dimensions": both._config.dimensions // MEMBERS}
+        config = both.config.model_copy(
+            update={"members": 1, "dimensions": both.config.dimensions // MEMBERS}
         )
         values = np.array([[1], [1], [0]], np.int32)
         alone = [
@@ -256,7 +256,7 @@ class TestTraining:
         there = replace(untaken, existing=untaken.existing[untaken.existing != 1])
         examples = there.examples[:50]
         tower = there.tower(start_arrays(snapshot.config.two_tower, run.rows, 1))
-        users = there._user_vectors(tower, examples)
+        users = there.user_vectors(tower, examples)
         taken = np.array([item for item in range(40) if item % 4 > 0 and item != 1])
         assert there.taken.tolist() == taken.tolist()
         expected = []

@@ -96,10 +96,10 @@ def test_drift_is_the_mean_cosine_distance_of_some_rows(monkeypatch: pytest.Monk
     after = np.array([[3, 0], [0, 1], [0, -1], [0, 0]], np.float32)
     # Row 0 got longer: 0; row 1 turned by a right angle: 1; row 2 right round: 2. Row 3 is not
     # asked for.
-    assert warm_start._drift(before, after, np.array([0, 1, 2])) == pytest.approx(1.0)
+    assert warm_start.drift(before, after, np.array([0, 1, 2])) == pytest.approx(1.0)
     monkeypatch.setattr(warm_start, "BLOCK", 2)
-    assert warm_start._drift(before, after, np.array([0, 1, 2])) == pytest.approx(1.0)
-    assert warm_start._drift(before, after, np.empty(0, np.int64)) == 0.0
+    assert warm_start.drift(before, after, np.array([0, 1, 2])) == pytest.approx(1.0)
+    assert warm_start.drift(before, after, np.empty(0, np.int64)) == 0.0
 
 
 def test_an_id_that_nobody_took_has_no_vector(snapshot: Snapshot, parent: TowerVersion) -> None:
