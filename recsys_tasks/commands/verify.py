@@ -4,13 +4,13 @@ made again.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from recsys_tasks.config import Environment
 from recsys_tasks.database import create_engine, database_url
 from recsys_tasks.lake import Damaged, Lake
+from recsys_tasks.lake.kinds import night_of
 from recsys_tasks.stages.work_locks import alone
 
 SET_ASIDE = "damaged"
@@ -18,8 +18,6 @@ SET_ASIDE = "damaged"
 
 RECORD = frozenset({"ids", "erased"})
 """What no stage can make again: it stays where it is until a backup's files are in its place."""
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,6 @@ def verify(environment: Environment, *, set_aside: bool = False) -> list[Found]:
 
 def _remedy(damaged: Damaged) -> str:
     """What makes an attempt again once it is out of the lake."""
-    days = _DAY.findall(damaged.key)
     if damaged.kind == "ids":
         return (
             "`recsys repair-ids` makes the map again from the snapshots, which name its keys, too"
@@ -76,6 +73,7 @@ def _remedy(damaged: Damaged) -> str:
             "run the night that trained it again, or, where it is champion, `recsys rollback"
             " --release --why …`"
         )
-    if days:
-        return f"run the night again from its first stage: `recsys run --as-of {days[-1]}`"
+    night = night_of(damaged.kind, damaged.key)
+    if night is not None:
+        return f"run the night again from its first stage: `recsys run --as-of {night}`"
     return "run tonight's night again from its first stage"

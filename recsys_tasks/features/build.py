@@ -15,11 +15,12 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.features.catalogue import catalogue, installed_sources
 from recsys_tasks.features.feature import Family, Feature, Source
+from recsys_tasks.features.kinds import FEATURES
 from recsys_tasks.features.segments import segments
 from recsys_tasks.features.tables import TableWriter
 from recsys_tasks.features.windows import Tables, median_price, pairs_of, tables_at
 from recsys_tasks.ids import Keys
-from recsys_tasks.lake import Artifact
+from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.snapshot.dataset import Snapshot
 
 FAMILY_KEYS: dict[Family, tuple[str, ...]] = {
@@ -37,43 +38,44 @@ def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
     Counts come from rows before `cutoffs.learned_before`; pairs and recencies from the user's own
     rows before `cutoffs.history_before`. A rerun on the same inputs returns the artifact it finds.
     """
-    found = find_features(snapshot, cutoffs)
-    if found is not None:
-        return found
-    config, lake = snapshot.config, snapshot.lake
     key, inputs, settings = _identity(snapshot, cutoffs)
-    connection = ibis.duckdb.connect(threads=config.resources.threads)
-    try:
-        of_user = segments(snapshot.users, config.users.segment_by)
-        parts = _events(connection, snapshot, cutoffs), _items(snapshot), _segments(of_user)
-        tables = tables_at(config, cutoffs, *parts)
-        with lake.writing("features", key, inputs=inputs, config=settings) as draft:
-            sizes = {
-                "user": snapshot.n_users,
-                "item": snapshot.n_items,
-                "segment": int(of_user.max(initial=0)) + 1,
-            }
-            of_user.tofile(draft.path / "user_segment.i32")
-            for family, keys in FAMILY_KEYS.items():
-                expression = _typed(family_expression(config, family, tables), keys)
-                connection.to_parquet(
-                    expression, draft.path / f"{family}.parquet", compression="zstd"
-                )
-                with TableWriter(draft.path, family, keys, sizes) as writer:
-                    writer.copy(draft.path / f"{family}.parquet")
-                draft.rows += writer.rows
-                draft.facts[family] = {"rows": writer.rows, "features": len(writer.names)}
-    finally:
-        connection.disconnect()
-    assert draft.artifact is not None
-    return draft.artifact
+
+    def write(draft: Draft) -> None:
+        connection = ibis.duckdb.connect(threads=snapshot.config.resources.threads)
+        try:
+            _write(snapshot, cutoffs, connection, draft)
+        finally:
+            connection.disconnect()
+
+    return snapshot.lake.make(FEATURES, key, inputs=inputs, config=settings, write=write)
+
+
+def _write(
+    snapshot: Snapshot, cutoffs: Cutoffs, connection: ibis.BaseBackend, draft: Draft
+) -> None:
+    config = snapshot.config
+    of_user = segments(snapshot.users, config.users.segment_by)
+    parts = _events(connection, snapshot, cutoffs), _items(snapshot), _segments(of_user)
+    tables = tables_at(config, cutoffs, *parts)
+    sizes = {
+        "user": snapshot.n_users,
+        "item": snapshot.n_items,
+        "segment": int(of_user.max(initial=0)) + 1,
+    }
+    of_user.tofile(draft.path / "user_segment.i32")
+    for family, keys in FAMILY_KEYS.items():
+        expression = _typed(family_expression(config, family, tables), keys)
+        connection.to_parquet(expression, draft.path / f"{family}.parquet", compression="zstd")
+        with TableWriter(draft.path, family, keys, sizes) as writer:
+            writer.copy(draft.path / f"{family}.parquet")
+        draft.rows += writer.rows
+        draft.facts[family] = {"rows": writer.rows, "features": len(writer.names)}
 
 
 def find_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact | None:
     """What `build_features` made of the same inputs, if it ran."""
     key, inputs, settings = _identity(snapshot, cutoffs)
-    lake = snapshot.lake
-    return lake.find("features", key, lake.fingerprint("features", key, inputs, settings))
+    return snapshot.lake.made_of(FEATURES, key, inputs, settings)
 
 
 def _identity(snapshot: Snapshot, cutoffs: Cutoffs) -> tuple[str, dict[str, str], str]:

@@ -105,14 +105,14 @@ def write_decision(
     `inputs` and `config` are what it was judged from: the same make a rerun find this decision.
     `figures` are the evaluations behind it, as `figures.all_figures` makes them.
     """
+    # Not `Lake.make`: another verdict from the same inputs (the registry moved) is kept, too.
     with lake.writing(
         "decision", decision.as_of.isoformat(), inputs=inputs, config=config
     ) as draft:
         (draft.path / "decision.json").write_text(json.dumps(decision.as_dict(), indent=1))
         (draft.path / "figures.json").write_text(json.dumps(figures or {}, indent=1))
         draft.rows, draft.facts = len(decision.rules), {"verdict": decision.verdict}
-    assert draft.artifact is not None
-    return draft.artifact
+    return draft.finished
 
 
 def read_decision(artifact: Artifact) -> GateDecision:

@@ -9,6 +9,7 @@ from typing import Any
 
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake.checksums import damage
+from recsys_tasks.lake.keys import Reference
 from recsys_tasks.lake.manifest import MANIFEST, content_of, damaged_error
 
 
@@ -44,7 +45,7 @@ class Artifact:
     @property
     def reference(self) -> str:
         """`kind/key/version`: what a manifest, a table row or an XCom carries."""
-        return f"{self.kind}/{self.key}/{self.version}"
+        return str(Reference(self.kind, self.key, self.version))
 
     def file(self, name: str) -> Path:
         """Path of one file whose bytes are those that were written. Raises ArtifactError
@@ -102,7 +103,7 @@ class Damaged:
     @property
     def reference(self) -> str:
         """`kind/key/folder`."""
-        return f"{self.kind}/{self.key}/{self.name}"
+        return str(Reference(self.kind, self.key, self.name))
 
 
 @dataclass

@@ -13,6 +13,7 @@ from upath import UPath
 
 from recsys_tasks.lake import slots
 from recsys_tasks.lake.artifact import Artifact
+from recsys_tasks.lake.keys import Reference
 from recsys_tasks.lake.manifest import MANIFEST, read_manifest, write_durably
 from recsys_tasks.lake.names import number_of, order_of, version_of
 from recsys_tasks.lake.remote import download, open_root, upload
@@ -55,7 +56,7 @@ class Attempts:
 
     def finished(self, reference: str) -> str | None:
         """The folder that counts of a version, or None when it has no finished attempt."""
-        kind, key, version = reference.split("/")
+        kind, key, version = Reference.parse(reference)
         if self.is_finished(kind, key, version):
             return version
         names = self.revisions(kind, key, version)
@@ -128,7 +129,7 @@ class Attempts:
         if not self.is_local:
             self.root.fs.invalidate_cache()  # another machine may have written since
         slot = slots.newest(self.root, kind, key)
-        if slot is None or self.finished(f"{kind}/{key}/{slot.version}") is not None:
+        if slot is None or self.finished(str(Reference(kind, key, slot.version))) is not None:
             return slot
         target = self.root / kind / key / slot.version
         if all((target / name).exists() for name in slot.manifest["files"]):

@@ -1,13 +1,35 @@
-"""Keys of artifacts: what each part of the text says, formatted and parsed in one place."""
+"""Keys of artifacts, and the names in them: what each part of the text says, written and read in
+one place.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from recsys_tasks.clock import parse_day
+
+_DAY_LETTERS = len("2026-03-10")
+_TOKEN_DIGITS = 16
+
+
+class Reference(NamedTuple):
+    """One artifact, as manifests, tables and XComs name it: `kind/key/version`."""
+
+    kind: str
+    key: str
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Raises ValueError when it has not three parts."""
+        kind, key, version = text.split("/")
+        return cls(kind, key, version)
+
+    def __str__(self) -> str:
+        return "/".join(self)
 
 
 class Key(Protocol):
@@ -82,6 +104,30 @@ class CutoffsKey:
 
 
 @dataclass(frozen=True)
+class LineageName:
+    """A tower lineage: `0123abcd-20260310`, the hash of its settings and the day of its cold
+    training.
+    """
+
+    settings: str
+    begun: date
+
+    @classmethod
+    def parse(cls, text: str) -> LineageName:
+        """Raises ValueError when it does not end with a date."""
+        settings, day = text.rsplit("-", 1)
+        return cls(settings, parse_day(day))
+
+    @staticmethod
+    def prefix(settings: str) -> str:
+        """What the names of all lineages of these settings begin with."""
+        return f"{settings}-"
+
+    def __str__(self) -> str:
+        return f"{self.prefix(self.settings)}{self.begun:%Y%m%d}"
+
+
+@dataclass(frozen=True)
 class TowerKey:
     """A version of a tower lineage: `<lineage>.2026-03-10`."""
 
@@ -121,8 +167,13 @@ class EmbeddingsKey:
         """The history cutoff."""
         return self.history_before
 
+    @staticmethod
+    def of(tower: str, history_before: date) -> str:
+        """The key of a tower version's vectors, by the version's own key."""
+        return f"{tower}@{history_before}"
+
     def __str__(self) -> str:
-        return f"{self.tower}@{self.history_before}"
+        return self.of(str(self.tower), self.history_before)
 
 
 @dataclass(frozen=True)
@@ -140,8 +191,18 @@ class ReleaseKey:
             raise ValueError(f"no release: {text!r}")
         return cls(parse_day(found[1]), found[2])
 
+    @staticmethod
+    def stem(night: date) -> str:
+        """What the names of all releases of a night begin with, up to the hyphen."""
+        return f"r{night:%Y%m%d}"
+
     def __str__(self) -> str:
-        return f"r{self.night:%Y%m%d}-{self.digits}"
+        return f"{self.stem(self.night)}-{self.digits}"
+
+
+def publication_token(night: date, fingerprint: str) -> str:
+    """What names a publication's shards in the lake: equal inputs find those that are there."""
+    return f"{night}-{fingerprint[:_TOKEN_DIGITS]}"
 
 
 @dataclass(frozen=True)
@@ -162,7 +223,7 @@ class ListsKey:
     @property
     def night(self) -> date:
         """The night of the publication. Raises ValueError when the token does not begin with it."""
-        return parse_day(self.token[:10])
+        return parse_day(self.token[:_DAY_LETTERS])
 
     def __str__(self) -> str:
         return f"{self.token}.{self.shard}"

@@ -18,6 +18,7 @@ import functools
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from fnmatch import fnmatch
 from pathlib import Path
@@ -123,6 +124,17 @@ def declared(kind: Kind | str) -> Kind:
             ),
         )
     return found
+
+
+def night_of(kind: str, key: str) -> date | None:
+    """The night, or the history cutoff, that an artifact is of; None when it is of none, or the
+    kind or the form of its key is unknown.
+    """
+    known = catalogue().get(kind)
+    try:
+        return known.key.parse(key).night if known is not None else None
+    except ValueError:
+        return None
 
 
 def code_of(kind: Kind | str) -> str:

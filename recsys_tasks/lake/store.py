@@ -18,6 +18,7 @@ from recsys_tasks.lake import damages, slots
 from recsys_tasks.lake.artifact import Artifact, Damaged, Draft
 from recsys_tasks.lake.attempts import Attempts
 from recsys_tasks.lake.code import modules_of
+from recsys_tasks.lake.keys import Reference
 from recsys_tasks.lake.kinds import Kind, code_of, declared
 from recsys_tasks.lake.manifest import files_of, fingerprint_of
 from recsys_tasks.lake.names import number_of, order_of, version_of
@@ -87,7 +88,7 @@ class Lake:
 
     def get(self, reference: str) -> Artifact:
         """Open `kind/key/version`. Raises ArtifactError when it is not finished."""
-        kind, key, _ = reference.split("/")
+        kind, key, _ = Reference.parse(reference)
         name = self._attempts.finished(reference)
         if name is None:
             raise ArtifactError(
@@ -113,20 +114,17 @@ class Lake:
         known = declared(kind)
         return fingerprint_of(known.name, key, inputs, config, code_of(known))
 
-    def find(self, kind: str, key: str, fingerprint: str) -> Artifact | None:
-        """The finished attempt with this fingerprint, newest first, or None."""
-        for artifact in reversed(self.versions(kind, key)):
-            if artifact.manifest["fingerprint"] == fingerprint:
-                return artifact
-        return None
-
     def made_of(
         self, kind: Kind | str, key: str, inputs: Mapping[str, str], config: str = ""
     ) -> Artifact | None:
         """The attempt that was made of these inputs and config by today's code, newest first, or
         None. Raises ArtifactError when the kind is not declared.
         """
-        return self.find(declared(kind).name, key, self.fingerprint(kind, key, inputs, config))
+        fingerprint = self.fingerprint(kind, key, inputs, config)
+        for artifact in reversed(self.versions(declared(kind).name, key)):
+            if artifact.manifest["fingerprint"] == fingerprint:
+                return artifact
+        return None
 
     def make(
         self,
@@ -263,7 +261,7 @@ class Lake:
             for key in self._attempts.keys(kind):
                 for name in self._attempts.names(kind, key):
                     if not self._attempts.is_finished(kind, key, name):
-                        removed.append(f"{kind}/{key}/{name}")
+                        removed.append(str(Reference(kind, key, name)))
                         self._attempts.delete(kind, key, name)
         return removed
 

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.arrays import Bool, Float32, Int32, Int64
-from recsys_tasks.clock import Cutoffs, parse_day
+from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import config_hash
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import forget_pages
 from recsys_tasks.lake import Artifact
+from recsys_tasks.lake.keys import EmbeddingsKey
 from recsys_tasks.retrieval.candidates.source import Candidates, Searcher, open_candidate_source
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -189,9 +190,10 @@ def open_ranking_inputs(
     allow.
     """
     artifacts = (generators, features, embeddings.artifact)
-    learned, _, history = embeddings.artifact.key.rpartition(".")[2].partition("@")
+    key = EmbeddingsKey.parse(embeddings.artifact.key)
     late = (
-        parse_day(learned) > cutoffs.learned_before or history != cutoffs.history_before.isoformat()
+        key.tower.learned_before > cutoffs.learned_before
+        or key.history_before != cutoffs.history_before
     )
     if late or any(artifact.key != str(cutoffs) for artifact in artifacts[:2]):
         raise LeakageError(

@@ -20,7 +20,7 @@ from functools import cached_property
 from recsys_tasks.clock import parse_day
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import Lake
-from recsys_tasks.lake.keys import EmbeddingsKey, Key, ListsKey, TowerKey
+from recsys_tasks.lake.keys import EmbeddingsKey, Key, ListsKey, Reference, TowerKey
 from recsys_tasks.lake.kinds import Retire, catalogue
 
 
@@ -36,7 +36,7 @@ class Stored:
     @property
     def reference(self) -> str:
         """`kind/key/version`, as `Lake.get` reads it."""
-        return f"{self.kind}/{self.key}/{self.version}"
+        return str(Reference(self.kind, self.key, self.version))
 
 
 @dataclass(frozen=True)

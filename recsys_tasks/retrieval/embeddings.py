@@ -11,6 +11,7 @@ from recsys_tasks.arrays import AnyInt, Bool, Float32
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
+from recsys_tasks.lake.keys import EmbeddingsKey
 from recsys_tasks.snapshot.dataset import Snapshot
 
 ARRAYS = ("item_keys", "item_vectors", "user_keys", "user_vectors")
@@ -77,7 +78,7 @@ def embeddings_of(snapshot: Snapshot, tower: str, history_before: date) -> Embed
     A later night's window may end at the same cutoff: its snapshot knows more, also items that this
     one has not. Raises ArtifactError when there is none.
     """
-    key = f"{tower}@{history_before}"
+    key = EmbeddingsKey.of(tower, history_before)
     for made in reversed(snapshot.lake.versions("embeddings", key)):
         if made.manifest["inputs"].get("snapshot") == snapshot.artifact.content:
             return open_embeddings(made)

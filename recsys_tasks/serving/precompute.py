@@ -24,9 +24,11 @@ from recsys_tasks.config import Config, ServingConfig, config_hash
 from recsys_tasks.hashes import splitmix64
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import in_order
-from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake import Artifact, Draft, Lake
+from recsys_tasks.lake.keys import ListsKey
 from recsys_tasks.lake.table_files import writing
 from recsys_tasks.progress import Progress
+from recsys_tasks.serving.kinds import LISTS
 from recsys_tasks.snapshot.dataset import Snapshot
 
 BUCKETS = 256
@@ -213,14 +215,11 @@ def precompute_shard(
     block_users and threads, not with the shard's users. Raises ValueError for a shard that the
     settings do not have.
     """
-    serving, key = shard.serving, f"{shard.token}.{shard.number}"
+    serving, key = shard.serving, str(ListsKey(shard.token, shard.number))
     size = serving.k + serving.spares
     own = shard_users(users, shard.number, serving.shards)
     facts = {"users": hashlib.sha256(own.tobytes()).hexdigest()[:16], **shard.inputs}
     config = config_hash(shard.settings, serving.k, serving.spares)
-    found = lake.find("lists", key, lake.fingerprint("lists", key, facts, config))
-    if found is not None:
-        return found
     turns = count(1)
 
     def work(block: Keys) -> pa.Table:
@@ -229,15 +228,15 @@ def precompute_shard(
             recommender.release()
         return lists_table(ranked, serving.k, serving.spares)
 
-    with lake.writing("lists", key, inputs=facts, config=config) as draft:
+    def write(draft: Draft) -> None:
         done = Progress(f"lists of shard {shard.number}", len(own), "users")
         with writing(draft.path / LISTS_FILE, schema.LISTS.schema) as writer:
             for table in in_order(work, blocks(own, serving.block_users), threads):
                 writer.write_table(table)
                 done.advance(table.num_rows)
         draft.rows = len(own)
-    assert draft.artifact is not None
-    return draft.artifact
+
+    return lake.make(LISTS, key, inputs=facts, config=config, write=write)
 
 
 def lists_file(artifact: Artifact) -> Path:

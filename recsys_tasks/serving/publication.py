@@ -14,6 +14,7 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config
 from recsys_tasks.database import transaction, waiting_for_rows
 from recsys_tasks.errors import ServingError
+from recsys_tasks.lake.keys import publication_token
 
 Status = Literal["building", "ready", "published", "held", "failed"]
 COLUMNS = (
@@ -75,7 +76,7 @@ class Publication:
     @property
     def token(self) -> str:
         """Key of its shards in the lake: equal inputs find the shards that are there already."""
-        return f"{self.as_of}-{self.fingerprint[:16]}"
+        return publication_token(self.as_of, self.fingerprint)
 
     @property
     def needs_rows(self) -> bool:

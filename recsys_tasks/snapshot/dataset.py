@@ -25,9 +25,10 @@ from recsys_tasks import schema
 from recsys_tasks.clock import parse_day, start_of
 from recsys_tasks.config import Attribute, Config, config_hash
 from recsys_tasks.ids import Keys
-from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake import Artifact, Draft, Lake
 from recsys_tasks.schema import vector_type
 from recsys_tasks.snapshot.events import Events, read_events
+from recsys_tasks.snapshot.kinds import EVENTS
 
 IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the shop logs showings
 # fact of a snapshot: UTC day whose state its items table gives, where that is known
@@ -186,19 +187,15 @@ def write_events_day(
     `source` is the content hash of what the rows were made from. Raises SchemaError.
     """
     table = schema.EVENTS.check(events, f"events of {day}")
-    inputs = {"source": source}
-    fingerprint = lake.fingerprint("events", day.isoformat(), inputs, "")
-    found = lake.find("events", day.isoformat(), fingerprint)
-    if found is not None:
-        return found
-    with lake.writing("events", day.isoformat(), inputs=inputs) as draft:
+
+    def write(draft: Draft) -> None:
         pq.write_table(table, draft.path / "events.parquet")
         if impressions is not None:
             checked = schema.IMPRESSIONS.check(impressions, f"impressions of {day}")
             pq.write_table(checked, draft.path / IMPRESSIONS)
         draft.rows = table.num_rows
-    assert draft.artifact is not None
-    return draft.artifact
+
+    return lake.make(EVENTS, day.isoformat(), inputs={"source": source}, write=write)
 
 
 @dataclass(frozen=True)
@@ -244,8 +241,8 @@ def write_snapshot(
         **{name: _extra_hash(extra) for name, extra in beside.files.items()},
     }
     key, settings = as_of.isoformat(), config_hash(config.users, config.items, config.events)
-    # only the newest counts: an older version that comes back is written again, so that it is the
-    # newest
+    # Not `Lake.make`: only the newest counts, and an older version that comes back is written
+    # again, so that it is the newest.
     newest = lake.newest("snapshot", key)
     if newest is not None and newest.manifest["fingerprint"] == lake.fingerprint(
         "snapshot", key, inputs, settings
@@ -266,8 +263,7 @@ def write_snapshot(
                 pq.write_table(extra, draft.path / name)
         draft.rows = sum(artifact.rows for artifact in parts.values())
         draft.facts = {"users": users.num_rows, "items": items.num_rows, **beside.facts}
-    assert draft.artifact is not None
-    return Snapshot(config, lake, draft.artifact)
+    return Snapshot(config, lake, draft.finished)
 
 
 def table_hash(table: pa.Table) -> str:

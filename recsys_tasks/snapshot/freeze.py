@@ -138,6 +138,7 @@ def _check(
         odd_values=tonight.extracted.odd_values,
         files_passed_over=tonight.extracted.files_passed_over,
     )
+    # Not `Lake.make`: before any row was read, `freeze` looked already, at the newest alone.
     with lake.writing("validation", as_of.isoformat(), inputs=inputs, config=settings) as draft:
         report = validate(config, night, now, draft.path / "data_docs")
         (draft.path / "report.json").write_text(json.dumps(report.as_dict(), indent=1))
@@ -147,8 +148,7 @@ def _check(
             "failed": [f"{check.suite}.{check.name}" for check in report.failed],
             "warnings": [f"{check.suite}.{check.name}" for check in report.warnings],
         }
-    assert draft.artifact is not None
-    return draft.artifact
+    return draft.finished
 
 
 def _undated(tonight: Tonight) -> pa.Table:

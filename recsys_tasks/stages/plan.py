@@ -49,8 +49,8 @@ def write_plan(lake: Lake, as_of: date, settings: str, plan: Plan, users: Keys) 
     key = as_of.isoformat()
     inputs = {**plan.contents, "publication": str(plan.publication_id)}
     found = lake.made_of(PLAN, key, inputs, settings)
-    # Equal contents may have other names now: an index that was damaged is made again under a new
-    # one.
+    # Not `Lake.make`: equal contents may have other names now (an index that was damaged is made
+    # again under a new one), and only the newest counts.
     if found is not None and lake.newest(PLAN.name, key) == found and _plan_of(found) == plan:
         return found
     with lake.writing(PLAN, key, inputs=inputs, config=settings) as draft:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.kernels import remove_old_machine_code
 from recsys_tasks.lake import Lake
+from recsys_tasks.lake.keys import TowerKey, publication_token
 from recsys_tasks.retention import plan as storage
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.serving.retire import drop_old
@@ -73,10 +74,11 @@ def _in_use(night: Night, ran: frozenset[date]) -> storage.InUse:
     with night.engine.connect() as connection:
         kept = connection.execute(query).all()
         busy = frozenset(connection.scalars(at_work_of_late))
-    tokens = {f"{row.as_of}-{row.fingerprint[:16]}": "a kept publication" for row in kept}
+    tokens = {publication_token(row.as_of, row.fingerprint): "a kept publication" for row in kept}
     for row in kept:
         if row.tower_version:
-            lineages.setdefault(row.tower_version.rsplit(".", 1)[0], "a kept publication's lineage")
+            lineage = TowerKey.parse(row.tower_version).lineage
+            lineages.setdefault(lineage, "a kept publication's lineage")
     shown = current_publication(night.engine)
     return storage.InUse(
         # A night of a mistyped, far date must not make the others old.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import recsys_tasks
 from recsys_tasks.lake.code import Sources, modules_of
-from recsys_tasks.lake.kinds import catalogue
+from recsys_tasks.lake.kinds import Kind, catalogue
 
 HERE = Path(recsys_tasks.__file__).parent
 
@@ -71,22 +72,39 @@ def test_what_makes_no_kind_changes_no_code(root: Path, before: dict[str, str]) 
     assert codes(root) == before
 
 
+def constants() -> dict[str, str]:
+    """Name of the constant that declares a kind, such as `FEATURES` → the kind's name."""
+    rooms = {path.parent.name for path in HERE.glob("*/kinds.py")} - {"lake"}
+    declaring = [vars(import_module(f"{HERE.name}.{room}.kinds")) for room in sorted(rooms)]
+    return {
+        name: value.name
+        for names in declaring
+        for name, value in names.items()
+        if isinstance(value, Kind)
+    }
+
+
 def writers() -> list[tuple[str, str]]:
-    """(module, kind) of each call that writes an artifact of a kind named by text."""
-    found = []
+    """(module, kind) of each call that makes or writes an artifact of a kind named by its text or
+    its declaration.
+    """
+    found, known = [], constants()
     for path in sorted(HERE.rglob("*.py")):
         name = ".".join(path.relative_to(HERE.parent).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                kind = node.args[0] if node.func.attr == "writing" and node.args else None
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                kind = node.args[0] if node.func.attr in ("make", "writing") else None
                 if isinstance(kind, ast.Constant):
                     found.append((name, str(kind.value)))
+                if isinstance(kind, ast.Name) and kind.id in known:
+                    found.append((name, known[kind.id]))
     return found
 
 
 def test_who_writes_a_kind_is_part_of_its_code() -> None:
     found = writers()
-    assert ("recsys_tasks.ranking.models.train", "release") in found and len(set(found)) > 5
+    kinds = {kind for _, kind in found}
+    assert {"release", "events", "lists", "tower", "decision", "plan"} <= kinds
     for module, kind in found:
         assert module in modules_of(*catalogue()[kind].made_by), (module, kind)
 

@@ -14,13 +14,16 @@ from recsys_tasks.lake.keys import (
     CutoffsKey,
     EmbeddingsKey,
     Key,
+    LineageName,
     ListsKey,
     NameKey,
     NightKey,
+    Reference,
     ReleaseKey,
     TowerKey,
+    publication_token,
 )
-from recsys_tasks.lake.kinds import Holding, Kind, catalogue
+from recsys_tasks.lake.kinds import Holding, Kind, catalogue, night_of
 from recsys_tasks.privacy.lake import eraser_of
 
 NIGHT, BEFORE = date(2026, 3, 10), date(2026, 3, 9)
@@ -76,3 +79,34 @@ def test_a_key_is_parsed_as_it_was_written(key: Key, text: str, night: date | No
 def test_another_text_is_no_key(kind: type[Key]) -> None:
     with pytest.raises(ValueError):
         kind.parse("noise")
+
+
+def test_names_inside_keys_are_read_as_they_are_written() -> None:
+    reference = Reference("tower", "abc-20260101.2026-03-09", "000001-ab12cd34")
+    assert str(reference) == "tower/abc-20260101.2026-03-09/000001-ab12cd34"
+    assert Reference.parse(str(reference)) == reference
+    lineage = LineageName("abc", date(2026, 1, 1))
+    assert str(lineage) == "abc-20260101" and LineageName.parse("abc-20260101") == lineage
+    assert str(lineage).startswith(LineageName.prefix("abc"))
+    token = publication_token(NIGHT, "0123456789abcdef0123")
+    assert token == "2026-03-10-0123456789abcdef"
+    assert ListsKey.parse(f"{token}.3").night == NIGHT
+    with pytest.raises(ValueError, match="3"):
+        Reference.parse("tower/abc")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "night"),
+    [
+        ("snapshot", "2026-03-10", NIGHT),
+        ("features", "2026-03-09_2026-03-10", NIGHT),
+        ("embeddings", "abc-20260101.2026-03-09@2026-03-10", NIGHT),
+        ("ids", "users", None),
+        ("snapshot", "k", None),
+        ("diary", "2026-03-10", None),
+    ],
+)
+def test_the_night_of_an_artifact_is_told_by_the_form_of_its_kinds_key(
+    kind: str, key: str, night: date | None
+) -> None:
+    assert night_of(kind, key) == night

@@ -17,7 +17,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from recsys_tasks.clock import parse_day
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake.keys import Reference, ReleaseKey
 from recsys_tasks.monitoring.alerts.spool import spool_of
 
 Facts = Mapping[str, Any]
@@ -108,14 +110,14 @@ def _data(lake: Lake, night: str) -> dict[str, Any]:
 
 
 def _rows(lake: Lake, reference: str) -> int | None:
-    kind, key, _ = reference.split("/")
+    kind, key, _ = Reference.parse(reference)
     return next((a.rows for a in lake.versions(kind, key) if a.reference == reference), None)
 
 
 def _release_of(lake: Lake, night: str) -> Artifact | None:
     """The release trained on this night, where the judge did not run."""
-    stem = f"r{night.replace('-', '')}-"
-    keys = [key for key in lake.keys("release") if key.startswith(stem)]
+    stem = ReleaseKey.stem(parse_day(night))
+    keys = [key for key in lake.keys("release") if key.startswith(f"{stem}-")]
     return lake.newest("release", keys[-1]) if keys else None
 
 

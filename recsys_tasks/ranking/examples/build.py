@@ -24,7 +24,7 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.hashes import hashed
 from recsys_tasks.ids import Keys
-from recsys_tasks.lake import Artifact
+from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.progress import Progress
 from recsys_tasks.ranking.columns import (
     Block,
@@ -42,6 +42,7 @@ from recsys_tasks.ranking.examples.sampling import (
     user_parts,
 )
 from recsys_tasks.ranking.inputs import RankingInputs
+from recsys_tasks.ranking.kinds import EXAMPLES
 from recsys_tasks.snapshot.dataset import Snapshot
 
 __all__ = ["Examples", "Window", "build_examples", "label_windows", "windows_needed"]
@@ -105,10 +106,8 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
     settings = config_hash(
         config.ranker, config.activity, config.events, *config.objectives, config.resources.seed
     )
-    found = lake.find("examples", key, lake.fingerprint("examples", key, inputs, settings))
-    if found is not None:
-        return found
-    with lake.writing("examples", key, inputs=inputs, config=settings) as draft:
+
+    def write(draft: Draft) -> None:
         facts: dict[str, Any] = {
             "as_of": key,
             "gate_cutoff": timeline.gate_cutoff.isoformat(),
@@ -124,8 +123,8 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
         (draft.path / "examples.json").write_text(json.dumps(facts, indent=1))
         draft.rows = sum(w["rows"] for w in facts["windows"])
         draft.facts = {"windows": facts["windows"]}
-    assert draft.artifact is not None
-    return draft.artifact
+
+    return lake.make(EXAMPLES, key, inputs=inputs, config=settings, write=write)
 
 
 def _counts_from(config: Config) -> list[float] | None:

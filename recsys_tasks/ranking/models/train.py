@@ -18,9 +18,11 @@ import numpy as np
 
 from recsys_tasks.arrays import Float64
 from recsys_tasks.config import Config, config_hash
-from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake import Artifact, Draft, Lake
+from recsys_tasks.lake.keys import NightKey, ReleaseKey
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
+from recsys_tasks.ranking.kinds import RELEASE
 from recsys_tasks.ranking.models.calibrate import Calibration, fit_calibration
 from recsys_tasks.ranking.models.cascade import heavy, light_out_of_fold
 from recsys_tasks.ranking.models.fitting import gain_shares, refuse_unknown_constraints, scored
@@ -47,25 +49,24 @@ def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str
     """
     inputs = {"examples": examples.content, "lineage": lineage}
     settings = config_hash(config.ranker, config.resources, *config.objectives)
-    stem = f"r{examples.key.replace('-', '')}"
-    key = f"{stem}-{lake.fingerprint('release', stem, inputs, settings)[:6]}"
-    found = lake.find("release", key, lake.fingerprint("release", key, inputs, settings))
-    if found is not None:
-        return found
-    data = Examples.open(examples)
-    reason = why_untrained(config, data)
-    trained = _train(config, data) if reason is None else _UNTRAINED
-    facts = {
-        "release_id": key,
-        "mode": config.ranker.mode if reason is None else "retrieval",
-        "reason": reason,
-        "as_of": examples.key,
-        "lineage": lineage,
-        "config": settings,
-        "objectives": objective_shares(config),
-        **_facts(data, trained),
-    }
-    with lake.writing("release", key, inputs=inputs, config=settings) as draft:
+    night = NightKey.parse(examples.key).night
+    digits = lake.fingerprint(RELEASE, ReleaseKey.stem(night), inputs, settings)[:6]
+    key = str(ReleaseKey(night, digits))
+
+    def write(draft: Draft) -> None:
+        data = Examples.open(examples)
+        reason = why_untrained(config, data)
+        trained = _train(config, data) if reason is None else _UNTRAINED
+        facts = {
+            "release_id": key,
+            "mode": config.ranker.mode if reason is None else "retrieval",
+            "reason": reason,
+            "as_of": examples.key,
+            "lineage": lineage,
+            "config": settings,
+            "objectives": objective_shares(config),
+            **_facts(data, trained),
+        }
         _write(trained, [objective.name for objective in config.objectives], draft.path)
         (draft.path / "release.json").write_text(json.dumps(facts, indent=1))
         draft.rows = len(data.X)
@@ -73,8 +74,8 @@ def train_ranker(config: Config, lake: Lake, examples: Artifact, *, lineage: str
             name: facts[name]
             for name in ("mode", "reason", "label_end", "lineage", "calibration_error")
         }
-    assert draft.artifact is not None
-    return draft.artifact
+
+    return lake.make(RELEASE, key, inputs=inputs, config=settings, write=write)
 
 
 # --- training ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Draft
-from recsys_tasks.lake.keys import EmbeddingsKey, TowerKey
+from recsys_tasks.lake.keys import EmbeddingsKey
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.kinds import EMBEDDINGS
 from recsys_tasks.retrieval.tower.content_means import content_means
@@ -39,7 +39,7 @@ def embed(
     `cutoffs.learned_before`. `users [k] int32`.
     """
     _check_order(tower, cutoffs)
-    key = str(EmbeddingsKey(TowerKey.parse(tower.artifact.key), cutoffs.history_before))
+    key = EmbeddingsKey.of(tower.artifact.key, cutoffs.history_before)
     inputs = {"snapshot": snapshot.artifact.content, "tower": tower.artifact.content}
     settings = (
         "all" if users is None else hashlib.sha256(np.unique(users).tobytes()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import LeakageError
 from recsys_tasks.lake import Draft, Lake
-from recsys_tasks.lake.keys import TowerKey
+from recsys_tasks.lake.keys import LineageName, TowerKey
 from recsys_tasks.retrieval.kinds import TOWER
 from recsys_tasks.retrieval.tower.cold_start import cold_state, cold_train
 from recsys_tasks.retrieval.tower.runtime import prepare
@@ -70,7 +70,7 @@ def train_two_tower(
     _check_parent(learned_before, parent)
     snapshot = snapshot_for(snapshot, parent.artifact) if parent else snapshot
     config, settings = snapshot.config, TowerSettings.of(snapshot.config)
-    lineage = parent.lineage if parent else f"{settings.hash}-{learned_before:%Y%m%d}"
+    lineage = parent.lineage if parent else str(LineageName(settings.hash, learned_before))
     key = str(TowerKey(lineage, learned_before))
     inputs = {
         "snapshot": snapshot.artifact.content,

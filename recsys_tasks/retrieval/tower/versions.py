@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from recsys_tasks.config import Config
 from recsys_tasks.errors import DataError
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.lake.keys import TowerKey
+from recsys_tasks.lake.keys import LineageName, TowerKey
 from recsys_tasks.retrieval.kinds import TOWER
 from recsys_tasks.retrieval.tower.files import read_arrays
 from recsys_tasks.retrieval.tower.inputs import Vocabulary
@@ -188,7 +188,7 @@ def serving_at(lake: Lake, lineage: str, cutoff: date) -> TowerVersion | None:
 
 def lineage_start(lineage: str) -> date:
     """Day of a lineage's cold training."""
-    return datetime.strptime(lineage.split("-")[1], "%Y%m%d").date()  # noqa: DTZ007 (a date has no zone)
+    return LineageName.parse(lineage).begun
 
 
 def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
@@ -199,7 +199,7 @@ def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
     that night on. Of equally advanced ones, the one that reaches further back comes first. One that
     had lost to its cold control by the night before is left out.
     """
-    ours = _lineages(lake, f"{lineage_hash(config)}-", _tonight(config, as_of))
+    ours = _lineages(lake, LineageName.prefix(lineage_hash(config)), _tonight(config, as_of))
     fresh = [name for name in ours if not _too_old(name, config, as_of)]
     return [name for name in fresh if not _lost(lake, name, config, as_of)]
 
@@ -211,7 +211,8 @@ def why_cold(lake: Lake, config: Config, cutoff: date, as_of: date) -> str:
     known = _lineages(lake, "", _tonight(config, as_of))
     if not known:
         return "the first version"
-    ours = [name for name in known if name.startswith(f"{lineage_hash(config)}-")]
+    prefix = LineageName.prefix(lineage_hash(config))
+    ours = [name for name in known if name.startswith(prefix)]
     if not ours:
         made = settings_of(open_tower(lake, known[0], versions_of(lake, known[0])[-1]).artifact)
         changes = made.changes_to(TowerSettings.of(config)) if made else ""

@@ -25,6 +25,7 @@ from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.figures import all_figures, curves
 from recsys_tasks.gate.rules import GateCase, Running
 from recsys_tasks.lake import Artifact
+from recsys_tasks.lake.keys import ReleaseKey
 from recsys_tasks.ranking.models.ranker import scores_are_chances
 from recsys_tasks.registry.registry import ANCHOR, CHAMPION
 from recsys_tasks.stages import voice
@@ -119,7 +120,7 @@ def challenger_of(night: Night) -> Artifact:
     reference = last_trained(night.engine, night.as_of)
     if reference:
         return voice.reads(night.lake.get(reference))
-    return voice.reads(night.lake.require("release", f"r{night.as_of:%Y%m%d}"))
+    return voice.reads(night.lake.require("release", ReleaseKey.stem(night.as_of)))
 
 
 def _shown(

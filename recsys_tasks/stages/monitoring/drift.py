@@ -8,6 +8,7 @@ import numpy as np
 
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.errors import ArtifactError, DamagedArtifact
+from recsys_tasks.lake.keys import ListsKey
 from recsys_tasks.metrics import Floats
 from recsys_tasks.monitoring.alarms.figures import WEEKS
 from recsys_tasks.monitoring.lists.drift import mix_psi, score_psi
@@ -58,7 +59,7 @@ def _scores(night: Night) -> Floats:
     """Scores of all places of a night's lists; NaN where a place has none."""
     token = read_plan(night.lake, night.as_of).token
     shards = [
-        night.lake.require("lists", f"{token}.{shard}")
+        night.lake.require("lists", str(ListsKey(token, shard)))
         for shard in range(night.config.serving.shards)
     ]
     parts = [

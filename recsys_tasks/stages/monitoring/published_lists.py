@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from recsys_tasks.errors import DamagedArtifact, RecsysError
 from recsys_tasks.ids import Keys
+from recsys_tasks.lake.keys import ListsKey
 from recsys_tasks.monitoring.alarms import drift, list_churn
 from recsys_tasks.monitoring.alarms.figures import REALISED
 from recsys_tasks.monitoring.lists.churn import churn
@@ -63,7 +64,7 @@ def _published(night: Night) -> tuple[Keys, Lists, npt.NDArray[np.int8]]:
     """Users, `[n, k]` lists and rungs of a night's publication, from its shards in the lake."""
     token, k = read_plan(night.lake, night.as_of).token, night.config.serving.k
     shards = [
-        night.lake.require("lists", f"{token}.{shard}")
+        night.lake.require("lists", str(ListsKey(token, shard)))
         for shard in range(night.config.serving.shards)
     ]
     n = sum(artifact.rows for artifact in shards)
