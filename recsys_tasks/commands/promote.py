@@ -13,9 +13,7 @@ def promote(release: str, *, who: str, why: str, now: datetime) -> str:
     cannot serve.
     """
     with night_of_now(now) as night:
-        from recsys_tasks.stages.serving_state import why_unusable
-
-        before, reason = night.registry.champion(), why_unusable(night, release)
+        before, reason = night.registry.champion(), night.serving.why_unusable(release)
         if reason is not None:
             raise ServingError(
                 expected=f"a release that can serve under the name {release}",

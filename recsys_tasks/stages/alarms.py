@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
 from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers
 from recsys_tasks.monitoring.alerts.spool import raise_alert
 from recsys_tasks.monitoring.alerts.table import published_night
-from recsys_tasks.stages.night import Night
 
 
-def raise_alarm(night: Night, alarm: Alarm, remedy: str) -> None:
-    """Tell on-call, once a night and metric. `remedy` is what to run."""
-    alert = alarm_alert(
-        alarm,
-        as_of=night.as_of,
-        reader_state=describe_readers(published_night(night.engine), night.as_of),
-        remedy=remedy,
-        runbooks=night.config.alerts.runbook_base,
-        now=night.now,
-    )
-    raise_alert(night.environment.home, alert)
+@dataclass(frozen=True)
+class OnCall:
+    """Who is told of the alarms of a night, and what each alert of it says.
+
+    Alerts are spooled in `home`; `engine` tells what readers see meanwhile; links start with
+    `runbooks`.
+    """
+
+    home: Path
+    engine: Engine
+    runbooks: str
+    as_of: date
+    now: datetime
+
+    def tell(self, alarm: Alarm, remedy: str) -> None:
+        """Tell on-call, once a night and metric. `remedy` is what to run."""
+        alert = alarm_alert(
+            alarm,
+            as_of=self.as_of,
+            reader_state=describe_readers(published_night(self.engine), self.as_of),
+            remedy=remedy,
+            runbooks=self.runbooks,
+            now=self.now,
+        )
+        raise_alert(self.home, alert)

@@ -4,45 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import Stage
+from recsys_tasks.stages.stage import SNAPSHOT, Stage
 
 if TYPE_CHECKING:
     from recsys_tasks.lake import Artifact
+    from recsys_tasks.snapshot.dataset import Snapshot
+    from recsys_tasks.stages.alarms import OnCall
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
 
 STAGE = Stage(
     "build_index",
     minutes=60,
-    reads=("snapshot", "embeddings", "tower", "release"),
+    opens=(SNAPSHOT,),
+    reads=("embeddings", "tower", "release"),
     makes=("index",),
     emits="index",
 )
 
 
-def run(night: Night) -> Outcome:
+def run(night: Night, *, snapshot: Snapshot) -> Outcome:
     """Build the index over the vectors that serve, and measure its recall."""
+    from recsys_tasks.lake.keys import NightKey
     from recsys_tasks.retrieval.index.build import build_index
     from recsys_tasks.snapshot.eligibility.eligible import eligible_items
     from recsys_tasks.stages.inputs import embeddings_at
     from recsys_tasks.stages.outcome import Outcome, plain_figures
-    from recsys_tasks.stages.serving_state import served_lineage
 
-    embeddings = embeddings_at(night.snapshot, served_lineage(night), night.tonight)
-    eligible = eligible_items(night.snapshot, night.as_of)
-    built = build_index(night.snapshot, embeddings, night.as_of.isoformat(), eligible)
-    tell_of_recall(night, built)
+    embeddings = embeddings_at(snapshot, night.serving.lineage(), night.tonight)
+    eligible = eligible_items(snapshot, night.as_of)
+    built = build_index(snapshot, embeddings, str(NightKey(night.as_of)), eligible)
+    tell_of_recall(night.on_call, built)
     return Outcome(built, built.rows, plain_figures(built.facts))
 
 
-def tell_of_recall(night: Night, index: Artifact) -> None:
+def tell_of_recall(on_call: OnCall, index: Artifact) -> None:
     """Raise the `index_recall` alarm when every index fell short and exact search serves: right,
     but slow on a large catalogue.
     """
     if not index.facts["below_floor"]:
         return
     from recsys_tasks.monitoring.alarms import Alarm
-    from recsys_tasks.stages.alarms import raise_alarm
 
     k, floor = index.facts["recall_k"], index.facts["recall_floor"]
     words = (
@@ -51,4 +53,4 @@ def tell_of_recall(night: Night, index: Artifact) -> None:
     )
     alarm = Alarm("index_recall", f"index recall@{k}", floor, index.facts["best_recall"], words)
     remedy = "look at the index artifact's recall.json; lower index.recall_floor if that is enough"
-    raise_alarm(night, alarm, remedy)
+    on_call.tell(alarm, remedy)

@@ -28,7 +28,7 @@ def failures_on_the_page(night: Night, stage: str) -> Iterator[None]:
     ):  # a person or the machine ended it; nothing failed
         raise
     except BaseException as error:  # Airflow's timeout of a task is no Exception
-        voice.failed(stage, night, error)
+        voice.failed(stage, night.as_of, error)
         _note(night, stage, error)
         raise
 

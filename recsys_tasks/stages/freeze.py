@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from recsys_tasks.stages.stage import Stage
 
 if TYPE_CHECKING:
+    from recsys_tasks.config import Config
     from recsys_tasks.snapshot.freeze import FreezeResult
+    from recsys_tasks.stages.alarms import OnCall
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
 
@@ -27,7 +29,7 @@ def run(night: Night) -> Outcome:
     from recsys_tasks.stages.outcome import Outcome
 
     done = freeze(night.config, night.lake, night.as_of, night.now)
-    tell_of_late_rows(night, done)
+    tell_of_late_rows(night.on_call, night.config, done)
     figures = {
         "checks": len(done.report.checks),
         "warnings": sum(not c.passed for c in done.report.checks),
@@ -43,13 +45,12 @@ def run(night: Night) -> Outcome:
     return Outcome(done.snapshot.artifact, done.snapshot.artifact.rows, figures)
 
 
-def tell_of_late_rows(night: Night, done: FreezeResult) -> None:
+def tell_of_late_rows(on_call: OnCall, config: Config, done: FreezeResult) -> None:
     """Raise an alarm about rows that no night reads, be they few enough for the night to go on."""
-    if not done.late_rows or night.as_of.isoformat() in night.config.validation.accepted_losses:
+    if not done.late_rows or on_call.as_of.isoformat() in config.validation.accepted_losses:
         return
     from recsys_tasks.monitoring.alarms import Alarm
-    from recsys_tasks.stages.alarms import raise_alarm
 
     words = next(check.observed for check in done.report.checks if check.name == "rows_late")
-    remedy = f"set extract.lookback_days to that many days; then recsys run --as-of {night.as_of}"
-    raise_alarm(night, Alarm("late_rows", "late rows", 0, done.late_rows, words), remedy)
+    remedy = f"set extract.lookback_days to that many days; then recsys run --as-of {on_call.as_of}"
+    on_call.tell(Alarm("late_rows", "late rows", 0, done.late_rows, words), remedy)

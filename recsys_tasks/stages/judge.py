@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import Stage
+from recsys_tasks.stages.stage import SNAPSHOT, Stage, Tonights
 
 if TYPE_CHECKING:
+    from recsys_tasks.lake import Artifact
+    from recsys_tasks.snapshot.dataset import Snapshot
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
 
 STAGE = Stage(
     "judge",
     minutes=120,
+    of_ranker=True,
+    opens=(SNAPSHOT, Tonights("index", optional=True)),
     reads=(
-        "snapshot",
         "events",
         "raw_events",
         "tower",
         "embeddings",
         "features",
         "generators",
-        "index",
         "examples",
         "release",
         "decision",
@@ -31,12 +33,11 @@ STAGE = Stage(
 )
 
 
-def run(night: Night) -> Outcome:
+def run(night: Night, *, snapshot: Snapshot, index: Artifact | None) -> Outcome:
     """Evaluate on [E, as_of), decide, move the alias, keep the decision."""
-    from recsys_tasks.stages.judging.verdict import judge
-    from recsys_tasks.stages.outcome import Outcome
-    from recsys_tasks.stages.schedule import NOT_DUE, ranker_due
+    from recsys_tasks.stages.judging.verdict import Gate, judge
+    from recsys_tasks.stages.judging.window import GateWindow
 
-    if not ranker_due(night):
-        return Outcome(None, 0, note=NOT_DUE)
-    return judge(night)
+    before = next(iter(night.label_windows), None)
+    window = GateWindow(snapshot, night.gate, night.as_of, before)
+    return judge(Gate(window, night.serving, night.on_call, index))

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from recsys_tasks.clock import parse_day
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import Lake
-from recsys_tasks.stages.night import Night
 
 _RAN = text("SELECT as_of FROM recsys.stage_runs UNION SELECT as_of FROM recsys.stage_failures")
 _KINDS = ("extract", "snapshot", "plan")
@@ -24,12 +23,12 @@ def nights_in(lake: Lake) -> set[date]:
     return {parse_day(key) for kind in _KINDS for key in lake.keys(kind)}
 
 
-def require_night(night: Night) -> None:
+def require_night(lake: Lake, engine: Engine, as_of: date) -> None:
     """Raises ArtifactError unless some stage of this night ever ran."""
-    with night.engine.connect() as connection:
-        known = nights_in(night.lake) | set(connection.scalars(_RAN))
-    if night.as_of not in known:
-        raise no_such_night(night.as_of, known, "--as-of")
+    with engine.connect() as connection:
+        known = nights_in(lake) | set(connection.scalars(_RAN))
+    if as_of not in known:
+        raise no_such_night(as_of, known, "--as-of")
 
 
 def no_such_night(as_of: date, known: set[date], where: str) -> ArtifactError:

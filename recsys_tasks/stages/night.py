@@ -32,6 +32,8 @@ from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
     from recsys_tasks.registry.registry import Registry
+    from recsys_tasks.stages.alarms import OnCall
+    from recsys_tasks.stages.serving_state import Serving
 
 NIGHTLY_HOUR = 1
 
@@ -43,7 +45,10 @@ def time_of(as_of: date) -> datetime:
 
 @dataclass(frozen=True)
 class Night:
-    """Everything a stage needs to know about the night it works for."""
+    """Everything a stage needs to know about the night it works for.
+
+    What a stage calls gets the parts that it needs; the whole night goes on to its page alone.
+    """
 
     config: Config
     environment: Environment
@@ -149,6 +154,28 @@ class Night:
     def label_windows(self) -> tuple[Cutoffs, ...]:
         """Cutoffs of the ranker's label windows, newest first."""
         return tuple(self.cutoffs_at(day) for day in self.timeline.label_cutoffs)
+
+    @property
+    def needed_cutoffs(self) -> tuple[Cutoffs, ...]:
+        """Every pair of cutoffs that tonight learns or scores at: label windows, the gate,
+        tonight.
+        """
+        return (*self.label_windows, self.gate, self.tonight)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """Who serves: champion, anchor and their lineages."""
+        from recsys_tasks.stages.serving_state import Serving
+
+        return Serving(self.config, self.lake, self.as_of, lambda: self.registry)
+
+    @cached_property
+    def on_call(self) -> OnCall:
+        """Who is told of tonight's alarms."""
+        from recsys_tasks.stages.alarms import OnCall
+
+        runbooks = self.config.alerts.runbook_base
+        return OnCall(self.environment.home, self.engine, runbooks, self.as_of, self.now)
 
     def cutoffs_at(self, day: date) -> Cutoffs:
         """Histories up to `day`, learning up to the configured lag before it."""

@@ -51,7 +51,7 @@ def write_plan(lake: Lake, as_of: date, settings: str, plan: Plan, users: Keys) 
     found = lake.made_of(PLAN, key, inputs, settings)
     # Not `Lake.make`: equal contents may have other names now (an index that was damaged is made
     # again under a new one), and only the newest counts.
-    if found is not None and lake.newest(PLAN.name, key) == found and _plan_of(found) == plan:
+    if found is not None and lake.newest(PLAN.name, key) == found and plan_of(found) == plan:
         return found
     with lake.writing(PLAN, key, inputs=inputs, config=settings) as draft:
         (draft.path / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
@@ -62,14 +62,15 @@ def write_plan(lake: Lake, as_of: date, settings: str, plan: Plan, users: Keys) 
 
 def read_plan(lake: Lake, as_of: date) -> Plan:
     """A night's plan. Raises ArtifactError when prepare_publication did not run."""
-    return _plan_of(lake.require(PLAN.name, as_of.isoformat()))
+    return plan_of(lake.require(PLAN.name, as_of.isoformat()))
 
 
-def planned_users(lake: Lake, as_of: date) -> Keys:
-    """`[n] int32`: every user of a night's plan, sorted. Raises ArtifactError without a plan."""
-    users: Keys = np.load(lake.require(PLAN.name, as_of.isoformat()).file("users.npy"))
+def planned_users(artifact: Artifact) -> Keys:
+    """`[n] int32`: every user of a plan, sorted."""
+    users: Keys = np.load(artifact.file("users.npy"))
     return users
 
 
-def _plan_of(artifact: Artifact) -> Plan:
+def plan_of(artifact: Artifact) -> Plan:
+    """The plan that an artifact holds. Raises ArtifactError where its file is gone or damaged."""
     return Plan(**json.loads(artifact.file("plan.json").read_text()))

@@ -7,27 +7,32 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import Stage
+from recsys_tasks.stages.stage import SNAPSHOT, Stage, Tonights
 
 if TYPE_CHECKING:
-    from recsys_tasks.ids import Keys
+    from datetime import date
+
+    from sqlalchemy import Engine
+
+    from recsys_tasks.clock import Cutoffs
     from recsys_tasks.lake import Artifact
     from recsys_tasks.retrieval.embeddings import Embeddings
     from recsys_tasks.serving.publication import Publication, PublicationSpec
+    from recsys_tasks.serving.vectors import VectorSet
+    from recsys_tasks.snapshot.dataset import Snapshot
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
 
 STAGE = Stage(
     "prepare_publication",
     minutes=60,
+    opens=(SNAPSHOT, Tonights("index")),
     reads=(
-        "snapshot",
         "events",
         "tower",
         "embeddings",
         "features",
         "generators",
-        "index",
         "release",
         "plan",
     ),
@@ -35,40 +40,42 @@ STAGE = Stage(
 )
 
 
-def run(night: Night) -> Outcome:
+def run(night: Night, *, snapshot: Snapshot, index: Artifact) -> Outcome:
     """Begin tonight's publication. Raises ServingError."""
+    from recsys_tasks.serving.fallback import load_paths
+    from recsys_tasks.serving.load import load_dimensions
     from recsys_tasks.serving.precompute import active_users
     from recsys_tasks.serving.publish import create_publication
-    from recsys_tasks.serving.vectors import require_pgvector
-    from recsys_tasks.stages import voice
+    from recsys_tasks.serving.vectors import publish_vectors, require_pgvector
     from recsys_tasks.stages.inputs import embeddings_at, serving_tower, tables_at
     from recsys_tasks.stages.outcome import Outcome
     from recsys_tasks.stages.plan import Plan, list_settings, write_plan
-    from recsys_tasks.stages.serving_state import served_lineage, serving_release
 
     if night.config.embeddings.publish:
         require_pgvector(night.engine)
-    lineage = served_lineage(night)
+    lineage = night.serving.lineage()
     tower = serving_tower(night.lake, lineage, night.tonight).artifact.key
-    index = voice.reads(night.lake.require("index", night.as_of.isoformat()))
-    release = serving_release(night)
-    tables = tables_at(night.snapshot, night.tonight)
-    embeddings = embeddings_at(night.snapshot, lineage, night.tonight)
+    release = night.serving.release()
+    tables = tables_at(snapshot, night.tonight)
+    embeddings = embeddings_at(snapshot, lineage, night.tonight)
     contents = {
-        "snapshot": night.snapshot.artifact.content,
+        "snapshot": snapshot.artifact.content,
         "features": tables.features.content,
         "generators": tables.generators.content,
         "embeddings": embeddings.artifact.content,
         "index": index.content,
         "release": release.content if release else "",
     }
-    users = active_users(night.snapshot, night.config, night.tonight)
-    spec = _spec(night, release, tower, contents, len(users))
+    users = active_users(snapshot, night.config, night.tonight)
+    spec = _spec(snapshot, night.tonight, release, tower, contents, len(users))
     publication = create_publication(night.engine, spec, night.now)
     if publication.needs_rows:
-        _load_common(night, publication, users, embeddings, index)
+        load_dimensions(night.engine, snapshot)
+        load_paths(night.engine, publication, snapshot, night.tonight, users)
+        _load_similar(night.engine, publication, snapshot, embeddings, index)
     if night.config.embeddings.publish:
-        _publish_vectors(night, tower, embeddings)
+        load_dimensions(night.engine, snapshot)
+        publish_vectors(night.engine, _vectors(night.as_of, tower, embeddings), night.now)
     plan = Plan(
         publication.id,
         publication.token,
@@ -84,7 +91,12 @@ def run(night: Night) -> Outcome:
 
 
 def _spec(
-    night: Night, release: Artifact | None, tower: str, contents: Mapping[str, str], users: int
+    snapshot: Snapshot,
+    cutoffs: Cutoffs,
+    release: Artifact | None,
+    tower: str,
+    contents: Mapping[str, str],
+    users: int,
 ) -> PublicationSpec:
     """What the publication stands for; the same again where nothing that shapes it has changed."""
     from recsys_tasks.lake import code_of
@@ -94,55 +106,58 @@ def _spec(
     from recsys_tasks.serving.repeats import policy_words
     from recsys_tasks.stages.plan import list_settings
 
-    parts = json.dumps([contents, list_settings(night.config), code_of(PLAN)], sort_keys=True)
+    config = snapshot.config
+    parts = json.dumps([contents, list_settings(config), code_of(PLAN)], sort_keys=True)
     return PublicationSpec(
-        as_of=night.as_of,
-        cutoffs=night.tonight,
+        as_of=snapshot.as_of,
+        cutoffs=cutoffs,
         fingerprint=hashlib.sha256(parts.encode()).hexdigest()[:32],
         release=release.key if release else None,
         tower_version=tower,
         expected_rows=users,
-        k=night.config.serving.k,
-        spares=night.config.serving.spares,
-        shards=night.config.serving.shards,
-        repeats=policy_words(night.config),
+        k=config.serving.k,
+        spares=config.serving.spares,
+        shards=config.serving.shards,
+        repeats=policy_words(config),
         calibrated=release is not None and scores_are_chances(release),
     )
 
 
-def _load_common(
-    night: Night, publication: Publication, users: Keys, embeddings: Embeddings, index: Artifact
+def _load_similar(
+    engine: Engine,
+    publication: Publication,
+    snapshot: Snapshot,
+    embeddings: Embeddings,
+    index: Artifact,
 ) -> None:
-    """Load what is no user's own: dimensions, paths of fallback lists, similar items."""
+    """Load each item's similar items, where the settings want any."""
     import numpy as np
 
     from recsys_tasks.retrieval.index.build import open_index
-    from recsys_tasks.serving.fallback import load_paths
-    from recsys_tasks.serving.load import load_dimensions, load_similar
+    from recsys_tasks.serving.load import load_similar
     from recsys_tasks.serving.similar import similar_items
     from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 
-    load_dimensions(night.engine, night.snapshot)
-    load_paths(night.engine, publication, night.snapshot, night.tonight, users)
-    if night.config.serving.similar_items:
-        # The index finds the largest inner products; only between unit vectors are these the
-        # nearest by cosine.
-        unit = night.config.two_tower.metric == "cosine"
-        searcher = open_index(index, embeddings, night.config.resources.threads) if unit else None
-        rows = similar_items(
-            embeddings.item_keys,
-            np.asarray(embeddings.item_vectors),
-            eligible_items(night.snapshot, night.as_of),
-            night.config.serving.similar_items,
-            searcher=searcher,
-        )
-        load_similar(night.engine, publication, rows)
+    config = snapshot.config
+    if not config.serving.similar_items:
+        return
+    # The index finds the largest inner products; only between unit vectors are these the nearest by
+    # cosine.
+    unit = config.two_tower.metric == "cosine"
+    searcher = open_index(index, embeddings, config.resources.threads) if unit else None
+    rows = similar_items(
+        embeddings.item_keys,
+        np.asarray(embeddings.item_vectors),
+        eligible_items(snapshot, snapshot.as_of),
+        config.serving.similar_items,
+        searcher=searcher,
+    )
+    load_similar(engine, publication, rows)
 
 
-def _publish_vectors(night: Night, tower: str, embeddings: Embeddings) -> None:
+def _vectors(as_of: date, tower: str, embeddings: Embeddings) -> VectorSet:
     """Tonight's vectors, by night: a hold or a rollback of the lists does not touch them."""
-    from recsys_tasks.serving.load import load_dimensions
-    from recsys_tasks.serving.vectors import VectorSet, publish_vectors
+    from recsys_tasks.serving.vectors import VectorSet
 
     arrays = (
         embeddings.item_keys,
@@ -150,6 +165,4 @@ def _publish_vectors(night: Night, tower: str, embeddings: Embeddings) -> None:
         embeddings.user_keys,
         embeddings.user_vectors,
     )
-    load_dimensions(night.engine, night.snapshot)
-    vectors = VectorSet(night.as_of, tower, embeddings.artifact.content, *arrays)
-    publish_vectors(night.engine, vectors, night.now)
+    return VectorSet(as_of, tower, embeddings.artifact.content, *arrays)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import Stage
+from recsys_tasks.stages.stage import Stage, Tonights
 
 if TYPE_CHECKING:
+    from recsys_tasks.lake import Artifact
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Figure, Outcome
 
-STAGE = Stage("publish", minutes=60, reads=("plan",), emits="publication")
+STAGE = Stage("publish", minutes=60, opens=(Tonights("plan"),), emits="publication")
 
 
-def run(night: Night) -> Outcome:
+def run(night: Night, *, plan: Artifact) -> Outcome:
     """Publish what the shards loaded. Raises ServingError when a check fails."""
     from recsys_tasks.errors import ServingError
     from recsys_tasks.serving.publication import CheckLimits, read_publication
     from recsys_tasks.serving.publish import finish, publish
     from recsys_tasks.stages.outcome import Outcome
-    from recsys_tasks.stages.plan import read_plan
+    from recsys_tasks.stages.plan import plan_of
 
-    plan = read_plan(night.lake, night.as_of)
-    loaded = read_publication(night.engine, plan.publication_id)
+    loaded = read_publication(night.engine, plan_of(plan).publication_id)
     ready = finish(night.engine, loaded, CheckLimits.of(night.config))
     done = publish(night.engine, ready, who="nightly", now=night.now)
     if done.publication.rows is None:

@@ -105,7 +105,7 @@ def report_path(night: Night, *, again: bool = False) -> Path:
     """
     kept = night.lake.newest(store.KIND, night.as_of.isoformat())
     if kept is None:
-        require_night(night)
+        require_night(night.lake, night.engine, night.as_of)
     if kept is None or again:
         from recsys_tasks.stages import run_on
 

@@ -1,24 +1,30 @@
-"""Runs a stage, whichever it is: the night, the locks, the record; and all stages of a night."""
+"""Runs a stage, whichever it is: the night, the locks, what it opens, the record; and all stages of
+a night.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime
 from importlib import import_module
 from time import perf_counter
 
-from recsys_tasks.errors import ConfigError, RecsysError
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.lake import Artifact
+from recsys_tasks.lake.keys import NightKey
+from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.stages import voice
 from recsys_tasks.stages.chain import NIGHT, stage_named
 from recsys_tasks.stages.failures import failures_on_the_page
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import Outcome, StageResult
 from recsys_tasks.stages.records import record_stage, recorded_artifacts
+from recsys_tasks.stages.schedule import NOT_DUE, ranker_due
 from recsys_tasks.stages.shop_clock import keep_time
-from recsys_tasks.stages.stage import Stage
+from recsys_tasks.stages.stage import SNAPSHOT, Stage
 from recsys_tasks.stages.work_locks import at_work, in_turn
 
 SHARD_NICENESS = 10
@@ -54,8 +60,8 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
     stage = _checked(stage_named(name), shard)
     label = _label(stage, shard, ".")
     with failures_on_the_page(night, label):
-        voice.starts(label, night)
-        keep_time(night)
+        voice.starts(label, night.as_of)
+        keep_time(night.engine, night.now, simulated=night.config.clock == "simulated")
         # A shard's artifact is of this publication alone: nobody asks whether it was there before.
         known = set() if stage.sharded else recorded_artifacts(night.engine, night.as_of)
         started = perf_counter()
@@ -64,7 +70,6 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
             if stage.takes_turns:
                 locks.enter_context(in_turn(night.engine, night.lake, stage.name))
             night.forget_what_was_replaced()
-            _name_snapshot(stage, night)
             outcome = _call(stage, night, shard)
     seconds = perf_counter() - started
     result = StageResult(
@@ -92,10 +97,19 @@ def _checked(stage: Stage, shard: int | None) -> Stage:
     )
 
 
-def _name_snapshot(stage: Stage, night: Night) -> None:
-    if "snapshot" in stage.reads:
-        with suppress(RecsysError):  # the stage itself says what is wrong with it, if it needs it
-            voice.reads(night.lake.require("snapshot", night.as_of.isoformat()))
+def _opened(stage: Stage, night: Night) -> dict[str, Artifact | Snapshot | None]:
+    """What the stage has opened for it, by kind, each named in the log. Raises ArtifactError."""
+    found: dict[str, Artifact | Snapshot | None] = {}
+    key = str(NightKey(night.as_of))
+    for one in stage.opens:
+        if one == SNAPSHOT:
+            voice.reads(night.snapshot.artifact)
+            found[one.kind] = night.snapshot
+            continue
+        looked_for = night.lake.newest if one.optional else night.lake.require
+        artifact = looked_for(one.kind, key)
+        found[one.kind] = voice.reads(artifact) if artifact is not None else None
+    return found
 
 
 def _label(stage: Stage, shard: int | None, between: str) -> str:
@@ -103,6 +117,9 @@ def _label(stage: Stage, shard: int | None, between: str) -> str:
 
 
 def _call(stage: Stage, night: Night, shard: int | None) -> Outcome:
+    if stage.of_ranker and not ranker_due(night.serving):
+        return Outcome(None, 0, note=NOT_DUE)
     # Only this stage's module is asked: a task loads the libraries of its own stage alone.
     run: Callable[..., Outcome] = import_module(stage.module).run
-    return run(night, shard) if stage.sharded else run(night)
+    opened = _opened(stage, night)
+    return run(night, shard, **opened) if stage.sharded else run(night, **opened)

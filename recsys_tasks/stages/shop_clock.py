@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import Engine, text
 
 from recsys_tasks.database import transaction
-from recsys_tasks.stages.night import Night, time_of
+from recsys_tasks.stages.night import time_of
 
 _KEEP = text(
     "INSERT INTO recsys.shop_clock AS k (simulated, now) VALUES (:simulated, CAST(:now AS"
@@ -23,17 +23,16 @@ _NEWEST = text("SELECT max(as_of) FROM recsys.publication")
 _READ = text("SELECT now FROM recsys.shop_clock WHERE simulated")
 
 
-def keep_time(night: Night) -> None:
-    """Set the shop's clock to this night, or to the newest one with a publication where that is
-    later.
+def keep_time(engine: Engine, now: datetime, *, simulated: bool) -> None:
+    """Set a simulated shop's clock to `now`, the time of a night, or to the newest one with a
+    publication where that is later.
 
     An old night that is run again does not turn it back; one of a mistyped year, which gets no
     publication as there is no data of its day, holds it only until the next night.
     """
-    simulated = night.config.clock == "simulated"
-    with transaction(night.engine) as connection:
+    with transaction(engine) as connection:
         newest: date | None = connection.scalar(_NEWEST)
-        now = max(night.now, time_of(newest)) if newest else night.now
+        now = max(now, time_of(newest)) if newest else now
         connection.execute(_KEEP, {"simulated": simulated, "now": now if simulated else None})
 
 

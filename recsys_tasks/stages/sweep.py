@@ -53,15 +53,16 @@ def sweep(night: Night, ran: frozenset[date]) -> str:
 def _in_use(night: Night, ran: frozenset[date]) -> storage.InUse:
     from recsys_tasks.registry.registry import ALIASES
     from recsys_tasks.retrieval.tower.versions import current_lineage
-    from recsys_tasks.stages.serving_state import anchor_lineage, champion_lineage
 
     releases = {
         release: f"the registry's {alias}"
         for alias in ALIASES
         if (release := night.registry.alias(alias)) is not None
     }
-    lineages = dict.fromkeys(anchor_lineage(night), "the anchor's lineage")
-    lineages |= dict.fromkeys(champion_lineage(night), "the champion's lineage")
+    lineages = dict.fromkeys(
+        night.serving.anchor_lineage(lambda: night.gate), "the anchor's lineage"
+    )
+    lineages |= dict.fromkeys(night.serving.champion_lineage(), "the champion's lineage")
     tonight = current_lineage(night.lake, night.config, night.as_of)
     if tonight is not None:
         lineages.setdefault(tonight, "the lineage in training")

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import Stage
+from recsys_tasks.stages.stage import Stage, Tonights
 
 if TYPE_CHECKING:
+    from recsys_tasks.lake import Artifact
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
 
 STAGE = Stage(
-    "train_ranker", minutes=180, reads=("examples", "tower", "decision"), makes=("release",)
+    "train_ranker",
+    minutes=180,
+    of_ranker=True,
+    opens=(Tonights("examples"),),
+    reads=("tower", "decision"),
+    makes=("release",),
 )
 
 
-def run(night: Night) -> Outcome:
+def run(night: Night, *, examples: Artifact) -> Outcome:
     """Train light and heavy rankers, calibrate them, and register the release."""
     from recsys_tasks.ranking.models.train import train_ranker
-    from recsys_tasks.stages import voice
-    from recsys_tasks.stages.inputs import lineage_tonight
     from recsys_tasks.stages.outcome import Outcome, plain_figures
-    from recsys_tasks.stages.schedule import NOT_DUE, ranker_due
 
-    if not ranker_due(night):
-        return Outcome(None, 0, note=NOT_DUE)
-    examples = voice.reads(night.lake.require("examples", night.as_of.isoformat()))
-    lineage = lineage_tonight(night.lake, night.config, night.as_of)
+    lineage = night.serving.lineage_in_training()
     release = train_ranker(night.config, night.lake, examples, lineage=lineage)
     tags = {
         "as_of": night.as_of.isoformat(),

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+from datetime import date
 
 from recsys_tasks.lake import Artifact
-from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import StageResult
 
 log = logging.getLogger(__name__)
 _named: set[str] = set()
 
 
-def starts(label: str, night: Night) -> None:
+def starts(label: str, as_of: date) -> None:
     """The stage begins; what it reads from now on is named anew."""
     _named.clear()
-    log.info("%s of %s starts", label, night.as_of)
+    log.info("%s of %s starts", label, as_of)
 
 
 def reads(artifact: Artifact) -> Artifact:
@@ -31,6 +31,6 @@ def ended(result: StageResult) -> None:
     log.info("%s; %s", result.summary(), result.artifact)
 
 
-def failed(label: str, night: Night, error: BaseException) -> None:
+def failed(label: str, as_of: date, error: BaseException) -> None:
     """The stage ended with an error, which whoever called it shows in full."""
-    log.error("%s of %s failed: %s", label, night.as_of, type(error).__name__)
+    log.error("%s of %s failed: %s", label, as_of, type(error).__name__)

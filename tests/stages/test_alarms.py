@@ -69,11 +69,11 @@ def test_on_call_hears_once_that_exact_search_serves(
     events = pd.DataFrame({"user_id": ["u"], "item_id": ["i"], "ts": [0]})
     snapshot = make_snapshot(tmp_path / "lake", night.config, AS_OF, events)
     small = build_index(snapshot, noise(night, 1500), "small")
-    tell_of_recall(night, small)  # exact by choice: nothing to tell
+    tell_of_recall(night.on_call, small)  # exact by choice: nothing to tell
     assert spool_of(tmp_path).all() == []
     short = build_index(snapshot, noise(night, 2500), "short")
     for _ in range(2):
-        tell_of_recall(night, short)
+        tell_of_recall(night.on_call, short)
     ((alert, _),) = spool_of(tmp_path).all()
     assert (alert.kind, alert.severity, alert.as_of) == ("index_recall", "warning", "1970-01-02")
     assert (
@@ -136,9 +136,9 @@ def test_on_call_hears_that_a_cold_control_found_more(night: Night, tmp_path: Pa
     # Nothing to tell: it held; it lost before tonight, when no control was trained; tonight's
     # version serves nobody.
     for quiet in ({"control_ok": True}, {"recall_cold": None}, {"refresh_ok": False}):
-        tell_of_control(night, version(night, **quiet))
+        tell_of_control(night.on_call, version(night, **quiet), 0.9)
     assert spool_of(tmp_path).all() == []
-    tell_of_control(night, version(night))
+    tell_of_control(night.on_call, version(night), 0.9)
     ((alert, _),) = spool_of(tmp_path).all()
     assert (alert.kind, alert.severity, alert.as_of) == ("control", "warning", "1970-01-02")
     # The bound is nine tenths (control_floor) of what the cold one found: .54.
@@ -150,9 +150,12 @@ def test_on_call_hears_that_a_cold_control_found_more(night: Night, tmp_path: Pa
 
 
 def test_on_call_hears_that_the_version_before_serves(night: Night, tmp_path: Path) -> None:
-    tell_of_refresh(night, version(night))  # above its floor: nothing to tell
+    tonight = night.tonight.learned_before
+    tell_of_refresh(
+        night.on_call, version(night), 0.85, tonight
+    )  # above its floor: nothing to tell
     assert spool_of(tmp_path).all() == []
-    tell_of_refresh(night, version(night, refresh_ok=False))
+    tell_of_refresh(night.on_call, version(night, refresh_ok=False), 0.85, tonight)
     ((alert, _),) = spool_of(tmp_path).all()
     assert alert.kind == "refresh"
     # The bound is .85 (refresh_floor) of what the version before found: .425.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import Counter
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ from recsys_tasks import stages
 from recsys_tasks.dag_names import CHAIN as DAGS
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.lake.kinds import catalogue
-from recsys_tasks.stages import AFTER_APPROVAL, CHAIN, NIGHT, stage_named
+from recsys_tasks.stages import AFTER_APPROVAL, CHAIN, NIGHT, Stage, stage_named
 from recsys_tasks.stages.runner import run_on
 
 FOLDER = Path(stages.__file__).parent
@@ -39,7 +43,29 @@ def test_each_asset_is_emitted_once_and_the_dag_after_the_last_one_ends_the_nigh
 def test_what_a_stage_reads_was_made_before_it_or_on_a_night_before() -> None:
     made = {kind for stage in NIGHT for kind in stage.makes}
     for stage in NIGHT:
-        assert set(stage.reads) <= made, stage.name
+        assert {*stage.reads, *(one.kind for one in stage.opens)} <= made, stage.name
+
+
+@pytest.mark.parametrize(
+    "stage", {stage.name: stage for stage in (*NIGHT, AFTER_APPROVAL)}.values()
+)
+def test_what_a_stage_takes_is_what_the_runner_opens_for_it(stage: Stage) -> None:
+    taken = signature(import_module(stage.module).run).parameters
+    shard = ["shard"] if stage.sharded else []
+    assert list(taken) == ["night", *shard, *(one.kind for one in stage.opens)]
+
+
+def test_only_stages_and_what_runs_them_take_the_whole_night() -> None:
+    """But for the night's page, which says whatever is known of it."""
+    entries = {"approval", "failures", "night", "run_report", "runner", "sweep"}
+    for path in FOLDER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and path.stem not in entries:
+                asked = {ast.unparse(a.annotation) for a in node.args.args if a.annotation}
+                own = path.stem in DECLARED and node.name == "run"
+                assert own or not any("Night" in re.findall(r"\w+", text) for text in asked), (
+                    f"{path.name}: {node.name}"
+                )
 
 
 def test_every_kind_of_artifact_is_made_by_a_stage_but_what_an_erasure_keeps() -> None:

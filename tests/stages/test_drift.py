@@ -53,27 +53,30 @@ def a_shop(night: Night, purchases_of_the_newest_day: int, events_a_day: int = 2
 
 
 def figures(
-    night: Night, before: Night | None, measured: dict[str, dict[str, float]]
+    night: Night, before: date | None, measured: dict[str, dict[str, float]]
 ) -> NightFigures:
-    return night_figures(night, before, measured, same_release=True)
+    of = night.engine, night.config, night.as_of
+    return night_figures(*of, before, measured, same_release=True)
 
 
 @pytest.mark.parametrize(("purchases", "alarms"), [(50, 0), (60, 0), (0, 1), (200, 1)])
 def test_a_tracker_that_broke_is_told_and_a_usual_day_is_not(
     night: Night, purchases: int, alarms: int
 ) -> None:
-    found = list(drift.look(figures(night, None, {"drift": event_mix(a_shop(night, purchases))})))
+    found = list(
+        drift.look(figures(night, None, {"drift": event_mix(a_shop(night, purchases).snapshot)}))
+    )
     assert len(found) == alarms and all(
         a.kind == "drift" and a.metric == "event_mix_psi" for a in found
     )
 
 
 def test_a_handful_of_events_is_no_drift(night: Night) -> None:
-    assert event_mix(a_shop(night, 0, events_a_day=20)) == {}
+    assert event_mix(a_shop(night, 0, events_a_day=20).snapshot) == {}
 
 
 def test_a_fall_of_what_users_take_from_their_lists_is_told(night: Night) -> None:
-    before = Night(night.config, night.environment, AS_OF - timedelta(days=1), night.now)
+    before = AS_OF - timedelta(days=1)
     for back in range(2, 8):
         record_metrics(night.engine, AS_OF - timedelta(days=back), "realised", {"ndcg@10": 0.1})
     # What is known of tonight's own lists already says nothing of the lists before.

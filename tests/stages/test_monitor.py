@@ -30,7 +30,6 @@ from recsys_tasks.serving.precompute import Shard, list_batches, precompute_shar
 from recsys_tasks.serving.publication import CheckLimits, PublicationSpec
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.stages import Night, run_on
-from recsys_tasks.stages.monitoring.published_lists import monitor
 from recsys_tasks.stages.plan import Plan
 from tests.serving.conftest import empty  # noqa: F401  # the fixture
 from tests.serving.ranked import ranked
@@ -127,7 +126,7 @@ def monitored(empty: Mapping[str, str], tmp_path: Path) -> Iterator[Night]:  # n
     }
     environment = Environment(**places, database_url=empty["recsys"], mlflow_url=None)
     first, night = shown(environment, BEFORE), shown(environment, AFTER)
-    monitor(night)
+    run_on(night, "monitor")
     yield night
     for done in (first, night):
         done.engine.dispose()
@@ -204,7 +203,7 @@ def test_lists_that_readers_never_saw_are_told_from_those_they_saw(monitored: Ni
         connection.exec_driver_sql(
             "UPDATE recsys.publication SET published_at = NULL WHERE as_of = '2026-03-09'"
         )
-    monitor(held)
+    run_on(held, "monitor")
     (one,) = answer(monitored, "Realised hit rate:").itertuples()
     assert one.shown == 0
 

@@ -5,13 +5,14 @@ night.
 from __future__ import annotations
 
 import numpy as np
+from sqlalchemy import Engine
 
 from recsys_tasks.clock import start_of
 from recsys_tasks.gate.evaluate import Truth, truth_between
 from recsys_tasks.gate.generator_recall import generator_recall
 from recsys_tasks.ranking.examples.watch_time import fulfilling
 from recsys_tasks.stages.inputs import open_inputs
-from recsys_tasks.stages.night import Night
+from recsys_tasks.stages.judging.window import GateWindow
 from recsys_tasks.stages.records import record_metrics
 
 MAX_USERS = 10_000
@@ -19,27 +20,27 @@ MAX_USERS = 10_000
 """
 
 
-def record_generators(night: Night, lineage: str) -> None:
+def record_generators(engine: Engine, window: GateWindow, lineage: str) -> None:
     """Recall of each generator at the gate's cutoffs, and what it alone found: metrics of
     `gate/generator=…`.
     """
-    retriever = open_inputs(night.snapshot, lineage, night.gate).retriever
-    truth = _some_truth(night)
-    size, c = night.config.serving.block_users, night.config.generators.max_candidates
+    retriever = open_inputs(window.snapshot, lineage, window.cutoffs).retriever
+    truth = _some_truth(window)
+    size, c = window.config.serving.block_users, window.config.generators.max_candidates
     users = truth.users
     blocks = (retriever.block(users[at : at + size]) for at in range(0, len(users), size))
     for name, shares in generator_recall(blocks, truth).items():
         values = {f"{metric}@{c}": share for metric, share in shares.items()}
-        record_metrics(night.engine, night.as_of, f"gate/generator={name}", values)
+        record_metrics(engine, window.as_of, f"gate/generator={name}", values)
 
 
-def _some_truth(night: Night) -> Truth:
+def _some_truth(window: GateWindow) -> Truth:
     """What users known before E did in [E, as_of), of a sample when many did something."""
-    start, end = night.gate.history, start_of(night.as_of)
-    events = night.snapshot.events(before=night.as_of)
-    window = fulfilling(night.snapshot, events.between(start, end))
-    users = np.intersect1d(events.before(start).user, window.user).astype(np.int32)
+    start, end = window.cutoffs.history, start_of(window.as_of)
+    events = window.snapshot.events(before=window.as_of)
+    wanted = fulfilling(window.snapshot, events.between(start, end))
+    users = np.intersect1d(events.before(start).user, wanted.user).astype(np.int32)
     if len(users) > MAX_USERS:
-        rng = np.random.default_rng([night.config.resources.seed, night.as_of.toordinal(), 2])
+        rng = np.random.default_rng([window.config.resources.seed, window.as_of.toordinal(), 2])
         users = np.sort(rng.choice(users, MAX_USERS, replace=False))
-    return truth_between(window, None, start, end, users)
+    return truth_between(wanted, None, start, end, users)

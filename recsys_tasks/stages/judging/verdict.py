@@ -7,10 +7,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
+from sqlalchemy import Engine
+
 from recsys_tasks.clock import parse_day
-from recsys_tasks.config import config_hash
+from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import ArtifactError, DamagedArtifact
 from recsys_tasks.gate.cost import nodes_a_user
 from recsys_tasks.gate.decide import decide
@@ -24,103 +27,126 @@ from recsys_tasks.gate.decision import (
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.figures import all_figures, curves
 from recsys_tasks.gate.rules import GateCase, Running
-from recsys_tasks.lake import Artifact
-from recsys_tasks.lake.keys import ReleaseKey
+from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake.keys import NightKey, ReleaseKey
 from recsys_tasks.ranking.models.ranker import scores_are_chances
-from recsys_tasks.registry.registry import ANCHOR, CHAMPION
+from recsys_tasks.registry.registry import ANCHOR, CHAMPION, Registry
 from recsys_tasks.stages import voice
+from recsys_tasks.stages.alarms import OnCall
 from recsys_tasks.stages.judging.alarm import tell_of_verdict
 from recsys_tasks.stages.judging.canaries import canaries, counted_again
 from recsys_tasks.stages.judging.generator_figures import record_generators
 from recsys_tasks.stages.judging.measure import System, measure, popularity, retrieval_order
 from recsys_tasks.stages.judging.window import GateWindow, Judged, judged_users
-from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import Outcome
 from recsys_tasks.stages.records import last_trained, record_metrics
-from recsys_tasks.stages.serving_state import release_facts, release_lineage, why_unusable
+from recsys_tasks.stages.serving_state import Serving, release_facts, release_lineage
 
 log = logging.getLogger(__name__)
 
 SECONDS_A_MINUTE = 60.0
 
 
-def judge(night: Night) -> Outcome:
+@dataclass(frozen=True)
+class Gate:
+    """What the judge works with: the window, who serves, who is told; and tonight's index, where
+    there is one.
+    """
+
+    window: GateWindow
+    serving: Serving
+    on_call: OnCall
+    index: Artifact | None
+
+    @property
+    def config(self) -> Config:
+        """The night's settings."""
+        return self.window.config
+
+    @property
+    def lake(self) -> Lake:
+        """The artifacts."""
+        return self.window.snapshot.lake
+
+    @property
+    def registry(self) -> Registry:
+        """The releases."""
+        return self.serving.registry
+
+
+def judge(gate: Gate) -> Outcome:
     """Evaluate on [E, as_of), decide, move the alias, keep the decision."""
-    challenger = challenger_of(night)
-    minutes = night.config.gate.wait_minutes
-    with night.registry.judging(minutes * SECONDS_A_MINUTE) as alone:
+    challenger = challenger_of(gate.lake, gate.on_call.engine, gate.window.as_of)
+    minutes = gate.config.gate.wait_minutes
+    with gate.registry.judging(minutes * SECONDS_A_MINUTE) as alone:
         if alone:
-            return _judge_alone(night, challenger)
+            return _judge_alone(gate, challenger)
     why = f"another gate was still at work after {minutes} minutes; rerun judge when it is done"
-    decision = not_judged(challenger.key, night.registry.champion(), _context(night), why, "refuse")
-    night.registry.record_decision(decision, night.now, {})
-    tell_of_verdict(night, decision)
+    decision = not_judged(challenger.key, gate.registry.champion(), _context(gate), why, "refuse")
+    gate.registry.record_decision(decision, gate.on_call.now, {})
+    tell_of_verdict(gate.on_call, gate.serving, decision)
     return Outcome(None, 0, _shown(decision, {}), note=decision.paragraph)
 
 
-def _judge_alone(night: Night, challenger: Artifact) -> Outcome:
-    night.registry.reconcile(night.now, lambda release: why_unusable(night, release))
-    champion = night.registry.champion()
-    inputs = {"challenger": challenger.content, "snapshot": night.snapshot.artifact.content}
-    earlier = night.lake.newest("decision", night.as_of.isoformat())
+def _judge_alone(gate: Gate, challenger: Artifact) -> Outcome:
+    gate.registry.reconcile(gate.on_call.now, gate.serving.why_unusable)
+    champion = gate.registry.champion()
+    inputs = {"challenger": challenger.content, "snapshot": gate.window.snapshot.artifact.content}
+    earlier = gate.lake.newest("decision", str(NightKey(gate.window.as_of)))
     if earlier is not None and {k: earlier.manifest["inputs"].get(k) for k in inputs} == inputs:
         known = read_decision(earlier)
         tell_of_verdict(
-            night, known
+            gate.on_call, gate.serving, known
         )  # again, for a judge that was killed before it told: repeated, it is no news
         return Outcome(earlier, earlier.rows, _shown(known, {}))
-    later = [key for key in night.lake.keys("decision") if parse_day(key) > night.as_of]
+    later = [key for key in gate.lake.keys("decision") if parse_day(key) > gate.window.as_of]
     if later:
         why = f"backfill: the night of {later[-1]} was judged already"
-        found = Verdict(not_judged(challenger.key, champion, _context(night), why), None, {})
+        found = Verdict(not_judged(challenger.key, champion, _context(gate), why), None, {})
     else:
-        found = evaluate_and_decide(night, challenger, champion)
+        found = evaluate_and_decide(gate, challenger, champion)
     inputs |= {"champion": champion or ""}
     artifact = write_decision(
-        night.lake, found.decision, inputs, config_hash(night.config.gate), found.figures
+        gate.lake, found.decision, inputs, config_hash(gate.config.gate), found.figures
     )
     summary = found.ours.summary if found.ours else {}
-    night.registry.record_decision(
-        found.decision, night.now, _finite(summary), curves(found.ours) if found.ours else None
+    gate.registry.record_decision(
+        found.decision,
+        gate.on_call.now,
+        _finite(summary),
+        curves(found.ours) if found.ours else None,
     )
     if not later:
-        _carry_out(night, found.decision)
-    tell_of_verdict(night, found.decision)
-    record_metrics(night.engine, night.as_of, "gate/challenger", summary)
-    record_generators(night, release_lineage(challenger))
+        _carry_out(gate, found.decision)
+    tell_of_verdict(gate.on_call, gate.serving, found.decision)
+    record_metrics(gate.on_call.engine, gate.window.as_of, "gate/challenger", summary)
+    record_generators(gate.on_call.engine, gate.window, release_lineage(challenger))
     return Outcome(artifact, artifact.rows, _shown(found.decision, summary))
 
 
-def _carry_out(night: Night, decision: GateDecision) -> None:
+def _carry_out(gate: Gate, decision: GateDecision) -> None:
     """Move the alias as decided, unless a person has to agree; and fix the anchor anew when it is
     due.
     """
+    registry, now, rules = gate.registry, gate.on_call.now, gate.config.gate
     if not decision.promotes:
-        night.registry.reject(decision.challenger, who="gate", why=decision.paragraph, at=night.now)
-    elif not night.config.gate.approval:
-        night.registry.promote(
-            decision.challenger, who="gate", why=decision.paragraph, at=night.now
-        )
-    champion, fixed, days = (
-        night.registry.champion(),
-        night.registry.since(ANCHOR),
-        night.config.gate.anchor_days,
-    )
-    if champion is not None and (fixed is None or (night.now - fixed).days >= days):
-        night.registry.set_alias(
-            ANCHOR, champion, who="gate", why=f"fixed every {days} days", at=night.now
-        )
+        registry.reject(decision.challenger, who="gate", why=decision.paragraph, at=now)
+    elif not rules.approval:
+        registry.promote(decision.challenger, who="gate", why=decision.paragraph, at=now)
+    champion, fixed, days = registry.champion(), registry.since(ANCHOR), rules.anchor_days
+    if champion is not None and (fixed is None or (now - fixed).days >= days):
+        registry.set_alias(ANCHOR, champion, who="gate", why=f"fixed every {days} days", at=now)
 
 
 # --- small things --------------------------------------------------------------------------------
 
 
-def challenger_of(night: Night) -> Artifact:
+def challenger_of(lake: Lake, engine: Engine, as_of: date) -> Artifact:
     """What tonight's last training made. Raises ArtifactError when nothing was trained."""
-    reference = last_trained(night.engine, night.as_of)
+    reference = last_trained(engine, as_of)
     if reference:
-        return voice.reads(night.lake.get(reference))
-    return voice.reads(night.lake.require("release", ReleaseKey.stem(night.as_of)))
+        return voice.reads(lake.get(reference))
+    return voice.reads(lake.require("release", ReleaseKey.stem(as_of)))
 
 
 def _shown(
@@ -158,15 +184,13 @@ class Verdict:
     figures: Mapping[str, Any]
 
 
-def evaluate_and_decide(night: Night, challenger: Artifact, champion: str | None) -> Verdict:
+def evaluate_and_decide(gate: Gate, challenger: Artifact, champion: str | None) -> Verdict:
     """Measure the challenger, the champion and what they are compared with, and decide.
 
     A challenger that cannot rank is refused. Raises DamagedArtifact.
     """
-    window = GateWindow(
-        night.snapshot, night.gate, night.as_of, next(iter(night.label_windows), None)
-    )
-    judged, seed = judged_users(window), night.config.resources.seed
+    window = gate.window
+    judged, seed = judged_users(window), gate.config.resources.seed
     log.info("judges %s users on what they did from %s on", len(judged.users), window.cutoffs)
     try:
         ours, baseline = measure(window, judged, challenger), popularity(judged)
@@ -175,10 +199,10 @@ def evaluate_and_decide(night: Night, challenger: Artifact, champion: str | None
     except ArtifactError as error:
         why = f"the release cannot rank: {error.expected}: {error.found}"
         return Verdict(
-            not_judged(challenger.key, champion, _context(night), why, "refuse"), None, {}
+            not_judged(challenger.key, champion, _context(gate), why, "refuse"), None, {}
         )
-    theirs, fault = _other(night, window, judged, champion)
-    anchor, anchor_fault = _anchor(night, window, judged, (champion, challenger.key))
+    theirs, fault = _other(gate, window, judged, champion)
+    anchor, anchor_fault = _anchor(gate, window, judged, (champion, challenger.key))
     first = champion is None and release_facts(challenger)["mode"] != "retrieval"
     retrieval = retrieval_order(window, judged, challenger) if first else None
     roles = {"challenger": ours, "champion": theirs, "anchor": anchor, "retrieval": retrieval}
@@ -189,11 +213,11 @@ def evaluate_and_decide(night: Night, challenger: Artifact, champion: str | None
         challenger=ours.evaluation,
         champion=theirs.evaluation if theirs else None,
         baseline=baseline,
-        rules=night.config.gate,
-        context=_context(night, champion if fault else None, fault, anchor_fault),
+        rules=gate.config.gate,
+        context=_context(gate, champion if fault else None, fault, anchor_fault),
         anchor=anchor.evaluation if anchor else None,
         canaries=planted,
-        running=_running(night, challenger, champion if theirs else None),
+        running=_running(gate, challenger, champion if theirs else None),
         retrieval=retrieval.evaluation if retrieval else None,
     )
     decision = decide(case)
@@ -206,23 +230,23 @@ def evaluate_and_decide(night: Night, challenger: Artifact, champion: str | None
             evaluation.summary.get("ndcg@10", float("nan")),
         )
     figures = all_figures(
-        {**measured, "popularity": baseline}, planted.columns, night.config.gate, seed
+        {**measured, "popularity": baseline}, planted.columns, gate.config.gate, seed
     )
     return Verdict(decision, ours.evaluation, figures)
 
 
 def _context(
-    night: Night,
+    gate: Gate,
     champion: str | None = None,
     fault: str | None = None,
     anchor_fault: str | None = None,
 ) -> GateContext:
-    since = night.registry.since(CHAMPION)
+    since = gate.registry.since(CHAMPION)
     return GateContext(
-        as_of=night.as_of,
-        window_start=night.timeline.gate_cutoff,
-        champion_age_days=(night.now - since).days if since else None,
-        seed=night.config.resources.seed,
+        as_of=gate.window.as_of,
+        window_start=gate.window.cutoffs.history_before,
+        champion_age_days=(gate.on_call.now - since).days if since else None,
+        seed=gate.config.resources.seed,
         champion=champion,
         champion_fault=fault,
         anchor_fault=anchor_fault,
@@ -230,7 +254,7 @@ def _context(
 
 
 def _other(
-    night: Night, window: GateWindow, judged: Judged, release: str | None
+    gate: Gate, window: GateWindow, judged: Judged, release: str | None
 ) -> tuple[System | None, str | None]:
     """Another release on the same users, or why it cannot be judged: artifacts may be gone,
     settings changed.
@@ -238,7 +262,7 @@ def _other(
     if release is None:
         return None, None
     try:
-        return measure(window, judged, night.lake.get(night.registry.source(release))), None
+        return measure(window, judged, gate.lake.get(gate.registry.source(release))), None
     except DamagedArtifact:
         raise
     except ArtifactError as error:
@@ -246,25 +270,25 @@ def _other(
 
 
 def _anchor(
-    night: Night, window: GateWindow, judged: Judged, known: tuple[str | None, ...]
+    gate: Gate, window: GateWindow, judged: Judged, known: tuple[str | None, ...]
 ) -> tuple[System | None, str | None]:
     """The anchor, where it is none of the releases `known`, which are measured already."""
-    anchor = night.registry.alias(ANCHOR)
-    return _other(night, window, judged, anchor if anchor not in known else None)
+    anchor = gate.registry.alias(ANCHOR)
+    return _other(gate, window, judged, anchor if anchor not in known else None)
 
 
-def _running(night: Night, challenger: Artifact, champion: str | None) -> Running:
+def _running(gate: Gate, challenger: Artifact, champion: str | None) -> Running:
     """Tonight's index, and what both releases cost a user."""
-    candidates = night.config.generators.max_candidates
-    survivors = night.config.ranker.light_survivors
-    index = night.lake.newest("index", night.as_of.isoformat())
-    theirs = night.lake.get(night.registry.source(champion)) if champion else None
+    candidates = gate.config.generators.max_candidates
+    survivors = gate.config.ranker.light_survivors
+    index = gate.index
+    theirs = gate.lake.get(gate.registry.source(champion)) if champion else None
     facts = release_facts(challenger)
     return Running(
         index_recall=(
             float(index.facts["recall"]) if index is not None and "recall" in index.facts else None
         ),
-        index_floor=night.config.index.recall_floor,
+        index_floor=gate.config.index.recall_floor,
         cost=nodes_a_user(challenger, candidates, survivors),
         champion_cost=nodes_a_user(theirs, candidates, survivors) if theirs else None,
         unranked=str(facts["reason"]) if facts["mode"] == "retrieval" else None,

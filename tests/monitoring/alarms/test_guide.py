@@ -45,7 +45,9 @@ def test_the_alarm_of_the_guide_is_raised_by_the_monitor_stage_with_its_own_runb
 
     def raised(coverage: float) -> int:
         measured = {"lists": {name: coverage}}
-        return raise_alarms(night, night_figures(night, None, measured, same_release=True))
+        of = night.engine, night.config, night.as_of
+        figures = night_figures(*of, None, measured, same_release=True)
+        return raise_alarms(night.on_call, figures)
 
     section = "Alarm and its runbook"
     with installed(section, ALARMS, tmp_path / "site", monkeypatch) as kind:
@@ -69,9 +71,10 @@ def test_a_broken_alarm_of_a_package_costs_no_built_in_one(
     after = AlarmKind("zz_after", "After", "after.md", look=lambda figures: [ALWAYS])
     found = {**ALARMS.found, "ours": broken, "zz_after": Found(after, "after", "after 1.0")}
     monkeypatch.setitem(vars(ALARMS), "found", found)
-    figures = night_figures(night, None, {"drift": {"score_psi": 9.0}}, same_release=True)
+    of = night.engine, night.config, night.as_of
+    figures = night_figures(*of, None, {"drift": {"score_psi": 9.0}}, same_release=True)
     with pytest.raises(ConfigError, match=r"ours 1\.0") as refused:
-        raise_alarms(night, figures)
+        raise_alarms(night.on_call, figures)
     assert "KeyError" in refused.value.found
     kinds = {alert.kind for alert, _ in spool_of(night.environment.home).all()}
     assert kinds == {"drift", "zz_after"}

@@ -57,7 +57,7 @@ def decided(
     assert decision.verdict == verdict
     night.registry.record_decision(decision, later.now, {})
     for _ in range(2):  # a judge that runs again says nothing new
-        tell_of_verdict(later, decision)
+        tell_of_verdict(later.on_call, later.serving, decision)
     later.engine.dispose()
     return later
 

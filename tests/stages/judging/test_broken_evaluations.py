@@ -24,6 +24,7 @@ from recsys_tasks.registry.registry import prepare
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import STAGES, Night, local_environment, run_on
 from recsys_tasks.stages.judging import verdict as judging
+from recsys_tasks.stages.judging.window import GateWindow
 from recsys_tasks.stages.night import mlflow_url
 from tests.airflow import gate_plants as plants
 from tests.stages.shop_nights import rows
@@ -122,7 +123,15 @@ def shop(request: pytest.FixtureRequest) -> Night:
 
 
 def challenger(night: Night) -> Artifact:
-    return judging.challenger_of(night)
+    return judging.challenger_of(night.lake, night.engine, night.as_of)
+
+
+def gate_of(night: Night) -> judging.Gate:
+    """What the stage hands to the judge."""
+    before = next(iter(night.label_windows), None)
+    window = GateWindow(night.snapshot, night.gate, night.as_of, before)
+    index = night.lake.newest("index", night.as_of.isoformat())
+    return judging.Gate(window, night.serving, night.on_call, index)
 
 
 def verdict(night: Night, plant: plants.Plant = plants.nothing) -> GateDecision:
@@ -130,7 +139,7 @@ def verdict(night: Night, plant: plants.Plant = plants.nothing) -> GateDecision:
     fresh = Night.open(night.config, night.environment, night.as_of)
     with pytest.MonkeyPatch.context() as patch:
         plant(patch, fresh)
-        decision = judging.evaluate_and_decide(fresh, challenger(fresh), None).decision
+        decision = judging.evaluate_and_decide(gate_of(fresh), challenger(fresh), None).decision
     print(f"\n\n{decision.paragraph}\n")
     return decision
 
@@ -146,7 +155,7 @@ def retrained(night: Night, plant: plants.Plant, seed: int) -> GateDecision:
         for stage in ("build_examples", "train_ranker"):
             run_on(other, stage)
         try:
-            decision = judging.evaluate_and_decide(other, challenger(other), None).decision
+            decision = judging.evaluate_and_decide(gate_of(other), challenger(other), None).decision
         finally:  # the next case's challenger and examples are the honest ones
             for kind in ("release", "examples"):
                 key = challenger(other).key if kind == "release" else other.as_of.isoformat()

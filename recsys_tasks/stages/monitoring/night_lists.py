@@ -1,0 +1,91 @@
+"""The lists of one night, as its plan and its shards in the lake have them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.clock import Cutoffs
+from recsys_tasks.config import Config
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.lake.keys import ListsKey, NightKey
+from recsys_tasks.metrics import Floats
+from recsys_tasks.serving.precompute import list_batches
+from recsys_tasks.stages.plan import Plan, plan_of
+
+Lists = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class NightLists:
+    """What a night with this plan published, read under tonight's settings.
+
+    Reading raises ArtifactError where retention removed the lists, or the night never finished.
+    """
+
+    config: Config
+    lake: Lake
+    plan: Artifact
+
+    @property
+    def as_of(self) -> date:
+        """The night."""
+        return NightKey.parse(self.plan.key).night
+
+    @property
+    def cutoffs(self) -> Cutoffs:
+        """The cutoffs that its lists were made at."""
+        return Cutoffs.at(self.as_of, self.config.learning_lag_days)
+
+    @cached_property
+    def planned(self) -> Plan:
+        """What its plan says."""
+        return plan_of(self.plan)
+
+    def before(self) -> NightLists | None:
+        """Those of the newest earlier night within a week that has a plan."""
+        for days in range(1, 8):
+            day = self.as_of - timedelta(days=days)
+            plan = self.lake.newest("plan", str(NightKey(day)))
+            if plan is not None:
+                return NightLists(self.config, self.lake, plan)
+        return None
+
+    def read(self) -> tuple[Keys, Lists, npt.NDArray[np.int8]]:
+        """(users `[n] int32`, lists `[n, k] int32`, rungs `[n] int8`); -1 at the end of a short
+        list.
+        """
+        shards, k = self._shards(), self.config.serving.k
+        n = sum(artifact.rows for artifact in shards)
+        users, rungs = np.empty(n, np.int32), np.empty(n, np.int8)
+        lists = np.full((n, k), -1, np.int32)
+        at = 0
+        for artifact in shards:
+            for batch in list_batches(artifact, ["user_key", "items", "rung"]):
+                rows = slice(at, at + batch.num_rows)
+                users[rows], rungs[rows] = batch["user_key"].to_numpy(), batch["rung"].to_numpy()
+                offsets = batch["items"].offsets.to_numpy()
+                there = np.arange(k) < np.diff(offsets)[:, None]
+                flat = batch["items"].values.to_numpy()
+                lists[rows][there] = flat[(offsets[:-1, None] + np.arange(k))[there]]
+                at += batch.num_rows
+        return users, lists, rungs
+
+    def scores(self) -> Floats:
+        """`[p] float64`: scores of all places, NaN where a place has none."""
+        parts = [
+            batch["scores"].flatten().to_numpy(zero_copy_only=False)
+            for artifact in self._shards()
+            for batch in list_batches(artifact, ["scores"])
+        ]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _shards(self) -> list[Artifact]:
+        token = self.planned.token
+        shards = range(self.config.serving.shards)
+        return [self.lake.require("lists", str(ListsKey(token, shard))) for shard in shards]
