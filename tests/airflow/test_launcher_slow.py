@@ -29,7 +29,13 @@ def start(*arguments, home):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=heed_interrupts,
     )
+
+
+def heed_interrupts():
+    """As at a terminal: what a shell starts in the background ignores Ctrl-C, and so would this."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def processes_of(home):

@@ -4,7 +4,7 @@ alert.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,8 @@ from recsys_tasks.monitoring.alerts.settling import end_of_night
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.stages.watch import STEPS, Airflow, Look, look
+from tests.monitoring.watched import Watch, finish_stages, open_now, raised
 from tests.serving.nights import FIRST, NOW, night, publish_night, stock
-
-Watch = Callable[..., str]
 
 
 @pytest.fixture
@@ -56,26 +55,6 @@ def watch(environment: Environment) -> Watch:
         return look(at)
 
     return run
-
-
-def raised(environment: Environment) -> list[Alert]:
-    return [record.alert for record in spool_of(environment.home).records()]
-
-
-def open_now(environment: Environment) -> list[str]:
-    return [record.alert.kind for record in spool_of(environment.home).open()]
-
-
-def finish_stages(engine: Engine, day: int, names: Sequence[str]) -> None:
-    with engine.begin() as connection:
-        for name in names:
-            connection.execute(
-                sa.text(
-                    "INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows) VALUES (:day,"
-                    " :name, 1, 1)"
-                ),
-                {"day": FIRST + timedelta(days=day), "name": name},
-            )
 
 
 def test_a_night_that_never_ran_is_noticed_once_and_soon(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -13,37 +13,12 @@ from benchmarks.serving.queries import queries
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ServingError, TransientError
 from recsys_tasks.gate.decision import GateContext, not_judged
-from recsys_tasks.registry.audit import ReleaseEvent, champions
+from recsys_tasks.registry.audit import champions
 from recsys_tasks.registry.hand_moves import HandMove
 from recsys_tasks.registry.registry import ALIASES, Registry
-
-NIGHT = datetime(2026, 3, 10, 1, tzinfo=UTC)
-
-
-def at(day: int) -> datetime:
-    return NIGHT + timedelta(days=day)
-
-
-def add(registry: Registry, *releases: str) -> None:
-    for release in releases:
-        registry.register(
-            release, f"release/{release}/000001-aa", tags={}, at=NIGHT, who="train_ranker"
-        )
-
-
-def events(registry: Registry) -> list[tuple[str, str]]:
-    return [(e.event, e.release) for e in registry.history() if e.event != "registered"]
-
-
-def serves(release: str) -> None:
-    return None
-
+from tests.registry.moves import add, at, events, record, serves
 
 # --- the record alone --------------------------------------------------------------------------
-
-
-def record(*rows: tuple[int, str, str]) -> list[ReleaseEvent]:
-    return [ReleaseEvent(at(day), event, release, "x", "y") for day, event, release in rows]
 
 
 def test_champions_are_a_stack() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks.database import create_engine, schema_fault
 from tests.database.schemas import fresh_schema
+from tests.serving.nights import publish_night, shown, stock
 
 # As fast as tests need it: only the owner may switch the append-only triggers off.
 _EMPTY = """
@@ -67,3 +68,11 @@ def reader(empty: Mapping[str, str]) -> Iterator[Engine]:
     engine = create_engine(empty["recsys_reader"])
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def published(writer: Engine, reader: Engine) -> dict[str, list[str]]:
+    """The night of 1 March is what readers see."""
+    stock(writer)
+    publish_night(writer, 0)
+    return shown(reader)

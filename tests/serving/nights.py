@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks import schema
 from recsys_tasks.clock import Cutoffs
+from recsys_tasks.database import create_engine
 from recsys_tasks.serving.load import load_fallbacks, load_lists, load_similar
 from recsys_tasks.serving.pointer import Hold, read_hold
 from recsys_tasks.serving.precompute import buckets
@@ -191,3 +192,52 @@ def publish_night(engine: Engine, day: int, lists: Lists | None = None, **of: An
     done = night(engine, day, lists, **of)
     assert isinstance(done, Published)
     return done
+
+
+def sell_out(urls: Mapping[str, str], *items: str, available: bool = False) -> None:
+    engine = create_engine(urls["recsys_availability"])
+    with engine.begin() as connection:
+        for item in items:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO recsys.item_availability (item_id, available) VALUES (:item, :ok)"
+                    " ON CONFLICT (item_id) DO UPDATE SET available = excluded.available,"
+                    " updated_at = now()"
+                ),
+                {"item": item, "ok": available},
+            )
+    engine.dispose()
+
+
+VIEWS = [
+    "alerts",
+    "audience",
+    "catalogue",
+    "champions",
+    "fallback_lists",
+    "gate_decisions",
+    "item_exposure",
+    "item_vectors",
+    "list_counts",
+    "metrics",
+    "publication_moves",
+    "publications",
+    "recommendation_history",
+    "recommendation_lists",
+    "recommendations",
+    "release_history",
+    "releases",
+    "similar_items",
+    "status",
+    "tower_versions",
+    "user_sample",
+    "user_vectors",
+]
+
+
+FIRST_LISTS = {
+    "u0": ["i0", "i1", "i2"],
+    "u1": ["i1", "i2", "i3"],
+    "u2": ["i2", "i3", "i4"],
+    "u3": ["i3", "i4", "i5"],
+}

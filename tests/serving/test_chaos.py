@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,97 +16,13 @@ import pytest
 from recsys_tasks.database import lock_key
 from recsys_tasks.lake import MANIFEST
 from recsys_tasks.serving.pointer import resume, rollback
-from tests.serving import chaos
-from tests.serving.chaos import OK, TRANSIENT, Arena, Night, Step
+from tests.serving import chaos, chaos_judge, chaos_nights
+from tests.serving.chaos import Arena
+from tests.serving.chaos_nights import OK, TRANSIENT, Night
+from tests.serving.strikes import AT_RANDOM, POSTGRES, PUBLISHER, SHARDS, Strike
 
 SEED = 11
 CYCLES = 20  # each: a publication, a rollback, a publication under the hold, a resume
-
-
-@dataclass(frozen=True)
-class Strike:
-    """Kill `step` where it waits for another session's lock. {id} is tonight's publication, {old}
-    the oldest kept.
-    """
-
-    name: str
-    step: Step
-    locks: tuple[str, ...]
-    before: tuple[Step, ...] = ()
-
-
-def _table(name: str, mode: str = "SHARE") -> tuple[str, ...]:
-    return (f"LOCK TABLE recsys.{name} IN {mode} MODE",)
-
-
-LOADED = (chaos.prepare, chaos.both_shards)
-SEALED = (*LOADED, chaos.seal)
-SHARDS = (
-    Strike(
-        "shard: its delete of leftovers",
-        chaos.first_shard,
-        _table("list_rows_{id}"),
-        (chaos.prepare,),
-    ),
-    Strike(
-        "shard: the publication's row",
-        chaos.first_shard,
-        ("SELECT FROM recsys.publication WHERE id = {id} FOR UPDATE",),
-        (chaos.prepare,),
-    ),
-    Strike(
-        "second shard: its delete of leftovers",
-        chaos.both_shards,
-        _table("list_rows_{id}"),
-        LOADED[:1],
-    ),
-)
-PUBLISHER = (
-    Strike("create: the night's lock", chaos.prepare, ("SELECT pg_advisory_xact_lock({night})",)),
-    Strike("create: the new row", chaos.prepare, _table("publication")),
-    Strike("load common: users", chaos.prepare, _table("users"), (chaos.rename,)),
-    Strike("load common: items", chaos.prepare, _table("items"), (chaos.rename,)),
-    Strike("load common: availability", chaos.prepare, _table("item_availability")),
-    Strike("load common: fallbacks", chaos.prepare, _table("fallback_rows")),
-    Strike("load common: similar items", chaos.prepare, _table("similar_rows")),
-    Strike("load common: forbidden pairs", chaos.prepare, _table("forbidden_rows")),
-    Strike(
-        "checks: the publication's row",
-        chaos.seal,
-        ("SELECT FROM recsys.publication WHERE id = {id} FOR SHARE",),
-        LOADED,
-    ),
-    Strike("checks: the rows", chaos.seal, _table("list_rows_{id}", "ACCESS EXCLUSIVE"), LOADED),
-    Strike("checks: the result", chaos.seal, _table("publication"), LOADED),
-    Strike("seal: attach", chaos.seal, _table("list_rows", "SHARE UPDATE EXCLUSIVE"), LOADED),
-    Strike("seal: after attach", chaos.seal, _table("forbidden_rows"), LOADED),
-    Strike("pointer: its lock", chaos.show, ("SELECT pg_advisory_xact_lock({pointer})",), SEALED),
-    Strike("pointer: the status", chaos.show, _table("publication"), SEALED),
-    Strike("pointer: the move", chaos.show, _table("current_publication"), SEALED),
-    Strike("pointer: the record", chaos.show, _table("pointer_moves"), SEALED),
-    Strike(
-        "retention: drop",
-        chaos.patient_sweep,
-        _table("list_rows_{old}", "ACCESS SHARE"),
-        (*SEALED, chaos.show),
-    ),
-    Strike(
-        "retention: fallbacks", chaos.patient_sweep, _table("fallback_rows"), (*SEALED, chaos.show)
-    ),
-)
-POSTGRES = (
-    PUBLISHER[1],
-    PUBLISHER[5],
-    SHARDS[0],
-    SHARDS[1],
-    PUBLISHER[9],
-    PUBLISHER[11],
-    PUBLISHER[12],
-    PUBLISHER[15],
-    PUBLISHER[16],
-    PUBLISHER[17],
-)
-AT_RANDOM = 4  # kills of a whole night after a delay, half of them of PostgreSQL
 
 
 def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
@@ -117,7 +33,7 @@ def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
     right = ["recommend", [["s0", 1]], "u001", 5, first]
     everyone = [
         [f"u{n:03d}", [f"i{(n * 11 + p * 7) % 61:02d}" for p in range(5)]]
-        for n in range(chaos.USERS)
+        for n in range(chaos_nights.USERS)
     ]
     faults = {
         "torn": [
@@ -149,7 +65,7 @@ def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
     file = tmp_path / "answers"
     lines = [*good, *(line for some in faults.values() for line in some)]
     file.write_text("\n".join(json.dumps([*line, 2.5]) for line in lines))
-    verdict = chaos.judge([file], {1: 0, 2: 1}, [(2.0, 3.0)])
+    verdict = chaos_judge.judge([file], {1: 0, 2: 1}, [(2.0, 3.0)])
     assert {name: getattr(verdict, name) for name in faults} == {
         name: len(some) for name, some in faults.items()
     }
@@ -180,7 +96,7 @@ class Nights:
 @pytest.mark.timeout(1800)
 def test_readers_never_notice(arena: Arena) -> None:
     nights, dice, counts = Nights(), random.Random(SEED), {"lost": 0, "half": 0, "kills": 0}
-    assert chaos.whole(arena.world, arena.engine, nights.next()).moved
+    assert chaos_nights.whole(arena.world, arena.engine, nights.next()).moved
     arena.open_for_readers(2)
     for _ in range(CYCLES):
         _cycle(arena, nights, counts)
@@ -195,12 +111,12 @@ def test_readers_never_notice(arena: Arena) -> None:
 
 def _cycle(arena: Arena, nights: Nights, counts: dict[str, int]) -> None:
     world, engine, night = arena.world, arena.engine, nights.next()
-    assert chaos.whole(world, engine, night).moved
+    assert chaos_nights.whole(world, engine, night).moved
     counts["lost"] += chaos.lost_users(arena, night)
     back = rollback(engine, who="ann", why="odd lists", now=night.now)
     assert back.as_of < night.spec.as_of
     waiting = nights.next()
-    done = chaos.whole(world, engine, waiting)
+    done = chaos_nights.whole(world, engine, waiting)
     assert not done.moved and "on hold" in done.reason
     shown = resume(engine, who="ann", now=waiting.now)
     assert shown is not None and shown.as_of == waiting.spec.as_of
@@ -230,7 +146,7 @@ def _strike(arena: Arena, night: Night, strike: Strike, *, of_server: bool) -> N
     with arena.holding(
         *(lock.format(id=newest, old=oldest, **keys) for lock in strike.locks)
     ) as blocker:
-        process = chaos.start(strike.step, arena.world, night)
+        process = chaos_nights.start(strike.step, arena.world, night)
         statement = arena.waits_for(blocker, process)
         if of_server:
             arena.kill_postgres()
@@ -238,7 +154,7 @@ def _strike(arena: Arena, night: Night, strike: Strike, *, of_server: bool) -> N
             assert process.exitcode == TRANSIENT, f"{strike.name}: exit code {process.exitcode}"
         else:
             chaos.kill(process)
-    retry = chaos.start(strike.step, arena.world, night)  # Airflow tries that one task again
+    retry = chaos_nights.start(strike.step, arena.world, night)  # Airflow tries that one task again
     retry.join()
     assert retry.exitcode == OK, f"{strike.name}: exit code {retry.exitcode} when tried again"
     arena.struck.append(
@@ -250,9 +166,9 @@ def _strike_shard(arena: Arena, night: Night, moment: str, dice: random.Random) 
     """Kill a shard between two blocks of users, or once its file has its first bytes and no
     manifest yet.
     """
-    chaos.prepare(arena.world, arena.engine, night)
-    process = chaos.start(chaos.first_shard, arena.world, replace(night, pause=0.03))
-    token = chaos.create_publication(arena.engine, night.spec, night.now).token
+    chaos_nights.prepare(arena.world, arena.engine, night)
+    process = chaos_nights.start(chaos_nights.first_shard, arena.world, replace(night, pause=0.03))
+    token = chaos_nights.create_publication(arena.engine, night.spec, night.now).token
     folder = arena.world.home / "lake" / "lists" / f"{token}.0"
     pattern = "*/lists.arrow" if moment == "writing" else "*"
     while not any(not (found / MANIFEST).exists() for found in folder.glob(pattern)):
@@ -265,7 +181,7 @@ def _strike_shard(arena: Arena, night: Night, moment: str, dice: random.Random) 
 
 
 def _strike_somewhere(arena: Arena, night: Night, dice: random.Random, *, of_server: bool) -> None:
-    process = chaos.start(chaos.whole, arena.world, replace(night, pause=0.005))
+    process = chaos_nights.start(chaos_nights.whole, arena.world, replace(night, pause=0.005))
     time.sleep(dice.uniform(0.05, 0.8))
     found = arena.ask("SELECT status FROM recsys.publication WHERE as_of = %s", night.spec.as_of)
     where = f"publication {found[0][0]}" if found else "before its publication"
@@ -286,7 +202,7 @@ def _rerun(arena: Arena, night: Night, counts: dict[str, int], *, changed: bool)
     made.
     """
     again = chaos.other(night) if changed else night
-    done = chaos.whole(arena.world, arena.engine, again)
+    done = chaos_nights.whole(arena.world, arena.engine, again)
     assert done.publication.status == "published", (arena.struck[-1], done)
     counts["lost"] += chaos.lost_users(arena, again)
     left = chaos.half_made(arena)
@@ -301,7 +217,7 @@ def _report(arena: Arena, counts: dict[str, int], swept: int) -> None:
     salts = {
         row[0]: int(row[1][1:]) for row in arena.ask("SELECT id, release FROM recsys.publication")
     }
-    verdict = chaos.judge(arena.files, salts, arena.outages)
+    verdict = chaos_judge.judge(arena.files, salts, arena.outages)
     counts["half"] += len(chaos.half_made(arena)) + len(arena.world.lake.remove_unfinished())
     servers = sum(words.startswith("PostgreSQL") for words in arena.struck)
     for words in arena.struck:

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
+from datetime import date, timedelta
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine, Row
+from sqlalchemy.engine import Engine
 
-from benchmarks.serving.queries import COOKBOOK, queries
-from recsys_tasks.database import create_engine
+from benchmarks.serving.queries import COOKBOOK
 from recsys_tasks.errors import ServingError
-from recsys_tasks.gate.evaluate import item_sets
-from recsys_tasks.monitoring.lists.health import list_health
-from recsys_tasks.monitoring.lists.realised import realised
-from recsys_tasks.serving.dictionary import data_dictionary
 from recsys_tasks.serving.pointer import resume, rollback
-from recsys_tasks.serving.vectors import VectorSet, publish_vectors
-from recsys_tasks.stages.records import record_metrics, record_tower, recorded_towers
-from tests.serving.nights import NOW, publish_night, stock, table
+from tests.serving.cookbook_nights import (
+    FIRST,
+    IDLE,
+    LATER,
+    LAUNCHED,
+    QUERIES,
+    SECOND,
+    ask,
+    fill,
+    fill_retrieval,
+    plain,
+)
+from tests.serving.nights import VIEWS, publish_night, stock, table
 from tests.serving.nights import night as run_night
-from tests.serving.test_readers import VIEWS
-
-ROOT = Path(__file__).resolve().parents[2]
-QUERIES = {query.title: query.sql for query in queries()}
-LATER = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-FIRST = {0: [0, 1, 2, 3], 1: [1, 2, 3, 4], 2: [2, 3, 4, 5], 3: [3, 4]}
-SECOND = {0: [0, 1, 2, 3], 1: [2, 1, 5, 4], 2: [7, 6, 5, 0], 3: [3, 4]}
-"""k = 3 and one spare. Item i7 is out of stock on the first night and back on the second; i6 is
-launched in between.
-"""
-LAUNCHED = dict.fromkeys(range(8), "2025-06-01") | {6: "2026-03-01"}
-IDLE = {4: "nl", 5: None}
-"""Users without a list, and their segments."""
 
 
 @pytest.fixture
@@ -78,134 +64,9 @@ def two_nights(writer: Engine, reader: Engine) -> Engine:
             sa.text("INSERT INTO recsys.shop_clock (simulated, now) VALUES (true, :now)"),
             {"now": LATER},
         )
-    _fill(writer)
-    _fill_retrieval(writer)
+    fill(writer)
+    fill_retrieval(writer)
     return reader
-
-
-def _figures() -> dict[str, dict[str, float]]:
-    """What monitoring would write of the first night: the names are its own, the lists and what was
-    done are ours.
-
-    u0 took i1, second in the list and first among popular items; u1 took i3, third in the list, not
-    popular.
-    """
-    lists = np.array([FIRST[0][:3], FIRST[1][:3]], np.int32)
-    popular = np.array([[1, 0, 2]] * 2, np.int32)
-    truth = item_sets(np.array([0, 1], np.int32), np.array([0, 1]), np.array([1, 3], np.int32))
-    bought = item_sets(np.array([0, 1], np.int32), np.array([0]), np.array([1], np.int32))
-    shown = np.array([[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, -1]], np.int32)
-    offered, counts = np.arange(8) < 6, np.ones(8, np.int64)
-    return {
-        "realised": {**realised(lists, popular, truth, 4), "shown": 1.0},
-        "realised/event=buy": realised(lists, popular, bought, 4),
-        "realised/objective=sales": realised(lists, popular, bought, 4),
-        "lists": list_health(shown, np.zeros(4, np.int8), counts, offered, 3),
-        "churn": {"mean": 1 / 3},
-    }
-
-
-def _fill(writer: Engine) -> None:
-    for scope, values in _figures().items():
-        record_metrics(writer, date(2026, 3, 1), scope, values)
-    with writer.begin() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO recsys.alerts (incident, raised_at, kind, severity, message,"
-                " reader_state, remedy) VALUES ('i', :now, 'stale', 'critical', 'm', 's', 'r')"
-            ),
-            {"now": NOW},
-        )
-        connection.execute(
-            sa.text(
-                "INSERT INTO recsys.gate_decisions (as_of, challenger, verdict, paragraph) "
-                "VALUES ('2026-03-02', 'r2', 'reject', 'worse')"
-            )
-        )
-        for day, event, release in (
-            (1, "promoted", "r1"),
-            (2, "promoted", "r2"),
-            (3, "rolled_back", "r1"),
-        ):
-            connection.execute(
-                sa.text(
-                    "INSERT INTO recsys.release_events (ts, event, release, who, why) "
-                    "VALUES (:ts, :event, :r, 'x', 'y')"
-                ),
-                {"ts": NOW + timedelta(days=day - 1), "event": event, "r": release},
-            )
-
-
-def _fill_retrieval(writer: Engine) -> None:
-    """Two versions of a tower, what two generators found, and vectors of four directions."""
-    ledger = {
-        "start": "cold",
-        "parent": None,
-        "kept": 0,
-        "new": 8,
-        "archived": 0,
-        "returned": 0,
-        "drift": 0.0,
-    }
-    ledger |= {
-        "examples": 90,
-        "replayed": 0,
-        "seconds": 9.5,
-        "recall_before": None,
-        "recall_after": None,
-    }
-    ledger |= {
-        "held_back_rows": 0,
-        "refresh_ok": True,
-        "loss": [3.0, 2.0],
-        "why": "the first version",
-    }
-    record_tower(writer, "h-20260301", date(2026, 3, 1), "tower/h-20260301.2026-03-01/1", ledger)
-    warm = {
-        "start": "warm",
-        "parent": "h-20260301.2026-03-01",
-        "kept": 8,
-        "new": 1,
-        "drift": 0.01234,
-        "loss": [1.5],
-    }
-    warm |= {
-        "examples": 10,
-        "replayed": 30,
-        "seconds": 1.0,
-        "recall_before": 0.5,
-        "recall_after": 0.75,
-    }
-    warm |= {"why": None, "recall_cold": 0.625}
-    for _ in range(2):  # written down again by a rerun, once
-        record_tower(
-            writer,
-            "h-20260301",
-            date(2026, 3, 2),
-            "tower/h-20260301.2026-03-02/1",
-            {**ledger, **warm},
-        )
-    for generator, found in (
-        ("union", (0.5, 0.5)),
-        ("two_tower", (0.25, 0.125)),
-        ("fresh", (0.5, 0.25)),
-    ):
-        values = dict(zip(("recall@300", "unique@300"), found, strict=True))
-        record_metrics(writer, date(2026, 3, 2), f"gate/generator={generator}", values)
-        record_metrics(writer, date(2026, 3, 1), f"gate/generator={generator}", {"recall@300": 0.0})
-    keys = np.arange(4, dtype=np.int32)
-    directions = np.array([[1, 0], [0.6, 0.8], [0, 1], [-1, 0]], np.float32)
-    vectors = VectorSet(
-        date(2026, 3, 2), "h-20260301.2026-03-02", "c", keys, directions, keys, directions
-    )
-    publish_vectors(writer, vectors, NOW)
-
-
-def ask(reader: Engine, start: str) -> list[Row[tuple[object, ...]]]:
-    """Rows of the query whose title begins so."""
-    (sql,) = (text for title, text in QUERIES.items() if title.startswith(start))
-    with reader.connect() as connection:
-        return list(connection.exec_driver_sql(sql.replace("%", "%%")).all())
 
 
 COLUMNS = {
@@ -271,10 +132,6 @@ def test_every_query_answers_a_reader_with_the_promised_columns(two_nights: Engi
         assert " ".join(rows[0]._fields) == columns
 
 
-def plain(rows: list[Row[tuple[object, ...]]], *columns: str) -> list[tuple[object, ...]]:
-    return [tuple(getattr(row, column) for column in columns) for row in rows]
-
-
 def test_the_catalogue_queries_give_what_the_lists_hold(two_nights: Engine) -> None:
     """First k = 3 places, second night: 0 1 2 | 2 1 5 | 7 6 5 | 3 4, eleven places over eight
     items, all shown.
@@ -330,25 +187,6 @@ def test_a_campaigns_list_of_a_segment_loses_nobody(two_nights: Engine) -> None:
         ("u0", ["i0", "i1", "i2"]),
         ("u1", ["i2", "i1", "i5"]),
     ]
-
-
-RUNBOOK_QUERIES = [
-    (
-        page.stem,
-        " ".join(sql.split()).replace("<date>", "2026-03-02").replace("<user>", "u1"),
-        after,
-    )
-    for page in sorted((ROOT / "include" / "runbooks").glob("*.md"))
-    for sql, after in re.findall(r"`(SELECT [^`]+)`(.{0,12})", page.read_text(), flags=re.S)
-]
-
-
-def test_every_query_of_the_runbooks_is_answered(two_nights: Engine, writer: Engine) -> None:
-    assert len(RUNBOOK_QUERIES) > 10
-    for page, sql, after in RUNBOOK_QUERIES:
-        engine = writer if "as writer" in after else two_nights
-        with engine.connect() as connection:
-            assert connection.exec_driver_sql(sql.replace("%", "%%")).keys(), page
 
 
 @pytest.mark.parametrize(
@@ -423,219 +261,6 @@ def test_the_user_queries_give_what_the_lists_hold(two_nights: Engine) -> None:
         "Item 7",
         ["two_tower", "covisitation"],
     )
-
-
-def test_the_quality_and_operations_queries_give_what_was_noted(two_nights: Engine) -> None:
-    # Of two users who did something both found it, one of them at the second place, one at the
-    # third: `_figures`.
-    (found,) = ask(two_nights, "Realised hit rate:")
-    at_10 = (
-        found.hit_rate_at_10,
-        found.popular_hit_rate_at_10,
-        found.active,
-        found.active_share,
-        found.shown,
-    )
-    assert at_10 == (1.0, 0.5, 2, 0.5, 1)
-    assert found.ndcg_at_10 == pytest.approx((1 / np.log2(3) + 1 / np.log2(4)) / 2)
-    assert found.popular_ndcg_at_10 == 0.5
-    by_kind = ask(two_nights, "Realised hit rate by")
-    assert plain(by_kind, "measured_by", "users", "hit_rate_at_10", "popular_hit_rate_at_10") == [
-        ("event=buy", 1, 1.0, 1.0),
-        ("objective=sales", 1, 1.0, 1.0),
-    ]
-    health = plain(
-        ask(two_nights, "Health"),
-        "mean_churn",
-        "coverage_on_offer",
-        "coverage_of_all_items",
-        "short_share",
-    )
-    assert health == [(1 / 3, 5 / 6, 5 / 8, 0.25)]
-    assert plain(ask(two_nights, "Which release was live"), "release", "event") == [
-        ("r2", "promoted")
-    ]
-    moves = plain(ask(two_nights, "Who rolled back"), "moved_by", "why")
-    assert moves == [("bob", "resumed"), ("ann", "rollback: odd lists")]
-
-
-def test_after_a_rollback_now_is_what_readers_see_and_not_the_newest_night(
-    two_nights: Engine, writer: Engine
-) -> None:
-    rollback(writer, who="ann", why="odd again", now=LATER + timedelta(hours=2))
-    changed = ask(two_nights, "What changed for")
-    assert plain(changed, "item_id", "rank_now", "change") == [
-        ("i1", 1, "new"),
-        ("i2", 2, "new"),
-        ("i3", 3, "new"),
-    ]
-    gained = {row.item_id: row.lists_now for row in ask(two_nights, "Which items gained")}
-    assert gained["i3"] == 3 and "i7" not in gained
-    assert ask(two_nights, "Churn between") == []  # nothing was shown before
-
-
-def test_the_newest_alert_is_the_one_that_came_last_whatever_clock_it_was_raised_by(
-    two_nights: Engine, writer: Engine
-) -> None:
-    """A simulated shop's failed runs are raised by the machine's clock, its alarms by that of its
-    nights.
-    """
-    alerts = [
-        ("failed", "2027-05-01", "2026-03-01"),
-        ("alarm", "2026-03-02 01:00Z", "2026-03-02"),
-        ("old", "2026-01-02 01:00Z", "2026-01-02"),
-        ("churn", "2026-03-03 01:00Z", "2026-03-03"),
-    ]
-    with writer.begin() as connection:
-        for name, raised, night in alerts:
-            insert = (
-                "INSERT INTO recsys.alerts (incident, raised_at, as_of, kind, severity, message,"
-                " reader_state, remedy) VALUES (:name, CAST(:raised AS timestamptz), CAST(:night AS"
-                " date), 'k', 'warning', :name, 's', 'r')"
-            )
-            connection.execute(sa.text(insert), {"name": name, "raised": raised, "night": night})
-    assert [row.last_alert for row in ask(two_nights, "Is it fresh")] == ["churn"]
-    assert [row.message for row in ask(two_nights, "Alerts of the last")] == [
-        "churn",
-        "alarm",
-        "failed",
-        "m",
-    ]
-
-
-def test_the_retrieval_queries_give_what_was_learned(two_nights: Engine) -> None:
-    found = ask(two_nights, "What does each generator")
-    assert plain(found, "generator", "recall", "found_by_it_alone") == [
-        ("fresh", 0.5, 0.25),
-        ("union", 0.5, 0.5),
-        ("two_tower", 0.25, 0.125),
-    ]
-    towers = ask(two_nights, "Did the tower get")
-    columns = (
-        "start",
-        "why",
-        "recall_cold",
-        "kept",
-        "new",
-        "drift",
-        "examples",
-        "replayed",
-        "seconds",
-        "recall_before",
-        "gain",
-        "refresh_ok",
-    )
-    assert plain(towers, *columns) == [
-        ("warm", None, 0.625, 8, 1, Decimal("0.0123"), 10, 30, 1.0, 0.5, 0.25, True),
-        ("cold", "the first version", None, 0, 8, 0, 90, 0, 9.5, None, None, True),
-    ]
-    with two_nights.connect() as connection:
-        losses = connection.scalars(
-            sa.text("SELECT loss FROM recsys.tower_versions ORDER BY learned_before")
-        )
-        assert list(losses) == [2.0, 1.5]  # of the last pass
-    # Cosines of (.6, .8) with (1, 0), (0, 1), (-1, 0): .6, .8, -.6.
-    alike = plain(ask(two_nights, "Which users are like"), "similar_user_id", "similarity")
-    assert [(user, round(float(value), 6)) for user, value in alike] == [
-        ("u2", 0.8),
-        ("u0", 0.6),
-        ("u3", -0.6),
-    ]
-    assert plain(ask(two_nights, "Which items are nearest"), "item_id") == [
-        ("i1",),
-        ("i2",),
-        ("i0",),
-        ("i3",),
-    ]
-
-
-def test_a_tower_trained_again_on_corrected_data_replaces_its_row(
-    writer: Engine, reader: Engine
-) -> None:
-    day = date(2026, 3, 1)
-    for version in ("1", "2", "2"):
-        record_tower(
-            writer,
-            "h-20260301",
-            day,
-            f"tower/h-20260301.2026-03-01/{version}",
-            {"kept": int(version)},
-        )
-    with reader.connect() as connection:
-        found = connection.execute(
-            sa.text("SELECT artifact, kept FROM recsys.tower_versions")
-        ).all()
-    assert [tuple(row) for row in found] == [("tower/h-20260301.2026-03-01/2", 2)]
-    assert recorded_towers(writer) == {"tower/h-20260301.2026-03-01/2"}
-
-
-def test_a_retired_publication_keeps_its_counts_of_lists(
-    two_nights: Engine, writer: Engine
-) -> None:
-    with writer.begin() as connection:
-        connection.execute(
-            sa.text("UPDATE recsys.publication SET retired_at = now() WHERE as_of = '2026-03-01'")
-        )
-    nights = "SELECT DISTINCT as_of::text FROM recsys.{} ORDER BY 1"
-    with two_nights.connect() as connection:
-        assert list(connection.scalars(sa.text(nights.format("item_exposure")))) == ["2026-03-02"]
-        assert list(connection.scalars(sa.text(nights.format("list_counts")))) == [
-            "2026-03-01",
-            "2026-03-02",
-        ]
-
-
-def test_the_sample_is_everyone_in_a_small_shop_and_some_hundreds_in_a_large_one(
-    writer: Engine, reader: Engine
-) -> None:
-    stock(writer)
-    with reader.connect() as connection:
-        assert list(
-            connection.scalars(sa.text("SELECT user_id FROM recsys.user_sample ORDER BY 1"))
-        ) == [
-            "u0",
-            "u1",
-            "u2",
-            "u3",
-        ]
-    with writer.begin() as connection:
-        more = (
-            "INSERT INTO recsys.users SELECT n, 'x' || n, n % 4 FROM generate_series(4, 4999) AS n"
-        )
-        connection.execute(sa.text(more))
-    with reader.connect() as connection:  # one of every eight
-        assert connection.scalar(sa.text("SELECT count(*) FROM recsys.user_sample")) == 625
-        segments = connection.scalar(
-            sa.text("SELECT count(DISTINCT segment) FROM recsys.user_sample")
-        )
-    assert segments >= 4
-
-
-def test_the_data_dictionary_is_current(postgres: Mapping[str, str]) -> None:
-    engine = create_engine(postgres["recsys"])
-    with engine.connect() as connection:
-        found = data_dictionary(connection)
-    engine.dispose()
-    written = (ROOT / "docs" / "reference" / "data-dictionary.md").read_text()
-    assert written == found, "run: recsys data-dictionary > docs/reference/data-dictionary.md"
-
-
-def test_every_view_column_and_function_has_a_comment(postgres: Mapping[str, str]) -> None:
-    silent = """
-        SELECT c.relname || '.' || a.attname FROM pg_class AS c
-        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
-        WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'v'
-          AND has_table_privilege('recsys_reader', c.oid, 'SELECT')
-          AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid,
-            a.attnum) IS NULL)
-        UNION ALL
-        SELECT p.proname FROM pg_proc AS p
-        WHERE p.pronamespace = 'recsys'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
-    """
-    engine = create_engine(postgres["recsys"])
-    with engine.connect() as connection:
-        assert list(connection.scalars(sa.text(silent))) == []
-    engine.dispose()
 
 
 def test_a_new_view_gets_a_query_or_is_left_out_on_purpose() -> None:

@@ -13,7 +13,7 @@ from recsys_tasks.clock import parse_day, start_of
 from recsys_tasks.serving.load import load_dimensions
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.entities import NEVER
-from tests.serving.test_readers import sell_out
+from tests.serving.nights import sell_out
 from tests.worlds import make_config, make_snapshot
 
 CONFIG = make_config(

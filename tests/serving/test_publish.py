@@ -10,31 +10,24 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.load import load_lists
-from recsys_tasks.serving.pointer import resume, rollback
+from recsys_tasks.serving.pointer import rollback
 from recsys_tasks.serving.publication import current_publication, read_publication
 from recsys_tasks.serving.publish import create_publication, finish, publish
 from recsys_tasks.serving.retire import drop_old
 from tests.serving.nights import (
+    FIRST_LISTS,
     LIMITS,
     NOW,
     PLAIN,
-    hold_of,
     in_shard,
     night,
     publish_night,
-    set_hold,
     shown,
     spec,
     stock,
     table,
 )
 
-FIRST_LISTS = {
-    "u0": ["i0", "i1", "i2"],
-    "u1": ["i1", "i2", "i3"],
-    "u2": ["i2", "i3", "i4"],
-    "u3": ["i3", "i4", "i5"],
-}
 OTHER = {user: [7, 6, 5, 4] if user == 0 else items for user, items in PLAIN.items()}
 
 
@@ -159,74 +152,6 @@ def test_another_number_of_shards_starts_over_unless_all_is_loaded(writer: Engin
     assert create_publication(writer, replace(spec(1), shards=3), NOW).id == done.publication.id
 
 
-def test_a_newer_fence_keeps_a_late_publisher_out(writer: Engine, reader: Engine) -> None:
-    stock(writer)
-    late = night(writer, 1, until=5)
-    assert publish_night(writer, 1, OTHER, fingerprint="g").moved
-    refused = publish(writer, late, "late", NOW)
-    assert not refused.moved and "went ahead" in refused.reason
-    assert shown(reader)["u0"] == ["i7", "i6", "i5"]
-
-
-def test_rollback_holds_and_resume_shows_the_newest_ready(writer: Engine, reader: Engine) -> None:
-    stock(writer)
-    first, second = publish_night(writer, 0), publish_night(writer, 1, OTHER)
-    back = rollback(writer, who="ann", why="odd lists", now=NOW)
-    assert back.id == first.publication.id and shown(reader) == FIRST_LISTS
-    assert read_publication(writer, second.publication.id).status == "held"
-    hold = hold_of(writer)
-    assert hold is not None and (hold.who, hold.why) == ("ann", "odd lists")
-    waiting = publish_night(writer, 2, OTHER)
-    assert not waiting.moved and "on hold" in waiting.reason and shown(reader) == FIRST_LISTS
-    resumed = resume(writer, who="ann", now=NOW)
-    assert resumed is not None and resumed.id == waiting.publication.id
-    assert shown(reader)["u0"] == ["i7", "i6", "i5"] and hold_of(writer) is None
-    assert publish_night(writer, 3).moved
-
-
-def test_a_night_that_was_rolled_back_from_does_not_come_back_by_a_rerun(
-    writer: Engine, reader: Engine
-) -> None:
-    stock(writer)
-    publish_night(writer, 0)
-    publish_night(writer, 1, OTHER)
-    rollback(writer, who="ann", why="odd", now=NOW)
-    assert resume(writer, who="ann", now=NOW) is None
-    again = publish_night(writer, 1, OTHER)
-    assert not again.moved and again.publication.status == "held"
-    assert shown(reader) == FIRST_LISTS
-    by_name = rollback(writer, who="ann", why="it was right", now=NOW, to=again.publication.id)
-    assert by_name.status == "published" and shown(reader)["u0"] == ["i7", "i6", "i5"]
-
-
-def test_rollback_without_an_earlier_publication_is_refused(writer: Engine) -> None:
-    stock(writer)
-    for attempt in (None, 99):
-        with pytest.raises(ServingError, match="earlier publication"):
-            rollback(writer, who="ann", why="x", now=NOW, to=attempt)
-    publish_night(writer, 0)
-    with pytest.raises(ServingError):
-        rollback(writer, who="ann", why="x", now=NOW)
-    assert hold_of(writer) is None
-
-
-def test_every_move_is_written_down_and_cannot_be_changed(writer: Engine) -> None:
-    stock(writer)
-    publish_night(writer, 0)
-    publish_night(writer, 1)
-    rollback(writer, who="ann", why="odd", now=NOW)
-    with writer.connect() as connection:
-        moves = connection.execute(
-            sa.text("SELECT moved_by, why, fence FROM recsys.pointer_moves ORDER BY id")
-        ).all()
-    assert [tuple(move)[:2] for move in moves] == [("night", "published")] * 2 + [
-        ("ann", "rollback: odd")
-    ]
-    assert [move.fence for move in moves] == sorted({move.fence for move in moves})
-    with pytest.raises(ServingError, match="permission denied"), writer.begin() as connection:
-        connection.execute(sa.text("DELETE FROM recsys.pointer_moves"))
-
-
 def test_old_publications_are_retired_and_the_current_one_never(
     writer: Engine, reader: Engine
 ) -> None:
@@ -291,11 +216,3 @@ def test_readers_see_one_whole_publication_while_nights_pass(
     assert wrong == [] and len(seen) >= 2
     current = current_publication(writer)
     assert current is not None and current.as_of.day == 6
-
-
-def test_a_manual_hold_keeps_readers_where_they_are(writer: Engine, reader: Engine) -> None:
-    stock(writer)
-    publish_night(writer, 0)
-    set_hold(writer, "ann", "sale")
-    assert not publish_night(writer, 1, OTHER).moved
-    assert shown(reader) == FIRST_LISTS

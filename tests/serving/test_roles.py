@@ -16,8 +16,7 @@ from sqlalchemy.engine import Engine
 from recsys_tasks.database import EmbeddedServer, create_engine, lock_key
 from recsys_tasks.database.roles import ROLES, SUPERUSER
 from recsys_tasks.errors import ServingError
-from tests.serving.nights import publish_night, stock
-from tests.serving.test_readers import VIEWS
+from tests.serving.nights import VIEWS, publish_night, stock
 
 APPLICATIONS = ("recsys_reader", "recsys_availability")
 OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"

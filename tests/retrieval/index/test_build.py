@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
+from recsys_tasks.lake import Artifact
+from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.index import exact as _exact
 from recsys_tasks.retrieval.index import tuning as _tuning
 from recsys_tasks.retrieval.index.build import (
@@ -27,25 +27,8 @@ from recsys_tasks.retrieval.index.build import (
 )
 from recsys_tasks.retrieval.index.scann_tree import without_tensorflow
 from recsys_tasks.snapshot.dataset import Snapshot
+from tests.retrieval.index.stores import D, M, N, store, unit
 from tests.worlds import make_config, make_snapshot
-
-M, N, D = 30_000, 200, 16
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-def _store(lake: Lake, items: np.ndarray, users: np.ndarray, key: str) -> Embeddings:
-    with lake.writing("embeddings", key) as draft:
-        np.save(
-            draft.path / "item_keys.npy", np.arange(len(items), dtype=np.int32) * 2
-        )  # keys are not rows
-        np.save(draft.path / "item_vectors.npy", items)
-        np.save(draft.path / "user_keys.npy", np.arange(len(users), dtype=np.int32))
-        np.save(draft.path / "user_vectors.npy", users)
-    assert draft.artifact is not None
-    return open_embeddings(draft.artifact)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +42,10 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 def embeddings(snapshot: Snapshot) -> Embeddings:
     rng = np.random.default_rng(3)
     centres = rng.normal(size=(300, D))
-    items = _unit(centres[rng.integers(0, 300, M)] + 0.5 * rng.normal(size=(M, D)))
+    items = unit(centres[rng.integers(0, 300, M)] + 0.5 * rng.normal(size=(M, D)))
     items[7] = items[5]  # a tie, broken by key
-    users = _unit(centres[rng.integers(0, 300, N)] + 0.5 * rng.normal(size=(N, D)))
-    return _store(snapshot.lake, items, users, "large")
+    users = unit(centres[rng.integers(0, 300, N)] + 0.5 * rng.normal(size=(N, D)))
+    return store(snapshot.lake, items, users, "large")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +106,7 @@ class TestEverySearcher:
 
 
 def test_pads_when_the_catalogue_is_smaller_than_k(snapshot: Snapshot) -> None:
-    tiny = _store(snapshot.lake, np.eye(2, dtype=np.float32), np.ones((1, 2), np.float32), "tiny")
+    tiny = store(snapshot.lake, np.eye(2, dtype=np.float32), np.ones((1, 2), np.float32), "tiny")
     keys, scores = ExactSearcher(tiny).search(np.array([[0.5, 1.0]], np.float32), 3)
     # inner products: key 0 -> 0.5, key 2 -> 1.0
     assert keys.tolist() == [[2, 0, -1]]
@@ -131,13 +114,13 @@ def test_pads_when_the_catalogue_is_smaller_than_k(snapshot: Snapshot) -> None:
 
 
 def test_exact_ties_at_the_border_keep_the_lowest_keys(snapshot: Snapshot) -> None:
-    same = _store(snapshot.lake, np.ones((6, 2), np.float32), np.ones((1, 2), np.float32), "same")
+    same = store(snapshot.lake, np.ones((6, 2), np.float32), np.ones((1, 2), np.float32), "same")
     keys, _ = ExactSearcher(same).search(np.ones((2, 2), np.float32), 3)
     assert keys.tolist() == [[0, 2, 4], [0, 2, 4]]
 
 
 def test_small_catalogues_are_searched_exactly(snapshot: Snapshot) -> None:
-    tiny = _store(snapshot.lake, np.eye(4, dtype=np.float32), np.ones((1, 4), np.float32), "four")
+    tiny = store(snapshot.lake, np.eye(4, dtype=np.float32), np.ones((1, 4), np.float32), "four")
     artifact = build_index(snapshot, tiny, "four")
     assert artifact.facts["kind"] == "exact"
     assert isinstance(open_index(artifact, tiny), ExactSearcher)
@@ -192,10 +175,10 @@ def test_finer_indexes_are_built_before_exact_serves(
     other = Snapshot(
         snapshot.config.model_copy(update={"index": few}), snapshot.lake, snapshot.artifact
     )
-    noise = _unit(
+    noise = unit(
         np.random.default_rng(0).normal(size=(2500, D))
     )  # no clusters: half the leaves miss something
-    artifact = build_index(other, _store(snapshot.lake, noise, noise[:40], "noise"), "strict")
+    artifact = build_index(other, store(snapshot.lake, noise, noise[:40], "noise"), "strict")
     facts = artifact.facts
     assert facts["kind"] == "exact" and facts["below_floor"] is True and facts["recall"] == 1.0
     assert facts["best_recall"] < 1.0 and "below 1.0" in facts["why"]
@@ -217,13 +200,13 @@ def test_finer_indexes_are_built_before_exact_serves(
     between = Snapshot(
         snapshot.config.model_copy(update={"index": middle}), snapshot.lake, snapshot.artifact
     )
-    rebuilt = build_index(between, _store(snapshot.lake, noise, noise[:40], "noise"), "between")
+    rebuilt = build_index(between, store(snapshot.lake, noise, noise[:40], "noise"), "between")
     assert rebuilt.facts["kind"] == "scann" and rebuilt.facts["leaves"] == 200
 
 
 def test_nobody_to_measure_by(snapshot: Snapshot) -> None:
-    items = _unit(np.random.default_rng(0).normal(size=(20_000, 4)))
-    artifact = build_index(snapshot, _store(snapshot.lake, items, items[:1], "alone"), "alone")
+    items = unit(np.random.default_rng(0).normal(size=(20_000, 4)))
+    artifact = build_index(snapshot, store(snapshot.lake, items, items[:1], "alone"), "alone")
     assert (
         artifact.facts["kind"] == "exact"
         and artifact.facts["why"] == "no users to measure an index by"
@@ -289,7 +272,7 @@ def test_exact_search_over_many_tiles_agrees_with_a_plain_sort(
     monkeypatch.setattr(_exact, "QUERIES", 5)
     rng = np.random.default_rng(0)
     items, users = (rng.integers(-2, 3, (n, 3)).astype(np.float32) for n in (60, 23))
-    made = _store(snapshot.lake, items, users, "tiles")
+    made = store(snapshot.lake, items, users, "tiles")
     known = np.flatnonzero(items.any(axis=1))
     assert len(known) == 58  # two of them are zero, and found by nobody
     scores = users @ items[known].T
@@ -300,92 +283,3 @@ def test_exact_search_over_many_tiles_agrees_with_a_plain_sort(
         assert keys[:, :kept].tolist() == (known[order] * 2).tolist()  # keys are twice the rows
         assert (found[:, :kept] == np.take_along_axis(scores, order, axis=1)).all()
         assert (keys[:, kept:] == -1).all() and (found[:, kept:] == -np.inf).all()
-
-
-def _unknown_among(items: np.ndarray) -> np.ndarray:
-    """The same with a zero vector at row 3, a broken one at row 4."""
-    items = items.copy()
-    items[3], items[4] = 0.0, np.nan
-    return items
-
-
-@pytest.mark.parametrize("exact_below", [1, 1000])
-def test_an_index_names_only_eligible_items_that_somebody_knows(
-    snapshot: Snapshot, exact_below: int
-) -> None:
-    settings = snapshot.config.index.model_copy(
-        update={"exact_below": exact_below, "sample_users": 20}
-    )
-    ours = Snapshot(
-        snapshot.config.model_copy(update={"index": settings}), snapshot.lake, snapshot.artifact
-    )
-    noise = _unit(np.random.default_rng(1).normal(size=(240, D)))
-    made = _store(snapshot.lake, _unknown_among(noise[:200]), noise[200:], f"some{exact_below}")
-    eligible = np.ones(400, bool)  # by key: twice the row
-    eligible[20:200] = False
-    artifact = build_index(ours, made, f"some{exact_below}", eligible)
-    assert artifact.facts["kind"] == ("exact" if exact_below > 1 else "scann")
-    # Keys 0 to 18 less the two of rows 3 and 4, and 200 to 398: 8 + 100 items.
-    wanted = [0, 2, 4, *range(10, 20, 2), *range(200, 400, 2)]
-    assert artifact.rows == artifact.facts["items"] == len(wanted) == 108
-    keys, scores = open_index(artifact, made).search(noise[200:], 120)
-    assert (np.sort(keys[:, :108], axis=1) == wanted).all() and (keys[:, 108:] == -1).all()
-    vectors = made.item_vectors[keys[:, :108] // 2]
-    np.testing.assert_allclose(
-        scores[:, :108], np.einsum("nd,nkd->nk", noise[200:], vectors), atol=1e-5
-    )
-
-
-def test_another_set_of_eligible_items_is_another_index(snapshot: Snapshot) -> None:
-    made = _store(
-        snapshot.lake, np.eye(4, dtype=np.float32), np.ones((1, 4), np.float32), "changing"
-    )
-    keys = [
-        open_index(build_index(snapshot, made, "changing", eligible), made).search(
-            np.ones((1, 4), np.float32), 4
-        )[0]
-        for eligible in (
-            None,
-            np.array([True, True, False, True, True, True, True]),
-            np.zeros(7, bool),
-        )
-    ]
-    assert [found.tolist() for found in keys] == [
-        [[0, 2, 4, 6]],
-        [[0, 4, 6, -1]],
-        [[-1, -1, -1, -1]],
-    ]
-
-
-def test_an_item_that_nobody_knows_is_not_before_those_that_a_user_dislikes(
-    snapshot: Snapshot,
-) -> None:
-    items = np.array([[1, 0], [0, 0], [-1, 0]], np.float32)
-    made = _store(snapshot.lake, items, items[:1], "unknown")
-    keys, scores = ExactSearcher(made).search(items[:1], 3)
-    # scores: key 0 -> 1, key 4 -> -1; key 2 would have had 0
-    assert keys.tolist() == [[0, 4, -1]] and scores.tolist() == [[1.0, -1.0, -np.inf]]
-
-
-def test_a_broken_vector_finds_nothing_and_its_neighbours_all(snapshot: Snapshot) -> None:
-    made = _store(snapshot.lake, np.eye(2, dtype=np.float32), np.ones((1, 2), np.float32), "broken")
-    queries = np.array([[np.nan, 1.0], [0.5, 1.0], [np.inf, 1.0]], np.float32)
-    for k in (1, 2, 3):
-        keys, scores = ExactSearcher(made).search(queries, k)
-        assert keys.tolist() == [[-1] * k, [2, 0, -1][:k], [-1] * k]
-        assert np.isneginf(scores[[0, 2]]).all()
-
-
-@pytest.mark.parametrize("m", [0, 1, 2, 10, 15, 16, 17])
-def test_too_few_items_for_codes_are_searched_exactly(snapshot: Snapshot, m: int) -> None:
-    settings = snapshot.config.index.model_copy(update={"exact_below": 1, "sample_users": 20})
-    ours = Snapshot(
-        snapshot.config.model_copy(update={"index": settings}), snapshot.lake, snapshot.artifact
-    )
-    noise = _unit(np.random.default_rng(m).normal(size=(m + 5, D)))
-    made = _store(snapshot.lake, noise[:m], noise[m:], f"few{m}")
-    artifact = build_index(ours, made, f"few{m}")
-    assert artifact.facts["kind"] == ("exact" if m < 16 else "scann")
-    assert m >= 16 or artifact.facts["why"] == "fewer than 16 items"
-    keys, _ = open_index(artifact, made).search(noise[m:], m)
-    assert (np.sort(keys, axis=1) == 2 * np.arange(m)).all()

@@ -9,107 +9,41 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_tasks.clock import Cutoffs
-from recsys_tasks.config import Attribute, ItemsTable, UsersTable
 from recsys_tasks.errors import DataError, LeakageError, NotEnoughData
 from recsys_tasks.retrieval.tower import training as _tf_training
-from recsys_tasks.retrieval.tower import warm_start
-from recsys_tasks.retrieval.tower.embed import embed
-from recsys_tasks.retrieval.tower.examples import FlatHistories
 from recsys_tasks.retrieval.tower.inputs import EMPTY
 from recsys_tasks.retrieval.tower.model import Tower
 from recsys_tasks.retrieval.tower.train import (
-    advance_chain,
-    current_lineage,
-    keep_up,
     lineage_hash,
     open_tower,
-    tower_at,
     train_two_tower,
 )
 from recsys_tasks.retrieval.tower.training import Run
 from recsys_tasks.retrieval.tower.versions import (
     TowerState,
-    lineages_of,
-    serving_at,
-    snapshot_for,
-    versions_of,
-    why_cold,
 )
 from recsys_tasks.retrieval.tower.warm_start import significantly_lower
-from recsys_tasks.retrieval.tower.weights import Arrays, Batch, start_arrays, zero_untrained
+from recsys_tasks.retrieval.tower.weights import start_arrays, zero_untrained
 from recsys_tasks.snapshot.dataset import Snapshot
-from tests.retrieval.tower_world import group_config, group_events, group_items, group_snapshot
-from tests.worlds import make_config, make_snapshot, rewrite
-
-DAY_10, DAY_12, DAY_14 = date(2024, 10, 14), date(2024, 10, 16), date(2024, 10, 18)
+from tests.retrieval.tower.small_towers import (
+    ALL,
+    DAY_10,
+    MEMBERS,
+    RATE,
+    batch_of,
+    copied,
+    joined_of,
+    of_member,
+    tower_of,
+    vectors_of,
+)
+from tests.retrieval.tower_world import group_config, group_snapshot
+from tests.worlds import make_config, make_snapshot
 
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     return group_snapshot(tmp_path_factory.mktemp("lake"), group_config(epochs=2), "2024-10-18", 14)
-
-
-RATE = np.float32(0.002)
-MEMBERS = 2
-ALL = [[True, True], [True, True]]
-
-
-def _tower(**settings: float | str) -> tuple[Tower, Arrays]:
-    """Three items, of which the first two share a value; one user; dropout off."""
-    config = group_config(dropout=0.0, item_dropout=0.0, **settings).two_tower
-    arrays = start_arrays(config, {"item": 3, "value": 2, "user_value": 1}, 1)
-    values = np.array([[1], [1], [0]], np.int32)
-    return Tower(config, _copied(arrays), values, np.zeros((2, 1), np.int32), 1), arrays
-
-
-def _copied(arrays: Arrays) -> Arrays:
-    """For a tower to move, so that it can be compared with its start."""
-    return {name: array.copy() for name, array in arrays.items()}
-
-
-def _batch(allowed: list[list[bool]]) -> Batch:
-    """User 0 had item 0 and takes 1; user 1 had items 1 and 2 and takes 2."""
-    history = FlatHistories(*(np.array(v, np.int32) for v in ([0, 1, 2], [0, 1, 1], [0, 1, 0])))
-    one = np.ones(2, np.float32)
-    keys = np.array([0, 1], np.int32), np.array([1, 2], np.int32)
-    return Batch(history, *keys, one, np.array([1.0, 0.5], np.float32), np.array(allowed), RATE)
-
-
-def _vectors(arrays: Arrays, member: int) -> tuple[np.ndarray, np.ndarray]:
-    """The model's formulas once more, in numpy: one member's user vectors of `_batch`, item vectors
-    of its targets.
-    """
-    inputs = arrays["item"] + np.stack(
-        [arrays["value"][1], arrays["value"][1], 0 * arrays["value"][1]]
-    )
-    inputs = np.split(inputs, MEMBERS, axis=1)[member]
-    pooled = np.stack([inputs[0], (inputs[1] + inputs[2]) / 2])  # no decay at the start
-    w1, b1, w2, b2 = (arrays[name][member] for name in ("w1", "b1", "w2", "b2"))
-    hidden = np.concatenate([pooled, inputs[[0, 2]], np.zeros_like(pooled)], 1) @ w1 + b1
-    users = pooled + np.maximum(hidden, 0) @ w2 + b2
-    items = inputs[[1, 2]]
-    return tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in (users, items))  # type: ignore[return-value]
-
-
-def _joined(arrays: Arrays, side: int) -> np.ndarray:
-    """Both members' vectors of users (side 0) or items (side 1), end to end, of length one
-    together.
-    """
-    return np.concatenate(
-        [_vectors(arrays, member)[side] for member in range(MEMBERS)], 1
-    ) / np.sqrt(MEMBERS)
-
-
-def _of_member(arrays: Arrays, member: int) -> Arrays:
-    """The arrays of one member as those of a model by itself."""
-    cut = {
-        name: np.split(arrays[name], MEMBERS, 1)[member]
-        for name in arrays
-        if arrays[name].ndim == 2
-    }
-    layers = {name: arrays[name][member : member + 1] for name in arrays if arrays[name].ndim == 3}
-    return {"step": arrays["step"]} | cut | layers
 
 
 def test_untouched_rows_lose_their_random_start() -> None:
@@ -125,57 +59,55 @@ def test_untouched_rows_lose_their_random_start() -> None:
 
 class TestModel:
     def test_loss_is_the_mean_of_the_members_corrected_softmaxes(self) -> None:
-        tower, arrays = _tower()
+        tower, arrays = tower_of()
         losses = []
         for member in range(MEMBERS):
-            users, items = _vectors(arrays, member)
+            users, items = vectors_of(arrays, member)
             logits = 14.0 * users @ items.T - np.log([1.0, 0.5])
             losses.append(np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits)))
-        assert float(tower.train(_batch(ALL))) == pytest.approx(np.mean(losses), rel=1e-4)
+        assert float(tower.train(batch_of(ALL))) == pytest.approx(np.mean(losses), rel=1e-4)
 
     def test_members_learn_as_if_alone(self) -> None:
         # A mild softmax: where it is sure, gradients are as small as Adam's epsilon, and half of
         # one is another step.
-        both, arrays = _tower(logit_scale=1.0)
+        both, arrays = tower_of(logit_scale=1.0)
         config = both.config.model_copy(
             update={"members": 1, "dimensions": both.config.dimensions // MEMBERS}
         )
         values = np.array([[1], [1], [0]], np.int32)
         alone = [
-            Tower(
-                config, _copied(_of_member(arrays, member)), values, np.zeros((2, 1), np.int32), 1
-            )
+            Tower(config, copied(of_member(arrays, member)), values, np.zeros((2, 1), np.int32), 1)
             for member in range(MEMBERS)
         ]
         for _ in range(5):
             for tower in (both, *alone):
-                tower.train(_batch(ALL))
+                tower.train(batch_of(ALL))
         joined = both.arrays()
         for member, tower in enumerate(alone):
             mine = tower.arrays()
-            for name, array in _of_member(joined, member).items():
+            for name, array in of_member(joined, member).items():
                 if "/" not in name:
                     # Five steps move a parameter by up to five rates; a member's moves are its own.
                     np.testing.assert_allclose(array, mine[name], atol=RATE / 2, err_msg=name)
-            assert np.abs(mine["item"] - _of_member(arrays, member)["item"]).max() > 3 * RATE
+            assert np.abs(mine["item"] - of_member(arrays, member)["item"]).max() > 3 * RATE
 
     def test_masked_candidates_are_no_negatives(self) -> None:
-        tower, _ = _tower()
+        tower, _ = tower_of()
         # Nobody has a negative left: the softmax over one candidate is certain.
-        assert float(tower.train(_batch([[True, False], [False, True]]))) == pytest.approx(
+        assert float(tower.train(batch_of([[True, False], [False, True]]))) == pytest.approx(
             0.0, abs=1e-6
         )
 
     def test_vectors_are_unit_and_follow_the_formulas(self) -> None:
-        tower, arrays = _tower()
-        users, items = _joined(arrays, 0), _joined(arrays, 1)
+        tower, arrays = tower_of()
+        users, items = joined_of(arrays, 0), joined_of(arrays, 1)
         np.testing.assert_allclose(np.linalg.norm(users, axis=1), 1.0, atol=1e-6)
-        batch = _batch(ALL)
+        batch = batch_of(ALL)
         np.testing.assert_allclose(tower.user_vectors(batch.history, batch.user), users, atol=1e-5)
         np.testing.assert_allclose(tower.item_vectors(np.array([1, 2])), items, atol=1e-5)
 
     def test_metric_dot_leaves_lengths_alone(self) -> None:
-        tower, arrays = _tower(metric="dot")
+        tower, arrays = tower_of(metric="dot")
         np.testing.assert_allclose(
             tower.item_vectors(np.array([2]))[0], arrays["item"][2] / np.sqrt(MEMBERS), atol=1e-6
         )
@@ -184,9 +116,9 @@ class TestModel:
         config = group_config(dropout=0.0, item_dropout=0.0).two_tower
         arrays = start_arrays(config, {"item": 9, "value": 2, "user_value": 1}, 1)
         tower = Tower(
-            config, _copied(arrays), np.zeros((9, 1), np.int32), np.zeros((2, 1), np.int32), 1
+            config, copied(arrays), np.zeros((9, 1), np.int32), np.zeros((2, 1), np.int32), 1
         )
-        tower.train(_batch(ALL))
+        tower.train(batch_of(ALL))
         moved = np.abs(tower.arrays()["item"] - arrays["item"])
         # Adam's first step has the size of the learning rate, whatever the gradient.
         np.testing.assert_allclose(moved[:3], RATE, rtol=0.02)
@@ -197,7 +129,7 @@ class TestModel:
         config = group_config(dropout=0.0, item_dropout=0.0).two_tower
         arrays = start_arrays(config, {"item": 3, "value": 2, "user_value": 1}, 1)
         tower = Tower(config, arrays, np.zeros((3, 1), np.int32), np.zeros((2, 1), np.int32), 1)
-        tower.train(_batch(ALL))
+        tower.train(batch_of(ALL))
         for name in ("value", "user_value"):
             for moment in ("", "/m", "/v"):
                 assert not tower.arrays()[name + moment][0].any(), name + moment
@@ -301,153 +233,3 @@ def test_less_than_the_control_is_sure_only_beyond_chance() -> None:
     cold[24:26] = True  # 6 to 0 are more than 2 · √6 = 4.9
     assert significantly_lower(warm, cold, 0.9)
     assert not significantly_lower(warm, cold, 0.75)  # 20 of 26 is .77
-
-
-class TestChain:
-    def test_cold_at_the_oldest_cutoff_then_warm(self, tmp_path: Path) -> None:
-        snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
-        versions = advance_chain(snapshot, [DAY_14, DAY_10, DAY_12], DAY_14)
-        assert [v.learned_before for v in versions] == [DAY_10, DAY_12, DAY_14]
-        assert [v.ledger["start"] for v in versions] == ["cold", "warm", "warm"]
-        assert len({v.lineage for v in versions}) == 1
-        again = advance_chain(snapshot, [DAY_12, date(2024, 10, 17)], DAY_14)
-        # 10-17 is served by the version of 10-16; nothing is trained.
-        assert [v.learned_before for v in again] == [DAY_12, DAY_12]
-        lineage = versions[0].lineage
-        assert versions_of(snapshot.lake, lineage) == [DAY_10, DAY_12, DAY_14]
-        assert tower_at(snapshot.lake, lineage, date(2024, 10, 13)) is None
-        assert current_lineage(snapshot.lake, snapshot.config, DAY_14) == lineage
-
-    def test_a_corrected_day_trains_tonights_version_again_and_nothing_else(
-        self, tmp_path: Path
-    ) -> None:
-        config = group_config(epochs=1)
-        first = advance_chain(
-            group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14
-        )
-        same = advance_chain(
-            group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14
-        )
-        assert [v.artifact.reference for v in same] == [v.artifact.reference for v in first]
-        corrected = group_snapshot(
-            tmp_path, config, "2024-10-18", 13
-        )  # the last day's rows were withdrawn
-        again = advance_chain(corrected, [DAY_12, DAY_14], DAY_14)
-        assert again[0].artifact.reference == first[0].artifact.reference
-        assert again[1].artifact.reference != first[1].artifact.reference
-        assert again[1].ledger["parent"] == first[0].artifact.key
-
-    def test_an_old_lineage_and_an_earlier_cutoff_start_a_new_one(self, tmp_path: Path) -> None:
-        snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
-        first = advance_chain(snapshot, [DAY_12], DAY_14)[0]
-        earlier = advance_chain(snapshot, [DAY_10, DAY_12], DAY_14)[0]
-        assert earlier.lineage != first.lineage
-        # Both have a version at DAY_12; the one that reaches further back is the night's.
-        assert lineages_of(snapshot.lake, snapshot.config, DAY_14) == [
-            earlier.lineage,
-            first.lineage,
-        ]
-        # The first night reached 6 weeks back at most; 90 nights after it both are due for a cold
-        # start.
-        assert current_lineage(snapshot.lake, snapshot.config, date(2025, 2, 20)) == earlier.lineage
-        assert current_lineage(snapshot.lake, snapshot.config, date(2025, 3, 5)) is None
-
-    def test_where_much_is_new_a_version_is_trained_cold_in_its_lineage(
-        self, tmp_path: Path
-    ) -> None:
-        # Of 14 days, 2 are new at DAY_14: a seventh of the events, more than a tenth and less than
-        # a fifth.
-        for share, start in ((0.1, "cold"), (0.2, "warm")):
-            config = group_config(epochs=1, warm_start={"max_new_share": share})
-            snapshot = group_snapshot(tmp_path / start, config, "2024-10-18", 14)
-            first, second = advance_chain(snapshot, [DAY_12, DAY_14], DAY_14)
-            assert (second.lineage, second.ledger["start"]) == (first.lineage, start)
-            assert second.ledger["parent"] == first.artifact.key
-
-    def test_a_version_below_its_floor_is_no_start_for_the_next(self, tmp_path: Path) -> None:
-        snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
-        first, failed = advance_chain(snapshot, [DAY_10, DAY_12], DAY_14)
-        rewrite(failed.artifact, "ledger.json", '"refresh_ok": true', '"refresh_ok": false')
-        assert serving_at(snapshot.lake, first.lineage, DAY_14) == first
-        last = advance_chain(snapshot, [DAY_10, DAY_14], DAY_14)[-1]
-        assert last.ledger["parent"] == first.artifact.key
-        # Of 76 users that are not held back, four days' events, not the two since the version that
-        # failed.
-        assert last.ledger["examples"] > 1.5 * failed.ledger["examples"]
-
-    def test_warm_nights_and_validation_may_be_set_anew_within_a_lineage(self) -> None:
-        config = group_config()
-        assert lineage_hash(config) == lineage_hash(group_config(warm_start={"refresh_floor": 0.5}))
-        (kind,) = config.items.attributes
-        stricter = config.items.model_copy(
-            update={"attributes": (kind.model_copy(update={"required": True}),)}
-        )
-        assert lineage_hash(config) == lineage_hash(config.model_copy(update={"items": stricter}))
-
-    def test_a_changed_model_starts_a_lineage_that_says_why_and_the_old_one_goes_on(
-        self, tmp_path: Path
-    ) -> None:
-        before = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-16", 12)
-        old = advance_chain(before, [DAY_10], DAY_12)[0]
-        assert old.ledger["why"] == "the first version"
-        changed = group_config(epochs=1, dimensions=8).model_copy(update={"users": UsersTable()})
-        snapshot = group_snapshot(tmp_path, changed, "2024-10-18", 14)
-        new = advance_chain(snapshot, [DAY_10], DAY_14)[0]
-        assert (
-            new.ledger["why"] == "settings have changed: dimensions 16 → 8; user attributes - town"
-        )
-        kept_up = keep_up(snapshot, old.lineage, DAY_14)
-        assert (
-            kept_up is not None
-            and kept_up.ledger["start"] == "warm"
-            and kept_up.ledger["parent"] == old.artifact.key
-        )
-        for version, dimensions in ((new, 8), (old, 16), (kept_up, 16)):
-            made = embed(snapshot, version, Cutoffs.at(DAY_14))
-            assert made.item_vectors.shape == (40, dimensions) and made.user_vectors.shape == (
-                80,
-                dimensions,
-            )
-
-    def test_an_attribute_of_another_kind_is_missing_for_the_version_before(
-        self, tmp_path: Path
-    ) -> None:
-        before = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-16", 12)
-        old = advance_chain(before, [DAY_10], DAY_12)[0]
-        numeric = ItemsTable(attributes=(Attribute(name="kind", kind="numeric"),))
-        config = group_config(epochs=1).model_copy(update={"items": numeric})
-        items = group_items().assign(kind=1.5)
-        snapshot = make_snapshot(tmp_path, config, "2024-10-18", group_events(0, 14), items=items)
-        assert snapshot_for(snapshot, old.artifact).items["kind"].isna().all()
-        assert embed(snapshot, old, Cutoffs.at(DAY_14)).item_vectors.shape == (40, 16)
-
-    def test_a_cold_control_is_kept_and_ends_a_lineage_that_lost(self, tmp_path: Path) -> None:
-        config = group_config(
-            epochs=2, warm_start={"control_every_nights": 3, "control_floor": 1.0}
-        )
-        with patch.object(warm_start, "MIN_HELD_BACK_ROWS", 1):
-            chain = [
-                advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_10], DAY_10)[
-                    0
-                ]
-            ]
-            for day in (DAY_12, DAY_14):
-                snapshot = group_snapshot(
-                    tmp_path, config, day.isoformat(), (day - date(2024, 10, 4)).days
-                )
-                chain += advance_chain(snapshot, [day], day)
-        # Ages 0, 2 and 4 nights: the first multiple of three lies before the last.
-        assert [v.ledger["recall_cold"] is not None for v in chain] == [False, False, True]
-        assert all(v.ledger["control_ok"] for v in chain)
-        rewrite(chain[-1].artifact, "ledger.json", '"control_ok": true', '"control_ok": false')
-        lineage = chain[0].lineage
-        # The night of the control goes on with what it has; the next one starts anew.
-        assert lineages_of(snapshot.lake, config, DAY_14) == [lineage]
-        assert lineages_of(snapshot.lake, config, date(2024, 10, 19)) == []
-        why = why_cold(snapshot.lake, config, DAY_10, date(2024, 10, 19))
-        assert why == f"{lineage} finds surely less than its cold control"
-
-    def test_another_shape_is_another_lineage(self) -> None:
-        assert lineage_hash(group_config()) != lineage_hash(group_config(dimensions=8))
-        assert lineage_hash(group_config()) != lineage_hash(group_config(members=1))
-        assert lineage_hash(group_config()) != lineage_hash(make_config())
