@@ -44,6 +44,12 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> bool:
     return False
 
 
+def heed_signals() -> None:
+    """As at a terminal: what a shell starts in the background ignores both, and so would this."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
     """Starts processes that use the server of `tmp_path`."""
@@ -53,7 +59,11 @@ def begin(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RECSYS")}
         environment |= {"RECSYS_HOME": str(tmp_path)}
         process = subprocess.Popen(
-            [sys.executable, "-c", USER], env=environment, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", USER],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=heed_signals,
         )
         started.append(process)
         assert process.stdout is not None and process.stdout.readline() == "up\n"

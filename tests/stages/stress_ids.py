@@ -48,8 +48,8 @@ activity: {min_events: 2, within_days: 40}
 two_tower: {dimensions: 8, epochs: 1, batch_size: 1024, history_length: 5}
 ranker: {windows: 1, light_trees: 5, heavy_trees: 8, min_leaf_rows: 20}
 gate: {min_users: 30}
-validation: {max_late_share: 1.0}  # nights come in any order here,
-  and find rows of days that others left behind
+# nights come in any order here, and find rows of days that others left behind
+validation: {max_late_share: 1.0}
 serving: {k: 5, spares: 2, shards: 1}
 resources: {threads: 1}
 """
