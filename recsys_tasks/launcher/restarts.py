@@ -22,6 +22,8 @@ class Restarts:
     """When it is started again; None while it runs."""
     told: bool = False
     """Whether on-call heard that it does not stay up."""
+    open_since: float | None = None
+    """When this launcher began, where an alert of a launcher before is still open."""
 
     def note(self, now: float) -> float:
         """It ended: seconds until it is started again, 1, 2, 4, 8, 16, then 60 at a time."""
@@ -37,6 +39,11 @@ class Restarts:
         """Whether it ended more often than ALLOWED within WINDOW_SECONDS."""
         return len(self.ended) > ALLOWED
 
+    @property
+    def alerted(self) -> bool:
+        """Whether an alert of it is open, of this launcher or of one before."""
+        return self.told or self.open_since is not None
+
     def is_due(self, now: float) -> bool:
         """Whether to start it now."""
         return self.due is not None and now >= self.due
@@ -46,8 +53,11 @@ class Restarts:
         self.due = None
 
     def calm(self, now: float) -> bool:
-        """True once, when a part that on-call heard of has stayed up as long as the window."""
-        if not self.told or self.due is not None or now - self.ended[-1] <= WINDOW_SECONDS:
+        """True once, when a part with an open alert has stayed up as long as the window."""
+        if not self.alerted or self.due is not None:
+            return False
+        up_since = self.ended[-1] if self.ended else self.open_since
+        if up_since is None or now - up_since <= WINDOW_SECONDS:
             return False
         self.forget()
         return True
@@ -56,3 +66,4 @@ class Restarts:
         """What ended it was something else's fault, or is over."""
         self.ended.clear()
         self.told = False
+        self.open_since = None

@@ -161,6 +161,7 @@ class Stack:
         self.supervisor = Supervisor(
             self.fleet, self, self._say, self._tell, self._over, self.api.well
         )
+        self.supervisor.take_over(trouble.alerted_parts(self.home))
         self.supervisor.start()
 
     def _healthy(self) -> bool:

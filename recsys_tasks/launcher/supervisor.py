@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -61,6 +61,17 @@ class Supervisor:
         self._gone_since: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    def take_over(self, alerted: Iterable[str]) -> None:
+        """Call before `start`: `over` is also called for these parts, whose alerts a launcher
+        before left open. What fails again is told again.
+        """
+        now = self._clock()
+        for name in alerted:
+            if name == DATABASE:
+                self._server.open_since = now
+            elif (own := name.removeprefix("airflow ")) in self._fleet.children:
+                self._parts[own] = Restarts(open_since=now)
 
     def start(self) -> None:
         """Begin to look."""
@@ -163,7 +174,7 @@ class Supervisor:
             self._gone_since = None
             self._say(f"{DATABASE} is up again")
             for name, part in self._parts.items():  # they died of this
-                if part.told:
+                if part.alerted:
                     self._over(f"airflow {name}")
                 part.forget()
             found = "it was started again each time, and did not stay up"

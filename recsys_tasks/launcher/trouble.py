@@ -19,6 +19,7 @@ from recsys_tasks.monitoring.alerts.alert import Alert, as_text
 from recsys_tasks.monitoring.alerts.spool import spool_of
 
 _SECONDS = 60
+_DOES_NOT_STAY_UP = " does not stay up"
 _SEND = """
 import json, sys
 from recsys_alerts import deliver_alerts, raise_or_send
@@ -62,7 +63,7 @@ def down_alert(part: str, found: str, *, home: Path, now: datetime) -> Alert:
         task="",
         kind="Down",
         severity="critical",
-        message=f"{part} does not stay up\nexpected: it to run\nfound: {found}\nwhere: {log}",
+        message=f"{part}{_DOES_NOT_STAY_UP}\nexpected: it to run\nfound: {found}\nwhere: {log}",
         reader_state=f"{lists}; no night runs until this one does",
         remedy=f"tail -n 50 {log}; correct what it names: the launcher starts it again each minute",
         runbook=runbook_link("Down", "include/runbooks"),
@@ -79,6 +80,16 @@ def over(part: str, home: Path, *, now: datetime) -> None:
         f"{part} has stayed up since",
         now,
     )
+
+
+def alerted_parts(home: Path) -> set[str]:
+    """The parts whose alert is still open, whichever launcher raised it."""
+    firsts = (
+        record.alert.message.splitlines()[0]
+        for record in spool_of(home).open()
+        if record.alert.kind == "Down"
+    )
+    return {first.removesuffix(_DOES_NOT_STAY_UP) for first in firsts}
 
 
 def send(alert: Alert, environment: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,8 @@ from recsys_tasks.launcher import sessions
 from recsys_tasks.launcher.processes import Fleet
 from recsys_tasks.launcher.restarts import ALLOWED, SLOW_SECONDS, WINDOW_SECONDS, Restarts
 from recsys_tasks.launcher.supervisor import Supervisor
+from recsys_tasks.launcher.trouble import alerted_parts, down_alert, over
+from recsys_tasks.monitoring.alerts.spool import spool_of
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
 SHORT = [sys.executable, "-c", "import sys; print('no such port'); sys.exit(3)"]
@@ -175,6 +178,35 @@ def test_a_database_that_cannot_start_is_told_once(watch: Watch, error: Exceptio
     for _ in range(3):
         watch.look_after(10)
     assert len(watch.told) == 2
+
+
+@pytest.mark.parametrize("part", ["airflow scheduler", "PostgreSQL"])
+def test_an_alert_of_the_launcher_before_is_over_once_the_part_stays_up(
+    watch: Watch, tmp_path: Path, part: str
+) -> None:
+    now = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    for name in (part, "airflow triggerer"):  # the second does not run here
+        spool_of(tmp_path).add(down_alert(name, "exit code 3", home=tmp_path, now=now))
+    watch.fleet.start("scheduler", SLEEPER)
+    watch.supervisor.take_over(alerted_parts(tmp_path))
+    watch.look_after(WINDOW_SECONDS)
+    assert watch.over == []
+    watch.look_after(1)
+    watch.look_after(WINDOW_SECONDS)
+    assert watch.over == [part]  # once
+    over(part, tmp_path, now=now)
+    assert alerted_parts(tmp_path) == {"airflow triggerer"}
+
+
+def test_what_fails_again_under_the_next_launcher_is_told_again(watch: Watch) -> None:
+    watch.fleet.start("scheduler", SHORT)
+    watch.supervisor.take_over(["airflow scheduler"])
+    for _ in range(ALLOWED + 1):
+        watch.ended("scheduler")
+        watch.look_after(0)  # it is found ended
+        watch.look_after(SLOW_SECONDS)  # and started again
+    assert [name for name, _ in watch.told] == ["airflow scheduler"]
+    assert watch.over == []
 
 
 def test_what_lives_but_does_not_work_is_ended_and_started_again(watch: Watch) -> None:
