@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos chaos-smoke stress-ids gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow chaos chaos-smoke stress-ids gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,8 +44,8 @@ airflow: setup  ## keep Airflow and its UI up on 127.0.0.1 until Ctrl-C
 nights: setup  ## chosen nights through Airflow, headless: make nights AS_OF="2026-11-21 2026-11-22"
 	@$(BIN)/python -m recsys_tasks.launcher nights $(AS_OF)
 
-test: setup  ## every test but the slow ones
-	@$(BIN)/python -m pytest -m "not slow"
+test: setup  ## every test but the slow ones, on up to four cores
+	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup  ## the tests that run whole nights through Airflow
 	@$(BIN)/python -m pytest -m slow
@@ -93,6 +93,9 @@ bench-precompute: setup .venv-peers/.installed  ## users a second, published, at
 
 bench-gate: setup  ## the gate's error rates: 200 simulated nights of equally good, better and worse challengers, and first ones
 	@$(BIN)/python -m benchmarks.gate.error_rates
+
+bench-source: setup  ## a shop of 20 M interactions in PostgreSQL: seconds and peak MB of a first and a second night
+	@$(BIN)/python -m benchmarks.sources.sql
 
 bench-ranker: setup  ## rankers on 20 M example rows, features of 1 M users and 20 M events: seconds and peak MB
 	@$(BIN)/python -m benchmarks.ranking.ranker

@@ -25,6 +25,7 @@ from tests.stages.shop_nights import (
 )
 
 Nights = tuple[Night, Results, Night, Results]
+lists: dict[date, pd.DataFrame] = {}
 
 
 def of_mode(night: Night, mode: str, as_of: date) -> Night:
@@ -45,10 +46,17 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
         without = {result.stage: result for result in run_all(none)}
         shop.simulate_day(FIRST_NIGHT, {})
         heavy = of_mode(first, "heavy", SECOND_NIGHT)
-        yield none, without, heavy, {result.stage: result for result in run_all(heavy)}
+        alone = {result.stage: result for result in run_all(heavy)}
+        lists.update({night.as_of: _published(night) for night in (none, heavy)})
+        yield none, without, heavy, alone
 
 
 def published(night: Night) -> pd.DataFrame:
+    """A night's lists as they were once both nights had run."""
+    return lists[night.as_of]
+
+
+def _published(night: Night) -> pd.DataFrame:
     query = "SELECT * FROM recsys.recommendation_history WHERE as_of = :day ORDER BY user_id, rank"
     return rows(night, query, day=night.as_of)
 
