@@ -27,6 +27,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.timezone import utcnow
 from recsys_alerts import IncidentAlert, deliver_alerts
+from recsys_channels import lend_connections
 from recsys_runs import as_airflow_errors, resolve_as_of
 
 from recsys_tasks.config import read_environment
@@ -192,6 +193,7 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
         as_of = resolve_as_of(context)
         from recsys_tasks.stages import run_stage
 
+        lend_connections()
         result = run_stage(name, as_of, shard=shard, now=utcnow())
     if emits:
         event = context["outlet_events"][emits]

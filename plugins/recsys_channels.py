@@ -1,14 +1,22 @@
-"""Airflow's connections, for the alert channels that need one."""
+"""Airflow's connections, for the alert channels and the sources that need one."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from recsys_tasks.config import AlertsConfig
+from recsys_tasks.config import (
+    AlertsConfig,
+    connection_variable,
+    load_config,
+    read_environment,
+)
+from recsys_tasks.errors import ConfigError
 
 
 def channels(settings: AlertsConfig) -> tuple[dict[str, Callable[[Any], None]], list[str]]:
@@ -29,3 +37,14 @@ def connection_of(connection_id: str) -> Any:
     except AirflowNotFoundException:
         return None
     return connection if connection.host or connection.password else None
+
+
+def lend_connections() -> None:
+    """Put the connections that the shop's source names into the environment, where the stages,
+    which know nothing of Airflow, look for them. What is there already stays.
+    """
+    with suppress(ConfigError):  # the stage itself says what is wrong with the settings
+        for name in load_config(read_environment().config_path).source.connections:
+            variable = connection_variable(name)
+            if not os.environ.get(variable) and (connection := connection_of(name)):
+                os.environ[variable] = connection.get_uri()

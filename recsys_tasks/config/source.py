@@ -20,6 +20,11 @@ class SourceSettings(Section):
     kind: str
     """Name of the source: a built-in one, or one of an installed package."""
 
+    @property
+    def connections(self) -> tuple[str, ...]:
+        """Airflow's connections that it reads from its environment."""
+        return ()
+
 
 class HasSourceSettings(Protocol):
     """What the settings need of a source."""

@@ -15,22 +15,22 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks import schema
-from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
+from recsys_tasks.clock import start_of
 from recsys_tasks.config import Config, ExtractConfig, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_of
 from recsys_tasks.snapshot.checks.storable import storable_ids
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
+from recsys_tasks.snapshot.days import read_days, write_day, write_table
 from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased
 from recsys_tasks.snapshot.extract_result import ExtractResult, read_extract
 from recsys_tasks.snapshot.undated import FILE as UNDATED_FILE
-from recsys_tasks.snapshot.undated import assign_days, days_of, no_times, undated_counts
+from recsys_tasks.snapshot.undated import no_times, undated_counts
 from recsys_tasks.sources.base import Reader, has_users_table
 
 
@@ -53,12 +53,8 @@ def extract(
     base = _base(lake, as_of, settings)
     first = _first_day(config, lake, base) if base else None
     gone = read_erased(lake)
-    delivered = schema.DELIVERED_EVENTS.check(
-        source.read_events(first, as_of), "events of the source"
-    )
-    events, erased = gone.without(delivered)
-    users, _ = gone.without(_users(config, source, events))
-    undated, by_day = _partition(lake, events, as_of)
+    read = read_days(lake, source, gone, first, as_of)
+    users, _ = gone.without(_users(config, source, read.users))
     # days before the earliest were kept by code that took any number for a time
     known = (
         {d: ref for d, ref in base.parts.items() if d >= config.extract.earliest_day}
@@ -67,12 +63,12 @@ def extract(
     )
     before = {**known, **(read_extract(last).parts if last else {})}
     # a known day of the window without rows has lost them all: that is a change, too
-    again = {day for day in before if first is None or day >= first}
-    written = {day: _write_part(lake, day, by_day.get(day)) for day in sorted(again | set(by_day))}
+    lost = [d for d in before if (first is None or d >= first) and d not in read.days]
+    written = {**read.days, **{day: write_day(lake, day, None) for day in lost}}
     later = future if config.clock == "wall" else source.count_after(start_of(as_of))
-    read = sum(artifact.rows for artifact in written.values())
-    if not known and read == undated.num_rows:
-        raise no_times(config, undated, as_of) if read else _no_rows(as_of, later)
+    undated = read.undated
+    if not known and read.rows == undated.num_rows:
+        raise no_times(config, undated, as_of) if read.rows else _no_rows(as_of, later)
     parts = known | {day: artifact.reference for day, artifact in written.items()}
     facts: dict[str, Any] = {
         "parts": {day.isoformat(): parts[day] for day in sorted(parts)},
@@ -82,10 +78,10 @@ def extract(
         "future_rows": future,
         **_oddities(lake, source, gone, parts, undated, first),
     }
-    changed = [day for day in written if day in before and before[day] != parts[day]]
+    changed = [day for day in sorted(written) if day in before and before[day] != parts[day]]
     counts = {
-        **_counts(by_day, known, changed),
-        "erased_rows": erased,
+        **_counts(read.days, known, changed),
+        "erased_rows": read.erased,
         "later_rows": later,
     }
     return read_extract(_store(lake, as_of, facts, counts, undated, fingerprint, settings))
@@ -98,20 +94,20 @@ def _write_entities(
     known = {ITEMS_AS_OF: items_of.isoformat()} if items_of else {}
     items = source.read_items()
     return {
-        "users": _write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
-        "items": _write_table(lake, "raw_items", as_of, "items.parquet", items, **known).reference,
+        "users": write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
+        "items": write_table(lake, "raw_items", as_of, "items.parquet", items, **known).reference,
     }
 
 
 def _counts(
-    by_day: Mapping[date, pa.Table], known: Mapping[date, str], changed: Sequence[date]
+    by_day: Mapping[date, Artifact], known: Mapping[date, str], changed: Sequence[date]
 ) -> dict[str, Any]:
     """Days that were read, are new and changed, and the rows read."""
     return {
         "read_days": [day.isoformat() for day in sorted(by_day)],
         "new_days": [day.isoformat() for day in sorted(by_day) if day not in known],
         "changed_days": [day.isoformat() for day in changed],
-        "rows": sum(table.num_rows for table in by_day.values()),
+        "rows": sum(artifact.rows for artifact in by_day.values()),
     }
 
 
@@ -179,62 +175,12 @@ def _oddities(
     return {name: found for name, found in told.items() if found}
 
 
-def _partition(lake: Lake, events: pa.Table, as_of: date) -> tuple[pa.Table, dict[date, pa.Table]]:
-    """(rows without a time, with the day each is kept in; rows by day), both in one fixed order."""
-    order = [
-        (name, "ascending") for name in ("ts", "user_id", "item_id", "event", "price", "quantity")
-    ]
-    missing = pc.is_null(events["ts"])
-    dated = events.select(schema.RAW_EVENTS.schema.names)
-    dated = (
-        (dated.filter(pc.invert(missing)) if events["ts"].null_count else dated)
-        .combine_chunks()
-        .sort_by(order)
-    )
-    undated = assign_days(lake, events.filter(missing).combine_chunks().sort_by(order), as_of)
-    days = dated["ts"].to_numpy() // DAY_SECONDS
-    starts = np.flatnonzero(
-        np.concatenate([np.ones(min(len(days), 1), bool), days[1:] != days[:-1]])
-    )
-    ends = [*starts[1:].tolist(), len(days)]
-    by_day = {
-        day_of(int(days[s]) * DAY_SECONDS): dated.slice(s, e - s)
-        for s, e in zip(starts.tolist(), ends, strict=False)
-    }
-    for day, rows in days_of(undated).items():
-        by_day[day] = pa.concat_tables([by_day[day], rows]) if day in by_day else rows
-    return undated, by_day
-
-
-def _write_part(lake: Lake, day: date, rows: pa.Table | None) -> Artifact:
-    table = schema.RAW_EVENTS.schema.empty_table() if rows is None else rows
-    return _write_table(lake, "raw_events", day, "events.parquet", table)
-
-
-def _write_table(
-    lake: Lake, kind: str, day: date, name: str, table: pa.Table, **facts: str
-) -> Artifact:
-    """Store a table, or return the version that holds the very same rows, whatever code wrote
-    it.
-    """
-    content = table_hash(table)
-    for artifact in reversed(lake.versions(kind, day.isoformat())):
-        if artifact.facts.get("content") == content:
-            return artifact
-    # Not `Lake.make`: new code that writes the same rows makes nothing new.
-    with lake.writing(kind, day.isoformat(), inputs={"rows": content}) as draft:
-        pq.write_table(table, draft.path / name)
-        draft.rows, draft.facts = table.num_rows, {"content": content, **facts}
-    return draft.finished
-
-
-def _users(config: Config, source: Reader, events: pa.Table) -> pa.Table:
+def _users(config: Config, source: Reader, ids: pa.Array) -> pa.Table:
     """The users table; without one, the users of the rows read tonight (not those of later
     days).
     """
     if has_users_table(config):
         return source.read_users()
-    ids = pc.unique(events["user_id"]).drop_null()
     ids = ids.filter(storable_ids(ids))  # the others' rows are set aside
     contract = schema.raw_users(config).schema
     ids = ids.take(pc.sort_indices(ids))

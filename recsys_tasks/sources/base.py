@@ -6,7 +6,7 @@ said of them, and how it is opened. What it opens is a `Reader`, which a night r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -69,6 +69,16 @@ class Reader(Protocol):
 
         Raises SchemaError when a declared column is missing.
         """
+        ...
+
+    def read_pieces(self, first: date | None, before: date) -> Iterator[pa.Table]:
+        """The rows of `read_events` in pieces of whole days, none of a day twice; all rows without
+        a readable time are in the first.
+        """
+        ...
+
+    def close(self) -> None:
+        """Called when a night has read; what is held open ends."""
         ...
 
     def count_future(self, now: datetime) -> int:

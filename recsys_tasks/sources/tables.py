@@ -8,7 +8,7 @@ night reads and what of them is no good is the same for all sources, and stands 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple
 
@@ -35,23 +35,28 @@ TableName = Literal["events", "items", "users"]
 
 class Window(NamedTuple):
     """Rows that are wanted: seconds of a delivered time column, start included, end not; None: no
-    bound. Rows whose value is no time under the rule are wanted under every window.
+    bound. Where `undated` is true, rows whose value is no time under the rule are wanted, too.
     """
 
     column: str
     start: int | None
     end: int | None
     rule: TimeRule
+    undated: bool = True
 
 
 class TableReader(ABC):
-    """Implements `sources.base.Reader` but for `fingerprint`."""
+    """Implements `sources.base.Reader` but for `fingerprint`.
+
+    For subclasses: `config`; `cutoff`, the night's first second (None before `prepare`);
+    `contract`, which makes the contract's columns of delivered ones.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._cutoff: int | None = None
+        self.cutoff: int | None = None
         self._odd = Delivered()
-        self._contract = Contract(config, self._odd)
+        self.contract = Contract(config, self._odd)
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -81,17 +86,24 @@ class TableReader(ABC):
 
     def prepare(self, before: date) -> None:
         """What a plausible time is depends on the night."""
-        self._cutoff = start_of(before)
+        self.cutoff = start_of(before)
 
     def read_events(self, first: date | None, before: date) -> pa.Table:
         """DELIVERED_EVENTS rows of [first, before), and every row without a readable time."""
         start, end = (start_of(first) if first else None), start_of(before)
-        columns = event_columns(self.config, self._cutoff)
-        tables = [self._window(part, columns, start, end) for part in self.parts("events")]
+        columns = event_columns(self.config, self.cutoff)
+        tables = [self.read_window(part, columns, start, end) for part in self.parts("events")]
         contract = schema.DELIVERED_EVENTS.schema
         return pa.concat_tables(
             [contract.empty_table(), *(table.select(contract.names) for table in tables)]
         )
+
+    def read_pieces(self, first: date | None, before: date) -> Iterator[pa.Table]:
+        """All at once; a source whose history may not fit into memory gives it in pieces."""
+        yield self.read_events(first, before)
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+        """End what is held open."""
 
     def count_future(self, now: datetime) -> int:
         """Rows later than `now`; none under a simulated clock, whose `now` lies years before the
@@ -103,9 +115,9 @@ class TableReader(ABC):
 
     def count_after(self, seconds: int) -> int:
         """Rows with a time at or after this second."""
-        columns = [c for c in event_columns(self.config, self._cutoff) if c.name == "ts"]
+        columns = [c for c in event_columns(self.config, self.cutoff) if c.name == "ts"]
         return sum(
-            self._window(part, columns, seconds, None, undated=False).num_rows
+            self.read_window(part, columns, seconds, None, undated=False).num_rows
             for part in self.parts("events")
         )
 
@@ -116,10 +128,10 @@ class TableReader(ABC):
         rows by `user_id`.
         """
         names = ("ts",) if without is None else ("ts", "user_id")
-        columns = [c for c in event_columns(self.config, self._cutoff) if c.name in names]
+        columns = [c for c in event_columns(self.config, self.cutoff) if c.name in names]
         counts: dict[date, int] = {}
         for part in self.parts("events"):
-            table = self._window(part, columns, None, start_of(before), undated=False)
+            table = self.read_window(part, columns, None, start_of(before), undated=False)
             table = table if without is None else without(table)
             days, rows = np.unique(table["ts"].to_numpy() // DAY_SECONDS, return_counts=True)
             for number, n in zip(days.tolist(), rows.tolist(), strict=True):
@@ -145,7 +157,7 @@ class TableReader(ABC):
         if self.parts("users"):
             users = self._whole("users", user_columns(self.config))
             return contract.check(users, self.where("users"))
-        columns = event_columns(self.config, self._cutoff)[:1]
+        columns = event_columns(self.config, self.cutoff)[:1]
         ids = pc.unique(self._whole("events", columns)["user_id"]).drop_null()
         ids = ids.take(pc.sort_indices(ids))
         absent = {
@@ -156,7 +168,7 @@ class TableReader(ABC):
 
     def read_items(self) -> pa.Table:
         """Items as delivered."""
-        columns = item_columns(self.config, self._cutoff)
+        columns = item_columns(self.config, self.cutoff)
         items = self._whole("items", columns)
         return schema.raw_items(self.config).check(items, self.where("items"))
 
@@ -168,12 +180,12 @@ class TableReader(ABC):
         wanted = wanted_columns(columns)
         return pa.concat_tables(
             [
-                self._contract.read(self.load(table, part, wanted, None), columns, table, part)
+                self.contract.read(self.load(table, part, wanted, None), columns, table, part)
                 for part in self.parts(table)
             ]
         )
 
-    def _window(
+    def read_window(
         self,
         part: str,
         columns: Sequence[Column],
@@ -185,9 +197,9 @@ class TableReader(ABC):
         time.
         """
         ts = next(column.source for column in columns if column.name == "ts")
-        window = Window(str(ts), start, end, event_times(self.config, self._cutoff))
+        window = Window(str(ts), start, end, event_times(self.config, self.cutoff), undated)
         delivered = self.load("events", part, wanted_columns(columns), window)
-        table = self._contract.read(delivered, columns, "events", part)
+        table = self.contract.read(delivered, columns, "events", part)
         keep = pc.is_null(table["ts"]) if undated else pa.scalar(False)
         inside = pa.scalar(True)
         if start is not None:

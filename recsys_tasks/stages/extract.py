@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from recsys_tasks.stages.stage import Stage
@@ -25,8 +26,8 @@ def run(night: Night) -> Outcome:
     from recsys_tasks.sources.base import open_source
     from recsys_tasks.stages.outcome import Outcome
 
-    source = open_source(night.config, night.environment.home)
-    done = extract(night.config, night.lake, source, night.as_of, night.now)
+    with closing(open_source(night.config, night.environment.home)) as source:
+        done = extract(night.config, night.lake, source, night.as_of, night.now)
     figures = {
         "new_days": len(done.new_days),
         "changed_days": len(done.changed_days),

@@ -48,12 +48,13 @@ def run(folder: Path, code: str, settings: object = None) -> subprocess.Complete
         (
             ["kinds/files.py"],
             {"kind": "shop", "users": 9, "items": 8},
-            "('shop',) []\nsimulated shop: 9 users, 8 items from 2026-01-05, seed 7 True\n",
+            "('shop', 'sql') []\nsimulated shop: 9 users, 8 items from 2026-01-05, seed 7 True\n",
         ),
         (
             ["kinds/shop.py", "shop"],
             {"kind": "files", "events": "e.csv", "items": "i.csv"},
-            "('files',) []\nfiles: events e.csv, items i.csv, users those of the events False\n",
+            "('files', 'sql') []\n"
+            "files: events e.csv, items i.csv, users those of the events False\n",
         ),
     ],
 )
@@ -156,7 +157,7 @@ def test_the_source_of_the_guide_is_checked_and_read(tmp_path: Path) -> None:
     ), done.stderr
     check = run(tmp_path, _CHECK, settings)
     assert check.stdout == (
-        f"('files', 'shop', 'sqlite') []\nSQLite {tmp_path}/shop.db: events, items False\n"
+        f"('files', 'shop', 'sql', 'sqlite') []\nSQLite {tmp_path}/shop.db: events, items False\n"
     ), check.stderr
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
     lines = run(tmp_path, _CLI).stdout.splitlines()

@@ -152,7 +152,7 @@ def _pushdown(found: pa.Schema, window: Window | None) -> Any:
     """
     if window is None:
         return None
-    name, start, end, rule = window
+    name, start, end, rule, _ = window
     each = PER_SECOND.get(rule.unit)
     if each is None or name not in found.names or not pa.types.is_integer(found.field(name).type):
         return None

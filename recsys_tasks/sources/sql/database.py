@@ -1,0 +1,173 @@
+"""An open database: its tables as Ibis expressions, and their rows as a stream of Arrow batches.
+
+Ibis compiles every expression for the kind of database. Rows come by the fastest way that each has:
+PostgreSQL's by ADBC, whose COPY is read straight into Arrow, others' by Ibis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import ibis
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.sources.sql.address import Address
+from recsys_tasks.sources.sql.faults import translated
+from recsys_tasks.sources.sql.relation import Query, Relation
+
+BATCH = 1 << 17
+"""Rows that are fetched at once."""
+_BEGIN = {
+    "postgres": ("SET TIME ZONE 'UTC'", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+    "mysql": ("SET time_zone = '+00:00'", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"),
+    "duckdb": ("SET TimeZone = 'UTC'", "BEGIN TRANSACTION"),
+    "sqlite": ("BEGIN",),
+}
+"""What makes all reads of a night those of one moment, and times UTC. Warehouses have no such
+transaction over queries: there each table is read as it is at that time."""
+
+
+class Database:
+    """A connection through Ibis, in one read-only transaction where the kind has such."""
+
+    untyped = False
+    """Whether a column may hold values of any type, as SQLite's do: they are read as text."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._connection = self._connect()
+        for statement in _BEGIN.get(address.backend, ()):
+            self._run(statement)
+
+    def _connect(self) -> Any:
+        return ibis.connect(self.address.url)
+
+    def _run(self, statement: str) -> None:
+        cursor = self._connection.raw_sql(statement)
+        close = getattr(cursor, "close", None)
+        if self.address.backend in ("mysql", "sqlite") and close is not None:
+            close()
+
+    def table(self, relation: Relation) -> Table:
+        """A table or query as an expression. Raises what the driver raises."""
+        if isinstance(relation, Query):
+            return self._connection.sql(relation.query, dialect=self._connection.name)
+        *place, name = relation.split(".")
+        database = (place[0] if len(place) == 1 else tuple(place)) if place else None
+        return self._connection.table(name, database=database)
+
+    def stream(self, rows: Table) -> Iterator[pa.RecordBatch]:
+        """The rows of an expression, in batches. Raises what the driver raises."""
+        yield from self._connection.to_pyarrow_batches(rows, chunk_size=BATCH)
+
+    def close(self) -> None:
+        """End the transaction and the connection."""
+        self._connection.disconnect()
+
+
+class Sqlite(Database):
+    """SQLite keeps whatever is written into a column, of any type."""
+
+    untyped = True
+
+
+class DuckDB(Database):
+    """Read-only: the shop may have the file open as well."""
+
+    def _connect(self) -> Any:
+        return ibis.duckdb.connect(self.address.file, read_only=True)
+
+    def table(self, relation: Relation) -> Table:
+        """A table, or a query with the types that DuckDB says."""
+        if not isinstance(relation, Query):
+            return super().table(relation)
+        empty = self._connection.con.sql(f"SELECT * FROM ({relation.query}) LIMIT 0")
+        types = _types(empty.to_arrow_table().schema)
+        return self._connection.sql(relation.query, schema=types, dialect="duckdb")
+
+    def stream(self, rows: Table) -> Iterator[pa.RecordBatch]:
+        """The rows of an expression, in batches."""
+        # Ibis 12 asks DuckDB 2 for its stream by a name that it no longer has
+        yield from self._connection.con.sql(_sql(rows, "duckdb")).to_arrow_reader(BATCH)
+
+
+class Postgres(Database):
+    """Schemas and rows come by ADBC; Ibis only compiles."""
+
+    def _connect(self) -> Any:
+        from adbc_driver_postgresql import dbapi
+        from ibis.backends.postgres import Backend
+
+        self._compiler = Backend()  # connects to nothing
+        return dbapi.connect(self.address.url, autocommit=True)
+
+    def _run(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def table(self, relation: Relation) -> Table:
+        """A table or query; types that Arrow has no plain form of become text."""
+        if isinstance(relation, Query):
+            query = relation.query
+        else:
+            quoted = ".".join('"' + part.replace('"', '""') + '"' for part in relation.split("."))
+            query = f"SELECT * FROM {quoted}"
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM ({query}) AS delivered LIMIT 0")
+            schema = cursor.fetch_record_batch().schema
+        return self._compiler.sql(query, schema=_types(schema), dialect="postgres")
+
+    def stream(self, rows: Table) -> Iterator[pa.RecordBatch]:
+        """The rows of an expression, as COPY sends them."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(_sql(rows, "postgres"))
+            yield from cursor.fetch_record_batch()
+
+    def close(self) -> None:
+        """End the transaction and the connection."""
+        self._connection.close()
+
+
+_KINDS: dict[str, type[Database]] = {"postgres": Postgres, "duckdb": DuckDB, "sqlite": Sqlite}
+
+
+def open_database(address: Address) -> Database:
+    """Connect. Raises ConfigError for a kind without its driver, a file that is not there and
+    refused credentials, TransientError for a database that does not answer.
+    """
+    if address.file is not None and not address.file.is_file():
+        raise ConfigError(
+            expected=f"a {address.backend} database",
+            found="no such file",
+            where=str(address.file),
+            remedy="correct source.url, or make the file",
+        )
+    try:
+        return _KINDS.get(address.backend, Database)(address)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            expected=f"the driver of {address.backend}",
+            found=address.masked(str(error)),
+            where="source.url",
+            remedy=f"install 'ibis-framework[{address.backend}]' beside Nightshelf",
+        ) from None
+    except Exception as error:  # each driver has its own
+        raise translated(error, address, "url") from None
+
+
+def _sql(rows: Table, dialect: str) -> str:
+    return str(ibis.to_sql(rows, dialect=dialect))
+
+
+def _types(schema: pa.Schema) -> Any:
+    """The Ibis types of Arrow columns; uuid stands for all that is cast to text."""
+    return ibis.schema({field.name: _type(field.type) for field in schema})
+
+
+def _type(kind: pa.DataType) -> Any:
+    odd = isinstance(kind, pa.BaseExtensionType) or pa.types.is_time(kind)
+    odd = odd or pa.types.is_interval(kind) or pa.types.is_null(kind)
+    return ibis.dtype("uuid") if odd else ibis.dtype(kind)
