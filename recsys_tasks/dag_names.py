@@ -21,6 +21,8 @@ PUBLISHING = (
 """DAGs that stand between the shop's rows and the published lists."""
 CHAIN = (*PUBLISHING, MONITOR_RECOMMENDATIONS)
 """DAGs of a night; each of their runs has a date."""
+BY_HAND = "recsys run"
+"""What an alert names where a night without Airflow failed."""
 BESIDE = (WATCH_FRESHNESS, MAINTAIN_STORAGE)
 """DAGs that run by the clock, beside the nights."""
 FIRST, LAST = CHAIN[0], CHAIN[-1]

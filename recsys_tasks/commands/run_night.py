@@ -22,24 +22,37 @@ from recsys_tasks.stages.runner import run_all
 _OURS = "recsys_tasks"
 
 
-def run_night(night: Night, console: Console, *, terminal: bool) -> None:
+def run_night(
+    night: Night,
+    console: Console,
+    *,
+    terminal: bool,
+    failed: Callable[[str, Exception], None] = lambda stage, error: None,
+) -> None:
     """Run the night and print a line a stage, then a table of them and where the report is.
 
     On a terminal a bar shows what runs and how far it is; elsewhere the stages' log lines go to
-    standard error. Raises RecsysError as the first stage that fails does.
+    standard error. Raises as the first stage that fails does; `failed` hears of it before.
     """
     of = sum(night.config.serving.shards if stage.sharded else 1 for stage in NIGHT)
     results: list[StageResult] = []
+    now_runs = NIGHT[0].name
     began = perf_counter()
     with _shown(console) if terminal else _logged() as tell:
 
         def before(stage: str) -> None:
+            nonlocal now_runs
+            now_runs = stage
             tell(f"{len(results) + 1} of {of}: {stage}")
 
-        for result in run_all(night, before):
-            results.append(result)
-            at = f"[{len(results)}/{of}] {perf_counter() - began:6.1f} s"
-            console.print(Text(f"{at}  {result.summary()}"), soft_wrap=True)
+        try:
+            for result in run_all(night, before):
+                results.append(result)
+                at = f"[{len(results)}/{of}] {perf_counter() - began:6.1f} s"
+                console.print(Text(f"{at}  {result.summary()}"), soft_wrap=True)
+        except Exception as error:
+            failed(now_runs, error)
+            raise
     console.print(_table(results, perf_counter() - began))
     pages = [str(result.figures["page"]) for result in results if "page" in result.figures]
     console.print(Text(f"report: {pages[-1]}"), soft_wrap=True)

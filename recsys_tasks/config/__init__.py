@@ -8,11 +8,15 @@ has what must hold between them.
 """
 
 from recsys_tasks.config.base import Section, TimeUnit
+from recsys_tasks.config.connections import (
+    EnvironmentConnection,
+    connection_of_environment,
+    connection_variable,
+)
 from recsys_tasks.config.environment import (
     DEFAULT_CONFIG,
     PROJECT_ROOT,
     Environment,
-    connection_variable,
     disable_telemetry,
     expand_variables,
     read_environment,
@@ -63,6 +67,7 @@ __all__ = [
     "Config",
     "EmbeddingsConfig",
     "Environment",
+    "EnvironmentConnection",
     "EventKind",
     "EventsTable",
     "ExtractConfig",
@@ -91,6 +96,7 @@ __all__ = [
     "WarmStartConfig",
     "Watch",
     "config_hash",
+    "connection_of_environment",
     "connection_variable",
     "disable_telemetry",
     "expand_variables",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from recsys_tasks.config.base import Section
@@ -43,11 +42,6 @@ def read_environment() -> Environment:
 def disable_telemetry() -> None:
     """Great Expectations sends usage statistics unless told not to before it is imported."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-
-
-def connection_variable(connection: str) -> str:
-    """The environment variable that has an Airflow connection, by Airflow's convention."""
-    return "AIRFLOW_CONN_" + re.sub(r"\W", "_", connection).upper()
 
 
 def expand_variables(text: str) -> str:

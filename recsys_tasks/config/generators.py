@@ -6,11 +6,14 @@ this section has a key of each name, so that nothing needs to be added here for 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field, create_model
 
 from recsys_tasks.config.base import NonNegativeInt, PositiveInt, Section
+from recsys_tasks.config.plugins import needs_settings
+from recsys_tasks.errors import ConfigError
 from recsys_tasks.extensions import ExtensionPoint
 
 
@@ -33,6 +36,19 @@ GENERATORS: ExtensionPoint[Declaration] = ExtensionPoint(
     package="recsys_tasks.retrieval.generators",
     attribute="GENERATOR",
 )
+
+
+def without_settings(plugins: Collection[str]) -> set[str]:
+    """Installed generators that cannot do without a block of `plugins` and have none."""
+    lacking = [name for name in GENERATORS.installed_names() if name not in plugins]
+    return {name for name in lacking if _needs_settings(name)}
+
+
+def _needs_settings(name: str) -> bool:
+    try:
+        return needs_settings(GENERATORS.get(name))
+    except ConfigError:  # what cannot be loaded is said where it is used
+        return False
 
 
 def _quotas() -> dict[str, Any]:

@@ -75,6 +75,14 @@ def checked_plugins(given: Any) -> dict[str, BaseModel]:
     return checked
 
 
+def needs_settings(extension: Any) -> bool:
+    """Whether a plug-in cannot do without a block: its model has a field without a default."""
+    model = getattr(extension, "settings", None)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return False
+    return any(field.is_required() for field in model.model_fields.values())
+
+
 def installed_plugins() -> tuple[EntryPoint, ...]:
     """Entry points of every group of this project, in the order of groups and names."""
     groups = [group for group in entry_points().groups if group.startswith(_GROUPS)]

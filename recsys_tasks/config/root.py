@@ -12,7 +12,7 @@ from recsys_tasks.config import agreement
 from recsys_tasks.config.base import Days, Name, PositiveDays, Section
 from recsys_tasks.config.features import FeaturesConfig
 from recsys_tasks.config.gate import GateConfig
-from recsys_tasks.config.generators import GeneratorsConfig
+from recsys_tasks.config.generators import GeneratorsConfig, without_settings
 from recsys_tasks.config.operations import (
     AlertsConfig,
     MonitoringConfig,
@@ -116,6 +116,27 @@ class Config(Section):
         placed = self.model_copy()
         placed._folder = folder
         return placed
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_settings_is_off(cls, given: Any) -> Any:
+        """An installed generator that cannot do without settings proposes nothing in a shop that
+        has none of it; asked for all the same, it is a mistake.
+        """
+        if not isinstance(given, dict):
+            return given
+        plugins, quotas = given.get("plugins") or {}, given.get("generators") or {}
+        if not isinstance(plugins, Mapping) or not isinstance(quotas, Mapping):
+            return given
+        lacking = sorted(without_settings(plugins))
+        if wrong := [name for name in lacking if quotas.get(name)]:
+            raise ValueError(
+                f"generators: {', '.join(wrong)} cannot do without settings: write a block of"
+                f" plugins for each, or 0 here"
+            )
+        return (
+            {**given, "generators": {**quotas, **dict.fromkeys(lacking, 0)}} if lacking else given
+        )
 
     @field_validator("source", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from recsys_tasks.dag_names import CHAIN, FIRST, dag_id, plain_name, prefix_of
+from recsys_tasks.dag_names import BY_HAND, CHAIN, FIRST, dag_id, plain_name, prefix_of
 
 
 def trigger_command(night: date | str, dag: str = FIRST) -> str:
@@ -20,6 +20,8 @@ def retry_command(dag: str, run: str, as_of: str, error: str, now: datetime) -> 
     with a date. What an earlier DAG left out or broke is made by the night's first DAG and those
     after it; what is whole is reused.
     """
+    if dag == BY_HAND:
+        return f"recsys run --as-of {as_of}"
     name = plain_name(dag)
     if not as_of and name in CHAIN:
         return f"{trigger_command(now.date(), dag)} (with the date of the night that is meant)"

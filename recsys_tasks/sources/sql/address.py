@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from recsys_tasks.config import connection_variable, expand_variables
+from recsys_tasks.config import (
+    connection_of_environment,
+    connection_variable,
+    expand_variables,
+)
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.files.listing import resolve
 
@@ -89,32 +90,20 @@ def written_password(url: str) -> str | None:
     return found[1] if found else None
 
 
-def _connection_url(connection: str) -> str:
-    given = os.environ.get(connection_variable(connection), "")
-    if not given:
-        raise ConfigError(
-            expected=f"the connection {connection!r}, as a URL or as JSON",
-            found="none of this name in Airflow, and no such variable",
-            where=connection_variable(connection),
-            remedy=(
-                f"airflow connections add {connection} --conn-uri URL, or for `recsys run`"
-                f" export {connection_variable(connection)}=URL"
-            ),
-        )
-    return _url_of(json.loads(given)) if given.lstrip().startswith("{") else given
-
-
-def _url_of(parts: Any) -> str:
-    """The URL of a connection in Airflow's JSON form."""
-    user, password = parts.get("login") or "", parts.get("password") or ""
-    login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
-    host = f"{login}@{parts.get('host') or ''}" if login else parts.get("host") or ""
-    port = f":{parts['port']}" if parts.get("port") else ""
-    extra = parts.get("extra") or {}
-    options = json.loads(extra) if isinstance(extra, str) else extra
-    query = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in options.items())
-    path = f"{parts.get('conn_type')}://{host}{port}/{parts.get('schema') or ''}"
-    return f"{path}?{query}" if query else path
+def _connection_url(name: str) -> str:
+    found = connection_of_environment(name)
+    if found is not None:
+        return found.url
+    variable = connection_variable(name)
+    raise ConfigError(
+        expected=f"the connection {name!r}, as a URL or as JSON",
+        found="none of this name in Airflow, and no such variable",
+        where=variable,
+        remedy=(
+            f"airflow connections add {name} --conn-uri URL, or for `recsys run` export"
+            f" {variable}=URL"
+        ),
+    )
 
 
 def _values(query: str) -> set[str]:

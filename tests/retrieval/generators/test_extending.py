@@ -52,7 +52,13 @@ with (folder / "picks.csv").open("a") as file:
 changed = build_generators(snapshot, cutoffs)
 cuts = erase_generators(artifact, Subject("u", users["u"]))
 files = sorted(name for name in artifact.manifest["files"] if name.startswith("editors_picks"))
+try:
+    refused = str(make_config(generators={"editors_picks": 5}))
+except Exception as error:
+    refused = str(error)
 print(json.dumps({
+    "off": make_config().generators.quota("editors_picks"),
+    "refused": refused,
     "picked": picked,
     "names": schema.generator_names(),
     "bit": schema.generator_bits()["editors_picks"],
@@ -104,6 +110,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def test_a_shop_without_its_settings_goes_on_without_it_and_is_told_where_it_asks(
+    made: dict[str, Any],
+) -> None:
+    assert made["off"] == 0
+    assert "editors_picks cannot do without settings" in made["refused"]
 
 
 def test_picks_that_were_known_are_among_the_candidates_best_first(made: dict[str, Any]) -> None:
