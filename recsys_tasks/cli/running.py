@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from recsys_tasks.cli.output import console
-from recsys_tasks.cli.session import now, open_night
+from recsys_tasks.cli.output import console, say
+from recsys_tasks.cli.session import now, open_night, shown_errors
 
 app = typer.Typer()
 
@@ -33,3 +33,27 @@ def run(
             failed=lambda stage, error: tell_of_failure(night, stage, error, now()),
         )
         tell_of_success(night, now())
+
+
+@app.command()
+def backfill(
+    first: Annotated[str, typer.Option("--from", help="The first night, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="The last night, YYYY-MM-DD.")],
+) -> None:
+    """Make nights of the past, oldest first. Each is served by the release that was live then, is
+    not judged, and never takes readers back.
+    """
+    from recsys_tasks.clock import typed_day
+    from recsys_tasks.commands.backfill import backfill, nights_between
+    from recsys_tasks.commands.run_night import run_night
+    from recsys_tasks.stages import Night
+
+    with shown_errors():
+        nights = nights_between(typed_day(first, "--from"), typed_day(last, "--to"))
+    with open_night(nights[-1].isoformat()) as newest:
+        line = backfill(
+            nights,
+            lambda day: Night.open(newest.config, newest.environment, day, now()),
+            lambda night: run_night(night, console, terminal=sys.stdout.isatty()),
+        )
+    say(line)

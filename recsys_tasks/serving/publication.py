@@ -153,6 +153,26 @@ def read_current(connection: Connection) -> Publication | None:
     )
 
 
+@dataclass(frozen=True)
+class ShownThen:
+    """What readers saw on a night before the one that they see now; None: they had no lists yet."""
+
+    publication: Publication | None
+
+
+def shown_then(engine: Engine, as_of: date) -> ShownThen | None:
+    """What readers saw once the night `as_of` was over, where a later one is what they see now;
+    None where none is later.
+    """
+    with transaction(engine) as connection:
+        current = read_current(connection)
+        if current is None or current.as_of <= as_of:
+            return None
+        shown = "WHERE as_of <= :as_of AND published_at IS NOT NULL"
+        newest = f"{shown} ORDER BY as_of DESC, id DESC LIMIT 1"
+        return ShownThen(select_one(connection, newest, as_of=as_of))
+
+
 def require_publication(
     connection: Connection, publication_id: int, lock: bool = False
 ) -> Publication:

@@ -165,9 +165,16 @@ class Night:
     @cached_property
     def serving(self) -> Serving:
         """Who serves: champion, anchor and their lineages."""
+        from recsys_tasks.serving.publication import shown_then
         from recsys_tasks.stages.serving_state import Serving
 
-        return Serving(self.config, self.lake, self.as_of, lambda: self.registry)
+        return Serving(
+            self.config,
+            self.lake,
+            self.as_of,
+            lambda: self.registry,
+            lambda: shown_then(self.engine, self.as_of),
+        )
 
     @cached_property
     def on_call(self) -> OnCall:

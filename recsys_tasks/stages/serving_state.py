@@ -17,6 +17,7 @@ from recsys_tasks.stages.inputs import lineage_tonight, serving_tower
 
 if TYPE_CHECKING:
     from recsys_tasks.registry.registry import Registry
+    from recsys_tasks.serving.publication import ShownThen
 
 
 def release_facts(release: Artifact) -> dict[str, object]:
@@ -32,12 +33,16 @@ def release_lineage(release: Artifact) -> str:
 
 @dataclass(frozen=True)
 class Serving:
-    """Who serves on a night: asked of the registry each time, for a judge may move it meanwhile."""
+    """Who serves on a night: asked of the registry each time, for a judge may move it meanwhile.
+
+    A night that is made while readers see a later one (a backfill) is served by what was live then.
+    """
 
     config: Config
     lake: Lake
     as_of: date
     open_registry: Callable[[], Registry] = field(repr=False)
+    find_shown_then: Callable[[], ShownThen | None] = field(repr=False)
 
     @cached_property
     def registry(self) -> Registry:
@@ -49,10 +54,14 @@ class Serving:
         verdict says.
 
         None while no release ever passed the gate, or none is left, or the settings want none:
-        retrieval order serves then.
+        retrieval order serves then. Of a backfill: the release of the lists that readers saw then.
+        Raises ArtifactError where its files are gone.
         """
         if self.config.ranker.mode == "none":
             return None
+        then = self.find_shown_then()
+        if then is not None:
+            return self._release_of(then)
         return self._release_behind("champion") or self._release_behind("previous")
 
     def champion_lineage(self) -> tuple[str, ...]:
@@ -100,6 +109,20 @@ class Serving:
             raise
         except ArtifactError:
             return False
+
+    def _release_of(self, then: ShownThen) -> Artifact | None:
+        served = then.publication
+        if served is None or served.release is None:
+            return None
+        found = self.lake.newest("release", served.release)
+        if found is None:
+            raise ArtifactError(
+                expected=f"release {served.release}, which served on {served.as_of}",
+                found="its files are gone: the lake keeps old releases for so long only",
+                where=str(self.lake.root / "release"),
+                remedy=f"leave the night of {self.as_of} out; readers keep what they see",
+            )
+        return found
 
     def _release_behind(self, alias: str) -> Artifact | None:
         release = self.registry.alias(alias)
