@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,10 +25,23 @@ class Dialect:
     encoding: str = "utf-8"
     null_words: tuple[str, ...] = ()
 
+    def of(self, path: Path) -> Dialect:
+        """How this file is written: one that says in its name that tabs separate it, by tabs."""
+        if self.delimiter == "," and path.name.lower().endswith((".tsv", ".tsv.gz")):
+            return replace(self, delimiter="\t")
+        return self
+
 
 def open_arrow(path: Path) -> pa.NativeFile:
-    """A file's text for Arrow's readers."""
-    return pa.input_stream(str(path), compression="gzip" if is_gzip(path) else None)
+    """A file's text for Arrow's readers.
+
+    Read through a Python file: Arrow's threads read ahead, and may do so still when a reader has
+    ended. A file of Arrow's own is a number to them, which the next file that is opened may have:
+    a late read would take a block of that one, and its rows would be missing. A Python file that
+    is closed refuses to be read.
+    """
+    file = pa.PythonFile(path.open("rb"), mode="r")
+    return pa.CompressedInputStream(file, "gzip") if is_gzip(path) else file
 
 
 def is_gzip(path: Path) -> bool:
