@@ -139,7 +139,6 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b'{"user_id": "ann"}\n', "JSON"),
         (b"\xff\xfeu\x00s\x00", "UTF-16"),
         (b"PK\x03\x04zip", "ZIP"),
         (b"", "empty"),

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.files.csv import read_csv
-from recsys_tasks.sources.files.formats import is_parquet, read_parquet
+from recsys_tasks.sources.files.formats import format_of, read_parquet
+from recsys_tasks.sources.files.json_lines import is_json, json_names, read_json
 from recsys_tasks.sources.files.listing import SUFFIXES, list_files
 from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
 
@@ -32,13 +33,13 @@ class Table:
     """File, folder or pattern, relative to the folder that was looked at."""
     files: tuple[Path, ...]
     dialect: Dialect
-    """How its CSV files are written; of no meaning for Parquet."""
+    """How its CSV files are written; of no meaning for Parquet and JSON."""
     is_csv: bool
 
     @cached_property
     def rows(self) -> pa.Table:
-        """Every row of the newest files, columns as delivered; of CSV all columns are text. Raises
-        SchemaError.
+        """Every row of the newest files, columns as delivered; of CSV and JSON all columns are
+        text. Raises SchemaError.
         """
         parts: list[pa.Table] = []
         for path in reversed(self.files):
@@ -50,8 +51,11 @@ class Table:
         return pa.concat_tables(whole, promote_options="permissive")
 
     def _read(self, path: Path) -> pa.Table:
-        if is_parquet(path, self.dialect.encoding):
+        kind = format_of(path, self.dialect.encoding)
+        if kind == "parquet":
             return read_parquet(path, _once(pa.parquet.read_schema(path).names), None)
+        if kind == "json":
+            return read_json(path, json_names(path))
         table = read_csv(path, self.dialect)
         return table.select(_once(table.column_names))
 
@@ -75,7 +79,7 @@ def tables_in(folder: Path) -> list[Table]:
             expected=f"files that end in {', '.join(SUFFIXES)}",
             found="none",
             where=str(folder),
-            remedy="export the shop's tables as CSV or Parquet into this folder",
+            remedy="export the shop's tables as CSV, JSON lines or Parquet into this folder",
         )
     return found
 
@@ -104,8 +108,9 @@ def _table(name: str, files: tuple[Path, ...]) -> Table:
 
 
 def _is_csv(path: Path) -> bool:
-    with path.open("rb") as file:
-        return not file.read(4).startswith(b"PAR1")
+    with open_bytes(path) as file:
+        start = file.read(64)
+    return not (start.startswith(b"PAR1") or is_json(start))
 
 
 def dialect_of(path: Path) -> Dialect:

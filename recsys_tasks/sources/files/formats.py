@@ -1,18 +1,21 @@
-"""A file's columns as they were delivered, whatever its name says; what is no CSV or Parquet is
-named.
+"""What format a file has, whatever its name says, and a Parquet file's columns as they were
+delivered; a format that is not read is named.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
 
 from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, TransientError
+from recsys_tasks.sources.files.json_lines import is_json
+from recsys_tasks.sources.files.streams import open_bytes
 from recsys_tasks.sources.tables import Window
 from recsys_tasks.sources.times.rule import FIRST_HOUR_KEY, PER_SECOND
 
@@ -33,28 +36,28 @@ _SIGNS = (
 _INT96 = pa_dataset.ParquetReadOptions(
     coerce_int96_timestamp_unit="us"
 )  # its nanoseconds would wrap after 2262
-_READ = "a CSV file (may be gzipped) or a Parquet file"
+_READ = "a CSV or JSON file (may be gzipped) or a Parquet file"
+Format = Literal["csv", "json", "parquet"]
 
 
-def is_parquet(path: Path, encoding: str = "utf-8") -> bool:
-    """Whether a file is Parquet, by its first bytes. Raises SchemaError for what is neither that
-    nor CSV.
-    """
+def format_of(path: Path, encoding: str = "utf-8") -> Format:
+    """The format of a file, by its first bytes. Raises SchemaError for one that is not read."""
     try:
         with path.open("rb") as file:
             start = file.read(64)
-    except OSError as error:
+        with open_bytes(path) as unpacked:
+            text = unpacked.read(64)
+    except (OSError, EOFError, zlib.error) as error:
         raise unreadable_file(path, error) from error
     if start.startswith(b"PAR1"):
-        return True
+        return "parquet"
     for sign, words in _SIGNS:
         if start.startswith(sign) and not (
             words.endswith("UTF-16") and encoding.lower().startswith("utf-16")
         ):
             raise _other_format(path, words)
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith((b"{", b"[{", b'["')):
-        raise _other_format(path, "JSON, one object a line or a list of them, which is not read")
+    if is_json(text):
+        return "json"
     if path.name.lower().endswith((".parquet", ".parq", ".pq")):
         raise SchemaError(
             expected="a Parquet file",
@@ -62,7 +65,7 @@ def is_parquet(path: Path, encoding: str = "utf-8") -> bool:
             where=str(path),
             remedy="deliver the file again: it broke off, or it is another format under this name",
         )
-    return False
+    return "csv"
 
 
 def parquet_names(path: Path) -> list[str]:

@@ -12,7 +12,11 @@ from urllib.parse import unquote
 
 from recsys_tasks.errors import ConfigError, SchemaError, offenders
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet", ".parq", ".pq")
+SUFFIXES = (
+    *(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".parq", ".pq"),
+    *(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
+)
+"""Of the files below a folder; a file that the settings name is read whatever its suffix."""
 _HIDDEN = (".", "_", "~", "#", "$", "@")
 """First characters of names that programs give to files that hold no data: .ipynb_checkpoints, ._x,
 _temporary, _SUCCESS, ~$x.
@@ -206,7 +210,7 @@ def _nothing(root: Path, passed: list[Path]) -> ConfigError:
     else:
         found = "an empty folder" if root.is_dir() else "no file of this pattern"
     return ConfigError(
-        expected="a .csv, .csv.gz or .parquet file, or a folder with some",
+        expected="a .csv, .tsv, .jsonl or .parquet file, or a folder with some",
         found=found,
         where=str(root),
         remedy="correct the path under `source`, or deliver the files",

@@ -1,4 +1,4 @@
-"""CSV and Parquet files, or folders of them, read as a source."""
+"""CSV, JSON and Parquet files, or folders of them, read as a source."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pyarrow as pa
 from recsys_tasks.config import Config
 from recsys_tasks.errors import SchemaError, offenders
 from recsys_tasks.sources.files.csv import read_csv
-from recsys_tasks.sources.files.formats import is_parquet, parquet_names, read_parquet
+from recsys_tasks.sources.files.formats import format_of, parquet_names, read_parquet
 from recsys_tasks.sources.files.headers import header_words, repeated_names, separator_hint
+from recsys_tasks.sources.files.json_lines import json_names, read_json
 from recsys_tasks.sources.files.listing import folder_values, list_files, passed_over, shown_path
 from recsys_tasks.sources.files.streams import Dialect
 from recsys_tasks.sources.tables import TableName, TableReader, Window
@@ -35,6 +36,7 @@ class FileReader(TableReader):
         if users is not None:
             self._roots["users"] = users
         self._csv: dict[tuple[str, int, int], pa.Table] = {}
+        self._json_names: dict[tuple[str, int, int], list[str]] = {}
 
     def fingerprint(self) -> str:
         """Hash of every file's name, size and modification time."""
@@ -102,21 +104,32 @@ class FileReader(TableReader):
         return any(name in self._names(later) for later in list_files(root) if later > path)
 
     def _names(self, path: Path) -> list[str]:
-        if is_parquet(path, self.dialect.encoding):
+        kind = format_of(path, self.dialect.encoding)
+        if kind == "parquet":
             return parquet_names(path)
-        return list(self._load_csv(path).column_names)
+        if kind == "csv":
+            return list(self._load_csv(path).column_names)
+        key = _version_of(path)
+        if key not in self._json_names:
+            self._json_names[key] = json_names(path)
+        return self._json_names[key]
 
     def _columns_of(self, path: Path, columns: list[str], window: Window | None) -> pa.Table:
-        if is_parquet(path, self.dialect.encoding):
+        kind = format_of(path, self.dialect.encoding)
+        if kind == "parquet":
             return read_parquet(path, columns, window)
-        return self._load_csv(path).select(columns)
+        return read_json(path, columns) if kind == "json" else self._load_csv(path).select(columns)
 
     def _load_csv(self, path: Path) -> pa.Table:
-        facts = path.stat()
-        key = (str(path), facts.st_size, facts.st_mtime_ns)
+        key = _version_of(path)
         if key not in self._csv:
-            self._csv[key] = read_csv(path, self.dialect)
+            self._csv[key] = read_csv(path, self.dialect.of(path))
         return self._csv[key]
+
+
+def _version_of(path: Path) -> tuple[str, int, int]:
+    facts = path.stat()
+    return str(path), facts.st_size, facts.st_mtime_ns
 
 
 def _missing(

@@ -1,4 +1,4 @@
-"""CSV or Parquet files as a source: its settings, and how it is opened."""
+"""CSV, JSON or Parquet files as a source: its settings, and how it is opened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FilesSource(SourceSettings):
-    """CSV or Parquet files, or folders of them."""
+    """CSV, JSON (an object a line, or a list of objects) or Parquet files, or folders of them."""
 
     kind: Literal["files"] = "files"
     events: str
@@ -30,7 +30,7 @@ class FilesSource(SourceSettings):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
         default=",", exclude_if=lambda sign: sign == ","
     )
-    """What separates the values of CSV files."""
+    """What separates the values of CSV files; a `.tsv` file is separated by tabs."""
     encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
     """Encoding of CSV files, e.g. latin-1 or utf-16."""
     null_words: tuple[str, ...] = Field(default=(), exclude_if=lambda words: not words)
