@@ -48,6 +48,19 @@ def test_every_command_says_what_it_does(home: Path, command: str) -> None:
     assert code == 0 and "Usage" in text
 
 
+def test_config_check_looks_at_the_data_unless_told_not_to(home: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "shop.yaml"
+    settings.write_text(
+        "project: shop\nsource: {kind: files, events: gone.csv, items: gone}\n"
+        "objectives: [{name: buy, events: [purchase]}]\n"
+    )
+    code, text = call(home, "config", "check", str(settings))
+    assert code == 1
+    assert "data: FAIL" in text and "source.events gone.csv: no such path" in text
+    code, text = call(home, "config", "check", str(settings), "--settings-only")
+    assert code == 0 and "objectives   buy" in text and "FAIL" not in text
+
+
 def test_config_check_prints_what_will_run_or_every_mistake(home: Path, tmp_path: Path) -> None:
     code, text = call(home, "config", "check")
     assert code == 0 and "objectives   purchase = purchase (weight 2)" in text

@@ -3,7 +3,7 @@
 set -eu
 umask 077
 
-recsys config check
+recsys config check --settings-only
 airflow db migrate
 python -c 'import os; from recsys_tasks.database import migrate; migrate(os.environ["RECSYS_OWNER_URL"])'
 # Airflow opens this file for writing, so it cannot be a read-only secret.

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from recsys_tasks.cli import (
+    connecting,
     exporting,
     health,
     looking,
@@ -24,7 +25,7 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True,
 )
-for group in (health, starting, running, looking, steering, repairing, exporting):
+for group in (health, starting, running, looking, connecting, steering, repairing, exporting):
     app.add_typer(group.app)
 app.add_typer(settings.app, name="config")
 

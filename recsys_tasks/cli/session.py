@@ -20,6 +20,7 @@ from recsys_tasks.errors import ConfigError, RecsysError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from recsys_tasks.config import Environment
     from recsys_tasks.stages import Night
 
 Who = Annotated[str, typer.Option(help="Who decided it.", default_factory=getpass.getuser)]
@@ -71,6 +72,17 @@ def open_database(*, existing: bool = False) -> Iterator[Connection]:
         with engine.begin() as connection:
             yield connection
         engine.dispose()
+
+
+@contextmanager
+def existing_environment() -> Iterator[Environment]:
+    """The environment of a home in which a night ran, with its database running meanwhile."""
+    from recsys_tasks.stages import local_environment
+
+    with shown_errors():
+        _refuse_new_home()
+        with local_environment() as environment:
+            yield environment
 
 
 def _refuse_new_home() -> None:

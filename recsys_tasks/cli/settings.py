@@ -19,15 +19,28 @@ def config_check(
     path: Annotated[
         Path | None, typer.Argument(help="Settings file; default: RECSYS_CONFIG.")
     ] = None,
+    settings_only: Annotated[
+        bool,
+        typer.Option(
+            "--settings-only", help="Look at the file alone, not at the data that it names."
+        ),
+    ] = False,
 ) -> None:
-    """Print what will run, or every mistake of the settings file at once."""
-    from recsys_tasks.commands.describe import describe
+    """Print what will run, or every mistake of the settings file at once. Exit code 1 also where
+    the data that it names is not there or cannot be read.
+    """
+    from recsys_tasks.commands.describe import describe, describe_data
 
     environment = read_environment()
     with shown_errors():
         config = load_config(path or environment.config_path)
         for line in describe(config, environment):
             say(line)
+        findings = [] if settings_only else list(describe_data(config))
+    for passed, line in findings:
+        typer.echo(line, err=not passed)
+    if not all(passed for passed, _ in findings):
+        raise typer.Exit(1)
 
 
 @app.command("docs")

@@ -14,6 +14,12 @@ from recsys_tasks.schema import generator_names
 from recsys_tasks.sources.base import source_of
 
 
+def describe_data(config: Config) -> Iterator[tuple[bool, str]]:
+    """What the source finds where its rows are: whether it is well, and a line on it."""
+    for passed, words in source_of(config).examine(config, config.source):
+        yield passed, f"{'data' if passed else 'data: FAIL':<12} {words}"
+
+
 def describe(config: Config, environment: Environment) -> Iterator[str]:
     """Lines that say what a night will do under these settings."""
     yield f"project      {config.project} (clock: {config.clock})"

@@ -21,6 +21,9 @@ class Environment(Section):
     """RECSYS_LAKE: folder or s3:// URL of the artifacts; default: RECSYS_HOME/lake."""
     database_url: str | None
     """RECSYS_DATABASE_URL: None starts the embedded PostgreSQL under RECSYS_HOME."""
+    reader_url: str | None = None
+    """RECSYS_READER_URL: what `recsys sql` reads through; None: the embedded server's reader, or
+    RECSYS_DATABASE_URL in read-only transactions."""
     mlflow_url: str | None
     """RECSYS_MLFLOW_URL: store of the model registry; None: the embedded server's database."""
     config_path: Path
@@ -34,6 +37,7 @@ def read_environment() -> Environment:
         home=home,
         lake=os.environ.get("RECSYS_LAKE") or str(home / "lake"),
         database_url=os.environ.get("RECSYS_DATABASE_URL") or None,
+        reader_url=os.environ.get("RECSYS_READER_URL") or None,
         mlflow_url=os.environ.get("RECSYS_MLFLOW_URL") or None,
         config_path=Path(os.environ.get("RECSYS_CONFIG") or DEFAULT_CONFIG),
     )

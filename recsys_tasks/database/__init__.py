@@ -4,7 +4,7 @@ A database URL carries a password: it is passed as an argument and never logged;
 messages show.
 """
 
-from recsys_tasks.database.addresses import database_url, owner_url, urls
+from recsys_tasks.database.addresses import database_url, owner_url, reader_url, urls
 from recsys_tasks.database.arrow import ArrowSession, copy_arrow, load_arrow
 from recsys_tasks.database.embedded import EmbeddedServer, has_server, is_running
 from recsys_tasks.database.engine import create_engine, libpq_uri, quoted, safe_url, transaction
@@ -47,6 +47,7 @@ __all__ = [
     "migrate",
     "owner_url",
     "quoted",
+    "reader_url",
     "require_migrated",
     "safe_url",
     "schema_fault",

@@ -61,6 +61,14 @@ def database_url(environment: Environment) -> str:
     return environment.database_url or urls(environment.home)["recsys"]
 
 
+def reader_url(environment: Environment) -> str:
+    """Where analysts read: RECSYS_READER_URL, the configured database, or the embedded server's
+    reader.
+    """
+    named = environment.reader_url or environment.database_url
+    return named or urls(environment.home)["recsys_reader"]
+
+
 def owner_url(environment: Environment) -> str:
     """Where migrations run: RECSYS_DATABASE_URL, or the embedded server's owner of the schema."""
     return environment.database_url or urls(environment.home)["recsys_owner"]

@@ -99,7 +99,7 @@ def test_nights_run_by_themselves_on_the_shops_own_settings_and_files(name):
 def test_wrong_settings_stop_the_first_service_with_their_words():
     assert COMPOSE["services"]["init"]["entrypoint"] == ["/opt/nightshelf/include/docker/init.sh"]
     assert (
-        "\nrecsys config check\nairflow db migrate\n"
+        "\nrecsys config check --settings-only\nairflow db migrate\n"
         in (ROOT / "include/docker/init.sh").read_text()
     )
 

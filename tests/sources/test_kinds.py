@@ -162,7 +162,8 @@ def test_the_source_of_the_guide_is_checked_and_read(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
     lines = run(tmp_path, _CLI).stdout.splitlines()
     assert f"source       SQLite {tmp_path}/shop.db: events, items" in lines
-    assert lines[-1] == "plug-ins     sqlite of my-nightshelf 0.1.0 (sources)"
+    assert lines[-1] == f"data         SQLite database {tmp_path}/shop.db: there"
+    assert lines[-2] == "plug-ins     sqlite of my-nightshelf 0.1.0 (sources)"
 
 
 def test_the_settings_of_the_guides_source_are_checked_by_its_model(tmp_path: Path) -> None:

@@ -118,8 +118,9 @@ class SqlReader(TableReader):
             part = self.where(table)
             rows = self.load(table, part, wanted, None, limit=SAMPLE_ROWS)
             read = self.contract.read(rows, columns, table, part)
-            timed = f", {len(read) - read['ts'].null_count:,} of them with a time"
-            words.append(f"{table} {len(read):,} rows looked at{timed * (table == 'events')}")
+            words.append(f"{table} {len(read):,} rows looked at")
+            if table == "events":
+                words[-1] += f", {len(read) - read['ts'].null_count:,} of them with a time"
         return "; ".join(words)
 
     def _columns(self) -> dict[TableName, list[Column]]:

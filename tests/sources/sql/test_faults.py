@@ -14,7 +14,7 @@ import pytest
 
 from recsys_tasks.config import parse_config
 from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, TransientError
-from recsys_tasks.sources.base import open_source
+from recsys_tasks.sources.base import open_source, source_of
 from recsys_tasks.sources.sql import reader as sql_reader
 from recsys_tasks.sources.sql.address import address_of
 from tests.sources.sql.shops import make_duckdb, make_postgres, rows, settings
@@ -129,3 +129,18 @@ def test_a_server_that_ends_in_the_middle_is_asked_again_and_gives_all(
     assert "it is retried" in caught.value.remedy
     again = reader_of(tmp_path, url="${SHOP_URL}", **tables)
     assert sum(piece.num_rows for piece in again.read_pieces(None, AS_OF)) == whole.num_rows
+
+
+def test_config_check_says_what_the_first_rows_show(tmp_path: Path) -> None:
+    made = [*rows(5, "timestamp", 30), (None, 1, "2026-01-01 00:00:00", "view", None)]
+    url = make_duckdb(tmp_path / "shop.duckdb", "timestamp", made)
+    found = []
+    for items in ("items", "products"):
+        given = {"kind": "sql", "url": url, "events": "interactions", "items": items}
+        config = parse_config(settings(given, "timestamp"))
+        found += source_of(config).examine(config, config.source)
+    (well, words), (broken, mistake) = found
+    assert well and not broken
+    assert words.startswith("database: events 31 rows looked at, ")
+    assert "items 8 rows looked at" in words
+    assert "products" in mistake and "source.items at duckdb://" in mistake

