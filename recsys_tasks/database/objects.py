@@ -105,7 +105,7 @@ def outdated_objects(connection: Connection) -> tuple[str, ...]:
     """
     if not connection.scalar(_READABLE):
         return ()
-    known: dict[str, str] = dict(connection.execute(_DIGESTS).tuples().all())
+    known: dict[str, str] = {name: value for name, value in connection.execute(_DIGESTS)}
     existing = set(connection.scalars(_EXISTING))
     objects = read_objects()
     wrong = [n for n, one in objects.items() if known.get(n) != one.digest or n not in existing]

@@ -24,8 +24,8 @@ def add_names(connection: Connection) -> None:
     """
     ours = {bit: name for name, bit in schema.generator_bits().items()}
     reasons = dict(enumerate(schema.REASONS))
-    known: dict[int, str] = dict(connection.execute(_SOURCES).tuples().all())
-    known_reasons: dict[int, str] = dict(connection.execute(_REASONS).tuples().all())
+    known: dict[int, str] = {name: value for name, value in connection.execute(_SOURCES)}
+    known_reasons: dict[int, str] = {name: value for name, value in connection.execute(_REASONS)}
     _require_same("candidate generator of bit", ours, known)
     _require_same("reason of code", reasons, known_reasons)
     if ours.keys() <= known.keys() and reasons.keys() <= known_reasons.keys():

@@ -59,7 +59,7 @@ def read_json(path: Path, columns: Sequence[str]) -> pa.Table:
 def _asked(path: Path, query: str) -> Any:
     values = {"path": str(path), "packed": "gzip" if is_gzip(path) else "none"}
     try:
-        return duckdb.connect().execute(query, values)
+        return duckdb.connect().sql(query, params=values)
     except duckdb.Error as error:
         found = re.search(r"(Malformed JSON|maximum_object_size|unexpected .*)", str(error))
         words = found[1] if found else type(error).__name__
