@@ -23,6 +23,8 @@ import numpy as np
 import pandas as pd
 from recsys_tasks import schema
 from recsys_tasks.clock import Cutoffs, start_of
+from recsys_tasks.retrieval.candidates.block import Block
+from recsys_tasks.retrieval.candidates.fitting import Fitting
 from recsys_tasks.retrieval.candidates.source import open_candidate_source
 from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.erasing import erase_generators
@@ -34,7 +36,9 @@ settings = json.loads((folder / "settings.json").read_text())
 rows = [("u", "a", 1), ("v", "b", 2), ("v", "c", 3), ("w", "d", 2), ("w", "e", 40)]
 events = pd.DataFrame(rows, columns=["user_id", "item_id", "age"])
 events["ts"] = start_of(day) - 86400 * events["age"]
-snapshot = make_snapshot(folder / "lake", make_config(**settings), day, events)
+settings["items"] = {"attributes": [{"name": "cost", "kind": "numeric"}]}
+items = pd.DataFrame({"item_id": list("abcde"), "cost": [1.0, 5.0, np.nan, 9.0, 3.0]})
+snapshot = make_snapshot(folder / "lake", make_config(**settings), day, events, items)
 cutoffs = Cutoffs.at(day)
 artifact = build_generators(snapshot, cutoffs)
 again = build_generators(snapshot, cutoffs).version == artifact.version
@@ -52,11 +56,18 @@ with (folder / "picks.csv").open("a") as file:
 changed = build_generators(snapshot, cutoffs)
 cuts = erase_generators(artifact, Subject("u", users["u"]))
 files = sorted(name for name in artifact.manifest["files"] if name.startswith("editors_picks"))
+shared = {}
+exec((folder / "dearest.py").read_text(), shared)
+dearest = shared["GENERATOR"]
+lists = dearest.fit(Fitting(snapshot, cutoffs, np.array([True, True, True, True, False])))
+places, scores = np.full((2, 3), -1, np.int32), np.zeros((2, 3), np.float32)
+dearest.fill(Block(source, np.array([0, 1], np.int32)), lists, places, scores)
 try:
     refused = str(make_config(generators={"editors_picks": 5}))
 except Exception as error:
     refused = str(error)
 print(json.dumps({
+    "dearest": [places.tolist(), scores.tolist(), sorted(lists) == sorted(dearest.arrays)],
     "off": make_config().generators.quota("editors_picks"),
     "refused": refused,
     "picked": picked,
@@ -85,6 +96,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     package.mkdir()
     info.mkdir()
     (package / "__init__.py").write_text("")
+    (folder / "dearest.py").write_text(_blocks("Candidate generator", "python")[1])
     (package / "picks.py").write_text(_blocks("Candidate generator", "python")[0])
     point = re.search(
         r'entry-points."(.*)"\]\n(\w+) = "(.*)"', _blocks("A package of your own", "toml")[0]
@@ -110,6 +122,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def test_a_shared_list_of_the_guide_names_what_is_on_offer_dearest_first(
+    made: dict[str, Any],
+) -> None:
+    places, scores, declared = made["dearest"]
+    assert declared
+    assert places == [[3, 1, 0], [3, 1, 0]]  # d, b, a: c has no price, e is not on offer
+    assert scores == [[9.0, 5.0, 1.0], [9.0, 5.0, 1.0]]
 
 
 def test_a_shop_without_its_settings_goes_on_without_it_and_is_told_where_it_asks(
