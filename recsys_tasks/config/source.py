@@ -8,7 +8,7 @@ none of them.
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from recsys_tasks.config.base import Days, PositiveDays, Section
 from recsys_tasks.extensions import ExtensionPoint
@@ -74,11 +74,18 @@ def checked_source(given: Any) -> SourceSettings:
     return SOURCES.get(kind).settings.model_validate(given)
 
 
+Delivery = Literal["full", "append", "delta"]
+
+
 class ExtractConfig(Section):
     """What a night reads anew."""
 
     lookback_days: Days = 3
     """Days before the newest known one that are read again for late or corrected rows."""
+    delivery: Delivery = "full"
+    """What the source holds of the interactions. `full`: all of them; a known day without its rows
+    is a fault. `append`: all since some day, older ones are gone; they are kept. `delta`: only what
+    is new, rows of earlier days among it; each is added to its day. Items and users are whole."""
     earliest_day: date = date(1990, 1, 1)
     """Rows before this day count as rows without a readable time: their number is of another unit,
     or stands for an unknown time.

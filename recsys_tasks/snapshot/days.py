@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -39,11 +40,17 @@ class DaysRead:
 
 
 def read_days(
-    lake: Lake, source: Reader, gone: ErasedUsers, first: date | None, as_of: date
+    lake: Lake,
+    source: Reader,
+    gone: ErasedUsers,
+    first: date | None,
+    as_of: date,
+    added_to: Mapping[date, str],
 ) -> DaysRead:
     """Read the days in [first, as_of) and keep each; only a piece of them is in memory.
 
-    Raises SchemaError where the source gives other columns than the contract's.
+    `added_to`: raw partitions, by day, whose rows are kept beside those that are read. Raises
+    SchemaError where the source gives other columns than the contract's.
     """
     days: dict[date, Artifact] = {}
     users: list[pa.Array] = []
@@ -62,11 +69,12 @@ def read_days(
         dated = events.filter(pc.invert(missing)) if events["ts"].null_count else events
         for day, rows in _by_day(_sorted(dated.select(schema.RAW_EVENTS.schema.names))):
             beside = with_time.pop(day, None)
-            days[day] = write_day(lake, day, rows if beside is None else _both(rows, beside))
+            rows = rows if beside is None else pa.concat_tables([rows, beside])
+            days[day] = write_day(lake, day, _added(lake, added_to.get(day), rows))
     if undated is None:
         undated = assign_days(lake, schema.DELIVERED_EVENTS.schema.empty_table(), as_of)
     for day, rows in with_time.items():
-        days[day] = write_day(lake, day, rows)
+        days[day] = write_day(lake, day, _added(lake, added_to.get(day), rows))
     ids = users[0] if users else pa.array([], pa.string())
     return DaysRead(days, undated, ids.drop_null(), erased)
 
@@ -99,8 +107,20 @@ def _sorted(table: pa.Table) -> pa.Table:
     return table.combine_chunks().sort_by(_ORDER)
 
 
-def _both(rows: pa.Table, others: pa.Table) -> pa.Table:
-    return pa.concat_tables([rows, others])
+def _added(lake: Lake, reference: str | None, rows: pa.Table) -> pa.Table:
+    """The rows of a partition with those that came now: each row as often as the one of the two
+    that has it more often, so that what is delivered again is not counted again.
+    """
+    if reference is None:
+        return rows
+    kept = pq.read_table(lake.get(reference).file("events.parquet"))
+    both = pa.concat_tables([kept, rows])
+    numbered = both.to_pandas(types_mapper=pd.ArrowDtype)
+    numbered["delivery"] = np.repeat([0, 1], [len(kept), len(rows)])
+    names = list(both.column_names)
+    numbered["nth"] = numbered.groupby([*names, "delivery"], dropna=False).cumcount()
+    new = ~numbered.duplicated([*names, "nth"]).to_numpy()
+    return _sorted(both.filter(pa.array(new)))
 
 
 def _by_day(dated: pa.Table) -> Iterator[tuple[date, pa.Table]]:

@@ -50,20 +50,19 @@ def extract(
         kept = read_extract(last)
         if lake.has((*kept.parts.values(), kept.users, kept.items)):
             return kept
-    base = _base(lake, as_of, settings)
-    first = _first_day(config, lake, base) if base else None
+    whole = config.extract.delivery == "full"
+    base = _base(lake, as_of, settings if whole else None)
+    first = _first_day(config, lake, base, settings) if base else None
     gone = read_erased(lake)
-    read = read_days(lake, source, gone, first, as_of)
+    known = _known(config, lake, base, None if whole else last)
+    added_to = known if config.extract.delivery == "delta" else {}
+    read = read_days(lake, source, gone, first, as_of, added_to)
     users, _ = gone.without(_users(config, source, read.users))
-    # days before the earliest were kept by code that took any number for a time
-    known = (
-        {d: ref for d, ref in base.parts.items() if d >= config.extract.earliest_day}
-        if base
-        else {}
-    )
     before = {**known, **(read_extract(last).parts if last else {})}
-    # a known day of the window without rows has lost them all: that is a change, too
-    lost = [d for d in before if (first is None or d >= first) and d not in read.days]
+    # a known day of the window without rows has lost them all: that is a change, too, of a source
+    # that has all days
+    window = [day for day in before if first is None or day >= first] if whole else []
+    lost = [day for day in window if day not in read.days]
     written = {**read.days, **{day: write_day(lake, day, None) for day in lost}}
     later = future if config.clock == "wall" else source.count_after(start_of(as_of))
     undated = read.undated
@@ -126,17 +125,31 @@ def _same_inputs(last: Artifact, fingerprint: str, settings: str, future: int) -
     return same and made_of == (settings, code_of("extract"))
 
 
-def _first_day(config: Config, lake: Lake, base: ExtractResult) -> date:
-    """The lookback's first day, or an earlier one whose partition was damaged and set aside: it is
-    read again.
+def _known(
+    config: Config, lake: Lake, base: ExtractResult | None, last: Artifact | None
+) -> dict[date, str]:
+    """Day → raw partition that is there already; `last`: tonight's own earlier extract, where the
+    source may no longer hold what it held then.
     """
+    parts = {**(base.parts if base else {}), **(read_extract(last).parts if last else {})}
+    # days before the earliest were kept by code that took any number for a time
+    return {d: ref for d, ref in parts.items() if d >= config.extract.earliest_day}
+
+
+def _first_day(config: Config, lake: Lake, base: ExtractResult, settings: str) -> date | None:
+    """The lookback's first day, or an earlier one whose partition was damaged and set aside: it is
+    read again. None where all that the source has is read: it holds only what is new, or the days
+    that it has were read under other settings.
+    """
+    if config.extract.delivery == "delta" or base.artifact.manifest["config"] != settings:
+        return None
     lost = [day for day, reference in base.parts.items() if not lake.has([reference])]
     return min([base.as_of - timedelta(days=config.extract.lookback_days), *lost])
 
 
-def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:
-    """The newest extract of an earlier night under the same settings, unless that night's checks
-    refused it.
+def _base(lake: Lake, as_of: date, settings: str | None) -> ExtractResult | None:
+    """The newest extract of an earlier night under the same settings (None: under any), unless that
+    night's checks refused it.
 
     What a check refused is no ground to build on: days that a broken delivery emptied would stay
     empty once they are older than the lookback.
@@ -145,7 +158,8 @@ def _base(lake: Lake, as_of: date, settings: str) -> ExtractResult | None:
         artifact = lake.require("extract", key)
         checked = lake.newest("validation", key)
         refused = checked is not None and not checked.facts.get("passed", True)
-        if artifact.manifest["config"] == settings and not refused:
+        alike = settings is None or artifact.manifest["config"] == settings
+        if alike and not refused:
             return read_extract(artifact)
     return None
 

@@ -25,7 +25,8 @@ _LOST = {
     "items_gone": ("deliver the whole items table", "max_gone_item_share"),
     "users_gone": ("deliver the whole users table", "max_gone_user_share"),
     "rows_lost": (
-        "deliver every row of the days of extract.lookback_days, not the newest day's alone",
+        "deliver every row of the days of extract.lookback_days, not the newest day's alone, or say"
+        " extract.delivery: delta where the source only has what is new",
         "max_lost_row_share",
     ),
     "rows_late": (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def json_names(path: Path) -> list[str]:
     """Keys of any of a file's objects, sorted. Raises SchemaError for what is no object, for a
     damaged file, and for an object that has a key twice.
     """
-    names, other, repeated = _asked(path, _KEYS).fetchone() or ([], False, False)
+    ((names, other, repeated),) = _asked(path, _KEYS, lambda found: found.fetchall())
     if other:
         raise _refused(path, "a value that is no object: a number, a text or a list")
     if repeated:
@@ -52,14 +52,16 @@ def json_names(path: Path) -> list[str]:
 def read_json(path: Path, columns: Sequence[str]) -> pa.Table:
     """These keys of every object. Raises SchemaError."""
     wanted = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in columns)
-    table = _asked(path, _ROWS.replace("{columns}", f"{{{wanted}}}")).to_arrow_table()
+    query = _ROWS.replace("{columns}", f"{{{wanted}}}")
+    table = _asked(path, query, lambda found: found.to_arrow_table())
     return pa.table([_lists(table[name]) for name in columns], names=list(columns))
 
 
-def _asked(path: Path, query: str) -> Any:
+def _asked(path: Path, query: str, take: Callable[[Any], Any]) -> Any:
+    """What `take` gets of a query's result: DuckDB reads no file before it is asked for rows."""
     values = {"path": str(path), "packed": "gzip" if is_gzip(path) else "none"}
     try:
-        return duckdb.connect().sql(query, params=values)
+        return take(duckdb.connect().sql(query, params=values))
     except duckdb.Error as error:
         found = re.search(r"(Malformed JSON|maximum_object_size|unexpected .*)", str(error))
         words = found[1] if found else type(error).__name__
