@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks.database import create_engine, schema_fault
 from tests.database.schemas import fresh_schema
+from tests.serving.cookbook_nights import two_nights_of_the_cookbook
 from tests.serving.nights import publish_night, shown, stock
 
 # As fast as tests need it: only the owner may switch the append-only triggers off.
@@ -76,3 +77,10 @@ def published(writer: Engine, reader: Engine) -> dict[str, list[str]]:
     stock(writer)
     publish_night(writer, 0)
     return shown(reader)
+
+
+@pytest.fixture
+def two_nights(writer: Engine, reader: Engine) -> Engine:
+    """The cookbook's two nights, as readers see them."""
+    two_nights_of_the_cookbook(writer)
+    return reader

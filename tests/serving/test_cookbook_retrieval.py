@@ -3,74 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
-import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from recsys_tasks.database import create_engine
-from recsys_tasks.errors import ServingError
 from recsys_tasks.serving.dictionary import data_dictionary
-from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.stages.records import record_tower, recorded_towers
 from tests.serving.cookbook_nights import (
-    FIRST,
-    IDLE,
-    LATER,
-    LAUNCHED,
     ROOT,
-    SECOND,
     ask,
-    fill,
-    fill_retrieval,
     plain,
 )
-from tests.serving.nights import night as run_night
-from tests.serving.nights import publish_night, stock, table
-
-
-@pytest.fixture
-def two_nights(writer: Engine, reader: Engine) -> Engine:
-    """Two nights, a rollback and its end, a night that failed its checks; metrics, an alert and a
-    decision.
-    """
-    stock(writer, unavailable=[7])
-    with writer.begin() as connection:
-        for key, segment in IDLE.items():
-            values = {"key": key, "id": f"u{key}", "segment": segment}
-            connection.execute(
-                sa.text("INSERT INTO recsys.users VALUES (:key, :id, :segment)"), values
-            )
-        for key, day in LAUNCHED.items():
-            launch = (
-                "UPDATE recsys.items SET available_from = CAST(:day AS timestamptz) WHERE item_key"
-                " = :key"
-            )
-            connection.execute(sa.text(launch), {"key": key, "day": f"{day} 12:00Z"})
-    publish_night(writer, 0, FIRST)
-    with writer.begin() as connection:
-        connection.execute(sa.text("UPDATE recsys.items SET available = true"))
-    rungs = table(SECOND, rung=[0, 0, 2, 4])
-    run_night(writer, 1, rows=rungs)
-    rollback(writer, who="ann", why="odd lists", now=LATER)
-    with writer.begin() as connection:  # as if the night had been run again
-        connection.execute(
-            sa.text("UPDATE recsys.publication SET status = 'ready' WHERE as_of = '2026-03-02'")
-        )
-    resume(writer, who="bob", now=LATER + timedelta(hours=1))
-    with pytest.raises(ServingError, match="rows"):
-        run_night(writer, 2, SECOND, expected=5)  # a user without a list
-    with writer.begin() as connection:
-        connection.execute(sa.text("UPDATE recsys.similar_rows SET item_key = 2, items = '{1,3}'"))
-        connection.execute(
-            sa.text("INSERT INTO recsys.shop_clock (simulated, now) VALUES (true, :now)"),
-            {"now": LATER},
-        )
-    fill(writer)
-    fill_retrieval(writer)
-    return reader
+from tests.serving.nights import stock
 
 
 def test_the_retrieval_queries_give_what_was_learned(two_nights: Engine) -> None:
