@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recsys_tasks.cli.output import console, say
 from recsys_tasks.cli.session import now, open_night, shown_errors
+
+if TYPE_CHECKING:
+    from recsys_tasks.stages import Night
 
 app = typer.Typer()
 
@@ -22,17 +25,21 @@ def run(
     """Run every stage of one night in this process, without Airflow. A stage that fails, and every
     alarm, is an alert as under Airflow.
     """
+    with open_night(as_of) as night:
+        _run(night)
+
+
+def _run(night: Night) -> None:
     from recsys_tasks.commands.run_night import run_night
     from recsys_tasks.commands.tell_on_call import tell_of_failure, tell_of_success
 
-    with open_night(as_of) as night:
-        run_night(
-            night,
-            console,
-            terminal=sys.stdout.isatty(),
-            failed=lambda stage, error: tell_of_failure(night, stage, error, now()),
-        )
-        tell_of_success(night, now())
+    run_night(
+        night,
+        console,
+        terminal=sys.stdout.isatty(),
+        failed=lambda stage, error: tell_of_failure(night, stage, error, now()),
+    )
+    tell_of_success(night, now())
 
 
 @app.command()
@@ -45,7 +52,6 @@ def backfill(
     """
     from recsys_tasks.clock import typed_day
     from recsys_tasks.commands.backfill import backfill, nights_between
-    from recsys_tasks.commands.run_night import run_night
     from recsys_tasks.stages import Night
 
     with shown_errors():
@@ -54,6 +60,6 @@ def backfill(
         line = backfill(
             nights,
             lambda day: Night.open(newest.config, newest.environment, day, now()),
-            lambda night: run_night(night, console, terminal=sys.stdout.isatty()),
+            _run,
         )
     say(line)

@@ -28,6 +28,13 @@ def tell_of_failure(night: Night, stage: str, error: Exception, now: datetime) -
 
     The same error of the same night is one incident, however often the night is tried.
     """
+    try:
+        _tell_of_failure(night, stage, error, now)
+    except Exception:  # the stage's own error must reach the person, whatever happens here
+        log.exception("An alert could not be raised")
+
+
+def _tell_of_failure(night: Night, stage: str, error: Exception, now: datetime) -> None:
     night_of, failed = night.as_of.isoformat(), describe_error(stage, stage, error)
     # a retried night that fails at another thing is another incident
     cause = f"{failed.error} at {stage}: {failed.where}"
