@@ -11,7 +11,7 @@ import pyarrow as pa
 from recsys_tasks.config import Config
 from recsys_tasks.errors import SchemaError, offenders
 from recsys_tasks.sources.files.csv import read_csv
-from recsys_tasks.sources.files.formats import format_of, parquet_names, read_parquet
+from recsys_tasks.sources.files.formats import Format, format_of, parquet_names, read_parquet
 from recsys_tasks.sources.files.headers import header_words, repeated_names, separator_hint
 from recsys_tasks.sources.files.json_lines import json_names, read_json
 from recsys_tasks.sources.files.listing import folder_values, list_files, passed_over, shown_path
@@ -35,8 +35,7 @@ class FileReader(TableReader):
         self._roots: dict[TableName, Path] = {"events": events, "items": items}
         if users is not None:
             self._roots["users"] = users
-        self._csv: dict[tuple[str, int, int], pa.Table] = {}
-        self._json_names: dict[tuple[str, int, int], list[str]] = {}
+        self._read: dict[tuple[str, int, int], pa.Table] = {}
 
     def fingerprint(self) -> str:
         """Hash of every file's name, size and modification time."""
@@ -105,26 +104,24 @@ class FileReader(TableReader):
 
     def _names(self, path: Path) -> list[str]:
         kind = format_of(path, self.dialect.encoding)
-        if kind == "parquet":
-            return parquet_names(path)
-        if kind == "csv":
-            return list(self._load_csv(path).column_names)
-        key = _version_of(path)
-        if key not in self._json_names:
-            self._json_names[key] = json_names(path)
-        return self._json_names[key]
+        return parquet_names(path) if kind == "parquet" else self._whole_file(path, kind)[0]
 
     def _columns_of(self, path: Path, columns: list[str], window: Window | None) -> pa.Table:
         kind = format_of(path, self.dialect.encoding)
         if kind == "parquet":
             return read_parquet(path, columns, window)
-        return read_json(path, columns) if kind == "json" else self._load_csv(path).select(columns)
+        return self._whole_file(path, kind)[1].select(columns)
 
-    def _load_csv(self, path: Path) -> pa.Table:
+    def _whole_file(self, path: Path, kind: Format) -> tuple[list[str], pa.Table]:
+        """Names and rows of a file whose columns are not stored apart: parsed once."""
         key = _version_of(path)
-        if key not in self._csv:
-            self._csv[key] = read_csv(path, self.dialect.of(path))
-        return self._csv[key]
+        if key not in self._read:
+            self._read[key] = (
+                read_csv(path, self.dialect.of(path))
+                if kind == "csv"
+                else read_json(path, json_names(path))
+            )
+        return list(self._read[key].column_names), self._read[key]
 
 
 def _version_of(path: Path) -> tuple[str, int, int]:
