@@ -6,7 +6,9 @@ PostgreSQL's by ADBC, whose COPY is read straight into Arrow, others' by Ibis.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -46,10 +48,7 @@ class Database:
         return ibis.connect(self.address.url)
 
     def _run(self, statement: str) -> None:
-        cursor = self._connection.raw_sql(statement)
-        close = getattr(cursor, "close", None)
-        if self.address.backend in ("mysql", "sqlite") and close is not None:
-            close()
+        self._connection.raw_sql(statement)
 
     def table(self, relation: Relation) -> Table:
         """A table or query as an expression. Raises what the driver raises."""
@@ -69,9 +68,38 @@ class Database:
 
 
 class Sqlite(Database):
-    """SQLite keeps whatever is written into a column, of any type."""
+    """SQLite keeps whatever is written into a column, of any type.
+
+    Rows come by a connection of its own: Ibis's ends its transaction after every query.
+    """
 
     untyped = True
+
+    def _connect(self) -> Any:
+        # in no transaction but that of _BEGIN, and never writing
+        self._rows = sqlite3.connect(
+            f"{Path(str(self.address.file)).resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+        )
+        return ibis.connect(self.address.url)
+
+    def _run(self, statement: str) -> None:
+        self._rows.execute(statement)
+        self._rows.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # now it begins
+
+    def stream(self, rows: Table) -> Iterator[pa.RecordBatch]:
+        """The rows of an expression, every value as text."""
+        cursor = self._rows.execute(_sql(rows, "sqlite"))
+        names = [column[0] for column in cursor.description]
+        while batch := cursor.fetchmany(BATCH):
+            columns = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+            yield pa.record_batch(columns, names=names)
+
+    def close(self) -> None:
+        """End the transaction and both connections."""
+        self._rows.close()
+        super().close()
 
 
 class DuckDB(Database):
@@ -84,7 +112,7 @@ class DuckDB(Database):
         """A table, or a query with the types that DuckDB says."""
         if not isinstance(relation, Query):
             return super().table(relation)
-        empty = self._connection.con.sql(f"SELECT * FROM ({relation.query}) LIMIT 0")
+        empty = self._connection.con.sql(f"SELECT * FROM (\n{relation.query}\n) LIMIT 0")
         types = _types(empty.to_arrow_table().schema)
         return self._connection.sql(relation.query, schema=types, dialect="duckdb")
 
@@ -116,7 +144,7 @@ class Postgres(Database):
             quoted = ".".join('"' + part.replace('"', '""') + '"' for part in relation.split("."))
             query = f"SELECT * FROM {quoted}"
         with self._connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM ({query}) AS delivered LIMIT 0")
+            cursor.execute(f"SELECT * FROM (\n{query}\n) AS delivered LIMIT 0")
             schema = cursor.fetch_record_batch().schema
         return self._compiler.sql(query, schema=_types(schema), dialect="postgres")
 
