@@ -34,7 +34,7 @@ from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import Essentials, read_essentials
 from recsys_tasks.dag_names import dag_id
 from recsys_tasks.errors import ConfigError, RecsysError, TransientError
-from recsys_tasks.stages import NIGHT, stage_named
+from recsys_tasks.stages import STAGES, stage_named
 
 
 @functools.cache
@@ -57,7 +57,7 @@ def asset(name: str) -> Asset:
 
     Raises ConfigError where no stage emits it.
     """
-    emitted = [stage.emits for stage in NIGHT if stage.emits]
+    emitted = [stage.emits for stage in STAGES if stage.emits]
     if name not in emitted:
         raise ConfigError(
             expected=f"an asset that a stage emits: {', '.join(emitted)}",

@@ -23,7 +23,7 @@ from recsys_alerts import error_folder, night_of, raise_failure, raise_or_send, 
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import read_essentials
-from recsys_tasks.dag_names import BESIDE, CHAIN, dag_id
+from recsys_tasks.dag_names import NIGHTLY_DAGS, OTHER_DAGS, dag_id
 
 log = logging.getLogger(__name__)
 _FOR_CALLBACKS = timedelta(minutes=3)
@@ -43,7 +43,7 @@ class FailedRuns:
         """Note the run. A run that a person marked as failed comes without words, and is no
         incident.
         """
-        if not msg or dag_run.dag_id not in ids((*CHAIN, *BESIDE)):
+        if not msg or dag_run.dag_id not in ids((*NIGHTLY_DAGS, *OTHER_DAGS)):
             return
         try:
             note_failed(
@@ -103,10 +103,12 @@ def look(context: Mapping[str, Any]) -> str:
     environment = read_environment()
     airflow = Airflow(
         paused=tuple(
-            name for name in ids(CHAIN) if _answer(instance, "get_dag", "is_paused", dag_id=name)
+            name
+            for name in ids(NIGHTLY_DAGS)
+            if _answer(instance, "get_dag", "is_paused", dag_id=name)
         ),
         broken=tuple(broken_files(Path(context["dag"].fileloc).parent)),
-        at_work=tuple(name for name in ids(CHAIN) if _runs_under_way(instance, name)),
+        at_work=tuple(name for name in ids(NIGHTLY_DAGS) if _runs_under_way(instance, name)),
     )
     found = watch(Look(environment, read_essentials(environment), now, airflow, raise_or_send))
     return "; ".join(

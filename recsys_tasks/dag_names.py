@@ -1,4 +1,4 @@
-"""Names of the DAGs, spelled here alone, in the order of the data."""
+"""Names of the DAGs, defined here alone, in the order in which a night runs them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ MONITOR_RECOMMENDATIONS = "monitor_recommendations"
 WATCH_FRESHNESS = "watch_freshness"
 MAINTAIN_STORAGE = "maintain_storage"
 
-PUBLISHING = (
+PUBLISHING_DAGS = (
     VALIDATE_DATA,
     TRAIN_TWO_TOWER,
     BUILD_INDEX,
     TRAIN_RANKER,
     PRECOMPUTE_RECOMMENDATIONS,
 )
-"""DAGs that stand between the shop's rows and the published lists."""
-CHAIN = (*PUBLISHING, MONITOR_RECOMMENDATIONS)
-"""DAGs of a night; each of their runs has a date."""
-BY_HAND = "recsys run"
-"""What an alert names where a night without Airflow failed."""
-BESIDE = (WATCH_FRESHNESS, MAINTAIN_STORAGE)
-"""DAGs that run by the clock, beside the nights."""
-FIRST, LAST = CHAIN[0], CHAIN[-1]
+"""DAGs that turn the shop's rows into published lists."""
+NIGHTLY_DAGS = (*PUBLISHING_DAGS, MONITOR_RECOMMENDATIONS)
+"""All DAGs of a night; each of their runs is for one `as_of` date."""
+WITHOUT_AIRFLOW = "recsys run"
+"""What an alert names in place of a DAG where a night without Airflow failed."""
+OTHER_DAGS = (WATCH_FRESHNESS, MAINTAIN_STORAGE)
+"""DAGs with a schedule of their own, which belong to no night."""
+FIRST_DAG, LAST_DAG = NIGHTLY_DAGS[0], NIGHTLY_DAGS[-1]
 
 
 def dag_id(name: str, prefix: str) -> str:
@@ -34,11 +34,11 @@ def dag_id(name: str, prefix: str) -> str:
 
 
 def plain_name(known_as: str) -> str:
-    """The name of ours that an id ends with; the id itself where it is none of ours."""
-    ours = [name for name in (*CHAIN, *BESIDE) if known_as.endswith(name)]
+    """The name of this project's DAG that an id ends with; the id itself where it is another's."""
+    ours = [name for name in (*NIGHTLY_DAGS, *OTHER_DAGS) if known_as.endswith(name)]
     return max(ours, key=len, default=known_as)
 
 
 def prefix_of(known_as: str) -> str:
-    """What stands before the name in an id."""
+    """The prefix before the DAG's name in an id; empty where there is none."""
     return known_as.removesuffix(plain_name(known_as))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from recsys_tasks.dag_names import BESIDE, CHAIN, dag_id, plain_name, prefix_of
+from recsys_tasks.dag_names import NIGHTLY_DAGS, OTHER_DAGS, dag_id, plain_name, prefix_of
 
 
 @pytest.mark.parametrize("prefix", ["", "shop_a_", "dev.", "train_ranker"])
-@pytest.mark.parametrize("name", [*CHAIN, *BESIDE])
+@pytest.mark.parametrize("name", [*NIGHTLY_DAGS, *OTHER_DAGS])
 def test_an_id_gives_back_its_name_and_its_prefix(name: str, prefix: str) -> None:
     known_as = dag_id(name, prefix)
     assert (plain_name(known_as), prefix_of(known_as)) == (name, prefix)

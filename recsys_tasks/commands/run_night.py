@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from recsys_tasks.progress import Step, watching
-from recsys_tasks.stages.chain import NIGHT
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import StageResult
+from recsys_tasks.stages.pipeline import STAGES
 from recsys_tasks.stages.runner import run_all
 
 _OURS = "recsys_tasks"
@@ -34,9 +34,9 @@ def run_night(
     On a terminal a bar shows what runs and how far it is; elsewhere the stages' log lines go to
     standard error. Raises as the first stage that fails does; `failed` hears of it before.
     """
-    of = sum(night.config.serving.shards if stage.sharded else 1 for stage in NIGHT)
+    of = sum(night.config.serving.shards if stage.sharded else 1 for stage in STAGES)
     results: list[StageResult] = []
-    now_runs = NIGHT[0].name
+    now_runs = STAGES[0].name
     began = perf_counter()
     with _shown(console) if terminal else _logged() as tell:
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from recsys_tasks.config import EnvironmentConnection, connection_of_environment
-from recsys_tasks.dag_names import BY_HAND
+from recsys_tasks.dag_names import WITHOUT_AIRFLOW
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.build import describe_readers, failure_alert
 from recsys_tasks.monitoring.alerts.channels import Send, open_channels
@@ -39,7 +39,9 @@ def _tell_of_failure(night: Night, stage: str, error: Exception, now: datetime) 
     # a retried night that fails at another thing is another incident
     cause = f"{failed.error} at {stage}: {failed.where}"
     alert = failure_alert(
-        FailedRun(BY_HAND, f"{BY_HAND} {night_of}", cause, night_of, [failed], [stage]),
+        FailedRun(
+            WITHOUT_AIRFLOW, f"{WITHOUT_AIRFLOW} {night_of}", cause, night_of, [failed], [stage]
+        ),
         reader_state=_readers(night),
         runbooks=night.config.alerts.runbook_base,
         now=now,

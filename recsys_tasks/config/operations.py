@@ -59,10 +59,10 @@ class AlertsConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """Cron of the DAGs that no asset triggers, in UTC; the rest of the chain follows by assets."""
+    """Cron of the DAGs that no asset triggers, in UTC; the others follow by assets."""
 
     nightly: str = "0 1 * * *"
-    """validate_data, and with it the whole chain."""
+    """validate_data, and after it every other DAG of the night."""
     watch_freshness: str = "0 * * * *"
     """watch_freshness."""
     maintain_storage: str = "0 12 * * 0"

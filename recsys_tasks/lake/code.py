@@ -30,7 +30,7 @@ _READERS = (f"{_PACKAGE}.config", f"{_PACKAGE}.schema")
 """These read what parts declare (names, settings, codes) and run none of them: an extension point
 that only they have, or import by its name, is not followed.
 """
-_LIST = f"{_PACKAGE}.stages.chain"
+_PIPELINE = f"{_PACKAGE}.stages.pipeline"
 """It orders the stages of a night and runs none: what it imports is not followed."""
 
 
@@ -137,7 +137,7 @@ class Sources:
             yield name.rpartition(".")[0], False
         elif top != _PACKAGE and module.is_package:  # a user's package: the whole of it
             yield from ((below, True) for below in _modules_below(module.path.parent, top))
-        if not called or name == _LIST:
+        if not called or name == _PIPELINE:
             return
         for imported in module.imports:  # a module, or a name of one
             names = (imported, imported.rpartition(".")[0])

@@ -12,13 +12,13 @@ from rich.markup import escape
 
 from recsys_tasks.clock import typed_day
 from recsys_tasks.config import Environment, load_config, read_environment
-from recsys_tasks.dag_names import FIRST
+from recsys_tasks.dag_names import FIRST_DAG
 from recsys_tasks.errors import RecsysError
 from recsys_tasks.launcher.demo import NightFailed, run_demo
 from recsys_tasks.launcher.nights import run_nights
 from recsys_tasks.launcher.screen import show
 from recsys_tasks.launcher.stack import Stack
-from recsys_tasks.monitoring.alerts.chain import trigger_command
+from recsys_tasks.monitoring.alerts.rerun import trigger_command
 
 _UI_PORT = 8080
 
@@ -86,7 +86,7 @@ def _serve(console: Console, port: int) -> None:
         console.print(f"UI: {stack.api.base} (no login: it listens on 127.0.0.1 only)")
         console.print(f"A shell that speaks to it: source {stack.exports}", soft_wrap=True)
         console.print(nights_by_themselves(settings), markup=False, soft_wrap=True)
-        console.print(f"Run a night: {trigger_command('YYYY-MM-DD', stack.dag_id(FIRST))}")
+        console.print(f"Run a night: {trigger_command('YYYY-MM-DD', stack.dag_id(FIRST_DAG))}")
         console.print("Ctrl-C stops everything.")
         while True:
             time.sleep(1)

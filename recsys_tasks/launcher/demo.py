@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from recsys_tasks.config import DEFAULT_CONFIG, PROJECT_ROOT, Environment, load_config
-from recsys_tasks.dag_names import FIRST, LAST
+from recsys_tasks.dag_names import FIRST_DAG, LAST_DAG
 from recsys_tasks.database import EmbeddedServer, create_engine
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.launcher import report, sessions
@@ -113,8 +113,8 @@ def _night(
 ) -> tuple[date, float]:
     began = time.perf_counter()
     say(f"Night {number}, {night}: {words}")
-    run = stack.api.trigger(stack.dag_id(FIRST), night.isoformat())
-    state = progress.follow(night, run, until=stack.dag_id(LAST), seconds=_NIGHT_SECONDS)
+    run = stack.api.trigger(stack.dag_id(FIRST_DAG), night.isoformat())
+    state = progress.follow(night, run, until=stack.dag_id(LAST_DAG), seconds=_NIGHT_SECONDS)
     if state != "success":
         raise NightFailed(f"night {night} ended as {state}:\n" + progress.last_alert())
     seconds = time.perf_counter() - began
@@ -126,8 +126,8 @@ def _broken_night(
     night: date, engine: Engine, stack: Stack, progress: Progress, say: Callable[[str], None]
 ) -> None:
     before, known = report.published_night(engine), len(report.alerts(engine))
-    run = stack.api.trigger(stack.dag_id(FIRST), night.isoformat())
-    state = progress.follow(night, run, until=stack.dag_id(LAST), seconds=_NIGHT_SECONDS)
+    run = stack.api.trigger(stack.dag_id(FIRST_DAG), night.isoformat())
+    state = progress.follow(night, run, until=stack.dag_id(LAST_DAG), seconds=_NIGHT_SECONDS)
     if state != "failed":
         raise NightFailed(f"the broken batch of {night} was not refused: {state}")
     wait_until(lambda: len(report.alerts(engine)) > known, 90, "the alert of the broken batch")

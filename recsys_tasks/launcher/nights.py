@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from recsys_tasks.config import Environment
-from recsys_tasks.dag_names import FIRST, LAST
+from recsys_tasks.dag_names import FIRST_DAG, LAST_DAG
 from recsys_tasks.database import create_engine
 from recsys_tasks.launcher.progress import Progress
 from recsys_tasks.launcher.stack import Stack
@@ -23,7 +23,7 @@ def run_nights(settings: Environment, nights: Sequence[date], say: Callable[[str
     """
     with Stack(settings, say) as stack:
         stack.wait_ready()
-        first, last = stack.dag_id(FIRST), stack.dag_id(LAST)
+        first, last = stack.dag_id(FIRST_DAG), stack.dag_id(LAST_DAG)
         engine = create_engine(stack.recsys_url)
         progress = Progress(stack.api, engine, stack.meter, say)
         try:

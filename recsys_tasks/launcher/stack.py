@@ -15,7 +15,7 @@ import psycopg
 
 from recsys_tasks.config import Environment
 from recsys_tasks.config.essentials import read_essentials
-from recsys_tasks.dag_names import BESIDE, CHAIN, FIRST, dag_id
+from recsys_tasks.dag_names import FIRST_DAG, NIGHTLY_DAGS, OTHER_DAGS, dag_id
 from recsys_tasks.database import (
     EmbeddedServer,
     ServerUse,
@@ -37,7 +37,7 @@ from recsys_tasks.launcher.environment import (
 )
 from recsys_tasks.launcher.processes import Fleet, MemoryMeter
 from recsys_tasks.launcher.supervisor import Supervisor
-from recsys_tasks.monitoring.alerts.chain import trigger_command
+from recsys_tasks.monitoring.alerts.rerun import trigger_command
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("airflow", "api-server"),
@@ -82,7 +82,7 @@ class Stack:
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        self._alone = alone_in(self.home, self.dag_id(FIRST))
+        self._alone = alone_in(self.home, self.dag_id(FIRST_DAG))
         self._catch_signals()
         if left := sessions.end_left_over(self._logs):
             self._say(f"{left} processes of a launcher that was killed are ended")
@@ -111,7 +111,7 @@ class Stack:
         """
         wait_until(self._healthy, _UP_SECONDS, "Airflow's processes to be healthy")
         self.api.login()
-        wanted = {self.dag_id(name) for name in (*CHAIN, *BESIDE)}
+        wanted = {self.dag_id(name) for name in (*NIGHTLY_DAGS, *OTHER_DAGS)}
         wait_until(
             lambda: self.api.dags() >= wanted or bool(self.api.import_errors()),
             _UP_SECONDS,
@@ -225,7 +225,7 @@ class Stack:
                     self._handlers[number] = signal.signal(number, _interrupt)
 
 
-def alone_in(home: Path, first: str = FIRST) -> IO[bytes]:
+def alone_in(home: Path, first: str = FIRST_DAG) -> IO[bytes]:
     """A lock on a home for one launcher, until it is closed. Raises ConfigError when another one
     runs there, with the command for a night: `first` is the id of a night's first DAG.
 

@@ -1,4 +1,4 @@
-"""The stages of a night: one file each, the chain that orders them, and the runner.
+"""The stages of a night: one file each, the pipeline that orders them, and the runner.
 
 Airflow imports this package in each of its processes, so what needs the lake or the database is
 imported when it is first asked for.
@@ -9,7 +9,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from recsys_tasks.stages.chain import AFTER_APPROVAL, CHAIN, NIGHT, STAGES, stage_named
+from recsys_tasks.stages.pipeline import (
+    AFTER_APPROVAL,
+    STAGE_NAMES,
+    STAGES,
+    STAGES_BY_DAG,
+    stage_named,
+)
 from recsys_tasks.stages.stage import Stage
 
 if TYPE_CHECKING:
@@ -21,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AFTER_APPROVAL",
-    "CHAIN",
-    "NIGHT",
     "STAGES",
+    "STAGES_BY_DAG",
+    "STAGE_NAMES",
     "Night",
     "Stage",
     "StageResult",

@@ -17,7 +17,7 @@ from recsys_tasks.retrieval.tower.versions import TowerVersion, current_lineage,
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 from recsys_tasks.stages import voice
-from recsys_tasks.stages.chain import NIGHT
+from recsys_tasks.stages.pipeline import STAGES
 
 
 def serving_tower(lake: Lake, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
@@ -94,7 +94,7 @@ def tables_at(snapshot: Snapshot, cutoffs: Cutoffs) -> Tables:
 
 def _first(kind: str) -> str:
     """What to do where an artifact of this kind is lacking."""
-    makers = [stage.name for stage in NIGHT if kind in stage.makes]
+    makers = [stage.name for stage in STAGES if kind in stage.makes]
     return f"run {' and '.join(makers)} for this night first"
 
 

@@ -17,10 +17,10 @@ from recsys_tasks.lake import Artifact
 from recsys_tasks.lake.keys import NightKey
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.stages import voice
-from recsys_tasks.stages.chain import NIGHT, stage_named
 from recsys_tasks.stages.failures import failures_on_the_page
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import Outcome, StageResult
+from recsys_tasks.stages.pipeline import STAGES, stage_named
 from recsys_tasks.stages.records import record_stage, recorded_artifacts
 from recsys_tasks.stages.schedule import NOT_DUE, ranker_due
 from recsys_tasks.stages.shop_clock import keep_time
@@ -45,7 +45,7 @@ def run_all(
     night: Night, before: Callable[[str], None] = lambda name: None
 ) -> Iterator[StageResult]:
     """Run every stage of a night in this process; `before` hears each stage's name."""
-    for stage in NIGHT:
+    for stage in STAGES:
         for shard in range(night.config.serving.shards) if stage.sharded else (None,):
             before(_label(stage, shard, " "))
             yield run_on(night, stage.name, shard)

@@ -14,22 +14,22 @@ from sqlalchemy import Engine
 
 from recsys_tasks.config import Environment
 from recsys_tasks.config.essentials import Essentials
-from recsys_tasks.dag_names import FIRST, PUBLISHING, dag_id, plain_name
+from recsys_tasks.dag_names import FIRST_DAG, PUBLISHING_DAGS, dag_id, plain_name
 from recsys_tasks.database import create_engine, database_url
 from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert
 from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers, settings_alert
-from recsys_tasks.monitoring.alerts.chain import trigger_command
+from recsys_tasks.monitoring.alerts.rerun import trigger_command
 from recsys_tasks.monitoring.alerts.settling import over_with
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.monitoring.readers import freshness, night_state
 from recsys_tasks.stages import report
-from recsys_tasks.stages.chain import CHAIN
+from recsys_tasks.stages.pipeline import STAGES_BY_DAG
 
 STEPS = tuple(
     (stage.name, dag)
-    for dag in PUBLISHING
-    for stage in CHAIN[dag]
+    for dag in PUBLISHING_DAGS
+    for stage in STAGES_BY_DAG[dag]
     if stage is not report.STAGE  # the page is no step towards the lists
 )
 """Stages up to the published lists, in order, and the DAG that runs each."""
@@ -37,7 +37,7 @@ STEPS = tuple(
 
 @dataclass(frozen=True)
 class Airflow:
-    """What Airflow says of the chain's DAGs."""
+    """What Airflow says of the nightly DAGs."""
 
     paused: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ def look(at: Look) -> str:
             reader_state="readers keep the lists that they have",
             runbooks=at.runbooks,
             now=at.now,
-            first=at.dag_id(FIRST),
+            first=at.dag_id(FIRST_DAG),
         )
         at.raise_(words)
         at.found.append("the settings file is wrong")
@@ -124,10 +124,10 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
             _paused(at),
             (
                 f"{_start_again(at)}; then, for a night that was lost meanwhile:"
-                f" {trigger_command(due.night, at.dag_id(FIRST))}"
+                f" {trigger_command(due.night, at.dag_id(FIRST_DAG))}"
             ),
         ),
-        (stale, trigger_command(due.night, at.dag_id(FIRST))),
+        (stale, trigger_command(due.night, at.dag_id(FIRST_DAG))),
         (
             freshness.held(shown, at.now, watched.stale_after_hours),
             "recsys publications; recsys resume --who YOU",
@@ -180,7 +180,7 @@ def _explained(alarm: Alarm, due: freshness.Due, open_now: list[Alert]) -> str |
     """
     for alert in open_now:
         tonight = alert.as_of == str(due.night)
-        if alert.cause == WRONG_SETTINGS or (tonight and plain_name(alert.dag) in PUBLISHING):
+        if alert.cause == WRONG_SETTINGS or (tonight and plain_name(alert.dag) in PUBLISHING_DAGS):
             return alert.message
         if (
             tonight

@@ -14,14 +14,14 @@ import yaml
 from recsys_tasks.config import load_config
 from recsys_tasks.database import create_engine, owner_url
 from recsys_tasks.gate.decision import GateDecision, read_decision
-from recsys_tasks.stages import CHAIN, STAGES, Night
+from recsys_tasks.stages import STAGE_NAMES, STAGES_BY_DAG, Night
 from tests.airflow import gate_plants as plants
 from tests.stages.shop_nights import FIRST_NIGHT, SETTINGS
 
 SILENT_NIGHT = FIRST_NIGHT + timedelta(days=8)
 
 
-BEFORE_THE_DAG = STAGES[: STAGES.index(CHAIN["train_ranker"][0].name)]
+BEFORE_THE_DAG = STAGE_NAMES[: STAGE_NAMES.index(STAGES_BY_DAG["train_ranker"][0].name)]
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 
-from recsys_tasks.stages import CHAIN
+from recsys_tasks.stages import STAGES_BY_DAG
 from tests.airflow.conftest import ROOT
 
 ASSET_OF = {
@@ -84,7 +84,7 @@ def test_who_triggers_a_night_by_hand_is_asked_for_its_date(bag):
 
 
 @pytest.mark.parametrize(("dag_id", "asset"), ASSET_OF.items())
-def test_assets_chain_the_dags_by_date(bag, dag_id, asset):
+def test_assets_start_the_next_dag_by_date(bag, dag_id, asset):
     timetable = bag.dags[dag_id].timetable
     assert type(timetable).__name__ == "PartitionedAssetTimetable"
     assert timetable.asset_condition.name == asset
@@ -106,8 +106,8 @@ def test_each_asset_comes_from_the_last_task_of_one_dag(bag):
     }
 
 
-@pytest.mark.parametrize(("dag_id", "stages"), CHAIN.items())
-def test_a_dag_runs_the_stages_of_its_part_of_the_chain(bag, dag_id, stages):
+@pytest.mark.parametrize(("dag_id", "stages"), STAGES_BY_DAG.items())
+def test_a_dag_runs_its_stages_of_the_pipeline(bag, dag_id, stages):
     tasks = [bag.dags[dag_id].get_task(stage.name) for stage in stages]
     assert [task.execution_timeout for task in tasks] == [
         timedelta(minutes=stage.minutes) for stage in stages
@@ -220,7 +220,7 @@ def test_a_prefix_stands_before_every_dag_and_asset(tmp_path):
     )
     errors, found = _in_airflow(code, RECSYS_CONFIG=str(tmp_path / "recsys.yaml"))
     assert errors == {} and set(found) == {f"shop_a_{name}" for name in TASKS_OF}
-    for name, stages in CHAIN.items():
+    for name, stages in STAGES_BY_DAG.items():
         emitted = [f"shop_a_{stage.emits}" for stage in stages if stage.emits]
         after = f"shop_a_{ASSET_OF[name]}" if name in ASSET_OF else None
         assert found[f"shop_a_{name}"] == [after, emitted]

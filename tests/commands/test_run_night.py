@@ -14,7 +14,7 @@ from rich.console import Console
 
 from recsys_tasks.commands import run_night as module
 from recsys_tasks.progress import Progress
-from recsys_tasks.stages import NIGHT, StageResult
+from recsys_tasks.stages import STAGES, StageResult
 
 NIGHT_OF = date(2026, 3, 1)
 PAGE = "/lake/report/2026-03-01/000001-abc/report.html"
@@ -37,7 +37,7 @@ def test_each_stage_has_its_place_and_the_end_names_the_report(
     module.run_night(night, Console(file=output, width=200), terminal=terminal)
     lines = output.getvalue().splitlines()
     places = [line for line in lines if line.startswith("[")]
-    of = len(NIGHT) + 2
+    of = len(STAGES) + 2
     assert [place.split()[0] for place in places] == [f"[1/{of}]", f"[2/{of}]"]
     assert "2026-03-01 extract: 12345 rows, 1.5 s" in places[0]
     assert f"report: {PAGE}" in lines and lines[-1].startswith("done: 2 stages in ")

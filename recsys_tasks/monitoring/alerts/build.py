@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from recsys_tasks.dag_names import FIRST
+from recsys_tasks.dag_names import FIRST_DAG
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.monitoring.alarms import Alarm, kind_of, runbook_link
 from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert, incident_id
-from recsys_tasks.monitoring.alerts.chain import retry_command, trigger_command
 from recsys_tasks.monitoring.alerts.incidents import FailedRun, FailedTask
+from recsys_tasks.monitoring.alerts.rerun import retry_command, trigger_command
 from recsys_tasks.monitoring.alerts.wording import fit_to_send
 
 
@@ -81,7 +81,7 @@ def alarm_alert(
 
 
 def settings_alert(
-    mistake: ConfigError, *, reader_state: str, runbooks: str, now: datetime, first: str = FIRST
+    mistake: ConfigError, *, reader_state: str, runbooks: str, now: datetime, first: str = FIRST_DAG
 ) -> Alert:
     """The alert of a settings file that is wrong, whether or not a night has failed by it yet.
 

@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
 from recsys_tasks.config import Environment
-from recsys_tasks.dag_names import BY_HAND, CHAIN, PUBLISHING, WATCH_FRESHNESS, plain_name
+from recsys_tasks.dag_names import (
+    NIGHTLY_DAGS,
+    PUBLISHING_DAGS,
+    WATCH_FRESHNESS,
+    WITHOUT_AIRFLOW,
+    plain_name,
+)
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.spool import spool_of
 
@@ -35,7 +41,10 @@ def over_with(
             return datetime.fromisoformat(alert.raised_at) < unanswered
         if alert.kind == "stale":
             return fresh
-        if alert.kind == "missed_night" or plain_name(alert.dag) in (*PUBLISHING, BY_HAND):
+        if alert.kind == "missed_night" or plain_name(alert.dag) in (
+            *PUBLISHING_DAGS,
+            WITHOUT_AIRFLOW,
+        ):
             return newest is not None and bool(alert.as_of) and alert.as_of <= newest.isoformat()
         return False
 
@@ -50,10 +59,10 @@ def end_of_night(environment: Environment, as_of: date, now: datetime) -> int:
     def over(alert: Alert) -> bool:
         if alert.kind == "approval":
             return alert.as_of < as_of.isoformat()
-        of_the_chain = plain_name(alert.dag) in (*CHAIN, BY_HAND) or alert.kind in (
+        of_a_night = plain_name(alert.dag) in (*NIGHTLY_DAGS, WITHOUT_AIRFLOW) or alert.kind in (
             "missed_night",
             "stale",
         )
-        return of_the_chain and bool(alert.as_of) and alert.as_of <= as_of.isoformat()
+        return of_a_night and bool(alert.as_of) and alert.as_of <= as_of.isoformat()
 
     return spool_of(environment.home).resolve(over, f"the night of {as_of} ended well", now)

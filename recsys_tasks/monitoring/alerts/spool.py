@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from recsys_tasks.dag_names import CHAIN, plain_name
+from recsys_tasks.dag_names import NIGHTLY_DAGS, plain_name
 from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert
 from recsys_tasks.small_files import write_whole
 
@@ -230,7 +230,7 @@ class Spool:
 def _covers(record: Record, alert: Alert) -> bool:
     """Whether an open incident is what the new alert is about."""
     same = alert.cause and record.alert.cause == alert.cause and not record.resolved_at
-    if not same or (plain_name(alert.dag) in CHAIN and alert.cause != WRONG_SETTINGS):
+    if not same or (plain_name(alert.dag) in NIGHTLY_DAGS and alert.cause != WRONG_SETTINGS):
         return False
     return (
         datetime.fromisoformat(alert.raised_at) - datetime.fromisoformat(record.alert.raised_at)

@@ -100,7 +100,7 @@ def stale(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | Non
     if shown is None:
         words = (
             "no publication is current: readers get nothing from this pipeline; run the nightly"
-            " chain"
+            " DAGs"
         )
         return Alarm("stale", "publication_age_hours", bound_hours, float("inf"), words)
     hours = (now - shown.since).total_seconds() / 3600

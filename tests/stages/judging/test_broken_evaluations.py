@@ -22,7 +22,7 @@ from recsys_tasks.lake import Artifact
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.registry.registry import prepare
 from recsys_tasks.sources.shop.source import Shop
-from recsys_tasks.stages import STAGES, Night, local_environment, run_on
+from recsys_tasks.stages import STAGE_NAMES, Night, local_environment, run_on
 from recsys_tasks.stages.judging import verdict as judging
 from recsys_tasks.stages.judging.window import GateWindow
 from recsys_tasks.stages.night import mlflow_url
@@ -31,7 +31,7 @@ from tests.stages.shop_nights import rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-BEFORE_THE_GATE = STAGES[: STAGES.index("judge")]
+BEFORE_THE_GATE = STAGE_NAMES[: STAGE_NAMES.index("judge")]
 ISSUES, PER_ISSUE, READERS = 50, 18, 450
 
 
@@ -249,7 +249,7 @@ def test_readers_of_the_paper_get_the_release_and_on_call_hears_of_a_refusal(pap
     )
     assert refused.registry.champion() is None
     refused.lake.remove(refused.lake.require("decision", paper.as_of.isoformat()))
-    for stage in STAGES[len(BEFORE_THE_GATE) :]:
+    for stage in STAGE_NAMES[len(BEFORE_THE_GATE) :]:
         for shard in range(paper.config.serving.shards) if stage == "precompute_shard" else (None,):
             run_on(paper, stage, shard)
     shown = rows(paper, "SELECT DISTINCT release, rung FROM recsys.recommendations")

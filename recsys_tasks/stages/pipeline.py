@@ -1,4 +1,4 @@
-"""The night: every stage in the data's order, and the DAG that runs it."""
+"""The stages of a night in their order, and the DAG that runs each of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from recsys_tasks.stages import (
 )
 from recsys_tasks.stages.stage import Stage
 
-CHAIN: Mapping[str, tuple[Stage, ...]] = {
+STAGES_BY_DAG: Mapping[str, tuple[Stage, ...]] = {
     dag_names.VALIDATE_DATA: (extract.STAGE, freeze.STAGE),
     dag_names.TRAIN_TWO_TOWER: (train_two_tower.STAGE,),
     dag_names.BUILD_INDEX: (embed.STAGE, build_index.STAGE),
@@ -46,18 +46,18 @@ CHAIN: Mapping[str, tuple[Stage, ...]] = {
         report.STAGE,  # again, now that readers' side is known
     ),
 }
-"""DAG to its stages, in the data's order."""
+"""Name of a DAG → its stages, in order."""
 
 AFTER_APPROVAL = promote.STAGE
 """Runs after a person agreed, where the settings ask for that; the night does not wait for it."""
 
-NIGHT: tuple[Stage, ...] = tuple(stage for stages in CHAIN.values() for stage in stages)
+STAGES: tuple[Stage, ...] = tuple(stage for stages in STAGES_BY_DAG.values() for stage in stages)
 """The stages of one night, in order."""
 
-STAGES: tuple[str, ...] = tuple(stage.name for stage in NIGHT)
-"""Their names."""
+STAGE_NAMES: tuple[str, ...] = tuple(stage.name for stage in STAGES)
+"""The names of `STAGES`, in their order."""
 
-_BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in (*NIGHT, AFTER_APPROVAL)}
+_BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in (*STAGES, AFTER_APPROVAL)}
 
 
 def stage_named(name: str) -> Stage:
