@@ -189,8 +189,11 @@ OTHERS = {"items.blocked"} | MODULES
 
 
 def paths(text: str) -> set[str]:
-    """What has the form of a setting's path, its first word a section's."""
-    return set(re.findall(rf"(?<![\w./-])(?:{TOPS})(?:\.[a-z_]+)+(?![\w(/]|\.[a-z])", text))
+    """What has the form of a setting's path, its first word a section's; `events.yaml` is a
+    file.
+    """
+    found = re.findall(rf"(?<![\w./-])(?:{TOPS})(?:\.[a-z_]+)+(?![\w(/]|\.[a-z])", text)
+    return {path for path in found if not path.endswith((".yaml", ".json"))}
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path.suffix == ".md"], ids=named)

@@ -61,6 +61,19 @@ def test_config_check_looks_at_the_data_unless_told_not_to(home: Path, tmp_path:
     assert code == 0 and "objectives   buy" in text and "FAIL" not in text
 
 
+def test_config_check_names_the_mistake_of_an_own_suite(home: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "shop.yaml"
+    settings.write_text((Path("include") / "recsys.yaml").read_text())
+    (tmp_path / "expectations").mkdir()
+    suite = tmp_path / "expectations" / "items.yaml"
+    suite.write_text("expectations: [{type: expect_column_to_exist, kwargs: {column: item_id}}]")
+    code, text = call(home, "config", "check", str(settings), "--settings-only")
+    assert (code, "items.yaml (1)" in text) == (0, True)
+    suite.write_text("expectations: [{type: expect_column_to_exist, kwargs: {column: weight}}]")
+    code, text = call(home, "config", "check", str(settings), "--settings-only")
+    assert (code, "'weight'" in text, "expectation 1" in text) == (1, True, True)
+
+
 def test_config_check_prints_what_will_run_or_every_mistake(home: Path, tmp_path: Path) -> None:
     code, text = call(home, "config", "check")
     assert code == 0 and "objectives   purchase = purchase (weight 2)" in text

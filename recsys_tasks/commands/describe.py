@@ -11,6 +11,7 @@ from recsys_tasks.config.plugins import installed_plugins
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.extensions import ExtensionPoint
 from recsys_tasks.schema import generator_names
+from recsys_tasks.snapshot.checks.own_suites import own_suites
 from recsys_tasks.sources.base import source_of
 
 
@@ -21,7 +22,9 @@ def describe_data(config: Config) -> Iterator[tuple[bool, str]]:
 
 
 def describe(config: Config, environment: Environment) -> Iterator[str]:
-    """Lines that say what a night will do under these settings."""
+    """Lines that say what a night will do under these settings. Raises ConfigError for a suite of
+    the shop's own that cannot be run.
+    """
     yield f"project      {config.project} (clock: {config.clock})"
     yield f"home, lake   {environment.home}, {environment.lake}"
     yield (
@@ -34,6 +37,9 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     for name, table in (("users", config.users), ("items", config.items)):
         attributes = ", ".join(f"{a.name} ({_kind(a)})" for a in table.attributes)
         yield f"{name:<12} {attributes or 'no attributes'}"
+    if suites := own_suites(config):
+        counts = ", ".join(f"{one.path.name} ({len(one.expectations)})" for one in suites)
+        yield f"own suites   {counts}"
     goals = ", ".join(
         f"{o.name} = {' or '.join(o.events)} (weight {o.weight:g})" for o in config.objectives
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from recsys_tasks.config.base import PositiveDays, PositiveFloat, Section, Share
 
@@ -54,6 +54,12 @@ class ValidationConfig(Section):
     """Nights, YYYY-MM-DD, whose lost or late data a person has found right: the four checks above
     only warn on them.
     """
+
+    own_suites: str | None = Field(
+        default="expectations", exclude_if=lambda folder: folder == "expectations"
+    )
+    """Folder beside this file with suites of your own for Great Expectations, where there is one:
+    events.yaml, items.yaml, users.yaml (docs/how-to/own-checks.md); null: none are read."""
 
     @field_validator("accepted_losses", "closed_days", mode="before")
     @classmethod

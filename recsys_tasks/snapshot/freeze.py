@@ -21,6 +21,7 @@ from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.ids import IdMap, Keys, extend_ids
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.snapshot.checks.losses import LATE, TABLES, find_losses
+from recsys_tasks.snapshot.checks.own_suites import suites_hash
 from recsys_tasks.snapshot.checks.results import ValidationReport
 from recsys_tasks.snapshot.checks.row_rules import (
     REASONS,
@@ -82,6 +83,7 @@ def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResu
         *(config.validation, config.users, config.items, config.events),
         *config.rerank.item_rules,
         *config.rerank.hidden_items,
+        *filter(None, [suites_hash(config)]),
     )
     validation, made = lake.newest("validation", key), lake.newest("snapshot", key)
     if validation and validation.manifest["fingerprint"] != lake.fingerprint(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import great_expectations.expectations as gxe
 import pandas as pd
 from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
@@ -31,11 +32,19 @@ def run_checks(
     context: Any, name: str, frame: pd.DataFrame, checks: Sequence[Check], now: datetime
 ) -> Any:
     """Great Expectations' own result, in the order of the checks."""
+    by_name = {check.name: _expectation(check) for check in checks}
+    return run_suite(context, name, frame, by_name, now)
+
+
+def run_suite(
+    context: Any, name: str, frame: pd.DataFrame, by_name: Mapping[str, Any], now: datetime
+) -> Any:
+    """Great Expectations' own result of expectations whose `meta` has their name as `check`, in
+    their order.
+    """
     asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe(name)
-    suite = context.suites.add(
-        gx.ExpectationSuite(name, expectations=[_expectation(check) for check in checks])
-    )
+    suite = context.suites.add(gx.ExpectationSuite(name, expectations=list(by_name.values())))
     definition = context.validation_definitions.add(
         gx.ValidationDefinition(name=name, data=batch, suite=suite)
     )
@@ -44,9 +53,19 @@ def run_checks(
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": _QUOTED},
         run_id=RunIdentifier(run_name=name, run_time=now),
     )
-    by_name = {result.expectation_config.meta["check"]: result for result in outcome.results}
-    outcome.results = [by_name[check.name] for check in checks]
+    found = {result.expectation_config.meta["check"]: result for result in outcome.results}
+    outcome.results = [found[name] for name in by_name]
     return outcome
+
+
+def own_expectation(declared: Mapping[str, Any], meta: Mapping[str, Any]) -> Any:
+    """The expectation that a shop declares by `type`, `kwargs` and `severity`.
+
+    Raises ExpectationNotFoundError; ValueError or TypeError for wrong arguments.
+    """
+    further = {key: declared[key] for key in ("severity", "notes") if key in declared}
+    kind = get_expectation_impl(declared["type"])
+    return kind(**declared["kwargs"], **further, meta=dict(meta))
 
 
 def _expectation(check: Check) -> Any:

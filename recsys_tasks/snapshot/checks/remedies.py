@@ -85,6 +85,11 @@ def _remedy(suite: str, name: str, as_of: date) -> str:
             f"{label}: {deliver}; or, if it is right, add '{as_of}' to validation.accepted_losses"
             f" (this night alone) or raise validation.{bound}"
         )
+    if name.startswith("expect_"):
+        return (
+            f"{label}: correct the batch at the source, or change this expectation in the folder"
+            " validation.own_suites if the data is right"
+        )
     if suite != "events" and name in ("overlong_id", "unstorable"):
         return (
             f"{label}: correct these rows of the {suite} table: no bound accepts what cannot be"

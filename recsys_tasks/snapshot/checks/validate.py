@@ -32,6 +32,7 @@ from recsys_tasks.snapshot.checks.frames import (
     share_frame,
 )
 from recsys_tasks.snapshot.checks.night_checks import night_checks
+from recsys_tasks.snapshot.checks.own_checks import run_own_suites
 from recsys_tasks.snapshot.checks.report_page import report_page
 from recsys_tasks.snapshot.checks.results import CheckResult, ValidationReport
 from recsys_tasks.sources.times.rule import launch_times
@@ -73,6 +74,7 @@ def validate(
         ]
         if docs is not None:
             write_page(docs / f"{name}.html", outcome)
+    results += run_own_suites(config, night, context, now, docs)
     report = ValidationReport(night.as_of, night.days, night.events.num_rows, tuple(results))
     if docs is not None:
         (docs / "index.html").write_text(report_page(report))
