@@ -37,9 +37,7 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     for name, table in (("users", config.users), ("items", config.items)):
         attributes = ", ".join(f"{a.name} ({_kind(a)})" for a in table.attributes)
         yield f"{name:<12} {attributes or 'no attributes'}"
-    if suites := own_suites(config):
-        counts = ", ".join(f"{one.path.name} ({len(one.expectations)})" for one in suites)
-        yield f"own suites   {counts}"
+    yield from _own_suites(config)
     goals = ", ".join(
         f"{o.name} = {' or '.join(o.events)} (weight {o.weight:g})" for o in config.objectives
     )
@@ -75,6 +73,12 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     if plugins := installed_plugins():
         load_plugins()
         yield f"plug-ins     {', '.join(map(_plugin, plugins))}"
+
+
+def _own_suites(config: Config) -> Iterator[str]:
+    if suites := own_suites(config):
+        counts = ", ".join(f"{one.path.name} ({len(one.expectations)})" for one in suites)
+        yield f"own suites   {counts}"
 
 
 def load_plugins() -> None:
