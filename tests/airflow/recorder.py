@@ -9,6 +9,10 @@ import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Message = tuple[str, str | None, dict[str, Any]]
+"""Path, Authorization header and JSON body."""
 
 
 class Recorder:
@@ -16,12 +20,14 @@ class Recorder:
     `seconds`.
     """
 
-    def __init__(self):
-        self.received, self.answers, self.seconds = [], [], 0.0
+    def __init__(self) -> None:
+        self.received: list[Message] = []
+        self.answers: list[int] = []
+        self.seconds = 0.0
         recorder = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
+            def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 recorder.received.append((self.path, self.headers.get("Authorization"), body))
                 time.sleep(recorder.seconds)
@@ -29,10 +35,10 @@ class Recorder:
                 self.end_headers()
                 self.wfile.write(b"ok")
 
-            def log_message(self, *arguments):
+            def log_message(self, *arguments: object) -> None:
                 pass
 
-            def handle(self):
+            def handle(self) -> None:
                 with suppress(
                     BrokenPipeError, ConnectionResetError
                 ):  # the sender did not wait for the answer
@@ -43,23 +49,23 @@ class Recorder:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
-    def base(self):
+    def base(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
-    def as_webhook(self):
+    def as_webhook(self) -> str:
         """The connection of a JSON webhook, for AIRFLOW_CONN_ALERT_WEBHOOK."""
         return json.dumps({"conn_type": "http", "host": f"{self.base}/hook", "password": "token"})
 
     @property
-    def as_slack(self):
+    def as_slack(self) -> str:
         """The connection of a Slack incoming webhook, for AIRFLOW_CONN_SLACK_ALERTS."""
         return json.dumps({"conn_type": "slackwebhook", "host": self.base, "password": "T/B/X"})
 
     @property
-    def bodies(self):
+    def bodies(self) -> list[dict[str, Any]]:
         return [body for _, _, body in self.received]
 
-    def stop(self):
+    def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()

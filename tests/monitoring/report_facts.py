@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from html.parser import HTMLParser
+from typing import Any
 
 NIGHT = date(2026, 3, 10)
+
+Facts = dict[str, Any]
+"""JSON as a night's artifacts hold it."""
 
 
 SYSTEMS = (("popularity", "popularity", 0.08), ("challenger", "r2", 0.31), ("champion", "r1", 0.3))
@@ -16,30 +20,34 @@ class Sections(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.text, self.tags, self._open, self._at = {"head": ""}, [], [], "head"
+        self.text, self._at = {"head": ""}, "head"
+        self.tags: list[str] = []
+        self._open: list[str] = []
         self.feed(html)
         assert self._open == []
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         if tag == "section":
-            self._at = dict(attributes)["id"]
+            named = dict(attributes)["id"]
+            assert named
+            self._at = named
             self.text[self._at] = ""
         if tag not in ("meta", "br"):
             self._open.append(tag)
 
-    def handle_startendtag(self, tag, attributes):
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] != "style":
             self.text[self._at] += data + " "
 
 
-def check(name, passed=True, blocking=True):
+def check(name: str, passed: bool = True, blocking: bool = True) -> Facts:
     return {
         "name": name,
         "suite": "events",
@@ -54,7 +62,13 @@ def check(name, passed=True, blocking=True):
     }
 
 
-def rule(name, passed=True, bound=0.95, value=0.99, leads_to="reject"):
+def rule(
+    name: str,
+    passed: bool = True,
+    bound: float = 0.95,
+    value: float = 0.99,
+    leads_to: str = "reject",
+) -> Facts:
     return {
         "name": name,
         "bound": bound,
@@ -65,7 +79,7 @@ def rule(name, passed=True, bound=0.95, value=0.99, leads_to="reject"):
     }
 
 
-def system(name, ndcg):
+def system(name: str, ndcg: float) -> Facts:
     return {
         "system": name,
         "summary": {"ndcg@10": ndcg, "never_heard_of": 0.625, "coverage@10": None},
@@ -104,7 +118,7 @@ ALERT = {
 }
 
 
-def gate_facts():
+def gate_facts() -> Facts:
     """The verdict, its figures, and the release that was judged."""
     return {
         "decision": {
@@ -149,7 +163,7 @@ def gate_facts():
     }
 
 
-def facts():
+def facts() -> Facts:
     """A night on which the challenger fell short in one group, and an alarm was raised."""
     return {
         "project": "shop",
@@ -195,7 +209,7 @@ def facts():
     }
 
 
-def measured(user="u0042"):
+def measured(user: str = "u0042") -> Facts:
     entry = {
         "rank": 1,
         "item": "i7",

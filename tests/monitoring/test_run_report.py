@@ -13,14 +13,17 @@ from recsys_tasks.monitoring.run_report.page import render
 from recsys_tasks.monitoring.run_report.view import view
 from tests.monitoring.report_facts import Sections, check, facts, measured, rule
 
+Page = tuple[str, Sections]
+"""The page's HTML and its sections."""
+
 
 @pytest.fixture(scope="module")
-def page():
+def page() -> Page:
     html = render(view(Known(facts(), measured())))
     return html, Sections(html)
 
 
-def test_the_head_answers_what_is_wrong_and_what_readers_see(page):
+def test_the_head_answers_what_is_wrong_and_what_readers_see(page: Page) -> None:
     head = page[1].text["head"]
     assert (
         "Data passed with warnings; release held for a person; readers saw tonight's lists; 1"
@@ -72,12 +75,12 @@ def test_the_head_answers_what_is_wrong_and_what_readers_see(page):
         ("stages", ["judge", "7.2", "users 861"]),
     ],
 )
-def test_each_section_has_its_numbers(page, section, words):
+def test_each_section_has_its_numbers(page: Page, section: str, words: list[str]) -> None:
     text = page[1].text[section]
     assert [word for word in words if word not in text] == []
 
 
-def test_the_page_runs_and_fetches_nothing(page):
+def test_the_page_runs_and_fetches_nothing(page: Page) -> None:
     html, found = page
     assert "script" not in found.tags and "&lt;script&gt;" in html
     assert {"link", "img", "iframe"} & set(found.tags) == set()
@@ -86,12 +89,12 @@ def test_the_page_runs_and_fetches_nothing(page):
     assert 'src="' not in html and 'href="http' not in html and "url(http" not in html
 
 
-def test_no_two_charts_share_an_id(page):
+def test_no_two_charts_share_an_id(page: Page) -> None:
     ids = re.findall(r'\bid="([^"]+)"', page[0])
     assert len(ids) == len(set(ids)) > 20
 
 
-def test_a_night_that_nothing_is_known_of_says_so_everywhere():
+def test_a_night_that_nothing_is_known_of_says_so_everywhere() -> None:
     found = Sections(render(view(Known({"project": "shop", "as_of": "2026-03-10"}))))
     assert (
         "Data not checked; release not judged; readers had no lists yet; no alarm."
@@ -112,7 +115,7 @@ def test_a_night_that_nothing_is_known_of_says_so_everywhere():
     assert "svg" not in found.tags
 
 
-def test_a_refused_batch_comes_first():
+def test_a_refused_batch_comes_first() -> None:
     known = facts() | {
         "snapshot": None,
         "decision": None,
@@ -134,7 +137,7 @@ def test_a_refused_batch_comes_first():
     assert "events.unknown_item: unknown_item of 9 rows (allowed: 0 %)" in text["alarms"]
 
 
-def test_a_first_release_and_one_without_ranker_say_so():
+def test_a_first_release_and_one_without_ranker_say_so() -> None:
     known = facts()
     known["decision"] = {
         **known["decision"],
@@ -153,7 +156,7 @@ def test_a_first_release_and_one_without_ranker_say_so():
     assert "The ranker is off" in text["rankers"] and "no label window" in text["rankers"]
 
 
-def test_the_stored_words_hold_after_readers_were_moved_back():
+def test_the_stored_words_hold_after_readers_were_moved_back() -> None:
     """A page is kept and readers are moved: no sentence of its own speaks of them, or of who
     serves, in the present.
     """
@@ -190,7 +193,7 @@ def test_the_stored_words_hold_after_readers_were_moved_back():
         assert [match.group() for part in text.values() for match in present.finditer(part)] == []
 
 
-def test_a_failed_stage_comes_first_with_what_to_do():
+def test_a_failed_stage_comes_first_with_what_to_do() -> None:
     error = {
         "error": "SchemaError",
         "expected": "a column",
@@ -212,7 +215,7 @@ def test_a_failed_stage_comes_first_with_what_to_do():
     )
 
 
-def test_realised_figures_stand_beside_popular_items_by_kind():
+def test_realised_figures_stand_beside_popular_items_by_kind() -> None:
     rows = [
         {"as_of": "2026-03-09", "scope": scope, "name": name, "value": value}
         for scope, value in (
@@ -230,7 +233,7 @@ def test_realised_figures_stand_beside_popular_items_by_kind():
     )
 
 
-def test_without_figures_the_recorded_means_are_shown():
+def test_without_figures_the_recorded_means_are_shown() -> None:
     known = facts() | {"figures": None}
     known["metrics"]["gate/challenger"] = {"ndcg@10": 0.305}
     assert "0.305" in Sections(render(view(Known(known)))).text["metrics"]

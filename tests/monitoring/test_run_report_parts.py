@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from recsys_tasks.snapshot.erasing import Subject
 from tests.monitoring.report_facts import NIGHT, facts, measured
 
 
-def test_numbers_in_words():
+def test_numbers_in_words() -> None:
     values = (None, float("nan"), 1671, 0.30834, 0.5, 0.00001, 12345.6, True, "x")
     assert [number(v) for v in values] == [
         "–",
@@ -31,7 +32,7 @@ def test_numbers_in_words():
     assert (percent(0.125), change(-0.0216), change(None)) == ("12.5%", "-2.2%", "–")
 
 
-def test_sample_users_run_from_the_least_to_the_most_active():
+def test_sample_users_run_from_the_least_to_the_most_active() -> None:
     users = np.array([3, 5, 7, 9, 11], np.int32)
     # by events: 7 (1), 3 (2), 11 (2), 5 (8), 9 (30); three of five places: first, middle, last
     assert evidence.choose(users, [2, 8, 1, 30, 2], 3).tolist() == [7, 11, 9]
@@ -39,20 +40,20 @@ def test_sample_users_run_from_the_least_to_the_most_active():
     assert evidence.choose(users[:1], [2], 4).tolist() == [3]
 
 
-def test_a_part_that_cannot_be_made_says_why():
+def test_a_part_that_cannot_be_made_says_why() -> None:
     assert evidence.attempt("it", lambda: 7) == {"found": 7}
     assert evidence.attempt("it", lambda: 1 / 0) == {
         "missing": "ZeroDivisionError: division by zero"
     }
 
 
-def test_a_chart_is_the_same_bytes_again():
+def test_a_chart_is_the_same_bytes_again() -> None:
     chart = Chart("lines", "A", "x", "y", (Series("s", ("2026-03-09", "2026-03-10"), (1.0, 2.0)),))
     assert svg(chart) == svg(chart)
     assert "03-09" in svg(chart) and "<svg " in svg(chart)
 
 
-def test_the_page_is_kept_once_for_the_same_facts(tmp_path):
+def test_the_page_is_kept_once_for_the_same_facts(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     first = store.keep(lake, NIGHT, facts() | {"written_at": "at one"}, measured(), "e1")
     again = facts() | {"written_at": "at two"}
@@ -69,7 +70,7 @@ def test_the_page_is_kept_once_for_the_same_facts(tmp_path):
 
 
 @pytest.mark.parametrize("user", ["u0042", "42", "Ann"])
-def test_an_erased_user_leaves_the_page_and_others_stay(tmp_path, user):
+def test_an_erased_user_leaves_the_page_and_others_stay(tmp_path: Path, user: str) -> None:
     lake, both = Lake(tmp_path), measured(user)
     both["lists"]["found"] += measured("u0077")["lists"]["found"]
     artifact, subject = store.keep(lake, NIGHT, facts(), both, "e"), Subject(user, 3)

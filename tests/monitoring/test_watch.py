@@ -267,7 +267,7 @@ def test_an_approval_that_nobody_gave_is_over(
     stock(writer)
     publish_night(writer, 0)
     alarm = Alarm("approval", "hours_to_answer", 12, 12, "a release waits for a person to agree")
-    about = {
+    about: dict[str, Any] = {
         "as_of": FIRST,
         "reader_state": "-",
         "remedy": "-",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from tests.worlds import make_config, make_snapshot
 
 USERS, ITEMS, CANDIDATES, WEEKS = 300, 80, 40, 6
 AS_OF = date(2026, 3, 10)
-RANKER = {
+RANKER: dict[str, Any] = {
     "windows": 3,
     "negatives_per_user": 15,
     "light_survivors": 20,
@@ -82,7 +83,8 @@ class World:
 
     def chances(self) -> np.ndarray:
         """`[USERS, ITEMS]`: the chance that a user acts on an item in a week."""
-        return 0.6 / (1 + np.exp(-14 * (self.users @ self.items.T - 0.6)))
+        chances: np.ndarray = 0.6 / (1 + np.exp(-14 * (self.users @ self.items.T - 0.6)))
+        return chances
 
     def acted(self, events: pd.DataFrame) -> pd.DataFrame:
         """What else is known of each event; `user_id` and `item_id` are numbers."""
@@ -146,4 +148,5 @@ class World:
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.lists.rules import RERANK_RULES, own_rules
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.ranking.models.train import train_ranker
+from tests.ranking import fakes
 from tests.ranking.guide import GUIDE, installed
 from tests.ranking.planted import AS_OF, ITEMS, RANKER, USERS, World
 from tests.ranking.test_inputs import opened
@@ -33,7 +36,9 @@ class Priced(World):
         return {"price": np.random.default_rng(1).permutation(ITEMS).astype(float)}
 
 
-def test_a_column_of_ones_own_is_trained_on_served_and_refused_when_its_package_is_gone(tmp_path):
+def test_a_column_of_ones_own_is_trained_on_served_and_refused_when_its_package_is_gone(
+    tmp_path: Path,
+) -> None:
     world = Priced(tmp_path / "lake", ranker={**RANKER, "heavy_trees": 10})
     with installed(tmp_path, "my_nightshelf/price_rank.py", COLUMN_GROUPS):
         windows = world.windows()[:1]
@@ -50,7 +55,7 @@ def test_a_column_of_ones_own_is_trained_on_served_and_refused_when_its_package_
     assert "install my-nightshelf 1.0 again" in refused.value.remedy
 
 
-def test_a_feature_of_ones_own_is_trained_on_and_served(tmp_path):
+def test_a_feature_of_ones_own_is_trained_on_and_served(tmp_path: Path) -> None:
     world = World(tmp_path / "lake")
     start, end = label_windows(world.timeline)[0]
     with installed(tmp_path, "my_nightshelf/recent_events.py", FEATURES):
@@ -81,7 +86,7 @@ class Kinds(World):
         return {"kind": np.where(np.arange(ITEMS) % 4 == 0, "books", "games")}
 
 
-def test_a_delivered_order_is_kept_but_for_the_category_that_comes_first(tmp_path):
+def test_a_delivered_order_is_kept_but_for_the_category_that_comes_first(tmp_path: Path) -> None:
     world = Kinds(
         tmp_path / "lake",
         items=CATEGORY,
@@ -90,7 +95,7 @@ def test_a_delivered_order_is_kept_but_for_the_category_that_comes_first(tmp_pat
         serving={"k": 5, "block_users": 64},
     )
     inputs = world.inputs(AS_OF)
-    delivered = inputs.retriever.items
+    delivered = fakes.candidate_items(inputs)
     with installed(tmp_path, "my_nightshelf/category_first.py", RERANK_RULES):
         recommender = Recommender.of(world.snapshot, inputs, None)
         lists = recommender.recommend(EVERYONE, delivered.shape[1])
@@ -103,8 +108,8 @@ def test_a_delivered_order_is_kept_but_for_the_category_that_comes_first(tmp_pat
     assert (some.items[:, 0] % 4 == 0).all() and (some.ranks_before[:, 0] >= 1).all()
 
 
-def test_settings_of_a_rule_are_checked_with_the_settings_file(tmp_path):
-    def check(rules):
+def test_settings_of_a_rule_are_checked_with_the_settings_file(tmp_path: Path) -> None:
+    def check(rules: list[dict[str, Any]]) -> list[str]:
         return list(describe(make_config(rerank={"rules": rules}), read_environment()))
 
     with installed(tmp_path, "my_nightshelf/category_first.py", RERANK_RULES):
@@ -119,7 +124,7 @@ def test_settings_of_a_rule_are_checked_with_the_settings_file(tmp_path):
     assert "install the package" in gone.value.remedy
 
 
-def test_the_settings_of_the_guide_are_settings():
+def test_the_settings_of_the_guide_are_settings() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", GUIDE, flags=re.S)
     rules = [text for text in blocks if "category_first" in text]
     assert len(rules) == 2

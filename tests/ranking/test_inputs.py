@@ -35,7 +35,7 @@ class Exact:
         return self.embeddings.item_keys[order], np.take_along_axis(scores, order, 1)
 
 
-def embedded(world: World, learned, history) -> Embeddings:
+def embedded(world: World, learned: date, history: date) -> Embeddings:
     arrays = (
         np.arange(len(world.items), dtype=np.int32),
         world.items,
@@ -51,7 +51,7 @@ def embedded(world: World, learned, history) -> Embeddings:
     return open_embeddings(draft.artifact)
 
 
-def opened(world: World, day) -> RankingInputs:
+def opened(world: World, day: date) -> RankingInputs:
     cutoffs = Cutoffs.at(day)
     vectors = embedded(world, day, day)
     tables = build_generators(world.snapshot, cutoffs), build_features(world.snapshot, cutoffs)
@@ -59,11 +59,11 @@ def opened(world: World, day) -> RankingInputs:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("lake"), serving={"k": 5, "block_users": 100})
 
 
-def test_examples_release_and_lists_on_the_real_parts(world):
+def test_examples_release_and_lists_on_the_real_parts(world: World) -> None:
     windows = [
         Window(opened(world, start), start, end) for start, end in label_windows(world.timeline)
     ]
@@ -88,7 +88,7 @@ def test_examples_release_and_lists_on_the_real_parts(world):
     np.testing.assert_allclose(data.X[rows], again, rtol=1e-5, atol=1e-6)
 
 
-def test_inputs_of_other_cutoffs_are_refused(world):
+def test_inputs_of_other_cutoffs_are_refused(world: World) -> None:
     cutoffs, later = Cutoffs.at(AS_OF - timedelta(days=7)), Cutoffs.at(AS_OF)
     generators, features = (
         build_generators(world.snapshot, cutoffs),
@@ -109,7 +109,9 @@ def test_inputs_of_other_cutoffs_are_refused(world):
         open_ranking_inputs(world.snapshot, cutoffs, generators, features, late, Exact(late))
 
 
-def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(tmp_path, monkeypatch):
+def test_a_feature_added_to_the_catalogue_is_trained_on_and_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The entry of docs/how-to/features.md, and nothing else."""
     text = (Path(__file__).parents[2] / "docs" / "how-to" / "features.md").read_text()
     added = eval(text.split("```python")[1].split("```")[0], {"Feature": Feature})

@@ -21,7 +21,8 @@ from recsys_tasks.snapshot.freeze import FreezeResult, freeze
 from recsys_tasks.sources.base import open_source
 from tests.worlds import make_config
 
-Row = tuple[Any, Any, Any]  # user, item, (day of January 2026, second of the day) or None
+# User, item, (day of January 2026, second of the day) or None; event and price where given.
+Row = tuple[Any, ...]
 
 
 @dataclass

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def an_alert(**changes: str) -> Alert:
+def an_alert(**changes: Any) -> Alert:
     failed = FailedTask(
         "publish", "publish", "ServingError", "10 rows", "9 rows", "publication 3", "rerun shard 1"
     )
@@ -77,7 +78,8 @@ def test_an_alarm_names_metric_bound_and_value_once_a_night(tmp_path: Path) -> N
 
 
 def test_a_broken_channel_does_not_silence_the_others(tmp_path: Path) -> None:
-    spool, sent, kept = Spool(tmp_path), [], []
+    sent: list[Alert] = []
+    spool, kept = Spool(tmp_path), []
     spool.add(an_alert())
 
     def refuse(alert: Alert) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.channels import Unconfirmed
 from recsys_tasks.monitoring.alerts.delivery import deliver
 from recsys_tasks.monitoring.alerts.spool import LEASE, Spool
@@ -61,7 +62,8 @@ def test_a_deliverer_that_died_is_not_waited_for_for_ever(tmp_path: Path) -> Non
     class Killed(BaseException):
         pass
 
-    spool, sent = Spool(tmp_path), []
+    sent: list[Alert] = []
+    spool = Spool(tmp_path)
     spool.add(an_alert())
 
     def dies(alert: object) -> None:
@@ -105,7 +107,8 @@ def test_what_may_have_arrived_is_repeated_once_and_not_where_somebody_knows(
 
 
 def test_a_channel_that_cannot_be_looked_up_now_gets_its_alerts_later(tmp_path: Path) -> None:
-    spool, sent = Spool(tmp_path), []
+    sent: list[Alert] = []
+    spool = Spool(tmp_path)
     spool.add(an_alert())
     deliver(spool, {}, None, now=NOW, known=["chat"])
     spool.add(replace(an_alert(), incident="x"))

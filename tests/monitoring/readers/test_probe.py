@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -36,11 +37,11 @@ def look(engine: Engine, now: datetime) -> Finding:
     return probe(engine, now, stale_after_hours=30, nights_behind=1)
 
 
-def alert(raised: datetime, severity: str = "critical") -> Alert:
-    words = {"message": "m", "reader_state": "r", "remedy": "d", "runbook": "b"}
+def alert(raised: datetime) -> Alert:
+    words: dict[str, Any] = {"message": "m", "reader_state": "r", "remedy": "d", "runbook": "b"}
     return Alert(
-        "i1", raised.isoformat(), "", "validate_data", "freeze", "SchemaError", severity, **words
-    )  # type: ignore[arg-type]
+        "i1", raised.isoformat(), "", "validate_data", "freeze", "SchemaError", "critical", **words
+    )
 
 
 def call(**environment: str) -> tuple[int, str]:

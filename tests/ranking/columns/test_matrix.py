@@ -3,7 +3,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import sys
+from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,12 +21,12 @@ from recsys_tasks.ranking.columns import (
     light_names,
 )
 from recsys_tasks.ranking.columns.block import ABSENT_RANK
-from recsys_tasks.ranking.inputs import Sequences
+from recsys_tasks.ranking.inputs import RankingInputs, Sequences
 from tests.ranking import fakes
 
 
 @pytest.fixture
-def world():
+def world() -> RankingInputs:
     # Two users, three items in a plane. User 0: history item 1 (newest), item 0. User 1: no
     # history, no vector.
     source = fakes.FakeSource(
@@ -50,14 +52,14 @@ def world():
     return fakes.inputs(source, tables, vectors, date(2026, 3, 10), content, sequences)
 
 
-def test_values_by_hand(world):
+def test_values_by_hand(world: RankingInputs) -> None:
     matrix = feature_matrix(Block(world, world.retriever.block(np.array([0, 1]))))
     assert matrix.names == column_names(world)
     assert matrix.user_row.tolist() == [0, 0, 0, 1, 1]
     assert matrix.column.tolist() == [0, 1, 2, 0, 1]
     column = dict(zip(matrix.names, matrix.X.T, strict=True))
     nan = np.nan
-    expected = {
+    expected: dict[str, list[float]] = {
         "user_events": [5, 5, 5, nan, nan],
         "item_popularity_7d": [3, 2, 1, 1, 3],
         "pair_events": [nan, 7, 3, nan, nan],
@@ -93,7 +95,7 @@ def test_values_by_hand(world):
     )
 
 
-def test_training_and_serving_rows_are_the_same(world):
+def test_training_and_serving_rows_are_the_same(world: RankingInputs) -> None:
     """Any subset of columns, candidates and users gives the numbers of the whole matrix, up to
     rounding.
     """
@@ -109,7 +111,7 @@ def test_training_and_serving_rows_are_the_same(world):
     np.testing.assert_allclose(alone.X, whole.X[whole.user_row == 1], rtol=1e-6, atol=1e-6)
 
 
-def test_many_users_span_chunks():
+def test_many_users_span_chunks() -> None:
     rng = np.random.default_rng(0)
     n, m, c = 300, 50, 20
     items = np.stack([rng.permutation(m)[:c] for _ in range(n)]).astype(np.int32)
@@ -123,7 +125,9 @@ def test_many_users_span_chunks():
     )
     keep = rng.random((n, c)) < 0.3
     keep[130:260] = False  # a whole chunk without rows
-    matrix = feature_matrix(Block(world, world.retriever.block(np.arange(n))), None, keep)
+    matrix = feature_matrix(
+        Block(world, world.retriever.block(np.arange(n, dtype=np.int32))), None, keep
+    )
     column = dict(zip(matrix.names, matrix.X.T, strict=True))
     for r in rng.integers(0, len(matrix.X), 25):
         u, i = matrix.user_row[r], items[matrix.user_row[r], matrix.column[r]]
@@ -137,7 +141,7 @@ def test_many_users_span_chunks():
         )
 
 
-def test_a_column_that_no_longer_exists_is_named(world):
+def test_a_column_that_no_longer_exists_is_named(world: RankingInputs) -> None:
     with pytest.raises(ArtifactError, match="user_gone"):
         feature_matrix(
             Block(world, world.retriever.block(np.array([0]))), ["user_events", "user_gone"]
@@ -167,7 +171,7 @@ COLUMNS = PriceRank()
 
 
 @pytest.fixture
-def price_rank(tmp_path, monkeypatch):
+def price_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The installed package `shop_columns 1.0` with a column that is relative to the list."""
     (tmp_path / "shop_columns.py").write_text(PRICE_RANK)
     info = tmp_path / "shop_columns-1.0.dist-info"
@@ -182,7 +186,9 @@ def price_rank(tmp_path, monkeypatch):
     sys.modules.pop("shop_columns", None)
 
 
-def test_a_column_group_of_an_installed_package_stands_last_in_the_matrix(world, price_rank):
+def test_a_column_group_of_an_installed_package_stands_last_in_the_matrix(
+    world: RankingInputs, price_rank: Path
+) -> None:
     block = Block(world, world.retriever.block(np.array([0, 1])))
     matrix = feature_matrix(block)
     assert matrix.names[-1] == "shop_price_rank" == column_names(world)[-1]
@@ -194,7 +200,7 @@ def test_a_column_group_of_an_installed_package_stands_last_in_the_matrix(world,
     assert column_packages(world) == {"shop_price_rank": "shop-columns 1.0"}
 
 
-def test_a_column_whose_package_is_gone_is_refused_with_its_name(world):
+def test_a_column_whose_package_is_gone_is_refused_with_its_name(world: RankingInputs) -> None:
     block = Block(world, world.retriever.block(np.array([0])))
     packages = {"shop_price_rank": "shop-columns 1.0"}
     with pytest.raises(ArtifactError, match="shop_price_rank") as refused:
@@ -202,7 +208,9 @@ def test_a_column_whose_package_is_gone_is_refused_with_its_name(world):
     assert "install shop-columns 1.0 again" in refused.value.remedy
 
 
-def test_two_groups_with_a_column_of_one_name_are_refused(world, price_rank):
+def test_two_groups_with_a_column_of_one_name_are_refused(
+    world: RankingInputs, price_rank: Path
+) -> None:
     price_rank.write_text(PRICE_RANK.replace('"shop_price_rank"', '"tower_rank"'))
     sys.modules.pop("shop_columns", None)
     vars(COLUMN_GROUPS).pop("found")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,12 +22,12 @@ from tests.ranking.planted import CANDIDATES, RANKER, USERS, World
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("lake"))
 
 
 @pytest.fixture(scope="module")
-def examples(world):
+def examples(world: World) -> Examples:
     return Examples.open(build_examples(world.snapshot, world.timeline, world.windows()))
 
 
@@ -36,7 +37,7 @@ def rows(examples: Examples) -> pd.DataFrame:
     return frame.assign(label=np.asarray(examples.labels[:, 0]))
 
 
-def test_labels_are_what_users_did_in_the_window(world, examples):
+def test_labels_are_what_users_did_in_the_window(world: World, examples: Examples) -> None:
     frame = rows(examples)
     window_rows = [w["rows"] for w in examples.facts["windows"]]
     frame["window"] = np.repeat(np.arange(len(window_rows)), window_rows)
@@ -50,14 +51,14 @@ def test_labels_are_what_users_did_in_the_window(world, examples):
     assert frame.label.sum() == sum(w["positives"] for w in examples.facts["windows"]) > 300
 
 
-def test_groups_are_whole_runs_of_one_user_and_window(examples):
+def test_groups_are_whole_runs_of_one_user_and_window(examples: Examples) -> None:
     frame = rows(examples)
     assert (np.diff(frame.group) >= 0).all() and frame.group.max() == frame.group.nunique() - 1
     assert (frame.groupby("group").user.nunique() == 1).all()
     assert not frame.duplicated(["group", "item"]).any()
 
 
-def test_negatives_are_sampled_and_weighed_back_to_the_whole_list(examples):
+def test_negatives_are_sampled_and_weighed_back_to_the_whole_list(examples: Examples) -> None:
     frame = rows(examples)
     trains = frame[frame.part < CALIBRATION_A]
     assert (
@@ -68,7 +69,9 @@ def test_negatives_are_sampled_and_weighed_back_to_the_whole_list(examples):
     assert (trains[trains.label].weight == 1).all()
 
 
-def test_calibration_users_keep_every_candidate_with_or_without_a_positive(examples):
+def test_calibration_users_keep_every_candidate_with_or_without_a_positive(
+    examples: Examples,
+) -> None:
     frame = rows(examples)
     held = frame[frame.part >= CALIBRATION_A]
     assert (held.groupby("group").size() == CANDIDATES).all() and (held.weight == 1).all()
@@ -77,7 +80,9 @@ def test_calibration_users_keep_every_candidate_with_or_without_a_positive(examp
     assert set(held.user).isdisjoint(frame[frame.part < CALIBRATION_A].user)
 
 
-def test_rows_do_not_depend_on_block_size_and_a_rerun_is_a_no_op(world, examples, tmp_path):
+def test_rows_do_not_depend_on_block_size_and_a_rerun_is_a_no_op(
+    world: World, examples: Examples, tmp_path: Path
+) -> None:
     again = build_examples(world.snapshot, world.timeline, world.windows())
     assert again.content == build_examples(world.snapshot, world.timeline, world.windows()).content
     other = World(tmp_path, serving={"block_users": 37})
@@ -88,7 +93,9 @@ def test_rows_do_not_depend_on_block_size_and_a_rerun_is_a_no_op(world, examples
     )  # matrix products round by their shape
 
 
-def test_events_from_the_gate_cutoff_on_change_nothing(world, examples, tmp_path):
+def test_events_from_the_gate_cutoff_on_change_nothing(
+    world: World, examples: Examples, tmp_path: Path
+) -> None:
     """A leak canary: the labels end at E, so what happens afterwards cannot be seen in the
     examples.
     """
@@ -101,7 +108,7 @@ def test_events_from_the_gate_cutoff_on_change_nothing(world, examples, tmp_path
     pd.testing.assert_frame_equal(rows(blind), rows(examples))
 
 
-def test_leaking_windows_are_refused(world):
+def test_leaking_windows_are_refused(world: World) -> None:
     window = world.windows()[0]
     day = timedelta(days=1)
     for leaking in (
@@ -113,7 +120,7 @@ def test_leaking_windows_are_refused(world):
             build_examples(world.snapshot, world.timeline, [leaking])
 
 
-def test_caps_on_users_hold_and_parts_are_stable(tmp_path):
+def test_caps_on_users_hold_and_parts_are_stable(tmp_path: Path) -> None:
     world = World(tmp_path, ranker={**RANKER, "max_users": 50})
     examples = Examples.open(build_examples(world.snapshot, world.timeline, world.windows()))
     frame = rows(examples)
@@ -125,12 +132,12 @@ def test_caps_on_users_hold_and_parts_are_stable(tmp_path):
         4,
         0,
     ]  # 50 · .3 / 4 calibrate in two
-    few, many = user_parts(np.arange(100), 0.3, 1), user_parts(np.arange(USERS * 20), 0.3, 1)
+    few, many = (user_parts(np.arange(n, dtype=np.int32), 0.3, 1) for n in (100, USERS * 20))
     assert (few == many[:100]).all()
     np.testing.assert_allclose(np.bincount(many) / len(many), [0.35, 0.35, 0.15, 0.15], atol=0.02)
 
 
-def test_only_as_many_windows_as_the_users_fill(tmp_path):
+def test_only_as_many_windows_as_the_users_fill(tmp_path: Path) -> None:
     """Of 300 users, some 200 act in a week: 50 and 150 need one window, 400 two or three, 10,000
     all three.
     """

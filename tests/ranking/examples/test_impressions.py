@@ -5,6 +5,8 @@ at.
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
 from recsys_tasks.ranking.models.cascade import heavy
 from recsys_tasks.ranking.models.fitting import scored
 from recsys_tasks.ranking.models.rows import Rows
+from tests.ranking import fakes
 from tests.ranking.planted import CANDIDATES, RANKER, World
 from tests.snapshot.shops import LiteralShop
 from tests.worlds import make_config
@@ -26,7 +29,7 @@ SHOWN = {"event": "shown", "position_column": "price"}
 DAY, NEXT = date(2026, 1, 2), date(2026, 1, 3)
 
 
-def test_showings_are_no_actions_and_keep_their_highest_place(tmp_path):
+def test_showings_are_no_actions_and_keep_their_highest_place(tmp_path: Path) -> None:
     shop = LiteralShop(
         tmp_path,
         [
@@ -54,12 +57,12 @@ def test_showings_are_no_actions_and_keep_their_highest_place(tmp_path):
     assert shown.positions(codes).tolist() == [2, 1, 0, 0]
 
 
-def test_settings_name_showings_once():
+def test_settings_name_showings_once() -> None:
     with pytest.raises(ConfigError, match="name it once"):
         make_config(events={"impressions": {**SHOWN, "event": "purchase"}})
 
 
-def test_weights_and_gains_by_hand():
+def test_weights_and_gains_by_hand() -> None:
     config = make_config(events={"impressions": {**SHOWN, "max_weight": 5}})
     label = np.array([True, True, True, False, True])
     position = np.array([1, 4, 9, 9, 0], np.int16)
@@ -114,10 +117,10 @@ def pages() -> Examples:
 
 
 @pytest.mark.parametrize("loss", ["lambdarank", "binary"])
-def test_weights_recover_the_order_that_the_page_hides(pages, loss):
+def test_weights_recover_the_order_that_the_page_hides(pages: Examples, loss: str) -> None:
     """Acted on per showing: .3, .2, .17, .15 of items 0 to 3, the reverse of what is wanted."""
 
-    def order(events):
+    def order(events: dict[str, Any]) -> list[int]:
         settings = {
             "loss": loss,
             "heavy_trees": 30,
@@ -129,18 +132,18 @@ def test_weights_recover_the_order_that_the_page_hides(pages, loss):
         model = heavy(config, pages, np.ones(len(pages.X), bool), 0)
         every = np.arange(PLACES, dtype=np.float32)[:, None]
         score = scored(config, (model,), Rows(every, np.arange(PLACES)))[:, 0]
-        return np.argsort(-score).tolist()
+        best_first: list[int] = np.argsort(-score).tolist()
+        return best_first
 
     assert order({}) == [0, 1, 2, 3]
     assert order({"impressions": SHOWN}) == [3, 2, 1, 0]
 
 
-def test_what_was_shown_and_passed_over_is_always_among_the_negatives(tmp_path):
+def test_what_was_shown_and_passed_over_is_always_among_the_negatives(tmp_path: Path) -> None:
     world = World(tmp_path, events={"impressions": SHOWN})
     windows = world.windows()
-    seen = (
-        windows[0].inputs.retriever.items[:, :30].ravel()
-    )  # 30 candidates of each user, in the newest window
+    # 30 candidates of each user, in the newest window
+    seen = fakes.candidate_items(windows[0].inputs)[:, :30].ravel()
     shown = pd.DataFrame({"user": np.repeat(np.arange(len(world.users)), 30), "item": seen})
     world.log(
         shown.assign(

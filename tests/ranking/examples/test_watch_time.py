@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,11 @@ from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
 from recsys_tasks.ranking.examples.watch_time import WatchTimes, fulfilling, share_ranks
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.ranking.models.train import train_ranker
+from recsys_tasks.snapshot.dataset import Snapshot
 from tests.ranking.planted import ITEMS, RANKER, USERS, World
 from tests.worlds import make_config, make_snapshot
 
-WATCHES = {
+WATCHES: dict[str, Any] = {
     "events": {"kinds": [{"name": "watch"}, {"name": "like"}], "quantity_column": "seconds"},
     "items": {"attributes": [{"name": "length", "kind": "numeric"}]},
     "objectives": [
@@ -52,7 +54,7 @@ def test_equal_shares_have_equal_ranks_and_what_is_not_known_is_in_the_middle() 
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path: Path) -> Snapshot:
     config = make_config(
         **{**WATCHES, "objectives": [*WATCHES["objectives"], {"name": "like", "events": ["like"]}]}
     )
@@ -71,7 +73,7 @@ def small(tmp_path):
     return make_snapshot(tmp_path, config, "2026-03-09", events, items)
 
 
-def test_views_of_a_pair_add_up_and_other_pairs_are_worth_nothing(small):
+def test_views_of_a_pair_add_up_and_other_pairs_are_worth_nothing(small: Snapshot) -> None:
     watched = WatchTimes.of(small, small.config.objectives[0], small.events())
     items = list(small.items["item_id"])
     pairs = [["a-short", "b-short", "a-long"], ["b-long", "b-odd", "c-odd"]]
@@ -80,13 +82,15 @@ def test_views_of_a_pair_add_up_and_other_pairs_are_worth_nothing(small):
     )
     # Short: 30 of 30 s before 15 of 30. Long: 720 of 3600 s before 360. Two pairs a band: ranks 1/4
     # and 3/4.
+    assert watched is not None
     np.testing.assert_allclose(watched.worth_of(asked), [[0.75, 0.25, 0.25], [0.75, 0.5, 0.0]])
     assert WatchTimes.of(small, small.config.objectives[1], small.events()) is None
     nothing = WatchTimes.of(small, small.config.objectives[0], small.events().before(0))
+    assert nothing is not None
     assert nothing.worth_of(asked).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
-def test_measures_count_what_enough_was_watched_of(small):
+def test_measures_count_what_enough_was_watched_of(small: Snapshot) -> None:
     counted = fulfilling(small, small.events())
     # From rank .5: both views of a-short, b-long, b-odd; and the like, whose objective asks no
     # share.
@@ -103,7 +107,7 @@ def test_measures_count_what_enough_was_watched_of(small):
     ]
 
 
-def test_a_list_learns_by_what_each_item_is_worth():
+def test_a_list_learns_by_what_each_item_is_worth() -> None:
     config, label = make_config(**WATCHES), np.array([True, True, False, True])
     worth, group = np.array([0.02, 0.91, 0.0, 0.5]), np.array([0, 0, 0, 1])
     grade, further = listwise(config, label, np.zeros(4, np.int16), group, worth)
@@ -132,7 +136,7 @@ def test_a_list_learns_by_what_each_item_is_worth():
         ({"events": {"kinds": [{"name": "watch"}]}}, r"needs events\.quantity_column"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(change, words):
+def test_settings_that_cannot_be_are_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words) as refused:
         make_config(**{**WATCHES, **change})
     assert (
@@ -219,7 +223,9 @@ class Learned:
 
 
 @pytest.mark.parametrize("loss", ["lambdarank", "binary"])
-def test_neither_long_items_win_by_their_seconds_nor_short_ones_by_their_share(tmp_path, loss):
+def test_neither_long_items_win_by_their_seconds_nor_short_ones_by_their_share(
+    tmp_path: Path, loss: str
+) -> None:
     fair = Learned(tmp_path / "fair", loss)
     by_share = Learned(tmp_path / "share", loss, bands=1)
     by_seconds = Learned(tmp_path / "seconds", loss, length="one", bands=1)  # of one second each

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.examples.build import build_examples
+from recsys_tasks.ranking.inputs import Candidates, RankingInputs
 from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.ranking.models.train import train_ranker
@@ -17,18 +20,18 @@ EVERYONE = np.arange(USERS, dtype=np.int32)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("lake"), serving={"k": 5, "block_users": 64})
 
 
 @pytest.fixture(scope="module")
-def ranker(world):
+def ranker(world: World) -> Ranker:
     examples = build_examples(world.snapshot, world.timeline, world.windows())
     return Ranker.open(train_ranker(world.config, world.snapshot.lake, examples, lineage="abc"))
 
 
 @pytest.fixture(scope="module")
-def inputs(world):
+def inputs(world: World) -> RankingInputs:
     return world.inputs(AS_OF)
 
 
@@ -43,7 +46,9 @@ def assert_sound(lists: RankedLists) -> None:
     assert (lists.ranks_before[there] >= 1).all()
 
 
-def test_each_rung_says_which_it_is_and_better_rungs_rank_better(world, inputs, ranker):
+def test_each_rung_says_which_it_is_and_better_rungs_rank_better(
+    world: World, inputs: RankingInputs, ranker: Ranker
+) -> None:
     found = {}
     for rung in ("heavy", "light", "retrieval"):
         lists = Recommender.of(world.snapshot, inputs, ranker, rung).recommend(EVERYONE, 5)
@@ -57,15 +62,17 @@ def test_each_rung_says_which_it_is_and_better_rungs_rank_better(world, inputs, 
     assert found["light"] > 0.5 and found["heavy"] > 0.5
 
 
-def test_without_a_release_the_fused_order_is_served(world, inputs):
+def test_without_a_release_the_fused_order_is_served(world: World, inputs: RankingInputs) -> None:
     recommender = Recommender.of(world.snapshot, inputs, None)
     lists = recommender.recommend(EVERYONE, 3)
     assert recommender.rung == "retrieval"
-    np.testing.assert_array_equal(lists.items, inputs.retriever.items[:, :3])
+    np.testing.assert_array_equal(lists.items, fakes.candidate_items(inputs)[:, :3])
     np.testing.assert_allclose(lists.scores[0], [1, 1 / 2, 1 / 3])
 
 
-def test_with_the_ranker_off_a_release_says_so_and_the_fused_order_is_served(tmp_path):
+def test_with_the_ranker_off_a_release_says_so_and_the_fused_order_is_served(
+    tmp_path: Path,
+) -> None:
     world = World(tmp_path, ranker={**RANKER, "mode": "none"})
     examples = build_examples(world.snapshot, world.timeline, world.windows()[:1])
     ranker = Ranker.open(train_ranker(world.config, world.snapshot.lake, examples, lineage="abc"))
@@ -74,25 +81,28 @@ def test_with_the_ranker_off_a_release_says_so_and_the_fused_order_is_served(tmp
     recommender = Recommender.of(world.snapshot, inputs, ranker)
     assert recommender.rung == "retrieval"
     np.testing.assert_array_equal(
-        recommender.recommend(EVERYONE, 3).items, inputs.retriever.items[:, :3]
+        recommender.recommend(EVERYONE, 3).items, fakes.candidate_items(inputs)[:, :3]
     )
 
 
-def test_diversity_makes_lists_less_alike(world, inputs, ranker):
-    def alike(diversity):
+def test_diversity_makes_lists_less_alike(
+    world: World, inputs: RankingInputs, ranker: Ranker
+) -> None:
+    def alike(diversity: float) -> float:
         rerank = world.config.rerank.model_copy(update={"diversity": diversity})
         snapshot = replace(
             world.snapshot, config=world.config.model_copy(update={"rerank": rerank})
         )
         shown = world.items[Recommender.of(snapshot, inputs, ranker).recommend(EVERYONE, 5).items]
-        return (
-            np.einsum("nkd,nld->n", shown, shown).mean() / 25
-        )  # mean cosine within the first five
+        cosine = np.einsum("nkd,nld->n", shown, shown).mean() / 25  # within the first five
+        return float(cosine)
 
     assert alike(0.6) < alike(0.0) - 0.1
 
 
-def test_lists_do_not_depend_on_the_block_or_on_who_else_is_asked(world, inputs, ranker):
+def test_lists_do_not_depend_on_the_block_or_on_who_else_is_asked(
+    world: World, inputs: RankingInputs, ranker: Ranker
+) -> None:
     recommender = Recommender.of(world.snapshot, inputs, ranker)
     whole = recommender.recommend(EVERYONE, 8)
     some = recommender.recommend(EVERYONE[[100, 5, 299]], 8)
@@ -102,7 +112,9 @@ def test_lists_do_not_depend_on_the_block_or_on_who_else_is_asked(world, inputs,
     assert none.items.shape == (0, 8)
 
 
-def test_serving_scores_are_those_of_training_rows(world, inputs, ranker):
+def test_serving_scores_are_those_of_training_rows(
+    world: World, inputs: RankingInputs, ranker: Ranker
+) -> None:
     """The heavy score of a survivor is the ranker's on the very row that the examples would
     hold.
     """
@@ -117,7 +129,7 @@ def test_serving_scores_are_those_of_training_rows(world, inputs, ranker):
     np.testing.assert_allclose(scores[kept], all_scores[kept], rtol=1e-4)
 
 
-def test_eligibility_has_the_last_word(world, inputs, ranker):
+def test_eligibility_has_the_last_word(world: World, inputs: RankingInputs, ranker: Ranker) -> None:
     recommender = Recommender.of(world.snapshot, inputs, ranker)
     eligible = np.arange(ITEMS) % 2 == 0
     lists = recommender.recommend(EVERYONE, 5, eligible=eligible)
@@ -132,7 +144,7 @@ def test_eligibility_has_the_last_word(world, inputs, ranker):
         assert lists.ranks_before[u][shown].tolist() == (np.flatnonzero(allowed)[:5] + 1).tolist()
 
 
-def test_promotions_and_repeats(tmp_path):
+def test_promotions_and_repeats(tmp_path: Path) -> None:
     world = World(
         tmp_path,
         repeat_consumption="forbid",
@@ -146,8 +158,9 @@ def test_promotions_and_repeats(tmp_path):
         ["since_last"],
     )
     inputs = replace(world.inputs(AS_OF), tables=own)
-    inputs.retriever.items[:2, 0] = 8
-    inputs.retriever.items[:2, 1:] = np.arange(20, 20 + inputs.retriever.items.shape[1] - 1)
+    candidates = fakes.candidate_items(inputs)
+    candidates[:2, 0] = 8
+    candidates[:2, 1:] = np.arange(20, 20 + candidates.shape[1] - 1)
     lists = Recommender.of(world.snapshot, inputs, None).recommend(EVERYONE[:3], 4)
     assert lists.items[0].tolist() == [8, 20, 21, 22]  # user 0 has had item 7
     assert lists.items[1].tolist() == [7, 20, 21, 22]  # user 1 has had item 8
@@ -156,7 +169,7 @@ def test_promotions_and_repeats(tmp_path):
     assert lists.sources[1, 0] == 0 and lists.scores[1, 0] == 0
 
 
-def test_reasons_by_hand(world):
+def test_reasons_by_hand(world: World) -> None:
     # One user with history items 0 (newest) and 1; candidates 1..5, each named by its own
     # generator.
     vectors = fakes.embeddings(
@@ -165,7 +178,7 @@ def test_reasons_by_hand(world):
     source = fakes.FakeSource(np.array([[1, 2, 3, 4, 5]], np.int32), np.array([[0, 1]], np.int32))
     generators = ["segment_popular", "covisitation", "covisitation", "trending", "two_tower"]
 
-    def block(users):
+    def block(users: Keys) -> Candidates:
         candidates = fakes.FakeSource.block(source, users)
         candidates.ranks[:] = -1
         for column, name in enumerate(generators):

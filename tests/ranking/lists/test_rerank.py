@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.ranking.inputs import Candidates
 from recsys_tasks.ranking.lists.rerank import Reranked, rerank
-from recsys_tasks.ranking.lists.rules import Asked, Rearrange, RulesInForce
+from recsys_tasks.ranking.lists.rules import Asked, Entries, Rearrange, RulesInForce
 from recsys_tasks.ranking.lists.rules.category_cap import capped
 from recsys_tasks.ranking.lists.rules.fresh_slots import fresh_last
 from recsys_tasks.ranking.lists.rules.promotions import promoted_first
-from tests.ranking.fakes import FakeCandidates
 
 FRESH = np.array([1])
 """Number of the generator of fresh items."""
@@ -32,7 +32,7 @@ class Case:
     may_promote: Any = None
 
 
-def run(items, scores, k=5, **of: Any) -> Reranked:
+def run(items: Any, scores: Any, k: int = 5, **of: Any) -> Reranked:
     case, items, scores = Case(**of), np.array(items, np.int32), np.array(scores, float)
     users = np.arange(len(items), dtype=np.int32) if case.users is None else case.users
     ranks = np.full((*items.shape, 2), -1, np.int16)
@@ -41,7 +41,7 @@ def run(items, scores, k=5, **of: Any) -> Reranked:
     may = None if case.may_promote is None else np.array(case.may_promote)
     asked = Asked(
         users,
-        FakeCandidates(users, items, ranks, ranks.astype(np.float32)),
+        Candidates(users, items, ranks, ranks.astype(np.float32)),
         lambda shown: np.ones(shown.shape, bool) if may is None else may,
     )
     everything = np.ones(items.shape, bool)
@@ -53,7 +53,7 @@ def explored(first: int, slots: int, salt: tuple[int, ...] = ()) -> Rearrange:
     return fresh_last(first, slots, FRESH, salt)
 
 
-def test_best_first_ties_by_key_pads_last():
+def test_best_first_ties_by_key_pads_last() -> None:
     got = run(
         [[9, 3, 5, -1], [1, 2, 3, 4]], [[0.2, 0.2, 0.9, 0.99], [-np.inf, 0.1, -np.inf, 0.3]], k=3
     )
@@ -64,13 +64,13 @@ def test_best_first_ties_by_key_pads_last():
     assert got.propensities.tolist() == [[1, 1, 1], [1, 1, 0]]
 
 
-def test_what_is_not_allowed_leaves_a_gap_in_the_ranks_before():
+def test_what_is_not_allowed_leaves_a_gap_in_the_ranks_before() -> None:
     got = run([[1, 2, 3]], [[0.9, 0.8, 0.7]], allowed=[[True, False, True]])
     assert got.items.tolist() == [[1, 3, -1, -1, -1]]
     assert got.ranks_before.tolist() == [[1, 3, 0, 0, 0]]
 
 
-def test_promoted_come_first_for_those_who_may_see_them():
+def test_promoted_come_first_for_those_who_may_see_them() -> None:
     rules = [promoted_first((7, 2))]
     may = np.array([[True, True], [False, True]])
     got = run(
@@ -87,7 +87,7 @@ def test_promoted_come_first_for_those_who_may_see_them():
     assert got.promoted.tolist() == [[True, True, False, False], [True, False, False, False]]
 
 
-def test_category_cap_moves_the_excess_behind():
+def test_category_cap_moves_the_excess_behind() -> None:
     # Items 0..5 have categories 0 0 0 1 -1 -1; two of a category at most, unknown ones are never
     # capped.
     categories = np.array([0, 0, 0, 1, -1, -1])
@@ -101,7 +101,7 @@ def test_category_cap_moves_the_excess_behind():
     ]  # the promoted item uses up its category's place
 
 
-def test_fresh_slots_are_an_even_deterministic_draw_with_its_propensity():
+def test_fresh_slots_are_an_even_deterministic_draw_with_its_propensity() -> None:
     n, c = 4000, 8
     items = np.tile(np.arange(c, dtype=np.int32), (n, 1))
     scores = np.tile(np.linspace(0.9, 0.1, c), (n, 1))
@@ -124,7 +124,7 @@ def test_fresh_slots_are_an_even_deterministic_draw_with_its_propensity():
     assert 0.6 < (other.items[:, 3] != drawn).mean() < 0.9
 
 
-def test_fewer_fresh_items_than_slots():
+def test_fewer_fresh_items_than_slots() -> None:
     rules = [explored(3, 2)]
     got = run(
         [[0, 1, 2, 3]],
@@ -138,7 +138,7 @@ def test_fewer_fresh_items_than_slots():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_lists_never_repeat_an_item_nor_show_a_forbidden_one(seed):
+def test_lists_never_repeat_an_item_nor_show_a_forbidden_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n, c = 50, 30
     items = np.stack([rng.permutation(60)[:c] for _ in range(n)]).astype(np.int32)
@@ -170,7 +170,7 @@ def test_lists_never_repeat_an_item_nor_show_a_forbidden_one(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("k", [1, 5, 40])
-def test_without_rules_lists_are_those_of_rules_that_move_nothing(seed, k):
+def test_without_rules_lists_are_those_of_rules_that_move_nothing(seed: int, k: int) -> None:
     random = np.random.default_rng(seed)
     items = np.stack([random.permutation(60)[:30] for _ in range(50)]).astype(np.int32)
     items[random.random(items.shape) < 0.2] = -1
@@ -186,18 +186,18 @@ def test_without_rules_lists_are_those_of_rules_that_move_nothing(seed, k):
         assert here.dtype == there.dtype and np.array_equal(here, there), name
 
 
-def own(step: Rearrange, items, allowed=None) -> Reranked:
+def own(step: Rearrange, items: Any, allowed: Any = None) -> Reranked:
     """One rule of an installed package, over scores that fall along each row."""
     items = np.array(items, np.int32)
     users = np.arange(len(items), dtype=np.int32)
     nothing = np.zeros((*items.shape, 1), np.float32)
-    asked = Asked(users, FakeCandidates(users, items, nothing, nothing), lambda shown: shown != 8)
+    asked = Asked(users, Candidates(users, items, nothing, nothing), lambda shown: shown != 8)
     scores = np.tile(np.linspace(0.9, 0.1, items.shape[1]), (len(items), 1))
     permitted = np.ones(items.shape, bool) if allowed is None else np.array(allowed)
     return rerank(asked, scores, permitted, items.shape[1], RulesInForce((step,), ("own",)))
 
 
-def test_a_rule_of_ones_own_cannot_show_what_a_user_may_not_see():
+def test_a_rule_of_ones_own_cannot_show_what_a_user_may_not_see() -> None:
     allowed = [[True, False, True]]
     backwards = own(lambda entries, _: entries.by(-entries.rank), [[1, 2, 3]], allowed)
     assert backwards.items.tolist() == [[3, 1, -1]]
@@ -208,13 +208,13 @@ def test_a_rule_of_ones_own_cannot_show_what_a_user_may_not_see():
     assert added.items.tolist() == [[7, 1, 2]]
 
 
-def test_a_rule_of_ones_own_may_leave_items_out():
+def test_a_rule_of_ones_own_may_leave_items_out() -> None:
     odd = own(lambda entries, _: entries.without(entries.items % 2 == 0), [[1, 2, 3], [4, 6, -1]])
     assert odd.items.tolist() == [[1, 3, -1], [-1, -1, -1]]
 
 
-def test_a_rule_that_shows_an_item_twice_is_refused():
-    def doubled(entries, _):
+def test_a_rule_that_shows_an_item_twice_is_refused() -> None:
+    def doubled(entries: Entries, _: object) -> Entries:
         return entries.take(np.zeros(entries.items.shape, np.int64))
 
     with pytest.raises(ConfigError, match="1 of 1 lists") as refused:
@@ -222,8 +222,8 @@ def test_a_rule_that_shows_an_item_twice_is_refused():
     assert "own" in refused.value.where
 
 
-def test_a_rule_that_moves_items_without_their_columns_is_refused():
-    def swapped(entries, _):
+def test_a_rule_that_moves_items_without_their_columns_is_refused() -> None:
+    def swapped(entries: Entries, _: object) -> Entries:
         return replace(entries, items=entries.items[:, ::-1])
 
     with pytest.raises(ConfigError, match=r"Entries\.by"):

@@ -11,10 +11,11 @@ from recsys_tasks.ranking.models.calibrate import Bin, Calibration, fit_calibrat
 
 
 def halves(n: int) -> np.ndarray:
-    return np.arange(n) % 2 == 0
+    even: np.ndarray = np.arange(n) % 2 == 0
+    return even
 
 
-def test_knots_are_block_means(monkeypatch):
+def test_knots_are_block_means(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "POSITIVES_PER_KNOT", 1)
     raw = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     outcome = np.array([False, True, False, False, True])
@@ -27,7 +28,7 @@ def test_knots_are_block_means(monkeypatch):
     np.testing.assert_allclose(fit.apply(np.array([3.75])), [0.625], atol=2e-5)
 
 
-def test_order_is_strict_on_flat_parts_and_scores_stay_in_range():
+def test_order_is_strict_on_flat_parts_and_scores_stay_in_range() -> None:
     rng = np.random.default_rng(0)
     raw = rng.normal(size=5000)
     fit = fit_calibration(raw, rng.random(5000) < 0.1, halves(5000))
@@ -37,7 +38,7 @@ def test_order_is_strict_on_flat_parts_and_scores_stay_in_range():
     assert scores.min() >= 0 and scores.max() <= 1
 
 
-def test_recovers_true_probabilities_and_reports_an_honest_error():
+def test_recovers_true_probabilities_and_reports_an_honest_error() -> None:
     rng = np.random.default_rng(1)
     raw = rng.normal(size=60_000) * 2 - 3
     truth = 1 / (1 + np.exp(-raw))
@@ -48,7 +49,7 @@ def test_recovers_true_probabilities_and_reports_an_honest_error():
     assert noise.error > 0.005  # fitted and judged on the same rows it would be 0
 
 
-def test_survives_json_and_rows_without_positives():
+def test_survives_json_and_rows_without_positives() -> None:
     fit = fit_calibration(np.array([0.5, 0.1, 0.1]), np.zeros(3, bool), halves(3))
     again = Calibration.from_dict(json.loads(json.dumps(fit.as_dict())))
     assert again == fit
@@ -57,14 +58,14 @@ def test_survives_json_and_rows_without_positives():
     assert empty.apply(np.array([1.0]))[0] < 1e-4
 
 
-def test_the_chart_has_a_bar_for_each_bin_of_rows():
+def test_the_chart_has_a_bar_for_each_bin_of_rows() -> None:
     said = np.array([0.1, 0.1, 0.3, 0.5])
     outcome = np.array([False, True, False, True])
     # The median, .2, divides them: {.1, .1} came true once of two, {.3, .5} once of two.
     assert reliability(said, outcome, 2) == (Bin(0.1, 0.5, 2), Bin(0.4, 0.5, 2))
 
 
-def test_chart_and_error_are_of_the_same_scores_and_none_was_fitted_where_it_is_judged():
+def test_chart_and_error_are_of_the_same_scores_and_none_was_fitted_where_it_is_judged() -> None:
     rng = np.random.default_rng(2)
     raw, side = rng.normal(size=4000), halves(4000)
     outcome = rng.random(4000) < np.where(
@@ -89,7 +90,7 @@ def small_shop(seed: int, lists: int = 60) -> tuple[np.ndarray, np.ndarray, np.n
     return raw * 3, rng.random(len(raw)) < truth, np.repeat(np.arange(lists), 100) % 2 == 0, truth
 
 
-def test_few_positives_make_no_constant_and_the_first_place_is_said_about_what_comes_true():
+def test_few_positives_make_no_constant_and_the_first_place_is_said_about_what_comes_true() -> None:
     said, true, flat = [], [], []
     for seed in range(20):
         raw, outcome, half, truth = small_shop(seed)
@@ -109,7 +110,7 @@ def test_few_positives_make_no_constant_and_the_first_place_is_said_about_what_c
     assert 0.7 < ratio.mean() < 1.4 and ratio.min() > 0.3 and ratio.max() < 3
 
 
-def test_a_handful_of_positives_gives_a_curve_that_is_not_shown():
+def test_a_handful_of_positives_gives_a_curve_that_is_not_shown() -> None:
     rng = np.random.default_rng(0)
     raw = rng.normal(size=2000)
     outcome = np.zeros(2000, bool)
@@ -123,7 +124,7 @@ def test_a_handful_of_positives_gives_a_curve_that_is_not_shown():
     assert not fit_calibration(raw, np.zeros(2000, bool), halves(2000)).known
 
 
-def test_separated_scores_do_not_run_away():
+def test_separated_scores_do_not_run_away() -> None:
     raw = np.concatenate([np.zeros(980), np.ones(20)]) + np.linspace(0, 0.01, 1000)
     fit = fit_calibration(raw, raw >= 1, halves(1000))
     assert 0.2 < fit.apply(np.array([1.0]))[0] < 1.0 and fit.apply(np.array([0.0]))[0] < 0.02
@@ -131,7 +132,7 @@ def test_separated_scores_do_not_run_away():
     assert same.apply(np.ones(1))[0] == pytest.approx(12 / 500, rel=0.01)
 
 
-def test_an_older_release_with_one_rate_for_all_is_not_shown():
+def test_an_older_release_with_one_rate_for_all_is_not_shown() -> None:
     """Its file says nothing of positives."""
     old = {
         "raw": [0.3],

@@ -26,7 +26,7 @@ SEVERAL = {"events": {"kinds": [{"name": "view"}, {"name": "buy"}]}, "objectives
 
 
 @pytest.fixture(scope="module", params=[SEVERAL, {}], ids=["pointwise", "listwise"])
-def held_out(request, tmp_path_factory):
+def held_out(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HeldOut:
     """Of a light ranker that learns each row by itself, and of one that learns whole lists."""
     world = World(tmp_path_factory.mktemp("lake"), **request.param)
     examples = build_examples(world.snapshot, world.timeline, world.windows())
@@ -36,14 +36,14 @@ def held_out(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("stage", ["light", "heavy"])
-def test_the_steps_end_at_the_whole_model(held_out, stage):
+def test_the_steps_end_at_the_whole_model(held_out: HeldOut, stage: str) -> None:
     points = held_out.steps(stage, step=8)
     trees = RANKER[f"{stage}_trees"] * {"light": 1, "heavy": RANKER["heavy_members"]}[stage]
     assert [p[0] for p in points] == [*range(8, trees, 8), trees]
     assert points[-1][1] == pytest.approx(held_out.facts["held_out_ndcg@10"][stage], abs=1e-12)
 
 
-def test_the_sizes_end_at_the_light_ranker_that_serves(held_out):
+def test_the_sizes_end_at_the_light_ranker_that_serves(held_out: HeldOut) -> None:
     points = held_out.sizes((0.05, 1.0))
     part = np.asarray(held_out.data.part)
     assert points[-1][0] == len(np.unique(held_out.data.user[part < 2]))  # parts 0 and 1 train
@@ -51,13 +51,13 @@ def test_the_sizes_end_at_the_light_ranker_that_serves(held_out):
     assert points[0][0] == round(0.05 * points[-1][0]) and points[0][1] < points[-1][1]
 
 
-def test_shap_rows_are_held_out_survivors(held_out):
+def test_shap_rows_are_held_out_survivors(held_out: HeldOut) -> None:
     rows = held_out.sample(40)
     assert len(rows) == 40 and (np.diff(rows) > 0).all()
     assert (np.asarray(held_out.data.part)[rows] >= 2).all()
 
 
-def test_contributions_are_the_shares_mix_and_miss_the_score_by_the_base_alone():
+def test_contributions_are_the_shares_mix_and_miss_the_score_by_the_base_alone() -> None:
     # One split at x0 <= 0.5, halves of 20 rows, labels 0 and 4, learning rate 1: leaves 0 and 4,
     # base (their mean) 2, so x0 moves a row by -2 or +2 and x1 by nothing. Mixed as 0.25 of it and
     # 0.75 of the same: the same again.
@@ -74,7 +74,7 @@ def test_contributions_are_the_shares_mix_and_miss_the_score_by_the_base_alone()
     np.testing.assert_allclose(found, [[-2.0, 0.0], [2.0, 0.0]], atol=1e-6)
 
 
-def test_the_strongest_columns_of_a_row_and_of_all():
+def test_the_strongest_columns_of_a_row_and_of_all() -> None:
     row = np.array([0.1, -0.5, 0.0, 0.3])
     assert strongest("abcd", row, 3) == [("b", -0.5), ("d", 0.3), ("a", 0.1)]
     assert strongest("abcd", row, 9)[-1] == ("a", 0.1)  # c moved nothing

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from recsys_tasks.errors import ArtifactError, ConfigError
+from recsys_tasks.lake import Artifact
 from recsys_tasks.metrics import calibration_error
 from recsys_tasks.ranking.examples.build import Examples, build_examples
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A, FOLD_A, FOLD_B
@@ -26,14 +29,18 @@ OBJECTIVES = [
 ]
 
 
+Trained = tuple[World, Artifact, Artifact]
+"""The world, its examples and the release that learned from them."""
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     world = World(tmp_path_factory.mktemp("lake"), events=KINDS, objectives=OBJECTIVES)
     artifact = build_examples(world.snapshot, world.timeline, world.windows())
     return world, artifact, train_ranker(world.config, world.snapshot.lake, artifact, lineage="abc")
 
 
-def test_it_learns_the_planted_order_and_heavy_holds_lights_gain(trained):
+def test_it_learns_the_planted_order_and_heavy_holds_lights_gain(trained: Trained) -> None:
     _, _, release = trained
     ndcg = json.loads(release.file("release.json").read_text())["held_out_ndcg@10"]
     # Candidates come in random order; acting follows the tower's direction, which both rankers see.
@@ -42,7 +49,7 @@ def test_it_learns_the_planted_order_and_heavy_holds_lights_gain(trained):
     assert ndcg["heavy"] > ndcg["fused"] + 0.2
 
 
-def test_release_says_what_it_is(trained):
+def test_release_says_what_it_is(trained: Trained) -> None:
     world, examples, release = trained
     facts = json.loads(release.file("release.json").read_text())
     assert release.key.startswith("r20260310-") and len(release.key) == 16
@@ -55,7 +62,7 @@ def test_release_says_what_it_is(trained):
     assert again.reference == release.reference
 
 
-def test_training_twice_gives_the_same_bytes(trained, tmp_path):
+def test_training_twice_gives_the_same_bytes(trained: Trained, tmp_path: Path) -> None:
     _, _, release = trained
     world = World(tmp_path, events=KINDS, objectives=OBJECTIVES)
     examples = build_examples(world.snapshot, world.timeline, world.windows())
@@ -63,7 +70,7 @@ def test_training_twice_gives_the_same_bytes(trained, tmp_path):
     assert again.key == release.key and again.content == release.content
 
 
-def test_scores_are_probabilities_on_held_out_users(trained):
+def test_scores_are_probabilities_on_held_out_users(trained: Trained) -> None:
     _, artifact, release = trained
     data, ranker = Examples.open(artifact), Ranker.open(release)
     rows = np.asarray(data.part) >= CALIBRATION_A
@@ -79,7 +86,7 @@ def test_scores_are_probabilities_on_held_out_users(trained):
     assert calibration_error(scores, data.labels[rows, 0]) < 0.08
 
 
-def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained):
+def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained: Trained) -> None:
     """Other labels of some users change the scores of the others alone."""
     world, artifact, _ = trained
     data = Examples.open(artifact)
@@ -99,7 +106,7 @@ def test_a_row_is_cut_by_a_light_ranker_that_never_saw_its_user(trained):
     np.testing.assert_array_equal(after, before)
 
 
-def test_the_members_of_a_heavy_ranker_draw_for_themselves(trained):
+def test_the_members_of_a_heavy_ranker_draw_for_themselves(trained: Trained) -> None:
     world, artifact, _ = trained
     data = Examples.open(artifact)
     rows = np.asarray(data.part) < CALIBRATION_A
@@ -110,7 +117,9 @@ def test_the_members_of_a_heavy_ranker_draw_for_themselves(trained):
     assert heavy(world.config, data, rows, 0).model_to_string() == model.model_to_string()
 
 
-def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive(trained):
+def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive(
+    trained: Trained,
+) -> None:
     _, artifact, _ = trained
     data = Examples.open(artifact)
     some = np.asarray(data.part) < CALIBRATION_A
@@ -135,11 +144,13 @@ def test_a_listwise_ranker_gets_whole_lists_each_of_one_user_and_with_a_positive
         ({"events": {"impressions": {"event": "shown", "position_column": "position"}}}, "binary"),
     ],
 )
-def test_the_light_ranker_is_listwise_where_there_is_one_plain_outcome(change, loss):
+def test_the_light_ranker_is_listwise_where_there_is_one_plain_outcome(
+    change: dict[str, Any], loss: str
+) -> None:
     assert light_loss(make_config(**change), 0) == loss
 
 
-def test_a_listwise_light_ranker_is_trained_as_the_settings_say(tmp_path):
+def test_a_listwise_light_ranker_is_trained_as_the_settings_say(tmp_path: Path) -> None:
     world = World(tmp_path)
     data = Examples.open(build_examples(world.snapshot, world.timeline, world.windows()))
     (model,), _ = light_out_of_fold(world.config, data, np.asarray(data.part))
@@ -149,7 +160,7 @@ def test_a_listwise_light_ranker_is_trained_as_the_settings_say(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"loss": "binary"}, {"mode": "heavy"}])
-def test_other_settings_train_too(tmp_path, change):
+def test_other_settings_train_too(tmp_path: Path, change: dict[str, Any]) -> None:
     world = World(tmp_path, ranker={**RANKER, **change})
     examples = build_examples(world.snapshot, world.timeline, world.windows())
     release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
@@ -162,8 +173,8 @@ CONSTRAINED = {"tower_score": 1, "item_popularity_7d": -1}
 
 
 @pytest.mark.parametrize("loss", ["lambdarank", "binary"])
-def test_constrained_scores_never_move_against_their_column(tmp_path, loss):
-    def most_against(folder, monotone):
+def test_constrained_scores_never_move_against_their_column(tmp_path: Path, loss: str) -> None:
+    def most_against(folder: Path, monotone: dict[str, int]) -> float:
         """How far any row's score moves the forbidden way, as a constrained column goes over a
         grid.
         """
@@ -190,7 +201,7 @@ def test_constrained_scores_never_move_against_their_column(tmp_path, loss):
     assert most_against(tmp_path / "held", CONSTRAINED) < 1e-12
 
 
-def test_a_constraint_on_no_column_is_refused(tmp_path):
+def test_a_constraint_on_no_column_is_refused(tmp_path: Path) -> None:
     world = World(tmp_path, ranker={**RANKER, "monotone": {"item_popularty": 1}})
     examples = build_examples(world.snapshot, world.timeline, world.windows())
     with pytest.raises(ConfigError, match="item_popularty") as refusal:
@@ -198,7 +209,7 @@ def test_a_constraint_on_no_column_is_refused(tmp_path):
     assert refusal.value.where == "ranker.monotone" and "release.json" in refusal.value.remedy
 
 
-def test_a_search_is_recorded_and_never_worse_than_the_settings(tmp_path):
+def test_a_search_is_recorded_and_never_worse_than_the_settings(tmp_path: Path) -> None:
     poor = {**RANKER, "learning_rate": 0.0001, "heavy_trees": 10, "search": {"trials": 6}}
     world = World(tmp_path, ranker=poor)
     examples = build_examples(world.snapshot, world.timeline, world.windows())
@@ -217,7 +228,9 @@ def test_a_search_is_recorded_and_never_worse_than_the_settings(tmp_path):
     )  # the same trials, not only as many
 
 
-def test_a_search_is_judged_by_other_users_in_a_later_window_than_it_learns_from(trained):
+def test_a_search_is_judged_by_other_users_in_a_later_window_than_it_learns_from(
+    trained: Trained,
+) -> None:
     _, artifact, _ = trained
     data = Examples.open(artifact)
     learn, judge = search_split(data, np.ones(len(data.part), bool))
@@ -226,7 +239,7 @@ def test_a_search_is_judged_by_other_users_in_a_later_window_than_it_learns_from
     assert set(window[judge]) == {0} and set(window[learn]) == {1, 2}
 
 
-def test_too_little_history_is_a_release_without_a_ranker(tmp_path):
+def test_too_little_history_is_a_release_without_a_ranker(tmp_path: Path) -> None:
     world = World(tmp_path)
     examples = build_examples(world.snapshot, world.timeline, [])
     release = train_ranker(world.config, world.snapshot.lake, examples, lineage="abc")
@@ -236,7 +249,7 @@ def test_too_little_history_is_a_release_without_a_ranker(tmp_path):
         release.file("heavy.purchase.txt")
 
 
-def test_survivors_count_sampled_rows_for_what_they_stand_for():
+def test_survivors_count_sampled_rows_for_what_they_stand_for() -> None:
     group = np.array([0, 0, 0, 0, 1, 1])
     score = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.5])
     weight = np.array([1, 3, 1, 3, 1, 1], np.float32)
@@ -262,9 +275,12 @@ def test_survivors_count_sampled_rows_for_what_they_stand_for():
     assert group_sizes(group).tolist() == [4, 2]
 
 
-def test_ndcg_of_rows():
+def test_ndcg_of_rows() -> None:
     # One list, positives at places 1 and 3 of 3: (1 + 1/2) / (1 + 1/log2(3)).
     value = ndcg_at_10(
-        np.array([3.0, 2, 1]), np.array([True, False, True]), np.zeros(3, int), np.arange(3)
+        np.array([3.0, 2, 1]),
+        np.array([True, False, True]),
+        np.zeros(3, int),
+        np.arange(3, dtype=np.int32),
     )
     assert value == pytest.approx(1.5 / (1 + 1 / np.log2(3)))

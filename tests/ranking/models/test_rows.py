@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import lightgbm as lgb
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ SETTINGS = {
 
 
 @pytest.fixture
-def matrix(tmp_path):
+def matrix(tmp_path: Path) -> np.ndarray:
     """On disk as examples are, with unknown values, a rare value and a constant column."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(3000, 6)).astype(np.float32)
@@ -33,12 +35,14 @@ def matrix(tmp_path):
 
 
 @pytest.fixture
-def small_batches(monkeypatch):
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (matrix_rows, lightgbm_table):
         monkeypatch.setattr(module, "BATCH_ROWS", 257)
 
 
-def test_batches_are_the_rows_and_columns_asked_for(matrix, small_batches):
+def test_batches_are_the_rows_and_columns_asked_for(
+    matrix: np.ndarray, small_batches: None
+) -> None:
     mask = np.arange(len(matrix)) % 3 == 1
     rows = Rows.where(matrix, mask, [4, 0])
     batches = list(rows.batches())
@@ -51,7 +55,9 @@ def len_of(batch: np.ndarray) -> np.ndarray:
     return np.zeros(len(batch))
 
 
-def test_a_model_learns_the_same_from_batches_as_from_the_whole_matrix(matrix, small_batches):
+def test_a_model_learns_the_same_from_batches_as_from_the_whole_matrix(
+    matrix: np.ndarray, small_batches: None
+) -> None:
     label = np.nan_to_num(matrix[:, 0]) + matrix[:, 4] > 0.5
     mask = np.arange(len(matrix)) % 4 > 0
     weight = np.where(label, 1.0, 2.0)[mask]

@@ -18,17 +18,18 @@ def shown(diversity: float, likeness: Likeness, promoted: bool = False) -> list[
     items = np.arange(4, dtype=np.int32)[None]
     kind = np.array([[1, 1, 1, 1]])
     kind[0, 0] = 0 if promoted else 1
-    return diversified(items, SCORES, kind, 3, diversity, likeness)[0].tolist()
+    order: list[int] = diversified(items, SCORES, kind, 3, diversity, likeness)[0].tolist()
+    return order
 
 
 @pytest.fixture(params=["tower", "content"])
-def likeness(request) -> Likeness:
+def likeness(request: pytest.FixtureRequest) -> Likeness:
     if request.param == "tower":
         return Likeness.of_vectors(np.arange(4, dtype=np.int32), 3 * VECTORS)
     return Likeness.of_content(sparse.csr_matrix(unit(VECTORS).astype(np.float32)))
 
 
-def test_by_hand(likeness):
+def test_by_hand(likeness: Likeness) -> None:
     # Scores stretched: 1, .875, .5, 0. Weight .5 each, after item 0: item 1 .4375 - .5, item 2 .25
     # - 0, item 3 - .354. Then, after items 0 and 2: item 1 .4375 - .5 = -.0625, item 3 0 - .354.
     assert shown(0.5, likeness) == [0, 2, 1, 3]
@@ -39,7 +40,14 @@ def test_by_hand(likeness):
     assert shown(0.8, likeness, promoted=True)[:2] == [0, 2]
 
 
-def naive(items, scores, kind, first, diversity, vectors):
+def naive(
+    items: np.ndarray,
+    scores: np.ndarray,
+    kind: np.ndarray,
+    first: int,
+    diversity: float,
+    vectors: np.ndarray,
+) -> list[int]:
     """The formula, one item at a time."""
     front = [c for c in range(len(items)) if kind[c] == 0][:first]
     pool = [c for c in range(len(items)) if kind[c] == 1][: POOL * first]
@@ -57,7 +65,7 @@ def naive(items, scores, kind, first, diversity, vectors):
 
 
 @pytest.mark.parametrize("diversity", [0.2, 0.6, 1.0])
-def test_equals_the_formula(diversity):
+def test_equals_the_formula(diversity: float) -> None:
     rng = np.random.default_rng(4)
     vectors = unit(rng.normal(size=(60, 5)))
     items = np.stack([rng.permutation(60)[:40] for _ in range(30)]).astype(np.int32)
@@ -73,7 +81,7 @@ def test_equals_the_formula(diversity):
     np.testing.assert_array_equal(diversified(items, scores, kind, 6, diversity, sparse_rows), got)
 
 
-def test_what_is_like_nothing_and_short_lists():
+def test_what_is_like_nothing_and_short_lists() -> None:
     place = np.array([-1, 0, 1, -1], np.int32)
     got = diversified(
         np.array([[0, 1, 2, -1]], np.int32),
@@ -88,7 +96,7 @@ def test_what_is_like_nothing_and_short_lists():
     assert got.tolist() == [[0, 1, 2, 3]]
 
 
-def test_in_the_rules_ranks_before_are_kept_and_spares_follow():
+def test_in_the_rules_ranks_before_are_kept_and_spares_follow() -> None:
     likeness = Likeness.of_vectors(np.arange(4, dtype=np.int32), VECTORS)
     got = run([[0, 1, 2, 3]], SCORES, 4, rules=[diverse(2, 0.5, likeness)])
     assert got.items.tolist() == [[0, 2, 1, 3]]
