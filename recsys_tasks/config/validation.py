@@ -50,8 +50,25 @@ class ValidationConfig(Section):
     """Blocking above this share of new rows that are of days before the lookback, which no night
     reads any more.
     """
+    max_psi: PositiveFloat = 0.25
+    """Warns above this population stability index of a declared column of users or items, against
+    the last night's table; below 0.1 nothing has changed."""
+    max_new_value_share: Share = 0.5
+    """Warns above this share of a column's values that no row had in the last night's table."""
+    max_missing_rise: Share = 0.1
+    """Warns when the share of rows that lack a declared attribute has risen by more since the last
+    night: 0.1 is from 2 % to 12 %."""
+    stop_on_drift: bool = False
+    """True: the three checks above stop the night instead of warning."""
+    max_user_share: Share = 0.1
+    """Warns above this share of tonight's rows by one user: a bot, or a test account."""
+    max_item_share: Share = 0.5
+    """Warns above this share of tonight's rows with one item."""
+    real_ids: tuple[str, ...] = ()
+    """Ids such as `guest` or `0` that elsewhere stand for a missing id, and are a user or an item
+    here; without it, one with an absurd share of the rows stops the night."""
     accepted_losses: tuple[str, ...] = ()
-    """Nights, YYYY-MM-DD, whose lost or late data a person has found right: the four checks above
+    """Nights, YYYY-MM-DD, whose lost, late or drifted data a person has found right: their checks
     only warn on them.
     """
 

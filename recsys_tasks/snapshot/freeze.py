@@ -20,7 +20,10 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.ids import IdMap, Keys, extend_ids
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.snapshot.checks.losses import LATE, TABLES, find_losses
+from recsys_tasks.snapshot.checks.column_drift import find_drift
+from recsys_tasks.snapshot.checks.frequent_ids import find_frequent_ids
+from recsys_tasks.snapshot.checks.last_night import TABLES
+from recsys_tasks.snapshot.checks.losses import LATE, find_losses
 from recsys_tasks.snapshot.checks.own_suites import suites_hash
 from recsys_tasks.snapshot.checks.results import ValidationReport
 from recsys_tasks.snapshot.checks.row_rules import (
@@ -124,11 +127,13 @@ def _check(
     as_of = tonight.extracted.as_of
     n = sum(tonight.raw[day].rows for day in tonight.changed)
     newest, usual = volume(config, lake, tonight.extracted)
+    events = tonight.events.slice(0, n)
+    flags = {name: flags[:n] for name, flags in tonight.flags.items()}
     night = NightRows(
         as_of=as_of,
         days=tuple(day.isoformat() for day in tonight.changed),
-        events=tonight.events.slice(0, n),
-        flags={name: flags[:n] for name, flags in tonight.flags.items()},
+        events=events,
+        flags=flags,
         users=tonight.users,
         items=tonight.items,
         newest_day_rows=newest,
@@ -137,6 +142,11 @@ def _check(
         newest_day=newest_day(lake, tonight.extracted),
         undated=undated_words(config, _undated(tonight), as_of),
         losses=find_losses(config, lake, tonight.extracted, tonight.users, tonight.items),
+        drifts=find_drift(config, lake, as_of, tonight.users, tonight.items),
+        frequent=find_frequent_ids(
+            events.select(["user_id", "item_id"]).filter(pa.array(first_reason(flags) < 0)),
+            config.validation.real_ids,
+        ),
         odd_values=tonight.extracted.odd_values,
         files_passed_over=tonight.extracted.files_passed_over,
     )

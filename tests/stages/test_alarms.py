@@ -113,6 +113,27 @@ def test_on_call_hears_of_rows_that_came_too_late(night: Night, tmp_path: Path) 
     assert alert.runbook == "include/runbooks/late-rows.md"
 
 
+def test_on_call_hears_of_a_check_that_warns_once_and_not_every_night(
+    night: Night, tmp_path: Path
+) -> None:
+    """A bot has 300 of the first night's 500 rows, and most of each night's after it."""
+    rows = [(f"u{n % 20}", f"i{n % 25}", (1, n)) for n in range(200)]
+    shop = LiteralShop(tmp_path, rows, items=[f"i{n}" for n in range(25)])
+    for day in (2, 3):
+        shop.rows += [("bot", f"i{n % 25}", (day - 1, 300 + n)) for n in range(300)]
+        shop.rows += [(f"u{n % 20}", "i1", (day - 1, 900 + n)) for n in range(60)]
+        shop.deliver()
+        settings = {"validation": {"volume_ratio": [0.1, 10]}, "clock": "simulated"}
+        config = make_config(source=shop.config.source.model_dump(), **settings)
+        tonight = replace(night, config=config, as_of=date(2026, 1, day))
+        extract.run(tonight)
+        freeze.run(tonight)
+    ((alert, _),) = spool_of(tmp_path).all()
+    assert (alert.kind, alert.as_of) == ("data_warning", "2026-01-02")
+    assert "night.one_user" in alert.message
+    assert "bot" not in alert.message
+
+
 LOST = {
     "refresh_ok": True,
     "control_ok": False,

@@ -13,7 +13,7 @@ from recsys_tasks.clock import start_of
 from recsys_tasks.config import Environment
 from recsys_tasks.monitoring.alarms import Alarm, NightFigures, drift, quality_drop
 from recsys_tasks.stages.monitoring.alarms import night_figures
-from recsys_tasks.stages.monitoring.drift import event_mix
+from recsys_tasks.stages.monitoring.drift import event_drift
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.records import record_metrics
 from tests.stages.shop_nights import TwoNights, rows
@@ -64,15 +64,39 @@ def test_a_tracker_that_broke_is_told_and_a_usual_day_is_not(
     night: Night, purchases: int, alarms: int
 ) -> None:
     found = list(
-        drift.look(figures(night, None, {"drift": event_mix(a_shop(night, purchases).snapshot)}))
+        drift.look(figures(night, None, {"drift": event_drift(a_shop(night, purchases).snapshot)}))
     )
     assert len(found) == alarms and all(
         a.kind == "drift" and a.metric == "event_mix_psi" for a in found
     )
 
 
+def test_prices_that_come_in_cents_are_told_and_quantities_that_stay_are_not(
+    night: Night, tmp_path: Path
+) -> None:
+    """28 days of prices from 1 to 50; the newest day's are a hundred times as high."""
+    table = [
+        (
+            f"u{n % 40}",
+            f"i{n % 9}",
+            start_of(FIRST + timedelta(days=day)) + n,
+            1 + n % 50,
+            1 + n % 3,
+        )
+        for day in range(29)
+        for n in range(250)
+    ]
+    frame = pd.DataFrame(table, columns=["user_id", "item_id", "ts", "price", "quantity"])
+    frame["event"] = "view"
+    newest = frame.ts >= start_of(AS_OF) - 86_400
+    frame["price"] = frame.price.where(~newest, frame.price * 100).astype(float)
+    found = event_drift(make_snapshot(tmp_path / "lake", night.config, AS_OF, frame))
+    assert found["price_psi"] > 1
+    assert found["quantity_psi"] < 0.01
+
+
 def test_a_handful_of_events_is_no_drift(night: Night) -> None:
-    assert event_mix(a_shop(night, 0, events_a_day=20).snapshot) == {}
+    assert event_drift(a_shop(night, 0, events_a_day=20).snapshot) == {}
 
 
 def test_a_fall_of_what_users_take_from_their_lists_is_told(night: Night) -> None:

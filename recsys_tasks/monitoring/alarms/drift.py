@@ -8,7 +8,7 @@ from recsys_tasks.monitoring.alarms.figures import NightFigures
 from recsys_tasks.monitoring.alarms.kind import Alarm, AlarmKind
 
 SCOPE = "drift"
-"""Scope of the night's population stability indices; see `monitoring.lists.drift`."""
+"""Scope of the night's population stability indices; see `snapshot.checks.stability`."""
 
 
 def look(night: NightFigures) -> Iterator[Alarm]:

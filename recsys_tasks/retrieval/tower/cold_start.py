@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from recsys_tasks.arrays import Bool, Int64
-from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.retrieval.tower.examples import newest
 from recsys_tasks.retrieval.tower.inputs import EMPTY
 from recsys_tasks.retrieval.tower.model import Tower
@@ -25,26 +24,20 @@ def cold_train(
 ) -> tuple[TowerState, dict[str, Any]]:
     """Train on everything before a day; `why` a cold start was needed is kept in the ledger.
 
-    Raises NotEnoughData when no user has events at two different times before that day.
+    Where no user has events at two different times before that day, nothing can be learned: no id
+    has a vector, and the ledger says why.
     """
     run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
     examples = examples_of(run)
-    if not len(examples):
-        raise NotEnoughData(
-            expected="a user with events at two different times",
-            found=(
-                f"{len(run.events)} events before {learned_before}, none with an earlier one of its"
-                f" user; the {snapshot.rows_between(learned_before, snapshot.as_of)} of the"
-                f" {(snapshot.as_of - learned_before).days} days since are kept from the tower, to"
-                " be judged on"
-            ),
-            where=f"two-tower at {learned_before}",
-            remedy=(
-                "deliver an older history, wait for more days, or set a shorter label_window_days"
-            ),
-        )
-    tower, losses = _fitted(run, examples)
-    state = cold_state(snapshot, run, tower.arrays())
+    if len(examples):
+        tower, losses = _fitted(run, examples)
+        arrays = tower.arrays()
+    else:
+        # A first night of a young shop: lists are popular and the user's own items, and the next
+        # version, of which everything is new, is trained cold.
+        arrays, losses = start_arrays(run.config.two_tower, run.rows, run.config.resources.seed), []
+        why = f"{why}; untrained: {_lacking(snapshot, run, learned_before)}"
+    state = cold_state(snapshot, run, arrays)
     ledger = {
         "start": "cold",
         "why": why,
@@ -64,6 +57,16 @@ def cold_train(
         "control_ok": True,
     }
     return state, ledger
+
+
+def _lacking(snapshot: Snapshot, run: Run, learned_before: date) -> str:
+    """What an untrained tower had instead of examples, in words."""
+    kept = snapshot.rows_between(learned_before, snapshot.as_of)
+    days = (snapshot.as_of - learned_before).days
+    return (
+        f"no user has events at two different times among the {len(run.events)} before"
+        f" {learned_before}; the {kept} of the {days} days since are kept to judge on"
+    )
 
 
 def control_hits(snapshot: Snapshot, learned_before: date, held: Int64) -> Bool:

@@ -64,8 +64,8 @@ def train_two_tower(
     settings that the parent was made under hold, but for those of warm nights. It trains on what
     came since, or cold again within the lineage when that is `warm_start.max_new_share` of
     everything: a warm start would then save little, and know less. `control` trains a cold tower
-    beside a warm one, to keep what it finds in the ledger. Raises NotEnoughData when there is no
-    example, LeakageError when the parent is not older, DataError when the training diverges.
+    beside a warm one, to keep what it finds in the ledger. Raises LeakageError when the parent is
+    not older, DataError when the training diverges.
     """
     _check_parent(learned_before, parent)
     snapshot = snapshot_for(snapshot, parent.artifact) if parent else snapshot

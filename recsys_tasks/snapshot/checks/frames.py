@@ -14,11 +14,20 @@ import pyarrow.compute as pc
 from recsys_tasks.config import Config
 from recsys_tasks.errors import offenders
 from recsys_tasks.snapshot.checks.check import Check
+from recsys_tasks.snapshot.checks.column_drift import Drifts
+from recsys_tasks.snapshot.checks.frequent_ids import FrequentIds
 from recsys_tasks.snapshot.checks.losses import Losses
 from recsys_tasks.snapshot.checks.near_ids import near_words
 from recsys_tasks.snapshot.checks.row_rules import Flags
 from recsys_tasks.snapshot.checks.storable import is_usable
 from recsys_tasks.sources.base import has_users_table
+
+DRIFT_FIGURES = {
+    "column_drift": "psi",
+    "new_values": "new_values",
+    "missing_rise": "missing_rise",
+}
+"""Check → the figure of `ColumnDrift` that it bounds."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +50,15 @@ class NightRows:
         default_factory=dict
     )  # column → first values, as delivered
     files_passed_over: Sequence[str] = ()
+    drifts: Drifts = field(default_factory=Drifts)
+    frequent: FrequentIds = field(default_factory=FrequentIds)
 
     def words(self, check: Check, fails: bool) -> str:
         """What is known of a check beside its figures; empty where nothing is."""
         if check.name == "files_passed_over" and self.files_passed_over:
             return offenders(self.files_passed_over)
         if check.suite == "night":
-            return self.losses.words.get(check.name, "")
+            return self.losses.words.get(check.name) or (self._share_words(check) if fails else "")
         name = check.name.removeprefix("share:")
         if not fails or name not in ("unknown_user", "unknown_item"):
             return ""
@@ -55,6 +66,17 @@ class NightRows:
             ("user_id", self.users) if name == "unknown_user" else ("item_id", self.items)
         )
         return near_words(self.events[column].filter(pa.array(self.flags[name])), table[column])
+
+    def _share_words(self, check: Check) -> str:
+        """Which columns drifted, or which id has so many rows."""
+        if figure := DRIFT_FIGURES.get(check.name):
+            return self.drifts.words(figure, check.maximum or 0.0)
+        frequent = self.frequent
+        return {
+            "one_user": frequent.top_user,
+            "one_item": frequent.top_item,
+            "null_words": ", ".join(frequent.words),
+        }.get(check.name, "")
 
 
 def event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
@@ -100,6 +122,10 @@ def night_frame(config: Config, night: NightRows) -> pd.DataFrame:
         "files_passed_over": len(night.files_passed_over),
         **dict.fromkeys(("items_gone", "users_gone", "rows_lost", "rows_late"), np.nan),
         **night.losses.shares,
+        **{name: night.drifts.worst(figure) for name, figure in DRIFT_FIGURES.items()},
+        "one_user": night.frequent.user_share,
+        "one_item": night.frequent.item_share,
+        "null_words": night.frequent.word_share,
     }
     return pd.DataFrame([figures], dtype=np.float64)
 

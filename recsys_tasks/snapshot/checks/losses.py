@@ -1,9 +1,7 @@
 """What the last accepted night had and tonight's delivery lacks, and rows that come too late to be
 read.
 
-Compared is always with the newest snapshot, this night's own included: an extract that a check
-refused is no measure, or the loss would pass on the night after. The days' rows, as the shop
-delivered them, stay in the lake.
+The days' rows, as the shop delivered them, stay in the lake.
 """
 
 from __future__ import annotations
@@ -11,21 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recsys_tasks.clock import parse_day
 from recsys_tasks.config import Config
 from recsys_tasks.errors import ArtifactError, hashed_user, offenders
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.snapshot.extract_result import ExtractResult, read_extract
+from recsys_tasks.snapshot.checks.last_night import accepted_snapshot, table_before
+from recsys_tasks.snapshot.extract_result import ExtractResult
 from recsys_tasks.snapshot.tonight import RAW_PARTS
 from recsys_tasks.sources.base import has_users_table
 
-TABLES = "tables"  # fact of a snapshot: references of the raw users and items that it was made from
 LATE = "late"  # fact of a snapshot: day → rows that came after the day was read for the last time
 _Found = tuple[float, str, int]  # share, words, count
 FEW_ROWS = 20
@@ -49,7 +45,7 @@ def find_losses(
     """Ids that the tables lack, rows that known days lack, and late rows, since the last accepted
     night.
     """
-    base = _accepted(lake, extracted.as_of)
+    base = accepted_snapshot(lake, extracted.as_of)
     if base is None:
         return Losses()
     found = {
@@ -58,37 +54,14 @@ def find_losses(
     }
     tables = {"items": items, **({"users": users} if has_users_table(config) else {})}
     for name, table in tables.items():
-        if (before := _table_before(lake, base, name)) is not None:
-            found[f"{name}_gone"] = _gone(before, table, name, base.key)
+        if (before := table_before(lake, base, name, [f"{name[:-1]}_id"])) is not None:
+            found[f"{name}_gone"] = _gone(before[0], table, name, base.key)
     known = {name: result for name, result in found.items() if result is not None}
     return Losses(
         {name: share for name, (share, _, _) in known.items()},
         {name: words for name, (_, words, _) in known.items()},
         {name: count for name, (_, _, count) in known.items()},
     )
-
-
-def _accepted(lake: Lake, as_of: date) -> Artifact | None:
-    """The newest snapshot up to a night, under whatever settings."""
-    for key in reversed([k for k in lake.keys("snapshot") if k <= as_of.isoformat()]):
-        artifact = lake.require("snapshot", key)
-        if RAW_PARTS in artifact.manifest["files"]:
-            return artifact
-    return None
-
-
-def _table_before(lake: Lake, base: Artifact, name: str) -> pa.ChunkedArray | None:
-    """Ids of the table that a snapshot was made from; None where it is not there any more."""
-    try:
-        if TABLES in base.facts:
-            reference = base.facts[TABLES][name]
-        else:
-            # An old home's snapshots do not say: their nights' newest extracts are the best guess.
-            reference = getattr(read_extract(lake.require("extract", base.key)), name)
-        path = lake.get(reference).file(f"{name}.parquet")
-    except (ArtifactError, KeyError):
-        return None
-    return pq.read_table(path, columns=[f"{name[:-1]}_id"])[0]
 
 
 def _gone(before: pa.ChunkedArray, table: pa.Table, name: str, night: str) -> _Found:

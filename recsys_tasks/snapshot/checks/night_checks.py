@@ -31,6 +31,27 @@ def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
         _share("rows_lost", rows_lost, rules.max_lost_row_share, stops),
         _share("rows_late", rows_late, rules.max_late_share, stops),
         _share("files_passed_over", passed_over, 0, False),
+        *_share_checks(config, stops),
+    ]
+
+
+def _share_checks(config: Config, stops: bool) -> list[Check]:
+    """Columns that changed their look since the last night, and ids with an absurd share of the
+    rows.
+    """
+    rules = config.validation
+    stops = stops and rules.stop_on_drift
+    drift = "largest PSI of a declared column against the last night"
+    new = "largest share of a column's values that are new since the last night"
+    rise = "largest rise of a column's share of missing values since the last night"
+    words = "share of rows whose id is a word for a missing one"
+    return [
+        _share("column_drift", drift, rules.max_psi, stops),
+        _share("new_values", new, rules.max_new_value_share, stops),
+        _share("missing_rise", rise, rules.max_missing_rise, stops),
+        _share("one_user", "largest share of rows by one user", rules.max_user_share, False),
+        _share("one_item", "largest share of rows with one item", rules.max_item_share, False),
+        _share("null_words", words, 0, True),
     ]
 
 

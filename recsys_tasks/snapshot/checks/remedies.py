@@ -34,6 +34,12 @@ _LOST = {
         "max_late_share",
     ),
 }
+_DRIFTED = "look at what the shop's export writes into these columns"
+_LOST |= {
+    "column_drift": (_DRIFTED, "max_psi"),
+    "new_values": (_DRIFTED, "max_new_value_share"),
+    "missing_rise": (_DRIFTED, "max_missing_rise"),
+}
 _KEPT_OUT = "validation.max_bad_value_share, which keeps such items out of every list"
 _READABLE = "validation.max_bad_value_share, which takes such vectors for missing"
 _NUMBERS = "write numbers with a point, and name words for a missing one in source.null_words"
@@ -65,6 +71,10 @@ _WORDS = {
         f"name words for a missing one in source.null_words; or raise {_KEPT_OUT}"
     ),
     "columns": "deliver the declared columns",
+    "null_words": (
+        "name these words in source.null_words, or make them null in the query of source: such rows"
+        " then count as rows without an id; or, if it is a real id, add it to validation.real_ids"
+    ),
 }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
+
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.errors import ArtifactError, DamagedArtifact
 from recsys_tasks.monitoring.alarms.figures import WEEKS
-from recsys_tasks.monitoring.lists.drift import mix_psi, score_psi
+from recsys_tasks.snapshot.checks.stability import mix_psi, score_psi
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.stages.monitoring.night_lists import NightLists
 
@@ -15,9 +17,9 @@ MIN_EVENTS = 200
 """Of fewer on a day, or among the days before, the mix differs by chance alone."""
 
 
-def event_mix(snapshot: Snapshot) -> dict[str, float]:
-    """PSI of the newest day's kinds of event against the four weeks before; nothing where there are
-    too few.
+def event_drift(snapshot: Snapshot) -> dict[str, float]:
+    """PSI of the newest day's kinds of event, prices and quantities against the four weeks before;
+    nothing where there are too few.
     """
     as_of, codes = snapshot.as_of, snapshot.config.event_codes
     events = snapshot.events(since=as_of - timedelta(days=7 * WEEKS + 1), before=as_of)
@@ -28,7 +30,13 @@ def event_mix(snapshot: Snapshot) -> dict[str, float]:
         {name: float((events.event[rows] == code).sum()) for name, code in codes.items()}
         for rows in (~newest, newest)
     )
-    return {"event_mix_psi": mix_psi(before, now)}
+    figures = {"event_mix_psi": mix_psi(before, now)}
+    for name, values in (("price", events.price), ("quantity", events.quantity)):
+        given = ~np.isnan(values)
+        if min((given & newest).sum(), (given & ~newest).sum()) >= MIN_EVENTS:
+            sides = (values[given & rows].astype(np.float64) for rows in (~newest, newest))
+            figures[f"{name}_psi"] = score_psi(*sides)
+    return figures
 
 
 def score_shape(before: NightLists, tonight: NightLists) -> dict[str, float]:

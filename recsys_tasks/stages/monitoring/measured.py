@@ -15,7 +15,7 @@ from recsys_tasks.monitoring.lists.churn import churn
 from recsys_tasks.monitoring.lists.health import list_health
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
-from recsys_tasks.stages.monitoring.drift import event_mix, score_shape
+from recsys_tasks.stages.monitoring.drift import event_drift, score_shape
 from recsys_tasks.stages.monitoring.night_lists import Lists, NightLists
 from recsys_tasks.stages.monitoring.realised import realised_figures
 
@@ -50,7 +50,7 @@ def measure_lists(snapshot: Snapshot, engine: Engine, tonight: NightLists) -> Me
     if before is not None:
         earlier, same_release = _against(snapshot, engine, before, tonight, (users, lists))
         figures |= earlier
-    figures[drift.SCOPE] = event_mix(snapshot) | (
+    figures[drift.SCOPE] = event_drift(snapshot) | (
         score_shape(before, tonight) if before is not None else {}
     )
     return Measured(figures, before, len(users), same_release)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_tasks.errors import DataError, LeakageError, NotEnoughData
+from recsys_tasks.errors import DataError, LeakageError
 from recsys_tasks.retrieval.tower import training as _tf_training
 from recsys_tasks.retrieval.tower.inputs import EMPTY
 from recsys_tasks.retrieval.tower.model import Tower
@@ -212,12 +212,24 @@ class TestTraining:
             train_two_tower(snapshot, DAY_10)
         assert snapshot.lake.keys("tower") == []
 
-    def test_too_little_history(self, tmp_path: Path) -> None:
-        events = pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"], "ts": [5, 9]})
-        with pytest.raises(NotEnoughData, match="none with an earlier one"):
-            train_two_tower(
-                make_snapshot(tmp_path, make_config(), "1970-01-02", events), date(1970, 1, 2)
-            )
+    def test_a_shop_of_one_event_a_user_has_an_untrained_tower_until_there_is_more(
+        self, tmp_path: Path
+    ) -> None:
+        """Nothing to learn on the first night: no vector, not a random one. On the second each of
+        the nine users has an earlier event, and the same lineage learns from it."""
+        users, items = [f"u{n}" for n in range(9)], [f"i{n}" for n in range(9)]
+        rows = pd.DataFrame({"user_id": users, "item_id": items, "ts": range(9)})
+        first = make_snapshot(tmp_path, make_config(), "1970-01-02", rows)
+        untrained = train_two_tower(first, date(1970, 1, 2))
+        assert untrained.ledger["examples"] == 0
+        assert "untrained: no user has events at two different times" in untrained.ledger["why"]
+        assert not TowerState.load(untrained.artifact).arrays["item"].any()
+        again = pd.DataFrame({"user_id": users, "item_id": items[::-1], "ts": 90_000})
+        second = make_snapshot(tmp_path, make_config(), "1970-01-03", pd.concat([rows, again]))
+        trained = train_two_tower(second, date(1970, 1, 3), untrained)
+        assert (trained.lineage, trained.ledger["start"]) == (untrained.lineage, "cold")
+        assert trained.ledger["examples"] == 9
+        assert TowerState.load(trained.artifact).arrays["item"].any()
 
     def test_a_parent_must_be_older(self, snapshot: Snapshot) -> None:
         parent = train_two_tower(snapshot, DAY_10)

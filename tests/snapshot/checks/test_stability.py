@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from recsys_tasks.monitoring.lists.drift import mix_psi, psi, score_psi
+from recsys_tasks.snapshot.checks.stability import mix_psi, psi, score_psi
 
 
 def test_psi_by_hand() -> None:
