@@ -34,8 +34,8 @@ def event_drift(snapshot: Snapshot) -> dict[str, float]:
     for name, values in (("price", events.price), ("quantity", events.quantity)):
         given = ~np.isnan(values)
         if min((given & newest).sum(), (given & ~newest).sum()) >= MIN_EVENTS:
-            sides = (values[given & rows].astype(np.float64) for rows in (~newest, newest))
-            figures[f"{name}_psi"] = score_psi(*sides)
+            of_before = values[given & ~newest].astype(np.float64)
+            figures[f"{name}_psi"] = score_psi(of_before, values[given & newest].astype(np.float64))
     return figures
 
 
