@@ -6,7 +6,7 @@ no row had before, and by how much the share of rows without a value has risen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -47,24 +47,31 @@ class ColumnDrift:
         return max(self.missing_now - self.missing_before, 0.0)
 
 
+FIGURES: Mapping[str, Callable[[ColumnDrift], float]] = {
+    "column_drift": lambda one: one.psi,
+    "new_values": lambda one: one.new_values,
+    "missing_rise": lambda one: one.missing_rise,
+}
+"""Check of the night → the figure of a column that it bounds."""
+
+
 @dataclass(frozen=True)
 class Drifts:
     """The columns that could be compared."""
 
     columns: tuple[ColumnDrift, ...] = field(default=())
 
-    def worst(self, figure: str) -> float:
-        """The largest `psi`, `new_values` or `missing_rise`; NaN where none was compared."""
-        values = [value for one in self.columns if (value := getattr(one, figure)) == value]
+    def worst(self, check: str) -> float:
+        """The largest figure of a check of FIGURES; NaN where none was compared."""
+        values = [value for one in self.columns if (value := FIGURES[check](one)) == value]
         return max(values, default=float("nan"))
 
-    def words(self, figure: str, bound: float) -> str:
+    def words(self, check: str, bound: float) -> str:
         """The columns above the bound, the worst first, at most five; empty for none."""
-        above = sorted(
-            (one for one in self.columns if getattr(one, figure) > bound),
-            key=lambda one: -float(getattr(one, figure)),
-        )
-        told = "; ".join(_words(one, figure) for one in above[:5])
+        figure = FIGURES[check]
+        above = [one for one in self.columns if figure(one) > bound]
+        above.sort(key=lambda one: -figure(one))
+        told = "; ".join(_words(one, check) for one in above[:5])
         return told + (f"; and {len(above) - 5} more columns" if len(above) > 5 else "")
 
 
@@ -142,10 +149,10 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     return dict(zip(values, np.asarray(counts).tolist(), strict=True))
 
 
-def _words(one: ColumnDrift, figure: str) -> str:
-    if figure == "psi":
+def _words(one: ColumnDrift, check: str) -> str:
+    if check == "column_drift":
         return f"{one.column}: PSI {one.psi:.2f}"
-    if figure == "new_values":
+    if check == "new_values":
         return f"{one.column}: {one.new_values:.1%} of the values are new"
     shares = f"{one.missing_now:.1%} of the rows, {one.missing_before:.1%} before"
     return f"{one.column}: missing in {shares}"

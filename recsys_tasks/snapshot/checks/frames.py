@@ -14,20 +14,13 @@ import pyarrow.compute as pc
 from recsys_tasks.config import Config
 from recsys_tasks.errors import offenders
 from recsys_tasks.snapshot.checks.check import Check
-from recsys_tasks.snapshot.checks.column_drift import Drifts
+from recsys_tasks.snapshot.checks.column_drift import FIGURES, Drifts
 from recsys_tasks.snapshot.checks.frequent_ids import FrequentIds
 from recsys_tasks.snapshot.checks.losses import Losses
 from recsys_tasks.snapshot.checks.near_ids import near_words
 from recsys_tasks.snapshot.checks.row_rules import Flags
 from recsys_tasks.snapshot.checks.storable import is_usable
 from recsys_tasks.sources.base import has_users_table
-
-DRIFT_FIGURES = {
-    "column_drift": "psi",
-    "new_values": "new_values",
-    "missing_rise": "missing_rise",
-}
-"""Check → the figure of `ColumnDrift` that it bounds."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +62,8 @@ class NightRows:
 
     def _share_words(self, check: Check) -> str:
         """Which columns drifted, or which id has so many rows."""
-        if figure := DRIFT_FIGURES.get(check.name):
-            return self.drifts.words(figure, check.maximum or 0.0)
+        if check.name in FIGURES:
+            return self.drifts.words(check.name, check.maximum or 0.0)
         frequent = self.frequent
         return {
             "one_user": frequent.top_user,
@@ -122,7 +115,7 @@ def night_frame(config: Config, night: NightRows) -> pd.DataFrame:
         "files_passed_over": len(night.files_passed_over),
         **dict.fromkeys(("items_gone", "users_gone", "rows_lost", "rows_late"), np.nan),
         **night.losses.shares,
-        **{name: night.drifts.worst(figure) for name, figure in DRIFT_FIGURES.items()},
+        **{name: night.drifts.worst(name) for name in FIGURES},
         "one_user": night.frequent.user_share,
         "one_item": night.frequent.item_share,
         "null_words": night.frequent.word_share,

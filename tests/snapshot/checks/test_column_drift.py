@@ -61,7 +61,7 @@ def test_the_same_table_and_a_few_new_items_are_no_drift(tmp_path: Path) -> None
     for delivered in (items(), items(310)):
         found = drift_on(shop, 7, delivered)
         assert [one.column for one in found.columns] == ["items.brand", "items.tags", "items.price"]
-        assert found.worst("psi") < 0.01
+        assert found.worst("column_drift") < 0.01
         assert (found.worst("new_values"), found.worst("missing_rise")) == (0, 0)
 
 
