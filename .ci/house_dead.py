@@ -29,6 +29,7 @@ NAMES = {
     "ALARM": "the extension point of alarm kinds finds it",
     "CHANNEL": "the extension point of alert channels finds it",
     "RULE": "the extension points of gate and re-rank rules find it",
+    "DATA_SET": "the public data sets of `recsys import` are found by this name",
     "down_revision": "Alembic reads it of a migration",
     "upgrade": "Alembic calls it",
     "downgrade": "Alembic calls it",

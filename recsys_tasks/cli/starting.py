@@ -1,7 +1,8 @@
-"""The first step: settings for a shop of one's own."""
+"""The first step: settings for a shop of one's own, or tables and settings of a public data set."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from recsys_tasks.cli.output import say
+from recsys_tasks.cli.output import console, say
 from recsys_tasks.cli.session import now, shown_errors
 from recsys_tasks.config import parse_config
-from recsys_tasks.errors import ConfigError
+from recsys_tasks.errors import ConfigError, offenders
 
 if TYPE_CHECKING:
     from recsys_tasks.commands.init import Setting
@@ -50,10 +51,51 @@ def init(
             say(f"guesses, look at these first: {', '.join(guesses)}")
         for words in proposal.left_out:
             say(f"not used: {words}")
-        say("Then:")
-        say(f"  export RECSYS_CONFIG={path.resolve()} RECSYS_HOME=~/nightshelf")
-        say("  recsys config check")
-        say(f"  recsys run --as-of {proposal.first_night}")
+        _say_next(path.resolve(), proposal.first_night)
+
+
+@app.command("import")
+def import_data(
+    path: Annotated[
+        Path, typer.Argument(help="What was downloaded: the archive, a file, or its folder.")
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option(help="New folder; default: called as the data set, where you stand."),
+    ] = None,
+) -> None:
+    """Make tables and settings of a public data set's download: MovieLens, Amazon reviews,
+    RetailRocket, Online Retail, H&M. What it is, is seen by its content.
+    """
+    from recsys_tasks.commands.public_data import SETTINGS
+    from recsys_tasks.commands.public_data import import_data as make
+
+    with shown_errors(), console.status("opening") as status:
+        done = make(
+            path.expanduser(),
+            to.expanduser() if to else None,
+            before=lambda step: status.update(f"{step} …"),
+        )
+    say(f"{done.title}: {done.made.rows:,} interactions, {done.first} to {done.last}")
+    for table, entities in done.made.entities.items():
+        say(f"{table}: {entities.words}")
+    for why, rows in done.made.left_out.items():
+        say(f"left out: {rows:,} rows {why}")
+    for bad in done.made.unreadable:
+        say(f"not read: {bad.rows:,} rows of {bad.file}; the first: {'; '.join(bad.examples)}")
+    if done.unused:
+        say(f"not used: {offenders(done.unused)}")
+    if done.guesses:
+        say(f"guesses, look at these first: {', '.join(done.guesses)}")
+    say(f"Tables and settings, with what was assumed as comments: {done.folder}")
+    _say_next(done.folder / SETTINGS, done.first_night)
+
+
+def _say_next(settings: Path, first_night: str) -> None:
+    say("Then:")
+    say(f"  export RECSYS_CONFIG={shlex.quote(str(settings))} RECSYS_HOME=~/nightshelf")
+    say("  recsys config check")
+    say(f"  recsys run --as-of {first_night}")
 
 
 def _refuse_to_overwrite(path: Path) -> None:

@@ -33,23 +33,14 @@ class Kinds:
 
 
 @dataclass(frozen=True)
-class Behaviour:
-    """Facts about the events."""
+class Days:
+    """Facts about the days of events."""
 
-    rows: int
-    users: int
-    items: int
     first: date
     last: date
     """UTC days of the first event and of the last whole day of events."""
     cut_off: bool
-    """Whether the delivery ends within a day, whose events are left out of all these facts."""
-    undated: int
-    """Rows without a readable time."""
-    repeats: float
-    """Share of the user-item pairs that have events on two days or more."""
-    duplicates: float
-    """Share of rows that are equal to another in user, item, kind and second."""
+    """Whether the delivery ends within a day, whose events are left out of all facts."""
     empty_days: int
     """Days without an event among the last 56."""
     closed: tuple[str, ...]
@@ -58,13 +49,29 @@ class Behaviour:
     """Smallest and largest of a day's rows over the mean of the same weekday in four weeks before,
     in the last 56 days.
     """
-    within_days: int
-    """Days in which nine of ten users that ever came did something, counted from the last day."""
 
     @property
-    def days(self) -> int:
+    def number(self) -> int:
         """Days from the first to the last event."""
         return (self.last - self.first).days + 1
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Facts about the events."""
+
+    days: Days
+    rows: int
+    users: int
+    items: int
+    undated: int
+    """Rows without a readable time."""
+    repeats: float
+    """Share of the user-item pairs that have events on two days or more."""
+    duplicates: float
+    """Share of rows that are equal to another in user, item, kind and second."""
+    within_days: int
+    """Days in which nine of ten users that ever came did something, counted from the last day."""
 
 
 def kinds_of(roles: Roles) -> Kinds:
@@ -86,32 +93,43 @@ def kinds_of(roles: Roles) -> Kinds:
 def behaviour_of(roles: Roles, kinds: Kinds, now: datetime) -> Behaviour:
     """Facts about all rows with a readable time. `now` bounds which times are plausible."""
     seconds = roles.columns[roles.time].seconds(roles.unit, now)
-    dated, cut_off = seconds >= 0, False
+    dated = seconds >= 0
     days = seconds[dated] // DAY_SECONDS
-    if _ends_within_a_day(days):
-        dated, cut_off = dated & (seconds < int(days.max()) * DAY_SECONDS), True
+    found = days_of(np.bincount(days - days.min()), int(days.min()))
+    if found.cut_off:
+        dated = dated & (seconds < start_of(found.last) + DAY_SECONDS)
         days = seconds[dated] // DAY_SECONDS
     user = _codes(roles.columns[roles.user])[dated]
     item = _codes(roles.columns[roles.item])[dated]
     kind = _codes(roles.columns[kinds.column])[dated] if kinds.column else np.zeros_like(user)
-    first, last = day_of(int(days.min()) * DAY_SECONDS), day_of(int(days.max()) * DAY_SECONDS)
-    counts = np.bincount(days - days.min(), minlength=int(days.max() - days.min()) + 1)
-    lately = counts[-_LATELY:]
     pair = user.astype(np.int64) * (int(item.max()) + 1) + item
     return Behaviour(
+        found,
         rows=len(seconds),
         users=int(np.unique(user).size),
         items=int(np.unique(item).size),
-        first=first,
-        last=last,
-        cut_off=cut_off,
         undated=int((seconds < 0).sum()),
         repeats=_repeats(pair, days),
         duplicates=_duplicates(pair, kind, seconds[dated]),
+        within_days=_within(user, days),
+    )
+
+
+def days_of(counts: npt.NDArray[np.int64], first: int) -> Days:
+    """Facts about the days of events: `counts` `[days] int64` are rows a day, and the first of them
+    is day `first` since 1970-01-01 UTC.
+    """
+    cut_off = _ends_within_a_day(counts)
+    counts = counts[:-1] if cut_off else counts
+    counts = counts[: int(np.flatnonzero(counts)[-1]) + 1]
+    last, lately = day_of((first + len(counts) - 1) * DAY_SECONDS), counts[-_LATELY:]
+    return Days(
+        first=day_of(first * DAY_SECONDS),
+        last=last,
+        cut_off=cut_off,
         empty_days=int((lately == 0).sum()),
         closed=_closed(lately, last),
         volume=_volume(counts),
-        within_days=_within(user, days),
     )
 
 
@@ -148,11 +166,10 @@ def _closed(lately: npt.NDArray[np.int64], last: date) -> tuple[str, ...]:
     return tuple(weekday for weekday, count in rows.items() if count == 0)
 
 
-def _ends_within_a_day(days: npt.NDArray[np.int64]) -> bool:
+def _ends_within_a_day(counts: npt.NDArray[np.int64]) -> bool:
     """Whether the last day has far fewer rows than any such day before: nearly nothing of it is
     there.
     """
-    counts = np.bincount(days - days.min())
     ratios = _ratios(counts)
     return len(ratios) > _WEEK and ratios[-1] < 0.25 and ratios[-1] < 0.5 * min(ratios[:-1])
 
@@ -184,4 +201,4 @@ def _within(user: npt.NDArray[np.int64], days: npt.NDArray[np.int64]) -> int:
 
 def is_old(behaviour: Behaviour, now: datetime) -> bool:
     """Whether the events end days ago: data of the past, not of a shop that runs."""
-    return int(now.timestamp()) - start_of(behaviour.last) > 4 * DAY_SECONDS
+    return int(now.timestamp()) - start_of(behaviour.days.last) > 4 * DAY_SECONDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,10 @@ not.
 _VOLUME = (0.2, 5.0)
 _SLACK = 2.0
 """How much further than ever seen a value may lie before a night stops."""
+_UNKNOWN = {
+    "max_unknown_item_share": "rows are of items that the items table lacks",
+    "max_unknown_user_share": "rows are of users that the users table lacks",
+}
 _WINDOW_DAYS, _HISTORY_DAYS, _ACTIVE_DAYS = 7, 14, 365
 """The defaults of `label_window_days`, `min_history_days` and `activity.within_days`."""
 
@@ -101,7 +105,7 @@ def add_goals(proposal: Proposal, kinds: Kinds, facts: Behaviour) -> None:
     words = "the kinds of most weight are what lists are for"
     proposal.add("objectives", objectives, "likely" if kinds.known else "a guess", words)
     _add_repeats(proposal, facts)
-    _add_windows(proposal, facts)
+    add_windows(proposal, facts)
 
 
 def _add_repeats(proposal: Proposal, facts: Behaviour) -> None:
@@ -115,49 +119,47 @@ def _add_repeats(proposal: Proposal, facts: Behaviour) -> None:
         proposal.add("repeat_consumption", "forbid", "a guess", words)
 
 
-def _add_windows(proposal: Proposal, facts: Behaviour) -> None:
+def add_windows(proposal: Proposal, facts: Behaviour) -> None:
+    """Days of events that are labels and that are history, and who gets a list of their own."""
+    number = facts.days.number
     needed = _HISTORY_DAYS + 2 * _WINDOW_DAYS
-    if facts.days < needed:
-        window = max(1, facts.days // 6)
-        words = f"there are {facts.days} days of events: rankers need two windows and days before"
+    if number < needed:
+        window = max(1, number // 6)
+        words = f"there are {number} days of events: rankers need two windows and days before"
         proposal.add("label_window_days", window, "likely", words)
-        proposal.add("min_history_days", max(1, facts.days - 3 * window), "likely", words)
+        proposal.add("min_history_days", max(1, number - 3 * window), "likely", words)
     else:
-        words = f"the usual week; there are {facts.days} days of events"
+        words = f"the usual week; there are {number} days of events"
         proposal.add("label_window_days", _WINDOW_DAYS, "likely", words)
-    days = min(max(_ACTIVE_DAYS, facts.within_days), facts.days + _ACTIVE_DAYS)
+    days = min(max(_ACTIVE_DAYS, facts.within_days), number + _ACTIVE_DAYS)
     words = f"nine of ten users did something in the last {facts.within_days} days"
     active = {"min_events": 1, "within_days": days}
     proposal.add("activity", active, "likely", words)
 
 
-def add_checks(proposal: Proposal, roles: Roles, facts: Behaviour) -> None:
-    """Bounds that tonight's data is known to be outside of, and no others."""
-    gaps = facts.empty_days - len(facts.closed) * (56 // 7)
-    if facts.closed:
+def add_checks(proposal: Proposal, facts: Behaviour, unknown: Mapping[str, float]) -> None:
+    """Bounds that tonight's data is known to be outside of, and no others.
+
+    `unknown`: shares of rows whose ids a table lacks, by the name of the bound.
+    """
+    days = facts.days
+    gaps = days.empty_days - len(days.closed) * (56 // 7)
+    if days.closed:
         words = "no event on such a day in the last 56 days"
-        proposal.add("validation.closed_days", list(facts.closed), "likely", words)
+        proposal.add("validation.closed_days", list(days.closed), "likely", words)
     if gaps > 0:
-        words = f"{facts.empty_days} of the last 56 days are without an event"
+        words = f"{days.empty_days} of the last 56 days are without an event"
         proposal.add("validation.allow_empty_days", True, "likely", words)
-    low, high = min(_VOLUME[0], facts.volume[0] / _SLACK), max(_VOLUME[1], facts.volume[1] * _SLACK)
+    low, high = min(_VOLUME[0], days.volume[0] / _SLACK), max(_VOLUME[1], days.volume[1] * _SLACK)
     if (low, high) != _VOLUME:
-        words = f"a day's rows were {facts.volume[0]:.2g} to {facts.volume[1]:.3g} of the usual"
+        words = f"a day's rows were {days.volume[0]:.2g} to {days.volume[1]:.3g} of the usual"
         bounds = [_rounded(low, math.floor), _rounded(high, math.ceil)]
         proposal.add("validation.volume_ratio", bounds, "likely", words)
     shares = {
         "max_duplicate_share": (facts.duplicates, 0.05, "rows are there twice"),
-        "max_unknown_item_share": (
-            _unknown(roles.columns[roles.item], roles.items),
-            0.05,
-            "rows are of items that the items table lacks",
-        ),
         "max_null_share": (facts.undated / max(1, facts.rows), 0.0, "rows have no readable time"),
+        **{name: (share, 0.05, _UNKNOWN[name]) for name, share in unknown.items()},
     }
-    if roles.users is not None:
-        unknown = _unknown(roles.columns[roles.user], roles.users)
-        words = "rows are of users that the users table lacks"
-        shares["max_unknown_user_share"] = (unknown, 0.05, words)
     for name, (share, usual, what) in shares.items():
         if share > usual:
             bound = min(1.0, _rounded(share * 1.2, math.ceil))
@@ -165,7 +167,7 @@ def add_checks(proposal: Proposal, roles: Roles, facts: Behaviour) -> None:
             proposal.add(f"validation.{name}", bound, "a guess", words)
 
 
-def _unknown(ids: Column, entities: Entities) -> float:
+def unknown_share(ids: Column, entities: Entities) -> float:
     """Share of rows whose id the table of entities lacks."""
     known = pc.unique(entities.columns[entities.id_column].text.drop_null())
     there = ids.text.drop_null()

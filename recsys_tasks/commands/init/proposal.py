@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Confidence = Literal["sure", "likely", "a guess"]
+Confidence = Literal["sure", "likely", "a guess", "assumed"]
+"""`assumed`: a decision that the data does not settle, of `recsys import`."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -13,18 +13,21 @@ from recsys_tasks.commands.init.proposal import Proposal, Setting
 _WIDTH = 100
 
 
-def file_text(proposal: Proposal) -> str:
-    """The settings file, whole."""
-    return "\n".join(_lines(proposal)) + "\n"
+_PROPOSED = (
+    "Proposed by `recsys init` from the shop's own tables. A comment says how sure each setting"
+    " is, and by what it was found: correct what is wrong. Every field:"
+    " docs/reference/configuration.md; `recsys config check` shows what will run.",
+)
 
 
-def _lines(proposal: Proposal) -> Iterator[str]:
-    yield from _comment(
-        "Proposed by `recsys init` from the shop's own tables. A comment says how sure each setting"
-        " is, and by what it was found: correct what is wrong. Every field:"
-        " docs/reference/configuration.md; `recsys config check` shows what will run.",
-        "",
-    )
+def file_text(proposal: Proposal, head: Sequence[str] = _PROPOSED) -> str:
+    """The settings file, whole; `head`: the paragraphs at its top."""
+    return "\n".join(_lines(proposal, head)) + "\n"
+
+
+def _lines(proposal: Proposal, head: Sequence[str]) -> Iterator[str]:
+    for paragraph in head:
+        yield from _comment(paragraph, "")
     section = None
     for setting in proposal.settings:
         head, _, name = setting.key.rpartition(".")
