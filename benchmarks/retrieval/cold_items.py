@@ -34,7 +34,7 @@ from recsys_tasks.retrieval.candidates.content import content_space
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.retrieval.tower.embed import embed
-from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
+from recsys_tasks.retrieval.tower.lineage import TowerVersion, train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot, write_events_day, write_snapshot
 
 SHARE, SEEDS, WINDOWS = 0.05, (1, 2, 3), 4

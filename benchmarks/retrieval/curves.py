@@ -46,13 +46,13 @@ def ours(world: World) -> Iterator[Point]:
     from recsys_tasks.retrieval.tower.examples import Draws, newest
     from recsys_tasks.retrieval.tower.inputs import EMPTY
     from recsys_tasks.retrieval.tower.runtime import prepare
-    from recsys_tasks.retrieval.tower.training import Run
+    from recsys_tasks.retrieval.tower.training_run import TrainingRun
     from recsys_tasks.retrieval.tower.weights import start_arrays
 
     settings, resources = world.snapshot.config.two_tower, world.snapshot.config.resources
     prepare(resources)
     clock = Clock()
-    run = Run.open(world.snapshot, world.cutoffs.learned_before, EMPTY, EMPTY)
+    run = TrainingRun.open(world.snapshot, world.cutoffs.learned_before, EMPTY, EMPTY)
     examples = newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
     tower = run.tower(start_arrays(settings, run.rows, resources.seed))
     size = Draws(run.events.user[examples], settings.examples_per_user).size
@@ -76,7 +76,7 @@ def ours(world: World) -> Iterator[Point]:
 
 def _judged(world: World, run: object, arrays: dict[str, np.ndarray]) -> Score:
     from recsys_tasks.retrieval.tower.embed import model_of, users_of
-    from recsys_tasks.retrieval.tower.train import cold_state
+    from recsys_tasks.retrieval.tower.lineage import cold_state
 
     snapshot, cutoffs = world.snapshot, world.cutoffs
     model = model_of(snapshot, cold_state(snapshot, run, arrays))  # type: ignore[arg-type]

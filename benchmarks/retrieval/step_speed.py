@@ -107,14 +107,16 @@ def ours(items: int) -> Rates:
     """
     from recsys_tasks.retrieval.tower.inputs import EMPTY
     from recsys_tasks.retrieval.tower.runtime import prepare
-    from recsys_tasks.retrieval.tower.training import Run
+    from recsys_tasks.retrieval.tower.training_run import TrainingRun
     from recsys_tasks.retrieval.tower.weights import start_arrays
 
     config, empty = _config(), np.zeros((items, 1), np.int32)
     prepare(config.resources)
     keys = np.arange(items, dtype=np.int32)
     nothing, always = np.zeros((USERS, 1), np.int32), np.zeros(items, np.int64)
-    run = Run(config, USERS, events_of(items), EMPTY, EMPTY, empty, nothing, {}, keys, always)
+    run = TrainingRun(
+        config, USERS, events_of(items), EMPTY, EMPTY, empty, nothing, {}, keys, always
+    )
     tower = run.tower(start_arrays(config.two_tower, run.rows, 1))
     batches = next(iter(run.passes(run.examples, 1)))
 

@@ -22,7 +22,7 @@ from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import parse_config
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval.tower.embed import embed
-from recsys_tasks.retrieval.tower.train import train_two_tower
+from recsys_tasks.retrieval.tower.lineage import train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot, write_events_day, write_snapshot
 
 AS_OF = date(2026, 3, 1)

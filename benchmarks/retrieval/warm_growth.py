@@ -110,7 +110,7 @@ def before(size: Size, folder: Path) -> None:
     there.
     """
     from recsys_tasks.retrieval.tower import cold_start
-    from recsys_tasks.retrieval.tower import train as two_tower
+    from recsys_tasks.retrieval.tower import lineage as two_tower
     from recsys_tasks.retrieval.tower.examples import newest
 
     crowd = gather(
@@ -134,8 +134,8 @@ def before(size: Size, folder: Path) -> None:
 def night(size: Size, folder: Path) -> dict[str, float]:
     """Tonight's version and its vectors, by the pipeline's stages."""
     from recsys_tasks.retrieval.tower.embed import embed
-    from recsys_tasks.retrieval.tower.train import train_two_tower
-    from recsys_tasks.retrieval.tower.training import Run
+    from recsys_tasks.retrieval.tower.lineage import train_two_tower
+    from recsys_tasks.retrieval.tower.training_run import TrainingRun
     from recsys_tasks.retrieval.tower.versions import lineages_of, tower_at
     from recsys_tasks.snapshot.dataset import open_snapshot
 
@@ -143,7 +143,7 @@ def night(size: Size, folder: Path) -> dict[str, float]:
     parent = tower_at(snapshot.lake, lineages_of(snapshot.lake, snapshot.config, AS_OF)[0], AS_OF)
     assert parent is not None
     steps: list[float] = []
-    with patch.object(Run, "fit", _timed(Run.fit, steps)):
+    with patch.object(TrainingRun, "fit", _timed(TrainingRun.fit, steps)):
         started = time.process_time()
         version = train_two_tower(snapshot, AS_OF, parent)
         learned = time.process_time() - started

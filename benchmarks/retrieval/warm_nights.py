@@ -31,7 +31,7 @@ from recsys_tasks.config import DEFAULT_CONFIG, Config, TwoTowerConfig, load_con
 from recsys_tasks.gate.bootstrap import Bootstrap, paired_bootstrap
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.tower.embed import embed
-from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
+from recsys_tasks.retrieval.tower.lineage import TowerVersion, train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.sources.kinds.shop import ShopSource
 

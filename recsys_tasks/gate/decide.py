@@ -1,4 +1,4 @@
-"""Whether a challenger replaces the champion: a value with every rule, its bound and what was seen.
+"""Whether a challenger replaces the champion: a decision that lists each rule's bound and value.
 
 The verdict is what the worst failed rule leads to:
 
@@ -43,16 +43,18 @@ def decide(case: GateCase) -> GateDecision:
     )
     results = judge_by_every_rule(case)
     name = case.champion.system if case.champion else case.context.champion
-    serves = None
+    served = None
     if case.retrieval is not None and name is None:
-        serves = _served(case.challenger, case.retrieval, case.baseline, case.rules)
-    return conclude(case.challenger.system, name, case.context, results, serves)
+        served = _served_until_promotion(case.challenger, case.retrieval, case.baseline, case.rules)
+    return conclude(case.challenger.system, name, case.context, results, served)
 
 
-def _served(
+def _served_until_promotion(
     challenger: Evaluation, retrieval: Evaluation, baseline: Evaluation, rules: GateConfig
 ) -> str | None:
-    """What readers get while no release passes, beside what they do not get, in figures."""
+    """A sentence on the order of retrieval, which readers get until a release passes: its metric
+    beside the challenger's and plain popularity's; None where it was not measured.
+    """
     theirs, ours, popular = (mean_of(e, rules.metric) for e in (retrieval, challenger, baseline))
     if math.isnan(theirs):
         return None

@@ -1,4 +1,4 @@
-"""A gate decision: a value, its plain words, and where it is kept."""
+"""A gate decision: the verdict, its explanation in words, and how it is stored and read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORST_FIRST: tuple[Verdict, ...] = ("refuse", "reject", "hold")
 class RuleResult:
     """One rule: what was allowed (`bound`), what was seen (`value`), both None where not a number.
 
-    `leads_to` is the verdict of failing it; None for evidence that another rule sums up.
+    `leads_to` is the verdict if it fails; None for a figure that another rule sums up.
     """
 
     name: str
@@ -53,8 +53,8 @@ class GateContext:
 class GateDecision:
     """A verdict with all its reasons; it moves nothing by itself.
 
-    `served`: what readers get in its place, in figures, where there is no champion; None: a
-    champion, or not measured.
+    `served`: a sentence with figures on what readers get where there is no champion and none is
+    promoted; None where there is a champion, or nothing was measured.
     """
 
     as_of: date
@@ -102,7 +102,7 @@ def write_decision(
 ) -> Artifact:
     """Keep a decision as an artifact (`decision/<as_of>`); every verdict is kept.
 
-    `inputs` and `config` are what it was judged from: the same make a rerun find this decision.
+    `inputs` and `config` are what it was judged from: a rerun with the same finds this decision.
     `figures` are the evaluations behind it, as `figures.all_figures` makes them.
     """
     # Not `Lake.make`: another verdict from the same inputs (the registry moved) is kept, too.
@@ -129,8 +129,8 @@ def conclude(
     rules: tuple[RuleResult, ...],
     served: str | None = None,
 ) -> GateDecision:
-    """The decision that these rules make: the worst failed one leads. `served`: what readers get if
-    nothing moves.
+    """The decision that follows from these rules: the verdict of the worst failed one. `served`:
+    see `GateDecision`.
     """
     failed = {rule.leads_to for rule in rules if not rule.passed}
     verdict: Verdict = next((v for v in _WORST_FIRST if v in failed), "promote")

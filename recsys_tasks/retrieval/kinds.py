@@ -12,7 +12,7 @@ TOWER = Kind(
     # The user tower has no parameters by user.
     files={"weights.npz": Holding.NOTHING, "archive.npz": Holding.NOTHING},
     retire=Retire.CHAIN,
-    made_by=("recsys_tasks.retrieval.tower.train",),
+    made_by=("recsys_tasks.retrieval.tower.lineage",),
 )
 EMBEDDINGS = Kind(
     name="embeddings",

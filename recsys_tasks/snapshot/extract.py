@@ -75,7 +75,7 @@ def extract(
         "undated_rows": undated.num_rows,
         "undated_why": undated_counts(config, undated, as_of),
         "future_rows": future,
-        **_oddities(lake, source, gone, parts, undated, first),
+        **_delivery_anomalies(lake, source, gone, parts, undated, first),
     }
     changed = [day for day in sorted(written) if day in before and before[day] != parts[day]]
     counts = {
@@ -128,8 +128,8 @@ def _same_inputs(last: Artifact, fingerprint: str, settings: str, future: int) -
 def _known(
     config: Config, lake: Lake, base: ExtractResult | None, last: Artifact | None
 ) -> dict[date, str]:
-    """Day → raw partition that is there already; `last`: tonight's own earlier extract, where the
-    source may no longer hold what it held then.
+    """Day → raw partition that is in the lake already. `last`: an earlier extract of this same
+    night, given where the source may no longer have the rows that it had then.
     """
     parts = {**(base.parts if base else {}), **(read_extract(last).parts if last else {})}
     # days before the earliest were kept by code that took any number for a time
@@ -137,9 +137,9 @@ def _known(
 
 
 def _first_day(config: Config, lake: Lake, base: ExtractResult, settings: str) -> date | None:
-    """The lookback's first day, or an earlier one whose partition was damaged and set aside: it is
-    read again. None where all that the source has is read: it holds only what is new, or the days
-    that it has were read under other settings.
+    """First day to read: the lookback's first, or an earlier one whose partition was damaged and
+    set aside. None: read all that the source has, because it delivers only new rows, or because the
+    base was read under other settings.
     """
     if config.extract.delivery == "delta" or base.artifact.manifest["config"] != settings:
         return None
@@ -151,8 +151,8 @@ def _base(lake: Lake, as_of: date, settings: str | None) -> ExtractResult | None
     """The newest extract of an earlier night under the same settings (None: under any), unless that
     night's checks refused it.
 
-    What a check refused is no ground to build on: days that a broken delivery emptied would stay
-    empty once they are older than the lookback.
+    An extract that a check refused is no base: days that a broken delivery emptied would stay empty
+    once they are older than the lookback.
     """
     for key in reversed([k for k in lake.keys("extract") if k < as_of.isoformat()]):
         artifact = lake.require("extract", key)
@@ -164,7 +164,7 @@ def _base(lake: Lake, as_of: date, settings: str | None) -> ExtractResult | None
     return None
 
 
-def _oddities(
+def _delivery_anomalies(
     lake: Lake,
     source: Reader,
     gone: ErasedUsers,
@@ -172,21 +172,25 @@ def _oddities(
     undated: pa.Table,
     first: date | None,
 ) -> dict[str, Any]:
-    """What the checks tell of beside the rows; nothing where there is nothing to tell."""
+    """What the checks report of a delivery besides its rows: days with late rows, unusable values,
+    files that were not read. Only what was found is in it.
+    """
     without = (lambda rows: gone.without(rows)[0]) if gone.entries else None
     delivered = source.count_days(first, without) if first else {}
-    rootless: Mapping[str, int] = Counter(undated["day"].to_pylist())
+    undated_by_day: Mapping[str, int] = Counter(undated["day"].to_pylist())
     late = {}
     for day, rows in sorted(delivered.items()):
-        kept = lake.get(parts[day]).rows - rootless.get(day.isoformat(), 0) if day in parts else 0
+        kept = 0
+        if day in parts:
+            kept = lake.get(parts[day]).rows - undated_by_day.get(day.isoformat(), 0)
         if rows > kept:
             late[day.isoformat()] = rows - kept
-    told = {
+    anomalies = {
         "late": late,
         "odd_values": source.odd_values(),
         "files_passed_over": source.files_passed_over(),
     }
-    return {name: found for name, found in told.items() if found}
+    return {name: found for name, found in anomalies.items() if found}
 
 
 def _users(config: Config, source: Reader, ids: pa.Array) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import SNAPSHOT, Stage, Tonights
+from recsys_tasks.stages.stage import SNAPSHOT, NightArtifact, Stage
 
 if TYPE_CHECKING:
     from recsys_tasks.lake import Artifact
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STAGE = Stage(
     "monitor",
     minutes=60,
-    opens=(SNAPSHOT, Tonights("plan")),
+    opens=(SNAPSHOT, NightArtifact("plan")),
     reads=("events", "plan", "lists"),
 )
 

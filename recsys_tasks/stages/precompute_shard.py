@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import SNAPSHOT, Stage, Tonights
+from recsys_tasks.stages.stage import SNAPSHOT, NightArtifact, Stage
 
 if TYPE_CHECKING:
     from recsys_tasks.lake import Artifact
@@ -16,7 +16,7 @@ STAGE = Stage(
     "precompute_shard",
     minutes=180,
     sharded=True,
-    opens=(SNAPSHOT, Tonights("plan")),
+    opens=(SNAPSHOT, NightArtifact("plan")),
     reads=(
         "events",
         "tower",

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import SNAPSHOT, Stage, Tonights
+from recsys_tasks.stages.stage import SNAPSHOT, NightArtifact, Stage
 
 if TYPE_CHECKING:
     from datetime import date
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STAGE = Stage(
     "prepare_publication",
     minutes=60,
-    opens=(SNAPSHOT, Tonights("index")),
+    opens=(SNAPSHOT, NightArtifact("index")),
     reads=(
         "events",
         "tower",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import Stage, Tonights
+from recsys_tasks.stages.stage import NightArtifact, Stage
 
 if TYPE_CHECKING:
     from recsys_tasks.lake import Artifact
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
 
-STAGE = Stage("promote", minutes=10, opens=(Tonights("decision"),))
+STAGE = Stage("promote", minutes=10, opens=(NightArtifact("decision"),))
 
 
 def run(night: Night, *, decision: Artifact) -> Outcome:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import Stage, Tonights
+from recsys_tasks.stages.stage import NightArtifact, Stage
 
 if TYPE_CHECKING:
     from recsys_tasks.lake import Artifact
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Figure, Outcome
 
-STAGE = Stage("publish", minutes=60, opens=(Tonights("plan"),), emits="publication")
+STAGE = Stage("publish", minutes=60, opens=(NightArtifact("plan"),), emits="publication")
 
 
 def run(night: Night, *, plan: Artifact) -> Outcome:

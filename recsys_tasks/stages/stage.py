@@ -1,7 +1,8 @@
-"""What a stage says of itself, for the runner, for Airflow's plugin and for whatever lists stages.
+"""The declaration of a stage, for the runner, for Airflow's plugin and for what lists stages.
 
-Every file of a stage declares `STAGE` and has `run(night)`, with the number of a `shard` where it
-is sharded, and with what it has the runner open, each under its kind's name: `run(night, plan=…)`.
+Every file of a stage declares `STAGE` and has a function `run`. Its arguments are the night, the
+number of the shard where the stage is sharded, and each artifact of `opens`, under its kind's name:
+`run(night, shard, snapshot=…, plan=…)`.
 Airflow reads the declarations in each of its processes, so these files import at module
 level nothing but the standard library, this module and other light ones; what a stage computes
 with is imported inside `run`.
@@ -13,18 +14,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Tonights:
-    """The newest artifact of a kind whose key is the night.
+class NightArtifact:
+    """An artifact that the runner opens for a stage: the newest of its kind whose key is the night.
 
-    The stage gets the opened `Snapshot` of the kind `snapshot`, the `Artifact` of any other.
+    Of the kind `snapshot` the stage gets the opened `Snapshot`, of any other kind the `Artifact`.
     """
 
     kind: str
     optional: bool = False
-    """Whether the stage does without it and gets None; otherwise it does not begin."""
+    """Whether the stage gets None where there is no such artifact; otherwise it does not begin."""
 
 
-SNAPSHOT = Tonights("snapshot")
+SNAPSHOT = NightArtifact("snapshot")
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Stage:
     name: str
     minutes: int
     """How long it may run, at most, before Airflow ends it."""
-    opens: tuple[Tonights, ...] = ()
+    opens: tuple[NightArtifact, ...] = ()
     """Artifacts of the night itself: the runner opens them and hands them over by name."""
     reads: tuple[str, ...] = ()
-    """Kinds of the other artifacts that it opens: their keys follow from who serves, or from what
-    an opened one says.
+    """Kinds of the artifacts that the stage opens itself: their keys depend on the release that
+    serves, or are named in an artifact of `opens`.
     """
     makes: tuple[str, ...] = ()
     """Kinds of the artifacts that it writes."""
@@ -47,9 +48,11 @@ class Stage:
     sharded: bool = False
     """Whether it runs once a shard, each with the shard's number."""
     takes_turns: bool = False
-    """Whether it goes on from what an earlier run of it left: one at a time, for any night."""
+    """Whether it continues what an earlier run of it wrote, so that only one may run at a time,
+    for whatever night.
+    """
     of_ranker: bool = False
-    """Whether there is nothing to do on a night that trains no ranker."""
+    """Whether it does nothing on a night that trains no ranker."""
 
     @property
     def module(self) -> str:

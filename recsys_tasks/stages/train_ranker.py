@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recsys_tasks.stages.stage import Stage, Tonights
+from recsys_tasks.stages.stage import NightArtifact, Stage
 
 if TYPE_CHECKING:
     from recsys_tasks.lake import Artifact
@@ -15,7 +15,7 @@ STAGE = Stage(
     "train_ranker",
     minutes=180,
     of_ranker=True,
-    opens=(Tonights("examples"),),
+    opens=(NightArtifact("examples"),),
     reads=("tower", "decision"),
     makes=("release",),
 )

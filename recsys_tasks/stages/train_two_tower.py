@@ -49,7 +49,7 @@ def run(night: Night, *, snapshot: Snapshot) -> Outcome:
     """Train a version for every cutoff that tonight needs; the champion's lineage, too, where it is
     another one.
     """
-    from recsys_tasks.retrieval.tower.train import advance_chain, keep_up, tower_at
+    from recsys_tasks.retrieval.tower.lineage import advance_lineage, keep_up, tower_at
     from recsys_tasks.stages.outcome import Outcome
     from recsys_tasks.stages.schedule import tower_due
 
@@ -58,7 +58,7 @@ def run(night: Night, *, snapshot: Snapshot) -> Outcome:
     due = tower_due(night.lake, night.config, night.as_of, tonight)
     if not due:
         wanted.remove(tonight)
-    versions = advance_chain(snapshot, wanted, night.as_of)
+    versions = advance_lineage(snapshot, wanted, night.as_of)
     newest = tower_at(night.lake, versions[-1].lineage, tonight) or versions[-1]
     # After a change of settings the champion serves until a challenger of the new ones beats it: on
     # fresh vectors.

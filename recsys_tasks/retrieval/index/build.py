@@ -1,10 +1,10 @@
 """Nearest items to a vector: ScaNN for large catalogues, exact search below and as the fallback.
 
-    build → tune on some users, measure on others → below the floor: build finer → still below:
-    exact serves
+    build → tune on some users, measure on others → recall below the floor: build a finer tree →
+    the finest is below the floor, too: exact search serves
 
-Recall is measured at two depths, `recall_k` and what the tower's generator asks for, and the floor
-is held against the worse of them. Everything that was tried is in the artifact's `recall.json`.
+Recall is measured at two depths, `recall_k` and what the tower's generator asks for, and the lower
+of both is compared with the floor. Everything that was tried is in the artifact's `recall.json`.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ __all__ = [
     "open_index",
 ]
 
-BUILDS = ((2.0, 2), (4.0, 2), (4.0, 1))
-"""Trees built in turn until one reaches the floor: leaves over the root of the items, dimensions a
-code stands for.
+TREE_SETTINGS = ((2.0, 2), (4.0, 2), (4.0, 1))
+"""Trees that are built in turn until one reaches the recall floor, as pairs: number of leaves
+divided by the square root of the number of items; dimensions that share one code.
 """
 
 
@@ -145,7 +145,7 @@ def _build(config: Config, embeddings: Embeddings, folder: Path) -> dict[str, An
     if best is None:
         reached = max(attempt.worst for attempt in tried)
         words = (
-            f"the best of {len(BUILDS)} indexes has recall {reached:.4f}, below"
+            f"the best of {len(TREE_SETTINGS)} indexes has recall {reached:.4f}, below"
             f" {index.recall_floor}"
         )
         return {**exact, **measured, "why": words, "below_floor": True, "best_recall": reached}
@@ -159,8 +159,8 @@ def _build(config: Config, embeddings: Embeddings, folder: Path) -> dict[str, An
 
 
 def _recall_of_items(config: Config, embeddings: Embeddings, best: Tried, folder: Path) -> float:
-    """Recall with items as queries, as the similar items of a large catalogue ask; told, not held
-    to the floor.
+    """Recall with items as queries, as for the similar items of a large catalogue: reported only,
+    not compared with the floor.
     """
     sample = item_sample(
         embeddings,
@@ -180,8 +180,8 @@ def _first_good(
     """The first tree that reaches the floor, kept in `folder`, and all that was tried."""
     m, threads = len(embeddings.item_keys), config.resources.threads
     tried: list[Tried] = []
-    for more, block in BUILDS:
-        tree = Tree(max(2, round(more * np.sqrt(m))), block)
+    for leaves, block in TREE_SETTINGS:
+        tree = Tree(max(2, round(leaves * np.sqrt(m))), block)
         searcher = build_tree(embeddings.item_vectors, config.index.recall_k, tree, threads)
         ways, best = tune(
             searcher, tree, embeddings.item_keys, halves, config.index.recall_floor, threads

@@ -58,7 +58,7 @@ class Tried:
 
     @property
     def worst(self) -> float:
-        """What the floor is held against: the lowest recall of either half at any depth."""
+        """What is compared with the floor: the lowest recall of either half at any depth."""
         return min(*self.chosen_on.values(), *self.held_back.values())
 
     def as_json(self, reported: int) -> dict[str, float | int]:

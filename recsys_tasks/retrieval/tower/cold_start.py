@@ -13,7 +13,7 @@ from recsys_tasks.arrays import Bool, Int64
 from recsys_tasks.retrieval.tower.examples import newest
 from recsys_tasks.retrieval.tower.inputs import EMPTY
 from recsys_tasks.retrieval.tower.model import Tower
-from recsys_tasks.retrieval.tower.training import Run
+from recsys_tasks.retrieval.tower.training_run import TrainingRun
 from recsys_tasks.retrieval.tower.versions import Archive, TowerState
 from recsys_tasks.retrieval.tower.weights import Arrays, start_arrays, zero_untrained
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -27,7 +27,7 @@ def cold_train(
     Where no user has events at two different times before that day, nothing can be learned: no id
     has a vector, and the ledger says why.
     """
-    run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
+    run = TrainingRun.open(snapshot, learned_before, EMPTY, EMPTY)
     examples = examples_of(run)
     if len(examples):
         tower, losses = _fitted(run, examples)
@@ -75,13 +75,13 @@ def control_hits(snapshot: Snapshot, learned_before: date, held: Int64) -> Bool:
 
     `held [h] int64`: rows of the events; returns `[h] bool`, at most 4,000 of them.
     """
-    run = Run.open(snapshot, learned_before, EMPTY, EMPTY)
+    run = TrainingRun.open(snapshot, learned_before, EMPTY, EMPTY)
     examples = examples_of(run)
     tower, _ = _fitted(run, examples[~np.isin(examples, held)])
     return run.hits(tower, held)
 
 
-def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
+def cold_state(snapshot: Snapshot, run: TrainingRun, arrays: Arrays) -> TowerState:
     """The state that a training without a parent leaves: ids and values that no example touched
     have no vector.
     """
@@ -92,13 +92,13 @@ def cold_state(snapshot: Snapshot, run: Run, arrays: Arrays) -> TowerState:
     )
 
 
-def examples_of(run: Run) -> Int64:
+def examples_of(run: TrainingRun) -> Int64:
     """What a cold training learns from, `[k] int64`: the newest examples of each user."""
     settings = run.config.two_tower
     return newest(run.examples, run.events, settings.newest_per_user, settings.max_examples)
 
 
-def _fitted(run: Run, examples: Int64) -> tuple[Tower, list[float]]:
+def _fitted(run: TrainingRun, examples: Int64) -> tuple[Tower, list[float]]:
     settings = run.config.two_tower
     tower = run.tower(start_arrays(settings, run.rows, run.config.resources.seed))
     return tower, run.fit(tower, examples, settings.epochs)

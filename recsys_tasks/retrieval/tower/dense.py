@@ -48,12 +48,14 @@ class Layers:
         """
         number = tf.constant(step, tf.float32)
         rates = [batch.rate, tf.pow(BETA_1, number), tf.pow(BETA_2, number)]
-        loss, gradients = self._step(inputs, batch.weight, batch.probability, batch.allowed, rates)
+        loss, gradients = self._step(
+            inputs, batch.weight, batch.sampling_probability, batch.allowed, rates
+        )
         return float(loss), [gradient.numpy() for gradient in gradients]
 
-    def queries(self, pooled: Any, last: Any, about: Any) -> Any:
+    def queries(self, pooled: Any, last: Any, user_values: Any) -> Any:
         """The user towers over what was pooled, `[n, members, k]` each."""
-        hidden = tf.transpose(tf.concat([pooled, last, about], 2), [1, 0, 2])
+        hidden = tf.transpose(tf.concat([pooled, last, user_values], 2), [1, 0, 2])
         hidden = tf.nn.relu(tf.matmul(hidden, self._var["w1"]) + self._var["b1"])
         return pooled + tf.transpose(
             tf.matmul(hidden, self._var["w2"]) + self._var["b2"], [1, 0, 2]
@@ -68,24 +70,31 @@ class Layers:
         return {name: variable.numpy() for name, variable in self._var.items()}
 
     def _train_step(
-        self, inputs: list[Any], weight: Any, probability: Any, allowed: Any, rates: list[Any]
+        self,
+        inputs: list[Any],
+        weight: Any,
+        sampling_probability: Any,
+        allowed: Any,
+        rates: list[Any],
     ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            loss = self._loss(self.queries(*inputs[:3]), inputs[3], weight, probability, allowed)
+            loss = self._loss(
+                self.queries(*inputs[:3]), inputs[3], weight, sampling_probability, allowed
+            )
         gradients = tape.gradient(loss, [*inputs, *(self._var[name] for name in LAYERS)])
         for name, gradient in zip(LAYERS, gradients[len(inputs) :], strict=True):
             self._adam(name, gradient, rates)
         return loss, gradients[: len(inputs)]
 
     def _loss(
-        self, queries: Any, candidates: Any, weight: Any, probability: Any, allowed: Any
+        self, queries: Any, candidates: Any, weight: Any, sampling_probability: Any, allowed: Any
     ) -> Any:
         """Mean over the members of each one's own softmax."""
         queries, candidates = self._scale * self.scaled(queries), self.scaled(candidates)
         members = zip(tf.unstack(queries, axis=1), tf.unstack(candidates, axis=1), strict=True)
         losses = [
-            self._softmax.call(query, candidate, weight, probability, allowed)
+            self._softmax.call(query, candidate, weight, sampling_probability, allowed)
             for query, candidate in members
         ]
         return tf.add_n(losses) / (self._members * tf.reduce_sum(weight))
@@ -130,13 +139,15 @@ class _InBatchSoftmax(tfrs.tasks.Retrieval):
         super().__init__()
         self._own = _OwnCandidate(reduction=tf.keras.losses.Reduction.SUM)
 
-    def call(self, query: Any, candidate: Any, weight: Any, probability: Any, allowed: Any) -> Any:
+    def call(
+        self, query: Any, candidate: Any, weight: Any, sampling_probability: Any, allowed: Any
+    ) -> Any:
         """The loss of `query [n, k]` and `candidate [n, k]`, whose row is the query's own.
 
-        `weight [n]` of each query, `probability [n]` of each candidate to be sampled, `allowed [n,
-        n] bool`: whether candidate j may be a negative of query i.
+        `weight [n]` of each query, `sampling_probability [n]` of each candidate, for the logQ
+        correction, `allowed [n, n] bool`: whether candidate j may be a negative of query i.
         """
         scores = tf.linalg.matmul(query, candidate, transpose_b=True)
-        scores = tfrs.layers.loss.SamplingProbablityCorrection()(scores, probability)
+        scores = tfrs.layers.loss.SamplingProbablityCorrection()(scores, sampling_probability)
         scores = tf.where(allowed, scores, MIN_FLOAT)
         return self._own(tf.eye(tf.shape(scores)[0]), scores, sample_weight=weight)

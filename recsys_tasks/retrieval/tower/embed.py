@@ -19,7 +19,7 @@ from recsys_tasks.retrieval.tower.examples import last_histories, timestamp_numb
 from recsys_tasks.retrieval.tower.model import Tower
 from recsys_tasks.retrieval.tower.runtime import prepare
 from recsys_tasks.retrieval.tower.supplied import supplied_vectors
-from recsys_tasks.retrieval.tower.training import entity_values
+from recsys_tasks.retrieval.tower.training_run import entity_values
 from recsys_tasks.retrieval.tower.versions import TowerState, TowerVersion, snapshot_for
 from recsys_tasks.retrieval.tower.weights import projection
 from recsys_tasks.snapshot.dataset import Snapshot

@@ -56,7 +56,7 @@ class _Read:
     events: HistoryRows
     weight: Float32  # [l, members] of an event by its age
     pooled: Pooled  # [n]
-    about: Float32  # [n]
+    user_values: Float32  # [n]
 
 
 class Tower:
@@ -95,9 +95,9 @@ class Tower:
         self._step += 1
         read = self._read(batch)
         loss, gradients = self._layers.train(
-            [*read.pooled, read.about, read.candidates], batch, self._step
+            [*read.pooled, read.user_values, read.candidates], batch, self._step
         )
-        self._learn(batch, read, gradients)
+        self._backward(batch, read, gradients)
         return loss
 
     def arrays(self) -> Arrays:
@@ -118,7 +118,7 @@ class Tower:
         pooled = self._pooled(
             self._inputs_of(items), events, np.exp(self._rows["decay"]), len(users)
         )
-        return self._joined(self._layers.queries(*pooled, self._about(users)))
+        return self._joined(self._layers.queries(*pooled, self._mean_user_values(users)))
 
     # --- forward ------------------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ class Tower:
         weight = np.exp(self._rows["decay"])
         events = HistoryRows(seen, history.row, history.age)
         pooled = self._pooled(inputs, events, weight, n)
-        about = self._about(batch.user)
+        user_values = self._mean_user_values(batch.user)
         return _Read(
             items,
             targets,
@@ -145,7 +145,7 @@ class Tower:
             events,
             weight,
             pooled,
-            about,
+            user_values,
         )
 
     def _inputs_of(self, items: Keys) -> Float32:
@@ -155,7 +155,7 @@ class Tower:
             inputs += self._by_member(vectors[items] @ self._rows[name])
         return inputs
 
-    def _about(self, users: Keys) -> Float32:
+    def _mean_user_values(self, users: Keys) -> Float32:
         """Mean value vectors of users, `[n, members, k]`."""
         means = self._zeros(len(users))
         add_means(
@@ -176,9 +176,9 @@ class Tower:
 
     # --- backward -----------------------------------------------------------------------------
 
-    def _learn(self, batch: Batch, read: _Read, gradients: list[Float32]) -> None:
-        """Gradients by what was read, on to the rows, and Adam on these."""
-        of_pooled, of_last, of_about, of_candidates = gradients
+    def _backward(self, batch: Batch, read: _Read, gradients: list[Float32]) -> None:
+        """Carry the gradients back to the rows that were read, and update these by Adam."""
+        of_pooled, of_last, of_user_values, of_candidates = gradients
         of_items, of_decay = self._zeros(len(read.items)), np.zeros_like(read.weight)
         of_means = Pooled(of_pooled, of_last)
         pool_gradients(
@@ -188,33 +188,37 @@ class Tower:
         of_targets = of_candidates.copy()  # TensorFlow's own memory is not ours to write
         read.of_targets.apply_mask(of_targets)
         add_rows(of_targets, read.targets, of_items)
-        self._move("item", read.items, of_items, batch.rate)
-        self._move_values("value", read.items, of_items, batch.rate)
+        self._adam_step("item", read.items, of_items, batch.rate)
+        self._update_values("value", read.items, of_items, batch.rate)
         for name, vectors in self._supplied.items():
-            self._move_projection(name, vectors[read.items], of_items, batch.rate)
-        self._move_values("user_value", batch.user, of_about, batch.rate)
-        self._move("decay", np.arange(len(of_decay), dtype=np.int32), of_decay, batch.rate)
+            self._update_projection(name, vectors[read.items], of_items, batch.rate)
+        self._update_values("user_value", batch.user, of_user_values, batch.rate)
+        self._adam_step("decay", np.arange(len(of_decay), dtype=np.int32), of_decay, batch.rate)
 
-    def _move_values(self, name: str, entities: Keys, of_means: Float32, rate: np.float32) -> None:
-        """Adam on the value vectors of some entities, of whose means this is the gradient."""
+    def _update_values(
+        self, name: str, entities: Keys, of_means: Float32, rate: np.float32
+    ) -> None:
+        """Update the value vectors of some entities by Adam; `of_means` is the gradient by their
+        means.
+        """
         lists = self._lists[name][entities]
         values, places = self._slots[name].number(lists.ravel())
         of_values = self._zeros(len(values))
         spread_means(of_means, lists, places.reshape(lists.shape), of_values)
-        self._move(name, values, of_values, rate)
+        self._adam_step(name, values, of_values, rate)
 
-    def _move_projection(
+    def _update_projection(
         self, name: str, vectors: Float32, of_items: Float32, rate: np.float32
     ) -> None:
-        """Adam on a projection, through which `vectors [u, dimensions]` went into the inputs with
-        this gradient.
+        """Update by Adam the projection that took `vectors [u, dimensions]` to item inputs;
+        `of_items` is the gradient by these inputs.
         """
         of_projection = vectors.T @ of_items.reshape(len(vectors), -1)
-        self._move(name, np.arange(len(of_projection), dtype=np.int32), of_projection, rate)
+        self._adam_step(name, np.arange(len(of_projection), dtype=np.int32), of_projection, rate)
 
-    def _move(self, name: str, rows: Keys, gradient: Float32, rate: np.float32) -> None:
-        """Adam on the rows of this batch only: a step costs what it touches, whatever the
-        catalogue's size.
+    def _adam_step(self, name: str, rows: Keys, gradient: Float32, rate: np.float32) -> None:
+        """One step of Adam on the rows of this batch only: its time depends on the batch, not on
+        the catalogue's size.
         """
         parameter, first, second = (self._rows[name + moment] for moment in MOMENTS)
         adam(

@@ -2,7 +2,7 @@
 
 The ledger of a warm version: counts of kept, new, archived and returned ids; `drift`, the mean
 cosine distance that kept id vectors moved; `recall_before` and `recall_after`, recall@100 on rows
-held back from the new days, among the items that somebody has taken, of the previous version and of
+held back from the new days, among the items that have events, of the previous version and of
 this one; `refresh_ok`, whether the latter is at least `refresh_floor` of the former; `recall_cold`,
 every `control_every_nights`, that of a cold tower; `control_ok`, whether no such control so far has
 found significantly more than the chain did.
@@ -29,7 +29,7 @@ from recsys_tasks.retrieval.tower.examples import (
     sample_recent,
 )
 from recsys_tasks.retrieval.tower.files import mapped_rows
-from recsys_tasks.retrieval.tower.training import Run
+from recsys_tasks.retrieval.tower.training_run import TrainingRun
 from recsys_tasks.retrieval.tower.versions import WEIGHTS, Archive, TowerState, TowerVersion
 from recsys_tasks.retrieval.tower.weights import (
     TABLES,
@@ -62,7 +62,7 @@ def warm_train(
         mapped_rows(parent.artifact.file(WEIGHTS), "item"),
     )
     had = old.known
-    run = Run.open(snapshot, learned_before, old.items, old.users)
+    run = TrainingRun.open(snapshot, learned_before, old.items, old.users)
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
     del old  # its tables are the new ones' now
     fresh, held, replayed = split_examples(run, parent.learned_before)
@@ -132,7 +132,7 @@ def _share(hits: Bool) -> float:
 
 
 def carry_over(
-    old: TowerState, run: Run, snapshot: Snapshot, days: int
+    old: TowerState, run: TrainingRun, snapshot: Snapshot, days: int
 ) -> tuple[TowerState, dict[str, int]]:
     """The old state in the new shapes, before training, and how many ids left and came back.
 
@@ -156,7 +156,7 @@ def carry_over(
     return state, {"archived": int(leaving.sum()), "returned": int(returned.sum())}
 
 
-def split_examples(run: Run, since: date) -> tuple[Int64, Int64, Int64]:
+def split_examples(run: TrainingRun, since: date) -> tuple[Int64, Int64, Int64]:
     """New examples to train on, new examples held back, and a replay of old ones: of late, and of
     young items.
 
@@ -187,7 +187,7 @@ def split_examples(run: Run, since: date) -> tuple[Int64, Int64, Int64]:
 
 
 def _of_young_items(
-    run: Run, old: Int64, replayed: Int64, most: int, rng: np.random.Generator
+    run: TrainingRun, old: Int64, replayed: Int64, most: int, rng: np.random.Generator
 ) -> Int64:
     """Examples of young items, each as often as a night shall see it, less where it is among the
     `replayed`.
@@ -254,15 +254,15 @@ def _exchange(arrays: Arrays, archive: Archive, leaving: Bool, seen: Bool) -> tu
     return Archive(keys[order], *columns), returned
 
 
-def _start_new_ids(table: Float32, run: Run, known: Bool, seed: int) -> None:
-    """Ids that somebody has taken by now and that have no vector: at the mean of their content
+def _start_new_ids(table: Float32, run: TrainingRun, known: Bool, seed: int) -> None:
+    """Ids that have events by now and no vector yet: at the mean of their content
     neighbours.
 
-    Without any they start at random. An id that nobody took has no example that would move it from
+    Without any they start at random. An id without events has no example that would move it from
     there.
     """
     table[~known] = 0.0
-    new = run.taken[~known[run.taken]].astype(np.int64)
+    new = run.items_with_events[~known[run.items_with_events]].astype(np.int64)
     table[new] = content_means(run.item_values, table, known, new)
     lonely = new[~any_in_row(table[new])]
     table[lonely] = start_rows("item", lonely, table.shape[1], seed)

@@ -45,9 +45,10 @@ class Batch:
     user: Keys  # [n]
     target: Keys  # [n]
     weight: Float32  # [n] weight of the event's kind
-    probability: (
-        Float32  # [n] chance of the target to be in a batch, relative to the most frequent item's
-    )
+    sampling_probability: Float32
+    """`[n]`: Q of the logQ correction, the chance of the target to be drawn into a batch, relative
+    to the most frequent target's.
+    """
     allowed: Bool  # [n, n] may candidate j be a negative of query i
     rate: np.float32  # Adam's step size
 

@@ -13,7 +13,7 @@ from recsys_tasks.errors import ArtifactError, LeakageError
 from recsys_tasks.retrieval.embeddings import Embeddings, embeddings_of, open_embeddings
 from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.retrieval.tower.embed import embed
-from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
+from recsys_tasks.retrieval.tower.lineage import TowerVersion, train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import PER_GROUP, group_config, group_snapshot, share_of_own_group
 

@@ -14,7 +14,7 @@ import pytest
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
 from recsys_tasks.config import Config
 from recsys_tasks.retrieval.tower.embed import embed
-from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
+from recsys_tasks.retrieval.tower.lineage import TowerVersion, train_two_tower
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import GROUPS, PER_GROUP, USERS, group_config, group_items
 from tests.worlds import make_snapshot

@@ -15,8 +15,8 @@ from unittest.mock import patch
 import pytest
 
 from recsys_tasks.lake import MANIFEST, Lake
+from recsys_tasks.retrieval.tower.lineage import train_two_tower
 from recsys_tasks.retrieval.tower.model import Tower
-from recsys_tasks.retrieval.tower.train import train_two_tower
 from recsys_tasks.retrieval.tower.versions import KIND, TowerState
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.retrieval.tower_world import group_config, group_snapshot

@@ -14,10 +14,10 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.retrieval.tower.embed import embed
 from recsys_tasks.retrieval.tower.examples import FlatHistories
 from recsys_tasks.retrieval.tower.inputs import EMPTY, Vocabulary
+from recsys_tasks.retrieval.tower.lineage import train_two_tower
 from recsys_tasks.retrieval.tower.model import Tower
 from recsys_tasks.retrieval.tower.supplied import extend_centres, standardise, supplied_vectors
-from recsys_tasks.retrieval.tower.train import train_two_tower
-from recsys_tasks.retrieval.tower.training import Run
+from recsys_tasks.retrieval.tower.training_run import TrainingRun
 from recsys_tasks.retrieval.tower.versions import TowerState, lineage_hash
 from recsys_tasks.retrieval.tower.warm_start import carry_over
 from recsys_tasks.retrieval.tower.weights import Arrays, Batch, start_arrays
@@ -256,7 +256,7 @@ class TestWarmStart:
         parent = train_two_tower(snapshot, DAY_12)
         old = TowerState.load(parent.artifact)
         assert old.arrays[IMAGE].any() and old.arrays[f"{IMAGE}/v"].any()
-        run = Run.open(snapshot, DAY_14, old.items, old.users)
+        run = TrainingRun.open(snapshot, DAY_14, old.items, old.users)
         carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
         np.testing.assert_array_equal(carried.arrays[IMAGE], old.arrays[IMAGE])
         for moment in "mv":  # two days at a half-life of two days: half

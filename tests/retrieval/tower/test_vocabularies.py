@@ -19,7 +19,7 @@ from recsys_tasks.ids import Keys, extend_ids
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval.tower.examples import histories_before, make_examples, timestamp_numbers
 from recsys_tasks.retrieval.tower.inputs import EMPTY
-from recsys_tasks.retrieval.tower.training import Run
+from recsys_tasks.retrieval.tower.training_run import TrainingRun
 from recsys_tasks.retrieval.tower.versions import Archive, TowerState
 from recsys_tasks.retrieval.tower.warm_start import carry_over
 from recsys_tasks.retrieval.tower.weights import start_arrays
@@ -49,12 +49,12 @@ def _events(user: np.ndarray, item: np.ndarray, ts: np.ndarray) -> Events:
     return Events(*columns, np.zeros(len(user), np.int8), one, one, one)
 
 
-def _run(learned: int, seen: Keys, m: int) -> Run:
+def _run(learned: int, seen: Keys, m: int) -> TrainingRun:
     """A night on which each of these items was in one event, the second before it ends."""
     events = _events(np.zeros(len(seen)), seen, np.full(len(seen), learned - 1))
     none, users = np.zeros((m, 1), np.int32), np.zeros((1, 1), np.int32)
     keys, always = np.arange(m, dtype=np.int32), np.zeros(m, np.int64)
-    return Run(CONFIG, learned, events, EMPTY, EMPTY, none, users, {}, keys, always)
+    return TrainingRun(CONFIG, learned, events, EMPTY, EMPTY, none, users, {}, keys, always)
 
 
 def _marked(state: TowerState, keys: Keys, marks: np.ndarray) -> None:

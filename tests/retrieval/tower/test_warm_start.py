@@ -10,8 +10,8 @@ import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.retrieval.tower import warm_start
-from recsys_tasks.retrieval.tower.train import TowerVersion, train_two_tower
-from recsys_tasks.retrieval.tower.training import Run
+from recsys_tasks.retrieval.tower.lineage import TowerVersion, train_two_tower
+from recsys_tasks.retrieval.tower.training_run import TrainingRun
 from recsys_tasks.retrieval.tower.versions import TowerState
 from recsys_tasks.retrieval.tower.warm_start import (
     carry_over,
@@ -29,7 +29,7 @@ CONFIG = group_config(
 ARRIVALS = [("new", 2), ("odd", 9)]
 
 
-class ThreeIsGone(Run):
+class ThreeIsGone(TrainingRun):
     """Item 3 has no event and is not offered: nothing says that it is still there."""
 
     def last_seen(self, snapshot: Snapshot, before: np.ndarray) -> np.ndarray:
@@ -62,13 +62,13 @@ def child(snapshot: Snapshot, parent: TowerVersion) -> TowerVersion:
 
 
 @pytest.fixture
-def run(snapshot: Snapshot, parent: TowerVersion) -> Run:
+def run(snapshot: Snapshot, parent: TowerVersion) -> TrainingRun:
     state = TowerState.load(parent.artifact)
-    return Run.open(snapshot, NEW, state.items, state.users)
+    return TrainingRun.open(snapshot, NEW, state.items, state.users)
 
 
 def test_kept_ids_carry_over_and_moments_decay(
-    snapshot: Snapshot, parent: TowerVersion, run: Run
+    snapshot: Snapshot, parent: TowerVersion, run: TrainingRun
 ) -> None:
     old = TowerState.load(parent.artifact)
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
@@ -80,7 +80,7 @@ def test_kept_ids_carry_over_and_moments_decay(
 
 
 def test_new_ids_start_among_their_neighbours(
-    snapshot: Snapshot, parent: TowerVersion, run: Run
+    snapshot: Snapshot, parent: TowerVersion, run: TrainingRun
 ) -> None:
     old = TowerState.load(parent.artifact)
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
@@ -107,7 +107,7 @@ def test_an_id_that_nobody_took_has_no_vector(snapshot: Snapshot, parent: TowerV
     it.
     """
     state = TowerState.load(parent.artifact)
-    run = Run.open(snapshot, NEW, state.items, state.users)
+    run = TrainingRun.open(snapshot, NEW, state.items, state.users)
     nobody = replace(run, events=run.events.where(run.events.item != 40))
     carried, _ = carry_over(state, nobody, snapshot, days=2)
     assert not carried.arrays["item"][40].any()
@@ -115,7 +115,7 @@ def test_an_id_that_nobody_took_has_no_vector(snapshot: Snapshot, parent: TowerV
 
 
 def test_new_rows_step_no_further_than_the_others(
-    snapshot: Snapshot, parent: TowerVersion, run: Run
+    snapshot: Snapshot, parent: TowerVersion, run: TrainingRun
 ) -> None:
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     second, before = carried.arrays["item/v"], carried.arrays["item/v"].copy()
@@ -127,7 +127,7 @@ def test_new_rows_step_no_further_than_the_others(
 
 
 def test_a_row_that_no_example_touched_stays_unknown(
-    snapshot: Snapshot, parent: TowerVersion, run: Run
+    snapshot: Snapshot, parent: TowerVersion, run: TrainingRun
 ) -> None:
     carried, _ = carry_over(TowerState.load(parent.artifact), run, snapshot, days=2)
     borrowed = init_second_moments(carried.arrays)
@@ -138,7 +138,7 @@ def test_a_row_that_no_example_touched_stays_unknown(
     assert not state.arrays["item/v"][40].any()
 
 
-def test_only_new_rows_and_a_replay_sample_are_trained_on(run: Run) -> None:
+def test_only_new_rows_and_a_replay_sample_are_trained_on(run: TrainingRun) -> None:
     fresh, held, replayed = split_examples(run, OLD)
     # Two days of one event a user, and four late rows.
     assert len(fresh) + len(held) == 2 * USERS + 4
@@ -147,7 +147,7 @@ def test_only_new_rows_and_a_replay_sample_are_trained_on(run: Run) -> None:
     assert not set(run.events.user[fresh]) & set(run.events.user[held])
 
 
-def test_replay_fills_up_to_the_minimum(run: Run) -> None:
+def test_replay_fills_up_to_the_minimum(run: TrainingRun) -> None:
     warm = run.config.two_tower.warm_start.model_copy(update={"min_examples": 500})
     tower = run.config.two_tower.model_copy(update={"warm_start": warm})
     fresh, _, replayed = split_examples(
@@ -156,7 +156,7 @@ def test_replay_fills_up_to_the_minimum(run: Run) -> None:
     assert len(fresh) + len(replayed) == 500
 
 
-def test_the_replay_is_of_what_a_cold_training_reads(run: Run) -> None:
+def test_the_replay_is_of_what_a_cold_training_reads(run: TrainingRun) -> None:
     warm = run.config.two_tower.warm_start.model_copy(update={"min_examples": 5000})
     tower = run.config.two_tower.model_copy(update={"warm_start": warm, "examples_per_user": 3})
     _, _, replayed = split_examples(
@@ -167,7 +167,7 @@ def test_the_replay_is_of_what_a_cold_training_reads(run: Run) -> None:
     assert run.events.ts[replayed].min() >= start_of(OLD) - 3 * DAY_SECONDS
 
 
-def test_young_items_are_replayed_every_night(run: Run) -> None:
+def test_young_items_are_replayed_every_night(run: TrainingRun) -> None:
     # "new" and "odd" came a day before NEW. Of the next day, everything that is known of them is
     # old: four rows.
     def replayed(**settings: float) -> tuple[list[int], list[int]]:
@@ -220,7 +220,7 @@ def test_an_identical_version_is_not_trained_again(
 
 
 def test_ids_leave_for_the_archive_and_return(
-    snapshot: Snapshot, parent: TowerVersion, run: Run
+    snapshot: Snapshot, parent: TowerVersion, run: TrainingRun
 ) -> None:
     old = TowerState.load(parent.artifact)
     gone = old.last_seen.copy()

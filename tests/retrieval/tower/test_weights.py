@@ -10,7 +10,7 @@ import pytest
 
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.retrieval.tower.files import mapped_rows, read_arrays
-from recsys_tasks.retrieval.tower.train import train_two_tower
+from recsys_tasks.retrieval.tower.lineage import train_two_tower
 from recsys_tasks.retrieval.tower.versions import WEIGHTS, TowerState, TowerVersion
 from recsys_tasks.retrieval.tower.weights import (
     START_BLOCK,

@@ -1,4 +1,4 @@
-"""One training run, cold or warm: the rows it reads, its batches, its measure."""
+"""One training run, cold or warm: the rows it reads, its batches, its recall on held-out events."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def user_attributes(config: Config) -> Sequence[Attribute]:
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """What a training may know: rows before `learned` (seconds) and the values of what existed
     then.
     """
@@ -87,7 +87,7 @@ class Run:
     @classmethod
     def open(
         cls, snapshot: Snapshot, learned_before: date, items: Vocabulary, users: Vocabulary
-    ) -> Run:
+    ) -> TrainingRun:
         """A run over everything before a day; `items` and `users` are the vocabularies to
         extend.
         """
@@ -164,8 +164,8 @@ class Run:
         return losses
 
     @cached_property
-    def taken(self) -> Keys:
-        """Existing items that somebody has taken, sorted: those that training can place.
+    def items_with_events(self) -> Keys:
+        """Existing items with at least one event, sorted: training can give only them a vector.
 
         `[k] int32`.
         """
@@ -174,10 +174,11 @@ class Run:
         return self.existing[found[self.existing]]
 
     def hits(self, tower: Tower, examples: Int64) -> Bool:
-        """Of the first 4,000 examples, those whose target is among the user's nearest 100 `taken`
-        items.
+        """Which of the first 4,000 examples have their target among the user's nearest 100 of
+        `items_with_events`.
 
-        Items as near as the target stand before it: a tower that tells nothing apart finds nothing.
+        Items as near as the target count as nearer: a tower whose vectors are all equal hits
+        nothing.
         `examples [k] int64`; returns `[min(k, 4000)] bool`.
         """
         chosen = examples[:RECALL_ROWS]
@@ -190,11 +191,13 @@ class Run:
         with np.errstate(invalid="ignore"):  # of a training that diverged; it hits nothing
             bar = own - AS_NEAR * lengths
         others = np.zeros(len(chosen), np.int64)
-        for a in range(0, len(self.taken), ITEM_BLOCK):
-            items = self.taken[a : a + ITEM_BLOCK]
+        for a in range(0, len(self.items_with_events), ITEM_BLOCK):
+            items = self.items_with_events[a : a + ITEM_BLOCK]
             near = users @ tower.item_vectors(items).T >= bar[:, None]
             others += np.count_nonzero(near & (items != target[:, None]), axis=1)
-        hits: Bool = (others < RECALL_K) & np.isin(target, self.taken) & np.isfinite(own)
+        hits: Bool = (
+            (others < RECALL_K) & np.isin(target, self.items_with_events) & np.isfinite(own)
+        )
         return hits
 
     def user_vectors(self, tower: Tower, chosen: Int64) -> Float32:
@@ -217,11 +220,11 @@ class Run:
         first = settings.learning_rate if rate is None else rate
         target = self.events.item[examples]
         draws = Draws(self.events.user[examples], settings.examples_per_user)
-        # Items appear in a batch as often as they are targets, so that is their sampling
-        # probability. TFRS clips it to [1e-6, 1]; only ratios matter inside a softmax, so scale it
-        # away from there.
+        # The logQ correction subtracts log Q from each score. An item is in a batch as often as it
+        # is a target, so its count is proportional to Q. TFRS clips Q to [1e-6, 1]; only ratios
+        # matter inside a softmax, so the most frequent item gets 1.
         count = np.bincount(target, draws.chance, len(self.item_values)).astype(np.float32) + 1.0
-        relative = count / count.max()
+        sampling_probability = count / count.max()
         negatives = TrueNegatives(
             self.events, len(self.user_values), len(self.item_values), self.available
         )
@@ -234,17 +237,29 @@ class Run:
         for sizes in rates.reshape(epochs, -1):
             order = draws.draw(rng)
             yield (
-                self._batch(examples[order[a : a + size]], relative, negatives, step)
+                self._batch(examples[order[a : a + size]], sampling_probability, negatives, step)
                 for a, step in zip(starts, sizes, strict=True)
             )
 
     def _batch(
-        self, chosen: Int64, relative: Float32, negatives: TrueNegatives, rate: np.float32
+        self,
+        chosen: Int64,
+        sampling_probability: Float32,
+        negatives: TrueNegatives,
+        rate: np.float32,
     ) -> Batch:
         user, target = self.events.user[chosen], self.events.item[chosen]
         allowed = negatives.allowed(user, target, self.events.ts[chosen])
         weight = self.events.weight[chosen]
-        return Batch(self._histories(chosen), user, target, weight, relative[target], allowed, rate)
+        return Batch(
+            self._histories(chosen),
+            user,
+            target,
+            weight,
+            sampling_probability[target],
+            allowed,
+            rate,
+        )
 
     def _histories(self, chosen: Int64) -> FlatHistories:
         length = self.config.two_tower.history_length

@@ -12,8 +12,8 @@ from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Attribute, ItemsTable, UsersTable
 from recsys_tasks.retrieval.tower import warm_start
 from recsys_tasks.retrieval.tower.embed import embed
-from recsys_tasks.retrieval.tower.train import (
-    advance_chain,
+from recsys_tasks.retrieval.tower.lineage import (
+    advance_lineage,
     current_lineage,
     keep_up,
     lineage_hash,
@@ -44,11 +44,11 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 class TestChain:
     def test_cold_at_the_oldest_cutoff_then_warm(self, tmp_path: Path) -> None:
         snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
-        versions = advance_chain(snapshot, [DAY_14, DAY_10, DAY_12], DAY_14)
+        versions = advance_lineage(snapshot, [DAY_14, DAY_10, DAY_12], DAY_14)
         assert [v.learned_before for v in versions] == [DAY_10, DAY_12, DAY_14]
         assert [v.ledger["start"] for v in versions] == ["cold", "warm", "warm"]
         assert len({v.lineage for v in versions}) == 1
-        again = advance_chain(snapshot, [DAY_12, date(2024, 10, 17)], DAY_14)
+        again = advance_lineage(snapshot, [DAY_12, date(2024, 10, 17)], DAY_14)
         # 10-17 is served by the version of 10-16; nothing is trained.
         assert [v.learned_before for v in again] == [DAY_12, DAY_12]
         lineage = versions[0].lineage
@@ -60,25 +60,25 @@ class TestChain:
         self, tmp_path: Path
     ) -> None:
         config = group_config(epochs=1)
-        first = advance_chain(
+        first = advance_lineage(
             group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14
         )
-        same = advance_chain(
+        same = advance_lineage(
             group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_12, DAY_14], DAY_14
         )
         assert [v.artifact.reference for v in same] == [v.artifact.reference for v in first]
         corrected = group_snapshot(
             tmp_path, config, "2024-10-18", 13
         )  # the last day's rows were withdrawn
-        again = advance_chain(corrected, [DAY_12, DAY_14], DAY_14)
+        again = advance_lineage(corrected, [DAY_12, DAY_14], DAY_14)
         assert again[0].artifact.reference == first[0].artifact.reference
         assert again[1].artifact.reference != first[1].artifact.reference
         assert again[1].ledger["parent"] == first[0].artifact.key
 
     def test_an_old_lineage_and_an_earlier_cutoff_start_a_new_one(self, tmp_path: Path) -> None:
         snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
-        first = advance_chain(snapshot, [DAY_12], DAY_14)[0]
-        earlier = advance_chain(snapshot, [DAY_10, DAY_12], DAY_14)[0]
+        first = advance_lineage(snapshot, [DAY_12], DAY_14)[0]
+        earlier = advance_lineage(snapshot, [DAY_10, DAY_12], DAY_14)[0]
         assert earlier.lineage != first.lineage
         # Both have a version at DAY_12; the one that reaches further back is the night's.
         assert lineages_of(snapshot.lake, snapshot.config, DAY_14) == [
@@ -98,16 +98,16 @@ class TestChain:
         for share, start in ((0.1, "cold"), (0.2, "warm")):
             config = group_config(epochs=1, warm_start={"max_new_share": share})
             snapshot = group_snapshot(tmp_path / start, config, "2024-10-18", 14)
-            first, second = advance_chain(snapshot, [DAY_12, DAY_14], DAY_14)
+            first, second = advance_lineage(snapshot, [DAY_12, DAY_14], DAY_14)
             assert (second.lineage, second.ledger["start"]) == (first.lineage, start)
             assert second.ledger["parent"] == first.artifact.key
 
     def test_a_version_below_its_floor_is_no_start_for_the_next(self, tmp_path: Path) -> None:
         snapshot = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-18", 14)
-        first, failed = advance_chain(snapshot, [DAY_10, DAY_12], DAY_14)
+        first, failed = advance_lineage(snapshot, [DAY_10, DAY_12], DAY_14)
         rewrite(failed.artifact, "ledger.json", '"refresh_ok": true', '"refresh_ok": false')
         assert serving_at(snapshot.lake, first.lineage, DAY_14) == first
-        last = advance_chain(snapshot, [DAY_10, DAY_14], DAY_14)[-1]
+        last = advance_lineage(snapshot, [DAY_10, DAY_14], DAY_14)[-1]
         assert last.ledger["parent"] == first.artifact.key
         # Of 76 users that are not held back, four days' events, not the two since the version that
         # failed.
@@ -126,11 +126,11 @@ class TestChain:
         self, tmp_path: Path
     ) -> None:
         before = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-16", 12)
-        old = advance_chain(before, [DAY_10], DAY_12)[0]
+        old = advance_lineage(before, [DAY_10], DAY_12)[0]
         assert old.ledger["why"] == "the first version"
         changed = group_config(epochs=1, dimensions=8).model_copy(update={"users": UsersTable()})
         snapshot = group_snapshot(tmp_path, changed, "2024-10-18", 14)
-        new = advance_chain(snapshot, [DAY_10], DAY_14)[0]
+        new = advance_lineage(snapshot, [DAY_10], DAY_14)[0]
         assert (
             new.ledger["why"] == "settings have changed: dimensions 16 → 8; user attributes - town"
         )
@@ -151,7 +151,7 @@ class TestChain:
         self, tmp_path: Path
     ) -> None:
         before = group_snapshot(tmp_path, group_config(epochs=1), "2024-10-16", 12)
-        old = advance_chain(before, [DAY_10], DAY_12)[0]
+        old = advance_lineage(before, [DAY_10], DAY_12)[0]
         numeric = ItemsTable(attributes=(Attribute(name="kind", kind="numeric"),))
         config = group_config(epochs=1).model_copy(update={"items": numeric})
         items = group_items().assign(kind=1.5)
@@ -165,15 +165,15 @@ class TestChain:
         )
         with patch.object(warm_start, "MIN_HELD_BACK_ROWS", 1):
             chain = [
-                advance_chain(group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_10], DAY_10)[
-                    0
-                ]
+                advance_lineage(
+                    group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_10], DAY_10
+                )[0]
             ]
             for day in (DAY_12, DAY_14):
                 snapshot = group_snapshot(
                     tmp_path, config, day.isoformat(), (day - date(2024, 10, 4)).days
                 )
-                chain += advance_chain(snapshot, [day], day)
+                chain += advance_lineage(snapshot, [day], day)
         # Ages 0, 2 and 4 nights: the first multiple of three lies before the last.
         assert [v.ledger["recall_cold"] is not None for v in chain] == [False, False, True]
         assert all(v.ledger["control_ok"] for v in chain)

@@ -1,4 +1,4 @@
-"""Train the two-tower: cold for a new lineage, else warm from the version before.
+"""Train the versions of a two-tower lineage: cold for a new one, else warm from the version before.
 
 Targets are events before `learned_before`, each with its user's strictly earlier history.
 """
@@ -39,7 +39,7 @@ from recsys_tasks.snapshot.dataset import Snapshot
 
 __all__ = [
     "TowerVersion",
-    "advance_chain",
+    "advance_lineage",
     "cold_state",
     "current_lineage",
     "keep_up",
@@ -100,7 +100,7 @@ def train_two_tower(
     return as_version(snapshot.lake.make(TOWER, key, inputs=inputs, config=hashed, write=write))
 
 
-def advance_chain(
+def advance_lineage(
     snapshot: Snapshot, cutoffs: Sequence[date], now_night: date
 ) -> list[TowerVersion]:
     """For each cutoff, ascending, the newest version that learned nothing from it on.

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.errors import DataError, LeakageError
-from recsys_tasks.retrieval.tower import training as _tf_training
+from recsys_tasks.retrieval.tower import training_run as _tf_training
 from recsys_tasks.retrieval.tower.inputs import EMPTY
-from recsys_tasks.retrieval.tower.model import Tower
-from recsys_tasks.retrieval.tower.train import (
+from recsys_tasks.retrieval.tower.lineage import (
     lineage_hash,
     open_tower,
     train_two_tower,
 )
-from recsys_tasks.retrieval.tower.training import Run
+from recsys_tasks.retrieval.tower.model import Tower
+from recsys_tasks.retrieval.tower.training_run import TrainingRun
 from recsys_tasks.retrieval.tower.versions import (
     TowerState,
 )
@@ -165,7 +165,7 @@ class TestTraining:
         assert all(np.array_equal(contents[0][name], contents[1][name]) for name in contents[0])
 
     def test_a_tower_that_tells_nothing_apart_finds_nothing(self, snapshot: Snapshot) -> None:
-        run = Run.open(snapshot, DAY_10, EMPTY, EMPTY)
+        run = TrainingRun.open(snapshot, DAY_10, EMPTY, EMPTY)
         arrays = start_arrays(snapshot.config.two_tower, run.rows, 1)
         assert run.hits(
             run.tower(arrays), run.examples
@@ -179,23 +179,27 @@ class TestTraining:
             with patch.object(_tf_training, "RECALL_K", 39):
                 assert not run.hits(run.tower({**flat, "step": arrays["step"]}), run.examples).any()
 
-    def test_hits_are_those_of_a_plain_count_over_what_was_taken(self, snapshot: Snapshot) -> None:
-        """In blocks of 7, as in one. Items that nobody took are no rivals; a target that is not
+    def test_hits_are_those_of_a_plain_count_over_items_with_events(
+        self, snapshot: Snapshot
+    ) -> None:
+        """In blocks of 7, as in one. Items without events are no rivals; a target that is not
         there hits nothing.
         """
-        run = Run.open(snapshot, DAY_10, EMPTY, EMPTY)
-        untaken = replace(run, events=run.events.where(run.events.item % 4 > 0))
-        there = replace(untaken, existing=untaken.existing[untaken.existing != 1])
+        run = TrainingRun.open(snapshot, DAY_10, EMPTY, EMPTY)
+        without = replace(run, events=run.events.where(run.events.item % 4 > 0))
+        there = replace(without, existing=without.existing[without.existing != 1])
         examples = there.examples[:50]
         tower = there.tower(start_arrays(snapshot.config.two_tower, run.rows, 1))
         users = there.user_vectors(tower, examples)
-        taken = np.array([item for item in range(40) if item % 4 > 0 and item != 1])
-        assert there.taken.tolist() == taken.tolist()
+        with_events = np.array([item for item in range(40) if item % 4 > 0 and item != 1])
+        assert there.items_with_events.tolist() == with_events.tolist()
         expected = []
         for user, target in zip(users, there.events.item[examples], strict=True):
             scores = tower.item_vectors(np.arange(40)) @ user
             others = [
-                item for item in taken if item != target and scores[item] >= scores[target] - 1e-6
+                item
+                for item in with_events
+                if item != target and scores[item] >= scores[target] - 1e-6
             ]
             expected.append(target != 1 and len(others) < 5)
         assert 5 < sum(expected) < 45
