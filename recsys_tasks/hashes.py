@@ -42,8 +42,8 @@ def shares(hashes: UInt64) -> Float64:
 def is_drawn(keys: Int32, share: float, salt: int) -> Bool:
     """`[n] bool`: a fixed pseudo-random `share` of the `keys [n]`, another one for each salt.
 
-    A hash of its own, weaker than splitmix64: users whom it holds back from a tower's training are
-    held back from every version of a lineage, so it never changes.
+    A hash of its own, weaker than splitmix64. It must never change: users whom it holds out of a
+    tower's training are held out of the training of every version of a lineage.
     """
     with np.errstate(over="ignore"):
         mixed = (keys.astype(np.uint64) + np.uint64(salt) * np.uint64(7_919)) * GOLDEN

@@ -25,10 +25,10 @@ def artifact_reference() -> str:
 
 
 def _row(kind: Kind) -> str:
-    files = [f"`{name}`" for name, held in kind.files.items() if held is not Holding.NOTHING]
+    files = [f"`{name}`" for name, holding in kind.files.items() if holding is not Holding.NOTHING]
     makers = ", ".join(f"`{module.removeprefix('recsys_tasks.')}`" for module in kind.made_by)
-    held = ", ".join(files) or "nothing"
-    return f"| `{kind.name}` | {kind.what} | {kind.retire.value} | {held} | {makers} |\n"
+    personal = ", ".join(files) or "nothing"
+    return f"| `{kind.name}` | {kind.what} | {kind.retire.value} | {personal} | {makers} |\n"
 
 
 if __name__ == "__main__":

@@ -168,8 +168,8 @@ def _settle_unfinished(engine: Engine, now: datetime, give_up: bool) -> None:
 def _places(job: _Job) -> list[Place]:
     """Everything that holds the user now, at least one row a place."""
     by_kind: Counter[str] = Counter()
-    for hold in erase_lake.holds(job.lake, job.subject):
-        by_kind[f"lake {hold.artifact.kind}"] += hold.rows
+    for trace in erase_lake.traces(job.lake, job.subject):
+        by_kind[f"lake {trace.artifact.kind}"] += trace.rows
     for path, found in erase_home.mentions(job.environment.home, job.subject):
         by_kind[f"home {path.relative_to(job.environment.home).parts[0]}"] += found
     tables = {
@@ -241,9 +241,9 @@ def _take_out_of_lake(job: _Job, erased: Mapping[str, str], before: Callable[[st
     Attempts of killed stages, copies of a remote lake's files and what was set aside go whole.
     """
     job.lake.remove_unfinished()
-    for hold in erase_lake.holds(job.lake, job.subject):
-        before(f"lake {hold.artifact.kind}")
-        erase_lake.take_out(job.lake, hold, erased)
+    for trace in erase_lake.traces(job.lake, job.subject):
+        before(f"lake {trace.artifact.kind}")
+        erase_lake.take_out(job.lake, trace, erased)
     job.lake.remove_unfinished()
     shutil.rmtree(_cache(job), ignore_errors=True)
     shutil.rmtree(job.environment.home / SET_ASIDE, ignore_errors=True)

@@ -15,8 +15,8 @@ def roll_back(to: int | None, *, who: str, why: str, now: datetime) -> str:
     with shop_database(now) as (engine, at):
         shown = pointer.rollback(engine, who=who, why=why, now=at, to=to)
     return (
-        f"readers see publication {shown.id} of {shown.as_of}; nights are held back until `recsys"
-        " resume`"
+        f"readers see publication {shown.id} of {shown.as_of}; later nights are made but not shown"
+        " until `recsys resume`"
     )
 
 

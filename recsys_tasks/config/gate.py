@@ -40,7 +40,7 @@ class GateConfig(Section):
     min_slice_users: PositiveInt = 100
     """Fewest users of a guarded slice."""
     slice_bound: Share = 0.05
-    """Relative loss of a slice; a release is held back if the slice's whole confidence interval
+    """Relative loss of a slice; a release is put on hold if the slice's whole confidence interval
     lies beyond it.
     """
     max_calibration_error: Share = 0.05

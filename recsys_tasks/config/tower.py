@@ -46,7 +46,7 @@ class WarmStartConfig(Section):
     archive_after_days: PositiveDays = 180
     """An id absent from the catalogue for this long moves to the archive, with its vector."""
     refresh_floor: Share = 0.85
-    """Share of the previous version's recall on held-back new rows that tonight's must reach to
+    """Share of the previous version's recall on held-out new rows that tonight's must reach to
     serve.
     """
     max_new_share: Share = 0.1

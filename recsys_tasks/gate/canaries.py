@@ -28,8 +28,8 @@ from recsys_tasks.metrics import Bools, Floats, Ints, Lists
 Figures = dict[str, Floats]
 
 SHUFFLES = 8
-"""Other users whose truth each list is held against: one alone would leave much of the answer to
-its luck.
+"""Other users with whose truth each list is compared: with only one, the result would depend much
+on chance.
 """
 
 

@@ -148,7 +148,7 @@ def _slices_in_order(rules: tuple[RuleResult, ...]) -> list[str]:
     worst = min(passed, key=lambda r: r.value if r.value is not None else 0.0)
     name = worst.name.removeprefix(SLICE)
     words = (
-        f"the lowest is {name} with {worst.value:+.1%} (held when significantly below"
+        f"the lowest is {name} with {worst.value:+.1%} (on hold when significantly below"
         f" {worst.bound:+.1%})"
     )
     return [f"{len(passed)} guarded groups of users, none significantly worse off: {words}"]

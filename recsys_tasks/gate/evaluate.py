@@ -89,7 +89,7 @@ def sets_without(truth: Truth, known: ItemSets) -> Truth:
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores `[n, >= k]` that claim to be probabilities, and what they are held to.
+    """Scores `[n, >= k]` that claim to be probabilities, and the outcomes to compare them with.
 
     `outcomes [n, >= k]` say in [0, 1] what came true of each place; None: whether it is in the
     truth. `rows [n]` are the users whose scores count; None: all. A fair calibration error needs

@@ -28,8 +28,8 @@ _READABLE = (*TABLES, *TEXTS)
 
 
 @dataclass(frozen=True)
-class Hold:
-    """An artifact that holds a user, and how to take the user out."""
+class UserTrace:
+    """An artifact with rows or mentions of one user, and what removes them."""
 
     artifact: Artifact
     cuts: tuple[Cut, ...]
@@ -67,18 +67,18 @@ def _is_known(kind: Kind, name: str) -> bool:
     return Path(name).suffix in _READABLE or kind.holding(name) is not None
 
 
-def holds(lake: Lake, subject: Subject) -> Iterator[Hold]:
-    """Every artifact that holds the user, in the order of removal."""
+def traces(lake: Lake, subject: Subject) -> Iterator[UserTrace]:
+    """The traces of a user in the lake, in the order of their removal."""
     for kind in in_order_of_erasure():
         eraser = eraser_of(kind)
         for artifact in _artifacts(lake, [kind.name]):
             cuts = tuple(eraser(artifact, subject))
             if cuts:
-                yield Hold(artifact, cuts)
+                yield UserTrace(artifact, cuts)
 
 
 def in_order_of_erasure() -> list[Kind]:
-    """The kinds that hold something of users."""
+    """The kinds with personal rows, in the order of their removal."""
     personal = [kind for kind in catalogue().values() if kind.is_personal]
     return sorted(personal, key=lambda kind: kind.erase_turn)
 
@@ -92,13 +92,13 @@ def eraser_of(kind: Kind) -> Eraser:
     return eraser
 
 
-def take_out(lake: Lake, hold: Hold, erased: Mapping[str, str]) -> None:
+def take_out(lake: Lake, trace: UserTrace, erased: Mapping[str, str]) -> None:
     """Write the artifact again without the user, and delete its old files."""
-    with lake.revising(hold.artifact, erased) as draft:
-        for cut in hold.cuts:
+    with lake.revising(trace.artifact, erased) as draft:
+        for cut in trace.cuts:
             cut.apply(draft)
-        if hold.artifact.kind == "snapshot":
-            _count_again(lake, hold.artifact, draft)
+        if trace.artifact.kind == "snapshot":
+            _count_again(lake, trace.artifact, draft)
 
 
 def _count_again(lake: Lake, snapshot: Artifact, draft: Draft) -> None:
@@ -138,7 +138,7 @@ def search_lake(lake: Lake, subject: Subject) -> tuple[list[str], int, int]:
             names, read = search_folder(artifact.path, subject)
             found += [f"{artifact.reference}/{name}" for name in names]
             files += read
-    found += [hold.artifact.reference for hold in holds(lake, subject) if hold.rows]
+    found += [trace.artifact.reference for trace in traces(lake, subject) if trace.rows]
     return sorted(set(found)), len(lake.kinds()), files
 
 

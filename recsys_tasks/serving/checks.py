@@ -201,7 +201,7 @@ def _path_checks(connection: Connection, publication: Publication) -> Iterator[C
     yield _none(
         "forbidden_fallbacks",
         topped_up,
-        "fallback items that the repeat policy forbids and nothing withholds",
+        "fallback items that the repeat policy forbids, without a row in withheld_rows",
     )
 
 

@@ -51,10 +51,10 @@ def load_lists(
     already.
 
     `lists` is a table, or anything that yields tables or batches (a RecordBatchReader, a
-    generator): one of them is held at a time, while the transaction stays open. A shard that is
-    loaded twice, even by two processes at once, is there once, and one that fails half-way leaves
-    what was there. Raises ServingError when the publication was given up, SchemaError when the rows
-    are not LISTS.
+    generator), of which one is in memory at a time; all are loaded in one transaction. A shard that
+    is loaded twice, even by two processes at once, is there once, and one that fails half-way
+    leaves what was there. Raises ServingError when the publication was given up, SchemaError when
+    the rows are not LISTS.
     """
     values = {"id": publication.id, "shard": shard}
     parts: Iterable[pa.Table | pa.RecordBatch] = (lists,) if isinstance(lists, pa.Table) else lists

@@ -245,13 +245,13 @@ def lists_file(artifact: Artifact) -> Path:
 
 
 def list_batches(artifact: Artifact, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The lists of a shard, or some of their columns, block by block as they were written: one is
-    held at a time.
+    """The lists of a shard, or some of their columns, block by block as they were written, so
+    that one is in memory at a time.
     """
     path = lists_file(artifact)
     if (
         path.name == _OLDER_FILE
-    ):  # `iter_batches` reads ahead: it held a gigabyte and took ten times as long
+    ):  # `iter_batches` reads ahead: it took a gigabyte of memory and ten times as long
         older = pq.ParquetFile(path)
         for group in range(older.num_row_groups):
             yield from (

@@ -1,4 +1,4 @@
-"""Which items the repeat policy keeps from which users, active or not, as of a cutoff."""
+"""Which items the repeat policy forbids which users, active or not, as of a cutoff."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Codes = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 MERGE_AT = 20_000_000
-"""Pairs of single days that are gathered before those that repeat are joined."""
+"""Pairs that are collected, day by day, before duplicates among them are removed."""
 
 
 def policy_words(config: Config) -> str:
-    """The policy as a publication notes it: allow, forbid, or after so many days."""
+    """The policy as text, as it stands in a publication's row: allow, forbid, after … days."""
     policy = config.repeat_consumption
     return f"after {policy.after_days} days" if isinstance(policy, AfterDays) else policy
 
 
 @dataclass(frozen=True)
 class Forbidden:
-    """Distinct pairs, each once, by user and then item: `users [p]`, `items [p]`."""
+    """Distinct pairs, sorted by user and then item: `users [p] int32`, `items [p] int32`."""
 
     users: Keys
     items: Keys
@@ -40,17 +40,17 @@ class Forbidden:
         return Forbidden(self.users[chosen], self.items[chosen])
 
     def table(self) -> pa.Table:
-        """Rows for `load_forbidden`."""
+        """The pairs as the table that `load_forbidden` takes."""
         return pa.table([self.users, self.items], schema=FORBIDDEN_SCHEMA)
 
 
 def forbidden_pairs(snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bools) -> Forbidden | None:
-    """What each user did anything with and may not be shown (again): None where the policy allows
-    everything.
+    """Pairs of a user and an item that the policy forbids, because the user has an event with the
+    item; None where the policy allows everything.
 
-    Of `eligible [n_items]` alone, since nothing else is shown to anyone. After `after_days` to the
-    second an item may come back; what counts is its newest event before the history cutoff. One
-    day's events are held at a time.
+    Only items of `eligible [n_items]` are in it, since no other item is shown to anyone. An item is
+    allowed again exactly `after_days` (to the second) after the user's newest event with it before
+    the history cutoff. Events of one day at a time are in memory.
     """
     policy = snapshot.config.repeat_consumption
     if policy == "allow":
@@ -83,8 +83,8 @@ def _codes(file: str, n_items: int, after: int | None, before: int, eligible: Bo
 
 
 def needed_length(forbidden: Forbidden, ranking: Keys, k: int, most: int) -> int:
-    """How many of `ranking [n] int32`, best first, hold k items for every user who may not be shown
-    some; at most `most`.
+    """Length of a prefix of `ranking [n] int32` (best first) in which every user has k items that
+    are not forbidden; at most `most`.
     """
     size = min(len(ranking), most)
     place = np.full(
@@ -93,8 +93,8 @@ def needed_length(forbidden: Forbidden, ranking: Keys, k: int, most: int) -> int
     place[ranking[:size]] = np.arange(size)
     at = place[forbidden.items]
     early = at < size
-    # Places of each user's forbidden items, ascending: one counts where fewer than k others stand
-    # before it.
+    # Places of each user's forbidden items, ascending. A forbidden item lengthens the prefix where
+    # fewer than k allowed items stand before it.
     code = np.sort(forbidden.users[early].astype(np.int64) * size + at[early])
     users, at = np.divmod(code, max(size, 1))
     starts = np.flatnonzero(np.diff(users, prepend=-1))

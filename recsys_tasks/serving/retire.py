@@ -11,7 +11,7 @@ from recsys_tasks.database import gave_up_waiting, transaction
 from recsys_tasks.errors import TransientError
 
 # Dropping a partition needs readers to let go for a moment, and while we wait for a long analysis
-# all others queue behind us: so long may a reader be held up, no longer.
+# all others queue behind us: so long may a reader have to wait, no longer.
 LOCK_TIMEOUT = "200ms"
 
 _SURPLUS = sa.text("""

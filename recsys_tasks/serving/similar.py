@@ -21,7 +21,7 @@ EXACT_UP_TO = 200_000
 answers.
 """
 BLOCK_FLOATS = 32_000_000
-"""Similarities held at once (128 MB)."""
+"""Similarities in memory at once (128 MB)."""
 STRIPES = 64
 """Columns that one group's maximum stands for."""
 SEARCH_ROWS = 8192

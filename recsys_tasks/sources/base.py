@@ -78,7 +78,7 @@ class Reader(Protocol):
         ...
 
     def close(self) -> None:
-        """Called when a night has read; what is held open ends."""
+        """Called after a night's last read: closes what is open."""
         ...
 
     def count_future(self, now: datetime) -> int:

@@ -103,7 +103,7 @@ class TableReader(ABC):
         yield self.read_events(first, before)
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
-        """End what is held open."""
+        """Close what is open."""
 
     def count_future(self, now: datetime) -> int:
         """Rows later than `now`; none under a simulated clock, whose `now` lies years before the

@@ -40,15 +40,15 @@ from datetime import date
 import pyarrow.parquet as pq
 from my_diary import keep
 from recsys_tasks.lake import Lake
-from recsys_tasks.privacy.lake import check_layouts, holds, take_out
+from recsys_tasks.privacy.lake import check_layouts, take_out, traces
 from recsys_tasks.retention.plan import InUse, plan_retention, stored
 from recsys_tasks.snapshot.erasing import Subject
 
 lake = Lake(sys.argv[1])
 made = keep(lake)
 check_layouts(lake)
-for hold in list(holds(lake, Subject("ann", -1))):
-    take_out(lake, hold, {"by": "test"})
+for trace in list(traces(lake, Subject("ann", -1))):
+    take_out(lake, trace, {"by": "test"})
 kept = lake.get(made.reference)
 plan = plan_retention(stored(lake), InUse(date(2026, 4, 1), 1, frozenset({date(2026, 4, 1)})))
 print(json.dumps({

@@ -84,7 +84,7 @@ def test_a_hold_survives_three_nights_and_resume_shows_the_newest(
     publish_night(writer, 0)
     assert publish_night(writer, 1, lists_of(1)).moved and shown(reader)["u0"] == ["i6", "i0", "i1"]
     code, text = call(empty, tmp_path, "rollback", "--why", "odd lists", "--who", "ann")
-    assert code == 0 and "of 2026-03-01" in text and "held back until `recsys resume`" in text
+    assert code == 0 and "of 2026-03-01" in text and "not shown until `recsys resume`" in text
     for day in (2, 3, 4):
         loaded = night(writer, day, lists_of(day), until=4)
         result = publish_stage(empty, tmp_path, loaded)

@@ -106,10 +106,10 @@ def _against_champion(
     yield RuleResult("not_worse", rules.confidence, number(safe), is_safe, words, None)
     words = f"the champion is {'of unknown age' if age is None else f'{age} days old'}"
     yield RuleResult("champion_is_old", rules.non_inferior_after_days, age, is_old, words, None)
-    held = _against_anchor(challenger, anchor, rules, context)
-    yield held
+    beside_anchor = _against_anchor(challenger, anchor, rules, context)
+    yield beside_anchor
     yield _identical(challenger, champion)
-    yield _improves(is_better, is_safe and is_old, held, f"{means} ({change})", rules)
+    yield _improves(is_better, is_safe and is_old, beside_anchor, f"{means} ({change})", rules)
 
 
 def _against_anchor(

@@ -25,8 +25,8 @@ def judge(case: GateCase) -> Iterator[RuleResult]:
     if case.champion is not None:
         yield _coverage(challenger, case.champion, rules)
         yield _popularity_bias(challenger, case.champion, rules)
-    # Without a ranker a score only falls with the rank: it claims no chance that could be held
-    # against it.
+    # Without a ranker a score only falls with the rank: it is no probability, so there is no
+    # calibration to check.
     if running.unranked is not None:
         yield _unranked(running.unranked)
     elif running.claims_chances:

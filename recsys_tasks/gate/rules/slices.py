@@ -54,7 +54,7 @@ def _slice_result(name: str, drawn: Bootstrap, harmed: bool, rules: GateConfig) 
     low, high = drawn.interval(2 * rules.confidence - 1)
     words = (
         f"users with {name} ({drawn.users}): {drawn.relative:+.1%}, interval {low:+.1%} to"
-        f" {high:+.1%} (held when "
+        f" {high:+.1%} (on hold when "
     )
     words += f"significantly below {-rules.slice_bound:+.1%})"
     return RuleResult(

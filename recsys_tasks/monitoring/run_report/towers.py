@@ -80,9 +80,9 @@ def _recall(versions: list[dict[str, Any]]) -> Chart | None:
         for name, key in (("version before", "recall_before"), ("this version", "recall_after"))
     )
     note = (
-        "Recall@100 on rows held back from each version's new days: what training on them gained."
+        "Recall@100 on rows held out of each version's new days: what training on the rest gained."
     )
-    return Chart("lines", "Held-back recall", "version", "recall@100", series, note)
+    return Chart("lines", "Held-out recall", "version", "recall@100", series, note)
 
 
 def _ledger(versions: list[dict[str, Any]]) -> Table:

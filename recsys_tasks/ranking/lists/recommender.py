@@ -1,10 +1,10 @@
-"""From users to their lists: candidates, the light cut, the heavy order, the rules. The judge and
-the shards use it.
+"""From users to their lists: candidates, the light ranker's cut, the heavy ranker's order, the
+re-rank rules. The stages `judge` and `precompute_shard` use it.
 
-Scores are P(objective within W days | candidate), the objectives' weighted mean. On the retrieval
-rung there is no ranker to ask: the fused order is kept and the score is 1 / (1 + fused rank), a
-decreasing number, no probability, and so is that of a ranker with too little to be calibrated by
-(`claims_chances`): readers are shown none.
+Scores are P(objective within W days | candidate), the objectives' weighted mean. On the rung
+`retrieval` there is no ranker: the order of fusion is kept and the score is 1 / (1 + fused rank),
+which is no probability. Nor is the score of a ranker whose data were too few to calibrate it.
+Readers are shown scores only where these are probabilities (`claims_chances`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RankedLists:
     items: Int32
     """`[n, k]` item keys, -1 pads."""
     scores: Float32
-    """`[n, k]` in [0, 1], 0 on pads and for promoted items that the ranker was not asked about."""
+    """`[n, k]` in [0, 1], 0 on pads and for promoted items that the ranker did not score."""
     sources: Int16
     """`[n, k]` mask of the generators' bits (schema.generator_bits)."""
     reasons: Int8
@@ -51,9 +51,11 @@ class RankedLists:
     reason_items: Int32
     """`[n, k]` anchor item key or -1."""
     ranks_before: Int16
-    """`[n, k]` 1-based rank before the rules, 0 where there was none."""
+    """`[n, k]` 1-based rank before the re-rank rules, 0 where there was none."""
     propensities: Float32
-    """`[n, k]` chance of the draw that put the item there, 1 without a draw, 0 on pads."""
+    """`[n, k]` probability with which a random draw put the item there, 1 without a draw, 0 on
+    pads.
+    """
     rung: Int8
     """`[n]` index into schema.RUNGS."""
 
@@ -71,8 +73,8 @@ class Recommender:
     def of(
         cls, snapshot: Snapshot, inputs: RankingInputs, ranker: Ranker | None, best: Rung = "heavy"
     ) -> Self:
-        """A release (None: retrieval order) on inputs; `best` forces a lower rung than the release
-        offers.
+        """The recommender of a release (`ranker` None: order of retrieval); `best` is the highest
+        rung to use, where the release has a higher one.
         """
         keep_freed_memory()
         offered = {
@@ -84,11 +86,10 @@ class Recommender:
         return cls(snapshot, inputs, ranker, rung)
 
     def recommend(self, users: Keys, k: int, *, eligible: Bool | None = None) -> RankedLists:
-        """Lists of up to k items, `eligible [n_items]` having the last word (None: every item may
-        be shown).
+        """Lists of up to k items, all of them in `eligible [n_items] bool` (None: every item is).
 
-        The first `serving.k` places obey the category cap and hold the fresh places; the rest are
-        spares.
+        The category cap and the places for fresh items apply to the first `serving.k` places; the
+        items after these are spares.
         """
         size = self._config.serving.block_users
         parts = [users[at : at + size] for at in range(0, max(len(users), 1), size)]
@@ -101,13 +102,13 @@ class Recommender:
         )
 
     def release(self) -> None:
-        """Give back the memory of the users looked up so far."""
+        """Free the memory that the rows of earlier users take."""
         self.inputs.release()
 
     @property
     def claims_chances(self) -> bool:
-        """Whether scores are probabilities, but for promoted items that the ranker was not asked
-        about.
+        """Whether scores are probabilities, except those of promoted items that the ranker did not
+        score.
         """
         return (
             self.rung != "retrieval"
@@ -129,8 +130,8 @@ class Recommender:
     def _block(self, users: Keys, k: int, eligible: Bool | None) -> RankedLists:
         block = Block(self.inputs, self.inputs.retriever.block(users))
         candidates = block.candidates
-        open_items = self._open_items if eligible is None else eligible
-        asked = Asked(users, candidates, partial(self._may_show, users, eligible=open_items))
+        shown_to_anyone = self._every_item if eligible is None else eligible
+        asked = Asked(users, candidates, partial(self._may_show, users, eligible=shown_to_anyone))
         allowed = asked.may_show(candidates.items)
         shown = rerank(asked, self.scores(block), allowed, k, self._rules)
         why = explained(
@@ -152,8 +153,8 @@ class Recommender:
         )
 
     def scores(self, block: Block) -> Float64:
-        """`[n, c]`: the rung's scores of a block's candidates, -inf on pads and on what the light
-        ranker cut.
+        """`[n, c]`: scores of a block's candidates by the rung's ranker, -inf on pads and on what
+        the light ranker cut.
         """
         out: Float64 = np.full(block.there.shape, -np.inf)
         if self.ranker is None or self.rung == "retrieval":
@@ -169,7 +170,9 @@ class Recommender:
         return out
 
     def _survivors(self, block: Block, ranker: Ranker) -> FeatureMatrix:
-        """Rows of what the light ranker passes on; of everything where the release has none."""
+        """Columns of the candidates that the light ranker keeps; of all where there is no light
+        ranker.
+        """
         if not ranker.has_light:
             return self._matrix(block, ranker.heavy_names)
         light = self._matrix(block, ranker.light_names)
@@ -191,7 +194,7 @@ class Recommender:
     # --- rules ------------------------------------------------------------------------------------
 
     @cached_property
-    def _open_items(self) -> Bool:
+    def _every_item(self) -> Bool:
         return np.ones(self.snapshot.n_items, bool)
 
     @cached_property
@@ -203,17 +206,18 @@ class Recommender:
         return Shop(self.snapshot, self.inputs)
 
     def _may_show(self, users: Keys, items: Int32, *, eligible: Bool) -> Bool:
-        """`[n, c]`: which of these items are open and each user may see (again)."""
-        open_items = np.asarray(eligible[items])
+        """`[n, c]`: which of these items are eligible and not forbidden to the user."""
+        shown_to_anyone = np.asarray(eligible[items])
         if self._config.repeat_consumption == "allow":
-            return open_items
-        return np.asarray(open_items & self._unrepeated(users, items))
+            return shown_to_anyone
+        return np.asarray(shown_to_anyone & ~self._forbidden(users, items))
 
-    def _unrepeated(self, users: Keys, items: Int32) -> Bool:
-        """`[n, c]`: what the repeat policy lets each user see (again)."""
+    def _forbidden(self, users: Keys, items: Int32) -> Bool:
+        """`[n, c]`: which of these items the repeat policy forbids the user, who has had them."""
         policy, tables = self._config.repeat_consumption, self.inputs.tables
         pairs = tables.pair.gather(np.repeat(users, items.shape[1]), items.ravel())
         days = pairs[:, tables.pair_names.index("since_last")].reshape(items.shape)
+        had = ~np.isnan(days)
         return np.asarray(
-            np.isnan(days) | (days >= policy.after_days if isinstance(policy, AfterDays) else False)
+            had & (days < policy.after_days) if isinstance(policy, AfterDays) else had
         )

@@ -1,7 +1,7 @@
 """Which items go together: within users, weighted by recency, and along each user's sequence.
 
-A matrix of item pairs is never held whole: it stays the product of two thin ones, of which a few
-rows at a time are multiplied out, cut to their best neighbours, and forgotten.
+The matrix of all item pairs is never in memory: it is the product of two sparse matrices, of which
+a few rows at a time are multiplied and cut to their best neighbours.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Pairs:
 def together(histories: Histories, n_items: int, cutoff: int) -> Pairs:
     """Users who had both: each user counts 1/(their items + 1), each item by its recency.
 
-    Taste changes: a pair of items held long ago counts less (half-life 42 days, for the catalogue
+    Taste changes: a pair of items from long ago counts less (half-life 42 days, for the catalogue
     as a whole), and a user with a thousand items says little about any two of them.
     """
     rows = histories.rows

@@ -11,7 +11,7 @@ from recsys_tasks.retrieval.index.nearest import keep_best, named, scores_in
 from recsys_tasks.retrieval.select import NOTHING
 
 QUERIES, ITEMS = 512, 32_768
-"""Sides of the matrix product that is held at once (64 MB)."""
+"""Rows and columns of the matrix product that is in memory at once (64 MB)."""
 ROOM = 8
 """Scores kept of a query, a wanted one, before the best are picked out of them."""
 

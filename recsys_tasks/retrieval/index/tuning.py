@@ -54,12 +54,12 @@ class Tried:
     tree: Tree
     effort: Effort
     chosen_on: dict[int, float]
-    held_back: dict[int, float]
+    held_out: dict[int, float]
 
     @property
     def worst(self) -> float:
         """What is compared with the floor: the lowest recall of either half at any depth."""
-        return min(*self.chosen_on.values(), *self.held_back.values())
+        return min(*self.chosen_on.values(), *self.held_out.values())
 
     def as_json(self, reported: int) -> dict[str, float | int]:
         """One flat row; `recall` is at depth `reported`, of the users it was not chosen by."""
@@ -68,7 +68,7 @@ class Tried:
             "block": self.tree.block,
             "leaves_to_search": self.effort.leaves,
             "reorder": self.effort.reorder,
-            "recall": self.held_back[reported],
+            "recall": self.held_out[reported],
             "worst_recall": self.worst,
         }
 

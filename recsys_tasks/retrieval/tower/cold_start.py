@@ -59,7 +59,7 @@ def cold_train(
     return state, ledger
 
 
-def _lacking(snapshot: Snapshot, run: Run, learned_before: date) -> str:
+def _lacking(snapshot: Snapshot, run: TrainingRun, learned_before: date) -> str:
     """What an untrained tower had instead of examples, in words."""
     kept = snapshot.rows_between(learned_before, snapshot.as_of)
     days = (snapshot.as_of - learned_before).days
@@ -69,16 +69,16 @@ def _lacking(snapshot: Snapshot, run: Run, learned_before: date) -> str:
     )
 
 
-def control_hits(snapshot: Snapshot, learned_before: date, held: Int64) -> Bool:
-    """Which held-back examples a cold tower finds that learned from all others: what a warm chain
+def control_hits(snapshot: Snapshot, learned_before: date, held_out: Int64) -> Bool:
+    """Which held-out examples a cold tower finds that learned from all others: what a warm chain
     is measured by.
 
-    `held [h] int64`: rows of the events; returns `[h] bool`, at most 4,000 of them.
+    `held_out [h] int64`: rows of the events; returns `[h] bool`, at most 4,000 of them.
     """
     run = TrainingRun.open(snapshot, learned_before, EMPTY, EMPTY)
     examples = examples_of(run)
-    tower, _ = _fitted(run, examples[~np.isin(examples, held)])
-    return run.hits(tower, held)
+    tower, _ = _fitted(run, examples[~np.isin(examples, held_out)])
+    return run.hits(tower, held_out)
 
 
 def cold_state(snapshot: Snapshot, run: TrainingRun, arrays: Arrays) -> TowerState:

@@ -21,7 +21,7 @@ likeness.
 COMMON = 10_000
 """A value of more known items than this says too little to look for neighbours by."""
 BLOCK = 256
-"""Items whose likeness to all others is held at once."""
+"""Items whose similarities to all others are in memory at once."""
 
 
 def content_means(values: Int32, vectors: Float32, known: Bool, items: Int64) -> Float32:

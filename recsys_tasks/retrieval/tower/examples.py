@@ -199,7 +199,7 @@ def sample_recent(
     return examples[np.sort(np.argpartition(-keys, count)[:count])]
 
 
-def held_back_users(user: Keys, share: float, salt: int) -> Bool:
+def held_out_users(user: Keys, share: float, salt: int) -> Bool:
     """A fixed pseudo-random `share` of users, another one for each salt.
 
     `user [n] int32`; returns `[n] bool`.

@@ -2,7 +2,7 @@
 
 The ledger of a warm version: counts of kept, new, archived and returned ids; `drift`, the mean
 cosine distance that kept id vectors moved; `recall_before` and `recall_after`, recall@100 on rows
-held back from the new days, among the items that have events, of the previous version and of
+held out of the new days, among the items that have events, of the previous version and of
 this one; `refresh_ok`, whether the latter is at least `refresh_floor` of the former; `recall_cold`,
 every `control_every_nights`, that of a cold tower; `control_ok`, whether no such control so far has
 found significantly more than the chain did.
@@ -23,7 +23,7 @@ from recsys_tasks.config import TwoTowerConfig, WarmStartConfig
 from recsys_tasks.retrieval.tower.cold_start import control_hits
 from recsys_tasks.retrieval.tower.content_means import content_means
 from recsys_tasks.retrieval.tower.examples import (
-    held_back_users,
+    held_out_users,
     newest,
     replace_stale,
     sample_recent,
@@ -43,9 +43,9 @@ from recsys_tasks.retrieval.tower.weights import (
 )
 from recsys_tasks.snapshot.dataset import Snapshot
 
-HELD_BACK_SHARE = 0.05
-MIN_HELD_BACK_ROWS = 50
-"""Fewer held-back rows than this judge nothing."""
+HELD_OUT_SHARE = 0.05
+MIN_HELD_OUT_ROWS = 50
+"""With fewer held-out rows nothing is judged."""
 BLOCK = 8192
 """Rows that are compared at once."""
 
@@ -65,20 +65,20 @@ def warm_train(
     run = TrainingRun.open(snapshot, learned_before, old.items, old.users)
     carried, moved = carry_over(old, run, snapshot, (learned_before - parent.learned_before).days)
     del old  # its tables are the new ones' now
-    fresh, held, replayed = split_examples(run, parent.learned_before)
+    fresh, held_out, replayed = split_examples(run, parent.learned_before)
     borrowed = init_second_moments(carried.arrays)
     tower = run.tower(carried.arrays)
-    before = run.hits(tower, held)
+    before = run.hits(tower, held_out)
     warm = settings.warm_start
     losses = (
         run.fit(tower, np.concatenate([fresh, replayed]), warm.epochs, warm.learning_rate)
         if len(fresh)
         else []
     )
-    after = run.hits(tower, held)
+    after = run.hits(tower, held_out)
     cold = (
-        control_hits(snapshot, learned_before, held)
-        if control and len(held) >= MIN_HELD_BACK_ROWS
+        control_hits(snapshot, learned_before, held_out)
+        if control and len(held_out) >= MIN_HELD_OUT_ROWS
         else None
     )
     state = finished(carried, tower.arrays(), borrowed)
@@ -93,7 +93,7 @@ def warm_train(
         "new": int((known & ~kept).sum()) - moved["returned"],
         **moved,
         "drift": drift(ids_before, state.arrays["item"], np.flatnonzero(kept)),
-        "held_back_rows": len(held),
+        "held_back_rows": len(held_out),
         **_comparisons(before, after, cold, warm),
     }
     ledger["control_ok"] = ledger["control_ok"] and parent.ledger.get("control_ok", True)
@@ -103,8 +103,8 @@ def warm_train(
 def _comparisons(
     before: Bool, after: Bool, cold: Bool | None, settings: WarmStartConfig
 ) -> dict[str, Any]:
-    """Recall of held-back rows, `[rows]` hits each, and what the ledger says of it."""
-    few = len(after) < MIN_HELD_BACK_ROWS
+    """Recall of held-out rows, `[rows]` hits each, and what the ledger says of it."""
+    few = len(after) < MIN_HELD_OUT_ROWS
     return {
         "recall_before": _share(before),
         "recall_after": _share(after),
@@ -157,7 +157,7 @@ def carry_over(
 
 
 def split_examples(run: TrainingRun, since: date) -> tuple[Int64, Int64, Int64]:
-    """New examples to train on, new examples held back, and a replay of old ones: of late, and of
+    """New examples to train on, new examples held out, and a replay of old ones: of late, and of
     young items.
 
     Three of `[k] int64`: rows of the run's events.
@@ -166,8 +166,8 @@ def split_examples(run: TrainingRun, since: date) -> tuple[Int64, Int64, Int64]:
     is_new = run.events.ts[run.examples] >= start_of(since)
     fresh, past = run.examples[is_new], run.examples[~is_new]
     fresh = newest(fresh, run.events, settings.examples_per_user, 1 << 62)
-    held = held_back_users(run.events.user[fresh], HELD_BACK_SHARE, run.learned // DAY_SECONDS)
-    fresh, held_back = fresh[~held], fresh[held]
+    held = held_out_users(run.events.user[fresh], HELD_OUT_SHARE, run.learned // DAY_SECONDS)
+    fresh, held_out = fresh[~held], fresh[held]
     # What a cold training would read: else the replay belongs to the few users who have most
     # events.
     old = newest(past, run.events, settings.examples_per_user, settings.max_examples)
@@ -181,7 +181,7 @@ def split_examples(run: TrainingRun, since: date) -> tuple[Int64, Int64, Int64]:
     young = newest(past, run.events, settings.newest_per_user, settings.max_examples)
     return (
         fresh,
-        held_back,
+        held_out,
         np.concatenate([replayed, _of_young_items(run, young, replayed, count, rng)]),
     )
 

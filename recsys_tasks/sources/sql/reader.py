@@ -37,7 +37,7 @@ from recsys_tasks.sources.tables import TableName, TableReader, Window
 from recsys_tasks.sources.times.rule import event_times
 
 PIECE_ROWS = 2_000_000
-"""Rows that are held at once, so far as whole days allow."""
+"""Rows in memory at once, so far as whole days allow."""
 SAMPLE_ROWS = 1000
 """Rows of each table that a check looks at."""
 _AS_THEY_ARE = ("string", "boolean", "date", "timestamp", "array", "binary", "struct", "map")

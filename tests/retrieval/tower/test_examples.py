@@ -5,7 +5,7 @@ import numpy as np
 from recsys_tasks.retrieval.tower.examples import (
     Draws,
     TrueNegatives,
-    held_back_users,
+    held_out_users,
     histories_before,
     last_histories,
     make_examples,
@@ -122,12 +122,12 @@ def test_replay_prefers_recent_examples() -> None:
     assert len(set(drawn.tolist())) == 100
 
 
-def test_held_back_share_is_about_right_and_differs_by_salt() -> None:
+def test_held_out_share_is_about_right_and_differs_by_salt() -> None:
     users = np.arange(20_000, dtype=np.int32)
-    first, second = held_back_users(users, 0.05, 1), held_back_users(users, 0.05, 2)
+    first, second = held_out_users(users, 0.05, 1), held_out_users(users, 0.05, 2)
     assert 850 < first.sum() < 1150
     assert (first & second).sum() < 120
-    assert (held_back_users(users, 0.05, 1) == first).all()
+    assert (held_out_users(users, 0.05, 1) == first).all()
 
 
 def test_negatives_leave_out_everything_the_user_had() -> None:

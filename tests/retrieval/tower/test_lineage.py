@@ -109,7 +109,7 @@ class TestChain:
         assert serving_at(snapshot.lake, first.lineage, DAY_14) == first
         last = advance_lineage(snapshot, [DAY_10, DAY_14], DAY_14)[-1]
         assert last.ledger["parent"] == first.artifact.key
-        # Of 76 users that are not held back, four days' events, not the two since the version that
+        # Of 76 users that are not held out, four days' events, not the two since the version that
         # failed.
         assert last.ledger["examples"] > 1.5 * failed.ledger["examples"]
 
@@ -163,7 +163,7 @@ class TestChain:
         config = group_config(
             epochs=2, warm_start={"control_every_nights": 3, "control_floor": 1.0}
         )
-        with patch.object(warm_start, "MIN_HELD_BACK_ROWS", 1):
+        with patch.object(warm_start, "MIN_HELD_OUT_ROWS", 1):
             chain = [
                 advance_lineage(
                     group_snapshot(tmp_path, config, "2024-10-18", 14), [DAY_10], DAY_10

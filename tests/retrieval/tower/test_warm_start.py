@@ -205,7 +205,7 @@ def test_ledger(child: TowerVersion, parent: TowerVersion) -> None:
         parent.artifact.key,
     )
     assert ledger["kept"] == 40
-    assert ledger["new"] in (1, 2)  # "odd" has one row, which may be a held-back user's
+    assert ledger["new"] in (1, 2)  # "odd" has one row, which may be a held-out user's
     assert ledger["archived"] == ledger["returned"] == 0
     assert 0 < ledger["drift"] < 0.2
     assert 0 <= ledger["recall_before"] <= ledger["recall_after"] <= 1

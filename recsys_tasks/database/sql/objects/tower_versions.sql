@@ -46,7 +46,7 @@ COMMENT ON COLUMN recsys.tower_versions.seconds IS 'How long the training took, 
 COMMENT ON COLUMN recsys.tower_versions.held_back_rows IS
   'New events kept out of the training to judge it by; few of them judge nothing.';
 COMMENT ON COLUMN recsys.tower_versions.recall_before IS
-  'Share of the held-back events whose item is among the 100 nearest of all that anyone has taken, by the version that it follows, in [0, 1]; null for a cold one.';
+  'Share of the held-out events whose item is among the 100 nearest of all items with events, by the version that it follows, in [0, 1]; null for a cold one.';
 COMMENT ON COLUMN recsys.tower_versions.recall_after IS 'The same by this version.';
 COMMENT ON COLUMN recsys.tower_versions.refresh_ok IS
   'False: recall fell below the refresh floor, and the version before serves.';
