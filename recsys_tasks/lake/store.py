@@ -281,5 +281,8 @@ def _disk_full(error: OSError, target: UPath) -> TransientError:
         expected="room for an artifact",
         found=str(error)[:400],
         where=str(target),
-        remedy="free disk space or run `maintain_storage`, then rerun the task (it is retried)",
+        remedy=(
+            "free disk space or trigger the DAG `maintain_storage` (its id begins with"
+            " schedule.dag_prefix), then rerun the task (it is retried)"
+        ),
     )

@@ -83,7 +83,7 @@ def remedy_for(failed: Sequence[tuple[str, str]], as_of: date) -> str:
     words = dict.fromkeys(_remedy(suite, name, as_of) for suite, name in failed)
     return (
         f"readers keep the last published lists; {'; '.join(words)}; then run this night again: "
-        f"recsys run --as-of {as_of} (under Airflow, clear validate_data's run)"
+        f"recsys run --as-of {as_of} (under Airflow, clear the failed run)"
     )
 
 

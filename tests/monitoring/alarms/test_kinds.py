@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from recsys_tasks import errors
+from recsys_tasks.dag_names import NIGHTLY_DAGS, OTHER_DAGS, dag_id
 from recsys_tasks.extensions import ExtensionPoint
 from recsys_tasks.monitoring.alarms import ALARMS, AlarmKind, kind_of, runbook_link
 
@@ -135,6 +136,15 @@ def test_a_runbook_has_its_title_and_says_when_it_comes(kind: str) -> None:
     assert text.startswith(f"# {KINDS[kind].title}\n")
     (when,) = re.findall(r"^\*\*When:\*\* (.*?)\n\n", text, flags=re.M | re.S)
     assert f"`{kind}`" in when or kind == FOREIGN
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_that_names_a_dag_says_how_its_id_looks_with_a_prefix(page: Path) -> None:
+    text = page.read_text()
+    named = [name for name in (*NIGHTLY_DAGS, *OTHER_DAGS) if re.search(rf"\b{name}\b", text)]
+    assert not named or "with the prefix `shop_a_`, `validate_data` is" in text
+    assert ("`shop_a_validate_data`" in text) == bool(named)
+    assert dag_id("validate_data", "shop_a_") == "shop_a_validate_data"
 
 
 def test_every_page_is_the_runbook_of_a_kind_and_in_the_list() -> None:
