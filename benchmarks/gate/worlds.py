@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.gate.canaries import Dealt, against_others
+from recsys_tasks.gate.canaries import OwnAndOthers, against_others
 from recsys_tasks.gate.evaluate import (
     Catalogue,
     Evaluation,
@@ -61,9 +61,9 @@ class Night:
         order = np.argsort(-(self.logits[0] + self.shared[0] + own)).astype(np.int32)
         return without(np.tile(order, (len(self.logits), 1)), self.had)[:, :places]
 
-    def dealt(self, lists: Lists, truth: Truth | None = None) -> Dealt:
+    def dealt(self, lists: Lists, truth: Truth | None = None) -> OwnAndOthers:
         return against_others(
-            lists, truth or self.truth, self.catalogue, self.seed, K, barred=self.had
+            lists, truth or self.truth, self.catalogue, self.seed, K, forbidden=self.had
         )
 
     def measured(self, name: str, lists: Lists, truth: Truth | None = None) -> Evaluation:

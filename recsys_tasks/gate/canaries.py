@@ -1,5 +1,5 @@
-"""What evaluation must be able to tell apart: the real lists from shuffled labels, the future,
-plain popularity.
+"""Evaluations of planted systems, by which the gate tests the evaluation itself: shuffled labels,
+lists that know the future, plain popularity.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ on chance.
 
 
 @dataclass(frozen=True)
-class Dealt:
-    """Lists by the truth of their users, and by that of others: the same users in both."""
+class OwnAndOthers:
+    """The same lists measured with their users' own truth, and with the truth of other users."""
 
     own: Evaluation
     others: Evaluation
@@ -45,17 +45,18 @@ class Dealt:
 class Canaries:
     """Evaluations of planted systems; None and empty: not made.
 
-    `shuffled`: the challenger's lists by their users' truth and by others'. `earlier`: so the order
-    of retrieval, learned and measured one window earlier: whether users of this shop differ at all.
-    `future`: the challenger's lists with the truth's items first, as a column that knows the labels
-    would order them. `columns`: how well each feature alone orders users' candidates.
-    `popularity_overlap`: share of the challenger's places that its users' popular lists have too.
-    `recount`: a sample, counted a second time.
+    `shuffled`: the challenger's lists, measured with their users' truth and with others'.
+    `earlier`: the same of the order of retrieval, learned and measured one window earlier; it shows
+    whether the users of this shop differ at all. `future`: the challenger's lists with the truth's
+    items first, as a column that knows the labels would order them. `columns`: how well each
+    feature alone orders users' candidates. `popularity_overlap`: share of the challenger's places
+    whose item is in the popular list of the same user. `recount`: a sample, counted a second time.
     """
 
-    shuffled: Dealt | Evaluation | None = None
-    """An evaluation by others' truth alone is compared with the challenger's own."""
-    earlier: Dealt | None = None
+    shuffled: OwnAndOthers | Evaluation | None = None
+    """An `Evaluation` has the figures with others' truth only; the challenger's own are compared.
+    """
+    earlier: OwnAndOthers | None = None
     future: Evaluation | None = None
     columns: Mapping[str, float] = field(default_factory=dict)
     popularity_overlap: float | None = None
@@ -63,22 +64,22 @@ class Canaries:
 
 
 def shuffled_truth(truth: Truth, seed: int) -> Truth:
-    """The same sets given to other users: what evaluation must tell from the real truth."""
-    return _dealt(truth, _others(truth, seed))
+    """The truth with its sets given to other users, which an evaluation must find worse."""
+    return _reassigned(truth, _others(truth, seed))
 
 
 def _others(truth: Truth, seed: int) -> Ints:
-    """`[n]`: the row that each row's sets go to; rows without a truth keep theirs."""
+    """`[n]`: for each row, the row that gets its set; a row without truth keeps its own."""
     rng = np.random.default_rng([seed, 17])
     some = np.flatnonzero(truth.sizes)
     to = np.arange(len(truth.users))
-    # A rotation of a random order: with two users or more, nobody keeps the own set.
+    # Rotate a random order by one: with two users or more, nobody keeps the own set.
     mixed = rng.permutation(some)
     to[mixed] = np.roll(mixed, 1)
     return to
 
 
-def _dealt(sets: ItemSets, to: Ints) -> ItemSets:
+def _reassigned(sets: ItemSets, to: Ints) -> ItemSets:
     return item_sets(sets.users, to[sets.rows], sets.items)
 
 
@@ -89,41 +90,46 @@ def against_others(
     seed: int,
     k: int = 10,
     *,
-    barred: ItemSets | None = None,
-) -> Dealt:
-    """Lists `[n, places] int32` against the own truth and against other users': each user's figures
-    are the mean over `SHUFFLES`.
+    forbidden: ItemSets | None = None,
+) -> OwnAndOthers:
+    """Measure lists `[n, places] int32` with their users' own truth and with other users' truth:
+    each user's figures are the mean over `SHUFFLES` other users.
 
-    `barred` are the items that a rule keeps out of each user's list. What one of the two users has
-    had already is left out of the list and of both truths: where nothing may be shown twice, who
-    has not had the favourite yet is known of everyone, and would pass for taste.
+    `forbidden` are the items that the repeat policy forbids each user. An item that is forbidden to
+    one of the two users is left out of the list and of both truths. Otherwise, where nothing may be
+    shown twice, lists would do better with the own truth only because they leave out what the user
+    has had, and this would pass for taste.
     """
-    deals = [_others(truth, seed * SHUFFLES + number) for number in range(SHUFFLES)]
-    shape = evaluate("shuffled labels", lists, _dealt(truth, deals[0]), catalogue=catalogue, k=k)
-    if barred is None:
+    assignments = [_others(truth, seed * SHUFFLES + number) for number in range(SHUFFLES)]
+    shape = evaluate(
+        "shuffled labels", lists, _reassigned(truth, assignments[0]), catalogue=catalogue, k=k
+    )
+    if forbidden is None:
         own = metrics.per_user(lists, truth.offsets, truth.items, k)
-        others = [_dealt(truth, to) for to in deals]
+        others = [_reassigned(truth, to) for to in assignments]
         found = [metrics.per_user(lists, other.offsets, other.items, k) for other in others]
-        return Dealt(
+        return OwnAndOthers(
             replace(shape, system="real labels", per_user=own),
             replace(shape, per_user=_means(found)),
         )
-    pairs = [_left(lists, truth, to, barred, k) for to in deals]
+    pairs = [_figures_of_new(lists, truth, to, forbidden, k) for to in assignments]
     one, two = (_means([pair[side] for pair in pairs]) for side in (0, 1))
-    return Dealt(replace(shape, system="real labels", per_user=one), replace(shape, per_user=two))
+    return OwnAndOthers(
+        replace(shape, system="real labels", per_user=one), replace(shape, per_user=two)
+    )
 
 
-def _left(
-    lists: Lists, truth: Truth, to: Ints, barred: ItemSets, k: int
+def _figures_of_new(
+    lists: Lists, truth: Truth, to: Ints, forbidden: ItemSets, k: int
 ) -> tuple[Figures, Figures]:
-    """Figures by the own truth and by the one dealt, of what neither user has had; NaN where either
-    has none left.
+    """Figures with the own truth and with the reassigned one, of items that are forbidden to
+    neither user; NaN where either truth is then empty.
     """
-    theirs = _dealt(barred, to)
+    theirs = _reassigned(forbidden, to)
     lists, own, other = (
         without(lists, theirs),
         sets_without(truth, theirs),
-        sets_without(_dealt(truth, to), barred),
+        sets_without(_reassigned(truth, to), forbidden),
     )
     both = (own.sizes > 0) & (other.sizes > 0)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import DataError
-from recsys_tasks.gate.canaries import Dealt
+from recsys_tasks.gate.canaries import OwnAndOthers
 from recsys_tasks.gate.decision import GateDecision, conclude
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.rules import GateCase, judge_by_every_rule
@@ -37,7 +37,7 @@ def decide(case: GateCase) -> GateDecision:
         case.champion,
         case.baseline,
         case.anchor,
-        shuffled.others if isinstance(shuffled, Dealt) else shuffled,
+        shuffled.others if isinstance(shuffled, OwnAndOthers) else shuffled,
         case.canaries.future,
         case.retrieval,
     )

@@ -1,7 +1,7 @@
-"""How good lists were: compared with what their users did afterwards.
+"""Evaluation of lists by what their users did afterwards.
 
-`truth_between` says what each user did in a window; `evaluate` measures lists against it. How sure
-one may be of a difference is the matter of `bootstrap.py`.
+`truth_between` reads what each user did in a window (the truth); `evaluate` compares lists with it.
+The confidence of a difference between two systems is in `bootstrap.py`.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def sets_without(truth: Truth, known: ItemSets) -> Truth:
 class Scored:
     """Scores `[n, >= k]` that claim to be probabilities, and the outcomes to compare them with.
 
-    `outcomes [n, >= k]` say in [0, 1] what came true of each place; None: whether it is in the
-    truth. `rows [n]` are the users whose scores count; None: all. A fair calibration error needs
-    users without truth among them: their places did not come true.
+    `outcomes [n, >= k]`: in [0, 1], how far each place came true; None: 1 if its item is in the
+    truth, else 0. `rows [n]`: the users whose scores count; None: all. For an unbiased calibration
+    error users without truth must be among them: their places did not come true.
     """
 
     scores: npt.NDArray[np.float32]
@@ -103,11 +103,11 @@ class Scored:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How one system's lists fared. Rows are users, in the same order everywhere.
+    """The measures of one system's lists. Rows are users, in the same order in all arrays.
 
     `per_user` holds `[n] float64` arrays by name (`ndcg@10`, `discovery/ndcg@10`; NaN: no truth);
-    `summary` their means and the measures of all lists together; `slices` are groups of users to be
-    guarded, `[n] bool`; `lists_hash` is equal for equal first k places; `fault` says in words what
+    `summary` their means and the measures of all lists together; `slices` are the guarded groups of
+    users, `[n] bool`; `lists_hash` is equal for equal first k places; `fault` says in words what
     is wrong with the scores, None when nothing is; `bias_curve` and `reliability` are those of
     `metrics`.
     """
@@ -154,9 +154,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure `lists [n, places] int32`, at least k places, of `truth.users`.
 
-    `scored` None leaves out what is measured of scores. `known` are the users' items of before the
-    cutoff and adds the discovery metrics. Groups to be guarded are not measured here: `replace` the
-    evaluation's `slices`. Raises DataError when shapes disagree.
+    Without `scored` no measure of scores is made. `known`, the users' items before the cutoff, adds
+    the discovery metrics. `slices` is empty in the result: the caller sets it by `replace`. Raises
+    DataError when shapes disagree.
     """
     _check_shapes(system, lists, truth, scored)
     per_user = metrics.per_user(lists, truth.offsets, truth.items, k)

@@ -1,10 +1,10 @@
-"""What a correct evaluation guarantees and a broken one does not: counted a second way, it comes
-out the same.
+"""The canary `recount_agrees`: a sample of the evaluation, counted a second time by other code,
+must come out the same.
 
-Whether users differ enough to distinguish the real truth from a shuffled one is the shop's matter.
-Whether truth, lists and figures are those of the users they are ascribed to is the evaluation's,
-and can be seen in every shop: a sample is counted again from the rows that were delivered, one user
-at a time, in plain Python that shares nothing with the evaluation but the definitions.
+The shuffled labels show a broken evaluation only in shops whose users differ. The second count
+works in every shop: it tests whether truth, lists and figures belong to the users that they are
+assigned to. A sample is counted again from the delivered rows, one user at a time, in plain Python
+that shares nothing with the evaluation but the definitions.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from recsys_tasks.gate.decision import RuleResult
 
 NEAR_TIES = 0.1
-"""Share of the sampled users whose list may come out otherwise: sums in another order may settle a
-tie otherwise.
+"""Share of the sampled users whose list may differ in the second count: the order of a sum can
+change which of two tied items is first.
 """
 
 
 @dataclass(frozen=True)
 class Counted:
-    """Of how many users a thing was counted a second time, and of how many it came out
-    otherwise.
+    """For how many users something was counted a second time, and for how many of these the second
+    count differs.
     """
 
     users: int = 0

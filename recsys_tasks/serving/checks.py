@@ -44,14 +44,14 @@ def run_checks(
     """Every check of a loaded, unsealed publication."""
     current = read_current(connection)
     connection.execute(SETTINGS, {"work_mem": WORK_MEM})
-    # What is checked is what is sealed: until this transaction ends no row comes in, by whatever
-    # way.
+    # No row may come in between the checks and the sealing: the lock lasts until this transaction
+    # ends.
     connection.execute(
         sa.text(f"LOCK TABLE {quoted('recsys', publication.partition)} IN SHARE MODE")
     )
     codes = {"last_reason": len(schema.REASONS) - 1, "last_set": schema.all_sources()}
-    # Entries are counted and looked at while they are loaded; a row that is not as loaded, and SQL
-    # does both.
+    # Entries were counted and checked while they were loaded. Where a row has changed since, SQL
+    # counts and checks all of them.
     as_loaded = connection.scalar(
         sa.text("SELECT recsys.is_as_loaded(:id)"), {"id": publication.id}
     )
@@ -125,8 +125,8 @@ def _entry_checks(
     on_offer: int,
     wrong: Any,
 ) -> Iterator[CheckResult]:
-    """`on_offer`: items that a list may show tonight; `wrong`: counts of entries at fault by
-    themselves, None where no list holds any.
+    """Checks of single entries. `on_offer`: number of items that a list may show tonight; `wrong`:
+    numbers of entries with a wrong score, propensity or code, None where there are none.
     """
     items = _ask(connection, publication, ITEMS)
     suspects = _ask(connection, publication, SUSPECTS) if items.suspects else None
@@ -170,8 +170,8 @@ def _entry_checks(
 
 
 def _path_checks(connection: Connection, publication: Publication) -> Iterator[CheckResult]:
-    """What no path may show: own lists and spares, fallbacks and what recommend() tops up from
-    them, similar items.
+    """Checks that nothing is shown that may not be, on any path: own lists and spares, fallback
+    lists and what recommend() tops up from them, similar items.
     """
     beside = _ask(connection, publication, FALLBACKS)
     yield _none(
@@ -179,8 +179,8 @@ def _path_checks(connection: Connection, publication: Publication) -> Iterator[C
         beside.unknown,
         "fallback or similar items that are not in recsys.items",
     )
-    # Every reader's path leaves them out when it is asked, so nobody is shown one: no reason to
-    # keep a night back.
+    # Functions and views leave unavailable items out when they are read, so nobody is shown one:
+    # this check only warns.
     words = (
         "fallback or similar items not available in tonight's snapshot, which readers do not get"
     )
@@ -214,7 +214,7 @@ def _list_checks(
 ) -> Iterator[CheckResult]:
     row = _ask(connection, publication, IDENTICAL, popularity=schema.RUNGS.index("popularity"))
     share = float(row.most) / float(row.lists) if row.lists else 0.0
-    # Where a list has room for every item, alike lists are the catalogue and no fault.
+    # Where a list is as long as the catalogue, equal lists are no fault.
     few = row.lists < MIN_LISTS_FOR_IDENTICAL or on_offer <= publication.k
     same = share <= limits.max_identical_share or few
     yield CheckResult(

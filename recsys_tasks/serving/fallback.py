@@ -1,5 +1,5 @@
-"""Popular items of each segment and of everyone: lists for strangers, and for topping up short
-lists.
+"""Popular items of each segment and of everyone: the fallback lists, for users without a list of
+their own and for topping up short lists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WINDOW_DAYS = 28
 HALF_LIFE_DAYS = 14.0
 EVERYONE = ""
 LONGEST = 1000
-"""Places of everyone's list at most, as many as recommend() ever gives."""
+"""Longest list for everyone: as many items as recommend() returns at most."""
 Ranking = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 """Items, best first, and their scores."""
 
@@ -36,10 +36,10 @@ def fallback_lists(
 ) -> pa.Table:
     """Rows for `load_fallbacks`: one a segment with any event, and '' for everyone.
 
-    Only items eligible as of the history cutoff; k + spares of them, by `popularity`. Everyone's
-    list is filled up with older favourites and then with what is left, newest first, so that it is
-    never short; and it goes on for as long as it takes to hold k items besides those `forbidden` to
-    any one user, up to LONGEST.
+    Each list has k + spares items that are eligible as of the history cutoff, ordered by
+    `popularity`. The list for everyone is filled up, first with items that were popular earlier,
+    then with the other items, newest first, so that it is never short. It is so long that every
+    user has k items in it that are not `forbidden`, up to LONGEST.
     """
     eligible = eligible_items(snapshot, cutoffs.history_before)
     since = cutoffs.history_before - timedelta(days=WINDOW_DAYS)
@@ -69,10 +69,10 @@ def fallback_lists(
 def load_paths(
     engine: Engine, publication: Publication, snapshot: Snapshot, cutoffs: Cutoffs, active: Keys
 ) -> None:
-    """Load what readers get beside own lists, and what no path may show to whom.
+    """Load the fallback lists and the forbidden pairs.
 
-    Pairs of the users `active [n] int32`, whose lists are checked against them, and of everybody
-    else those that a fallback would show.
+    The pairs are those of the users `active [n] int32`, whose own lists are checked with them, and
+    of all other users those whose item is in a fallback list.
     """
     forbidden = forbidden_pairs(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
     lists = fallback_lists(snapshot, snapshot.config, cutoffs, forbidden)

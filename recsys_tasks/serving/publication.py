@@ -1,4 +1,4 @@
-"""A publication as a value: what one night wants readers to see, and where it stands."""
+"""A publication: its specification, its row in the database with its status, and its checks."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class PublicationSpec:
 
     `fingerprint` hashes every input (snapshot, release, vectors, settings): equal fingerprints give
     equal lists. `expected_rows`: active users, each of whom gets one row. `release` and
-    `tower_version` are None where none serves. `repeats`: the repeat policy in words; unless it is
-    "allow", forbidden pairs must be loaded. `calibrated`: whether the ranker's scores may be shown
-    as chances.
+    `tower_version` are None where there is none. `repeats`: the repeat policy in words; unless it
+    is "allow", forbidden pairs must be loaded. `calibrated`: whether the ranker's scores may be
+    shown as probabilities.
     """
 
     as_of: date
@@ -80,7 +80,7 @@ class Publication:
 
     @property
     def needs_rows(self) -> bool:
-        """False when its rows are loaded and checked already: a rerun has nothing to do."""
+        """Whether its rows are still to be loaded; False makes a rerun a no-op."""
         return self.status == "building"
 
 
@@ -103,7 +103,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class CheckLimits:
-    """Bounds of the checks; see ServingConfig for the units."""
+    """Bounds of the checks; ServingConfig names their units."""
 
     min_coverage: float
     max_identical_share: float
@@ -111,7 +111,7 @@ class CheckLimits:
 
     @classmethod
     def of(cls, config: Config) -> CheckLimits:
-        """The bounds that the settings name."""
+        """The bounds in the settings."""
         serving = config.serving
         return cls(
             serving.min_coverage, serving.max_identical_share, config.monitoring.max_list_churn
@@ -141,13 +141,13 @@ def read_publication(engine: Engine, publication_id: int) -> Publication:
 
 
 def current_publication(engine: Engine) -> Publication | None:
-    """What readers see; None before the first night."""
+    """The publication that readers see; None before the first one."""
     with transaction(engine) as connection:
         return read_current(connection)
 
 
 def read_current(connection: Connection) -> Publication | None:
-    """What readers see, within a transaction."""
+    """The publication that readers see, read within a transaction; None before the first one."""
     return select_one(
         connection, "WHERE id = (SELECT publication_id FROM recsys.current_publication)"
     )
@@ -155,14 +155,14 @@ def read_current(connection: Connection) -> Publication | None:
 
 @dataclass(frozen=True)
 class ShownThen:
-    """What readers saw on a night before the one that they see now; None: they had no lists yet."""
+    """The publication that readers saw on an earlier night; None: they had no lists yet."""
 
     publication: Publication | None
 
 
 def shown_then(engine: Engine, as_of: date) -> ShownThen | None:
-    """What readers saw once the night `as_of` was over, where a later one is what they see now;
-    None where none is later.
+    """The publication that readers saw at the end of the night `as_of`, if they see a later night
+    now (`as_of` is then a backfill); None if they do not.
     """
     with transaction(engine) as connection:
         current = read_current(connection)

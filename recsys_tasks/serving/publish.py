@@ -1,10 +1,11 @@
-"""From ranked rows to what readers see: create, (load), finish, publish.
+"""The life of a publication: it is created, loaded, checked and shown to readers.
 
     create_publication → load_dimensions, load_lists × shards, load_fallbacks, load_similar → finish
     → publish
 
-Lists are loaded into a table that readers cannot see, checked there, sealed and attached, and shown
-by moving one pointer. A run killed anywhere is repaired by running the night again from the start.
+Lists are loaded into a table that readers cannot see and checked there. Then the table is sealed
+and attached as a partition, and readers see it when one pointer is moved. A run that was killed at
+any point is repaired by running the night again from the start.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from recsys_tasks.serving.retire import retire
 
 @dataclass(frozen=True)
 class Published:
-    """What became of a publication. `moved`: readers see it since this call; `reason` says why or
-    why not.
+    """The result of `publish`. `moved`: whether this call showed the publication to readers;
+    `reason`: why, or why not.
     """
 
     publication: Publication
@@ -62,7 +63,7 @@ def create_publication(engine: Engine, spec: PublicationSpec, now: datetime) -> 
             " LIMIT 1",
             as_of=spec.as_of,
         )
-        # Half-loaded shards of another division would stay behind beside the new ones.
+        # With another number of shards, half-loaded shards of the old division would remain.
         usable = newest is not None and (not newest.needs_rows or newest.shards == spec.shards)
         if newest is not None and usable and newest.fingerprint == spec.fingerprint:
             return newest
@@ -109,7 +110,7 @@ def _insert(connection: Connection, spec: PublicationSpec, now: datetime) -> Pub
 
 
 def finish(engine: Engine, publication: Publication, limits: CheckLimits) -> Publication:
-    """Check the loaded rows, then seal and attach them: the publication is ready, and not yet seen.
+    """Check the loaded rows, then seal and attach them: the publication is ready, not yet shown.
 
     A no-op when it is complete already. Raises ServingError when a blocking check fails: the
     publication is `failed` with every result kept in `checks`, and readers keep what they see.

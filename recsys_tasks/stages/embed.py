@@ -1,4 +1,4 @@
-"""Stage `embed`: every user's and item's vector at every cutoff that tonight needs.
+"""Stage `embed`: compute the vectors of users and items at every cutoff that tonight needs.
 
 The last stage that loads TensorFlow.
 """
@@ -33,8 +33,8 @@ def run(night: Night, *, snapshot: Snapshot) -> Outcome:
     ours = night.serving.lineage_in_training()
     lineages = {ours, *night.serving.champion_lineage()}
     wanted = [(ours, cutoffs) for cutoffs in night.needed_cutoffs]
-    # Another champion is judged and serves; label windows are tonight's lineage's, and older than
-    # it may be.
+    # The champion may be of another lineage. It needs vectors only where it is judged and serves:
+    # the label windows are for tonight's lineage, and may be older than the champion's.
     others = sorted(lineages - {ours})
     wanted += [(lineage, cutoffs) for lineage in others for cutoffs in (night.gate, night.tonight)]
     anchors = [

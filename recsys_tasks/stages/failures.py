@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from recsys_tasks.monitoring.alerts.incidents import error_parts
-from recsys_tasks.stages import voice
+from recsys_tasks.stages import stage_log
 from recsys_tasks.stages.night import Night
 
 
@@ -28,7 +28,7 @@ def failures_on_the_page(night: Night, stage: str) -> Iterator[None]:
     ):  # a person or the machine ended it; nothing failed
         raise
     except BaseException as error:  # Airflow's timeout of a task is no Exception
-        voice.failed(stage, night.as_of, error)
+        stage_log.failed(stage, night.as_of, error)
         _note(night, stage, error)
         raise
 

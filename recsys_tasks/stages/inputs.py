@@ -1,4 +1,4 @@
-"""What ranking reads at one pair of cutoffs, opened from the lake."""
+"""Open the artifacts that ranking reads at one pair of cutoffs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from recsys_tasks.retrieval.embeddings import Embeddings, embeddings_of
 from recsys_tasks.retrieval.tower.versions import TowerVersion, current_lineage, serving_at
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
-from recsys_tasks.stages import voice
+from recsys_tasks.stages import stage_log
 from recsys_tasks.stages.pipeline import STAGES
 
 
 def serving_tower(lake: Lake, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
     """The version that serves at these cutoffs: the newest that learned nothing later and passed
-    its floor.
+    its refresh floor.
 
-    Raises ArtifactError when the lineage has none that old.
+    Raises ArtifactError when the lineage has no version that old.
     """
     version = serving_at(lake, lineage, cutoffs.learned_before)
     if version is None:
@@ -36,7 +36,7 @@ def serving_tower(lake: Lake, lineage: str, cutoffs: Cutoffs) -> TowerVersion:
             where=str(lake.root / "tower"),
             remedy=_first("tower"),
         )
-    voice.reads(version.artifact)
+    stage_log.reads(version.artifact)
     return version
 
 
@@ -56,10 +56,10 @@ def lineage_tonight(lake: Lake, config: Config, as_of: date) -> str:
 
 
 def embeddings_at(snapshot: Snapshot, lineage: str, cutoffs: Cutoffs) -> Embeddings:
-    """Vectors that `embed` made. Raises ArtifactError when it did not run."""
+    """The vectors that the stage `embed` made. Raises ArtifactError when it did not run."""
     tower = serving_tower(snapshot.lake, lineage, cutoffs)
     found = embeddings_of(snapshot, tower.artifact.key, cutoffs.history_before)
-    voice.reads(found.artifact)
+    stage_log.reads(found.artifact)
     return found
 
 
@@ -72,7 +72,7 @@ class Tables:
 
 
 def tables_at(snapshot: Snapshot, cutoffs: Cutoffs) -> Tables:
-    """What `build_features` made of this snapshot at these cutoffs, under these settings.
+    """The artifacts that `build_features` made of this snapshot at these cutoffs and settings.
 
     Raises ArtifactError when it did not run.
     """
@@ -82,7 +82,7 @@ def tables_at(snapshot: Snapshot, cutoffs: Cutoffs) -> Tables:
     features = find_features(snapshot, cutoffs)
     generators = find_generators(snapshot, cutoffs)
     if features is not None and generators is not None:
-        return Tables(voice.reads(features), voice.reads(generators))
+        return Tables(stage_log.reads(features), stage_log.reads(generators))
     lacking = "features" if features is None else "generators"
     raise ArtifactError(
         expected=f"{lacking} at {cutoffs} from the snapshot of {snapshot.as_of} and these settings",
@@ -93,7 +93,7 @@ def tables_at(snapshot: Snapshot, cutoffs: Cutoffs) -> Tables:
 
 
 def _first(kind: str) -> str:
-    """What to do where an artifact of this kind is lacking."""
+    """The remedy where an artifact of this kind is missing: run the stage that makes it."""
     makers = [stage.name for stage in STAGES if kind in stage.makes]
     return f"run {' and '.join(makers)} for this night first"
 
@@ -101,7 +101,9 @@ def _first(kind: str) -> str:
 def open_inputs(
     snapshot: Snapshot, lineage: str, cutoffs: Cutoffs, index: Artifact | None = None
 ) -> RankingInputs:
-    """Everything known at these cutoffs; `index` None searches exactly (past cutoffs)."""
+    """Open all inputs of ranking at these cutoffs; without `index` the search is exact (at past
+    cutoffs).
+    """
     from recsys_tasks.ranking.inputs import open_ranking_inputs
     from recsys_tasks.retrieval.index.build import ExactSearcher, Searcher, open_index
 
@@ -111,7 +113,7 @@ def open_inputs(
             embeddings.findable(eligible_items(snapshot, cutoffs.history_before))
         )
     else:
-        searcher = open_index(voice.reads(index), embeddings)
+        searcher = open_index(stage_log.reads(index), embeddings)
     return open_ranking_inputs(
         snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher
     )
@@ -120,8 +122,10 @@ def open_inputs(
 def open_recommender(
     snapshot: Snapshot, inputs: RankingInputs, release: Artifact | None
 ) -> Recommender:
-    """The composition that the gate judges and that serves."""
+    """The recommender of a release: the gate judges it, and `precompute_shard` serves it."""
     ranker = (
-        Ranker.open(voice.reads(release), snapshot.config.resources.threads) if release else None
+        Ranker.open(stage_log.reads(release), snapshot.config.resources.threads)
+        if release
+        else None
     )
     return Recommender.of(snapshot, inputs, ranker)

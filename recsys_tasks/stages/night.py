@@ -45,9 +45,10 @@ def time_of(as_of: date) -> datetime:
 
 @dataclass(frozen=True)
 class Night:
-    """Everything a stage needs to know about the night it works for.
+    """All that a stage needs to know about its night.
 
-    What a stage calls gets the parts that it needs; the whole night goes on to its page alone.
+    Functions that a stage calls get only the parts that they need, not the night; the run report
+    alone gets the whole night.
     """
 
     config: Config
@@ -63,8 +64,7 @@ class Night:
     ) -> Night:
         """The night of `as_of`; with `clock: simulated`, or no `now`, it is 01:00 UTC of that day.
 
-        Raises ConfigError for a day that has not begun by `now`: what is known before it is not
-        known yet.
+        Raises ConfigError for a day that has not begun by `now`: its data are not complete.
         """
         if config.clock == "wall" and now is not None and as_of > now.astimezone(UTC).date():
             raise ConfigError(
@@ -93,7 +93,7 @@ class Night:
 
     @cached_property
     def lake(self) -> Lake:
-        """The artifacts."""
+        """The store of artifacts."""
         return Lake(self.environment.lake, cache=self.environment.home / "lake-cache")
 
     @cached_property
@@ -102,8 +102,8 @@ class Night:
         return open_snapshot(self.config, self.lake, self.as_of)
 
     def forget_what_was_replaced(self) -> None:
-        """Open the snapshot anew where a user was erased from it since: between two stages that may
-        be.
+        """Forget the opened snapshot if its version was replaced, so that it is opened again: a
+        user may be erased between two stages.
         """
         opened = vars(self).get("snapshot")
         if opened is not None and not (opened.artifact.path / MANIFEST).exists():
@@ -111,7 +111,7 @@ class Night:
 
     @cached_property
     def engine(self) -> Engine:
-        """The recsys database, as its writer."""
+        """Engine of the recsys database, as the role that writes."""
         return create_engine(self.writer_url)
 
     @cached_property
@@ -128,7 +128,7 @@ class Night:
 
     @cached_property
     def timeline(self) -> Timeline:
-        """Label windows, as many as the rankers' users fill, gate window and tonight."""
+        """The label windows (as many as the rankers need), the gate window and tonight."""
         from recsys_tasks.ranking.examples.build import windows_needed
 
         timeline = Timeline.for_night(
@@ -142,12 +142,12 @@ class Night:
 
     @cached_property
     def tonight(self) -> Cutoffs:
-        """Cutoffs of what is served."""
+        """Cutoffs of the lists that tonight publishes."""
         return self.cutoffs_at(self.as_of)
 
     @cached_property
     def gate(self) -> Cutoffs:
-        """Cutoffs of what is judged on [E, as_of)."""
+        """Cutoffs of the releases that the gate judges on [E, as_of)."""
         return self.cutoffs_at(self.timeline.gate_cutoff)
 
     @cached_property
@@ -164,7 +164,7 @@ class Night:
 
     @cached_property
     def serving(self) -> Serving:
-        """Who serves: champion, anchor and their lineages."""
+        """The releases that serve or are compared: champion, anchor and their lineages."""
         from recsys_tasks.serving.publication import shown_then
         from recsys_tasks.stages.serving_state import Serving
 
@@ -178,19 +178,19 @@ class Night:
 
     @cached_property
     def on_call(self) -> OnCall:
-        """Who is told of tonight's alarms."""
+        """The receiver of tonight's alarms."""
         from recsys_tasks.stages.alarms import OnCall
 
         runbooks = self.config.alerts.runbook_base
         return OnCall(self.environment.home, self.engine, runbooks, self.as_of, self.now)
 
     def cutoffs_at(self, day: date) -> Cutoffs:
-        """Histories up to `day`, learning up to the configured lag before it."""
+        """Cutoffs with histories up to `day` and learning up to `learning_lag_days` before it."""
         return Cutoffs.at(day, self.config.learning_lag_days)
 
 
 def mlflow_url(environment: Environment) -> str:
-    """Store of the model registry. Raises ConfigError when only the recsys database is
+    """URL of the model registry's store. Raises ConfigError when only the recsys database is
     configured.
     """
     if environment.mlflow_url:
@@ -212,11 +212,11 @@ def mlflow_url(environment: Environment) -> str:
 
 @contextmanager
 def local_environment(home: Path | None = None) -> Iterator[Environment]:
-    """The environment with a running database: the configured one, or the embedded server,
-    migrated, for the while.
+    """The environment, with a running database within the `with` block: the configured one, or the
+    embedded server, migrated.
 
-    A server that this starts is stopped when the last process that uses it is gone, also when it is
-    killed. A configured database is migrated by `recsys migrate` alone: the pipeline's own role may
+    A server that this starts is stopped when the last process that uses it has ended, even by a
+    kill. A configured database is migrated by `recsys migrate` alone: the pipeline's own role may
     not change the schema.
 
     `home` replaces RECSYS_HOME and lake, and then always uses an embedded server of its own.

@@ -1,4 +1,4 @@
-"""What a stage hands back to the runner, and what the runner makes of it for people and tables."""
+"""The result of a stage: as the stage returns it, and as the runner records and prints it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Figure = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Outcome:
-    """The artifact that the stage stands for, its rows, its key figures; `note` replaces an
-    artifact.
+    """What a stage returns: its artifact, number of rows and key figures; `note` says why there is
+    no artifact.
     """
 
     artifact: Artifact | None
@@ -24,19 +24,19 @@ class Outcome:
 
     @property
     def reference(self) -> str:
-        """What tables and XComs carry."""
+        """The artifact's reference, or the note: the text in tables and XComs."""
         return self.artifact.reference if self.artifact else self.note
 
 
 def plain_figures(facts: Mapping[str, object]) -> dict[str, Figure]:
-    """The plain values among an artifact's facts: what fits a row of figures."""
+    """Those of an artifact's facts that are a single text, number or boolean."""
     return {str(k): v for k, v in facts.items() if isinstance(v, str | int | float | bool)}
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage did: `rows` in its own grain, `figures` its key numbers, `reused` when nothing
-    was new.
+    """The record of a stage's run: `rows` of its artifact, `figures` its key figures, `reused`
+    whether the artifact was there before.
     """
 
     stage: str

@@ -100,7 +100,7 @@ def _spec(
 ) -> PublicationSpec:
     """What the publication stands for; the same again where nothing that shapes it has changed."""
     from recsys_tasks.lake import code_of
-    from recsys_tasks.ranking.models.ranker import scores_are_chances
+    from recsys_tasks.ranking.models.ranker import scores_are_probabilities
     from recsys_tasks.serving.kinds import PLAN
     from recsys_tasks.serving.publication import PublicationSpec
     from recsys_tasks.serving.repeats import policy_words
@@ -119,7 +119,7 @@ def _spec(
         spares=config.serving.spares,
         shards=config.serving.shards,
         repeats=policy_words(config),
-        calibrated=release is not None and scores_are_chances(release),
+        calibrated=release is not None and scores_are_probabilities(release),
     )
 
 

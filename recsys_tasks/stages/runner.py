@@ -1,5 +1,5 @@
-"""Runs a stage, whichever it is: the night, the locks, what it opens, the record; and all stages of
-a night.
+"""Run one stage, or all stages of a night: take the locks, open its artifacts, call it, record the
+result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.lake import Artifact
 from recsys_tasks.lake.keys import NightKey
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.stages import voice
+from recsys_tasks.stages import stage_log
 from recsys_tasks.stages.failures import failures_on_the_page
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import Outcome, StageResult
@@ -28,7 +28,7 @@ from recsys_tasks.stages.stage import SNAPSHOT, Stage
 from recsys_tasks.stages.work_locks import at_work, in_turn
 
 SHARD_NICENESS = 10
-"""Where the database runs beside the shards, its readers come first."""
+"""Shards run at a lower priority, so that a database on the same machine answers readers first."""
 
 
 def run_stage(
@@ -44,7 +44,7 @@ def run_stage(
 def run_all(
     night: Night, before: Callable[[str], None] = lambda name: None
 ) -> Iterator[StageResult]:
-    """Run every stage of a night in this process; `before` hears each stage's name."""
+    """Run every stage of a night in this process; `before` is called with each stage's name."""
     for stage in STAGES:
         for shard in range(night.config.serving.shards) if stage.sharded else (None,):
             before(_label(stage, shard, " "))
@@ -52,17 +52,18 @@ def run_all(
 
 
 def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
-    """Run one stage of an opened night, and record it; one that fails leaves the night's page
+    """Run one stage of an opened night, and record it; one that fails writes the night's report
     before it raises.
 
-    Raises ConfigError for an unknown stage, and for a shard that is lacking or too much.
+    Raises ConfigError for an unknown stage, for a missing shard number, and for one of a stage that
+    has no shards.
     """
     stage = _checked(stage_named(name), shard)
     label = _label(stage, shard, ".")
     with failures_on_the_page(night, label):
-        voice.starts(label, night.as_of)
+        stage_log.starts(label, night.as_of)
         keep_time(night.engine, night.now, simulated=night.config.clock == "simulated")
-        # A shard's artifact is of this publication alone: nobody asks whether it was there before.
+        # A shard's artifact belongs to this publication alone, so `reused` says nothing of it.
         known = set() if stage.sharded else recorded_artifacts(night.engine, night.as_of)
         started = perf_counter()
         with ExitStack() as locks:
@@ -82,7 +83,7 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
         reused=outcome.artifact is not None and outcome.reference in known,
     )
     record_stage(night.engine, result)
-    voice.ended(result)
+    stage_log.ended(result)
     return result
 
 
@@ -98,17 +99,17 @@ def _checked(stage: Stage, shard: int | None) -> Stage:
 
 
 def _opened(stage: Stage, night: Night) -> dict[str, Artifact | Snapshot | None]:
-    """What the stage has opened for it, by kind, each named in the log. Raises ArtifactError."""
+    """Open the artifacts of `stage.opens`, by kind, and log each. Raises ArtifactError."""
     found: dict[str, Artifact | Snapshot | None] = {}
     key = str(NightKey(night.as_of))
     for one in stage.opens:
         if one == SNAPSHOT:
-            voice.reads(night.snapshot.artifact)
+            stage_log.reads(night.snapshot.artifact)
             found[one.kind] = night.snapshot
             continue
         looked_for = night.lake.newest if one.optional else night.lake.require
         artifact = looked_for(one.kind, key)
-        found[one.kind] = voice.reads(artifact) if artifact is not None else None
+        found[one.kind] = stage_log.reads(artifact) if artifact is not None else None
     return found
 
 
@@ -119,7 +120,7 @@ def _label(stage: Stage, shard: int | None, between: str) -> str:
 def _call(stage: Stage, night: Night, shard: int | None) -> Outcome:
     if stage.of_ranker and not ranker_due(night.serving):
         return Outcome(None, 0, note=NOT_DUE)
-    # Only this stage's module is asked: a task loads the libraries of its own stage alone.
+    # Import this stage's module only: a task loads no libraries of other stages.
     run: Callable[..., Outcome] = import_module(stage.module).run
     opened = _opened(stage, night)
     return run(night, shard, **opened) if stage.sharded else run(night, **opened)

@@ -1,4 +1,4 @@
-"""What is due tonight: whether the night trains a tower, or a ranker."""
+"""Whether tonight trains a tower, and whether it trains a ranker, by the settings' `schedule`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NOT_DUE = "not due tonight: the champion serves"
 
 
 def tower_due(lake: Lake, config: Config, as_of: date, learned_before: date) -> bool:
-    """Whether tonight's version, which is to learn up to `learned_before`, is wanted, or the newest
-    one is young enough to serve.
+    """Whether tonight trains a tower version that learns up to `learned_before`; False where an
+    earlier version is younger than `train_two_tower_every_days`.
     """
     from recsys_tasks.retrieval.tower.versions import current_lineage, tower_at
 
@@ -30,8 +30,8 @@ def tower_due(lake: Lake, config: Config, as_of: date, learned_before: date) -> 
 
 
 def ranker_due(serving: Serving) -> bool:
-    """Whether the night trains and judges a ranker; always without a champion, and when it did so
-    before.
+    """Whether the night trains and judges a ranker. True, too, where there is no champion, and
+    where this night has judged one already (a rerun).
     """
     as_of, judged = serving.as_of, serving.lake.keys("decision")
     decided = [day for key in judged if (day := parse_day(key)) <= as_of]

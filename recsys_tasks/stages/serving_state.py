@@ -1,4 +1,4 @@
-"""Who serves: the champion and the anchor, their towers' lineages, and whether a release can."""
+"""Which release serves: champion and anchor, their tower lineages, and whether one is usable."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ def release_lineage(release: Artifact) -> str:
 
 @dataclass(frozen=True)
 class Serving:
-    """Who serves on a night: asked of the registry each time, for a judge may move it meanwhile.
+    """Which release serves a night. The registry is asked each time, because the stage `judge` may
+    change the champion in between.
 
-    A night that is made while readers see a later one (a backfill) is served by what was live then.
+    A backfill (a night that is made while readers see a later one) uses the release that served
+    then.
     """
 
     config: Config
@@ -46,16 +48,16 @@ class Serving:
 
     @cached_property
     def registry(self) -> Registry:
-        """The releases; loaded when they are first asked for."""
+        """The model registry; opened at its first use."""
         return self.open_registry()
 
     def release(self) -> Artifact | None:
-        """The champion; the release before it where the champion's files are gone, which the gate's
-        verdict says.
+        """The champion; the release before it where the champion's files are gone (the gate's
+        decision says so). In a backfill: the release of the lists that readers saw then.
 
-        None while no release ever passed the gate, or none is left, or the settings want none:
-        retrieval order serves then. Of a backfill: the release of the lists that readers saw then.
-        Raises ArtifactError where its files are gone.
+        None while no release has passed the gate, where none is left, and where the settings want
+        none: then the order of retrieval serves. Raises ArtifactError where the files of a
+        backfill's release are gone.
         """
         if self.config.ranker.mode == "none":
             return None
@@ -70,8 +72,8 @@ class Serving:
         return (release_lineage(serving),) if serving else ()
 
     def anchor_lineage(self, gate: Callable[[], Cutoffs]) -> tuple[str, ...]:
-        """The tower lineage of the anchor, which the gate may judge, if it has a version as old as
-        the `gate`'s cutoffs, which are asked for only where there is an anchor.
+        """The tower lineage of the anchor, if it has a version for the gate's cutoffs. `gate` gives
+        these cutoffs; it is called only where there is an anchor.
         """
         anchor = self._release_behind("anchor")
         if anchor is None:
@@ -80,8 +82,8 @@ class Serving:
         return (lineage,) if self._has_tower(lineage, gate) else ()
 
     def lineage(self) -> str:
-        """The lineage whose vectors serve tonight: the champion's, or tonight's before the first
-        champion.
+        """The lineage whose vectors serve tonight: the champion's, or, before the first champion,
+        the lineage in training.
         """
         return next(iter(self.champion_lineage()), None) or self.lineage_in_training()
 
@@ -129,6 +131,6 @@ class Serving:
         if release is None:
             return None
         source = self.registry.source(release)
-        # What is gone gives way to the release before it; what is damaged must not, or nobody hears
-        # of it.
+        # Where files are gone, the release before serves. Damaged files must raise instead, or
+        # nobody would notice the damage.
         return self.lake.get(source) if self.lake.has([source]) else None

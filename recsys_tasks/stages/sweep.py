@@ -1,4 +1,4 @@
-"""The weekly sweep: publications and artifacts that nothing needs any more."""
+"""The weekly sweep: remove publications and artifacts that nothing needs any more."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from recsys_tasks.serving.retire import drop_old
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.work_locks import alone
 
-SWEEP_LOOKS = 900  # half an hour: a sweep comes between two stages, never beside one
+SWEEP_LOOKS = 900  # half an hour: a sweep waits until no stage is running
 
 
 def run_maintain_storage(now: datetime) -> str:
     """Remove publications and artifacts that nothing needs; one line on what went.
 
-    What is old is told by the nights that ran, not by today's date: see `retention.plan`.
+    Age is counted in nights that ran, not from today's date: see `retention.plan`.
     """
     environment = read_environment()
     lake = Lake(environment.lake, cache=environment.home / "lake-cache")

@@ -1,7 +1,7 @@
-"""The hourly look at what raises no alert by itself: a night that never ran, a DAG that is paused,
-wrong settings.
+"""The hourly check for faults that raise no alert by themselves: a night that never ran, a paused
+DAG, wrong settings.
 
-Nothing here needs a right settings file, and what Airflow knows comes as an argument.
+It works with a wrong settings file, too. What Airflow knows is passed in as an argument.
 """
 
 from __future__ import annotations
@@ -30,25 +30,27 @@ STEPS = tuple(
     (stage.name, dag)
     for dag in PUBLISHING_DAGS
     for stage in STAGES_BY_DAG[dag]
-    if stage is not report.STAGE  # the page is no step towards the lists
+    if stage is not report.STAGE  # the lists do not depend on the report
 )
 """Stages up to the published lists, in order, and the DAG that runs each."""
 
 
 @dataclass(frozen=True)
 class Airflow:
-    """What Airflow says of the nightly DAGs."""
+    """The state of the nightly DAGs in Airflow, by id."""
 
     paused: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     """DAG files that cannot be imported, and why."""
     at_work: tuple[str, ...] = ()
-    """DAGs that have a run under way."""
+    """DAGs with a run that has not ended."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look: `raise_` takes each alert; False from it means that its incident is known."""
+    """One hourly check: `raise_` is called with each alert and returns False if its incident is
+    known already.
+    """
 
     environment: Environment
     essentials: Essentials
@@ -63,13 +65,13 @@ class Look:
 
     @property
     def runbooks(self) -> str:
-        """What runbook links start with."""
+        """The folder or URL that links to runbooks begin with."""
         return self.essentials.alerts.runbook_base
 
 
 def look(at: Look) -> str:
-    """Raise what is wrong, end what no longer is; one line on what was found. Raises RecsysError
-    without a database.
+    """Raise an alert for each fault, resolve the alerts of faults that are over; returns one line
+    on what was found. Raises RecsysError without a database.
     """
     spool = spool_of(at.environment.home)
     if at.essentials.mistake is None:
@@ -175,8 +177,8 @@ def _tell(
 
 
 def _explained(alarm: Alarm, due: freshness.Due, open_now: list[Alert]) -> str | None:
-    """The message of an open alert that is why: the night's failed run, wrong settings, or another
-    of these alarms.
+    """The message of an open alert that has the same cause as this alarm (the night's failed run,
+    wrong settings, or another of these alarms); None if there is none.
     """
     for alert in open_now:
         tonight = alert.as_of == str(due.night)
@@ -195,7 +197,7 @@ def _explained(alarm: Alarm, due: freshness.Due, open_now: list[Alert]) -> str |
 
 
 def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:
-    """How far the due night came and what holds it, in words; and the command that takes it on."""
+    """Words on how far the due night came and what stops it; and the command that continues it."""
     done = night_state.finished_stages(engine, due.night)
     left = [
         (number, stage, at.dag_id(dag))

@@ -33,12 +33,12 @@ def test_shuffled_truth_moves_every_set_to_another_user() -> None:
 
 
 def test_lists_are_held_against_every_other_users_truth() -> None:
-    # Two users with a truth: each is dealt the other's, in every deal. A list that hits first
+    # Two users with a truth: each is compared the other's, in every deal. A list that hits first
     # reaches 1.
     truth, lists = truth_of([[1], [], [2]]), np.array([[1, 2], [1, 2], [2, 3]], np.int32)
-    dealt = against_others(lists, truth, Catalogue(np.ones(4, np.int64)), seed=1, k=2)
-    np.testing.assert_allclose(dealt.own.per_user["ndcg@2"], [1, np.nan, 1])
-    np.testing.assert_allclose(dealt.others.per_user["ndcg@2"], [1 / np.log2(3), np.nan, 0])
+    compared = against_others(lists, truth, Catalogue(np.ones(4, np.int64)), seed=1, k=2)
+    np.testing.assert_allclose(compared.own.per_user["ndcg@2"], [1, np.nan, 1])
+    np.testing.assert_allclose(compared.others.per_user["ndcg@2"], [1 / np.log2(3), np.nan, 0])
 
 
 def test_what_either_user_has_had_tells_nobody_apart() -> None:
@@ -51,10 +51,12 @@ def test_what_either_user_has_had_tells_nobody_apart() -> None:
     """
     truth, had = truth_of([[2, 3], [1, 2]]), truth_of([[1], []])
     lists = np.array([[2, 3, 4], [1, 2, 3]], np.int32)
-    dealt = against_others(lists, truth, Catalogue(np.ones(5, np.int64)), seed=1, k=2, barred=had)
+    compared = against_others(
+        lists, truth, Catalogue(np.ones(5, np.int64)), seed=1, k=2, forbidden=had
+    )
     # The second's list without 1 is [2, 3]: right for its own [2], and for the first's [2, 3].
-    np.testing.assert_allclose(dealt.own.per_user["ndcg@2"], [1, 1])
-    np.testing.assert_allclose(dealt.others.per_user["ndcg@2"], [1, 1])
+    np.testing.assert_allclose(compared.own.per_user["ndcg@2"], [1, 1])
+    np.testing.assert_allclose(compared.others.per_user["ndcg@2"], [1, 1])
     plain = against_others(lists, truth, Catalogue(np.ones(5, np.int64)), seed=1, k=2)
     assert (
         plain.own.per_user["ndcg@2"] > plain.others.per_user["ndcg@2"]

@@ -115,10 +115,10 @@ def forbidden_to(shop: Shop, night: int) -> dict[int, set[int]]:
     for user, item, age in shop.events:
         before = age + night * DAY_SECONDS
         if before > 0 and policy != "allow":
-            barred = (
+            forbidden = (
                 before < policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else True
             )
-            found[user] |= {item} if barred else set()
+            found[user] |= {item} if forbidden else set()
     return found
 
 
@@ -154,10 +154,10 @@ def frozen(shop: Shop, night: int, folder: Path) -> Snapshot:
 
 def own_lists(shop: Shop, night: int, active: list[int], rng: np.random.Generator) -> nights.Lists:
     """Any order of what each may be shown: stands for rankers of every kind."""
-    barred = forbidden_to(shop, night)
+    forbidden = forbidden_to(shop, night)
     return {
         user: (
-            rng.permutation(sorted(offered(shop, night) - barred[user])).tolist()[
+            rng.permutation(sorted(offered(shop, night) - forbidden[user])).tolist()[
                 : shop.k + shop.spares
             ]
         )
@@ -210,13 +210,13 @@ def keys_of(items: list[str]) -> list[int]:
 
 
 def check_calls(
-    reader: Engine, shop: Shop, barred: dict[int, set[int]], may: set[int], full: bool
+    reader: Engine, shop: Shop, forbidden: dict[int, set[int]], may: set[int], full: bool
 ) -> None:
     """Every user's calls; `full`: nothing changed since, so that a call for k gets k where so many
     are left.
     """
     for user in [*range(USERS), "stranger"]:
-        never = barred.get(user, set()) if isinstance(user, int) else set()
+        never = forbidden.get(user, set()) if isinstance(user, int) else set()
         for k in (None, 1, shop.k + 1, 30):
             got = keys_of(nights.recommend(reader, f"u{user}", k))
             assert len(set(got)) == len(got) <= (k or shop.k)
@@ -227,7 +227,7 @@ def check_calls(
 
 
 def check_views(
-    reader: Engine, barred: dict[int, set[int]], as_published: set[int], now: set[int]
+    reader: Engine, forbidden: dict[int, set[int]], as_published: set[int], now: set[int]
 ) -> None:
     with reader.connect() as connection:
         current = "WHERE publication_id = (SELECT publication_id FROM recsys.status)"
@@ -245,5 +245,5 @@ def check_views(
             )
         ).all()
     for user, item in places:
-        assert keys_of([item])[0] in as_published - barred[int(user.removeprefix("u"))]
+        assert keys_of([item])[0] in as_published - forbidden[int(user.removeprefix("u"))]
     assert set(keys_of(list(beside))) <= now

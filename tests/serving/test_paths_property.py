@@ -102,9 +102,9 @@ def check_two_nights(
         first = show(shop, 0, frozen(shop, 0, Path(folder)), writer)
         if first is None:
             return
-        barred, offer = forbidden_to(shop, 0), offered(shop, 0)
-        check_calls(reader, shop, barred, offer, full=True)
-        check_views(reader, barred, offer, offer)
+        forbidden, offer = forbidden_to(shop, 0), offered(shop, 0)
+        check_calls(reader, shop, forbidden, offer, full=True)
+        check_views(reader, forbidden, offer, offer)
         for available in (False, True):
             sell_out(
                 postgres,
@@ -114,8 +114,8 @@ def check_two_nights(
         now = (offer - {n for n, there in stock.items() if not there}) | {
             n for n, there in stock.items() if there
         }
-        check_calls(reader, shop, barred, now - blocked(shop, 0), full=False)
-        check_views(reader, barred, offer, now - blocked(shop, 0))
+        check_calls(reader, shop, forbidden, now - blocked(shop, 0), full=False)
+        check_views(reader, forbidden, offer, now - blocked(shop, 0))
         if show(shop, 1, frozen(shop, 1, Path(folder)), writer) is None:
             return
         second = offered(shop, 1)  # stock was reported after both cutoffs: it stays
@@ -124,4 +124,4 @@ def check_two_nights(
         )
         check_calls(reader, shop, forbidden_to(shop, 1), told - blocked(shop, 1), full=False)
         rollback(writer, who="me", why="test", now=nights.NOW, to=first.id)
-        check_calls(reader, shop, barred, told - blocked(shop, 1), full=False)
+        check_calls(reader, shop, forbidden, told - blocked(shop, 1), full=False)

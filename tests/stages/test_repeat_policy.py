@@ -73,9 +73,9 @@ def breaches(night: Night, found: pd.DataFrame, days: int | None) -> int:
         if days is None
         else events.ts > start_of(night.as_of) - days * DAY_SECONDS
     )
-    barred = set(zip(events.user[late].tolist(), events.item[late].tolist(), strict=True))
+    forbidden = set(zip(events.user[late].tolist(), events.item[late].tolist(), strict=True))
     return sum(
-        (user, item) in barred
+        (user, item) in forbidden
         for user, item in zip(found["user_key"], found["item_key"], strict=True)
     )
 

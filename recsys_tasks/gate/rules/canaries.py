@@ -12,7 +12,7 @@ import numpy as np
 from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import offenders
 from recsys_tasks.gate.bootstrap import Bootstrap
-from recsys_tasks.gate.canaries import Canaries, Dealt
+from recsys_tasks.gate.canaries import Canaries, OwnAndOthers
 from recsys_tasks.gate.decision import RuleResult
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.recount import recount_rule
@@ -44,8 +44,8 @@ def judge(case: GateCase) -> Iterator[RuleResult]:
 
 def _shuffled(
     challenger: Evaluation,
-    shuffled: Dealt | Evaluation,
-    earlier: Dealt | None,
+    shuffled: OwnAndOthers | Evaluation,
+    earlier: OwnAndOthers | None,
     rules: GateConfig,
     seed: int,
 ) -> RuleResult:
@@ -57,8 +57,10 @@ def _shuffled(
     is refused only where more than twice as much was personal beyond chance there as this
     evaluation leaves possible.
     """
-    dealt = shuffled if isinstance(shuffled, Dealt) else Dealt(challenger, shuffled)
-    found = compare(dealt.own, dealt.others, rules, seed)
+    compared = (
+        shuffled if isinstance(shuffled, OwnAndOthers) else OwnAndOthers(challenger, shuffled)
+    )
+    found = compare(compared.own, compared.others, rules, seed)
     sure = found.confidence(0.0)
     if sure >= rules.confidence:
         words = (

@@ -89,7 +89,7 @@ def _against_champion(
     rules: GateConfig,
     context: GateContext,
 ) -> Iterator[RuleResult]:
-    """Better by the margin; or not worse than an old champion, nor than the anchor."""
+    """Better than the champion by the margin; or not worse than an old champion and the anchor."""
     found = compare(challenger, champion, rules, context.seed)
     better, safe = found.confidence(rules.margin), found.confidence(-rules.non_inferior_margin)
     low, high = found.interval(2 * rules.confidence - 1)
@@ -115,7 +115,9 @@ def _against_champion(
 def _against_anchor(
     challenger: Evaluation, anchor: Evaluation | None, rules: GateConfig, context: GateContext
 ) -> RuleResult:
-    """Many refreshes, each not quite as good as the last, must not add up."""
+    """Small losses of many refreshes in a row must not add up: the challenger is not significantly
+    worse than the anchor either.
+    """
     name = "not_worse_than_anchor"
     if context.anchor_fault is not None:
         words = (

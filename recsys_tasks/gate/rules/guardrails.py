@@ -29,7 +29,7 @@ def judge(case: GateCase) -> Iterator[RuleResult]:
     # calibration to check.
     if running.unranked is not None:
         yield _unranked(running.unranked)
-    elif running.claims_chances:
+    elif running.scores_are_probabilities:
         yield from _calibration(challenger, rules)
     if running.index_recall is not None:
         fine = running.index_recall >= running.index_floor

@@ -1,4 +1,4 @@
-"""What a rule of the gate is, and what it may judge by."""
+"""The interface of a gate rule, and the data that a rule judges by."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from recsys_tasks.gate.evaluate import Evaluation
 
 @dataclass(frozen=True)
 class Running:
-    """What running the challenger means; None: not known.
+    """What the challenger needs and gives in operation; None: not known.
 
-    `index_recall` of tonight's index against exact search, and the floor it must reach; `cost` and
-    `champion_cost` are tree nodes a user. `unranked` says why the challenger has no ranker; None:
-    it has one. `claims_chances`: whether readers are shown its scores.
+    `index_recall`: of tonight's index against exact search; `index_floor`: the least that is
+    allowed. `cost` and `champion_cost`: tree nodes that are evaluated for a user. `unranked`: why
+    the challenger has no ranker; None: it has one. `scores_are_probabilities`: whether readers are
+    shown its scores.
     """
 
     index_recall: float | None = None
@@ -25,7 +26,7 @@ class Running:
     cost: int | None = None
     champion_cost: int | None = None
     unranked: str | None = None
-    claims_chances: bool = True
+    scores_are_probabilities: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,9 @@ class GateCase:
 class GateRule:
     """A rule, or a family of them that belong together.
 
-    `judge` gives a `RuleResult` for each rule that applies to the case; the verdict is what the
-    worst failed one leads to, so a rule can keep a release from being promoted and never promote
-    one. `guards` says in a few words what it is there for; `order` is its place in the decision's
-    words.
+    `judge` gives a `RuleResult` for each rule that applies to the case. The verdict is that of the
+    worst failed rule, so a rule can prevent a promotion and can never cause one. `guards` says in
+    a few words what the rule protects; `order` is its place in the decision's text.
     """
 
     name: str

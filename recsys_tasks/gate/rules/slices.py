@@ -16,7 +16,7 @@ from recsys_tasks.gate.rules.rule import GateCase, GateRule
 
 
 def judge(case: GateCase) -> list[RuleResult]:
-    """The groups that are guarded, where there is a champion to compare with."""
+    """Compare each guarded group with the champion; no results where there is no champion."""
     if case.champion is None or not case.users:
         return []
     return _guarded(case.challenger, case.champion, case.rules, case.context.seed)
@@ -25,7 +25,9 @@ def judge(case: GateCase) -> list[RuleResult]:
 def _guarded(
     challenger: Evaluation, champion: Evaluation, rules: GateConfig, seed: int
 ) -> list[RuleResult]:
-    """Guarded groups, Holm's correction over them: the more groups, the surer each loss must be."""
+    """One result a guarded group, with Holm's correction: the more groups there are, the more
+    significant a group's loss must be.
+    """
     alpha = 1 - rules.confidence
     seen = ~np.isnan(challenger.per_user[rules.metric]) & ~np.isnan(champion.per_user[rules.metric])
     large = {

@@ -1,5 +1,5 @@
-"""Which incidents are over: the night they stopped was made after all, or what they tell of is no
-longer so.
+"""Which incidents are over: the night that they stopped has been made since, or the fault that they
+report is gone.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from recsys_tasks.monitoring.alerts.spool import spool_of
 def over_with(
     *, newest: date | None, held: bool, stopped: Iterable[str], fresh: bool, unanswered: datetime
 ) -> Callable[[Alert], bool]:
-    """Whether an open alert is over, seen by the watcher.
+    """A function that says whether the incident of an open alert is over, by what the hourly check
+    knows.
 
-    `newest` is the newest night whose lists were made; `stopped` names DAGs that cannot run;
-    `fresh`: nobody would call what readers see stale now. Who was asked before `unanswered` can no
-    longer agree.
+    `newest`: the newest night whose lists were made; `held`: whether there is a hold; `stopped`:
+    DAGs that cannot run; `fresh`: whether readers' lists are not stale. A request for approval that
+    was sent before `unanswered` has expired.
     """
     still = list(stopped)
 
     def over(alert: Alert) -> bool:
         if plain_name(alert.dag) == WATCH_FRESHNESS:
-            return True  # it looks again
+            return True  # watch_freshness runs again, and would raise a new alert
         if alert.kind == "paused":
             return not still
         if alert.kind == "held":
@@ -52,8 +53,8 @@ def over_with(
 
 
 def end_of_night(environment: Environment, as_of: date, now: datetime) -> int:
-    """A night went through to its end: what was open of it and of nights before is over; how much
-    that was.
+    """Resolve the open alerts of a night that ended well, and of earlier nights; returns how many
+    these were.
     """
 
     def over(alert: Alert) -> bool:

@@ -10,10 +10,10 @@ from recsys_tasks.metrics import Floats, Ints, Lists
 
 
 def churn(users_before: Keys, before: Lists, users_now: Keys, now: Lists, k: int) -> Floats:
-    """Share of the first k places that hold an item that was not there before, for users in both,
-    `[common]`.
+    """Share of the first k places whose item was not among the first k of the night before, for
+    each user of both nights, `[common] float64`.
 
-    A user without an item in both lists has 0; order within the first k does not count.
+    0 for a user whose lists are both empty; the order within the first k does not count.
     """
     _, old_rows, new_rows = np.intersect1d(
         users_before, users_now, assume_unique=True, return_indices=True

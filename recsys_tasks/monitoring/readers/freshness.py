@@ -1,5 +1,5 @@
-"""Whether readers see what they should by now: by the night of their lists, and by how long they
-have seen them.
+"""Whether readers' lists are fresh: by the night that they are of, and by how long they have been
+shown.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from recsys_tasks.config import cron
 from recsys_tasks.monitoring.alarms import Alarm
 
 FIRST_LATE_HOURS = 4.0
-"""How late a night may be before it is known how long nights take."""
+"""Hours after which a night is late while too few nights have run to know how long one takes."""
 _LATE_BOUNDS = (2.0, 6.0)
 _KNOWN_NIGHTS = 14
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What readers see: a publication's night, since when they see it, and who holds them there, if
-    anybody does.
+    """What readers see: a publication's night, since when it is shown, and who set a hold and why,
+    if there is one.
     """
 
     as_of: date
@@ -38,23 +38,23 @@ class Due:
     at: datetime
     """When it was due to start."""
     late_hours: float
-    """How many hours after that its lists must be there."""
+    """Hours after `at` at which its lists must be ready."""
 
 
 def due_night(expression: str, now: datetime, late_hours: float) -> Due:
-    """The newest night that started at least `late_hours` ago by its schedule; exactly so long ago
-    counts.
+    """The newest night whose scheduled start is at least `late_hours` ago (exactly `late_hours`
+    counts).
     """
     at = cron.last_tick(expression, now - timedelta(hours=late_hours))
     return Due(at.date(), at, late_hours)
 
 
 def usual_late_hours(expression: str, made: Sequence[tuple[date, datetime]]) -> float:
-    """Twice the median of hours from a night's start to its lists, of the newest nights made,
-    within bounds.
+    """Hours after which a night is late: twice the median of the hours from a night's scheduled
+    start to its lists, over the newest nights, within bounds.
 
-    `made`: night and when its lists were ready. A night that was made a day later was run by hand,
-    and says nothing.
+    `made`: nights and when their lists were ready. A night that was ready a day later or more is
+    left out: it was run by hand.
     """
     hours = [took for night, ready in made if 0 < (took := _hours(expression, night, ready)) < 24][
         :_KNOWN_NIGHTS
@@ -95,7 +95,7 @@ def stale(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | Non
     """An alarm when readers have seen the same lists for longer than `bound_hours`; None while they
     are fresh.
 
-    Exactly `bound_hours` is still fresh. Who is held there by a person is not stale: see `held`.
+    Exactly `bound_hours` is still fresh. Lists that a person holds are not stale: see `held`.
     """
     if shown is None:
         words = (
@@ -115,8 +115,8 @@ def stale(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | Non
 
 
 def held(shown: Shown | None, now: datetime, bound_hours: float) -> Alarm | None:
-    """A reminder when a person's hold is older than `bound_hours`: its nights are made, and not
-    shown.
+    """An alarm, as a reminder, when a hold is older than `bound_hours`; meanwhile later nights are
+    made and not shown.
     """
     if shown is None or not shown.hold or shown.held_since is None:
         return None

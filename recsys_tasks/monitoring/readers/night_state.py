@@ -1,4 +1,4 @@
-"""Where nights and readers stand, as the database has it."""
+"""Queries: what readers see, which nights were made, and which stages of a night finished."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ _SHOWN = text(
     " recsys.current_publication AS c JOIN recsys.publication AS p ON p.id = c.publication_id LEFT"
     " JOIN recsys.hold AS h ON true"
 )
-# Nights whose lists were made: shown, taken back by a person, or waiting for a person's hold to
-# end.
+# Nights whose lists were made: shown, rolled back by a person, or waiting for the end of a hold.
 _MADE = text(
     "SELECT as_of, min(coalesce(published_at, created_at)) AS ready FROM recsys.publication WHERE"
     " status IN ('published', 'held') OR status = 'ready' AND EXISTS (SELECT FROM recsys.hold)"
@@ -23,7 +22,7 @@ _MADE = text(
 _STAGES = text(
     "SELECT DISTINCT split_part(stage, '.', 1) FROM recsys.stage_runs WHERE as_of = :day"
 )
-_ENOUGH = 30
+_NEWEST_NIGHTS = 30
 
 
 def shown(engine: Engine) -> Shown | None:
@@ -41,7 +40,7 @@ def shown(engine: Engine) -> Shown | None:
 def made(engine: Engine) -> list[tuple[date, datetime]]:
     """Nights whose lists were made and when they were ready, newest first."""
     with engine.connect() as connection:
-        return [(row.as_of, row.ready) for row in connection.execute(_MADE, {"n": _ENOUGH})]
+        return [(row.as_of, row.ready) for row in connection.execute(_MADE, {"n": _NEWEST_NIGHTS})]
 
 
 def finished_stages(engine: Engine, night: date) -> set[str]:

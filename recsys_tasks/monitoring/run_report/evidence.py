@@ -101,12 +101,12 @@ def _entry(
 ) -> dict[str, Any]:
     titles, item = recommender.snapshot.items, int(ranked.items[row, place])
     anchor = int(ranked.reason_items[row, place])
-    is_chance = recommender.claims_chances and ranked.ranks_before[row, place] > 0
+    is_probability = recommender.scores_are_probabilities and ranked.ranks_before[row, place] > 0
     return {
         "rank": place + 1,
         "item": str(titles["item_id"].iloc[item]),
         "title": str(titles["title"].iloc[item] or titles["item_id"].iloc[item]),
-        "score": round(float(ranked.scores[row, place]), 5) if is_chance else None,
+        "score": round(float(ranked.scores[row, place]), 5) if is_probability else None,
         "reason": REASONS[ranked.reasons[row, place]],
         "anchor": str(titles["title"].iloc[anchor]) if anchor >= 0 else None,
         "hit": item in did,

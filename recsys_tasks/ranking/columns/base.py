@@ -1,4 +1,5 @@
-"""Column groups: what each contributes to the rankers' input, and where all of them are found.
+"""Column groups: the interface of a group of the rankers' input columns, and the list of all
+groups.
 
 A built-in group is a file of `columns/groups` with an attribute `COLUMNS`; one of a user's own
 package is an entry point of the group `nightshelf.columns` (docs/extending.md). Its columns are in

@@ -1,4 +1,4 @@
-"""Candidates of some users, what is computed of them once, and which of them become rows."""
+"""The candidates of a block of users, what is computed once of them, and their rows in a matrix."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Block:
 
     @cached_property
     def tower_standing(self) -> tuple[Float32, Float32]:
-        """`[n, c]` each: rank by dot of user and item vector, and the dot standardised; NaN where
-        either has none.
+        """`[n, c]` each: rank of the candidate by the dot product of user and item vector, and the
+        product standardised within the user's candidates; NaN where either has no vector.
         """
         inputs, users, items = self.inputs, self.candidates.users, self.candidates.items
         vectors, known = inputs.user_vectors(users)
@@ -60,7 +60,7 @@ class CandidateRows:
     items: Keys
     """`[rows]`: item keys."""
     number: Int32
-    """`[rows]`: each one's number among all candidates of the block, pads left out."""
+    """`[rows]`: number of each candidate among all of the block, pads not counted."""
     bounds: Int64
     """`[n + 1]`: user u's rows are [bounds[u], bounds[u + 1])."""
 
@@ -89,9 +89,9 @@ def _number_kept(
 ) -> int:
     """Fill `CandidateRows` from `items [n, c]`; returns how many rows there are.
 
-    `out`: user_row, column, items and number, each with room for one row too many: every candidate
-    is written where the next kept one goes, and the place moves on only behind a kept one. So the
-    loop has no branch, which the processor could not foretell.
+    `out`: user_row, column, items and number, each one row longer than needed: every candidate is
+    written to the next free row, and only a kept one takes it. So the loop has no branch, which the
+    processor could not predict.
     """
     row, column, keys, number = out
     count, seen = 0, 0

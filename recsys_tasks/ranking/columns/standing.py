@@ -1,5 +1,5 @@
-"""Kernels: the tower's product of each user with its candidates, and how an item stands by it among
-the user's others.
+"""Kernels: the dot product of each user's vector with its candidates' vectors, and the rank and
+standardised value of each product among those of the user.
 """
 
 from __future__ import annotations

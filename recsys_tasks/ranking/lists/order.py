@@ -1,4 +1,4 @@
-"""Columns of a row's entries by score, ties by item key: the whole order, or its first few.
+"""Sort the entries of each row by score, ties by item key: the whole order, or its first few.
 
 Scores are compared as the float32 numbers that are published. An entry is packed into one unsigned
 integer, its cell: the score's bits in the upper half, turned so that a better score is a smaller
@@ -17,8 +17,8 @@ from recsys_tasks.retrieval.select import NOTHING, Bits, Cells, rising, sorted_r
 
 
 def by_score(scores: AnyFloat, items: Keys) -> Int64:
-    """`[n, w] int64`: columns of `scores [n, c]`, best first, ties by item; what is -inf or NaN is
-    left out, -1 pads. w is the longest row's length.
+    """`[n, w] int64`: the columns of `scores [n, c]`, best score first, ties by item key, -1 pads.
+    Scores that are -inf or NaN are left out; w is the length of the longest row.
     """
     cells = _cells(scores, items)
     width = int((cells != NOTHING).sum(axis=1).max(initial=0))
@@ -30,7 +30,7 @@ def by_score(scores: AnyFloat, items: Keys) -> Int64:
 
 
 def best(scores: AnyFloat, items: Keys, limit: int) -> Bool:
-    """`[n, c]`: the first `limit` of each row in that order."""
+    """`[n, c]`: whether an entry is among the first `limit` of its row, ordered as `by_score`."""
     cells = _cells(scores, items)
     if limit >= cells.shape[1]:
         return np.asarray(cells != NOTHING)
@@ -39,8 +39,8 @@ def best(scores: AnyFloat, items: Keys, limit: int) -> Bool:
 
 
 def packed(scores: AnyFloat, items: Keys) -> Cells:
-    """`[n, w]` cells of the candidates alone, at the front of their rows; w is what the longest row
-    needs.
+    """`[n, w]`: the cells of each row's candidates at its front, not sorted; w is the number of
+    candidates of the longest row.
     """
     narrow = np.ascontiguousarray(scores, np.float32)
     cells = np.empty(narrow.shape, np.uint64)

@@ -1,4 +1,4 @@
-"""Lists where no rule moves anything: the best of what is allowed, in one pass over a block."""
+"""Lists without re-rank rules: the best allowed candidates, in one pass over a block."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def best_allowed(items: Int32, scores: Float64, allowed: Bool, k: int) -> Shown:
 def _first_allowed(
     cells: Cells, items: Int32, scores: Float64, allowed: Bool, column: Int32, out: Shown
 ) -> None:
-    """`cells [n, w]`: the candidates of each row in order (see `packed`); `column [n_items]`: room
-    for the column of each of one row's items, as cells hold the item alone.
+    """`cells [n, w]`: the candidates of each row, sorted (see `packed`); `column [n_items]`:
+    working memory for the column of each item of one row, because a cell has the item only.
     """
     k = out.items.shape[1]
     for row in range(len(items)):

@@ -4,7 +4,7 @@ re-rank rules. The stages `judge` and `precompute_shard` use it.
 Scores are P(objective within W days | candidate), the objectives' weighted mean. On the rung
 `retrieval` there is no ranker: the order of fusion is kept and the score is 1 / (1 + fused rank),
 which is no probability. Nor is the score of a ranker whose data were too few to calibrate it.
-Readers are shown scores only where these are probabilities (`claims_chances`).
+Readers are shown scores only where these are probabilities (`scores_are_probabilities`).
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Recommender:
         self.inputs.release()
 
     @property
-    def claims_chances(self) -> bool:
+    def scores_are_probabilities(self) -> bool:
         """Whether scores are probabilities, except those of promoted items that the ranker did not
         score.
         """

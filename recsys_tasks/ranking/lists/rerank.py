@@ -1,7 +1,7 @@
 """From scored candidates to lists: the order of the scores, the rules, and the first k.
 
-The rankers' scores are never changed, and every list says at which rank the ranker had put each of
-its items. `rules/base.py` has the order of the steps.
+The rankers' scores are never changed, and every list has the rank that the ranker gave each of its
+items. The order of the steps is in `rules/base.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Reranked:
     """1-based rank by score, 0 where `column` is -1."""
     promoted: Bool
     propensities: Float32
-    """Chance that the draw of fresh items had of showing the item there, 1 for places that no draw
+    """Probability with which the draw of fresh items put the item there, 1 for places that no draw
     decided, 0 on pads.
     """
 
@@ -47,9 +47,9 @@ class Reranked:
 def rerank(asked: Asked, scores: Float64, allowed: Bool, k: int, rules: RulesInForce) -> Reranked:
     """Apply the rules to the candidates of a block.
 
-    `scores`, `allowed`: `[n, c]`; a score of -inf is no candidate. `allowed` has the last word on
-    eligibility and repeats. Raises ConfigError where a rule of an installed package shows an item
-    twice.
+    `scores`, `allowed`: `[n, c]`; a score of -inf is no candidate. No rule can show a candidate
+    that is not `allowed` (not eligible, or forbidden). Raises ConfigError where a rule of an
+    installed package shows an item twice.
     """
     items = asked.candidates.items
     if not rules.steps:
@@ -65,7 +65,7 @@ def rerank(asked: Asked, scores: Float64, allowed: Bool, k: int, rules: RulesInF
 
 
 def _ordered(items: Int32, scores: Float64, allowed: Bool) -> Entries:
-    """Best first, ties by item key; what is not allowed behind, but with its rank among all."""
+    """Entries by score, ties by item key; those not allowed are last, with their rank among all."""
     order = by_score(np.where(items >= 0, scores, -np.inf), items)
     there, column = order >= 0, np.maximum(order, 0)
     kind = np.where(there & np.take_along_axis(allowed, column, axis=1), NORMAL, OUT)
@@ -80,7 +80,7 @@ def _ordered(items: Int32, scores: Float64, allowed: Bool) -> Entries:
 
 
 def _eligible_last(entries: Entries, asked: Asked, allowed: Bool, own: tuple[str, ...]) -> Entries:
-    """Leave out what a user may not see, whatever the rules `own` of installed packages did.
+    """Leave out again what is not allowed, after the rules `own` of installed packages.
 
     Raises ConfigError for lists with an item twice, or with one beside another's column.
     """

@@ -27,8 +27,8 @@ Outcome = Bool | Float64
 POSITIVES_PER_KNOT = 20
 """Fewest positives behind a knot: with fewer, the steepest (top) end of the curve is noise."""
 KNOWN_FROM = 10
-"""Fewest positives that a curve is shown from as chances: with so many its level is known to about
-a third.
+"""Fewest positives that a curve is shown from as probabilities: with so many its level is known to
+about a third.
 """
 LOGISTIC_KNOTS = 65
 """Knots that a logistic curve is kept as."""

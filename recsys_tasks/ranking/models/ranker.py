@@ -70,7 +70,7 @@ class Ranker:
         return bool(self.heavy_models)
 
     def is_calibrated(self, stage: str) -> bool:
-        """Whether a stage's scores may be shown as chances; else they only order."""
+        """Whether a stage's scores may be shown as probabilities; else they only order."""
         return all(curve.known for curve in self._curves[stage])
 
     def cut_scores(self, X: Float32) -> Float64:
@@ -96,9 +96,9 @@ class Ranker:
         )
 
 
-def scores_are_chances(release: Artifact) -> bool:
-    """Whether a release's scores may be shown as chances: it has a ranker, fitted to enough of what
-    came true.
+def scores_are_probabilities(release: Artifact) -> bool:
+    """Whether a release's scores may be shown as probabilities: it has a ranker, fitted to enough
+    of what came true.
     """
     curves = json.loads(release.file("calibration.json").read_text())
     serving = curves.get("heavy", curves.get("light", []))

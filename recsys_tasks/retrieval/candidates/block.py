@@ -1,4 +1,4 @@
-"""One block of users, as generators see it: their histories, and what the repeat policy bars."""
+"""One block of users, as generators see it: their histories, and what the repeat policy forbids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recsys_tasks.arrays import Bool, Float32, Int32, Int64, UInt64
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.config import AfterDays
 from recsys_tasks.ids import Keys
-from recsys_tasks.retrieval.candidates.kernels import Barred, Named, Taste, allowed
+from recsys_tasks.retrieval.candidates.kernels import Named, Restrictions, Taste, allowed
 from recsys_tasks.retrieval.histories import STEP_DECAY
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Searcher(Protocol):
 
 
 class Block:
-    """Some users, `users [n] int32`; whatever has rows has theirs, in their order."""
+    """Some users, `users [n] int32`, and their data; arrays with `n` rows are in their order."""
 
     def __init__(self, source: CandidateSource, users: Keys) -> None:
         tables = source.tables
@@ -58,8 +58,8 @@ class Block:
         """How many of a user's newest items stand for the user's taste."""
 
     @cached_property
-    def barred(self) -> Bool:
-        """`[p]`: history entries that the repeat policy keeps out of tonight's list."""
+    def forbidden(self) -> Bool:
+        """`[p] bool`: history entries whose item the repeat policy forbids in tonight's list."""
         policy = self.config.repeat_consumption
         if isinstance(policy, AfterDays):
             since = self.cutoffs.history - policy.after_days * DAY_SECONDS
@@ -71,7 +71,7 @@ class Block:
         """The users' newest items with their weights, as kernels take them."""
         history = self.history
         return Taste(
-            history.offsets, history.items, self.barred, history.steps, STEP_WEIGHTS, self.newest
+            history.offsets, history.items, self.forbidden, history.steps, STEP_WEIGHTS, self.newest
         )
 
     @cached_property
@@ -81,11 +81,13 @@ class Block:
 
     @cached_property
     def marked(self) -> Keys:
-        """`[n_items]`: the last row that an item was barred for, -1 for none; kernels' scratch."""
+        """`[n_items]`: the last row that each item was forbidden for, -1 for none; working memory
+        of kernels.
+        """
         return np.full(self.n_items, -1, np.int32)
 
     def cells(self, width: int) -> UInt64:
-        """`[n, width]`: room for a row of cells for each user (see `retrieval.select`)."""
+        """`[n, width]`: memory for one row of cells a user (see `retrieval.select`)."""
         return np.empty((len(self.users), width), np.uint64)
 
     def fill_allowed(
@@ -96,13 +98,13 @@ class Block:
         scores: Float32,
         rows: Int64 | None = None,
     ) -> None:
-        """Fill users' rows from shared lists, leaving out what is not eligible or barred.
+        """Fill users' rows from shared lists, leaving out what is not eligible or forbidden.
 
         `lists`: items `[l, w]`, best first, -1 pads, and their scores. Row `rows[j]` of the block
-        (None: row j) gets the first of list `which[j]` that it may see, as many as fit.
+        (None: row j) gets the first items of list `which[j]` that are allowed, as many as fit.
         """
         rows = np.arange(len(self.users)) if rows is None else rows
-        allowed(Named(*lists, which), rows, self._bars, items, scores)
+        allowed(Named(*lists, which), rows, self._restrictions, items, scores)
 
     def fill_user_lists(self, table: Mapping[str, AnyArray], items: Int32, scores: Float32) -> None:
         """Fill users' rows from a table of rows of users, leaving out as `fill_allowed` does.
@@ -121,6 +123,8 @@ class Block:
         self.fill_allowed((named, named_scores), np.arange(len(self.users)), items, scores)
 
     @property
-    def _bars(self) -> Barred:
+    def _restrictions(self) -> Restrictions:
         history = self.history
-        return Barred(history.offsets, history.items, self.barred, self.eligible, self.marked)
+        return Restrictions(
+            history.offsets, history.items, self.forbidden, self.eligible, self.marked
+        )

@@ -30,7 +30,7 @@ class NewItems(NamedTuple):
 
 
 class FreshScratch(NamedTuple):
-    """`profile [v]`: all 0; `marked`: as in `Barred`; `alike [f]` and its bits: anything."""
+    """`profile [v]`: all 0; `marked`: as in `Restrictions`; `alike [f]` and its bits: anything."""
 
     profile: Float32
     marked: Keys
@@ -53,8 +53,10 @@ def fresh_items(
     counts = np.empty(len(offsets) - 1, np.int64)
     for row in range(len(offsets) - 1):
         scale = _build_profile(taste, row, content, scratch.profile)
-        any_barred = _mark_barred(taste, row, scratch.marked)
-        counts[row] = _pack_near(new, scale, scratch, row if any_barred else -1, limit, cells[row])
+        any_forbidden = _mark_forbidden(taste, row, scratch.marked)
+        counts[row] = _pack_near(
+            new, scale, scratch, row if any_forbidden else -1, limit, cells[row]
+        )
         _clear_profile(taste, row, content, scratch.profile)
     return end_rows(cells, counts)
 
@@ -82,12 +84,12 @@ def _clear_profile(taste: Taste, row: int, content: Csr, profile: Float32) -> No
 
 
 @kernel
-def _mark_barred(taste: Taste, row: int, marked: Keys) -> bool:
-    """Mark what is barred for the row; returns whether anything is."""
-    offsets, own, barred = taste.offsets, taste.own, taste.barred
+def _mark_forbidden(taste: Taste, row: int, marked: Keys) -> bool:
+    """Mark what is forbidden for the row; returns whether anything is."""
+    offsets, own, forbidden = taste.offsets, taste.own, taste.forbidden
     some = False
     for at in range(offsets[row], offsets[row + 1]):
-        if barred[at]:
+        if forbidden[at]:
             marked[own[at]], some = row, True
     return some
 

@@ -1,8 +1,8 @@
 """Generators' lists of a block of users, filled user by user into rows that the caller made.
 
-Throughout: row r's history is [offsets[r], offsets[r + 1]) of `own` (item keys, newest first) and
-`barred` (what tonight's list must not repeat); `items [n, q]` comes filled with -1, `scores [n, q]`
-with 0; `eligible [n_items]`: what may be named.
+In all kernels: row r's history is [offsets[r], offsets[r + 1]) of `own` (item keys, newest first)
+and of `forbidden` (whether the repeat policy forbids the item tonight); `items [n, q]` comes filled
+with -1, `scores [n, q]` with 0; `eligible [n_items]`: which items may be in a list.
 
 Kernels take named tuples of arrays and put what a loop reads into local variables first: a field
 that is read within a loop costs a reference count in every turn.
@@ -28,16 +28,16 @@ class Named(NamedTuple):
     which: Int64
 
 
-class Barred(NamedTuple):
-    """Histories, what is barred of them, and what may be named.
+class Restrictions(NamedTuple):
+    """Histories, which of their items are forbidden, and which items are eligible.
 
-    `marked [n_items]`: the last row that an item was barred for, -1 for none: -1 everywhere, or as
-    a kernel left it that went through the same rows.
+    `marked [n_items]`: the last row that each item was forbidden for, -1 for none. A kernel gets it
+    filled with -1, or as an earlier kernel over the same rows left it.
     """
 
     offsets: Int64
     own: Keys
-    barred: Bool
+    forbidden: Bool
     eligible: Bool
     marked: Keys
 
@@ -47,21 +47,21 @@ class Taste(NamedTuple):
 
     offsets: Int64
     own: Keys
-    barred: Bool
+    forbidden: Bool
     steps: Int32
     decay: Float32
     newest: int
 
 
 class Neighbours(NamedTuple):
-    """What goes with each item: `items [m, t]`, best first, -1 pads, and `strengths [m, t]`."""
+    """Items that co-occur with each: `items [m, t]`, best first, -1 pads, `strengths [m, t]`."""
 
     items: Keys
     strengths: Float32
 
 
 class Sums(NamedTuple):
-    """Scratch of a sum an item: `values [n_items]`, all 0, their `bits`, and `touched [w]`."""
+    """Memory for one sum an item: `values [n_items]`, all 0, their `bits`, `touched [w]`."""
 
     values: Float32
     bits: UInt32
@@ -73,20 +73,22 @@ class OwnItems(NamedTuple):
 
     offsets: Int64
     own: Keys
-    barred: Bool
+    forbidden: Bool
     weight_bits: UInt32
     eligible: Bool
 
 
 @kernel
-def allowed(named: Named, rows: Int64, bars: Barred, items: Keys, scores: Float32) -> None:
-    """The first items of list `which[l]` of `named` that row `rows[l]` may see."""
-    offsets, own, barred, eligible, marked = bars
+def allowed(
+    named: Named, rows: Int64, restrictions: Restrictions, items: Keys, scores: Float32
+) -> None:
+    """Fill row `rows[l]` with the first allowed items of list `which[l]` of `named`."""
+    offsets, own, forbidden, eligible, marked = restrictions
     named_items, named_scores, which = named
     for place in range(len(rows)):
         row, found = rows[place], 0
         for at in range(offsets[row], offsets[row + 1]):
-            if barred[at]:
+            if forbidden[at]:
                 marked[own[at]] = row
         for column in range(named_items.shape[1]):
             item = named_items[which[place], column]
@@ -100,12 +102,12 @@ def allowed(named: Named, rows: Int64, bars: Barred, items: Keys, scores: Float3
 
 @kernel
 def covisited(taste: Taste, neighbours: Neighbours, sums: Sums, cells: UInt64) -> int:
-    """What goes with the user's newest items, as cells; returns how wide they are.
+    """Items that co-occur with each user's newest items, as cells; returns the widest row.
 
-    `cells [n, w]` may hold anything; w and the room of `sums.touched` are enough for the neighbours
-    of all items that count of any user.
+    `cells [n, w]` is overwritten. w and the length of `sums.touched` are at least the number of
+    neighbours of any user's newest items.
     """
-    offsets, own, barred, steps, decay, newest = taste
+    offsets, own, forbidden, steps, decay, newest = taste
     near, strengths = neighbours
     values, bits, touched = sums
     counts, seen = np.empty(len(offsets) - 1, np.int64), np.empty(1, np.float32)
@@ -116,14 +118,14 @@ def covisited(taste: Taste, neighbours: Neighbours, sums: Sums, cells: UInt64) -
             weight = decay[min(steps[at], len(decay) - 1)]
             count = _add(near[own[at]], strengths[own[at]], weight, values, touched, count)
         for at in range(start, stop):
-            if barred[at]:
+            if forbidden[at]:
                 values[own[at]] = 0
         kept = 0
         for at in range(count):
             item = touched[at]
             cells[row, kept] = packed(bits[item], item)
             # An item stands in `touched` as often as it was added: the second time its sum is 0
-            # again, as is that of a barred one, and the next cell takes the place.
+            # again, as is that of a forbidden one, and the next cell takes the place.
             kept += 1 if values[item] > 0 else 0
             values[item] = 0
         counts[row] = kept
@@ -178,11 +180,11 @@ def _add(
 @kernel
 def own_items(history: OwnItems, cells: UInt64, items: Keys, bits: UInt32) -> None:
     """The user's own items by weight. `cells [longest history]` may hold anything."""
-    offsets, own, barred, weight_bits, eligible = history
+    offsets, own, forbidden, weight_bits, eligible = history
     for row in range(len(offsets) - 1):
         count = 0
         for at in range(offsets[row], offsets[row + 1]):
-            if not barred[at] and eligible[own[at]]:
+            if not forbidden[at] and eligible[own[at]]:
                 cells[count] = packed(weight_bits[at], own[at])
                 count += 1
         unpack(cells, first_sorted(cells, count, items.shape[1]), items[row], bits[row])

@@ -38,7 +38,7 @@ class OwnHistory(Generator):
         own = OwnItems(
             history.offsets,
             history.items,
-            block.barred,
+            block.forbidden,
             weights.view(np.uint32),
             block.eligible,
         )

@@ -35,7 +35,7 @@ class Trending(Generator):
     def fill(
         self, block: Block, arrays: Mapping[str, AnyArray], items: Int32, scores: Float32
     ) -> None:
-        """The same list, without what each user is barred from."""
+        """The same list for all, without the items that are forbidden to a user."""
         import numpy as np
 
         lists = (arrays["trending_items"], arrays["trending_scores"])

@@ -1,4 +1,4 @@
-"""Versions and lineages of the two-tower, as they lie in the lake. Needs no TensorFlow.
+"""Versions and lineages of the two-tower in the lake: find, open and save them, without TensorFlow.
 
 A lineage is one warm chain under one hash of its `TowerSettings`; a version is named
 `<lineage>.<learned_before>` and a lineage `<hash>-<yyyymmdd of its cold start>`.
@@ -44,14 +44,14 @@ class Archive:
 
     @classmethod
     def empty(cls, dimensions: int) -> Archive:
-        """An archive of nothing."""
+        """An empty archive."""
         none = np.zeros((0, dimensions), np.float32)
         return cls(np.zeros(0, np.int32), none, none, none)
 
 
 @dataclass(frozen=True)
 class TowerState:
-    """What a version is made of.
+    """The parameters, vocabularies and archive of a version.
 
     Row k of `arrays["item"]` belongs to item key k; items that never had an example have zero rows.
     `last_seen` is the day (days since 1970) on which an item was last in the catalogue or in an
@@ -106,7 +106,7 @@ class TowerState:
 
     @classmethod
     def load(cls, artifact: Artifact, *, to_train: bool = True) -> TowerState:
-        """Inverse of `save`; not `to_train`, the tables' first moments are left where they are.
+        """Inverse of `save`; without `to_train` the tables' first moments are not read.
 
         Raises ArtifactError when a file is missing or damaged.
         """
@@ -122,7 +122,7 @@ class TowerState:
 
 @dataclass(frozen=True)
 class TowerVersion:
-    """A finished version. `ledger` tells how it was made; see `warm_start.py`."""
+    """A finished version. `ledger` records how it was trained; see `warm_start.py`."""
 
     lineage: str
     learned_before: date
@@ -131,12 +131,12 @@ class TowerVersion:
 
 
 def lineage_hash(config: Config) -> str:
-    """Names the settings that a lineage has."""
+    """The hash of a lineage's settings, the first part of its name."""
     return TowerSettings.of(config).hash
 
 
 def settings_of(artifact: Artifact) -> TowerSettings | None:
-    """What a version was made under; None of one from before versions kept it."""
+    """The settings that a version was made under; None for versions too old to have kept them."""
     if SETTINGS not in artifact.manifest["files"]:
         return None
     return TowerSettings.model_validate_json(artifact.file(SETTINGS).read_text())
@@ -153,7 +153,7 @@ def snapshot_for(snapshot: Snapshot, artifact: Artifact) -> Snapshot:
 
 
 def as_version(artifact: Artifact) -> TowerVersion:
-    """The version an artifact holds."""
+    """The version in an artifact."""
     key = TowerKey.parse(artifact.key)
     ledger = json.loads(artifact.file("ledger.json").read_text())
     return TowerVersion(key.lineage, key.learned_before, artifact, {**ledger, **artifact.facts})
@@ -205,8 +205,8 @@ def lineages_of(lake: Lake, config: Config, as_of: date) -> list[str]:
 
 
 def why_cold(lake: Lake, config: Config, cutoff: date, as_of: date) -> str:
-    """Why a lineage starts cold at a cutoff, in words for the ledger: what keeps the newest one
-    from going on.
+    """Why a lineage starts cold at a cutoff, in words for the ledger: why the newest lineage
+    is not continued.
     """
     known = _lineages(lake, "", _tonight(config, as_of))
     if not known:
@@ -232,23 +232,23 @@ def _too_old(lineage: str, config: Config, as_of: date) -> bool:
 
 
 def _lost(lake: Lake, lineage: str, config: Config, as_of: date) -> bool:
-    """From the night after a lost control on: the night of the control itself goes on with what it
-    has.
+    """Whether a version before tonight's was significantly worse than its cold control. The night
+    of the control itself still uses the lineage.
 
-    A version below its refresh floor is nobody's parent, so it condemns nothing either.
+    A version below its refresh floor is not counted: no version is trained on from it.
     """
     before = serving_at(lake, lineage, _tonight(config, as_of) - timedelta(days=1))
     return before is not None and not before.ledger.get("control_ok", True)
 
 
 def _tonight(config: Config, as_of: date) -> date:
-    """What tonight's version learns before."""
+    """`learned_before` of tonight's version."""
     return Cutoffs.at(as_of, config.learning_lag_days).learned_before
 
 
 def _lineages(lake: Lake, prefix: str, tonight: date) -> list[str]:
-    """Names that begin so, the most advanced first; of equally advanced ones, the one that reaches
-    further back.
+    """Lineages whose name begins with `prefix`, the most advanced first; of equally advanced ones,
+    the one that reaches further back.
     """
     newest: dict[str, date] = {}
     for key in map(TowerKey.parse, lake.keys(KIND)):

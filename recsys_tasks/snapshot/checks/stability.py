@@ -1,4 +1,4 @@
-"""Whether scores and events still look as they did: the population stability index.
+"""Drift of scores and of the mix of events: the population stability index (PSI).
 
 PSI = sum over bins of (now - before) · ln(now / before), of shares. The usual reading: below 0.1 no
 change, above 0.25 a change that needs a look.
@@ -26,8 +26,8 @@ def psi(before: Floats, now: Floats) -> float:
 
 
 def score_psi(before: Floats, now: Floats, bins: int = 10) -> float:
-    """PSI of two samples of scores `[n]` and `[m]` float64 (NaN: no score), in bins that held
-    equally many of the earlier ones; NaN without rows.
+    """PSI of two samples of scores `[n]` and `[m]` float64 (NaN: no score), in bins that have
+    equally many of the earlier scores; NaN without rows.
     """
     before, now = before[~np.isnan(before)], now[~np.isnan(now)]
     if len(before) == 0 or len(now) == 0:

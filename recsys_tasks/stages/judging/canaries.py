@@ -12,7 +12,7 @@ from recsys_tasks.config import AfterDays
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.gate.canaries import (
     Canaries,
-    Dealt,
+    OwnAndOthers,
     against_others,
     column_aucs,
     future_first,
@@ -32,21 +32,21 @@ from recsys_tasks.stages.judging.window import GateWindow, Judged
 from recsys_tasks.stages.serving_state import release_lineage
 
 COLUMN_USERS = 400
-"""Users with a truth whose candidates show whether a single feature knows the window."""
+"""Users with a truth, on whose candidates each single feature is tested for a leak."""
 EARLIER_USERS = 2_000
-"""Users of the window before the gate's who show whether users differ at all."""
+"""Users of the window before the gate's, on whom it is measured whether users differ at all."""
 
 
 def canaries(window: GateWindow, judged: Judged, system: System, release: Artifact) -> Canaries:
-    """What the evaluation of this release must tell apart."""
-    planted, barred = (
+    """Evaluate the planted systems that the gate's canaries judge."""
+    planted, forbidden = (
         future_first(system.lists, judged.truth),
-        _barred(window, window.cutoffs, judged.users, judged.known),
+        _forbidden(window, window.cutoffs, judged.users, judged.known),
     )
     seed = window.config.resources.seed
     return Canaries(
         shuffled=against_others(
-            system.lists, judged.truth, judged.catalogue, seed, K, barred=barred
+            system.lists, judged.truth, judged.catalogue, seed, K, forbidden=forbidden
         ),
         earlier=window_before(window, judged, release),
         future=evaluate("future feature", planted, judged.truth, catalogue=judged.catalogue, k=K),
@@ -57,11 +57,11 @@ def canaries(window: GateWindow, judged: Judged, system: System, release: Artifa
     )
 
 
-def window_before(window: GateWindow, judged: Judged, release: Artifact) -> Dealt | None:
-    """The order of retrieval one window before the gate's, against its users' truth and against
-    others'.
+def window_before(window: GateWindow, judged: Judged, release: Artifact) -> OwnAndOthers | None:
+    """The order of retrieval one window before the gate's, measured with its users' truth and with
+    other users' truth.
 
-    None without such a window, or where what was known before it is gone.
+    None without such a window, or where the artifacts of its cutoffs are gone.
     """
     cutoffs, end = window.before, window.cutoffs.history
     if cutoffs is None:
@@ -78,20 +78,20 @@ def window_before(window: GateWindow, judged: Judged, release: Artifact) -> Deal
     rng = np.random.default_rng([window.config.resources.seed, 31])
     users = np.sort(rng.choice(users, min(len(users), EARLIER_USERS), replace=False))
     truth = truth_between(wanted, None, cutoffs.history, end, users)
-    places = 3 * K  # enough that a list from which another user's known items are taken still has K
+    places = 3 * K  # so that a list still has K items without another user's known ones
     retrieval = open_recommender(snapshot, inputs, None)
     lists = retrieval.recommend(users, places, eligible=None).items
-    barred = _barred(window, cutoffs, users)
+    forbidden = _forbidden(window, cutoffs, users)
     return against_others(
-        lists, truth, judged.catalogue, window.config.resources.seed, K, barred=barred
+        lists, truth, judged.catalogue, window.config.resources.seed, K, forbidden=forbidden
     )
 
 
-def _barred(
+def _forbidden(
     window: GateWindow, cutoffs: Cutoffs, users: Keys, known: Truth | None = None
 ) -> Truth | None:
-    """What the policy on repeats keeps out of each list; `known`: all that the users have had,
-    where it is at hand.
+    """Items that the repeat policy forbids each user; None where it forbids none. `known`: all
+    items that the users have had, where the caller has them already.
     """
     policy = window.config.repeat_consumption
     if policy == "allow":

@@ -62,7 +62,7 @@ def retrieval_order(window: GateWindow, judged: Judged, release: Artifact) -> Sy
     lists, scores = _ranked(window, judged, open_recommender(window.snapshot, inputs, None))
     return System(
         lists, _evaluated(judged, "retrieval order", lists, None), scores
-    )  # its scores are no chances
+    )  # its scores are no probabilities
 
 
 def _missing_scores(recommender: Recommender, users: Keys) -> str | None:

@@ -29,9 +29,9 @@ from recsys_tasks.gate.figures import all_figures, curves
 from recsys_tasks.gate.rules import GateCase, Running
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.lake.keys import NightKey, ReleaseKey
-from recsys_tasks.ranking.models.ranker import scores_are_chances
+from recsys_tasks.ranking.models.ranker import scores_are_probabilities
 from recsys_tasks.registry.registry import ANCHOR, CHAMPION, Registry
-from recsys_tasks.stages import voice
+from recsys_tasks.stages import stage_log
 from recsys_tasks.stages.alarms import OnCall
 from recsys_tasks.stages.judging.alarm import tell_of_verdict
 from recsys_tasks.stages.judging.canaries import canaries, counted_again
@@ -145,8 +145,8 @@ def challenger_of(lake: Lake, engine: Engine, as_of: date) -> Artifact:
     """What tonight's last training made. Raises ArtifactError when nothing was trained."""
     reference = last_trained(engine, as_of)
     if reference:
-        return voice.reads(lake.get(reference))
-    return voice.reads(lake.require("release", ReleaseKey.stem(as_of)))
+        return stage_log.reads(lake.get(reference))
+    return stage_log.reads(lake.require("release", ReleaseKey.stem(as_of)))
 
 
 def _shown(
@@ -292,5 +292,5 @@ def _running(gate: Gate, challenger: Artifact, champion: str | None) -> Running:
         cost=nodes_a_user(challenger, candidates, survivors),
         champion_cost=nodes_a_user(theirs, candidates, survivors) if theirs else None,
         unranked=str(facts["reason"]) if facts["mode"] == "retrieval" else None,
-        claims_chances=scores_are_chances(challenger),
+        scores_are_probabilities=scores_are_probabilities(challenger),
     )

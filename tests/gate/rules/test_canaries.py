@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsys_tasks.gate.canaries import Canaries, Dealt
+from recsys_tasks.gate.canaries import Canaries, OwnAndOthers
 from recsys_tasks.gate.recount import Counted, Recount
 from tests.gate.cases import BASE, MIXED, NOISE, R2, RNG, failed, judge, measured
 
@@ -32,16 +32,16 @@ def test_evaluation_that_cannot_tell_shuffled_from_real_is_refused() -> None:
     assert "canary shuffled labels" in decision.paragraph
 
 
-def earlier(left: float) -> Dealt:
+def earlier(left: float) -> OwnAndOthers:
     """One window earlier, other users: this part of the figure is left by others' truth."""
-    return Dealt(measured("real", BASE[:300]), measured("shuffled", BASE[:300] * left))
+    return OwnAndOthers(measured("real", BASE[:300]), measured("shuffled", BASE[:300] * left))
 
 
 def test_where_users_are_alike_shuffled_labels_have_nothing_to_say() -> None:
-    decision = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(0.97)))
+    decision = judge(R2, canaries=Canaries(shuffled=OwnAndOthers(R2, MIXED), earlier=earlier(0.97)))
     assert decision.promotes
     assert "nothing to say" in decision.paragraph and "users are alike here" in decision.paragraph
-    reversed_ = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(1.3)))
+    reversed_ = judge(R2, canaries=Canaries(shuffled=OwnAndOthers(R2, MIXED), earlier=earlier(1.3)))
     assert (
         reversed_.promotes
         and "only 0% of retrieval's ndcg@10 was personal beyond chance" in reversed_.paragraph
@@ -49,7 +49,7 @@ def test_where_users_are_alike_shuffled_labels_have_nothing_to_say() -> None:
 
 
 def test_where_users_differ_an_evaluation_that_does_not_tell_them_apart_is_refused() -> None:
-    decision = judge(R2, canaries=Canaries(shuffled=Dealt(R2, MIXED), earlier=earlier(0.1)))
+    decision = judge(R2, canaries=Canaries(shuffled=OwnAndOthers(R2, MIXED), earlier=earlier(0.1)))
     assert decision.verdict == "refuse" and failed(decision) == {"real_beats_shuffled"}
     assert (
         "users do differ here: one window earlier 90% of retrieval's ndcg@10" in decision.paragraph

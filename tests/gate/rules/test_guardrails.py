@@ -85,5 +85,5 @@ def test_a_season_and_chance_are_no_fault_of_a_releases_scores() -> None:
 
 
 def test_scores_that_nobody_is_shown_are_not_held_against_a_release() -> None:
-    decision = judge(reliable((0.003, 0.09, 9000)), running=Running(claims_chances=False))
+    decision = judge(reliable((0.003, 0.09, 9000)), running=Running(scores_are_probabilities=False))
     assert decision.promotes

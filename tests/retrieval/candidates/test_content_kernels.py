@@ -16,7 +16,7 @@ LIMIT = 2
 
 
 @pytest.mark.parametrize(
-    ("barred", "width", "items", "scores"),
+    ("forbidden", "width", "items", "scores"),
     [
         # The user's item 0 has word 0, as item 4 has: 1 + .1. The others have their newness alone:
         # .4, .3, .2. Item 3 comes behind two that are better, so it cannot be among the best two:
@@ -29,9 +29,9 @@ LIMIT = 2
     ],
 )
 def test_fresh_items_that_cannot_be_among_the_best_are_left_out(
-    barred: int, width: int, items: list[int], scores: list[float]
+    forbidden: int, width: int, items: list[int], scores: list[float]
 ) -> None:
-    own = np.array([0, barred], np.int32)[: 1 if barred < 0 else 2]
+    own = np.array([0, forbidden], np.int32)[: 1 if forbidden < 0 else 2]
     keep_out = np.array([False, True])[: len(own)]
     ones, words = np.ones(5, np.float32), np.array([0, 1, 1, 1, 0], np.int32)
     starts = np.arange(6, dtype=np.int32)

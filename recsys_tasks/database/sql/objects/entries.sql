@@ -1,4 +1,4 @@
--- A score is a chance or null; what an application reads beside recommend() leaves out what may not be shown now.
+-- A score is a probability or null; what an application reads beside recommend() leaves out what may not be shown now.
 CREATE OR REPLACE VIEW recsys.entries AS  -- not granted: what the two long views share
 SELECT l.publication_id,
        u.user_id,

@@ -18,7 +18,7 @@ COMMENT ON COLUMN recsys.fallback_lists.rank IS 'Place in the list, 1 is best.';
 COMMENT ON COLUMN recsys.fallback_lists.item_id IS 'The shop''s item id.';
 COMMENT ON COLUMN recsys.fallback_lists.title IS 'Title, or the id where there is none.';
 COMMENT ON COLUMN recsys.fallback_lists.score IS
-  'Recency-weighted popularity over that of the list''s first item, in [0, 1]; no chance, and 0 for items that only fill the list up.';
+  'Recency-weighted popularity over that of the list''s first item, in [0, 1]; no probability, and 0 for items that only fill the list up.';
 COMMENT ON COLUMN recsys.fallback_lists.as_of IS
   'Night it was made for: it knows what happened before 00:00 UTC of this date.';
 COMMENT ON COLUMN recsys.fallback_lists.publication_id IS 'Publication it belongs to.';

@@ -1,4 +1,4 @@
-"""Re-rank rules: what one is, and which are in force, in which order.
+"""Re-rank rules: the interface of a rule, and which rules are applied, in which order.
 
 The order of a list is made in steps:
 
@@ -51,7 +51,7 @@ class Entries:
     kind: Int64
     """PROMOTED, NORMAL, OVER_CAP or OUT."""
     propensity: Float32 | None = None
-    """Chance of the draw that put the item there; None: no draw decided anything yet."""
+    """Probability of the draw that put the item there; None: nothing was drawn yet."""
 
     def by(self, key: AnyArray) -> Entries:
         """The entries of each row in ascending order of `key [n, e]`; ties stay as they are."""
@@ -62,12 +62,12 @@ class Entries:
     def take(self, order: Int64) -> Entries:
         """The entries of each row in another order, `[n, e]` columns."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        taken = {
+        reordered = {
             name: np.take_along_axis(array, order, axis=1)
             for name, array in values.items()
             if array is not None
         }
-        return Entries(**taken)
+        return Entries(**reordered)
 
     def with_kind(self, kind: Int64) -> Entries:
         """The same entries, of the kinds `[n, e]`, in ascending order of kind."""

@@ -1,4 +1,4 @@
-"""What a stage says in the log: its start, what it reads, how it ended. No user is named."""
+"""Log lines of a stage: its start, what it reads, how it ended. No user is named in them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _named: set[str] = set()
 
 
 def starts(label: str, as_of: date) -> None:
-    """The stage begins; what it reads from now on is named anew."""
+    """Log that the stage begins; forget which artifacts the stage before has named."""
     _named.clear()
     log.info("%s of %s starts", label, as_of)
 
 
 def reads(artifact: Artifact) -> Artifact:
-    """The stage reads an artifact, which is named once; returns it."""
+    """Log that the stage reads an artifact, once for each artifact; returns it."""
     if artifact.reference not in _named:
         _named.add(artifact.reference)
         log.info("reads %s: %s rows", artifact.reference, f"{artifact.rows:,}")
@@ -27,10 +27,10 @@ def reads(artifact: Artifact) -> Artifact:
 
 
 def ended(result: StageResult) -> None:
-    """The stage ended well."""
+    """Log that the stage ended well."""
     log.info("%s; %s", result.summary(), result.artifact)
 
 
 def failed(label: str, as_of: date, error: BaseException) -> None:
-    """The stage ended with an error, which whoever called it shows in full."""
+    """Log the kind of error that ended the stage; the caller shows the error in full."""
     log.error("%s of %s failed: %s", label, as_of, type(error).__name__)
