@@ -20,8 +20,8 @@ from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.lake.checksums import hash_file
 from recsys_tasks.snapshot.dataset import (
     ITEMS_AS_OF,
-    Beside,
     Snapshot,
+    SnapshotExtras,
     write_events_day,
     write_snapshot,
 )
@@ -83,7 +83,7 @@ def make_snapshot(
         users=_table(schema.users(config), _entity(user_map.ids, "user", users)),
         items=_table(schema.items(config), item_frame),
         parts=parts,
-        beside=Beside({ITEMS_AS_OF: as_of.isoformat()}),
+        extras=SnapshotExtras({ITEMS_AS_OF: as_of.isoformat()}),
     )
 
 

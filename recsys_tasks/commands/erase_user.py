@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
-from recsys_tasks.commands.verify import SET_ASIDE
+from recsys_tasks.commands.verify import DAMAGED_FOLDER
 from recsys_tasks.config import Environment
 from recsys_tasks.database import create_engine, database_url
 from recsys_tasks.errors import ArtifactError, DataError, ServingError, hashed_user, offenders
@@ -246,7 +246,7 @@ def _take_out_of_lake(job: _Job, erased: Mapping[str, str], before: Callable[[st
         erase_lake.take_out(job.lake, trace, erased)
     job.lake.remove_unfinished()
     shutil.rmtree(_cache(job), ignore_errors=True)
-    shutil.rmtree(job.environment.home / SET_ASIDE, ignore_errors=True)
+    shutil.rmtree(job.environment.home / DAMAGED_FOLDER, ignore_errors=True)
 
 
 def _prove(job: _Job) -> str:

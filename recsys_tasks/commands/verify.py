@@ -13,7 +13,7 @@ from recsys_tasks.lake import Damaged, Lake
 from recsys_tasks.lake.kinds import night_of
 from recsys_tasks.stages.work_locks import alone
 
-SET_ASIDE = "damaged"
+DAMAGED_FOLDER = "damaged"
 """Folder in RECSYS_HOME of what was taken out of the lake; erasing a user removes it whole."""
 
 RECORD = frozenset({"ids", "erased"})
@@ -45,7 +45,7 @@ def verify(environment: Environment, *, set_aside: bool = False) -> list[Found]:
         try:
             with alone(engine):
                 moved = {
-                    one.reference: lake.set_aside(one, environment.home / SET_ASIDE)
+                    one.reference: lake.set_aside(one, environment.home / DAMAGED_FOLDER)
                     for one in movable
                 }
         finally:

@@ -1,7 +1,7 @@
-"""A snapshot, opened: users, items and events by key, read only for the days asked.
+"""An opened snapshot: users, items and events by key; only the days that are asked for are read.
 
-The events of each UTC day are an artifact of their own (`events/<day>`), so freezing a night costs
-what is new, not the history; the snapshot lists the artifacts it is made of.
+The events of each UTC day are an artifact of their own (`events/<day>`), so that a night writes
+only new and changed days. The snapshot lists the artifacts that it is made of.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the sho
 # fact of a snapshot: UTC day whose state its items table gives, where that is known
 ITEMS_AS_OF = "items_as_of"
 VECTOR_BLOCK = 8192
-"""Rows of supplied vectors that are taken out of a file at once."""
+"""Rows of supplied vectors that are read from a file at once."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Snapshot:
     def item_vectors(self, attribute: Attribute) -> npt.NDArray[np.float32]:
         """Supplied vectors by item key, `[m, dimensions] float32`; NaN where an item has none.
 
-        So it is everywhere, if the snapshot has none of that name and size: see `under`.
+        All are NaN where the snapshot has no vectors of that name and size: see `under`.
         """
         dimensions, start = attribute.dimensions or 0, 0
         vectors = np.full((self.n_items, dimensions), np.nan, np.float32)
@@ -94,8 +94,8 @@ class Snapshot:
         return vectors
 
     def under(self, config: Config) -> Snapshot:
-        """The same rows for other declared attributes: one that the rows lack, or have of another
-        type, is missing.
+        """The same snapshot with other declared attributes. An attribute that its tables do not
+        have, or have with another type, is missing in every row.
         """
         frames = {}
         for name, attributes in (
@@ -181,7 +181,7 @@ def open_snapshot(config: Config, lake: Lake, as_of: date) -> Snapshot:
 def write_events_day(
     lake: Lake, day: date, events: pa.Table, source: str, impressions: pa.Table | None = None
 ) -> Artifact:
-    """Store one day's keyed events, and beside them its showings; a no-op when the same rows are
+    """Store one day's keyed events, and its impressions with them; a no-op when the same rows are
     stored already.
 
     `source` is the content hash of what the rows were made from. Raises SchemaError.
@@ -199,8 +199,8 @@ def write_events_day(
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What a snapshot says beside its rows."""
+class SnapshotExtras:
+    """Figures and files that are stored with a snapshot besides its tables."""
 
     facts: Mapping[str, object] = field(default_factory=dict)
     """Figures for the artifact's manifest."""
@@ -208,7 +208,7 @@ class Beside:
     """Further files by name: Parquet tables or texts."""
 
 
-NOTHING_BESIDE = Beside()
+NO_EXTRAS = SnapshotExtras()
 
 
 def write_snapshot(
@@ -219,7 +219,7 @@ def write_snapshot(
     users: pa.Table,
     items: pa.Table,
     parts: Mapping[date, Artifact],
-    beside: Beside = NOTHING_BESIDE,
+    extras: SnapshotExtras = NO_EXTRAS,
 ) -> Snapshot:
     """Store a snapshot made of day artifacts; a no-op when it is stored already.
 
@@ -238,7 +238,7 @@ def write_snapshot(
         "users": table_hash(users),
         "items": table_hash(items),
         **{f"events/{day.isoformat()}": parts[day].content for day in parts},
-        **{name: _extra_hash(extra) for name, extra in beside.files.items()},
+        **{name: _extra_hash(extra) for name, extra in extras.files.items()},
     }
     key, settings = as_of.isoformat(), config_hash(config.users, config.items, config.events)
     # Not `Lake.make`: only the newest counts, and an older version that comes back is written
@@ -256,13 +256,13 @@ def write_snapshot(
         pq.write_table(users, draft.path / "users.parquet")
         pq.write_table(items, draft.path / "items.parquet")
         (draft.path / "parts.json").write_text(json.dumps(listed, indent=1))
-        for name, extra in beside.files.items():
+        for name, extra in extras.files.items():
             if isinstance(extra, str):
                 (draft.path / name).write_text(extra)
             else:
                 pq.write_table(extra, draft.path / name)
         draft.rows = sum(artifact.rows for artifact in parts.values())
-        draft.facts = {"users": users.num_rows, "items": items.num_rows, **beside.facts}
+        draft.facts = {"users": users.num_rows, "items": items.num_rows, **extras.facts}
     return Snapshot(config, lake, draft.finished)
 
 

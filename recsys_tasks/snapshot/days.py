@@ -1,4 +1,4 @@
-"""What the shop delivered, kept as one raw partition a UTC day."""
+"""Read and store the delivered interactions: one raw partition for each UTC day."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ORDER = [(name, "ascending") for name in _COLUMNS]
 
 @dataclass(frozen=True)
 class DaysRead:
-    """What a night read of the interactions."""
+    """The interactions that a night has read."""
 
     days: dict[date, Artifact]  # day → its raw_events artifact
     undated: pa.Table  # UNDATED rows: those without a time, with the day that each is kept in
@@ -103,13 +103,13 @@ def write_table(
 
 
 def _sorted(table: pa.Table) -> pa.Table:
-    """In one fixed order, so that the same rows are the same content."""
+    """The rows in a fixed order, so that the same rows have the same content hash."""
     return table.combine_chunks().sort_by(_ORDER)
 
 
 def _added(lake: Lake, reference: str | None, rows: pa.Table) -> pa.Table:
-    """The rows of a partition with those that came now: each row as often as the one of the two
-    that has it more often, so that what is delivered again is not counted again.
+    """The union of a partition's rows and the new ones. A row that both have is kept as often as in
+    that of the two which has it more often, so that a row that is delivered twice counts once.
     """
     if reference is None:
         return rows

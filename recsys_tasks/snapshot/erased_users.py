@@ -42,7 +42,7 @@ class ErasedUsers:
     entries: tuple[Erased, ...] = ()
 
     def hash_of(self, user_id: str) -> str:
-        """What stands for an id on the list and in manifests: SHA-256 of salt and id."""
+        """The hash that replaces an id on the list and in manifests: SHA-256 of salt and id."""
         return hashlib.sha256(f"{self.salt}/{user_id}".encode()).hexdigest()
 
     def find(self, user_id: str) -> Erased | None:
@@ -51,8 +51,8 @@ class ErasedUsers:
         return next((entry for entry in self.entries if entry.hash == wanted), None)
 
     def without(self, rows: pa.Table) -> tuple[pa.Table, int]:
-        """The rows of a table with a `user_id` column that are nobody's on the list, and how many
-        were left out.
+        """The rows of a table (with a column `user_id`) without those of erased users, and how many
+        rows these were.
         """
         if not self.entries:
             return rows, 0

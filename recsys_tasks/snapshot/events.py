@@ -1,4 +1,4 @@
-"""Interactions as parallel arrays, read from the files that hold a day each."""
+"""Interactions as parallel arrays, read from one file a day."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ from recsys_tasks.snapshot.checks.row_rules import (
 )
 from recsys_tasks.snapshot.dataset import (
     ITEMS_AS_OF,
-    Beside,
     Snapshot,
+    SnapshotExtras,
     table_hash,
     write_events_day,
     write_snapshot,
@@ -44,7 +44,13 @@ from recsys_tasks.snapshot.dataset import (
 from recsys_tasks.snapshot.eligibility.hidden import hidden_items
 from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract_result import open_extract
-from recsys_tasks.snapshot.tonight import RAW_PARTS, SET_ASIDE, Tonight, base_snapshot, read_tonight
+from recsys_tasks.snapshot.tonight import (
+    QUARANTINE_FILE,
+    RAW_PARTS,
+    Tonight,
+    base_snapshot,
+    read_tonight,
+)
 from recsys_tasks.snapshot.undated import read_undated, undated_words
 from recsys_tasks.snapshot.volume import newest_day, volume
 
@@ -150,7 +156,7 @@ def _check(
         odd_values=tonight.extracted.odd_values,
         files_passed_over=tonight.extracted.files_passed_over,
     )
-    # Not `Lake.make`: before any row was read, `freeze` looked already, at the newest alone.
+    # Not `Lake.make`: `freeze` has looked for a validation of the same inputs already.
     with lake.writing("validation", as_of.isoformat(), inputs=inputs, config=settings) as draft:
         report = validate(config, night, now, draft.path / "data_docs")
         (draft.path / "report.json").write_text(json.dumps(report.as_dict(), indent=1))
@@ -201,7 +207,7 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
     raw_parts = {day.isoformat(): ref for day, ref in sorted(extracted.parts.items())}
     files: dict[str, pa.Table | str] = {
         "report.json": json.dumps(figures, indent=1),
-        SET_ASIDE: quarantine,
+        QUARANTINE_FILE: quarantine,
         ITEM_TIMES: entities.item_times,
         UNKNOWN: json.dumps(entities.unknown),
         RAW_PARTS: json.dumps(raw_parts, indent=1),
@@ -220,14 +226,14 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         users=entities.users,
         items=item_table,
         parts=parts,
-        beside=Beside(facts, files),
+        extras=SnapshotExtras(facts, files),
     )
 
 
 def _figures(
     tonight: Tonight, written: Mapping[date, Artifact], quarantine: pa.Table, hidden: int
 ) -> dict[str, object]:
-    """What became of the night's rows and items, in counts."""
+    """Counts of the night's rows and items: kept, set aside, hidden."""
     reasons = quarantine["reason"].to_pylist()
     return {
         "days": [day.isoformat() for day in sorted(written)],

@@ -1,4 +1,4 @@
-"""What one night works on: the rows that are new since the snapshot before, and those set aside
+"""The input of `freeze`: the rows that are new since the snapshot before, and those set aside
 earlier.
 """
 
@@ -24,12 +24,12 @@ from recsys_tasks.snapshot.entities import known_ids
 from recsys_tasks.snapshot.extract_result import ExtractResult
 
 RAW_PARTS = "raw.json"  # day → reference of the raw partition that the snapshot's rows come from
-SET_ASIDE = "quarantine.parquet"
+QUARANTINE_FILE = "quarantine.parquet"
 
 
 @dataclass(frozen=True)
 class Tonight:
-    """What one night works on."""
+    """The rows and tables that one night checks and freezes."""
 
     extracted: ExtractResult
     base: Snapshot | None
@@ -103,7 +103,7 @@ def _still_waiting(
     """(set-aside rows of unchanged days, rows given up tonight)."""
     if base is None:
         return QUARANTINE.schema.empty_table(), 0
-    rows = pq.read_table(base.artifact.file(SET_ASIDE))
+    rows = pq.read_table(base.artifact.file(QUARANTINE_FILE))
     oldest = (as_of - timedelta(days=config.validation.max_quarantine_days)).isoformat()
     rows = rows.filter(~np.isin(rows["day"].to_numpy(), [day.isoformat() for day in changed]))
     kept = rows.filter(pc.greater_equal(rows["since"], oldest))

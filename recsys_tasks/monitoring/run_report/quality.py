@@ -52,7 +52,9 @@ def metrics(known: Known) -> Section:
     blocks: list[Block] = [*_against(figures)]
     if "champion" not in found:
         blocks.append(
-            Note("There was no champion yet: a first release is compared with popularity.")
+            Note(
+                "There was no champion to compare with: a first release is judged beside popularity."
+            )
         )
     blocks.append(_measures(found, figures))
     level = f", {figures['level']:.0%} intervals" if figures.get("level") else ""

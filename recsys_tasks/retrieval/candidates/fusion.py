@@ -1,4 +1,4 @@
-"""Lists of several generators into one: reciprocal-rank fusion that keeps who named what."""
+"""Reciprocal-rank fusion: merge the lists of several generators, and keep which named what."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Lists(NamedTuple):
     bounds: Int64
 
 
-class Ballot(NamedTuple):
-    """`by_rank [w]`: what each place of the lists counts; `by_score [g, 2]`: what a score adds at
-    most (0: nothing), and the score of half of that.
+class VoteWeights(NamedTuple):
+    """Weights of the generators' votes. `by_rank [w]`: the vote of each place of the lists;
+    `by_score [g, 2]`: the most that a score adds to it (0: nothing), and the score that adds half.
     """
 
     by_rank: Float64
     by_score: Float64
 
 
-class Tally(NamedTuple):
-    """Scratch of one row. `slot [n_items]`: an item's place in the row's union, -1 elsewhere, and
-    so again at the end; `votes [w]`, `total [w]` and its bits may hold anything.
+class VoteSums(NamedTuple):
+    """Working memory for one row. `slot [n_items]`: an item's place in the row's union, -1 for all
+    others; all -1 before and after a row. `votes [w]`, `total [w]` and its bits are overwritten.
     """
 
     slot: Int32
@@ -46,7 +46,7 @@ class Tally(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """The union's best: `items [n, c]`, `ranks [n, c, g]`, standardised `scores [n, c, g]`."""
+    """The best items of the union: `items [n, c]`, `ranks [n, c, g]`, `scores [n, c, g]`."""
 
     items: Keys
     ranks: Int16
@@ -54,7 +54,7 @@ class Fused(NamedTuple):
 
 
 def rank_votes(vote: Vote, places: int) -> Float64:
-    """What each rank of a list counts, `[places] float64`."""
+    """The vote of each rank of a generator's list, `[places] float64`."""
     return vote.weight / (1.0 + np.arange(places) / vote.half)
 
 
@@ -72,24 +72,24 @@ def fuse(lists: Lists, votes: Sequence[Vote], c: int, n_items: int) -> Fused:
     sizes = np.diff(lists.bounds)
     by_rank = [rank_votes(vote, places) for vote, places in zip(votes, sizes, strict=True)]
     by_score = [(vote.sure, vote.half_score) for vote in votes]
-    ballot = Ballot(np.concatenate(by_rank), np.array(by_score, np.float64).reshape(g, 2))
+    weights = VoteWeights(np.concatenate(by_rank), np.array(by_score, np.float64).reshape(g, 2))
     total: Float32 = np.empty(width, np.float32)
     slot = np.full(n_items, -1, np.int32)
-    tally = Tally(slot, np.empty(width), total, total.view(np.uint32))
+    vote_sums = VoteSums(slot, np.empty(width), total, total.view(np.uint32))
     cells = np.empty((n, width), np.uint64)
-    union = _count_votes(lists, ballot, tally, cells)
+    union = _count_votes(lists, weights, vote_sums, cells)
     _write_ranks(lists, sorted_rows(cells[:, :union], c), slot, best)
     return best
 
 
 @kernel
-def _count_votes(lists: Lists, ballot: Ballot, tally: Tally, cells: UInt64) -> int:
-    """Each row's union as `cells [n, w]`, most votes first when sorted; returns how wide the widest
-    is.
+def _count_votes(lists: Lists, weights: VoteWeights, vote_sums: VoteSums, cells: UInt64) -> int:
+    """Write each row's union to `cells [n, w]`, which sort by votes, most first; returns the size
+    of the largest union.
     """
     items, scores, bounds = lists
-    by_rank, by_score = ballot
-    slot, votes, total, total_bits = tally
+    by_rank, by_score = weights
+    slot, votes, total, total_bits = vote_sums
     widest = 0
     for row in range(len(items)):
         union = 0
@@ -123,7 +123,7 @@ def _write_ranks(lists: Lists, chosen: UInt64, slot: Int32, best: Fused) -> None
     """The chosen items of each row, with rank and standardised score by each generator that named
     them.
 
-    `chosen [n, <= c]`: sorted cells; `slot`: as in `Tally`, but of the chosen items.
+    `chosen [n, <= c]`: sorted cells; `slot`: as in `VoteSums`, but of the chosen items.
     """
     items, scores, bounds = lists
     best_items, ranks, standard = best
@@ -148,7 +148,7 @@ def _write_ranks(lists: Lists, chosen: UInt64, slot: Int32, best: Fused) -> None
 
 @kernel
 def _end(items: Keys, start: int, stop: int) -> int:
-    """Where the pads of the list in columns [start, stop) begin."""
+    """First column of the pads of the list in columns [start, stop)."""
     while stop > start and items[stop - 1] < 0:
         stop -= 1
     return stop
@@ -156,7 +156,7 @@ def _end(items: Keys, start: int, stop: int) -> int:
 
 @kernel
 def _mean_and_deviation(scores: Float32) -> tuple[float, float]:
-    """Mean and standard deviation; the latter 0 where all are equal, but for rounding."""
+    """Mean and standard deviation; the latter is 0 where all are equal up to rounding."""
     if len(scores) == 0:
         return 0.0, 0.0
     mean = _total(scores) / len(scores)

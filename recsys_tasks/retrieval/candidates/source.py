@@ -1,7 +1,7 @@
-"""Candidates of a block of users: every generator's list, filtered, fused, and remembered.
+"""Candidates of a block of users: every generator's list, filtered and fused.
 
-The same source serves ranker examples, the gate and the nightly shards, so what a ranker learns on
-is what it will be shown.
+Ranker examples, the gate and the nightly shards use the same source, so a ranker is trained on
+candidates like those that it ranks.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class CandidateSource:
-    """All generators at two cutoffs, ready for blocks of users."""
+    """All generators at one pair of cutoffs; makes the candidates of blocks of users."""
 
     config: Config
     cutoffs: Cutoffs
@@ -93,7 +93,7 @@ class CandidateSource:
         return self.histories(user_keys).newest(self.config.features.history_items)
 
     def release(self) -> None:
-        """Give back the memory of the users looked up so far."""
+        """Free the memory that the histories of earlier users take."""
         self.tables.histories.release()
 
 
@@ -104,7 +104,7 @@ def open_candidate_source(
     embeddings: UserVectors | None,
     searcher: Searcher | None,
 ) -> CandidateSource:
-    """The candidate source at the cutoffs; without embeddings the tower names nothing.
+    """The candidate source at the cutoffs; without embeddings the two-tower has no candidates.
 
     Raises ArtifactError when an array of a generator is missing.
     """

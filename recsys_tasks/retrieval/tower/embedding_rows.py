@@ -1,11 +1,10 @@
-"""What a training step does to rows of embedding tables, compiled: out of them, through the
-histories, and back.
+"""Compiled kernels for the embedding tables in a training step: read rows, pool histories, and
+bring gradients back to the rows.
 
-A row is `members` parts of `k` numbers. All of it is linear but for Adam, so its gradients are
-written out here, and TensorFlow differentiates the dense part between. TensorFlow's own operations
-lay a history's rows end to end, `[r, d]`, some twelve times a step, and read each again: at a
-hundred events a history that was two thirds of the step. Here a sum goes over the rows where they
-stand.
+A row is `members` parts of `k` numbers. All operations except Adam are linear, so their gradients
+are written here by hand; TensorFlow differentiates the dense part in between. TensorFlow's own
+operations would copy the rows of all histories, `[r, d]`, about twelve times a step: at a hundred
+events a history that took two thirds of the step. These kernels sum the rows in place.
 """
 
 from __future__ import annotations
@@ -42,16 +41,16 @@ class Pooled(NamedTuple):
 
 
 class Slots:
-    """Numbers the different keys of a batch; one place a row of the table, so a batch costs what it
-    holds.
+    """Number the different keys of a batch. The memory, one entry for each row of the table, is
+    allocated once, so the time depends on the batch alone.
     """
 
     def __init__(self, rows: int) -> None:
         self._slot = np.full(rows, -1, np.int32)
 
     def number(self, keys: Keys) -> tuple[Keys, Keys]:
-        """The different keys by first appearance, and the number of each given one. Key 0 is one
-        like any other.
+        """The different keys by first appearance, and the number of each given one. Key 0 is a
+        normal key.
 
         `keys [n] int32`; keys `[k] int32` and numbers `[n] int32` in [0, k).
         """

@@ -1,8 +1,8 @@
-"""Examples of the two-tower as row numbers into the events: nothing is copied until a batch asks.
+"""Examples of the two-tower, as row numbers of events: data are copied only for a batch.
 
-An example is one event, the target, of a user whose history of strictly earlier events is not
-empty, and is known by its row. Rows of one user with one timestamp are one basket: its items never
-are each other's history.
+An example is one event (the target) of a user who has strictly earlier events (the history). It is
+identified by its row. Rows of one user with the same timestamp are one basket: its items are never
+in each other's history.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from recsys_tasks.kernels import kernel
 from recsys_tasks.snapshot.events import Events
 
 GAPS = 3
-"""Gaps between an item's events, after which a silence before the first means that it was not
-there.
+"""Mean gaps between an item's events: a time without events before its first one that is longer
+than so many of them means that the item did not exist then.
 """
 
 
 @dataclass(frozen=True)
 class FlatHistories:
-    """Histories of n queries laid end to end, oldest first: no padding, whatever their lengths."""
+    """Histories of n queries, concatenated, oldest event first, without padding."""
 
     item: Keys  # [r] item keys
     row: Keys  # [r] which query, ascending
-    age: Keys  # [r] how many later timestamps of its query have items here: 0 for the newest
+    age: Keys  # [r] number of later timestamps in the same history: 0 for the newest
 
 
 @dataclass(frozen=True)
 class HistoryRanges:
-    """Where a history ends: rows [start, end) of the events, newest last, never empty."""
+    """Histories as ranges: rows [start, end) of the events, newest last, never empty."""
 
     start: Int64
     end: Int64
 
     def take(self, rows: AnyInt | slice) -> HistoryRanges:
-        """Some of them.
+        """Some of the ranges.
 
         `rows [k]`: places in [0, n).
         """
         return HistoryRanges(self.start[rows], self.end[rows])
 
     def gather(self, items: Keys, timestamps: Keys, length: int) -> FlatHistories:
-        """The newest `length` items of each, end to end; `timestamps`: see `timestamp_numbers`.
+        """The newest `length` items of each history; `timestamps`: see `timestamp_numbers`.
 
         `items [e] int32` and `timestamps [e] int32` of all e events.
         """
@@ -58,8 +58,8 @@ class HistoryRanges:
 
 
 def timestamp_numbers(events: Events) -> Keys:
-    """`[e] int32`: number of each event's user and timestamp, from 1. A basket has one number: the
-    order of its rows means nothing.
+    """`[e] int32`: a number, from 1, for each pair of user and timestamp, so that all events of a
+    basket have the same number.
     """
     new = np.ones(len(events), np.int32)
     new[1:] = (events.user[1:] != events.user[:-1]) | (events.ts[1:] != events.ts[:-1])
@@ -78,7 +78,7 @@ def make_examples(events: Events) -> Int64:
 
 
 def histories_before(events: Events, examples: Int64) -> HistoryRanges:
-    """What each example's user did strictly before it.
+    """The history of each example: its user's events with a strictly smaller timestamp.
 
     `examples [k] int64`; returns k ranges.
     """
@@ -90,8 +90,8 @@ def histories_before(events: Events, examples: Int64) -> HistoryRanges:
 
 @kernel
 def _to_start_of_basket(ts: Int64, rows: Int64) -> None:
-    """From each of these `rows` back to the first of its timestamp; a row of an earlier timestamp
-    of its user stands before that.
+    """Move each of `rows` back to the first row of its timestamp. Before that stands a row of the
+    same user with an earlier timestamp.
     """
     for at in range(len(rows)):
         second = ts[rows[at]]
@@ -126,7 +126,7 @@ def newest(examples: Int64, events: Events, per_user: int, total: int) -> Int64:
 
 @kernel
 def _later_of_same(groups: Keys) -> Keys:
-    """How many later rows of its group each row has, of groups laid end to end."""
+    """For each row, the number of later rows of its group; groups are contiguous."""
     later = np.zeros(len(groups), np.int32)
     for row in range(len(groups) - 2, -1, -1):
         if groups[row] == groups[row + 1]:
@@ -135,20 +135,19 @@ def _later_of_same(groups: Keys) -> Keys:
 
 
 class Draws:
-    """What an epoch reads of n examples: `per_user` of each user's, others in each epoch, or all
-    they have.
+    """The examples of each epoch: at most `per_user` of each user's, drawn anew in each epoch.
 
-    `chance [n] float64`: how likely an epoch reads each. `size`: examples of every epoch.
+    `probability [n] float64`: of each to be in an epoch. `size`: examples of every epoch.
     """
 
     def __init__(self, user: Keys, per_user: int) -> None:
         count = np.bincount(user)
-        self.chance = np.minimum(1.0, per_user / count[user])
+        self.probability = np.minimum(1.0, per_user / count[user])
         self.size = int(np.minimum(count, per_user).sum())
         self._per_user = per_user
         self._all, self._some = (
-            np.flatnonzero(self.chance == 1.0),
-            np.flatnonzero(self.chance < 1.0),
+            np.flatnonzero(self.probability == 1.0),
+            np.flatnonzero(self.probability < 1.0),
         )
         self._user = user[self._some]
 
@@ -163,11 +162,10 @@ class Draws:
 
 
 def replace_stale(drawn: Int64, examples: Int64, events: Events, per_item: int) -> Int64:
-    """A draw from `examples`, each outdated one replaced by one of its item's newest `per_item`
-    examples.
+    """Replace each drawn example that is not among its item's newest `per_item` by one that is.
 
-    `examples` are ascending. Every item keeps its share of the draw; only what is said of it is
-    what was seen last. `drawn [d] int64`, `examples [k] int64`; returns `[d] int64`.
+    `examples` are ascending. Every item keeps its number of examples in the draw, but these are its
+    newest ones. `drawn [d] int64`, `examples [k] int64`; returns `[d] int64`.
     """
     item = events.item[examples]
     # Of most items there are no more, and their examples stay: only the others' need an order.
@@ -208,12 +206,13 @@ def held_out_users(user: Keys, share: float, salt: int) -> Bool:
 
 
 def surely_absent_before(events: Events, known: Int64) -> Int64:
-    """`[m]` seconds before which an item very probably could not be chosen; `known [m]`: from when
-    on it could.
+    """`[m]` seconds before which an item very probably could not be chosen; `known [m]`: seconds
+    from which on it certainly could.
 
-    Of an item that nobody declared, the first event is known, and it comes late. Were the item's n
-    events spread evenly over all events since it came, that gap would pass three of theirs once in
-    twenty times (e⁻³). Counted in events of all items, not in time: a shop's volume changes.
+    Where no launch is declared, only the first event is known, and the item existed before it. If
+    the item's n events are spread evenly over all events since its launch, the gap before the first
+    is longer than three mean gaps with probability e⁻³ = 5 %. Gaps are counted in events of all
+    items, not in time, because a shop's volume changes.
     """
     ts = np.sort(events.ts)
     count = np.bincount(events.item, minlength=len(known))
@@ -226,11 +225,11 @@ def surely_absent_before(events: Events, known: Int64) -> Int64:
 
 
 class TrueNegatives:
-    """Which candidates of a batch say what a user did not choose: items never theirs, there to be
-    chosen.
+    """Which candidates of a batch are true negatives of a user: items that the user never had, and
+    that could be chosen then.
 
-    An item that did not exist yet was not passed over: counted as if it had been, the new would be
-    learned as rare.
+    An item that did not exist yet was not rejected. As a negative it would teach the model that new
+    items are rarely chosen.
     """
 
     def __init__(self, events: Events, n_users: int, n_items: int, available: Int64) -> None:
@@ -246,7 +245,7 @@ class TrueNegatives:
         people, person = np.unique(users, return_inverse=True)
         mask = np.ones((len(people), len(distinct)), np.bool_)
         self._column[distinct] = np.arange(len(distinct))
-        _strike_out(self._offsets, self._had, people, self._column, mask)
+        _exclude_own_items(self._offsets, self._had, people, self._column, mask)
         self._column[distinct] = -1
         there = self._available[candidates] <= seconds[:, None]
         allowed: Bool = mask.take(inverse, axis=1).take(person, axis=0) & there
@@ -255,9 +254,9 @@ class TrueNegatives:
 
 
 @kernel
-def _strike_out(offsets: Int64, had: Keys, people: Keys, column: Keys, mask: Bool) -> None:
-    """Where a person `had` the item of a `column`, make `mask [people, columns]` false; -1: of no
-    column.
+def _exclude_own_items(offsets: Int64, had: Keys, people: Keys, column: Keys, mask: Bool) -> None:
+    """Make `mask [people, columns]` false where the person `had` the item of the column. `column`:
+    column of each item, -1 for none.
     """
     for person in range(len(people)):
         for row in range(offsets[people[person]], offsets[people[person] + 1]):

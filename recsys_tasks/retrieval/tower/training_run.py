@@ -221,10 +221,11 @@ class TrainingRun:
         target = self.events.item[examples]
         draws = Draws(self.events.user[examples], settings.examples_per_user)
         # The logQ correction subtracts log Q from each score. An item is in a batch as often as it
-        # is a target, so its count is proportional to Q. TFRS clips Q to [1e-6, 1]; only ratios
+        # is a target, so its smoothed count is taken as Q. TFRS clips Q to [1e-6, 1]; only ratios
         # matter inside a softmax, so the most frequent item gets 1.
-        count = np.bincount(target, draws.chance, len(self.item_values)).astype(np.float32) + 1.0
-        sampling_probability = count / count.max()
+        count = np.bincount(target, draws.probability, len(self.item_values))
+        smoothed = count.astype(np.float32) + 1.0
+        sampling_probability = smoothed / smoothed.max()
         negatives = TrueNegatives(
             self.events, len(self.user_values), len(self.item_values), self.available
         )

@@ -1,4 +1,4 @@
-"""A version from the one before: what is kept, what is new, what leaves, and whether it got better.
+"""Warm start: train a version from the one before, and measure whether it is better.
 
 The ledger of a warm version: counts of kept, new, archived and returned ids; `drift`, the mean
 cosine distance that kept id vectors moved; `recall_before` and `recall_after`, recall@100 on rows

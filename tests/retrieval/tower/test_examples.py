@@ -175,7 +175,7 @@ def test_an_epoch_reads_no_more_than_its_share_of_a_user() -> None:
     # read every second epoch.
     draws = Draws(np.array([0, 1, 1, 1, 1, 2, 2], np.int32), per_user=2)
     assert draws.size == 5
-    assert draws.chance.tolist() == [1.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0]
+    assert draws.probability.tolist() == [1.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0]
     rng = np.random.default_rng(1)
     epochs = [draws.draw(rng).tolist() for _ in range(200)]
     assert all(len(set(epoch)) == 5 and {0, 5, 6} < set(epoch) for epoch in epochs)
