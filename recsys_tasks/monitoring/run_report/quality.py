@@ -52,9 +52,7 @@ def metrics(known: Known) -> Section:
     blocks: list[Block] = [*_against(figures)]
     if "champion" not in found:
         blocks.append(
-            Note(
-                "There was no champion to compare with: a first release is judged beside popularity."
-            )
+            Note("There was no champion to compare with: a first release must beat popularity.")
         )
     blocks.append(_measures(found, figures))
     level = f", {figures['level']:.0%} intervals" if figures.get("level") else ""
