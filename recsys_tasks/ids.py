@@ -2,7 +2,7 @@
 
 The map is an artifact (`ids/users`, `ids/items`): row number = key. A later version starts with all
 rows of the one before it, so arrays indexed by key stay valid for ever. The key of an erased user
-stays taken, its text is empty: no id is empty, so it names nobody.
+stays reserved, and its text is empty: no id is empty, so it names nobody.
 
 Whoever opens a map for the first time verifies it: bytes, count, each id once, and that it begins
 with the version before it, where that is still kept.

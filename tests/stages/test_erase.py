@@ -139,7 +139,7 @@ def test_an_erased_user_is_nowhere_and_others_keep_their_answers(world: World, u
     )
     assert world.lake.get(world.results["freeze"].artifact).manifest["erased"][-1]["by"] == "bob"
     ids = read_ids(world.lake, "users")
-    assert ids.ids[key] == "" and ids.keys([user])[0] == -1  # the key stays taken
+    assert ids.ids[key] == "" and ids.keys([user])[0] == -1  # the key stays reserved
     with world.first.engine.connect() as connection:
         query = "SELECT event, user_hash, who, why FROM recsys.erasures ORDER BY id DESC LIMIT 2"
         noted = [tuple(row) for row in connection.execute(sa.text(query))]

@@ -1,4 +1,4 @@
-"""Features of an item: how much, how steadily and since when it is taken."""
+"""Features of an item: how often, how steadily and since when users have events with it."""
 
 from __future__ import annotations
 

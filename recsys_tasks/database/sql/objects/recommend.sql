@@ -19,7 +19,7 @@ DECLARE
   who record;
   tier text;
   popular int[];
-  taken int[];
+  listed int[];
   shown int;
   more int;
 BEGIN
@@ -55,7 +55,7 @@ BEGIN
   END IF;
 
   IF who.user_key IS NOT NULL THEN
-    taken := coalesce((SELECT l.items FROM recsys.list_rows AS l
+    listed := coalesce((SELECT l.items FROM recsys.list_rows AS l
                        WHERE l.publication_id = live.id AND l.user_key = who.user_key), '{}')
           || coalesce((SELECT w.items FROM recsys.withheld_rows AS w
                        WHERE w.publication_id = live.id AND w.user_key = who.user_key), '{}');
@@ -70,15 +70,15 @@ BEGIN
       FROM unnest(popular) WITH ORDINALITY AS e(item_key, n)
       JOIN recsys.items AS i ON i.item_key = e.item_key AND NOT i.blocked
       LEFT JOIN recsys.item_availability AS a ON a.item_id = i.item_id
-      WHERE (e.item_key = ANY (taken)) IS NOT TRUE AND coalesce(a.available, i.available)
+      WHERE (e.item_key = ANY (listed)) IS NOT TRUE AND coalesce(a.available, i.available)
       ORDER BY e.n
       LIMIT live.k - shown
     ) AS o;
     GET DIAGNOSTICS more = ROW_COUNT;
     shown := shown + more;
     EXIT WHEN shown >= live.k;
-    -- What this tier did not show of its list is not to be shown at all.
-    taken := taken || popular;
+    -- What this fallback list has and did not show may not be shown from the next one, either.
+    listed := listed || popular;
   END LOOP;
 END $$;
 

@@ -1,4 +1,4 @@
--- An erased user's key stays taken in the lake's id map, with an empty text: here it has no row at all.
+-- An erased user's key stays reserved in the lake's id map, with an empty text: here it has no row at all.
 CREATE OR REPLACE FUNCTION recsys.skip_erased() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
