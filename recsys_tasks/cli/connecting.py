@@ -1,4 +1,4 @@
-"""The way in for analysts."""
+"""Commands by which analysts reach the database."""
 
 from __future__ import annotations
 

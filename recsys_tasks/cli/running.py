@@ -1,4 +1,4 @@
-"""Nights without Airflow."""
+"""Commands that run nights without Airflow."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ MAP_ITEMS = 3_000
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written where."""
+    """The result of an export: its folder and numbers of vectors."""
 
     folder: Path
     items: int

@@ -77,7 +77,7 @@ class SqlObject:
 
     @cached_property
     def digest(self) -> str:
-        """Of the file's text."""
+        """Hash of the file's text."""
         return hashlib.sha256(self.statements.encode()).hexdigest()[:32]
 
     def mentions(self) -> frozenset[str]:

@@ -59,7 +59,7 @@ class ServerUse:
         return True
 
     def end(self) -> None:
-        """Give it up."""
+        """End this process's use of the server."""
         last = self._guardian is not None and self.is_last()
         self._handle.close()
         if last and self._guardian is not None:

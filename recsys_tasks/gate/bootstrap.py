@@ -1,4 +1,4 @@
-"""How sure one may be that one system's users fared better than another's."""
+"""Paired bootstrap: the confidence that one system is better than another on the same users."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _DRAWS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Paired bootstrap of users: `gains [samples]` are sums of differences, `bases` of the
-    champion's metric.
+    """Result of a paired bootstrap over users: for each sample, the sum of the differences (`gains
+    [samples]`) and the sum of the champion's metric (`bases [samples]`).
 
-    `users` had a truth; `challenger` and `champion` are the plain means over them.
+    `users`: how many users have a truth; `challenger` and `champion`: the means over these.
     """
 
     users: int
@@ -40,7 +40,7 @@ class Bootstrap:
         return float((self.gains > margin * self.bases).mean())
 
     def distinguishable(self) -> float:
-        """Confidence that the two differ, in the direction in which they seem to."""
+        """Confidence that the two differ, in the direction of the larger confidence."""
         if len(self.gains) == 0:
             return float("nan")
         return float(max((self.gains > 0).mean(), (self.gains < 0).mean()))
@@ -59,8 +59,8 @@ class Bootstrap:
 def paired_bootstrap(challenger: Floats, champion: Floats, samples: int, seed: int) -> Bootstrap:
     """Resample users with replacement; both arrays `[n]` are of the same users, NaN: no truth.
 
-    Users for whom both are 0 add nothing to any sum, so only how many others are drawn is drawn
-    (binomial), then which: the same distribution for a fraction of the draws.
+    Users for whom both are 0 add nothing to a sum. So the number of other users in a sample is
+    drawn first (binomial), then these users: the same distribution, with fewer draws.
     """
     both = ~(np.isnan(challenger) | np.isnan(champion))
     a, b = challenger[both], champion[both]

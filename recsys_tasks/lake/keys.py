@@ -54,12 +54,12 @@ class NameKey:
 
     @classmethod
     def parse(cls, text: str) -> NameKey:
-        """Any text is one."""
+        """The key of a name; every text is a valid one."""
         return cls(text)
 
     @property
     def night(self) -> date | None:
-        """None."""
+        """None: a name belongs to no night."""
         return None
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class CutoffsKey:
 
     @property
     def night(self) -> date:
-        """The history cutoff."""
+        """The night that the key belongs to: its history cutoff."""
         return self.history_before
 
     def __str__(self) -> str:
@@ -164,7 +164,7 @@ class EmbeddingsKey:
 
     @property
     def night(self) -> date:
-        """The history cutoff."""
+        """The night that the key belongs to: its history cutoff."""
         return self.history_before
 
     @staticmethod

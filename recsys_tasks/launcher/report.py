@@ -54,7 +54,7 @@ class Report:
 
 
 def read_report(engine: Engine) -> Report:
-    """Read it all."""
+    """Read all that the demo's last screen shows."""
     user = next((row["user_id"] for row in _rows(engine, _USER)), "")
     return Report(
         stages=stage_runs(engine),

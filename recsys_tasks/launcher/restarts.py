@@ -45,11 +45,11 @@ class Restarts:
         return self.told or self.open_since is not None
 
     def is_due(self, now: float) -> bool:
-        """Whether to start it now."""
+        """Whether the part is to be started at `now`."""
         return self.due is not None and now >= self.due
 
     def started(self) -> None:
-        """It runs again."""
+        """Note that the part was started again."""
         self.due = None
 
     def calm(self, now: float) -> bool:

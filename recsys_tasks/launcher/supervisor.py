@@ -74,11 +74,11 @@ class Supervisor:
                 self._parts[own] = Restarts(open_since=now)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread that checks the parts."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End it; nothing is started again after this returns."""
+        """End the thread; no part is started again after this returns."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -88,7 +88,7 @@ class Supervisor:
         return next((name for name, part in self._parts.items() if part.too_many), None)
 
     def look(self) -> None:
-        """One look at everything."""
+        """Check every part once, and start again what has ended."""
         now = self._clock()
         if not self._database_is_up(now):
             return  # nothing of Airflow lives without it

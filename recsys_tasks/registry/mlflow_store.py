@@ -81,11 +81,11 @@ class MlflowStore:
         return tags.get(_PENDING)
 
     def write_pending(self, line: str) -> None:
-        """Write down what is about to change."""
+        """Note a change before it is made, so that a killed one can be finished."""
         self._client.set_registered_model_tag(self.model, _PENDING, line)
 
     def clear_pending(self) -> None:
-        """The change is done."""
+        """Remove the note of a pending change, which is complete."""
         self._client.delete_registered_model_tag(self.model, _PENDING)
 
     def log(

@@ -33,15 +33,17 @@ from recsys_tasks.snapshot.dataset import Snapshot
 
 BUCKETS = 256
 RELEASE_EVERY = 2
-"""Blocks between two releases of what was read of the users' tables: each release costs some page
-faults.
+"""Blocks after which the memory of the rows that were read of users' tables is freed. Freeing it
+costs page faults later, so it is not done after each block.
 """
 VARIANT = "default"
 TOO_FEW = "too_few_candidates"
 LISTS_FILE = "lists.arrow"
-"""Arrow's own format: written once and read once, whole; as Parquet it took three times as long."""
+"""Arrow's IPC format: the file is written once and read once, as a whole, and Parquet took three
+times as long.
+"""
 _OLDER_FILE = "lists.parquet"
-"""Of nights before that."""
+"""The name of the file that older versions wrote."""
 
 
 class Ranked(Protocol):

@@ -13,7 +13,7 @@ from recsys_tasks.lake import Artifact, Lake
 
 @dataclass(frozen=True)
 class ExtractResult:
-    """What one night read."""
+    """The rows, tables and counts of one night's extract."""
 
     as_of: date
     parts: Mapping[date, str]  # every known day before as_of → reference of its raw_events artifact
@@ -32,7 +32,7 @@ class ExtractResult:
     late: Mapping[
         date, int
     ]  # days before the lookback → rows that the source has and no night read
-    odd_values: Mapping[str, tuple[str, ...]]  # column → its first numbers of no use, as delivered
+    odd_values: Mapping[str, tuple[str, ...]]  # column → its first unusable numbers, as delivered
     files_passed_over: tuple[str, ...]
     artifact: Artifact
 

@@ -121,7 +121,7 @@ class Night:
 
     @cached_property
     def registry(self) -> Registry:
-        """The releases."""
+        """The model registry."""
         from recsys_tasks.registry.registry import Registry
 
         return Registry(mlflow_url(self.environment), self.engine, self.config.project)

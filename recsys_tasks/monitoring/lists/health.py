@@ -1,4 +1,4 @@
-"""Figures of one publication by itself: coverage, concentration on few items, short lists."""
+"""Figures of a single publication: coverage, concentration on few items, short lists."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from recsys_tasks.schema import RUNGS
 def list_health(
     lists: Lists, rungs: npt.NDArray[np.int8], counts: Ints, on_offer: Bools, k: int
 ) -> dict[str, float]:
-    """Figures of one publication: coverage, popularity share, sameness, short lists, users on each
-    rung.
+    """Figures of one publication: coverage, popularity share, identical and short lists, users on
+    each rung.
 
     `rungs [n]` index schema.RUNGS; `counts [n_items]` are the items' events before the cutoff;
     `on_offer [n_items]` says which could be shown that night. `coverage` is of all items ever

@@ -158,7 +158,7 @@ def _touch_rows(items: Keys, table: Float32) -> np.float32:
 
 @kernel
 def _copy_columns(source: Flat, number: Int32, runs: Int64, span: Span, out: Flat) -> None:
-    """See KnownColumns."""
+    """Copy runs of columns from `source` to `out`; see KnownColumns."""
     for r in range(span.start, span.stop):
         for at in range(len(runs)):
             here = cell(number[r], source.width, runs[at, 0])

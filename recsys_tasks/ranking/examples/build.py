@@ -1,10 +1,9 @@
-"""Train the ranker on what serving will show it: candidates made at a past cutoff, labelled by what
-came after.
+"""Build the rankers' examples: candidates made as of past cutoffs, labelled by later events.
 
-A label window [c, c + W) asks which candidates, made as of c, the user went on to act on. Positives
-that no generator found are never added: serving could not rank them either. A fixed share of users,
-drawn by a hash of the key, never trains a ranker; they keep all their candidates, with or without a
-positive, for the calibration.
+In a label window [c, c + W) a candidate, made as of c, is positive if the user acted on it.
+Positives that no generator found are never added: serving could not rank them either. A fixed share
+of users, drawn by a hash of the key, is held out of the rankers' training; these users keep all
+their candidates, with or without a positive, for the calibration.
 """
 
 from __future__ import annotations
@@ -48,13 +47,13 @@ from recsys_tasks.snapshot.dataset import Snapshot
 __all__ = ["Examples", "Window", "build_examples", "label_windows", "windows_needed"]
 
 CALIBRATION_WINDOWS = 2
-"""Newest windows that calibrate: whole lists are many rows, and a probability should be a recent
-one.
+"""Newest windows whose held-out users calibrate. There are few, because users who calibrate keep
+all their candidates, and because the calibration should be recent.
 """
 
 CALIBRATION_SHARES = 2 * CALIBRATION_WINDOWS
-"""Whole lists are long: each of those windows calibrates on a quarter of the held-out share of
-`max_users`.
+"""Each of these windows calibrates on 1 / CALIBRATION_SHARES of the held-out share of `max_users`,
+because all candidates of a user are many rows.
 """
 
 
@@ -77,11 +76,11 @@ def label_windows(timeline: Timeline) -> list[tuple[date, date]]:
 
 
 def windows_needed(snapshot: Snapshot, timeline: Timeline) -> int:
-    """How many of the timeline's windows, newest first, hold `ranker.max_users` users; all when
-    they hold fewer.
+    """How many of the timeline's windows, newest first, have `ranker.max_users` users together;
+    all windows when they have fewer.
 
-    A user counts in every window with an event. A shop where one week has users enough learns from
-    that week, with the least old tower, and pays for no other.
+    A user counts in every window with an event. Where the newest window alone has enough users, the
+    rankers learn from it alone, with the newest tower that may be used.
     """
     found = 0
     for number, (start, end) in enumerate(label_windows(timeline), 1):

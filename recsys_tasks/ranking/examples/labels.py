@@ -25,7 +25,9 @@ class WindowLabels:
     user: Int64
     """User of each distinct pair, whatever the objective."""
     watch_times: list[WatchTimes | None]
-    """How much of each pair was watched, of the objectives that ask it."""
+    """How much of each pair was watched, for each objective; None where it does not use watch
+    time.
+    """
 
     def labels(self, users: Keys, items: Int32) -> Bool:
         """`[n, c, objectives] bool`: which of the users' candidates `items [n, c]` are a pair of an
@@ -37,7 +39,7 @@ class WindowLabels:
 
     def worth(self, labels: Bool, codes: Int64) -> Float32 | None:
         """`[n, c, objectives] float32` of pairs `codes [n, c]`: the labels, or how much was
-        watched; None where no objective asks it.
+        watched; None where no objective uses watch time.
         """
         if all(found is None for found in self.watch_times):
             return None

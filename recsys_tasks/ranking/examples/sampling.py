@@ -1,7 +1,7 @@
-"""Which users train, which calibrate, and which of a user's negatives are kept.
+"""Draw which users train, which calibrate, and which of a user's negatives are kept.
 
-All of it is drawn by a hash of keys (recsys_tasks.hashes): the same users hold the same part on
-every night, and neither the order nor the size of a block changes a draw.
+All draws are by a hash of keys (recsys_tasks.hashes): a user is in the same part on every night,
+and neither the order nor the size of a block changes a draw.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def sample_negatives(
     """Which candidates become examples, `[n, c] bool`, and how many candidates each one stands for,
     `[n, c] float32`: 1 for all but drawn negatives.
 
-    Of a calibration user all candidates; of the others every positive, every candidate that was
-    `shown` and passed over, and `negatives` of the rest, those of the lowest `draw`. `positive`,
-    `shown`, `draw`: `[n, c]`; `part [n]`: see `user_parts`.
+    A user who calibrates keeps all candidates. A user who trains keeps every positive, every
+    candidate that was `shown` and not chosen, and, of the others, the `negatives` with the lowest
+    `draw`. `positive`, `shown`, `draw`: `[n, c]`; `part [n]`: see `user_parts`.
     """
     there = candidates.items >= 0
     negative = there & ~positive & ~shown

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 STEP = 10
 """Trees between two points of the steps curve."""
 SHARES = (0.125, 0.25, 0.5, 1.0)
-"""Shares of the training users."""
+"""Shares of the training users at which the size curve is measured."""
 MAX_ROWS = 2_000_000
 """Rows that the size curve trains on at most: users are drawn until they have so many."""
 
 
 class HeldOut:
-    """The users who trained no ranker, with all their candidates, and a release to try on them."""
+    """A release, and the held-out users with all their candidates, to measure it on."""
 
     def __init__(
         self, examples: Artifact, release: Artifact, light_survivors: int, threads: int, seed: int

@@ -1,4 +1,4 @@
-"""An opened release: the light ranker's and the heavy ranker's scores, each calibrated."""
+"""Open a release: its light and heavy ranker, and their calibrated scores."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Ranker:
         return bool(self.heavy_models)
 
     def is_calibrated(self, stage: str) -> bool:
-        """Whether a stage's scores may be shown as probabilities; else they only order."""
+        """Whether a stage's scores may be shown as probabilities; else they only give an order."""
         return all(curve.known for curve in self._curves[stage])
 
     def cut_scores(self, X: Float32) -> Float64:
-        """`[rows]`: what the light ranker cuts by, from a matrix of `light_names`."""
+        """`[rows]`: the scores by which the light ranker cuts, from a matrix of `light_names`."""
         return predict_objectives(self.light_models, X) @ self._weights
 
     def light_scores(self, X: Float32) -> Float64:
@@ -97,8 +97,8 @@ class Ranker:
 
 
 def scores_are_probabilities(release: Artifact) -> bool:
-    """Whether a release's scores may be shown as probabilities: it has a ranker, fitted to enough
-    of what came true.
+    """Whether a release's scores may be shown as probabilities: it has a ranker that
+    was calibrated on enough positives.
     """
     curves = json.loads(release.file("calibration.json").read_text())
     serving = curves.get("heavy", curves.get("light", []))
@@ -111,7 +111,7 @@ def predict_objectives(models: Sequence[Predictor], X: Float32) -> Float64:
 
 
 def _opened(artifact: Artifact, name: str, threads: int) -> Predictor:
-    """A model's arrays, or LightGBM for a model that arrays cannot say."""
+    """A model's compiled trees, or LightGBM for a model that could not be compiled."""
     if f"{name}.npz" in artifact.manifest["files"]:
         return Compiled.load(artifact.file(f"{name}.npz"))
     import lightgbm as lgb

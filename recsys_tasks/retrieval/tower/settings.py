@@ -34,7 +34,7 @@ class TowerSettings(Section):
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """Tonight's."""
+        """The tower's settings in `config`, as a new lineage would keep them."""
         return cls(
             model={**config.two_tower.model_dump(mode="json", exclude={"warm_start"}), **_FORMER},
             items=_read_of(config.items.attributes),

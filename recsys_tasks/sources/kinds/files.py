@@ -73,7 +73,7 @@ class Files:
         return f"files: events {settings.events}, items {settings.items}, users {users}"
 
     def has_users_table(self, settings: FilesSource) -> bool:
-        """Where the settings name one."""
+        """Whether the settings name a users table."""
         return settings.users is not None
 
     def open(self, config: Config, settings: FilesSource, home: Path) -> Reader:

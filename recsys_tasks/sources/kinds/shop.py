@@ -52,7 +52,7 @@ class SimulatedShop:
         )
 
     def has_users_table(self, settings: ShopSource) -> bool:
-        """Always."""
+        """True: the simulated shop always has one."""
         return True
 
     def open(self, config: Config, settings: ShopSource, home: Path) -> Reader:
@@ -62,7 +62,7 @@ class SimulatedShop:
         return ShopReader(config, settings, home)
 
     def examine(self, config: Config, settings: ShopSource) -> Iterator[tuple[bool, str]]:
-        """Nothing need be there."""
+        """No findings: the shop makes its files itself."""
         yield from ()
 
 

@@ -71,7 +71,7 @@ class Sql:
         return f"sql: events {events}, items {items}, users {users}, of {place}"
 
     def has_users_table(self, settings: SqlSource) -> bool:
-        """Where the settings name one."""
+        """Whether the settings name a users table."""
         return settings.users is not None
 
     def open(self, config: Config, settings: SqlSource, home: Path) -> SqlReader:

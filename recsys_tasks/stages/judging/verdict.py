@@ -49,8 +49,8 @@ SECONDS_A_MINUTE = 60.0
 
 @dataclass(frozen=True)
 class Gate:
-    """What the judge works with: the window, who serves, who is told; and tonight's index, where
-    there is one.
+    """The inputs of the stage `judge`: gate window, serving release, receiver of alarms, and
+    tonight's index, if there is one.
     """
 
     window: GateWindow
@@ -65,12 +65,12 @@ class Gate:
 
     @property
     def lake(self) -> Lake:
-        """The artifacts."""
+        """The store of artifacts."""
         return self.window.snapshot.lake
 
     @property
     def registry(self) -> Registry:
-        """The releases."""
+        """The model registry."""
         return self.serving.registry
 
 

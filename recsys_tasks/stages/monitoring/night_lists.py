@@ -23,7 +23,7 @@ Lists = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class NightLists:
-    """What a night with this plan published, read under tonight's settings.
+    """The lists of the night that has this plan, read under tonight's settings.
 
     Reading raises ArtifactError where retention removed the lists, or the night never finished.
     """
@@ -34,7 +34,7 @@ class NightLists:
 
     @property
     def as_of(self) -> date:
-        """The night."""
+        """Date of the night."""
         return NightKey.parse(self.plan.key).night
 
     @property
@@ -44,7 +44,7 @@ class NightLists:
 
     @cached_property
     def planned(self) -> Plan:
-        """What its plan says."""
+        """The content of its plan."""
         return plan_of(self.plan)
 
     def before(self) -> NightLists | None:
