@@ -1,5 +1,5 @@
-"""Each hour: what raises no alert by itself, such as a night that never ran; then deliver what
-waits.
+"""Each hour: raise alerts for faults that raise none by themselves, such as a night that never ran;
+then deliver the alerts that wait.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ with DAG(doc_md=__doc__, **dag_arguments("watch_freshness", _EVERY, "monitoring"
 
     @task
     def look() -> str:
-        """Raise an alert for what is missing, paused or wrong, then offer what waits to every
-        channel.
+        """Raise an alert for each missed night, paused DAG or wrong setting, then deliver the
+        alerts that wait to every channel.
         """
         from recsys_watch import look
 

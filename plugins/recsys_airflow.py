@@ -72,8 +72,8 @@ def asset(name: str) -> Asset:
 
 
 def nightly() -> CronPartitionTimetable | PartitionedAtRuntime:
-    """Each night of a real shop; a simulated shop's nights come when they are triggered with a
-    date.
+    """The timetable of the first DAG: the cron `schedule.nightly`. A simulated shop has no cron:
+    its nights are triggered with a date.
     """
     if settings().clock == "simulated":
         return PartitionedAtRuntime()
@@ -83,12 +83,12 @@ def nightly() -> CronPartitionTimetable | PartitionedAtRuntime:
 
 
 def after(*names: str) -> PartitionedAssetTimetable:
-    """Once all these assets exist for one date."""
+    """The timetable of a DAG that runs once all these assets exist for one date."""
     return PartitionedAssetTimetable(assets=functools.reduce(operator.and_, map(asset, names)))
 
 
 def cron(expression: str) -> CronTriggerTimetable | None:
-    """By the wall clock; never for a simulated shop, whose dates are not today's."""
+    """The timetable of a cron; None for a simulated shop, whose dates are not today's."""
     return (
         None
         if settings().clock == "simulated"
@@ -100,7 +100,7 @@ def cron(expression: str) -> CronTriggerTimetable | None:
 
 
 def retry_policy() -> ExceptionRetryPolicy:
-    """The outside world is tried again; what a person must correct is not."""
+    """Retry after a TransientError (an outside system failed), not after any other RecsysError."""
     return ExceptionRetryPolicy(
         rules=[
             RetryRule(
@@ -118,10 +118,10 @@ def retry_policy() -> ExceptionRetryPolicy:
 
 
 def dag_arguments(name: str, schedule: Any, *tags: str, dated: bool = True) -> dict[str, Any]:
-    """Keyword arguments of every DAG: one run at a time, because a night builds on the night
-    before.
+    """Keyword arguments of every DAG. Only one run at a time is allowed, because a night builds on
+    the night before.
 
-    `dated`: its runs are for a night; who triggers one by hand is asked for the date.
+    `dated`: each run is for a night; whoever triggers one by hand is asked for its date.
     """
     return {
         "dag_id": dag_id(name, settings().schedule.dag_prefix),
@@ -203,9 +203,11 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
 
 
 def end_alerts() -> str:
-    """The night went well: end what was open of it, then deliver; returns one line for people."""
+    """After a night that went well: resolve its open alerts, then deliver; returns one line on
+    that.
+    """
     from recsys_tasks.monitoring.alerts.settling import end_of_night
 
-    with suppress(OSError):  # the watcher ends them later
+    with suppress(OSError):  # watch_freshness resolves them later
         end_of_night(read_environment(), resolve_as_of(get_current_context()), utcnow())
     return deliver_alerts()

@@ -1,4 +1,4 @@
-"""What a run is of: the night that it is for, and how its errors become Airflow's."""
+"""The night that a run is for, and the translation of our errors into Airflow's."""
 
 from __future__ import annotations
 

@@ -27,20 +27,20 @@ from recsys_tasks.dag_names import NIGHTLY_DAGS, OTHER_DAGS, dag_id
 
 log = logging.getLogger(__name__)
 _FOR_CALLBACKS = timedelta(minutes=3)
-"""So long a failed run may go without an alert: its callbacks are on their way."""
+"""Time in which a failed run's own callbacks raise its alert, before watch_freshness does."""
 
 
 # --- the scheduler's note -------------------------------------------------------------------------
 
 
 class FailedRuns:
-    """Airflow's listener. It runs in the scheduler's loop: it writes one small file, and asks no
-    database.
+    """Airflow's listener for failed runs. It runs in the scheduler's loop, so it only writes one
+    small file and asks no database.
     """
 
     @hookimpl
     def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
-        """Note the run. A run that a person marked as failed comes without words, and is no
+        """Note the run. `msg` is empty where a person marked the run as failed: that is no
         incident.
         """
         if not msg or dag_run.dag_id not in ids((*NIGHTLY_DAGS, *OTHER_DAGS)):
