@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from recsys_tasks.config import Config
 from recsys_tasks.ids import IdMap, read_ids
@@ -36,7 +37,8 @@ def together(target: Any, arguments: list[tuple[Any, ...]]) -> Answers:
     ]
     for process in processes:
         process.start()
-    expected, found = sum(len(given[1]) for given in arguments), []
+    expected = sum(len(given[1]) for given in arguments)
+    found: Answers = []
     while len(found) < expected:
         try:
             found.append(answers.get(timeout=2))
@@ -74,12 +76,14 @@ def deliver(folder: Path, night: date, users: list[str]) -> None:
     )
 
 
-def passed(config: object, night: NightRows, now: object, docs: object) -> ValidationReport:
+def passed(config: Config, night: NightRows, now: datetime, docs: Path) -> ValidationReport:
     return ValidationReport(night.as_of, night.days, night.events.num_rows, ())
 
 
 def freeze_nights(folder: Path, nights: list[date], start: Barrier, answers: Any) -> None:
-    validation.validate = passed  # seconds of checks, which would only drive the two apart
+    # Seconds of checks would only drive the two apart. The process ends with its nights, so nothing
+    # is undone.
+    pytest.MonkeyPatch().setattr(validation, "validate", passed)
     lake = Lake(folder / "lake")
     for night in nights:
         now = datetime(night.year, night.month, night.day, 1, tzinfo=UTC)
@@ -114,5 +118,9 @@ def extend_unlocked(lake: Lake, entity: str, ids: list[str], meet: Barrier) -> I
 
 def freeze_unlocked(folder: Path, nights: list[date], start: Barrier, answers: Any) -> None:
     """As `freeze_nights`, with the maps extended as they were before."""
-    freezing.extend_ids = lambda lake, entity, ids: extend_unlocked(lake, entity, ids, start)
+    pytest.MonkeyPatch().setattr(
+        freezing,
+        "extend_ids",
+        lambda lake, entity, ids: extend_unlocked(lake, entity, ids, start),
+    )
     freeze_nights(folder, nights, start, answers)

@@ -9,9 +9,8 @@ import pytest
 
 from recsys_tasks.commands.describe import describe
 from recsys_tasks.commands.settings_reference import field_reference
-from recsys_tasks.config import load_config
+from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.lake.kinds import catalogue
-from recsys_tasks.stages.night import read_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numba
@@ -30,12 +31,13 @@ def test_results_come_in_the_order_of_the_parts(threads: int) -> None:
 def test_few_parts_are_taken_before_their_turn() -> None:
     taken: list[int] = []
 
-    def parts():
+    def parts() -> Iterator[int]:
         for part in range(100):
             taken.append(part)
             yield part
 
     results = in_order(lambda part: part, parts(), 2)
+    assert isinstance(results, Generator)
     assert next(results) == 0
     assert max(taken) <= 4
     results.close()

@@ -113,7 +113,7 @@ def test_codes_and_weights_follow_the_declared_order() -> None:
 def test_settings_are_frozen_and_hash_by_value() -> None:
     config = make_config()
     with pytest.raises(ValueError, match="frozen"):
-        config.project = "other"  # type: ignore[misc]
+        config.project = "other"
     assert config_hash(config.gate) == config_hash(make_config().gate)
     assert config_hash(config.gate) != config_hash(make_config(gate={"margin": 0.02}).gate)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +41,7 @@ def owner(postgres: Mapping[str, str]) -> Iterator[Engine]:
     engine.dispose()
 
 
-def stored(engine: Engine, rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+def stored(engine: Engine, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """What the table holds after a COPY of these rows, by `a`."""
     columns = [
         pa.array(values, kind)
@@ -75,7 +76,7 @@ def test_one_row_byte_by_byte() -> None:
 
 
 def test_rows_of_every_shape_round_trip(owner: Engine) -> None:
-    rows: list[tuple[object, ...]] = [
+    rows: list[tuple[Any, ...]] = [
         (0, 2**40, -128, 0.5, "x", [1, -1, 2**31 - 1], [1, 2, 3], [0.25, -0.0, 1e-40]),
         (1, 0, 127, -1.5, None, [], [], []),
         (2, -1, 0, 0.0, "", [7], [-5, 6], []),
@@ -89,7 +90,7 @@ def test_rows_of_every_shape_round_trip(owner: Engine) -> None:
 
 
 def test_nulls_anywhere_stay_nulls(owner: Engine) -> None:
-    rows: list[tuple[object, ...]] = [
+    rows: list[tuple[Any, ...]] = [
         (0, 1, 1, 1.0, "x", [1, None], [1], [1.0]),
         (1, None, 1, 1.0, "x", [1], None, [None, 0.5]),
         (2, 1, 1, 1.0, "x", [1], [1], [1.0]),

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -143,7 +144,12 @@ def test_drivers_are_those_of_the_programs(embedded_server: EmbeddedServer) -> N
 
 
 def test_a_configured_url_wins_over_the_embedded_server(tmp_path: Path) -> None:
-    known = {"home": tmp_path, "lake": "x", "mlflow_url": None, "config_path": tmp_path}
+    known: dict[str, Any] = {
+        "home": tmp_path,
+        "lake": "x",
+        "mlflow_url": None,
+        "config_path": tmp_path,
+    }
     external = Environment(database_url="postgresql://db/x", **known)
     assert database_url(external) == owner_url(external) == "postgresql://db/x"
     with pytest.raises(TransientError, match="none was started here"):

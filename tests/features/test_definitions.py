@@ -29,7 +29,7 @@ ITEMS = ibis.table({"item_key": "int32", "available_from": "int64"}, name="items
 SEGMENTS = ibis.table({"user_key": "int32", "segment": "int32"}, name="segments")
 
 
-class SparkOptions(Options):
+class SparkOptions(Options):  # type: ignore[misc]  # ibis is not checked
     treat_nan_as_null: bool = False
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from benchmarks.gate.error_rates import (
     FIRST_CASES,
-    OWN_NOISE,
     Case,
     First,
     kinds,
     levels,
     noise_for,
 )
+from benchmarks.gate.worlds import OWN_NOISE
 from recsys_tasks.config import GateConfig
 
 RULES = GateConfig(bootstrap_samples=200)

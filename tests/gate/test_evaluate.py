@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,7 +188,7 @@ def test_slices() -> None:
     }
 
 
-def sliced(kind: str, *values: object) -> dict[str, list[int]]:
+def sliced(kind: Any, *values: object) -> dict[str, list[int]]:
     found = attribute_slices(
         Attribute(name="a", kind=kind), np.array([*values, None], dtype=object)[:-1]
     )

@@ -28,7 +28,8 @@ NIGHT = date(2026, 3, 10)
 
 
 def of(*names: str) -> list[Stored]:
-    return [Stored(*name.split("/")) for name in names]
+    split = [name.split("/") for name in names]
+    return [Stored(kind, key, version) for kind, key, version in split]
 
 
 def kept(plan: RetentionPlan) -> dict[str, str]:

@@ -54,7 +54,8 @@ def read_for_ever(uri: str, seed: int, answers: Path, stop: Path) -> None:
     """Ask until told to stop; every answer, and every error with the time its connection was asked
     for, is a line.
     """
-    dice, connection, asked_at = random.Random(seed), None, 0.0
+    dice, asked_at = random.Random(seed), 0.0
+    connection: psycopg.Connection[Any] | None = None
     with answers.open("w") as file:
         while not stop.exists():
             try:
@@ -66,7 +67,9 @@ def read_for_ever(uri: str, seed: int, answers: Path, stop: Path) -> None:
                 line.append(round(1000 * (time.monotonic() - begun), 1))
             except psycopg.Error as error:
                 line = ["error", asked_at, time.monotonic(), error.sqlstate, str(error)[:200]]
-                connection = None if connection is None else connection.close()
+                if connection is not None:
+                    connection.close()
+                connection = None
                 asked_at = time.monotonic()
             file.write(json.dumps(line) + "\n")
             time.sleep(0.004)  # the nights need the processor too
@@ -104,7 +107,7 @@ class Arena:
     """A server of its own, a first publication, and readers that never stop."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.outages = home, []
+        self.home = home
         self.server = EmbeddedServer.start(home)
         urls = self.server.urls()
         migrate(urls["recsys_owner"])

@@ -35,7 +35,8 @@ def judge(files: list[Path], salts: dict[int, int], outages: list[tuple[float, f
     """`salts`: publication → salt. An error counts as refused unless the server was killed while it
     was asked.
     """
-    verdict, seen = Verdict(), set()
+    verdict = Verdict()
+    seen: set[int] = set()
     for line in (json.loads(text) for file in files for text in file.read_text().splitlines()):
         if line[0] == "error":
             down = any(line[1] <= end and begin <= line[2] for begin, end in outages)

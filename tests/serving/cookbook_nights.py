@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ def ask(reader: Engine, start: str) -> list[Row[tuple[object, ...]]]:
         return list(connection.exec_driver_sql(sql.replace("%", "%%")).all())
 
 
-def plain(rows: list[Row[tuple[object, ...]]], *columns: str) -> list[tuple[object, ...]]:
+def plain(rows: list[Row[tuple[object, ...]]], *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(getattr(row, column) for column in columns) for row in rows]
 
 

@@ -9,13 +9,16 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recsys_tasks.database import lock_key
 from recsys_tasks.lake import MANIFEST
 from recsys_tasks.serving.pointer import resume, rollback
+from recsys_tasks.serving.publish import create_publication
 from tests.serving import chaos, chaos_judge, chaos_nights
 from tests.serving.chaos import Arena
 from tests.serving.chaos_nights import OK, TRANSIENT, Night
@@ -35,7 +38,7 @@ def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
         [f"u{n:03d}", [f"i{(n * 11 + p * 7) % 61:02d}" for p in range(5)]]
         for n in range(chaos_nights.USERS)
     ]
-    faults = {
+    faults: dict[str, list[list[Any]]] = {
         "torn": [
             ["recommend", [["s0", 1]], "u001", 5, first[:4]],
             ["recommend", [["s0", 1]], "u002", 5, first],
@@ -57,7 +60,7 @@ def test_the_judge_finds_each_planted_fault(tmp_path: Path) -> None:
             ["error", 2.5, 9.0, None, "heard after"],
         ],
     }
-    good = [
+    good: list[list[Any]] = [
         right,
         ["recommend", [["s0", 1]], "stranger", 5, ["i00", "i01", "i02", "i03", "i04"]],
         ["lists", [["s0", 1]], everyone],
@@ -126,15 +129,13 @@ def _cycle(arena: Arena, nights: Nights, counts: dict[str, int]) -> None:
 
 def _kills(arena: Arena, dice: random.Random) -> Iterator[Callable[[Night], None]]:
     for strike in (*SHARDS, *PUBLISHER):
-        yield lambda night, strike=strike: _strike(arena, night, strike, of_server=False)
+        yield partial(_strike, arena, strike=strike, of_server=False)
     for moment in ("computing", "computing", "writing", "writing"):
-        yield lambda night, moment=moment: _strike_shard(arena, night, moment, dice)
+        yield partial(_strike_shard, arena, moment=moment, dice=dice)
     for strike in POSTGRES:
-        yield lambda night, strike=strike: _strike(arena, night, strike, of_server=True)
+        yield partial(_strike, arena, strike=strike, of_server=True)
     for number in range(AT_RANDOM):
-        yield lambda night, number=number: _strike_somewhere(
-            arena, night, dice, of_server=number % 2 == 0
-        )
+        yield partial(_strike_somewhere, arena, dice=dice, of_server=number % 2 == 0)
 
 
 def _strike(arena: Arena, night: Night, strike: Strike, *, of_server: bool) -> None:
@@ -168,7 +169,7 @@ def _strike_shard(arena: Arena, night: Night, moment: str, dice: random.Random) 
     """
     chaos_nights.prepare(arena.world, arena.engine, night)
     process = chaos_nights.start(chaos_nights.first_shard, arena.world, replace(night, pause=0.03))
-    token = chaos_nights.create_publication(arena.engine, night.spec, night.now).token
+    token = create_publication(arena.engine, night.spec, night.now).token
     folder = arena.world.home / "lake" / "lists" / f"{token}.0"
     pattern = "*/lists.arrow" if moment == "writing" else "*"
     while not any(not (found / MANIFEST).exists() for found in folder.glob(pattern)):

@@ -54,7 +54,7 @@ def failing(engine: Engine, rows: pa.Table, limits: CheckLimits = LIMITS, **of: 
     return [check.name for check in read_checks(engine, publication.id) if check.blocks]
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[pa.Table, dict[str, Any], list[str]]] = {
     "a user without a list": (table({u: PLAIN[u] for u in range(3)}), {"expected": 4}, ["rows"]),
     "no user at all": (table({}), {}, ["rows", "coverage"]),
     "an unknown user": (

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -54,7 +55,7 @@ def snapshot(
     return make_snapshot(folder, CONFIG, as_of, events, items, users)
 
 
-def ask(engine: Engine, question: str) -> list[tuple[object, ...]]:
+def ask(engine: Engine, question: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(sa.text(question))]
 

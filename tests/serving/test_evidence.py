@@ -35,7 +35,8 @@ def exposure(engine: Engine, publication: int) -> dict[int, tuple[int, int]]:
 
 
 def as_loaded(engine: Engine, publication: int) -> bool:
-    return asked(engine, "SELECT recsys.is_as_loaded(:id)", id=publication)[0][0]
+    loaded: bool = asked(engine, "SELECT recsys.is_as_loaded(:id)", id=publication)[0][0]
+    return loaded
 
 
 def test_counts_by_hand_and_as_sql_counts_them(writer: Engine) -> None:

@@ -167,7 +167,10 @@ def test_retention_takes_a_lost_server_for_what_it_is(
 
 
 def lost_before(
-    urls: Mapping[str, str], writer: Engine, lock: sql.Composable, call: Callable[[], object]
+    urls: Mapping[str, str],
+    writer: Engine,
+    lock: sql.SQL | sql.Composed,
+    call: Callable[[], object],
 ) -> TransientError:
     """What the call raises when its session is ended while it waits for that lock."""
     found: list[BaseException] = []

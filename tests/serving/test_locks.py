@@ -43,7 +43,10 @@ POINTER = ("SELECT pg_advisory_xact_lock(%s)", [lock_key("pointer")])
 TONIGHT = ("SELECT pg_advisory_xact_lock(%s)", [lock_key("night", spec(1).as_of)])
 
 
-ROW = ("SELECT FROM recsys.publication ORDER BY id DESC LIMIT 1 FOR UPDATE", [])
+ROW: tuple[str, list[int]] = (
+    "SELECT FROM recsys.publication ORDER BY id DESC LIMIT 1 FOR UPDATE",
+    [],
+)
 
 
 LOADED = 4  # steps of a night before it is finished

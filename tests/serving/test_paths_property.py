@@ -7,6 +7,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -17,6 +18,7 @@ from recsys_tasks.database import create_engine
 from recsys_tasks.serving.pointer import rollback
 from tests.serving import nights
 from tests.serving.conftest import empty_schema
+from tests.serving.nights import sell_out
 from tests.serving.path_rules import (
     ITEMS,
     USERS,
@@ -30,7 +32,6 @@ from tests.serving.path_rules import (
     shops,
     show,
 )
-from tests.serving.test_readers import sell_out
 
 # --- the slow reference ---------------------------------------------------------------------------
 
@@ -50,7 +51,11 @@ def engines(postgres: Mapping[str, str]) -> Iterator[tuple[Engine, Engine]]:
 
 
 # Without shrinking: an example is a night or two, so a failure would take minutes to be told.
-QUIET = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+QUIET: dict[str, Any] = {
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": list(HealthCheck),
+}
 PHASES = (Phase.explicit, Phase.generate)
 STOCK = st.dictionaries(st.integers(0, ITEMS - 1), st.booleans(), max_size=5)
 """Item → whether it is there, reported after both nights' cutoffs."""

@@ -121,7 +121,8 @@ def test_shards_together_hold_every_user_and_a_rerun_computes_nothing(tmp_path: 
         )
         lists = read_lists(artifact)
         assert artifact.rows == lists.num_rows and lists["items"][0].as_py() == [0, 1, 2]
-        return lists["user_key"].to_pylist()
+        keys: list[int] = lists["user_key"].to_pylist()
+        return keys
 
     found = [user for shard in range(3) for user in run(shard, {"release": "r1"})]
     assert (

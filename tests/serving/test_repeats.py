@@ -30,10 +30,10 @@ from tests.serving.nights import (
     publish_night,
     read_checks,
     recommend,
+    sell_out,
     stock,
     table,
 )
-from tests.serving.test_readers import sell_out
 
 OWN: Lists = {user: PLAIN[user] for user in range(3)}
 """u3 has no list: inactive, with a history."""
@@ -111,7 +111,7 @@ def test_an_erased_user_leaves_nothing_there(writer: Engine, reader: Engine) -> 
         "SELECT place, held FROM recsys.erase_user(3, 'u3', '\\mu3\\M', :dry) WHERE held > 0"
     )
     with writer.begin() as connection:
-        told = dict(connection.execute(call, {"dry": True}).all())
+        told: dict[str, int] = dict(connection.execute(call, {"dry": True}).all())
         assert told == {f"withheld_rows_{published.id}": 1, "users": 1}
         connection.execute(call, {"dry": False})
         left = connection.scalars(

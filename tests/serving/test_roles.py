@@ -209,7 +209,7 @@ def test_functions_that_run_with_the_owners_rights_fix_their_search_path(
 
 
 def test_passwords_are_scram_and_no_way_in_goes_without(superuser: psycopg.Connection) -> None:
-    kept = dict(
+    kept: dict[str, str] = dict(
         superuser.execute("SELECT rolname, rolpassword FROM pg_authid WHERE rolcanlogin").fetchall()
     )
     assert set(kept) == {*ROLES, SUPERUSER}

@@ -12,14 +12,14 @@ import pytest
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.snapshot.dataset import table_hash
 from recsys_tasks.snapshot.extract_result import ExtractResult
-from tests.snapshot.shops import LiteralShop
+from tests.snapshot.shops import LiteralShop, Row
 
 
 def shop_in(folder: Path, **changes: object) -> LiteralShop:
     # a row at noon of each of 1..9 January
-    rows = [("u", "i", (day, 43_200)) for day in range(1, 10)]
+    rows: list[Row] = [("u", "i", (day, 43_200)) for day in range(1, 10)]
     settings = {"extract": {"lookback_days": 2}}
-    return LiteralShop(folder, rows, users=["u"], items=["i"], settings={**settings, **changes})  # type: ignore[arg-type]
+    return LiteralShop(folder, rows, users=["u"], items=["i"], settings={**settings, **changes})
 
 
 def rows_of(shop: LiteralShop, result: ExtractResult, day: int) -> list[dict[str, object]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from recsys_tasks.errors import ValidationFailed, hashed_user
 from recsys_tasks.snapshot.dataset import open_snapshot
 from recsys_tasks.snapshot.entities import NEVER
 from recsys_tasks.snapshot.freeze import freeze
-from tests.snapshot.shops import LiteralShop, second
+from tests.snapshot.shops import LiteralShop, Row, second
 
 # nothing blocks: these tests look at what happens to bad rows
 LENIENT = {
@@ -30,8 +31,8 @@ LENIENT = {
 }
 
 
-def lenient(folder: Path, rows: list[tuple], **changes: object) -> LiteralShop:
-    validation = {**LENIENT, **changes.pop("validation", {})}  # type: ignore[dict-item]
+def lenient(folder: Path, rows: list[Row], **changes: Any) -> LiteralShop:
+    validation = {**LENIENT, **changes.pop("validation", {})}
     settings = {"validation": validation, "events": {"price_column": "price"}, **changes}
     return LiteralShop(folder, rows, users=["ann", "bob"], items=["lamp", "mug"], settings=settings)
 
@@ -281,7 +282,11 @@ def test_numbers_of_no_use_are_missing_and_ids_with_nul_are_set_aside(tmp_path: 
         "items": {"attributes": [{"name": "cost", "kind": "numeric"}]},
         "events": {"price_column": "price"},
     }
-    rows = [("u", "i", (1, 1)), ("v\0", "i", (1, 2)), ("w", "i", (1, 3), "purchase", 1e300)]
+    rows: list[Row] = [
+        ("u", "i", (1, 1)),
+        ("v\0", "i", (1, 2)),
+        ("w", "i", (1, 3), "purchase", 1e300),
+    ]
     night = LiteralShop(tmp_path, rows, items=items, settings=settings).night(
         2
     )  # users are those of the rows

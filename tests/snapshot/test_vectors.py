@@ -19,7 +19,7 @@ from recsys_tasks.errors import DataError
 from recsys_tasks.snapshot.dataset import Snapshot
 from tests.snapshot.shops import LiteralShop
 
-IMAGE = {"name": "image", "kind": "vector", "dimensions": 2}
+IMAGE: dict[str, Any] = {"name": "image", "kind": "vector", "dimensions": 2}
 QUIET = {"allow_empty_days": True, "volume_ratio": [0.001, 1000]}
 
 
@@ -34,9 +34,9 @@ def shop(
 
 
 def vectors(snapshot: Snapshot, dimensions: int = 2) -> list[list[float]]:
-    return snapshot.item_vectors(
-        Attribute(name="image", kind="vector", dimensions=dimensions)
-    ).tolist()
+    attribute = Attribute(name="image", kind="vector", dimensions=dimensions)
+    found: list[list[float]] = snapshot.item_vectors(attribute).tolist()
+    return found
 
 
 def test_a_vector_is_stored_as_its_numbers_and_a_gone_item_keeps_it(tmp_path: Path) -> None:

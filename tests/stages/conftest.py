@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import run_all
 from tests.stages.shop_nights import FIRST_NIGHT, FinishedNights, TwoNights, rows, running_shop
@@ -21,14 +22,15 @@ def finished_nights(tmp_path_factory: pytest.TempPathFactory) -> FinishedNights:
     """Both nights, run; their server is stopped."""
     folder = tmp_path_factory.mktemp("finished")
     with running_shop(folder) as (config, first, second):
-        assert config.source.kind == "shop"
+        assert isinstance(config.source, ShopSource)
         shop = Shop(config.source, first.environment.home)
         shop.simulate(FIRST_NIGHT)
         one = {result.stage: result for result in run_all(first)}
         shown = rows(
             first, "SELECT user_id, item_id FROM recsys.recommendations ORDER BY user_id, rank"
         )
-        shop.simulate_day(FIRST_NIGHT, shown.groupby("user_id").item_id.agg(list).to_dict())
+        lists = shown.groupby("user_id").item_id.agg(list)
+        shop.simulate_day(FIRST_NIGHT, {str(user): items for user, items in lists.items()})
         two = {result.stage: result for result in run_all(second)}
     return FinishedNights(folder, one, two)
 
@@ -56,6 +58,6 @@ def _copied(finished: FinishedNights, folder: Path) -> Iterator[TwoNights]:
     # With owners: where root runs the tests, the server's files belong to another user.
     subprocess.run(["cp", "-a", finished.folder / "home", folder / "home"], check=True)
     with running_shop(folder) as (config, first, second):
-        assert config.source.kind == "shop"
+        assert isinstance(config.source, ShopSource)
         shop = Shop(config.source, first.environment.home)
         yield TwoNights(first, second, shop, finished.one, finished.two)

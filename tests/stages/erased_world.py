@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -86,7 +87,9 @@ def gossip(night: Night) -> None:
     """People and messages name the victims."""
     for victim in (ODD, PLAIN, HURT):
         words = f"user {victim} complained"
-        fields = dict.fromkeys(("dag", "task", "kind", "reader_state", "remedy", "runbook"), "")
+        fields: dict[str, Any] = dict.fromkeys(
+            ("dag", "task", "kind", "reader_state", "remedy", "runbook"), ""
+        )
         alert = Alert(
             incident=str(hash(victim)),
             raised_at=NOW.isoformat(),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -89,7 +90,7 @@ def running_shop(folder: Path) -> Iterator[tuple[Config, Night, Night]]:
         )
 
 
-def rows(night: Night, query: str, **values: object) -> pd.DataFrame:
+def rows(night: Night, query: str, **values: Any) -> pd.DataFrame:
     """What the owner's database answers."""
     with night.engine.connect() as connection:
         return pd.read_sql_query(sa.text(query), connection, params=values)

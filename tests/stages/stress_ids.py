@@ -19,6 +19,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,7 @@ def _erase(night: Night, user: str) -> bool:
 
 def _stages(night: Night, names: tuple[str, ...]) -> None:
     for name in names:
-        if not _tried(lambda name=name: run_on(night, name)):
+        if not _tried(partial(run_on, night, name)):
             raise RuntimeError(f"{name} of {night.as_of} never had its turn")
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
 from recsys_tasks.serving.publication import current_publication
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
 from recsys_tasks.stages.night import time_of
@@ -31,7 +32,7 @@ def test_a_backfill_is_served_by_what_was_live_then_and_moves_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_shop(tmp_path) as (config, first, _):
-        assert config.source.kind == "shop"
+        assert isinstance(config.source, ShopSource)
         shop = Shop(config.source, first.environment.home)
         shop.simulate(FIRST_NIGHT)
         skipped = NIGHTS[2]
@@ -62,9 +63,9 @@ def test_a_backfill_is_served_by_what_was_live_then_and_moves_nobody(
         again = rows(night, _MADE, last=NIGHTS[3])
         newest = again.groupby("as_of").last()
         for day in NIGHTS[:2]:
-            assert newest.loc[day, "release"] == served[day], day
-        assert newest.loc[skipped, "release"] == served[NIGHTS[1]]
-        assert not newest.loc[skipped, "shown"]
+            assert newest["release"][day] == served[day], day
+        assert newest["release"][skipped] == served[NIGHTS[1]]
+        assert not newest["shown"][skipped]
         said = rows(
             night, "SELECT paragraph FROM recsys.gate_decisions WHERE as_of = :d", d=skipped
         )

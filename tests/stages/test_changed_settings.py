@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from recsys_tasks.config import parse_config
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
 from tests.stages.shop_nights import (
@@ -30,7 +31,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     more, one less.
     """
     with running_shop(tmp_path_factory.mktemp("changed")) as (config, first, _):
-        assert config.source.kind == "shop"
+        assert isinstance(config.source, ShopSource)
         shop = Shop(config.source, first.environment.home)
         shop.simulate(FIRST_NIGHT)
         one = {result.stage: result for result in run_all(first)}

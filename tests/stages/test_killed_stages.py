@@ -14,6 +14,7 @@ import pytest
 
 from recsys_tasks.config import Environment, load_config
 from recsys_tasks.lake import MANIFEST
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_on
 from tests.stages.shop_nights import FIRST_NIGHT, running_shop
@@ -56,7 +57,7 @@ def kill_while_writing(
 @pytest.mark.slow
 def test_killed_training_and_killed_shard_end_well_when_run_again(tmp_path: Path) -> None:
     with running_shop(tmp_path) as (config, night, _):
-        assert config.source.kind == "shop"
+        assert isinstance(config.source, ShopSource)
         Shop(config.source, night.environment.home).simulate(FIRST_NIGHT)
         settings = tmp_path / "recsys.yaml"
         for stage in ("extract", "freeze"):

@@ -119,7 +119,7 @@ def shown(environment: Environment, day: date) -> Night:
 @pytest.fixture
 def monitored(empty: Mapping[str, str], tmp_path: Path) -> Iterator[Night]:  # noqa: F811  # as pytest wants it
     """The second night, monitored."""
-    places = {
+    places: dict[str, Any] = {
         "home": tmp_path,
         "lake": str(tmp_path / "lake"),
         "config_path": tmp_path / "none.yaml",
@@ -193,7 +193,7 @@ def test_both_coverages_name_what_they_are_of(monitored: Night) -> None:
     (health,) = answer(monitored, "Health of the lists").query("as_of == @AFTER").itertuples()
     offered = answer(monitored, "How much of what is on offer").groupby("as_of").first()
     assert (health.coverage_on_offer, health.coverage_of_all_items) == (1.0, 5 / 7)
-    assert offered.loc[AFTER, "coverage_on_offer"] == 1.0 and offered.loc[AFTER, "on_offer"] == 5
+    assert offered["coverage_on_offer"][AFTER] == 1.0 and offered["on_offer"][AFTER] == 5
 
 
 def test_lists_that_readers_never_saw_are_told_from_those_they_saw(monitored: Night) -> None:

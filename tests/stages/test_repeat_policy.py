@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from recsys_tasks.clock import DAY_SECONDS, start_of
 from recsys_tasks.config import parse_config
 from recsys_tasks.serving.pointer import rollback
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
 from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, SETTINGS, rows, running_shop
@@ -40,7 +41,7 @@ def of_policy(night: Night, policy: Any, as_of: date) -> Night:
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Night, Night]]:
     """A night that forbids all repeats, and one after which they come back."""
     with running_shop(tmp_path_factory.mktemp("repeats")) as (config, first, _):
-        assert config.source.kind == "shop"
+        assert isinstance(config.source, ShopSource)
         shop = Shop(config.source, first.environment.home)
         shop.simulate(FIRST_NIGHT)
         forbids = of_policy(first, "forbid", FIRST_NIGHT)

@@ -18,6 +18,7 @@ from recsys_tasks.commands.export_embeddings import export_embeddings
 from recsys_tasks.config import Config, parse_config
 from recsys_tasks.retrieval.tower.versions import TowerState, open_tower
 from recsys_tasks.retrieval.tower.weights import projection
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
 from tests.stages.shop_nights import (
@@ -62,7 +63,7 @@ def image_config(folder: Path, images: Path, dimensions: int) -> Config:
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     with running_shop(tmp_path_factory.mktemp("images")) as (config, first, _):
-        assert config.source.kind == "shop"
+        assert isinstance(config.source, ShopSource)
         environment = first.environment
         shop, images = Shop(config.source, environment.home), environment.home / "images.parquet"
         shop.simulate(FIRST_NIGHT)

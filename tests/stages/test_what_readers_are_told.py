@@ -94,15 +94,14 @@ def test_realised_figures_are_those_of_each_kind_of_event_beside_popular_items(
         day=FIRST_NIGHT,
     )
     newest = kept[kept["publication_id"] == kept["publication_id"].max()]
-    lists = newest.groupby("user_id")["item_id"].agg(list)
+    lists = newest.groupby("user_id")["item_id"].agg(list).to_dict()
     popular = _fallbacks(first, int(newest["publication_id"].max()))
-    segments = rows(first, "SELECT user_id, segment FROM recsys.users").set_index("user_id")[
-        "segment"
-    ]
+    users = rows(first, "SELECT user_id, segment FROM recsys.users")
+    segments = users.set_index("user_id")["segment"].to_dict()
     done = _events(second)
     for kind in (None, *EVENTS):
         wanted = done if kind is None else done[done["event"] == kind]
-        took = wanted[wanted["user_id"].isin(lists.index)].groupby("user_id")["item_id"].agg(set)
+        took = wanted[wanted["user_id"].isin(list(lists))].groupby("user_id")["item_id"].agg(set)
         scope = "realised" if kind is None else f"realised/event={kind}"
         found = rows(
             first,
@@ -131,10 +130,8 @@ def _fallbacks(night: Night, publication: int) -> Mapping[str, list[str]]:
         " unnest(f.items) WITH ORDINALITY AS e(item_key, n) JOIN recsys.items AS i USING (item_key)"
         " WHERE f.publication_id = :p AND e.n <= 10 ORDER BY n"
     )
-    found: Mapping[str, list[str]] = (
-        rows(night, query, p=publication).groupby("segment")["item_id"].agg(list).to_dict()
-    )
-    return found
+    found = rows(night, query, p=publication).groupby("segment")["item_id"].agg(list)
+    return {str(segment): items for segment, items in found.items()}
 
 
 def _events(night: Night) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from recsys_tasks.retrieval.candidates.recall import recall
 from recsys_tasks.retrieval.candidates.source import Candidates
 from recsys_tasks.schema import generator_names
 
-TOWER, COVISITED, _, POPULAR, *_ = range(len(generator_names()))
+TOWER, COVISITED, _, POPULAR = range(4)
 
 
 def test_recall_by_generator_and_what_only_it_found() -> None:

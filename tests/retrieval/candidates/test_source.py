@@ -98,7 +98,9 @@ def sold_out(folder: Path, as_of: date, **changes: Any) -> CandidateSource:
 def names(block: Candidates, row: int, generator: int) -> list[int]:
     """Items that a generator named for a row, by its rank."""
     there = np.flatnonzero(block.ranks[row, :, generator] >= 0)
-    return block.items[row, there[np.argsort(block.ranks[row, there, generator])]].tolist()
+    by_rank = there[np.argsort(block.ranks[row, there, generator])]
+    named: list[int] = block.items[row, by_rank].tolist()
+    return named
 
 
 def test_the_withheld_item_comes_first_when_repeats_are_forbidden(tmp_path: Path) -> None:

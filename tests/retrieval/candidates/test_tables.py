@@ -75,7 +75,7 @@ def test_the_best_of_ragged_rows_breaks_ties_by_item_key() -> None:
     scores = np.array([0.5, 0.5, 0.9, -1.0, 0.0, 0.1], np.float32)
     best, values = top_ragged(offsets, items, scores, 2)
     assert best.tolist() == [[5, 3], [-1, -1], [9, -1]]
-    np.testing.assert_allclose(values, [[0.9, 0.5], [0, 0], [0.1, 0]])
+    np.testing.assert_allclose(values, [[0.9, 0.5], [0.0, 0.0], [0.1, 0.0]])
     assert top_dense(items[None, :4], scores[None, :4], 3)[0].tolist() == [[5, 3, 7]]
 
 

@@ -27,7 +27,7 @@ def atlas() -> Atlas:
     """
     rng = np.random.default_rng(3)
     kind = np.repeat(np.arange(3), list(KINDS.values()))
-    vectors = np.eye(8)[kind] + 0.05 * rng.normal(size=(120, 8))
+    vectors = (np.eye(8)[kind] + 0.05 * rng.normal(size=(120, 8))).astype(np.float32)
     names = np.array(list(KINDS))[kind]
     traits = [[name, "sale"] if row % 2 else [name] for row, name in enumerate(names)]
     titles = [f"{name} </script><b> {row}" for row, name in enumerate(names)]
@@ -61,7 +61,7 @@ def test_a_name_is_the_value_common_here_and_rare_elsewhere() -> None:
     Telling is share × log2(lift): "all" 1 × log2 1 = 0, "x" 1 × log2 2 = 1, "rare" .5 × log2 2 =
     .5.
     """
-    vectors = np.repeat(np.eye(2), 12, axis=0)
+    vectors = np.repeat(np.eye(2, dtype=np.float32), 12, axis=0)
     traits = [["all", "x", "rare"]] * 6 + [["all", "x"]] * 6 + [["all", "y"]] * 12
     found = draw_atlas(Named("items", np.arange(24).astype(object), vectors, {}), traits, seed=1)
     assert sorted((c.name, c.share, c.size) for c in found.clusters) == [
@@ -73,7 +73,9 @@ def test_a_name_is_the_value_common_here_and_rare_elsewhere() -> None:
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_a_handful_of_items(n: int) -> None:
     found = draw_atlas(
-        Named("items", np.arange(n).astype(object), np.eye(4)[:n], {}), [[]] * n, seed=1
+        Named("items", np.arange(n).astype(object), np.eye(4, dtype=np.float32)[:n], {}),
+        [[]] * n,
+        seed=1,
     )
     assert found.positions.shape == (n, 2) and np.isfinite(found.positions).all()
     assert [cluster.name for cluster in found.clusters] == ["mixed"]
@@ -114,7 +116,7 @@ def test_the_image_shows_every_cluster_in_its_colour(atlas: Atlas, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["$0_$5", "$10 (20% off) $8", "A$AP #1 Ke$ha", "日本語"])
 def test_whatever_a_cluster_is_called_it_is_drawn_without_a_word(name: str, tmp_path: Path) -> None:
-    items = Named("items", np.arange(4).astype(object), np.eye(4), {})
+    items = Named("items", np.arange(4).astype(object), np.eye(4, dtype=np.float32), {})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         write_image(

@@ -11,7 +11,8 @@ M, N, D = 30_000, 200, 16
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    scaled: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled.astype(np.float32)
 
 
 def store(lake: Lake, items: np.ndarray, users: np.ndarray, key: str) -> Embeddings:

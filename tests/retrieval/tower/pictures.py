@@ -35,7 +35,7 @@ def image_config(dimensions: int | None = DIMENSIONS, **tower: object) -> Config
         "items": {"attributes": [image] if dimensions else []},
         "users": {"attributes": []},
     }
-    config = group_config(**tower)  # type: ignore[arg-type]
+    config = group_config(**tower)
     return Config.model_validate({**config.model_dump(exclude={"items", "users"}), **attributes})
 
 
@@ -46,7 +46,8 @@ def images() -> np.ndarray:
     rng = np.random.default_rng(3)
     groups = np.concatenate([np.repeat(np.arange(GROUPS), PER_GROUP), np.arange(NEW) % GROUPS])
     looks = 50.0 + 20.0 * rng.normal(size=(GROUPS, DIMENSIONS))
-    return (looks[groups] + 5.0 * rng.normal(size=(len(groups), DIMENSIONS))).astype(np.float32)
+    vectors: np.ndarray = looks[groups] + 5.0 * rng.normal(size=(len(groups), DIMENSIONS))
+    return vectors.astype(np.float32)
 
 
 def image_snapshot(

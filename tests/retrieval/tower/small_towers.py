@@ -57,16 +57,16 @@ def vectors_of(arrays: Arrays, member: int) -> tuple[np.ndarray, np.ndarray]:
     hidden = np.concatenate([pooled, inputs[[0, 2]], np.zeros_like(pooled)], 1) @ w1 + b1
     users = pooled + np.maximum(hidden, 0) @ w2 + b2
     items = inputs[[1, 2]]
-    return tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in (users, items))  # type: ignore[return-value]
+    return tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in (users, items))
 
 
 def joined_of(arrays: Arrays, side: int) -> np.ndarray:
     """Both members' vectors of users (side 0) or items (side 1), end to end, of length one
     together.
     """
-    return np.concatenate(
-        [vectors_of(arrays, member)[side] for member in range(MEMBERS)], 1
-    ) / np.sqrt(MEMBERS)
+    members = [vectors_of(arrays, member)[side] for member in range(MEMBERS)]
+    joined: np.ndarray = np.concatenate(members, 1) / np.sqrt(MEMBERS)
+    return joined
 
 
 def of_member(arrays: Arrays, member: int) -> Arrays:

@@ -89,7 +89,10 @@ def test_what_is_outdated_is_replaced_by_what_its_item_saw_last() -> None:
     assert found == [(2, 5), (6, 5), (4, 5), (5, 7)]
 
     def times(drawn: list[int], per_item: int) -> list[int]:
-        return events.ts[replace_stale(examples[drawn], examples, events, per_item)].tolist()
+        found: list[int] = events.ts[
+            replace_stale(examples[drawn], examples, events, per_item)
+        ].tolist()
+        return found
 
     # Item 5 was taken at 2, 4 and 6: of age 2, 1 and 0. With two kept, age 2 becomes age 0, and the
     # others stay.

@@ -35,7 +35,8 @@ def generation(user: np.ndarray, day: np.ndarray) -> np.ndarray:
     """People come and go: another one takes a user's place every STAY days, on a day of their
     own.
     """
-    return (day + user) // STAY
+    number: np.ndarray = (day + user) // STAY
+    return number
 
 
 def flip_events(days: int) -> pd.DataFrame:

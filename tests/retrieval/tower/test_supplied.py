@@ -44,13 +44,15 @@ class TestStandardised:
         # Less (1, 2): (3, 4) of length 5, missing, (0, -2) of length 2, and the centre itself,
         # which says nothing.
         found = standardise(vectors, np.array([1, 2], np.float32))
-        np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0], [0, -1], [0, 0]], rtol=1e-6)
+        np.testing.assert_allclose(
+            found, [[0.6, 0.8], [0.0, 0.0], [0.0, -1.0], [0.0, 0.0]], rtol=1e-6
+        )
 
     @pytest.mark.parametrize("scale", [1e-20, 1e25])
     def test_scale_does_not_matter(self, scale: float) -> None:
         vectors = np.array([[4, 6], [1, 0]], np.float32) * np.float32(scale)
         found = standardise(vectors, np.array([1, 2], np.float32) * np.float32(scale))
-        np.testing.assert_allclose(found, [[0.6, 0.8], [0, -1]], rtol=1e-6)
+        np.testing.assert_allclose(found, [[0.6, 0.8], [0.0, -1.0]], rtol=1e-6)
 
     def test_what_differs_by_rounding_alone_says_nothing(self) -> None:
         vectors = np.full((3, 4), 0.1, np.float32)

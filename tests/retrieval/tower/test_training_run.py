@@ -88,7 +88,9 @@ class TestModel:
             for name, array in of_member(joined, member).items():
                 if "/" not in name:
                     # Five steps move a parameter by up to five rates; a member's moves are its own.
-                    np.testing.assert_allclose(array, mine[name], atol=RATE / 2, err_msg=name)
+                    np.testing.assert_allclose(
+                        array, mine[name], atol=float(RATE) / 2, err_msg=name
+                    )
             assert np.abs(mine["item"] - of_member(arrays, member)["item"]).max() > 3 * RATE
 
     def test_masked_candidates_are_no_negatives(self) -> None:

@@ -15,7 +15,7 @@ from recsys_tasks.errors import ValidationFailed
 from recsys_tasks.snapshot.checks.losses import Losses, find_losses
 from recsys_tasks.snapshot.erased_users import read_erased, remember
 from recsys_tasks.snapshot.freeze import FreezeResult
-from tests.snapshot.shops import LiteralShop
+from tests.snapshot.shops import LiteralShop, Row
 
 ITEMS = [f"i{n:02d}" for n in range(40)]
 USERS = [f"u{n:02d}" for n in range(30)]
@@ -23,8 +23,10 @@ USERS = [f"u{n:02d}" for n in range(30)]
 
 def shop(folder: Path, **validation: Any) -> LiteralShop:
     # 30 rows on each of the days 1 to 9
-    rows = [(user, ITEMS[n], (day, n)) for day in range(1, 10) for n, user in enumerate(USERS)]
-    return LiteralShop(folder, rows, users=USERS, items=ITEMS, settings={"validation": validation})  # type: ignore[arg-type]
+    rows: list[Row] = [
+        (user, ITEMS[n], (day, n)) for day in range(1, 10) for n, user in enumerate(USERS)
+    ]
+    return LiteralShop(folder, rows, users=USERS, items=ITEMS, settings={"validation": validation})
 
 
 def refused(delivered: LiteralShop, day: int) -> ValidationFailed:

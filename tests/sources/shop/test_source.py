@@ -46,7 +46,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(folder: Path, day: date) -> pd.DataFrame:
-    return pq.read_table(folder / "shop" / "events" / f"{day}.parquet").to_pandas()
+    path = folder / "shop" / "events" / f"{day}.parquet"
+    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    return frame
 
 
 def test_the_same_seed_makes_the_same_bytes(home: Path, tmp_path: Path) -> None:

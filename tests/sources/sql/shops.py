@@ -19,7 +19,7 @@ from recsys_tasks.sources.tables import TableName, TableReader, Window
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 USERS = [str(uuid.UUID(int=n)) for n in range(1, 8)]
-_ODD = {
+_ODD: dict[str, list[Any]] = {
     "timestamp": [None, "1969-12-31 23:59:59", "9999-12-31 00:00:00", "1753-01-01 00:00:00"],
     "seconds": [None, -1, 0, 20260115, 2026011510, 253402300800],
     "milliseconds": [None, -1, 1768471200, 253402300800000],

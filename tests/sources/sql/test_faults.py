@@ -134,7 +134,7 @@ def test_a_server_that_ends_in_the_middle_is_asked_again_and_gives_all(
 def test_config_check_says_what_the_first_rows_show(tmp_path: Path) -> None:
     made = [*rows(5, "timestamp", 30), (None, 1, "2026-01-01 00:00:00", "view", None)]
     url = make_duckdb(tmp_path / "shop.duckdb", "timestamp", made)
-    found = []
+    found: list[tuple[bool, str]] = []
     for items in ("items", "products"):
         given = {"kind": "sql", "url": url, "events": "interactions", "items": items}
         config = parse_config(settings(given, "timestamp"))

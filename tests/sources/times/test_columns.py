@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,7 +82,7 @@ def test_every_documented_form_is_read(
     texts = [spelt(moment, form) + zone for moment in moments]
     # the form says how much of a moment there is
     parts = [part for part in ("%H", "%M", "%S") if part in form]
-    zeros = {"%H": {"hour": 0}, "%M": {"minute": 0}, "%S": {"second": 0}}
+    zeros: dict[str, dict[str, Any]] = {"%H": {"hour": 0}, "%M": {"minute": 0}, "%S": {"second": 0}}
     lost = {k: v for part, field in zeros.items() if part not in parts for k, v in field.items()}
     ahead = {"-03:30": -12_600, "+0530": 19_800, "+09": 32_400, " -08:00": -28_800}.get(zone, 0)
     seconds = [int(m.replace(microsecond=0, **lost).timestamp()) - ahead for m in moments]

@@ -141,10 +141,8 @@ def spelt(moment: datetime, form: str) -> str:
 @st.composite
 def spoilt(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
     """A text with a character put in, taken out or exchanged."""
-    text, with_ = (
-        draw(texts),
-        draw(st.sampled_from([*"0123456789-:/.,+TZ eE\t", "", "٣", "−", "ü"])),
-    )
+    text = draw(texts)
+    with_: str = draw(st.sampled_from([*"0123456789-:/.,+TZ eE\t", "", "٣", "−", "ü"]))
     at = draw(st.integers(0, len(text)))
     return text[:at] + with_ + text[at + draw(st.integers(0, 1)) :]
 

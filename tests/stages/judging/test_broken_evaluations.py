@@ -21,6 +21,7 @@ from recsys_tasks.gate.decision import GateDecision
 from recsys_tasks.lake import Artifact
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.registry.registry import prepare
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import STAGE_NAMES, Night, local_environment, run_on
 from recsys_tasks.stages.judging import verdict as judging
@@ -90,7 +91,7 @@ def before_the_gate(config: Config, home: Path, as_of: date) -> Iterator[Night]:
     """A night with a trained challenger and no champion."""
     with local_environment(home) as environment:
         prepare(mlflow_url(environment))
-        if config.source.kind == "shop":
+        if isinstance(config.source, ShopSource):
             Shop(config.source, environment.home).simulate(as_of)
         night = Night.open(config, environment, as_of)
         for stage in BEFORE_THE_GATE:
