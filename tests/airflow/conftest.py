@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ if str(ROOT / "plugins") not in sys.path:  # Airflow does this for its own proce
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A RECSYS_HOME of its own, without channels; what cannot be written there goes beside it, not
     to /tmp.
     """
@@ -47,14 +48,14 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def recorder():
+def recorder() -> Iterator[Recorder]:
     server = Recorder()
     yield server
     server.stop()
 
 
 @pytest.fixture
-def webhook(recorder, monkeypatch):
+def webhook(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """A local server that is the webhook of the settings."""
     monkeypatch.setenv("AIRFLOW_CONN_ALERT_WEBHOOK", recorder.as_webhook)
     return recorder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import recsys_alerts
@@ -22,13 +23,13 @@ PARTS = {
 
 
 def context_of(
-    run_id="manual:1",
-    dag="validate_data",
-    task="freeze",
-    night="2026-03-10",
-    started=STARTED,
-    **more,
-):
+    run_id: str = "manual:1",
+    dag: str = "validate_data",
+    task: str = "freeze",
+    night: str | None = "2026-03-10",
+    started: datetime = STARTED,
+    **more: Any,
+) -> dict[str, Any]:
     run = SimpleNamespace(
         dag_id=dag, run_id=run_id, partition_key=night, conf={}, start_date=started
     )
@@ -42,7 +43,7 @@ def context_of(
     }
 
 
-def fail(error, context):
+def fail(error: Exception, context: dict[str, Any]) -> None:
     with (
         pytest.raises((type(error), AirflowFailException)),
         recsys_runs.as_airflow_errors("freeze", context),
@@ -50,5 +51,5 @@ def fail(error, context):
         raise error
 
 
-def notify(context):
+def notify(context: dict[str, Any]) -> None:
     recsys_alerts.IncidentAlert().notify(context)

@@ -13,19 +13,22 @@ from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.extensions import Found
 from recsys_tasks.features.build import build_features
 from recsys_tasks.features.tables import FeatureTables
-from recsys_tasks.gate.evaluate import Truth, item_sets
+from recsys_tasks.gate.evaluate import Truth, item_sets, truth_between
 from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.columns import COLUMN_GROUPS
 from recsys_tasks.ranking.columns.base import Columns
 from recsys_tasks.ranking.examples import build as examples
 from recsys_tasks.ranking.examples.build import Examples
+from recsys_tasks.ranking.examples.labels import window_labels
+from recsys_tasks.ranking.examples.watch_time import fulfilling
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.lists.recommender import RankedLists, Recommender
 from recsys_tasks.ranking.models import train
-from recsys_tasks.ranking.models.calibrate import Calibration
+from recsys_tasks.ranking.models.calibrate import Calibration, fit_calibration
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.events import Events
 from recsys_tasks.stages import Night
+from recsys_tasks.stages.inputs import open_inputs
 from recsys_tasks.stages.judging import canaries, measure, window
 
 Plant = Callable[[pytest.MonkeyPatch, Night], None]
@@ -37,7 +40,7 @@ def nothing(patch: pytest.MonkeyPatch, night: Night) -> None:
 
 def _labels(change: Callable[[Examples], Any]) -> Plant:
     def plant(patch: pytest.MonkeyPatch, night: Night) -> None:
-        opened = train.Examples.open
+        opened = Examples.open
 
         class Changed:
             @staticmethod
@@ -78,10 +81,8 @@ popularity = _labels(
 
 def _curves(change: Callable[[float], float]) -> Plant:
     def plant(patch: pytest.MonkeyPatch, night: Night) -> None:
-        fit = train.fit_calibration
-
         def broken(*arguments: Any) -> Calibration:
-            curve = fit(*arguments)
+            curve = fit_calibration(*arguments)
             return replace(curve, probability=tuple(map(change, curve.probability)))
 
         patch.setattr(train, "fit_calibration", broken)
@@ -119,17 +120,15 @@ def _moved(truth: Truth) -> Truth:
 
 def truth_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
     """The join of events and users is off by one row, wherever the judge makes it."""
-    right = window.truth_between
     for module in (window, canaries):
-        patch.setattr(module, "truth_between", lambda *asked: _moved(right(*asked)))
+        patch.setattr(module, "truth_between", lambda *asked: _moved(truth_between(*asked)))
 
 
 def keys_of_the_next_user(patch: pytest.MonkeyPatch, night: Night) -> None:
     """The events of a window come with other users' keys, as after a wrong join on read."""
-    right = window.fulfilling
 
     def wrong(snapshot: Snapshot, happened: Events) -> Events:
-        events = right(snapshot, happened)
+        events = fulfilling(snapshot, happened)
         return replace(events, user=((events.user + 1) % snapshot.n_users).astype(np.int32))
 
     for module in (window, canaries):
@@ -201,21 +200,19 @@ def a_list_without_users(patch: pytest.MonkeyPatch, night: Night) -> None:
 
 def labels_up_to_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
     """Every label window ends with the gate's: what is judged was learned."""
-    right = examples.window_labels
     patch.setattr(
-        examples, "window_labels", lambda shop, since, before: right(shop, since, night.as_of)
+        examples,
+        "window_labels",
+        lambda shop, since, before: window_labels(shop, since, night.as_of),
     )
 
 
 def features_of_tonight(patch: pytest.MonkeyPatch, night: Night) -> None:
     """What features know of users and items ends with the window instead of before it."""
-    right, tonight = (
-        measure.open_inputs,
-        FeatureTables.open(build_features(night.snapshot, night.tonight)),
-    )
+    tonight = FeatureTables.open(build_features(night.snapshot, night.tonight))
 
     def wrong(asked: Snapshot, lineage: str, cutoffs: Cutoffs) -> RankingInputs:
-        inputs = right(asked, lineage, cutoffs)
+        inputs = open_inputs(asked, lineage, cutoffs)
         return replace(inputs, tables=tonight) if cutoffs == night.gate else inputs
 
     patch.setattr(measure, "open_inputs", wrong)

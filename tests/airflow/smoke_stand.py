@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from tests.airflow.stacks import NIGHT, until
+from tests.airflow.recorder import Recorder
+from tests.airflow.stacks import NIGHT, Launcher, Reader, until
 
 PLANTS = Path(__file__).parent / "plants"
 
@@ -31,43 +33,43 @@ TINY = {
 class Stand:
     """The launcher, its reader, and the pages since the last look."""
 
-    def __init__(self, launcher, reader, recorder):
+    def __init__(self, launcher: Launcher, reader: Reader, recorder: Recorder) -> None:
         self.launcher, self.reader, self.recorder = launcher, reader, recorder
         self.home, self.days, self._seen = launcher.home, 0, 0
 
-    def begin(self):
+    def begin(self) -> tuple[date, str]:
         """A night that was not tried before; what came until now is no longer of interest."""
         self.days += 1
         self.look_from_now()
         return self.night, self.launcher.trigger(self.night)
 
-    def look_from_now(self):
+    def look_from_now(self) -> None:
         self._seen = len(self.recorder.received)
         self.reader.failures.clear()
 
     @property
-    def night(self):
+    def night(self) -> date:
         return NIGHT + timedelta(days=self.days)
 
     @property
-    def pages(self):
+    def pages(self) -> list[dict[str, Any]]:
         bodies = self.recorder.bodies[self._seen :]
         return [body for body in bodies if body.get("status", "open") == "open"]
 
-    def until_failed(self, run, dag="validate_data"):
+    def until_failed(self, run: str, dag: str = "validate_data") -> None:
         until(lambda: self.state(run, dag) == "failed", 400, lambda: self.launcher.said)
 
-    def state(self, run, dag="validate_data"):
+    def state(self, run: str, dag: str = "validate_data") -> str | None:
         return {
             found["dag_run_id"]: found["state"]
             for found in self.launcher.runs()
             if found["dag_id"] == dag
         }.get(run)
 
-    def until_paged(self):
+    def until_paged(self) -> None:
         until(lambda: self.pages, 120, lambda: f"no page; {self.launcher.said}")
 
-    def watch(self):
+    def watch(self) -> None:
         """The hourly look, now: it delivers what waits, and pages for nothing that has a page."""
         run = self.launcher.trigger_now("watch_freshness")
         until(
@@ -76,7 +78,7 @@ class Stand:
             lambda: self.launcher.said,
         )
 
-    def until_killed(self, number):
+    def until_killed(self, number: int) -> None:
         """SIGKILL the task that hangs, for the `number`th time."""
         hangs = self.home / "hangs.txt"
         until(hangs.exists, 120, lambda: f"try {number} did not begin; {self.launcher.said}")
@@ -84,7 +86,7 @@ class Stand:
         hangs.unlink()
         process.kill()
 
-    def one_page(self):
+    def one_page(self) -> dict[str, Any]:
         """The only page of this night, also after the hourly look; readers saw their lists all the
         time.
         """

@@ -8,8 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import httpx
 import psutil
@@ -18,13 +21,15 @@ import yaml
 
 from recsys_tasks.database import urls
 from tests.airflow.conftest import ROOT
+from tests.airflow.recorder import Recorder
 from tests.stages.shop_nights import SETTINGS
 
 NIGHT = date(2026, 2, 16)
+T = TypeVar("T")
 UI = re.compile(r"UI: (http://127\.0\.0\.1:\d+)")
 
 
-def until(condition, seconds, what):
+def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str]) -> T:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, what() if callable(what) else what
@@ -32,7 +37,7 @@ def until(condition, seconds, what):
     return found
 
 
-def write_settings(path, **changes):
+def write_settings(path: Path, **changes: Any) -> Path:
     """The small shop's settings, with sections replaced."""
     path.write_text(yaml.safe_dump({**SETTINGS, **changes}))
     return path
@@ -41,7 +46,14 @@ def write_settings(path, **changes):
 class Launcher:
     """`make airflow` on a home: its screen, its processes, its API."""
 
-    def __init__(self, home, settings, recorder=None, port=8300, **environment):
+    def __init__(
+        self,
+        home: Path,
+        settings: Path,
+        recorder: Recorder | None = None,
+        port: int = 8300,
+        **environment: str,
+    ) -> None:
         self.home, self.settings = home, settings
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "RECSYS"))}
         kept.pop("PYTHONPATH", None)
@@ -62,37 +74,44 @@ class Launcher:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.lines = []
+        self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.http = None
+        self._http: httpx.Client | None = None
 
-    def _read(self):
+    @property
+    def http(self) -> httpx.Client:
+        """A client that is let in; there is none before `wait_up`."""
+        assert self._http is not None
+        return self._http
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line.rstrip())
 
     @property
-    def said(self):
+    def said(self) -> str:
         return "\n".join(self.lines)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *what):
+    def __exit__(self, *what: object) -> None:
         self.stop()
 
-    def wait_up(self):
+    def wait_up(self) -> Self:
         """Until it serves; a client that is let in."""
         until(
             lambda: UI.search(self.said) or self.process.poll() is not None, 300, lambda: self.said
         )
         found = UI.search(self.said)
         assert found, self.said
-        self.http = httpx.Client(base_url=found[1], timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=found[1], timeout=30, trust_env=False)
         self.http.headers["Authorization"] = "Bearer " + self.get("/auth/token")["access_token"]
         return self
 
-    def healthy(self):
+    def healthy(self) -> bool:
         """Whether every part reports that it works."""
         with suppress(httpx.HTTPError):
             health = self.get("/api/v2/monitor/health")
@@ -102,37 +121,35 @@ class Launcher:
             )
         return False
 
-    def get(self, path, **parameters):
+    def get(self, path: str, **parameters: Any) -> Any:
         return self.http.get(path, params=parameters).raise_for_status().json()
 
-    def trigger(self, night, dag="validate_data"):
-        body = {"logical_date": None, "partition_key": str(night)}
-        return (
-            self.http.post(f"/api/v2/dags/{dag}/dagRuns", json=body)
-            .raise_for_status()
-            .json()["dag_run_id"]
-        )
+    def trigger(self, night: date, dag: str = "validate_data") -> str:
+        return self._start(dag, {"logical_date": None, "partition_key": str(night)})
 
-    def trigger_now(self, dag):
+    def trigger_now(self, dag: str) -> str:
         """A run of a DAG that knows no night."""
-        return self.http.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}).json()[
-            "dag_run_id"
-        ]
+        return self._start(dag, {"logical_date": None})
 
-    def clear(self, dag, run):
+    def _start(self, dag: str, body: dict[str, Any]) -> str:
+        answer = self.http.post(f"/api/v2/dags/{dag}/dagRuns", json=body).raise_for_status()
+        return str(answer.json()["dag_run_id"])
+
+    def clear(self, dag: str, run: str) -> None:
         """What the page's command does."""
         body = {"dry_run": False, "dag_run_id": run, "only_failed": True, "reset_dag_runs": True}
         self.http.post(f"/api/v2/dags/{dag}/clearTaskInstances", json=body).raise_for_status()
 
-    def runs(self):
+    def runs(self) -> list[dict[str, Any]]:
         with suppress(httpx.HTTPError):
-            return self.get("/api/v2/dags/~/dagRuns", limit=100, order_by="-run_after")["dag_runs"]
+            found = self.get("/api/v2/dags/~/dagRuns", limit=100, order_by="-run_after")
+            return list(found["dag_runs"])
         return []
 
-    def states(self, dag):
+    def states(self, dag: str) -> list[str]:
         return [run["state"] for run in self.runs() if run["dag_id"] == dag]
 
-    def task_state(self, dag, night, task):
+    def task_state(self, dag: str, night: date, task: str) -> str | None:
         """State of a task in the night's newest run of a DAG."""
         runs = [
             r["dag_run_id"]
@@ -141,16 +158,16 @@ class Launcher:
         ]
         return self.tasks(dag, runs[0]).get(task, {}).get("state") if runs else None
 
-    def states_of_night(self, night):
+    def states_of_night(self, night: date) -> list[str]:
         return [run["state"] for run in self.runs() if run.get("partition_key") == str(night)]
 
-    def tasks(self, dag, run):
+    def tasks(self, dag: str, run: str) -> dict[str, dict[str, Any]]:
         with suppress(httpx.HTTPError):
             rows = self.get(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
             return {row["task_id"]: row for row in rows}
         return {}
 
-    def part(self, name):
+    def part(self, name: str) -> psutil.Process | None:
         """The process of a part of Airflow that the launcher started."""
         for child in psutil.Process(self.process.pid).children():
             with suppress(psutil.Error):
@@ -158,44 +175,49 @@ class Launcher:
                     return child
         return None
 
-    def part_other_than(self, before, name):
+    def part_other_than(self, before: psutil.Process, name: str) -> psutil.Process | None:
         found = self.part(name)
         return found if found is not None and found.pid != before.pid else None
 
-    def stop(self):
+    def stop(self) -> None:
         """Ctrl-C; nothing is left."""
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(timeout=60)
         self._reader.join(timeout=10)
-        if self.http is not None:
-            self.http.close()
+        if self._http is not None:
+            self._http.close()
 
 
 class Reader:
     """An application that asks for lists all the time, each time through a new connection."""
 
-    def __init__(self, home):
+    def __init__(self, home: Path) -> None:
         self.url = urls(home)["recsys_reader"].replace("+psycopg", "")
-        self.answers, self.failures, self.night = 0, [], None
+        self.answers = 0
+        self.failures: list[tuple[float, str]] = []  # monotonic seconds, and what went wrong
+        self.night: date | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, *what):
+    def __exit__(self, *what: object) -> None:
         self._ended.set()
         self._thread.join(timeout=30)
 
-    def ask(self):
+    def ask(self) -> tuple[int, date | None]:
         with psycopg.connect(self.url, connect_timeout=10) as connection:
-            return connection.execute(
+            answer = connection.execute(
                 "SELECT count(*), max(as_of) FROM recsys.recommendations"
             ).fetchone()
+        assert answer is not None
+        rows, night = answer
+        return rows, night
 
-    def _run(self):
+    def _run(self) -> None:
         while not self._ended.wait(0.2):
             try:
                 rows, night = self.ask()

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,11 +23,14 @@ from airflow.sdk.timezone import utcnow
 from recsys_tasks.errors import TransientError, ValidationFailed
 from tests.airflow.conftest import ROOT
 from tests.airflow.failed_tasks import PARTS, STARTED, context_of, fail, notify
+from tests.airflow.recorder import Recorder
 
 # --- silence --------------------------------------------------------------------------------------
 
 
-def test_a_read_only_home_costs_no_alert_and_brings_no_second_one(home, webhook, monkeypatch):
+def test_a_read_only_home_costs_no_alert_and_brings_no_second_one(
+    home: Path, webhook: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RECSYS_HOME", "/proc/nightshelf")  # where root can make no folder either
     context = context_of()
     # The task's own error, not that the disk is read-only.
@@ -56,7 +60,7 @@ notify(context_of())
 """
 
 
-def test_a_full_disk_costs_no_alert_and_leaves_no_empty_file(home, webhook):
+def test_a_full_disk_costs_no_alert_and_leaves_no_empty_file(home: Path, webhook: Recorder) -> None:
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
@@ -75,7 +79,7 @@ def test_a_full_disk_costs_no_alert_and_leaves_no_empty_file(home, webhook):
     assert len(webhook.bodies) == 2
 
 
-def test_an_empty_file_of_an_earlier_version_hides_no_alert(home, webhook):
+def test_an_empty_file_of_an_earlier_version_hides_no_alert(home: Path, webhook: Recorder) -> None:
     notify(context_of())
     (kept,) = (home / "alerts" / "spool").glob("*.json")
     kept.write_text("")
@@ -83,7 +87,9 @@ def test_an_empty_file_of_an_earlier_version_hides_no_alert(home, webhook):
     assert len(webhook.bodies) == 2 and json.loads(kept.read_text())["delivered"] == ["webhook"]
 
 
-def test_the_notifier_works_while_the_settings_file_is_wrong(home, recorder, tmp_path, monkeypatch):
+def test_the_notifier_works_while_the_settings_file_is_wrong(
+    home: Path, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = tmp_path / "recsys.yaml"
     whole = (ROOT / "include" / "recsys.yaml").read_text()
     settings.write_text(whole + "\nalerts: {webhook_connection: pager}\n")
@@ -99,7 +105,7 @@ def test_the_notifier_works_while_the_settings_file_is_wrong(home, recorder, tmp
     assert [body["run"] for body in recorder.bodies] == ["manual:1", "manual:2", "manual:3"]
 
 
-def test_one_callback_is_enough_and_two_are_no_more(home, webhook):
+def test_one_callback_is_enough_and_two_are_no_more(home: Path, webhook: Recorder) -> None:
     """A task-level callback misses killed tasks, a DAG-level one needs the dag-processor: both, and
     one alert.
     """
@@ -118,7 +124,7 @@ def test_one_callback_is_enough_and_two_are_no_more(home, webhook):
 # --- words ----------------------------------------------------------------------------------------
 
 
-def test_a_killed_rerun_is_not_reported_as_the_earlier_try(home, webhook):
+def test_a_killed_rerun_is_not_reported_as_the_earlier_try(home: Path, webhook: Recorder) -> None:
     first = context_of()
     fail(ValueError("secret=hunter2"), first)
     notify(first)
@@ -133,7 +139,7 @@ def test_a_killed_rerun_is_not_reported_as_the_earlier_try(home, webhook):
     assert kinds == [("ValueError", "unexpected-error.md"), *[("Killed", "task-killed.md")] * 2]
 
 
-def test_a_try_that_begins_forgets_the_error_before_it(home):
+def test_a_try_that_begins_forgets_the_error_before_it(home: Path) -> None:
     fail(ValueError("?"), context_of())
     seen = []
     with recsys_runs.as_airflow_errors("freeze", context_of(try_number=2)):
@@ -141,7 +147,9 @@ def test_a_try_that_begins_forgets_the_error_before_it(home):
     assert seen == []
 
 
-def test_what_an_exception_says_stays_in_the_tasks_log(home, webhook, monkeypatch):
+def test_what_an_exception_says_stays_in_the_tasks_log(
+    home: Path, webhook: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_ALERTS", webhook.as_slack)
     fail(
         ValueError("cannot connect to postgresql://u:s3cr3t@h/db password=hunter2 user_id=u-123"),
@@ -156,7 +164,7 @@ def test_what_an_exception_says_stays_in_the_tasks_log(home, webhook, monkeypatc
     assert "ValueError" in sent and "failed_tasks.py:" in sent  # its class and its place are told
 
 
-def test_secrets_in_our_own_words_are_taken_out_as_well(home, webhook):
+def test_secrets_in_our_own_words_are_taken_out_as_well(home: Path, webhook: Recorder) -> None:
     found = (
         'login failed for postgresql://writer:s3cr3t@db/x, api_key: "abcd1234",'
         " AKIAABCDEFGHIJKLMNOP, Token=zzz9"
@@ -174,7 +182,9 @@ def test_secrets_in_our_own_words_are_taken_out_as_well(home, webhook):
 HOSTILE = "<!channel> <@U123> @here & <https://evil.example|click> \u202edesrever\x07"
 
 
-def test_what_a_shop_wrote_calls_nobody(home, webhook, monkeypatch):
+def test_what_a_shop_wrote_calls_nobody(
+    home: Path, webhook: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_ALERTS", webhook.as_slack)
     fail(ValidationFailed(**{**PARTS, "found": HOSTILE}), context_of())
     notify(context_of())
@@ -189,7 +199,7 @@ def test_what_a_shop_wrote_calls_nobody(home, webhook, monkeypatch):
         assert not any(call in text for call in ("<!", "<@", "@here", "\u202e", "\x07"))
 
 
-def test_a_run_without_a_date_is_told_a_command_that_has_one(home, webhook):
+def test_a_run_without_a_date_is_told_a_command_that_has_one(home: Path, webhook: Recorder) -> None:
     context = context_of(night=None)
     with pytest.raises(AirflowFailException), recsys_runs.as_airflow_errors("extract", context):
         recsys_runs.resolve_as_of(context)
@@ -200,7 +210,7 @@ def test_a_run_without_a_date_is_told_a_command_that_has_one(home, webhook):
     assert "clear" not in remedy
 
 
-def test_the_date_picker_is_the_nights_date(home):
+def test_the_date_picker_is_the_nights_date(home: Path) -> None:
     run = SimpleNamespace(
         dag_id="validate_data", run_id="m", partition_key=None, conf={"as_of": "2026-03-10"}
     )
@@ -219,17 +229,17 @@ def test_the_date_picker_is_the_nights_date(home):
 class Airflow:
     """What a task's instance answers of other runs."""
 
-    def __init__(self, **states):
+    def __init__(self, **states: str) -> None:
         self.states = states
 
-    def get_dagrun_state(self, dag_id, run_id):
+    def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         return self.states[run_id]
 
-    def get_task_states(self, dag_id, run_ids):
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
         return {run_ids[0]: {"extract": "success", "freeze": "failed", "later": "upstream_failed"}}
 
 
-def note(run_id, minutes=60, msg="task_failure"):
+def note(run_id: str, minutes: float = 60, msg: str = "task_failure") -> None:
     run = context_of(run_id)["dag_run"]
     recsys_watch.FailedRuns().on_dag_run_failed(run, msg)
     for path in recsys_watch.notes_folder().glob(f"*{run_id}*.json"):
@@ -239,7 +249,9 @@ def note(run_id, minutes=60, msg="task_failure"):
         )
 
 
-def test_a_failed_run_that_no_callback_told_is_told_by_the_watcher(home, webhook):
+def test_a_failed_run_that_no_callback_told_is_told_by_the_watcher(
+    home: Path, webhook: Recorder
+) -> None:
     notify(context_of("told"))
     for run_id in ("told", "lost", "cleared"):
         note(run_id)
@@ -256,14 +268,14 @@ def test_a_failed_run_that_no_callback_told_is_told_by_the_watcher(home, webhook
     assert recsys_watch.raise_unheard(states, utcnow()) == 0
 
 
-def test_a_dag_file_that_cannot_be_imported_is_named(tmp_path):
+def test_a_dag_file_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
     (tmp_path / "build_index.py").write_text("import a_package_that_is_not_there\n")
     (tmp_path / "good.py").write_text("x = 1\n")
     assert list(recsys_watch.broken_files(tmp_path)) == ["build_index: ModuleNotFoundError"]
     assert list(recsys_watch.broken_files(ROOT / "dags")) == []
 
 
-def test_airflow_loads_the_note_taker():
+def test_airflow_loads_the_note_taker() -> None:
     every = get_plugin_info(["listeners"])
     named = [one for one in every if one["name"] == "nightshelf_failed_runs"]
     assert [one["listeners"] for one in named] == [["recsys_watch.FailedRuns"]]

@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import recsys_alerts
 import recsys_runs
+from airflow.sdk.exceptions import AirflowFailException
 
 from recsys_tasks.errors import ValidationFailed
+from tests.airflow.recorder import Recorder
 
 STARTED = datetime(2026, 3, 10, 1, tzinfo=UTC)
 PARTS = {
@@ -23,7 +27,7 @@ PARTS = {
 }
 
 
-def context_of(started=STARTED, task="freeze"):
+def context_of(started: datetime = STARTED, task: str = "freeze") -> dict[str, Any]:
     run = SimpleNamespace(
         dag_id="validate_data",
         run_id="manual:1",
@@ -40,15 +44,17 @@ def context_of(started=STARTED, task="freeze"):
     }
 
 
-def fail_task(task="freeze"):
+def fail_task(task: str = "freeze") -> None:
     with (
-        pytest.raises(recsys_runs.AirflowFailException),
+        pytest.raises(AirflowFailException),
         recsys_runs.as_airflow_errors("freeze", context_of(task=task)),
     ):
         raise ValidationFailed(**PARTS)
 
 
-def test_on_call_reads_what_broke_what_readers_see_and_what_to_run(home, webhook):
+def test_on_call_reads_what_broke_what_readers_see_and_what_to_run(
+    home: Path, webhook: Recorder
+) -> None:
     fail_task()
     recsys_alerts.IncidentAlert().notify(context_of())
     ((path, authorization, alert),) = webhook.received
@@ -67,14 +73,16 @@ def test_on_call_reads_what_broke_what_readers_see_and_what_to_run(home, webhook
     assert alert["severity"] == "critical"
 
 
-def test_a_killed_task_left_no_error_and_still_has_an_alert(home, webhook):
+def test_a_killed_task_left_no_error_and_still_has_an_alert(home: Path, webhook: Recorder) -> None:
     recsys_alerts.IncidentAlert().notify(context_of(task="extract"))
     ((_, _, alert),) = webhook.received
     assert (alert["task"], alert["kind"]) == ("extract", "Killed")
     assert alert["runbook"] == "include/runbooks/task-killed.md"
 
 
-def test_one_failure_is_one_alert_and_a_failed_rerun_is_another(home, webhook):
+def test_one_failure_is_one_alert_and_a_failed_rerun_is_another(
+    home: Path, webhook: Recorder
+) -> None:
     for _ in range(2):  # Airflow may call back twice for one failure
         recsys_alerts.IncidentAlert().notify(context_of())
     assert len(webhook.received) == 1
@@ -82,7 +90,9 @@ def test_one_failure_is_one_alert_and_a_failed_rerun_is_another(home, webhook):
     assert len(webhook.received) == 2
 
 
-def test_what_a_channel_refused_is_sent_by_the_next_delivery_once(home, webhook):
+def test_what_a_channel_refused_is_sent_by_the_next_delivery_once(
+    home: Path, webhook: Recorder
+) -> None:
     webhook.answers.append(503)
     recsys_alerts.IncidentAlert().notify(context_of())
     (kept,) = (home / "alerts" / "spool").glob("*.json")
@@ -93,12 +103,14 @@ def test_what_a_channel_refused_is_sent_by_the_next_delivery_once(home, webhook)
     assert len(webhook.received) == 2
 
 
-def test_without_channels_the_alert_waits_for_the_table(home, monkeypatch):
+def test_without_channels_the_alert_waits_for_the_table(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_ALERT_WEBHOOK", "")
     recsys_alerts.IncidentAlert().notify(context_of())
     assert len(list((home / "alerts" / "spool").glob("*.json"))) == 1
     assert "table: TransientError" in recsys_alerts.deliver_alerts()
 
 
-def test_the_notifier_never_fails_its_caller(home):
+def test_the_notifier_never_fails_its_caller(home: Path) -> None:
     recsys_alerts.IncidentAlert()({"run_id": "no dag in here"})

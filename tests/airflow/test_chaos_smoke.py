@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psutil
 import pytest
 
 from recsys_tasks.config import load_config
 from recsys_tasks.database import EmbeddedServer
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, local_environment, run_all
 from tests.airflow.recorder import Recorder
@@ -28,7 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A small file system: skipped where nothing may be mounted."""
     folder = tmp_path_factory.mktemp("chaos")
     place = folder / "home"
@@ -54,13 +57,14 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def stand(home):
+def stand(home: Path) -> Iterator[Stand]:
     """A home with the lists of one night, under the launcher, and a reader who never stops
     asking.
     """
     recorder, folder = Recorder(), home.parent
     settings = write_settings(folder / "recsys.yaml", **TINY)
     config = load_config(settings)
+    assert isinstance(config.source, ShopSource)
     Shop(config.source, home).simulate(NIGHT + timedelta(days=DAYS))
     with local_environment(home) as environment:
         for _ in run_all(Night.open(config, environment, NIGHT)):
@@ -73,7 +77,7 @@ def stand(home):
     recorder.stop()
 
 
-def test_2_a_killed_scheduler_is_back_and_the_night_goes_on_without_a_page(stand):
+def test_2_a_killed_scheduler_is_back_and_the_night_goes_on_without_a_page(stand: Stand) -> None:
     night, run = stand.begin()
     until(
         lambda: (
@@ -83,6 +87,7 @@ def test_2_a_killed_scheduler_is_back_and_the_night_goes_on_without_a_page(stand
         "freeze",
     )
     scheduler = stand.launcher.part("airflow scheduler")
+    assert scheduler is not None
     killed = datetime.now(UTC).isoformat()  # noqa: TID251
     scheduler.kill()
     until(
@@ -112,7 +117,9 @@ def test_2_a_killed_scheduler_is_back_and_the_night_goes_on_without_a_page(stand
 
 
 @pytest.mark.parametrize("how", ["a session is killed", "restarted", "killed"])
-def test_a_hiccup_of_the_database_is_over_in_seconds_and_airflow_lives_on(stand, how):
+def test_a_hiccup_of_the_database_is_over_in_seconds_and_airflow_lives_on(
+    stand: Stand, how: str
+) -> None:
     server = EmbeddedServer.start(stand.home)  # joins it
     postmaster = psutil.Process(server.server.get_pid())
     stand.look_from_now()
@@ -130,7 +137,7 @@ def test_a_hiccup_of_the_database_is_over_in_seconds_and_airflow_lives_on(stand,
 
 
 @pytest.mark.parametrize("how", ["read-only", "full"])
-def test_3_a_home_that_cannot_be_written_is_one_page(stand, how):
+def test_3_a_home_that_cannot_be_written_is_one_page(stand: Stand, how: str) -> None:
     filler = stand.home / "filler"
     if how == "read-only":
         subprocess.run(["mount", "-o", "remount,ro", str(stand.home)], check=True)
@@ -153,7 +160,7 @@ def test_3_a_home_that_cannot_be_written_is_one_page(stand, how):
         filler.unlink(missing_ok=True)
 
 
-def test_4_a_broken_settings_file_is_one_page_and_the_watcher_still_looks(stand):
+def test_4_a_broken_settings_file_is_one_page_and_the_watcher_still_looks(stand: Stand) -> None:
     settings = stand.launcher.settings
     right = settings.read_text()
     settings.write_text(right + "\nnonsense: 1\nschedule: {nightly: '61 25 * * *'}\n")
@@ -171,7 +178,7 @@ def test_4_a_broken_settings_file_is_one_page_and_the_watcher_still_looks(stand)
         settings.write_text(right)
 
 
-def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stand):
+def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stand: Stand) -> None:
     night, _ = stand.begin()
     before = stand.reader.night
     until(
@@ -194,7 +201,9 @@ def test_6_item_vectors_that_changed_after_they_were_written_stop_the_night(stan
     assert stand.reader.night == before
 
 
-def test_11_and_16_a_page_names_the_present_cause_and_two_deliverers_send_it_once(stand):
+def test_11_and_16_a_page_names_the_present_cause_and_two_deliverers_send_it_once(
+    stand: Stand,
+) -> None:
     plant = stand.home / "plant.txt"
     plant.write_text("raise")
     stand.recorder.seconds = (

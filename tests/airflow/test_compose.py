@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -25,7 +26,7 @@ EXAMPLE = dict(
 VARIABLES = re.findall(r"(?<!\$)\$\{([A-Z_]+)(:[?-])?([^}]*)\}", TEXT)
 
 
-def test_it_is_a_compose_file():
+def test_it_is_a_compose_file() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     done = subprocess.run(
         [*command, str(ROOT / "docker-compose.yaml")], capture_output=True, text=True, check=False
@@ -33,11 +34,11 @@ def test_it_is_a_compose_file():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_variable_is_in_the_example_and_none_is_unused():
+def test_every_variable_is_in_the_example_and_none_is_unused() -> None:
     assert {name for name, _, _ in VARIABLES} == set(EXAMPLE)
 
 
-def test_secrets_have_no_default_anywhere():
+def test_secrets_have_no_default_anywhere() -> None:
     assert set(EXAMPLE.values()) == {""}
     optional = {name: default for name, sign, default in VARIABLES if sign == ":-"}
     assert optional == {
@@ -47,7 +48,7 @@ def test_secrets_have_no_default_anywhere():
     }
 
 
-def test_no_secret_is_written_out():
+def test_no_secret_is_written_out() -> None:
     for name, service in COMPOSE["services"].items():
         for key, value in (service.get("environment") or {}).items():
             if re.search("PASSWORD|SECRET|KEY|TOKEN", key) and not key.endswith("_FILE"):
@@ -55,13 +56,13 @@ def test_no_secret_is_written_out():
     assert not re.search(r"://[^\s:/]+:(?!\$)[^\s@$/]+@", TEXT)
 
 
-def test_ports_are_open_on_this_host_only():
+def test_ports_are_open_on_this_host_only() -> None:
     ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_every_lasting_service_has_a_health_check():
+def test_every_lasting_service_has_a_health_check() -> None:
     services = COMPOSE["services"]
     assert set(services) >= {
         "postgres",
@@ -84,7 +85,7 @@ PIPELINE = [
 
 
 @pytest.mark.parametrize("name", PIPELINE)
-def test_nights_run_by_themselves_on_the_shops_own_settings_and_files(name):
+def test_nights_run_by_themselves_on_the_shops_own_settings_and_files(name: str) -> None:
     service = COMPOSE["services"][name]
     given = service["environment"]
     assert (
@@ -96,7 +97,7 @@ def test_nights_run_by_themselves_on_the_shops_own_settings_and_files(name):
     assert "command" in service
 
 
-def test_wrong_settings_stop_the_first_service_with_their_words():
+def test_wrong_settings_stop_the_first_service_with_their_words() -> None:
     assert COMPOSE["services"]["init"]["entrypoint"] == ["/opt/nightshelf/include/docker/init.sh"]
     assert (
         "\nrecsys config check --settings-only\nairflow db migrate\n"
@@ -104,7 +105,7 @@ def test_wrong_settings_stop_the_first_service_with_their_words():
     )
 
 
-def test_the_database_is_not_taken_for_ready_while_it_is_made():
+def test_the_database_is_not_taken_for_ready_while_it_is_made() -> None:
     """The image's first server, which makes the databases, listens on its socket only."""
     (check,) = [
         word
@@ -114,19 +115,19 @@ def test_the_database_is_not_taken_for_ready_while_it_is_made():
     assert "--host 127.0.0.1" in check
 
 
-def test_no_service_fills_the_disk_and_no_task_takes_the_databases_memory():
+def test_no_service_fills_the_disk_and_no_task_takes_the_databases_memory() -> None:
     for name, service in COMPOSE["services"].items():
         assert service["logging"]["options"] == {"max-size": "20m", "max-file": "5"}, name
         assert ("mem_limit" in service) == (name != "postgres"), name
         assert service.get("init", False) == (name not in ("postgres", "redis")), name
 
 
-def test_what_was_queued_outlives_a_restart_of_redis():
+def test_what_was_queued_outlives_a_restart_of_redis() -> None:
     redis = COMPOSE["services"]["redis"]
     assert "--appendonly yes" in redis["command"][-1] and "redis-data:/data" in redis["volumes"]
 
 
-def test_the_databases_are_made_and_no_reader_can_hold_a_publication_back(tmp_path):
+def test_the_databases_are_made_and_no_reader_can_hold_a_publication_back(tmp_path: Path) -> None:
     """The script that the image runs, on the same PostgreSQL, as the pipeline's own roles see it
     afterwards.
     """
@@ -145,16 +146,18 @@ def test_the_databases_are_made_and_no_reader_can_hold_a_publication_back(tmp_pa
             with psycopg.connect(
                 host=socket, user=role, password="secret", dbname="recsys"
             ) as connection:
-                query = "SELECT has_function_privilege('pg_advisory_lock(bigint)', 'EXECUTE')"
-                allowed[role] = connection.execute(query).fetchone()[0]
-                query = "SELECT has_function_privilege('lo_create(oid)', 'EXECUTE')"
-                assert not connection.execute(query).fetchone()[0], role
+                query = (
+                    "SELECT has_function_privilege('pg_advisory_lock(bigint)', 'EXECUTE'),"
+                    " has_function_privilege('lo_create(oid)', 'EXECUTE')"
+                )
+                ((allowed[role], may_make_objects),) = connection.execute(query).fetchall()
+                assert not may_make_objects, role
         assert allowed == {role: role in ("recsys_owner", "recsys_writer") for role in roles}
     finally:
         server.stop()
 
 
-def test_the_image_runs_as_nobody_special():
+def test_the_image_runs_as_nobody_special() -> None:
     stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")[1:]
     assert all("\nUSER nightshelf\n" in stage for stage in stages)
     assert "libgomp1" in stages[0]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 
-from recsys_tasks.stages import STAGES_BY_DAG
+from recsys_tasks.stages import STAGES_BY_DAG, Stage
 from tests.airflow.conftest import ROOT
 
 ASSET_OF = {
@@ -36,25 +39,26 @@ FILES = sorted((ROOT / "dags").glob("*.py"))
 
 
 @pytest.fixture(scope="module")
-def bag():
+def bag() -> DagBag:
     return DagBag(dag_folder=str(ROOT / "dags"))
 
 
-def test_every_file_loads(bag):
+def test_every_file_loads(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == set(TASKS_OF)
 
 
 @pytest.mark.parametrize("dag_id", TASKS_OF)
-def test_tasks_run_one_after_the_other(bag, dag_id):
-    order = [task.task_id for task in bag.dags[dag_id].topological_sort()]
+def test_tasks_run_one_after_the_other(bag: DagBag, dag_id: str) -> None:
+    tasks = bag.dags[dag_id].topological_sort()  # type: ignore[no-untyped-call]  # Airflow's
+    order = [task.task_id for task in tasks]
     assert order == TASKS_OF[dag_id]
     for earlier, later in pairwise(order):
         assert later in bag.dags[dag_id].get_task(earlier).downstream_task_ids
 
 
 @pytest.mark.parametrize("dag_id", TASKS_OF)
-def test_every_dag_carries_the_house_rules(bag, dag_id):
+def test_every_dag_carries_the_house_rules(bag: DagBag, dag_id: str) -> None:
     dag = bag.dags[dag_id]
     assert dag.max_active_runs == 1
     assert dag.catchup is False
@@ -64,11 +68,12 @@ def test_every_dag_carries_the_house_rules(bag, dag_id):
     for task in dag.tasks:
         assert task.retries == 2
         assert task.retry_policy is not None
+        assert task.execution_timeout is not None
         assert timedelta(minutes=1) <= task.execution_timeout <= timedelta(hours=6)
         assert [type(c).__name__ for c in _listed(task.on_failure_callback)] == ["IncidentAlert"]
 
 
-def test_who_triggers_a_night_by_hand_is_asked_for_its_date(bag):
+def test_who_triggers_a_night_by_hand_is_asked_for_its_date(bag: DagBag) -> None:
     asked = {name: dag.params for name, dag in bag.dags.items()}
     for name in ("validate_data", *ASSET_OF):
         param = asked[name].get_param("as_of")
@@ -84,13 +89,13 @@ def test_who_triggers_a_night_by_hand_is_asked_for_its_date(bag):
 
 
 @pytest.mark.parametrize(("dag_id", "asset"), ASSET_OF.items())
-def test_assets_start_the_next_dag_by_date(bag, dag_id, asset):
-    timetable = bag.dags[dag_id].timetable
+def test_assets_start_the_next_dag_by_date(bag: DagBag, dag_id: str, asset: str) -> None:
+    timetable: Any = bag.dags[dag_id].timetable
     assert type(timetable).__name__ == "PartitionedAssetTimetable"
     assert timetable.asset_condition.name == asset
 
 
-def test_each_asset_comes_from_the_last_task_of_one_dag(bag):
+def test_each_asset_comes_from_the_last_task_of_one_dag(bag: DagBag) -> None:
     emitted = {
         outlet.name: (dag.dag_id, task.task_id)
         for dag in bag.dags.values()
@@ -107,7 +112,9 @@ def test_each_asset_comes_from_the_last_task_of_one_dag(bag):
 
 
 @pytest.mark.parametrize(("dag_id", "stages"), STAGES_BY_DAG.items())
-def test_a_dag_runs_its_stages_of_the_pipeline(bag, dag_id, stages):
+def test_a_dag_runs_its_stages_of_the_pipeline(
+    bag: DagBag, dag_id: str, stages: Sequence[Stage]
+) -> None:
     tasks = [bag.dags[dag_id].get_task(stage.name) for stage in stages]
     assert [task.execution_timeout for task in tasks] == [
         timedelta(minutes=stage.minutes) for stage in stages
@@ -117,12 +124,12 @@ def test_a_dag_runs_its_stages_of_the_pipeline(bag, dag_id, stages):
     ]
 
 
-def test_a_simulated_shop_has_no_wall_clock_schedule(bag):
+def test_a_simulated_shop_has_no_wall_clock_schedule(bag: DagBag) -> None:
     assert type(bag.dags["validate_data"].timetable).__name__ == "PartitionedAtRuntime"
     assert type(bag.dags["watch_freshness"].timetable).__name__ == "NullTimetable"
 
 
-def test_a_real_shop_runs_each_night_by_date(tmp_path):
+def test_a_real_shop_runs_each_night_by_date(tmp_path: Path) -> None:
     settings = (
         (ROOT / "include" / "recsys.yaml").read_text().replace("clock: simulated", "clock: wall")
     )
@@ -150,7 +157,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_with_a_wrong_settings_file_every_dag_loads(tmp_path, monkeypatch, wrong):
+def test_with_a_wrong_settings_file_every_dag_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
     """Airflow runs no DAG that it cannot import: watch_freshness and the notifier would be silent
     with the others.
     """
@@ -170,16 +179,16 @@ def test_with_a_wrong_settings_file_every_dag_loads(tmp_path, monkeypatch, wrong
         plugin.settings.cache_clear()
     assert loaded.import_errors == {}
     assert set(loaded.dags) == set(TASKS_OF)
-    assert {
-        name: str(loaded.dags[name].timetable.expression)
-        for name in ("validate_data", "watch_freshness")
-    } == {
+    by_clock: dict[str, Any] = {
+        name: loaded.dags[name].timetable for name in ("validate_data", "watch_freshness")
+    }
+    assert {name: str(timetable.expression) for name, timetable in by_clock.items()} == {
         "validate_data": "0 1 * * *",
         "watch_freshness": "0 * * * *",
     }
 
 
-def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
+def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path: Path) -> None:
     settings = (
         ROOT / "include" / "recsys.yaml"
     ).read_text() + "\ngate: {approval: true, approval_hours: 3}\n"
@@ -207,7 +216,7 @@ def test_a_promotion_waits_for_a_person_only_where_the_settings_ask(tmp_path):
     assert (seconds, default, outlets) == (3 * 3600, ["Reject"], ["release"])
 
 
-def test_a_prefix_stands_before_every_dag_and_asset(tmp_path):
+def test_a_prefix_stands_before_every_dag_and_asset(tmp_path: Path) -> None:
     settings = (
         ROOT / "include" / "recsys.yaml"
     ).read_text() + "\nschedule: {dag_prefix: shop_a_}\n"
@@ -244,7 +253,7 @@ OURS = {
 } | {"recsys_tasks.sources.tables"}  # settings find sources by name; what reads rows stays away
 
 
-def test_dags_and_plugins_import_nothing_heavy():
+def test_dags_and_plugins_import_nothing_heavy() -> None:
     code = (
         "import json, runpy, sys, airflow.sdk;from airflow.sdk import DAG, task,"
         " get_current_context, CronPartitionTimetable, PartitionedAssetTimetable, BaseHook,"
@@ -258,13 +267,13 @@ def test_dags_and_plugins_import_nothing_heavy():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
-def test_a_dag_file_only_wires(path):
+def test_a_dag_file_only_wires(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) <= 40
     assert not [line for line in lines if line.startswith(("import ", "from recsys_tasks"))]
 
 
-def _in_airflow(code, **environment):
+def _in_airflow(code: str, **environment: str) -> Any:
     import os
 
     env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", **environment}
@@ -279,5 +288,5 @@ def _in_airflow(code, **environment):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def _listed(value):
+def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

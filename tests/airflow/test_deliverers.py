@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import pytest
 import recsys_alerts
@@ -12,13 +14,14 @@ from airflow.sdk.timezone import utcnow
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.errors import TransientError
-from recsys_tasks.monitoring.alerts import channels
+from recsys_tasks.monitoring.alerts.channels import slack as slack_channel
+from recsys_tasks.monitoring.alerts.channels import webhook as webhook_channel
 from recsys_tasks.monitoring.alerts.settling import end_of_night
 from tests.airflow.failed_tasks import STARTED, context_of, fail, notify
 from tests.airflow.recorder import Recorder
 
 
-def together(function, times):
+def together(function: Callable[[], object], times: int) -> None:
     threads = [threading.Thread(target=function) for _ in range(times)]
     for thread in threads:
         thread.start()
@@ -26,7 +29,7 @@ def together(function, times):
         thread.join()
 
 
-def test_deliverers_at_once_send_one_page(home, webhook):
+def test_deliverers_at_once_send_one_page(home: Path, webhook: Recorder) -> None:
     webhook.seconds = 0.5
     together(lambda: notify(context_of()), 4)
     together(recsys_alerts.deliver_alerts, 4)
@@ -34,7 +37,7 @@ def test_deliverers_at_once_send_one_page(home, webhook):
 
 
 @pytest.mark.slow
-def test_a_channel_that_takes_its_time_is_asked_once(home, webhook):
+def test_a_channel_that_takes_its_time_is_asked_once(home: Path, webhook: Recorder) -> None:
     webhook.seconds = 11.0
     notify(context_of())
     for _ in range(3):
@@ -42,8 +45,10 @@ def test_a_channel_that_takes_its_time_is_asked_once(home, webhook):
     assert len(webhook.bodies) == 1
 
 
-def test_a_channel_without_an_answer_is_not_asked_for_ever(home, webhook, monkeypatch):
-    monkeypatch.setattr(channels.webhook, "ANSWER_SECONDS", 0.2)
+def test_a_channel_without_an_answer_is_not_asked_for_ever(
+    home: Path, webhook: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_channel, "ANSWER_SECONDS", 0.2)
     webhook.seconds = 0.6
     notify(context_of())
     for _ in range(5):
@@ -51,7 +56,9 @@ def test_a_channel_without_an_answer_is_not_asked_for_ever(home, webhook, monkey
     assert 1 <= len(webhook.bodies) <= 2
 
 
-def test_a_channel_configured_later_gets_no_old_alerts(home, recorder, monkeypatch):
+def test_a_channel_configured_later_gets_no_old_alerts(
+    home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(60):
         notify(context_of(f"manual:{number}"))
     monkeypatch.setenv("AIRFLOW_CONN_ALERT_WEBHOOK", recorder.as_webhook)
@@ -63,9 +70,9 @@ def test_a_channel_configured_later_gets_no_old_alerts(home, recorder, monkeypat
 
 
 def test_a_hanging_channel_does_not_hold_up_the_other_and_the_newest_comes_first(
-    home, webhook, monkeypatch
-):
-    monkeypatch.setattr(channels.slack, "ANSWER_SECONDS", 4)
+    home: Path, webhook: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slack_channel, "ANSWER_SECONDS", 4)
     slow = Recorder()
     slow.seconds = 60.0
     try:
@@ -89,7 +96,9 @@ OUTAGE = {
 }
 
 
-def test_an_outage_of_the_database_pages_once_however_often_the_watcher_fails(home, webhook):
+def test_an_outage_of_the_database_pages_once_however_often_the_watcher_fails(
+    home: Path, webhook: Recorder
+) -> None:
     night = context_of("scheduled:1", dag="precompute_recommendations", task="publish")
     fail(TransientError(**OUTAGE), night)
     notify(night)
@@ -107,7 +116,9 @@ def test_an_outage_of_the_database_pages_once_however_often_the_watcher_fails(ho
     assert len(webhook.bodies) == 2
 
 
-def test_a_page_is_ended_where_it_was_sent_and_nowhere_else(home, webhook, monkeypatch):
+def test_a_page_is_ended_where_it_was_sent_and_nowhere_else(
+    home: Path, webhook: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     notify(context_of())
     slack = Recorder()
     try:
@@ -130,7 +141,9 @@ def test_a_page_is_ended_where_it_was_sent_and_nowhere_else(home, webhook, monke
     assert slack.bodies == []
 
 
-def test_what_was_over_before_a_channel_could_take_it_is_not_sent(home, webhook):
+def test_what_was_over_before_a_channel_could_take_it_is_not_sent(
+    home: Path, webhook: Recorder
+) -> None:
     webhook.answers += [503] * 3
     notify(context_of())
     end_of_night(read_environment(), date(2026, 3, 10), utcnow())
@@ -138,7 +151,9 @@ def test_what_was_over_before_a_channel_could_take_it_is_not_sent(home, webhook)
     assert len(webhook.bodies) == 1  # the one that was refused
 
 
-def test_what_a_spare_folder_took_comes_home(home, webhook, monkeypatch, tmp_path):
+def test_what_a_spare_folder_took_comes_home(
+    home: Path, webhook: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     home.parent.mkdir(exist_ok=True)
     home.write_text("a file, where the folder of RECSYS_HOME should be")
     notify(context_of())

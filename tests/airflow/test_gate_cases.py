@@ -17,6 +17,7 @@ import pytest
 
 from recsys_tasks.lake import Artifact
 from recsys_tasks.monitoring.alerts.spool import spool_of
+from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_on, run_stage
 from recsys_tasks.stages.judging import verdict as judging
@@ -39,7 +40,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
 
     folder = tmp_path_factory.mktemp("gate")
     with running_shop(folder) as (config, night, _), pytest.MonkeyPatch.context() as patch:
-        assert config.source.kind == "shop"
+        assert isinstance(config.source, ShopSource)
         Shop(config.source, night.environment.home).simulate(FIRST_NIGHT)
         for stage in BEFORE_THE_DAG:
             run_on(night, stage)

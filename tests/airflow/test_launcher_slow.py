@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import psutil
@@ -18,7 +19,7 @@ from tests.airflow.conftest import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.airflow]
 
 
-def start(*arguments, home):
+def start(*arguments: str, home: Path) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "RECSYS"))}
     environment |= {"RECSYS_HOME": str(home), "COLUMNS": "200"}
     command = [sys.executable, "-m", "recsys_tasks.launcher", *arguments]
@@ -33,12 +34,12 @@ def start(*arguments, home):
     )
 
 
-def heed_interrupts():
+def heed_interrupts() -> None:
     """As at a terminal: what a shell starts in the background ignores Ctrl-C, and so would this."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def processes_of(home):
+def processes_of(home: Path) -> list[int]:
     """Everything on this machine that names the home in its command line."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
@@ -48,7 +49,9 @@ def processes_of(home):
 
 
 @pytest.mark.timeout(1800)
-def test_the_demo_runs_three_nights_refuses_the_broken_one_and_leaves_nothing_behind(tmp_path):
+def test_the_demo_runs_three_nights_refuses_the_broken_one_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
     home = tmp_path / "demo"
     said = start("demo", "--home", str(home), home=home).communicate()[0]
     assert "Night 3 is published and measured" in said, said
@@ -61,10 +64,11 @@ def test_the_demo_runs_three_nights_refuses_the_broken_one_and_leaves_nothing_be
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_everything(tmp_path, number):
+def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
     child = start("airflow", "--port", "8099", home=tmp_path)
     family = psutil.Process(child.pid)
     base = None
+    assert child.stdout is not None
     for line in child.stdout:
         if found := re.search(r"UI: (http://127\.0\.0\.1:\d+)", line):
             base = found[1]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.api_fastapi.core_api.security import get_user
+from fastapi import FastAPI
 from recsys_report import RunReportPlugin
 from starlette.testclient import TestClient
 
@@ -16,7 +19,7 @@ PATHS = ("/report", "/report/2026-03-10")
 
 
 @pytest.fixture
-def app(tmp_path, monkeypatch):
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
     monkeypatch.delenv("RECSYS_LAKE", raising=False)
     for day in (9, 10):
@@ -26,20 +29,21 @@ def app(tmp_path, monkeypatch):
         )
     (mounted,) = RunReportPlugin().fastapi_apps
     assert mounted["url_prefix"] == "/nightshelf"
-    return mounted["app"]
+    found: FastAPI = mounted["app"]
+    return found
 
 
-def test_no_route_answers_without_a_login(app):
+def test_no_route_answers_without_a_login(app: FastAPI) -> None:
     client = TestClient(app)
     assert {client.get(path).status_code for path in PATHS} == {401}
     # Nor with a token that Airflow did not sign, and there is no further route that was forgotten
     # here.
-    routes = [route.path for route in app.routes]
-    assert routes == ["/report", "/report/{night}"]
-    assert all(get_user in [d.call for d in route.dependant.dependencies] for route in app.routes)
+    routes: list[Any] = app.routes
+    assert [route.path for route in routes] == ["/report", "/report/{night}"]
+    assert all(get_user in [d.call for d in route.dependant.dependencies] for route in routes)
 
 
-def test_a_user_gets_the_newest_page_and_any_other(app):
+def test_a_user_gets_the_newest_page_and_any_other(app: FastAPI) -> None:
     app.dependency_overrides[get_user] = lambda: "somebody"
     client = TestClient(app)
     newest, older = client.get("/report"), client.get("/report/2026-03-09")
@@ -53,6 +57,6 @@ def test_a_user_gets_the_newest_page_and_any_other(app):
     assert client.get("/report/..%2F..%2Fetc").status_code in (404, 422)
 
 
-def test_the_navigation_leads_there():
+def test_the_navigation_leads_there() -> None:
     (entry,) = RunReportPlugin.external_views
     assert entry["href"] == "nightshelf/report" and entry["destination"] == "nav"

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -27,11 +28,11 @@ AHEAD = timedelta(minutes=6)
 DAYS = 42
 
 
-def now():
+def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251
 
 
-def write_files(folder, today):
+def write_files(folder: Path, today: date) -> None:
     """Six weeks of a small shop, up to last midnight, as three CSV files with the example's column
     names.
     """
@@ -59,7 +60,7 @@ def write_files(folder, today):
     users[["user_id", "country"]].to_csv(folder.parents[1] / "users.csv", index=False)
 
 
-def write_settings(path, tick):
+def write_settings(path: Path, tick: datetime) -> Path:
     """The example as it is, but for when the night starts and for models small enough for a
     test.
     """
@@ -74,7 +75,7 @@ def write_settings(path, tick):
     return path
 
 
-def test_a_night_starts_by_the_clock_and_ends_in_published_lists(tmp_path):
+def test_a_night_starts_by_the_clock_and_ends_in_published_lists(tmp_path: Path) -> None:
     write_files(tmp_path, now().date())
     tick = (now() + AHEAD).replace(second=0, microsecond=0)
     settings = write_settings(tmp_path / "my-shop.yaml", tick)

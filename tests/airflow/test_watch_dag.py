@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from airflow.dag_processing.dagbag import DagBag
 from recsys_tasks.config import DEFAULT_CONFIG
 from recsys_tasks.monitoring.alerts.alert import incident_id
 from tests.airflow.conftest import ROOT
+from tests.airflow.recorder import Recorder
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow]
 
@@ -32,13 +33,19 @@ def bag() -> DagBag:
 
 
 def airflow(*words: str) -> None:
-    command = [Path(sys.executable).parent / "airflow", *words]
+    command = [str(Path(sys.executable).parent / "airflow"), *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, check=True, capture_output=True, env=environment)
 
 
 @pytest.fixture
-def shop(home, webhook, postgres, tmp_path, monkeypatch) -> Iterator[Path]:
+def shop(
+    home: Path,
+    webhook: Recorder,
+    postgres: Mapping[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Path]:
     """A real shop by the wall clock that published nothing yet; its settings file."""
     settings = tmp_path / "recsys.yaml"
     settings.write_text(
@@ -52,11 +59,13 @@ def shop(home, webhook, postgres, tmp_path, monkeypatch) -> Iterator[Path]:
     recsys_airflow.settings.cache_clear()
 
 
-def kinds(webhook):
+def kinds(webhook: Recorder) -> list[tuple[str, str]]:
     return [(body["status"], body["kind"]) for body in webhook.bodies]
 
 
-def test_a_run_without_a_date_is_one_page_though_task_and_dag_call_back(bag, shop, webhook, home):
+def test_a_run_without_a_date_is_one_page_though_task_and_dag_call_back(
+    bag: DagBag, shop: Path, webhook: Recorder, home: Path
+) -> None:
     run = bag.dags["validate_data"].test(run_conf={"as_of": None})
     assert run.state == "failed"
     assert kinds(webhook) == [("open", "ConfigError")]
@@ -74,7 +83,9 @@ def test_a_run_without_a_date_is_one_page_though_task_and_dag_call_back(bag, sho
     assert incident_id(note["dag"], note["run"], note["started"]) == page["incident"]
 
 
-def test_the_watcher_pages_once_for_a_missed_night_and_once_for_wrong_settings(bag, shop, webhook):
+def test_the_watcher_pages_once_for_a_missed_night_and_once_for_wrong_settings(
+    bag: DagBag, shop: Path, webhook: Recorder
+) -> None:
     watch = bag.dags["watch_freshness"]
     airflow("dags", "unpause", "--yes", "--treat-dag-id-as-regex", ".*")
     airflow("dags", "pause", "--yes", "build_index")

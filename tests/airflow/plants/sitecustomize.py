@@ -11,12 +11,14 @@ import time
 from datetime import timedelta
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 
-def _freeze(module):
+def _freeze(module: Any) -> None:
     real = module.run
 
-    def run(night):
+    def run(night: Any) -> Any:
         place = Path(os.environ["RECSYS_HOME"]) / "plant.txt"
         plant = place.read_text().strip() if place.exists() else ""
         if plant == "raise":
@@ -29,11 +31,11 @@ def _freeze(module):
     module.run = run
 
 
-def _airflow(module):
+def _airflow(module: Any) -> None:
     real = module.dag_arguments
 
-    def dag_arguments(*arguments, **options):
-        made = real(*arguments, **options)
+    def dag_arguments(*arguments: Any, **options: Any) -> dict[str, Any]:
+        made: dict[str, Any] = real(*arguments, **options)
         made["default_args"] |= {
             "retries": 1,
             "retry_delay": timedelta(seconds=2),
@@ -49,10 +51,11 @@ _PLANTS = {"recsys_tasks.stages.freeze": _freeze, "recsys_airflow": _airflow}
 _run = SourceFileLoader.exec_module
 
 
-def _exec_module(loader, module):
+def _exec_module(loader: Any, module: ModuleType) -> None:
     _run(loader, module)
     if module.__name__ in _PLANTS:  # a plugin is no ordinary import, but comes through here, too
         _PLANTS[module.__name__](module)
 
 
-SourceFileLoader.exec_module = _exec_module
+# Every import goes through the class's method.
+SourceFileLoader.exec_module = _exec_module  # type: ignore[assignment,method-assign]
