@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -18,6 +20,36 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 TimeUnit = Literal[
     "seconds", "milliseconds", "microseconds", "nanoseconds", "yyyymmdd", "yyyymmddhhmmss"
 ]
+
+
+def _known_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{name!r} is no time zone: write the name of a place, e.g. Europe/Berlin, or UTC"
+        ) from error
+    return name
+
+
+def _reads_days(form: str) -> str:
+    parts = re.findall(r"%-?.?", form)
+    if odd := [part for part in parts if part not in _FORM_PARTS]:
+        raise ValueError(f"{odd[0]!r} is no part of a time; parts are {' '.join(_FORM_PARTS)}")
+    kinds = {part[-1].lower() for part in parts}
+    if not ({"y", "m", "d"} <= kinds or {"y", "b", "d"} <= kinds):
+        raise ValueError(f"{form!r} names no day: write e.g. '%d.%m.%Y %H:%M:%S'")
+    if ("%I" in parts or "%-I" in parts) != ("%p" in parts):
+        raise ValueError(f"{form!r}: hours to 12, %I, and AM or PM, %p, go together; to 24 is %H")
+    return form
+
+
+_FORM_PARTS = (
+    *("%Y", "%y", "%m", "%-m", "%b", "%B", "%d", "%-d", "%H", "%-H", "%I", "%-I"),
+    *("%p", "%M", "%S", "%f", "%z", "%%"),
+)
+TimeZoneName = Annotated[str, AfterValidator(_known_timezone)]
+TimeFormat = Annotated[str, AfterValidator(_reads_days)]
 
 
 class Section(BaseModel):

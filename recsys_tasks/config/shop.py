@@ -13,7 +13,9 @@ from recsys_tasks.config.base import (
     PositiveInt,
     Section,
     Share,
+    TimeFormat,
     TimeUnit,
+    TimeZoneName,
 )
 
 
@@ -93,13 +95,20 @@ class ItemsTable(Section):
     category: Name | None = None
     """A declared categorical attribute used for category caps and coverage."""
     available_from_column: str | None = None
-    """Column with the UTC time or date from which the item exists; null: from its first event on.
-    """
+    """Column with the time or date from which the item exists; null: from its first event on."""
     available_from_unit: TimeUnit = Field(
         default="seconds", exclude_if=lambda unit: unit == "seconds"
     )
     """Unit of plain numbers in `available_from_column`, as for `events.timestamp_unit`; dates are
     read under every unit.
+    """
+    available_from_format: TimeFormat | None = Field(
+        default=None, exclude_if=lambda form: form is None
+    )
+    """Form of text in `available_from_column`, as for `events.timestamp_format`."""
+    timezone: TimeZoneName | None = Field(default=None, exclude_if=lambda zone: zone is None)
+    """Time zone of `available_from_column`, as for `events.timezone`; a day begins at its midnight
+    there.
     """
     available_column: str | None = None
     """Boolean column; false: the item is in no list of the night (out of stock, hidden)."""
@@ -153,12 +162,22 @@ class EventsTable(Section):
     item_column: str = "item_id"
     """Column with the item's id."""
     timestamp_column: str = "timestamp"
-    """Column with the UTC time: a timestamp, ISO-8601 text, or plain numbers of `timestamp_unit`.
+    """Column with the time: a timestamp, ISO-8601 text, or plain numbers of `timestamp_unit`; UTC,
+    unless `timezone` names another zone.
     """
     timestamp_unit: TimeUnit = Field(default="seconds", exclude_if=lambda unit: unit == "seconds")
     """Unit of plain numbers in `timestamp_column`: seconds, milliseconds, microseconds or
     nanoseconds since the epoch, or the digits of a day (20260301) or of a second (20260301235959);
     timestamps and ISO-8601 text are read under every unit.
+    """
+    timestamp_format: TimeFormat | None = Field(default=None, exclude_if=lambda form: form is None)
+    """Form of text in `timestamp_column`, in the parts of strptime, e.g. `%d.%m.%Y %H:%M:%S`; null:
+    ISO 8601. Text of another form is a fault.
+    """
+    timezone: TimeZoneName | None = Field(default=None, exclude_if=lambda zone: zone is None)
+    """Time zone of times without an offset, e.g. `Europe/Berlin`; null: UTC. Offsets in the text,
+    and numbers since the epoch, do not need one. A time that occurs twice, as clocks are set back,
+    is the earlier one; one that does not exist, as they are set forward, is a fault.
     """
     event_column: str | None = "event"
     """Column with the kind of event; null: every row is of the first declared kind."""

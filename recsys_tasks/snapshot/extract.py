@@ -189,6 +189,7 @@ def _delivery_anomalies(
         "late": late,
         "odd_values": source.odd_values(),
         "files_passed_over": source.files_passed_over(),
+        "repeated_times": source.repeated_times(),
     }
     return {name: found for name, found in anomalies.items() if found}
 

@@ -22,8 +22,8 @@ class ExtractResult:
     new_days: tuple[date, ...]  # first seen tonight
     changed_days: tuple[date, ...]  # known, and their rows differ now
     rows: int  # rows read tonight
-    # missing, unreadable, too_early or too_late → rows without a readable time, which are kept with
-    # the newest day of the night that found them
+    # missing, unreadable, too_early, too_late or skipped (by local clocks) → rows without a
+    # readable time, which are kept with the newest day of the night that found them
     undated_why: Mapping[str, int]
     future_rows: int  # rows with a time later than `now`
     # rows of the night's day or later ones, not read: under a simulated clock, the history's rest
@@ -34,6 +34,7 @@ class ExtractResult:
     ]  # days before the lookback → rows that the source has and no night read
     odd_values: Mapping[str, tuple[str, ...]]  # column → its first unusable numbers, as delivered
     files_passed_over: tuple[str, ...]
+    repeated_times: Mapping[str, int]  # table → times that occur twice on local clocks
     artifact: Artifact
 
 
@@ -60,5 +61,6 @@ def read_extract(artifact: Artifact) -> ExtractResult:
         late={parse_day(day): rows for day, rows in raw.get("late", {}).items()},
         odd_values={name: tuple(texts) for name, texts in raw.get("odd_values", {}).items()},
         files_passed_over=tuple(raw.get("files_passed_over", ())),
+        repeated_times=raw.get("repeated_times", {}),
         artifact=artifact,
     )

@@ -25,8 +25,8 @@ UNDATED = schema.DELIVERED_EVENTS.schema.append(pa.field("day", pa.string()))
 
 
 def undated_counts(config: Config, undated: pa.Table, as_of: date) -> dict[str, int]:
-    """Rows by why they have no time: missing, unreadable, too_early, too_late; those without any
-    are left out.
+    """Rows by why they have no time: missing, unreadable, too_early, too_late, skipped (by
+    local clocks); those without any are left out.
     """
     faults = undated["ts_fault"].drop_null()
     missing = undated.num_rows - len(faults)
@@ -47,10 +47,14 @@ def no_times(config: Config, undated: pa.Table, as_of: date) -> SchemaError:
         pc.match_substring_regex(undated["ts_fault"].drop_null(), r"^\s*[-+]?[0-9.]+\s*$")
     ).as_py()
     advice = f"{' or '.join(hints)} in the settings, or " if hints else ""
-    advice = advice or (f"set {rule.setting} to what numbers are, or " if numbers else "")
+    setting, content = rule.setting, "what numbers are"
+    if rule.form is not None or not numbers:
+        setting, content = rule.format_setting, "the form that text has"
+    advice = advice or f"set {setting} to {content}, or "
+    text = "ISO 8601" if rule.form is None else f"text as {rule.form!r}"
     return SchemaError(
         expected=(
-            f"times: ISO 8601, timestamps or {rule.unit}, not before {config.extract.earliest_day}"
+            f"times: {text}, timestamps or {rule.unit}, not before {config.extract.earliest_day}"
         ),
         found=(
             f"{undated.num_rows:,} rows and not one such time:"

@@ -103,6 +103,12 @@ class Reader(Protocol):
         """
         ...
 
+    def repeated_times(self) -> Mapping[str, int]:
+        """Times read since `prepare` that occur twice on the clocks of their time zone, by table:
+        events, items. Tables without any are left out.
+        """
+        ...
+
     def files_passed_over(self) -> tuple[str, ...]:
         """Visible files that lie among the data and are not read."""
         ...

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_TRUE = ("true", "t", "yes", "y", "1", "1.0")
-_FALSE = ("false", "f", "no", "n", "0", "0.0")
+_TRUE = ("true", "t", "yes", "y", "1", "1.0", "1,0")
+_FALSE = ("false", "f", "no", "n", "0", "0.0", "0,0")
 EXACT_FLOAT = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
 """Bits of a float → the whole numbers below are told apart."""
 _QUOTED = 100  # characters kept of a value that could not be read
@@ -21,11 +21,12 @@ _QUOTED = 100  # characters kept of a value that could not be read
 
 class Read(NamedTuple):
     """A column as read, and beside it what was delivered where there is no reading it (null
-    elsewhere).
+    elsewhere); of local times, which of them occur twice (None: none can).
     """
 
     values: Any
     faults: Any
+    repeated: npt.NDArray[np.bool_] | None = None
 
 
 def as_text(column: Any) -> pa.ChunkedArray:
@@ -96,6 +97,18 @@ def as_number(column: Any) -> pa.ChunkedArray:
         )
         return pa.chunked_array([pa.array(numbers, mask=_mask(pc.is_null(column)))])
     return _nan_to_null(pc.cast(column, pa.float64(), safe=False))
+
+
+def with_points(column: Any, decimal: str) -> Any:
+    """A column whose texts have a point before the fraction, of one that has `decimal` there.
+
+    A text that has a point already is no number: `1.234` may be meant as a thousand and more.
+    """
+    if decimal == "." or not is_text(column.type):
+        return column
+    text = pc.cast(column, pa.string())
+    doubtful = pc.match_substring(text, ".")
+    return pc.if_else(doubtful, "no number", pc.replace_substring(text, decimal, "."))
 
 
 def read_flags(column: Any) -> Read:

@@ -14,7 +14,15 @@ import pyarrow.compute as pc
 
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.errors import SchemaError
-from recsys_tasks.sources.columns import Read, as_ids, as_number, as_text, as_values, read_flags
+from recsys_tasks.sources.columns import (
+    Read,
+    as_ids,
+    as_number,
+    as_text,
+    as_values,
+    read_flags,
+    with_points,
+)
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
 from recsys_tasks.sources.times.columns import read_times
 from recsys_tasks.sources.times.rule import event_times, launch_times
@@ -99,19 +107,27 @@ class Contract:
     config: Config
     odd: Delivered
 
-    def read(self, table: pa.Table, columns: Sequence[Column], suite: str, where: str) -> pa.Table:
+    def read(
+        self,
+        table: pa.Table,
+        columns: Sequence[Column],
+        suite: str,
+        where: str,
+        decimal: str = ".",
+    ) -> pa.Table:
         """The contract's columns of a delivered table; an undeclared event column means the first
-        kind.
+        kind. Of local times, `ts_repeated` or `available_from_repeated` says which occur twice.
 
         `suite` is "events", "users" or "items", `where` names the part of the delivery for
-        messages. Raises SchemaError for a column that cannot be read as what it is to be.
+        messages, `decimal` is the sign before the fraction of numbers that are text. Raises
+        SchemaError for a column that cannot be read as what it is to be.
         """
         impressions, made = self.config.events.impressions, dict[str, Any]()
         for column in columns:
             made |= (
                 self._absent(column, table.num_rows)
                 if column.source is None
-                else self._column(table[column.source], column, suite, where)
+                else self._column(table[column.source], column, suite, where, decimal)
             )
         if "position" in made and impressions is not None:
             shown = pc.fill_null(pc.equal(made["event"], impressions.event), False)
@@ -126,9 +142,12 @@ class Contract:
             made[f"{column.name}_fault"] = pa.nulls(rows, pa.string())
         return made
 
-    def _column(self, delivered: Any, column: Column, suite: str, where: str) -> dict[str, Any]:
+    def _column(
+        self, delivered: Any, column: Column, suite: str, where: str, decimal: str
+    ) -> dict[str, Any]:
+        is_number = column.range is not None
         try:
-            read = column.read(delivered)
+            read = column.read(with_points(delivered, decimal) if is_number else delivered)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise SchemaError(
                 expected=f"a column {column.source!r} that can be read as {column.name}",
@@ -142,7 +161,10 @@ class Contract:
         if column.range is not None and (odd := odd_numbers(read, *column.range)) is not None:
             self.odd.note(f"{suite}.{column.name}", delivered, odd)
         if isinstance(read, Read):
-            return {column.name: read.values, f"{column.name}_fault": read.faults}
+            made = {column.name: read.values, f"{column.name}_fault": read.faults}
+            if read.repeated is not None:
+                made[f"{column.name}_repeated"] = pa.array(read.repeated)
+            return made
         return {column.name: read}
 
 

@@ -8,6 +8,7 @@ night reads and what of them is no good is the same for all sources, and stands 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple
@@ -56,6 +57,7 @@ class TableReader(ABC):
         self.config = config
         self.cutoff: int | None = None
         self._odd = Delivered()
+        self._repeated: Counter[str] = Counter()
         self.contract = Contract(config, self._odd)
 
     @abstractmethod
@@ -80,6 +82,10 @@ class TableReader(ABC):
         window may be left out, which saves time; they are left out afterwards anyway.
         """
 
+    def decimal_of(self, part: str) -> str:
+        """Sign before the fraction of numbers that a part has as text: a point or a comma."""
+        return "."
+
     def where(self, table: TableName) -> str:
         """The table in messages."""
         return f"source {self.config.source.kind}, {table}"
@@ -87,6 +93,7 @@ class TableReader(ABC):
     def prepare(self, before: date) -> None:
         """What a plausible time is depends on the night."""
         self.cutoff = start_of(before)
+        self._repeated.clear()
 
     def read_events(self, first: date | None, before: date) -> pa.Table:
         """DELIVERED_EVENTS rows of [first, before), and every row without a readable time."""
@@ -117,7 +124,7 @@ class TableReader(ABC):
         """Rows with a time at or after this second."""
         columns = [c for c in event_columns(self.config, self.cutoff) if c.name == "ts"]
         return sum(
-            self.read_window(part, columns, seconds, None, undated=False).num_rows
+            self._rows_in(part, columns, seconds, None, undated=False).num_rows
             for part in self.parts("events")
         )
 
@@ -131,7 +138,7 @@ class TableReader(ABC):
         columns = [c for c in event_columns(self.config, self.cutoff) if c.name in names]
         counts: dict[date, int] = {}
         for part in self.parts("events"):
-            table = self.read_window(part, columns, None, start_of(before), undated=False)
+            table = self._rows_in(part, columns, None, start_of(before), undated=False)
             table = table if without is None else without(table)
             days, rows = np.unique(table["ts"].to_numpy() // DAY_SECONDS, return_counts=True)
             for number, n in zip(days.tolist(), rows.tolist(), strict=True):
@@ -146,6 +153,10 @@ class TableReader(ABC):
         delivered.
         """
         return self._odd.quoted()
+
+    def repeated_times(self) -> Mapping[str, int]:
+        """Times read since `prepare` that occur twice on the clocks of their zone, by table."""
+        return {name: count for name, count in self._repeated.items() if count}
 
     def files_passed_over(self) -> tuple[str, ...]:
         """Visible files that lie among the data and are not read: none."""
@@ -180,10 +191,27 @@ class TableReader(ABC):
         wanted = wanted_columns(columns)
         return pa.concat_tables(
             [
-                self.contract.read(self.load(table, part, wanted, None), columns, table, part)
+                self._counted(
+                    table,
+                    self.contract.read(
+                        self.load(table, part, wanted, None),
+                        columns,
+                        table,
+                        part,
+                        self.decimal_of(part),
+                    ),
+                )
                 for part in self.parts(table)
             ]
         )
+
+    def _counted(self, name: TableName, table: pa.Table) -> pa.Table:
+        """A table without its columns of times that occur twice, which are counted."""
+        for column in ("ts_repeated", "available_from_repeated"):
+            if column in table.column_names:
+                self._repeated[name] += pc.sum(table[column]).as_py() or 0
+                table = table.drop_columns([column])
+        return table
 
     def read_window(
         self,
@@ -196,10 +224,20 @@ class TableReader(ABC):
         """Contract rows of one part with start <= ts < end, and (`undated`) those without a
         time.
         """
+        return self._counted("events", self._rows_in(part, columns, start, end, undated))
+
+    def _rows_in(
+        self,
+        part: str,
+        columns: Sequence[Column],
+        start: int | None,
+        end: int | None,
+        undated: bool,
+    ) -> pa.Table:
         ts = next(column.source for column in columns if column.name == "ts")
         window = Window(str(ts), start, end, event_times(self.config, self.cutoff), undated)
         delivered = self.load("events", part, wanted_columns(columns), window)
-        table = self.contract.read(delivered, columns, "events", part)
+        table = self.contract.read(delivered, columns, "events", part, self.decimal_of(part))
         keep = pc.is_null(table["ts"]) if undated else pa.scalar(False)
         inside = pa.scalar(True)
         if start is not None:

@@ -55,10 +55,13 @@ OTHER_UNITS = [
     (spelt("", 10**3), "events.timestamp_unit: milliseconds"),
     (spelt("", 10**6), "events.timestamp_unit: microseconds"),
     (spelt("", 10**9), "events.timestamp_unit: nanoseconds"),
+    (spelt("%d.%m.%Y"), "events.timestamp_format: '%d.%m.%Y'"),
+    (spelt("%d.%m.%Y %H:%M"), "events.timestamp_format: '%d.%m.%Y %H:%M'"),
+    (spelt("%d-%b-%Y %H:%M:%S"), "events.timestamp_format: '%d-%b-%Y %H:%M:%S'"),
 ]
 NO_UNITS = [
     (spelt("%Y%m%d%H"), "YYYYMMDDhh"),
-    (spelt("%d.%m.%Y"), "is no ISO-8601 time"),
+    (spelt("%m/%d/%Y"), "is no ISO-8601 time"),
     (["now", "today", "5", "Jan", "NaT"], "is no ISO-8601 time"),
     (["46027", "46028"], "days as Excel counts them"),
     (["-1", "0"], "1969-12-31 23:59:59"),
@@ -79,7 +82,7 @@ def test_times_of_another_kind_stop_the_night_at_once(
     assert words in caught.value.found
     assert any(repr(time) in caught.value.found for time in times)  # as delivered
     assert "'timestamp'" in caught.value.where
-    assert "timestamp_unit" in caught.value.remedy
+    assert "events.timestamp_" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,8 @@ def test_the_setting_that_the_error_names_helps(
     with pytest.raises(DataError) as caught:
         shop.extract(10)
     assert setting in caught.value.remedy
-    shop.settings = {"events": {"timestamp_unit": setting.split()[-1]}}
+    name, value = setting.removeprefix("events.").split(": ", 1)
+    shop.settings = {"events": {name: value.strip("'")}}
     result = shop.extract(10)
     assert [day.day for day in result.parts] == list(DAYS)
     assert (result.rows, result.artifact.facts["undated_rows"]) == (len(times), 0)

@@ -45,11 +45,15 @@ class NightRows:
     files_passed_over: Sequence[str] = ()
     drifts: Drifts = field(default_factory=Drifts)
     frequent: FrequentIds = field(default_factory=FrequentIds)
+    repeated_times: Mapping[str, int] = field(default_factory=dict)  # table → how many
 
     def words(self, check: Check, fails: bool) -> str:
         """What is known of a check beside its figures; empty where nothing is."""
         if check.name == "files_passed_over" and self.files_passed_over:
             return offenders(self.files_passed_over)
+        if check.name == "repeated_times" and self.repeated_times:
+            found = ", ".join(f"{n:,} of {table}" for table, n in self.repeated_times.items())
+            return f"{found}; the earlier instant was taken of each"
         if check.suite == "night":
             return self.losses.words.get(check.name) or (self._share_words(check) if fails else "")
         name = check.name.removeprefix("share:")
@@ -113,6 +117,7 @@ def night_frame(config: Config, night: NightRows) -> pd.DataFrame:
         "users": night.users.num_rows if has_users_table(config) else np.nan,
         "items": night.items.num_rows,
         "files_passed_over": len(night.files_passed_over),
+        "repeated_times": sum(night.repeated_times.values()),
         **dict.fromkeys(("items_gone", "users_gone", "rows_lost", "rows_late"), np.nan),
         **night.losses.shares,
         **{name: night.drifts.worst(name) for name in FIGURES},

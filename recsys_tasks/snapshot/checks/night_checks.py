@@ -19,6 +19,7 @@ def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
     users_gone = "share of the last night's users that are gone"
     rows_lost = "share of a known day's rows that are gone"
     rows_late = "share of rows that came too late to be read"
+    repeated = "times that occur twice on the clocks of their time zone"
     passed_over = "files that are not read, for their suffix"
     return [
         _figure("fresh", "newest_day_rows", "rows on the newest day", 1),
@@ -31,6 +32,7 @@ def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
         _share("rows_lost", rows_lost, rules.max_lost_row_share, stops),
         _share("rows_late", rows_late, rules.max_late_share, stops),
         _share("files_passed_over", passed_over, 0, False),
+        _share("repeated_times", repeated, 0, False),
         *_share_checks(config, stops),
     ]
 

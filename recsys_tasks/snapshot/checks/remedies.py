@@ -42,7 +42,10 @@ _LOST |= {
 }
 _KEPT_OUT = "validation.max_bad_value_share, which keeps such items out of every list"
 _READABLE = "validation.max_bad_value_share, which takes such vectors for missing"
-_NUMBERS = "write numbers with a point, and name words for a missing one in source.null_words"
+_NUMBERS = (
+    "write numbers with a point, or with a comma and source.decimal: ',', and nothing between"
+    " thousands; name words for a missing one in source.null_words"
+)
 _WORDS = {
     "repeated_id": (
         "deliver one row for each id, the newest state of it, and remove older files or rows: "

@@ -52,6 +52,12 @@ class FileReader(TableReader):
             return ()
         return [str(path) for path in list_files(self._roots[table])]
 
+    def decimal_of(self, part: str) -> str:
+        """What the settings say of CSV files; numbers of JSON and Parquet have a point."""
+        usual = self.dialect.decimal == "."
+        is_csv = not usual and format_of(Path(part), self.dialect.encoding) == "csv"
+        return self.dialect.decimal if is_csv else "."
+
     def where(self, table: TableName) -> str:
         """The path that the settings name."""
         return str(self._roots[table])

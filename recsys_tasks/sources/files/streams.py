@@ -19,11 +19,12 @@ CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Dialect:
-    """Separator, encoding and words for a missing value of the shop's CSV files."""
+    """Separator, encoding, words for a missing value and decimal sign of the shop's CSV files."""
 
     delimiter: str = ","
     encoding: str = "utf-8"
     null_words: tuple[str, ...] = ()
+    decimal: str = "."
 
     def of(self, path: Path) -> Dialect:
         """How this file is written: one that says in its name that tabs separate it, by tabs."""

@@ -37,6 +37,9 @@ class FilesSource(SourceSettings):
     r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always
     does.
     """
+    decimal: Literal[".", ","] = Field(default=".", exclude_if=lambda sign: sign == ".")
+    """Sign before the fraction of numbers in CSV files; a number with the other sign, such as one
+    between thousands, is a fault. Supplied vectors have points under both."""
 
     @field_validator("delimiter")
     @classmethod
@@ -88,7 +91,7 @@ class Files:
             self._path(settings.events, config),
             self._path(settings.items, config),
             self._path(settings.users, config) if settings.users else None,
-            Dialect(settings.delimiter, settings.encoding, settings.null_words),
+            Dialect(settings.delimiter, settings.encoding, settings.null_words, settings.decimal),
         )
 
     def examine(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:

@@ -39,6 +39,18 @@ class TimeRule:
     any_date: bool = (
         False  # a date or timestamp is not guessed at: 1753-01-01 and 9999-12-31 may be meant
     )
+    timezone: str | None = None  # of local times; None: times without an offset are UTC's
+    form: str | None = None  # of text, as strptime has it; None: ISO 8601
+
+    @property
+    def format_setting(self) -> str:
+        """Where the form of text is set."""
+        return self.setting.replace("_unit", "_format")
+
+    @property
+    def timezone_setting(self) -> str:
+        """Where the time zone is set."""
+        return f"{self.setting.partition('.')[0]}.timezone"
 
     def free(self) -> TimeRule:
         """This rule without a range: every time is plausible."""
@@ -49,15 +61,19 @@ def event_times(config: Config, cutoff: int | None) -> TimeRule:
     """The rule of the interactions' time column. `cutoff`: first second of the night, which bounds
     plausible times; None: no upper bound.
     """
-    return _rule(config, config.events.timestamp_unit, "events.timestamp_unit", cutoff)
+    table = config.events
+    rule = _rule(config, table.timestamp_unit, "events.timestamp_unit", cutoff)
+    return replace(rule, timezone=table.timezone, form=table.timestamp_format)
 
 
 def launch_times(config: Config, cutoff: int | None) -> TimeRule:
     """The rule of the items' launch column: as for events, but calendar dates are accepted in any
     year.
     """
-    rule = _rule(config, config.items.available_from_unit, "items.available_from_unit", cutoff)
-    return replace(rule, any_date=True)
+    table = config.items
+    rule = _rule(config, table.available_from_unit, "items.available_from_unit", cutoff)
+    zone, form = table.timezone, table.available_from_format
+    return replace(rule, any_date=True, timezone=zone, form=form)
 
 
 def _rule(config: Config, unit: TimeUnit, setting: str, cutoff: int | None) -> TimeRule:

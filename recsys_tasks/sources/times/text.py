@@ -22,15 +22,15 @@ _CLOCK = r"[Tt ][0-9]{2}(:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?)?"
 _BASIC = r"[0-9]{8}[Tt ][0-9]{2}([0-9]{2}([0-9]{2}([.,][0-9]+)?)?)?"
 _ZONE = r" ?([Zz]|UTC|GMT|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
 _LOCAL = rf"{_DAY}{_CLOCK}|{_BASIC}"
-_SHAPE = rf"^({_DAY}|({_LOCAL})({_ZONE})?)$"  # a day alone has no zone: midnight of which clock?
+_SHAPE = rf"^({_DAY}|({_LOCAL})({_ZONE})?)$"  # a day alone has no offset
 _DIGITS = r"^([0-9]{4})[-/]?([0-9]{2})[-/]?([0-9]{2})[Tt ]?([0-9]{2})?:?([0-9]{2})?:?([0-9]{2})?.*$"
 _PROBE = 100
 _MONTH_DAYS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
-def alike_seconds(text: Any) -> pa.ChunkedArray | None:
-    """UTC seconds of ISO-8601 texts of one form, all with a zone or none, by Arrow's own parser;
-    None for others.
+def alike_seconds(text: Any) -> tuple[pa.ChunkedArray, bool] | None:
+    """(seconds, whether they are UTC's, as all have an offset) of ISO-8601 texts of one form, all
+    with an offset or none, by Arrow's own parser; None for others.
     """
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
         moments = _cast(text, kind)
@@ -38,7 +38,8 @@ def alike_seconds(text: Any) -> pa.ChunkedArray | None:
             continue
         micros = pc.cast(moments, pa.int64())
         values = np.floor_divide(pc.fill_null(micros, 0).to_numpy(), 1_000_000)
-        return pa.chunked_array([pa.array(values, mask=flags(pc.is_null(micros)))])
+        seconds = pa.chunked_array([pa.array(values, mask=flags(pc.is_null(micros)))])
+        return seconds, kind.tz is not None
     return None
 
 
@@ -63,24 +64,31 @@ def _cast(text: Any, kind: pa.DataType) -> pa.ChunkedArray | None:
         return None
 
 
-def iso_seconds(text: Any) -> tuple[Longs, Bools]:
-    """(UTC seconds, parts of a second left out; whether it is one) of texts in ISO 8601, blanks
-    around them cut off.
+def iso_seconds(text: Any) -> tuple[Longs, Bools, Bools]:
+    """(seconds, parts of one left out; whether it is a time; whether the seconds are those of a
+    local clock, as it has no offset) of texts in ISO 8601, blanks around them cut off.
 
-    Without a zone the time is UTC's. Beside `YYYY-MM-DD`, alone or with a time, slashes and the
-    basic form with a time (`20260115T100000`) are read; zones are `Z`, `UTC`, `GMT`, `+hh`, `+hhmm`
-    and `+hh:mm`. Both are `[n]`, int64 and bool.
+    With an offset the seconds are UTC's. Beside `YYYY-MM-DD`, alone or with a time, slashes and the
+    basic form with a time (`20260115T100000`) are read; offsets are `Z`, `UTC`, `GMT`, `+hh`,
+    `+hhmm` and `+hh:mm`. All are `[n]`, int64 and bool.
     """
     seconds, exists = np.zeros(len(text), np.int64), np.zeros(len(text), bool)
+    local = np.zeros(len(text), bool)
     shaped = flags(pc.fill_null(pc.match_substring_regex(text, _SHAPE), False))
     if shaped.any():
         some = text.filter(pa.array(shaped))
         digits = pc.replace_substring_regex(some, _DIGITS, r"\1\2\3\4\5\6")
-        local, exists[shaped] = civil_seconds(
+        clock, exists[shaped] = civil_seconds(
             pc.cast(pc.utf8_rpad(digits, 14, "0"), pa.int64()).to_numpy()
         )
-        seconds[shaped] = local - _offsets(some)
-    return seconds, exists
+        seconds[shaped] = clock - _offsets(some)
+        local[shaped] = flags(pc.match_substring_regex(some, rf"^({_LOCAL}|{_DAY})$"))
+    return seconds, exists, local
+
+
+def days_alone(text: Any) -> Bools:
+    """Whether each text is a day without a time of day, `[n] bool`."""
+    return flags(pc.fill_null(pc.match_substring_regex(text, rf"^\s*{_DAY}\s*$"), False))
 
 
 def civil_seconds(digits: Longs) -> tuple[Longs, Bools]:

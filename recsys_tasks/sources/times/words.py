@@ -5,6 +5,7 @@ for messages.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -28,6 +29,11 @@ _KEYS = {
     14: ("YYYYMMDDhhmmss", 1, 0),
 }
 """Digits → what they spell, and how to make YYYYMMDDhhmmss of them."""
+_FORMS = (
+    *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"),
+    *("%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M", "%d-%b-%Y"),
+)
+"""Forms in which nobody can take the day for the month, as in 01/02/2026."""
 _SETTABLE = {"YYYYMMDD": "yyyymmdd", "YYYYMMDDhhmmss": "yyyymmddhhmmss"}
 
 
@@ -44,6 +50,13 @@ def quoted_faults(faults: pa.ChunkedArray, rule: TimeRule) -> tuple[str, ...]:
 
 def fault_words(text: str, rule: TimeRule) -> str:
     """Why a delivered text is no time, with the setting that would read it where one is known."""
+    free = rule.free()
+    seconds = _seconds(text, free)
+    if seconds is None and _seconds(text, replace(free, timezone=None)) is not None:
+        return (
+            f"does not exist in {rule.timezone}, whose clocks skip it: is {rule.timezone_setting}"
+            " the zone of these times?"
+        )
     match = re.fullmatch(r"\s*(-?[0-9]{1,19})(\.[0-9]*)?\s*", text)
     if match:
         found = _looks_like(int(match[1]), rule)
@@ -51,14 +64,30 @@ def fault_words(text: str, rule: TimeRule) -> str:
             return f"looks like {_spelt(found)}: set {rule.setting}: {found}"
         if found:
             return f"looks like {found}"
-    seconds = read_times(pa.chunked_array([[text]], pa.string()), rule.free()).values[0].as_py()
+    if rule.form is not None:
+        seconds = _seconds(text, replace(free, form=None)) if seconds is None else seconds
+        if seconds is None:
+            return f"is not written as {rule.format_setting}: {rule.form!r}"
     if seconds is None:
-        return "is no ISO-8601 time"
+        return f"is no ISO-8601 time{_form_hint(text, rule)}"
     if rule.earliest <= seconds < rule.latest:
         return "is stored as something else than a time"
     if seconds < rule.earliest:
         return f"is {_moment(seconds)}, before extract.earliest_day"
     return f"is {_moment(seconds)}, later than extract.latest_days after the night"
+
+
+def _seconds(text: str, rule: TimeRule) -> int | None:
+    found: int | None = read_times(pa.chunked_array([[text]], pa.string()), rule).values[0].as_py()
+    return found
+
+
+def _form_hint(text: str, rule: TimeRule) -> str:
+    """The form that a text with its day first or in words has; empty where none of them fits."""
+    for form in _FORMS:
+        if _seconds(text, replace(rule, form=form)) is not None:
+            return f": set {rule.format_setting}: {form!r}"
+    return ""
 
 
 def _looks_like(number: int, rule: TimeRule) -> str | None:
