@@ -26,8 +26,8 @@ def unreadable_csv(path: Path, dialect: Dialect, words: str) -> SchemaError:
     found, remedy = _explain(path, dialect, words)
     return SchemaError(
         expected=(
-            f"a readable CSV file ({dialect.encoding}, separated by {dialect.delimiter!r}, with a"
-            " header)"
+            f"a readable CSV file ({dialect.encoding}, separated by {dialect.delimiter!r}, with"
+            f" {'columns as `source.columns` names them' if dialect.columns else 'a header'})"
         ),
         found=found,
         where=str(path),
@@ -43,7 +43,7 @@ def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
         )
     if "Empty CSV" in words:
         return (
-            "an empty file, without even a header",
+            "an empty file" + ("" if dialect.columns else ", without even a header"),
             "deliver the file again, or remove it if there is nothing in it",
         )
     if bad := _bad_byte(path, dialect):
@@ -60,6 +60,7 @@ def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
             (
                 "correct the row: a text that holds a quote, a line break or the separator is put"
                 " in quotes, and a quote within it is written twice"
+                + ("; or name every column in `source.columns`" if dialect.columns else "")
             ),
         )
     if too_small(words):
@@ -121,7 +122,12 @@ def _ragged_row(path: Path, dialect: Dialect) -> str:
     parse = pa_csv.ParseOptions(
         newlines_in_values=True, delimiter=dialect.delimiter, invalid_row_handler=note
     )
-    read = pa_csv.ReadOptions(use_threads=False, block_size=BLOCKS[1], encoding=dialect.encoding)
+    read = pa_csv.ReadOptions(
+        use_threads=False,
+        block_size=BLOCKS[1],
+        encoding=dialect.encoding,
+        column_names=list(dialect.columns),
+    )
     try:
         with open_arrow(path) as file:
             pa_csv.read_csv(file, read_options=read, parse_options=parse)
@@ -133,10 +139,13 @@ def _ragged_row(path: Path, dialect: Dialect) -> str:
     lines = first.text.count("\n")
     quote = f"; a quote in it is not closed: it runs over {lines:,} line breaks" if lines else ""
     quote = quote or ("; a quote in it is not closed" if first.text.count('"') % 2 else "")
-    return (
-        f"{first.actual_columns} values in row {first.number} (the header is row 1), which has "
-        f"{first.expected_columns} columns{quote}; {len(faults):,} such row(s)"
+    row = f"{first.actual_columns} values in row {first.number}"
+    columns = (
+        f", and {first.expected_columns} names in `source.columns`"
+        if dialect.columns
+        else f" (the header is row 1), which has {first.expected_columns} columns"
     )
+    return f"{row}{columns}{quote}; {len(faults):,} such row(s)"
 
 
 def refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None:
@@ -146,7 +155,7 @@ def refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None
     Only a file with more lines than rows can hold one. Python's reader is strict about it. Raises
     SchemaError.
     """
-    if _lines(path) <= table.num_rows + 1:
+    if _lines(path) <= table.num_rows + (not dialect.columns):
         return
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(_texts(path, dialect), delimiter=dialect.delimiter, strict=True)
@@ -166,6 +175,23 @@ def refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None
             where=str(path),
             remedy="write a quote within a text twice, and put the text in quotes",
         ) from error
+
+
+def refuse_header(path: Path, dialect: Dialect, table: pa.Table) -> None:
+    """A header would be a row of data where the settings name the columns. Raises SchemaError when
+    half of the first row's values or more are those names.
+    """
+    first = table.slice(0, 1).to_pylist()
+    if not dialect.columns or not first:
+        return
+    alike = [str(first[0][name] or "").strip().lower() == name.lower() for name in dialect.columns]
+    if 2 * sum(alike) >= len(alike):
+        raise SchemaError(
+            expected="files without a header, for `source.columns` names this table's columns",
+            found="a first row that is a header",
+            where=str(path),
+            remedy="take the table out of `source.columns`, or deliver the file without its header",
+        )
 
 
 def _lines(path: Path) -> int:

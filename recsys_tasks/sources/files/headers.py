@@ -10,12 +10,13 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _VALUE = re.compile(r"^\s*$|^[-+]?\d|[{}@]|^https?:")
 
 
-def is_header(names: list[str], wanted: list[str]) -> bool:
+def is_header(names: list[str], wanted: list[str], may_be_words: bool = False) -> bool:
     """Whether a first line can be a header. If not, it is a row of data, which messages never
-    quote: it may name a user.
+    quote: it may name a user. Of a table whose rows may be words alone, only a line with a wanted
+    name is taken for one.
     """
     known = {name.strip().lower() for name in wanted} & {name.strip().lower() for name in names}
-    return bool(known) or not any(_VALUE.search(name) for name in names)
+    return bool(known) or not (may_be_words or any(_VALUE.search(name) for name in names))
 
 
 def separator_hint(names: list[str], delimiter: str) -> str:
@@ -30,13 +31,12 @@ def separator_hint(names: list[str], delimiter: str) -> str:
     return ""
 
 
-def header_words(names: list[str], wanted: list[str]) -> str:
+def header_words(names: list[str], wanted: list[str], may_be_words: bool = False) -> str:
     """The columns of the header in words, or that the header seems to be missing."""
-    if is_header(names, wanted):
+    if is_header(names, wanted, may_be_words):
         return f"the file has {', '.join(map(repr, names))}"
     return (
-        f"its first line, with {len(names)} values, looks like a row of data: is the header"
-        " missing?"
+        f"its first line has {len(names)} values and may be a row of data: is the header missing?"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,13 +30,15 @@ class FileReader(TableReader):
         items: Path,
         users: Path | None = None,
         dialect: Dialect | None = None,
+        headerless: Mapping[TableName, tuple[str, ...]] | None = None,
     ) -> None:
+        """`headerless`: column names of the tables whose CSV files have no header."""
         super().__init__(config)
-        self.dialect = dialect or Dialect()
+        self.dialect, self._headerless = dialect or Dialect(), headerless or {}
         self._roots: dict[TableName, Path] = {"events": events, "items": items}
         if users is not None:
             self._roots["users"] = users
-        self._read: dict[tuple[str, int, int], pa.Table] = {}
+        self._read: dict[tuple[str, int, int, Dialect], pa.Table] = {}
 
     def fingerprint(self) -> str:
         """Hash of every file's name, size and modification time."""
@@ -73,14 +76,14 @@ class FileReader(TableReader):
     ) -> pa.Table:
         """Columns of one file, those of its folders' names included. Raises SchemaError."""
         root, path = self._roots[table], Path(part)
-        names = self._names(path)
+        names = self._names(table, path)
         folders = {
             name: value for name, value in folder_values(root, path).items() if name not in names
         }
         lacking = [name for name in columns if name not in names and name not in folders]
-        older = [name for name in lacking if columns[name] and self._comes_later(root, path, name)]
+        older = [name for name in lacking if columns[name] and self._comes_later(table, path, name)]
         if refused := [name for name in lacking if name not in older]:
-            raise _missing(refused, list(columns), names, path, self.dialect)
+            raise self._missing(table, path, refused, list(columns))
         if repeated := repeated_names(names, list(columns)):
             raise SchemaError(
                 expected="each column once",
@@ -90,7 +93,7 @@ class FileReader(TableReader):
             )
         present = [name for name in columns if name in names]
         # a file of none of the wanted columns has its rows all the same
-        read = self._columns_of(path, present or names[:1], window)
+        read = self._columns_of(table, path, present or names[:1], window)
         for name in columns:
             if name not in names:
                 value = folders.get(name)
@@ -102,56 +105,72 @@ class FileReader(TableReader):
                 read = read.append_column(name, given)
         return read
 
-    def _comes_later(self, root: Path, path: Path, name: str) -> bool:
+    def _comes_later(self, table: TableName, path: Path, name: str) -> bool:
         """Whether a column that a file lacks came into the delivery with a later one; the newest
         must have all.
         """
-        return any(name in self._names(later) for later in list_files(root) if later > path)
+        files = list_files(self._roots[table])
+        return any(name in self._names(table, later) for later in files if later > path)
 
-    def _names(self, path: Path) -> list[str]:
+    def _names(self, table: TableName, path: Path) -> list[str]:
         kind = format_of(path, self.dialect.encoding)
-        return parquet_names(path) if kind == "parquet" else self._whole_file(path, kind)[0]
+        if kind == "parquet":
+            return parquet_names(path)
+        return list(self._whole_file(table, path, kind).column_names)
 
-    def _columns_of(self, path: Path, columns: list[str], window: Window | None) -> pa.Table:
+    def _columns_of(
+        self, table: TableName, path: Path, columns: list[str], window: Window | None
+    ) -> pa.Table:
         kind = format_of(path, self.dialect.encoding)
         if kind == "parquet":
             return read_parquet(path, columns, window)
-        return self._whole_file(path, kind)[1].select(columns)
+        return self._whole_file(table, path, kind).select(columns)
 
-    def _whole_file(self, path: Path, kind: Format) -> tuple[list[str], pa.Table]:
-        """Names and rows of a file whose columns are not stored apart: parsed once."""
-        key = _version_of(path)
+    def _whole_file(self, table: TableName, path: Path, kind: Format) -> pa.Table:
+        """A file whose columns are not stored apart: parsed once."""
+        dialect = self._dialect(table, path)
+        key = (*_version_of(path), dialect)
         if key not in self._read:
             self._read[key] = (
-                read_csv(path, self.dialect.of(path))
-                if kind == "csv"
-                else read_json(path, json_names(path))
+                read_csv(path, dialect) if kind == "csv" else read_json(path, json_names(path))
             )
-        return list(self._read[key].column_names), self._read[key]
+        return self._read[key]
+
+    def _dialect(self, table: TableName, path: Path) -> Dialect:
+        return replace(self.dialect.of(path), columns=self._headerless.get(table, ()))
+
+    def _missing(
+        self, table: TableName, path: Path, missing: list[str], wanted: list[str]
+    ) -> SchemaError:
+        found, named = self._names(table, path), table in self._headerless
+        has_header = not named and format_of(path, self.dialect.encoding) == "csv"
+        hint = separator_hint(found, self.dialect.of(path).delimiter) if has_header else ""
+        hint = hint or header_words(found, wanted, has_header and table == "users")
+        near = {name.strip().lower(): name for name in found}
+        alike = [
+            f"{name!r} for {near[name.strip().lower()]!r}"
+            for name in missing
+            if name.strip().lower() in near
+        ]
+        where = f"`source.columns.{table}`" if named else "the file"
+        remedy = (
+            "name the columns under `users`, `items` or `events` of the settings, or correct"
+            f" {where}"
+        )
+        if has_header:
+            remedy += (
+                "; where CSV files have no header, name all of their columns in order:"
+                f" `source.columns: {{{table}: [...]}}`"
+            )
+        return SchemaError(
+            expected=f"columns {', '.join(map(repr, wanted))}",
+            found=f"no {offenders(missing)}; {hint}"
+            + (f"; is it {', '.join(alike)}?" if alike else ""),
+            where=str(path),
+            remedy=remedy,
+        )
 
 
 def _version_of(path: Path) -> tuple[str, int, int]:
     facts = path.stat()
     return str(path), facts.st_size, facts.st_mtime_ns
-
-
-def _missing(
-    missing: list[str], wanted: list[str], found: list[str], path: Path, dialect: Dialect
-) -> SchemaError:
-    hint = separator_hint(found, dialect.delimiter) or header_words(found, wanted)
-    near = {name.strip().lower(): name for name in found}
-    alike = [
-        f"{name!r} for {near[name.strip().lower()]!r}"
-        for name in missing
-        if name.strip().lower() in near
-    ]
-    return SchemaError(
-        expected=f"columns {', '.join(map(repr, wanted))}",
-        found=f"no {offenders(missing)}; {hint}"
-        + (f"; is it {', '.join(alike)}?" if alike else ""),
-        where=str(path),
-        remedy=(
-            "name the columns under `users`, `items` or `events` of the settings, or correct the"
-            " file"
-        ),
-    )

@@ -19,12 +19,15 @@ CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Dialect:
-    """Separator, encoding, words for a missing value and decimal sign of the shop's CSV files."""
+    """Separator, encoding, words for a missing value, decimal sign and, where they have no header,
+    names of the columns of the shop's CSV files.
+    """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     null_words: tuple[str, ...] = ()
     decimal: str = "."
+    columns: tuple[str, ...] = ()
 
     def of(self, path: Path) -> Dialect:
         """How this file is written: one that says in its name that tabs separate it, by tabs."""

@@ -6,13 +6,46 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from recsys_tasks.config import Config, SourceSettings, expand_variables
+from recsys_tasks.config import Config, Section, SourceSettings, expand_variables
 from recsys_tasks.errors import RecsysError
 
 if TYPE_CHECKING:
     from recsys_tasks.sources.base import Reader
+    from recsys_tasks.sources.tables import TableName
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if odd := [name for name in names if not name.strip() or names.count(name) > 1]:
+        raise ValueError(f"{odd[0]!r} is no name, or is there twice: name every column of the file")
+    return names
+
+
+ColumnNames = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
+
+
+class FileColumns(Section):
+    """Names of all columns of CSV files, in order, of tables whose files have no header; files of
+    other formats have their own names.
+    """
+
+    events: ColumnNames | None = None
+    """Columns of the interactions, e.g. `[user_id, item_id, timestamp]`; null: as the header says.
+    """
+    items: ColumnNames | None = None
+    """Columns of the items; null: as the header says."""
+    users: ColumnNames | None = None
+    """Columns of the users; null: as the header says."""
+
+    def by_table(self) -> dict[TableName, tuple[str, ...]]:
+        """The names of each table that has some."""
+        given: dict[TableName, tuple[str, ...] | None] = {
+            "events": self.events,
+            "items": self.items,
+            "users": self.users,
+        }
+        return {table: names for table, names in given.items() if names is not None}
 
 
 class FilesSource(SourceSettings):
@@ -37,9 +70,17 @@ class FilesSource(SourceSettings):
     r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always
     does.
     """
+    columns: FileColumns | None = Field(default=None, exclude_if=lambda names: names is None)
+    """Columns of CSV files without a header row; null: every file has one."""
     decimal: Literal[".", ","] = Field(default=".", exclude_if=lambda sign: sign == ".")
     """Sign before the fraction of numbers in CSV files; a number with the other sign, such as one
     between thousands, is a fault. Supplied vectors have points under both."""
+
+    @model_validator(mode="after")
+    def _names_columns_of_tables(self) -> FilesSource:
+        if self.users is None and self.columns is not None and self.columns.users is not None:
+            raise ValueError("columns.users names the columns of a table that users does not name")
+        return self
 
     @field_validator("delimiter")
     @classmethod
@@ -92,6 +133,7 @@ class Files:
             self._path(settings.items, config),
             self._path(settings.users, config) if settings.users else None,
             Dialect(settings.delimiter, settings.encoding, settings.null_words, settings.decimal),
+            settings.columns.by_table() if settings.columns else None,
         )
 
     def examine(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:
