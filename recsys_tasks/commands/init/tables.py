@@ -12,8 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
-from recsys_tasks.sources.files.formats import format_of, read_parquet
+from recsys_tasks.sources.files.formats import format_of, is_columnar
 from recsys_tasks.sources.files.json_lines import is_json, json_names, read_json
 from recsys_tasks.sources.files.listing import SUFFIXES, list_files
 from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
@@ -33,7 +34,7 @@ class Table:
     """File, folder or pattern, relative to the folder that was looked at."""
     files: tuple[Path, ...]
     dialect: Dialect
-    """How its CSV files are written; of no meaning for Parquet and JSON."""
+    """How its CSV files are written; of no meaning for other formats."""
     is_csv: bool
 
     @cached_property
@@ -52,8 +53,8 @@ class Table:
 
     def _read(self, path: Path) -> pa.Table:
         kind = format_of(path, self.dialect.encoding)
-        if kind == "parquet":
-            return read_parquet(path, _once(pa.parquet.read_schema(path).names), None)
+        if kind in ("parquet", "arrow"):
+            return read_columns(path, kind, _once(column_names(path, kind)), None)
         if kind == "json":
             return read_json(path, json_names(path))
         table = read_csv(path, self.dialect)
@@ -79,7 +80,7 @@ def tables_in(folder: Path) -> list[Table]:
             expected=f"files that end in {', '.join(SUFFIXES)}",
             found="none",
             where=str(folder),
-            remedy="export the shop's tables as CSV, JSON lines or Parquet into this folder",
+            remedy="export the shop's tables as CSV, JSON lines, Parquet or Arrow into this folder",
         )
     return found
 
@@ -110,7 +111,7 @@ def _table(name: str, files: tuple[Path, ...]) -> Table:
 def _is_csv(path: Path) -> bool:
     with open_bytes(path) as file:
         start = file.read(64)
-    return not (start.startswith(b"PAR1") or is_json(start))
+    return not (is_columnar(start) or is_json(start))
 
 
 def dialect_of(path: Path) -> Dialect:

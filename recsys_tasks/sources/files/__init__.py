@@ -1,1 +1,1 @@
-"""CSV and Parquet files, or folders of them, as a source."""
+"""CSV, JSON, Parquet and Arrow files, or folders of them, as a source."""

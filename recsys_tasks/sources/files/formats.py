@@ -1,23 +1,14 @@
-"""What format a file has, whatever its name says, and a Parquet file's columns as they were
-delivered; a format that is not read is named.
-"""
+"""What format a file has, whatever its name says; a format that is not read is named."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
-
-import pyarrow as pa
-import pyarrow.dataset as pa_dataset
-import pyarrow.parquet as pq
+from typing import Literal
 
 from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, TransientError
 from recsys_tasks.sources.files.json_lines import is_json
 from recsys_tasks.sources.files.streams import open_bytes
-from recsys_tasks.sources.tables import Window
-from recsys_tasks.sources.times.rule import FIRST_HOUR_KEY, PER_SECOND
 
 _SIGNS = (
     (b"\xff\xfe", "text in UTF-16"),
@@ -27,17 +18,20 @@ _SIGNS = (
     (b"SQLite format 3", "a SQLite database"),
     (b"Obj\x01", "an Avro file"),
     (b"ORC", "an ORC file"),
-    (b"ARROW1", "an Arrow file"),
+    (b"FEA1", "a Feather file of version 1"),
     (b"\x28\xb5\x2f\xfd", "a file compressed with Zstandard"),
     (b"BZh", "a file compressed with bzip2"),
     (b"\xfd7zXZ", "a file compressed with xz"),
     (b"PARE", "a Parquet file whose footer is encrypted"),
 )
-_INT96 = pa_dataset.ParquetReadOptions(
-    coerce_int96_timestamp_unit="us"
-)  # its nanoseconds would wrap after 2262
-_READ = "a CSV or JSON file (may be gzipped) or a Parquet file"
-Format = Literal["csv", "json", "parquet"]
+_READ = "a CSV or JSON file (may be gzipped), a Parquet file or an Arrow IPC file or stream"
+_COLUMNAR = {
+    b"PAR1": ("Parquet", (".parquet", ".parq", ".pq")),
+    b"ARROW1": ("Arrow IPC", (".arrow", ".feather")),
+    b"\xff\xff\xff\xff": ("Arrow IPC", (".arrows",)),
+}
+"""First bytes → the format, and how names of its files end."""
+Format = Literal["csv", "json", "parquet", "arrow"]
 
 
 def format_of(path: Path, encoding: str = "utf-8") -> Format:
@@ -49,8 +43,11 @@ def format_of(path: Path, encoding: str = "utf-8") -> Format:
             text = unpacked.read(64)
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable_file(path, error) from error
-    if start.startswith(b"PAR1"):
-        return "parquet"
+    for sign, (name, _) in _COLUMNAR.items():
+        if start.startswith(sign):
+            return "parquet" if name == "Parquet" else "arrow"
+        if text.startswith(sign):
+            raise _other_format(path, f"a gzipped {name} file")
     for sign, words in _SIGNS:
         if start.startswith(sign) and not (
             words.endswith("UTF-16") and encoding.lower().startswith("utf-16")
@@ -58,57 +55,20 @@ def format_of(path: Path, encoding: str = "utf-8") -> Format:
             raise _other_format(path, words)
     if is_json(text):
         return "json"
-    if path.name.lower().endswith((".parquet", ".parq", ".pq")):
-        raise SchemaError(
-            expected="a Parquet file",
-            found="an empty file" if not start else "a file that does not begin as Parquet does",
-            where=str(path),
-            remedy="deliver the file again: it broke off, or it is another format under this name",
-        )
+    for name, suffixes in _COLUMNAR.values():
+        if path.name.lower().endswith(suffixes):
+            raise SchemaError(
+                expected=f"{name}, as the file's name says",
+                found=f"a file that does not begin as {name} does" if start else "an empty file",
+                where=str(path),
+                remedy="deliver the file again: it broke off, or is of a format of another name",
+            )
     return "csv"
 
 
-def parquet_names(path: Path) -> list[str]:
-    """Names of a Parquet file's columns. Raises SchemaError."""
-    return list(_parquet_schema(path).names)
-
-
-def _parquet_schema(path: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable_file(path, error) from error
-
-
-def read_parquet(path: Path, columns: Sequence[str], window: Window | None) -> pa.Table:
-    """Columns of a Parquet file; row groups that lie outside the window of seconds may be left out.
-
-    Raises SchemaError, also for text that is no UTF-8: nothing later could read or store it.
-    """
-    found = _parquet_schema(path)
-    try:
-        data = pa_dataset.dataset(path, format=pa_dataset.ParquetFileFormat(read_options=_INT96))
-        table = data.to_table(columns=list(columns), filter=_pushdown(found, window))
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable_file(path, error) from error
-    for place, field in enumerate(table.schema):
-        column = table[field.name]
-        _refuse_bad_text(path, field.name, column)
-        if field.type == pa.string_view():  # which Arrow's functions do not all know
-            table = table.set_column(place, field.name, column.cast(pa.string()))
-    return table
-
-
-def _refuse_bad_text(path: Path, name: str, column: pa.ChunkedArray) -> None:
-    try:
-        column.validate(full=True)
-    except (pa.ArrowException, UnicodeError) as error:
-        raise SchemaError(
-            expected=f"text in UTF-8 in column {name!r}",
-            found="bytes that are not UTF-8",
-            where=str(path),
-            remedy="write the column again from text, or correct the program that wrote the file",
-        ) from error
+def is_columnar(start: bytes) -> bool:
+    """Whether a file's first bytes are those of Parquet or Arrow IPC."""
+    return start.startswith(tuple(_COLUMNAR))
 
 
 def unreadable_file(path: Path, error: Exception) -> RecsysError:
@@ -145,26 +105,3 @@ def _other_format(path: Path, words: str) -> SchemaError:
         where=str(path),
         remedy="export the table as Parquet or as CSV in UTF-8, and name that file under `source`",
     )
-
-
-def _pushdown(found: pa.Schema, window: Window | None) -> Any:
-    """A filter that lets Parquet skip row groups, where times are stored as numbers; else None.
-
-    What is no time comes with every window, so that it is counted: what lies outside the plausible
-    range, or may be a day's hours in digits.
-    """
-    if window is None:
-        return None
-    name, start, end, rule, _ = window
-    each = PER_SECOND.get(rule.unit)
-    if each is None or name not in found.names or not pa.types.is_integer(found.field(name).type):
-        return None
-    if pa.types.is_uint64(found.field(name).type):
-        return None
-    field, inside = pa_dataset.field(name), pa_dataset.scalar(True)
-    if start is not None:
-        inside = inside & (field >= start * each)
-    if end is not None:
-        inside = inside & (field < end * each)
-    latest = min(rule.latest, FIRST_HOUR_KEY) if rule.unit == "seconds" else rule.latest
-    return inside | (field < rule.earliest * each) | (field >= latest * each) | field.is_null()

@@ -14,6 +14,7 @@ from recsys_tasks.errors import ConfigError, SchemaError, offenders
 
 SUFFIXES = (
     *(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".parq", ".pq"),
+    *(".arrow", ".arrows", ".feather"),
     *(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
 )
 """Of the files below a folder; a file that the settings name is read whatever its suffix."""
@@ -146,7 +147,7 @@ def _below(root: Path) -> list[Path]:
     for log, words in _TABLE_LOGS.items():
         if any(root.rglob(log)):
             raise SchemaError(
-                expected="CSV or Parquet files, all of which count",
+                expected="files, all of which count",
                 found=f"{words} ({log}): its folder also holds files that were replaced or deleted",
                 where=str(root),
                 remedy=(
@@ -210,7 +211,7 @@ def _nothing(root: Path, passed: list[Path]) -> ConfigError:
     else:
         found = "an empty folder" if root.is_dir() else "no file of this pattern"
     return ConfigError(
-        expected="a .csv, .tsv, .jsonl or .parquet file, or a folder with some",
+        expected="a .csv, .tsv, .jsonl, .parquet or .arrow file, or a folder with some",
         found=found,
         where=str(root),
         remedy="correct the path under `source`, or deliver the files",

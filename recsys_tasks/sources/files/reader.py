@@ -1,4 +1,4 @@
-"""CSV, JSON and Parquet files, or folders of them, read as a source."""
+"""CSV, JSON, Parquet and Arrow files, or folders of them, read as a source."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from recsys_tasks.config import Config
 from recsys_tasks.errors import SchemaError, offenders
+from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
-from recsys_tasks.sources.files.formats import Format, format_of, parquet_names, read_parquet
+from recsys_tasks.sources.files.formats import Format, format_of
 from recsys_tasks.sources.files.headers import header_words, repeated_names, separator_hint
 from recsys_tasks.sources.files.json_lines import json_names, read_json
 from recsys_tasks.sources.files.listing import folder_values, list_files, passed_over, shown_path
@@ -56,7 +57,7 @@ class FileReader(TableReader):
         return [str(path) for path in list_files(self._roots[table])]
 
     def decimal_of(self, part: str) -> str:
-        """What the settings say of CSV files; numbers of JSON and Parquet have a point."""
+        """What the settings say of CSV files; numbers of other files have a point."""
         usual = self.dialect.decimal == "."
         is_csv = not usual and format_of(Path(part), self.dialect.encoding) == "csv"
         return self.dialect.decimal if is_csv else "."
@@ -114,16 +115,16 @@ class FileReader(TableReader):
 
     def _names(self, table: TableName, path: Path) -> list[str]:
         kind = format_of(path, self.dialect.encoding)
-        if kind == "parquet":
-            return parquet_names(path)
+        if kind in ("parquet", "arrow"):
+            return column_names(path, kind)
         return list(self._whole_file(table, path, kind).column_names)
 
     def _columns_of(
         self, table: TableName, path: Path, columns: list[str], window: Window | None
     ) -> pa.Table:
         kind = format_of(path, self.dialect.encoding)
-        if kind == "parquet":
-            return read_parquet(path, columns, window)
+        if kind in ("parquet", "arrow"):
+            return read_columns(path, kind, columns, window)
         return self._whole_file(table, path, kind).select(columns)
 
     def _whole_file(self, table: TableName, path: Path, kind: Format) -> pa.Table:

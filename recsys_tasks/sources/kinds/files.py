@@ -1,4 +1,4 @@
-"""CSV, JSON or Parquet files as a source: its settings, and how it is opened."""
+"""CSV, JSON, Parquet or Arrow files as a source: its settings, and how it is opened."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class FileColumns(Section):
 
 
 class FilesSource(SourceSettings):
-    """CSV, JSON (an object a line, or a list of objects) or Parquet files, or folders of them."""
+    """CSV, JSON (an object a line, or a list of objects), Parquet or Arrow IPC files (Feather,
+    too), or folders of them.
+    """
 
     kind: Literal["files"] = "files"
     events: str
