@@ -36,7 +36,8 @@ def header_words(names: list[str], wanted: list[str], may_be_words: bool = False
     if is_header(names, wanted, may_be_words):
         return f"the file has {', '.join(map(repr, names))}"
     return (
-        f"its first line has {len(names)} values and may be a row of data: is the header missing?"
+        f"its first line, with {len(names)} values, looks like a row of data: is the header"
+        " missing?"
     )
 
 
