@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def group_config(**tower: Any) -> Config:
     )
 
 
-def group_items(extra: list[tuple[str, int]] = ()) -> pd.DataFrame:  # type: ignore[assignment]
+def group_items(extra: Sequence[tuple[str, int]] = ()) -> pd.DataFrame:
     """Items i0, i1, …: item number n is of kind n // PER_GROUP; `extra` adds (id, kind)."""
     rows = [(f"i{n:02d}", n // PER_GROUP) for n in range(GROUPS * PER_GROUP)] + list(extra)
     return pd.DataFrame({"item_id": [r[0] for r in rows], "kind": [f"k{r[1]}" for r in rows]})
@@ -69,7 +70,7 @@ def group_snapshot(
     config: Config,
     as_of: str,
     days: int,
-    extra: list[tuple[str, int]] = (),  # type: ignore[assignment]
+    extra: Sequence[tuple[str, int]] = (),
     late: pd.DataFrame | None = None,
 ) -> Snapshot:
     """A snapshot of the first `days` days, `late` events added."""

@@ -95,7 +95,9 @@ def test_traits_are_declared_values_or_words_of_the_title() -> None:
 def test_the_page_holds_every_item_and_nothing_breaks_out_of_it(atlas: Atlas) -> None:
     page = atlas_page(atlas, "A <map>", "of 120")
     assert page.count("</script>") == 2 and "A &lt;map&gt;" in page and "http" not in page
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S).group(1))  # type: ignore[union-attr]
+    found = re.search(r'id="data">(.*?)</script>', page, re.S)
+    assert found is not None
+    data = json.loads(found[1])
     assert len(data["ids"]) == len(data["x"]) == len(data["about"]["title"]) == 120
     assert data["about"]["title"][0] == "mugs </script><b> 0"
     assert data["of"] == atlas.of.tolist() and len(data["centres"]) == len(data["clusters"])

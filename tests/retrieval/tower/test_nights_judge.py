@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def test_nobody_to_judge_is_no_row() -> None:
     assert judge({}, _truth([(1, 5)]).slice("new items")).shape == (0, 3)
 
 
-def test_truth_is_of_known_users_and_knows_who_was_there_and_what_is_new(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_truth_is_of_known_users_and_knows_who_was_there_and_what_is_new(tmp_path: Path) -> None:
     start = start_of(NIGHT)
     rows = [
         ("u0", "i0", start - 40 * DAY_SECONDS),
