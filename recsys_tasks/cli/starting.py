@@ -16,31 +16,39 @@ from recsys_tasks.config import parse_config
 from recsys_tasks.errors import ConfigError, offenders
 
 if TYPE_CHECKING:
-    from recsys_tasks.commands.init import Setting
+    from recsys_tasks.commands.init import Place, Setting
 
 app = typer.Typer()
 
 
 @app.command()
 def init(
-    folder: Annotated[
-        Path, typer.Argument(help="The folder with the shop's CSV or Parquet files.")
-    ],
+    place: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder with the shop's CSV, JSON or Parquet files, or the URL of its database:"
+            " duckdb:///shop.duckdb, '${SHOP_DATABASE_URL}'.",
+            show_default=False,
+        ),
+    ] = None,
+    connection: Annotated[
+        str | None, typer.Option(help="Instead: the Airflow connection of its database.")
+    ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="The settings file; default: recsys.yaml in the folder.")
+        Path | None,
+        typer.Option(help="The settings file; default: recsys.yaml in the folder, or here."),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing: guesses stay as they are.")
     ] = False,
 ) -> None:
-    """Look at a folder of tables and propose the settings file: ids, times, kinds, attributes."""
+    """Look at a shop's tables and propose the settings file: ids, times, kinds, attributes."""
     from recsys_tasks.commands.init import file_text, propose
 
-    path = (to or folder / "recsys.yaml").expanduser()
     with shown_errors():
+        looked_at, path = _place(place, connection, to)
         _refuse_to_overwrite(path)
-        beside = path.parent.resolve() == folder.expanduser().resolve()
-        proposal = propose(folder.expanduser(), now(), beside)
+        proposal = propose(looked_at, now())
         if not yes and sys.stdin.isatty():
             proposal.asked(_ask)
         parse_config(proposal.as_mapping(), where="what was proposed and answered")
@@ -98,13 +106,32 @@ def _say_next(settings: Path, first_night: str) -> None:
     say(f"  recsys run --as-of {first_night}")
 
 
+def _place(place: str | None, connection: str | None, to: Path | None) -> tuple[Place, Path]:
+    """What is looked at, and the settings file to write. Raises ConfigError."""
+    from recsys_tasks.commands.init import DatabasePlace, FolderPlace
+
+    if (place is None) == (connection is None):
+        raise ConfigError(
+            expected="a folder, the URL of a database, or --connection",
+            found="none of them" if place is None else "a place and --connection",
+            where="recsys init",
+            remedy="recsys init FOLDER, recsys init URL, or recsys init --connection NAME",
+        )
+    if place is None or "://" in place or place.startswith("${"):
+        path = (to or Path("recsys.yaml")).expanduser()
+        return DatabasePlace(place, connection), path
+    folder = Path(place).expanduser()
+    path = (to or folder / "recsys.yaml").expanduser()
+    return FolderPlace(folder, path.parent.resolve() == folder.resolve()), path
+
+
 def _refuse_to_overwrite(path: Path) -> None:
     if path.exists():
         raise ConfigError(
             expected="a settings file that is not there yet",
             found="one that somebody may have corrected",
             where=str(path),
-            remedy=f"recsys init FOLDER --to {path.with_stem(path.stem + '-new')}, or remove it",
+            remedy=f"recsys init … --to {path.with_stem(path.stem + '-new')}, or remove it",
         )
 
 

@@ -137,7 +137,7 @@ def _lacking(what: str, looked: Sequence[tuple[Table, Mapping[str, Column]]]) ->
     return ConfigError(
         expected=what,
         found=f"{len(looked)} table(s): {seen[:600]}",
-        where="the folder that was looked at",
+        where="the tables that were looked at",
         remedy=(
             "add the table; or, where it is there under names that say nothing, copy"
             " include/examples/my-shop.yaml beside it and name its columns"

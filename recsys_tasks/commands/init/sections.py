@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,41 +12,11 @@ import pyarrow as pa
 from recsys_tasks.commands.init.attributes import Found, attributes_of, segment_of
 from recsys_tasks.commands.init.columns import Column
 from recsys_tasks.commands.init.names import fits
-from recsys_tasks.commands.init.proposal import Confidence, Proposal
+from recsys_tasks.commands.init.proposal import Proposal
 from recsys_tasks.commands.init.roles import Roles
 
 _EARLY = 0.01
 """Share of events before their item's launch up to which a column of dates can be the launch."""
-
-
-def add_source(proposal: Proposal, roles: Roles, folder: Path | None) -> None:
-    """Where the tables are, and how CSV files are written; `folder` None: paths are relative to
-    the settings file.
-    """
-
-    def path(name: str) -> str:
-        return str(folder / name) if folder else name
-
-    proposal.add("source.kind", "files", "sure", "a folder of files")
-    rows = f"{roles.events.rows.num_rows:,} rows with a user, an item and a time"
-    proposal.add("source.events", path(roles.events.name), "sure", rows)
-    items, users = roles.items, roles.users
-    shared = f"its {items.id_column!r} has {items.known:.1%} of the events' items"
-    proposal.add("source.items", path(items.table.name), _sure(items.known), shared)
-    if users:
-        shared = f"its {users.id_column!r} has {users.known:.1%} of the events' users"
-        proposal.add("source.users", path(users.table.name), _sure(users.known), shared)
-    written = [table for table in (roles.events, items.table) if table.is_csv]
-    written += [users.table] if users and users.table.is_csv else []
-    for name, usual in (("delimiter", ","), ("encoding", "utf-8")):
-        found = {getattr(table.dialect, name) for table in written} - {usual}
-        if found:
-            words = "as the CSV files are written"
-            proposal.add(f"source.{name}", max(found), "likely", words)
-
-
-def _sure(share: float) -> Confidence:
-    return "sure" if share >= 0.95 else "likely"
 
 
 def add_users(proposal: Proposal, roles: Roles) -> None:

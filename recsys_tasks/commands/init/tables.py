@@ -1,4 +1,4 @@
-"""The tables that a folder holds, and how its CSV files are written."""
+"""The tables that a shop delivers: those of a folder, and how its CSV files are written."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -22,19 +23,40 @@ from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
 _SEPARATORS = ",;\t|"
 _ENCODINGS = ("utf-8", "cp1252")
 """Tried in this order: the second has a character for nearly every byte."""
-_MOST_ROWS = 20_000_000
-"""Rows looked at; of a larger table the newest files, so that a laptop's memory is enough."""
+MOST_ROWS = 20_000_000
+"""Rows looked at, so that a laptop's memory is enough: of larger files the newest, of a larger
+table of a database a random part."""
+
+
+class Table(Protocol):
+    """One table as it is delivered."""
+
+    @property
+    def name(self) -> str:
+        """What `source` of the settings calls it."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its CSV files are written; of no meaning for other tables."""
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is CSV files."""
+
+    @property
+    def rows(self) -> pa.Table:
+        """The rows looked at, columns as delivered; of CSV and JSON all columns are text. Raises
+        RecsysError.
+        """
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table as it is delivered."""
+class FileTable:
+    """A table of files; its name is a file, folder or pattern, relative to the folder."""
 
     name: str
-    """File, folder or pattern, relative to the folder that was looked at."""
     files: tuple[Path, ...]
     dialect: Dialect
-    """How its CSV files are written; of no meaning for other formats."""
     is_csv: bool
 
     @cached_property
@@ -45,7 +67,7 @@ class Table:
         parts: list[pa.Table] = []
         for path in reversed(self.files):
             parts.insert(0, self._read(path))
-            if sum(part.num_rows for part in parts) >= _MOST_ROWS:
+            if sum(part.num_rows for part in parts) >= MOST_ROWS:
                 break
         names = [name for name in parts[-1].column_names if name]
         whole = [part.select(names) for part in parts if set(names) <= set(part.column_names)]
@@ -61,7 +83,7 @@ class Table:
         return table.select(_once(table.column_names))
 
 
-def tables_in(folder: Path) -> list[Table]:
+def tables_in(folder: Path) -> list[FileTable]:
     """The tables of a folder: each file, each series of files whose names differ in digits alone,
     and each folder of files.
 
@@ -102,10 +124,10 @@ def _groups(folder: Path) -> Iterator[tuple[str, tuple[Path, ...]]]:
         yield (files[0].name if len(files) == 1 else pattern), tuple(files)
 
 
-def _table(name: str, files: tuple[Path, ...]) -> Table:
+def _table(name: str, files: tuple[Path, ...]) -> FileTable:
     written = next((path for path in files if _is_csv(path)), None)
     dialect = dialect_of(written) if written else Dialect()
-    return Table(name, files, dialect, written is not None)
+    return FileTable(name, files, dialect, written is not None)
 
 
 def _is_csv(path: Path) -> bool:

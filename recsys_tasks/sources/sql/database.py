@@ -31,6 +31,13 @@ _BEGIN = {
 """What makes all reads of a night those of one moment, and times UTC. Warehouses have no such
 transaction over queries: there each table is read as it is at that time."""
 
+_TABLES = (
+    "SELECT table_schema, table_name FROM information_schema.tables"
+    " WHERE table_schema NOT IN ('information_schema', 'pg_catalog', 'recsys')"
+    " ORDER BY table_schema, table_name"
+)
+"""Where a database has schemas: those of the server and of the pipeline itself are no shop's."""
+
 
 class Database:
     """A connection through Ibis, in one read-only transaction where the kind has such."""
@@ -49,6 +56,12 @@ class Database:
 
     def _run(self, statement: str) -> None:
         self._connection.raw_sql(statement)
+
+    def table_names(self) -> list[str]:
+        """Tables and views that this user may read, as `table` takes them. Raises what the driver
+        raises.
+        """
+        return sorted(self._connection.list_tables())
 
     def table(self, relation: Relation) -> Table:
         """A table or query as an expression. Raises what the driver raises."""
@@ -108,6 +121,11 @@ class DuckDB(Database):
     def _connect(self) -> Any:
         return ibis.duckdb.connect(self.address.file, read_only=True)
 
+    def table_names(self) -> list[str]:
+        """Tables and views of every schema."""
+        found = self._connection.con.sql(_TABLES).fetchall()
+        return [_short(schema, name, "main") for schema, name in found]
+
     def table(self, relation: Relation) -> Table:
         """A table, or a query with the types that DuckDB says."""
         if not isinstance(relation, Query):
@@ -135,6 +153,12 @@ class Postgres(Database):
     def _run(self, statement: str) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(statement)
+
+    def table_names(self) -> list[str]:
+        """Tables and views of every schema but the pipeline's own."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(_TABLES)
+            return [_short(schema, name, "public") for schema, name in cursor.fetchall()]
 
     def table(self, relation: Relation) -> Table:
         """A table or query; types that Arrow has no plain form of become text."""
@@ -184,6 +208,11 @@ def open_database(address: Address) -> Database:
         ) from None
     except Exception as error:  # each driver has its own
         raise translated(error, address, "url") from None
+
+
+def _short(schema: str, name: str, usual: str) -> str:
+    """A table's name, without the schema that is looked at where none is named."""
+    return name if schema == usual else f"{schema}.{name}"
 
 
 def _sql(rows: Table, dialect: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
-from recsys_tasks.commands.init import file_text, propose
+from recsys_tasks.commands.init import FolderPlace, file_text, propose
 from recsys_tasks.config import load_config
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.base import open_source
@@ -68,7 +68,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def proposed(folder: Path, now: datetime = NOW) -> dict[str, Any]:
-    return {setting.key: setting.value for setting in propose(folder, now).settings}
+    return {setting.key: setting.value for setting in propose(FolderPlace(folder), now).settings}
 
 
 def test_roles_units_and_kinds_are_found_by_names_and_values(shop: Path) -> None:
@@ -101,11 +101,14 @@ def test_roles_units_and_kinds_are_found_by_names_and_values(shop: Path) -> None
 
 
 def test_what_changes_with_what_users_do_is_left_out_and_said(shop: Path) -> None:
-    assert any("AvgRating" in words and "future" in words for words in propose(shop, NOW).left_out)
+    assert any(
+        "AvgRating" in words and "future" in words
+        for words in propose(FolderPlace(shop), NOW).left_out
+    )
 
 
 def test_the_file_says_what_was_proposed_and_reads_the_delivered_rows(shop: Path) -> None:
-    proposal = propose(shop, NOW)
+    proposal = propose(FolderPlace(shop), NOW)
     path = shop / "recsys.yaml"
     path.write_text(file_text(proposal), encoding="utf-8")
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == proposal.as_mapping()
@@ -143,7 +146,7 @@ def test_times_that_nobody_reads_are_quoted(shop: Path) -> None:
         rows["CreatedAt"] = "12/1/2010 8:26"
         rows.to_csv(path, sep=";", index=False)
     with pytest.raises(ConfigError) as caught:
-        propose(shop, NOW)
+        propose(FolderPlace(shop), NOW)
     assert "'12/1/2010 8:26'" in str(caught.value)
 
 
@@ -152,7 +155,7 @@ def test_a_shop_without_users_and_kinds_that_nothing_is_known_of(shop: Path) -> 
     for path in shop.glob("log-*.csv"):
         text = path.read_text().replace(";view;", ";A7;").replace(";buy;", ";B9;")
         path.write_text(text)
-    proposal = propose(shop, NOW)
+    proposal = propose(FolderPlace(shop), NOW)
     found = {setting.key: setting for setting in proposal.settings}
     assert "source.users" not in found
     assert found["events.kinds"].confidence == "a guess"
@@ -164,7 +167,9 @@ def test_a_shop_without_users_and_kinds_that_nothing_is_known_of(shop: Path) -> 
 def test_rows_of_unknown_items_are_a_question(shop: Path) -> None:
     items = pd.read_csv(shop / "products.csv", sep=";", encoding="cp1252")
     items.iloc[:15].to_csv(shop / "products.csv", sep=";", index=False, encoding="cp1252")
-    found = {s.key: s for s in propose(shop, NOW).settings}["validation.max_unknown_item_share"]
+    found = {s.key: s for s in propose(FolderPlace(shop), NOW).settings}[
+        "validation.max_unknown_item_share"
+    ]
     assert found.confidence == "a guess"
     assert 0.25 <= found.value <= 0.35
 
@@ -175,7 +180,9 @@ def test_a_day_that_has_only_begun_is_no_whole_day(shop: Path) -> None:
         CreatedAt=int(datetime(2026, 3, 2, 0, 0, 9, tzinfo=UTC).timestamp() * 1000)
     )
     pd.concat([late, one]).to_csv(shop / "log-2026-02.csv", sep=";", index=False)
-    assert propose(shop, datetime(2026, 3, 2, 5, tzinfo=UTC)).first_night == "2026-03-01"
+    assert (
+        propose(FolderPlace(shop), datetime(2026, 3, 2, 5, tzinfo=UTC)).first_night == "2026-03-01"
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,7 +195,7 @@ def test_a_table_that_lacks_is_named_with_what_was_seen(
     for path in shop.glob(lacking):
         path.unlink()
     with pytest.raises(ConfigError) as caught:
-        propose(shop, NOW)
+        propose(FolderPlace(shop), NOW)
     assert words in caught.value.expected
 
 
@@ -229,7 +236,7 @@ def test_real_shops(name: str, expected: dict[str, Any], tmp_path: Path) -> None
     data = os.environ.get("RECSYS_TEST_DATA")
     if not data:
         pytest.skip("RECSYS_TEST_DATA is not set: no real data sets to look at")
-    proposal = propose(Path(data) / name, NOW)
+    proposal = propose(FolderPlace(Path(data) / name), NOW)
     found = {setting.key: setting.value for setting in proposal.settings}
     assert {key: found.get(key) for key in expected} == expected
     path = tmp_path / "recsys.yaml"

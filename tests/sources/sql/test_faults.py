@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,10 @@ def test_a_server_that_ends_in_the_middle_is_asked_again_and_gives_all(
     monkeypatch.setenv("SHOP_URL", owner)
     monkeypatch.setattr(sql_reader, "PIECE_ROWS", 40)
     tables = {"events": "shop.interactions", "items": "shop.items"}
-    whole = reader_of(tmp_path, url="${SHOP_URL}", **tables).read_events(None, AS_OF)
-    pieces = reader_of(tmp_path, url="${SHOP_URL}", **tables).read_pieces(None, AS_OF)
+    with closing(reader_of(tmp_path, url="${SHOP_URL}", **tables)) as reader:
+        whole = reader.read_events(None, AS_OF)
+    broken = reader_of(tmp_path, url="${SHOP_URL}", **tables)
+    pieces = broken.read_pieces(None, AS_OF)
     next(pieces)
     with psycopg.connect(owner, autocommit=True) as shop:
         shop.execute(
@@ -127,8 +130,10 @@ def test_a_server_that_ends_in_the_middle_is_asked_again_and_gives_all(
     with pytest.raises(TransientError) as caught:
         list(pieces)
     assert "it is retried" in caught.value.remedy
-    again = reader_of(tmp_path, url="${SHOP_URL}", **tables)
-    assert sum(piece.num_rows for piece in again.read_pieces(None, AS_OF)) == whole.num_rows
+    broken.close()
+    # A reader that is left open keeps its tables locked until it is collected.
+    with closing(reader_of(tmp_path, url="${SHOP_URL}", **tables)) as again:
+        assert sum(piece.num_rows for piece in again.read_pieces(None, AS_OF)) == whole.num_rows
 
 
 def test_config_check_says_what_the_first_rows_show(tmp_path: Path) -> None:

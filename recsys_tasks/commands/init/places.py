@@ -1,0 +1,135 @@
+"""Where a shop's tables are: a folder of files, or a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from recsys_tasks.commands.init.database_tables import tables_of
+from recsys_tasks.commands.init.proposal import Confidence, Proposal
+from recsys_tasks.commands.init.roles import Roles
+from recsys_tasks.commands.init.tables import Table, tables_in
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.sources.sql.address import Address, address_of, written_password
+
+
+class Place(Protocol):
+    """What `recsys init` looks at."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for the project."""
+
+    @property
+    def what(self) -> str:
+        """What kind of place it is, in words."""
+
+    def tables(self) -> Sequence[Table]:
+        """The tables that are there. Raises RecsysError."""
+
+    def add_source(self, proposal: Proposal, roles: Roles) -> None:
+        """Propose the section `source`."""
+
+
+@dataclass(frozen=True)
+class FolderPlace:
+    """A folder of files; `beside`: the settings file will be in it, so that paths are relative."""
+
+    folder: Path
+    beside: bool = False
+    what = "the folder"
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.resolve().name
+
+    def tables(self) -> Sequence[Table]:
+        """Files, series of files, and folders of files. Raises ConfigError, SchemaError."""
+        return tables_in(self.folder)
+
+    def add_source(self, proposal: Proposal, roles: Roles) -> None:
+        """Where the files are, and how CSV files are written."""
+
+        def path(table: Table) -> str:
+            return table.name if self.beside else str(self.folder.resolve() / table.name)
+
+        proposal.add("source.kind", "files", "sure", "a folder of files")
+        _add_tables(proposal, roles, path)
+        written = [table for table in _tables(roles) if table.is_csv]
+        for name, usual in (("delimiter", ","), ("encoding", "utf-8")):
+            found = {getattr(table.dialect, name) for table in written} - {usual}
+            if found:
+                words = "as the CSV files are written"
+                proposal.add(f"source.{name}", max(found), "likely", words)
+
+
+@dataclass(frozen=True)
+class DatabasePlace:
+    """A database: its `url` as the settings file will have it, or the Airflow `connection` that has
+    it.
+    """
+
+    url: str | None = None
+    connection: str | None = None
+    what = "the database"
+
+    def __post_init__(self) -> None:
+        """Refuse a password, which would be written into a file."""
+        if self.url is not None and "${" not in self.url and written_password(self.url):
+            raise ConfigError(
+                expected="a URL without a password: it will stand in the settings file",
+                found="one with a password",
+                where="recsys init",
+                remedy="export SHOP_DATABASE_URL=URL, then recsys init '${SHOP_DATABASE_URL}'",
+            )
+
+    @property
+    def _address(self) -> Address:
+        return address_of(self.url, self.connection, Path.cwd())
+
+    @property
+    def name(self) -> str:
+        """The database's own name."""
+        address = self._address
+        return address.file.stem if address.file else urlsplit(address.url).path.strip("/")
+
+    def tables(self) -> Sequence[Table]:
+        """Tables and views that this user may read. Raises ConfigError, TransientError."""
+        return tables_of(self._address)
+
+    def add_source(self, proposal: Proposal, roles: Roles) -> None:
+        """Where the database is, and what its tables are called."""
+        proposal.add("source.kind", "sql", "sure", "a database")
+        if self.connection:
+            proposal.add("source.connection", self.connection, "sure", "as you said")
+        else:
+            file = self._address.file
+            url = str(self.url) if file is None else f"{self._address.backend}://{file}"
+            proposal.add("source.url", url, "sure", "as you said")
+        _add_tables(proposal, roles, lambda table: table.name)
+
+
+def _tables(roles: Roles) -> Iterator[Table]:
+    yield roles.events
+    yield roles.items.table
+    if roles.users:
+        yield roles.users.table
+
+
+def _add_tables(proposal: Proposal, roles: Roles, name: Callable[[Table], str]) -> None:
+    rows = f"{roles.events.rows.num_rows:,} rows with a user, an item and a time"
+    proposal.add("source.events", name(roles.events), "sure", rows)
+    items, users = roles.items, roles.users
+    shared = f"its {items.id_column!r} has {items.known:.1%} of the events' items"
+    proposal.add("source.items", name(items.table), _sure(items.known), shared)
+    if users:
+        shared = f"its {users.id_column!r} has {users.known:.1%} of the events' users"
+        proposal.add("source.users", name(users.table), _sure(users.known), shared)
+
+
+def _sure(share: float) -> Confidence:
+    return "sure" if share >= 0.95 else "likely"
