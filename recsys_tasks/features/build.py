@@ -21,6 +21,7 @@ from recsys_tasks.features.tables import TableWriter
 from recsys_tasks.features.windows import Tables, median_price, pairs_of, tables_at
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.snapshot.as_known import attribute_inputs, known_at
 from recsys_tasks.snapshot.dataset import Snapshot
 
 FAMILY_KEYS: dict[Family, tuple[str, ...]] = {
@@ -38,6 +39,7 @@ def build_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
     Counts come from rows before `cutoffs.learned_before`; pairs and recencies from the user's own
     rows before `cutoffs.history_before`. A rerun on the same inputs returns the artifact it finds.
     """
+    snapshot = known_at(snapshot, cutoffs.history_before)
     key, inputs, settings = _identity(snapshot, cutoffs)
 
     def write(draft: Draft) -> None:
@@ -74,14 +76,15 @@ def _write(
 
 def find_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact | None:
     """What `build_features` made of the same inputs, if it ran."""
-    key, inputs, settings = _identity(snapshot, cutoffs)
+    key, inputs, settings = _identity(known_at(snapshot, cutoffs.history_before), cutoffs)
     return snapshot.lake.made_of(FEATURES, key, inputs, settings)
 
 
 def _identity(snapshot: Snapshot, cutoffs: Cutoffs) -> tuple[str, dict[str, str], str]:
     """Key, inputs and the hash of the settings that features are made from."""
     config = snapshot.config
-    inputs = {"snapshot": snapshot.artifact.content, **installed_sources(config)}
+    inputs = {"snapshot": snapshot.artifact.content, **attribute_inputs(snapshot)}
+    inputs |= installed_sources(config)
     return str(cutoffs), inputs, config_hash(config.features, config.events, config.users)
 
 

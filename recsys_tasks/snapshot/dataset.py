@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -29,6 +29,7 @@ from recsys_tasks.lake import Artifact, Draft, Lake
 from recsys_tasks.schema import vector_type
 from recsys_tasks.snapshot.events import Events, read_events
 from recsys_tasks.snapshot.kinds import EVENTS
+from recsys_tasks.snapshot.past_values import with_past_values
 
 IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the shop logs showings
 # fact of a snapshot: UTC day whose state its items table gives, where that is known
@@ -46,6 +47,8 @@ class Snapshot:
     artifact: Artifact
     instead: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """`users`, `items` or `parts` that stand in for those of the files."""
+    attributes_of: Artifact | None = field(default=None, repr=False)
+    """An earlier night's snapshot whose attributes stand in for this one's; see `known_at`."""
 
     @property
     def as_of(self) -> date:
@@ -58,7 +61,8 @@ class Snapshot:
         if "users" in self.instead:
             return self.instead["users"]
         table = pq.read_table(self.artifact.file("users.parquet"))
-        return schema.users(self.config).check(table, str(self.artifact.path)).to_pandas()
+        frame = schema.users(self.config).check(table, str(self.artifact.path)).to_pandas()
+        return self._as_then(frame, "users", self.config.users.attributes)
 
     @cached_property
     def items(self) -> pd.DataFrame:
@@ -69,7 +73,15 @@ class Snapshot:
             return self.instead["items"]
         contract = schema.items(self.config, vectors=False)
         table = pq.read_table(self.artifact.file("items.parquet"), columns=contract.schema.names)
-        return contract.check(table, str(self.artifact.path)).to_pandas()
+        frame = contract.check(table, str(self.artifact.path)).to_pandas()
+        return self._as_then(frame, "items", self.config.items.attributes)
+
+    def _as_then(
+        self, frame: pd.DataFrame, entity: str, attributes: Sequence[Attribute]
+    ) -> pd.DataFrame:
+        if self.attributes_of is None:
+            return frame
+        return with_past_values(frame, self.attributes_of, entity, attributes)
 
     def item_vectors(self, attribute: Attribute) -> npt.NDArray[np.float32]:
         """Supplied vectors by item key, `[m, dimensions] float32`; NaN where an item has none.

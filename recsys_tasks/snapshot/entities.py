@@ -21,12 +21,10 @@ from recsys_tasks.clock import start_of
 from recsys_tasks.ids import IdMap, Keys
 from recsys_tasks.snapshot.checks.storable import is_blank, is_usable
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.past_values import UNKNOWN
 
 NEVER = start_of(date(9999, 1, 1))
 ITEM_TIMES = "item_times.parquet"  # first_event and known_since of every item key, seconds
-UNKNOWN = (
-    "unknown.json"  # keys below the highest one that no table of this night or before has named
-)
 
 Seconds = npt.NDArray[np.int64]
 

@@ -42,8 +42,9 @@ from recsys_tasks.snapshot.dataset import (
     write_snapshot,
 )
 from recsys_tasks.snapshot.eligibility.hidden import hidden_items
-from recsys_tasks.snapshot.entities import ITEM_TIMES, UNKNOWN, Seconds, build_entities, known_ids
+from recsys_tasks.snapshot.entities import ITEM_TIMES, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract_result import open_extract
+from recsys_tasks.snapshot.past_values import UNKNOWN
 from recsys_tasks.snapshot.tonight import (
     QUARANTINE_FILE,
     RAW_PARTS,

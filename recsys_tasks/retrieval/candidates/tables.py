@@ -30,6 +30,7 @@ from recsys_tasks.retrieval.candidates.fitting import Fitting
 from recsys_tasks.retrieval.generators import Generator
 from recsys_tasks.retrieval.histories import Histories
 from recsys_tasks.retrieval.kinds import GENERATOR_TABLES
+from recsys_tasks.snapshot.as_known import attribute_inputs, known_at
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items, hash_of
 
@@ -78,9 +79,10 @@ def known_generators() -> tuple[Generator, ...]:
 def build_generators(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact:
     """Fit and store the tables; a rerun on the same inputs returns the artifact it finds."""
     config = snapshot.config
-    data = Fitting(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
+    then = known_at(snapshot, cutoffs.history_before)
+    data = Fitting(then, cutoffs, eligible_items(snapshot, cutoffs.history_before))
     inputs = {"snapshot": snapshot.artifact.content, "eligible": hash_of(data.eligible)}
-    inputs |= _other_inputs(data)
+    inputs |= attribute_inputs(then) | _other_inputs(data)
     settings = _settings(config)
 
     def write(draft: Draft) -> None:

@@ -22,6 +22,7 @@ from recsys_tasks.retrieval.tower.supplied import supplied_vectors
 from recsys_tasks.retrieval.tower.training_run import entity_values
 from recsys_tasks.retrieval.tower.versions import TowerState, TowerVersion, snapshot_for
 from recsys_tasks.retrieval.tower.weights import projection
+from recsys_tasks.snapshot.as_known import attribute_inputs, known_at
 from recsys_tasks.snapshot.dataset import Snapshot
 
 USER_BLOCK = 4096
@@ -40,7 +41,9 @@ def embed(
     """
     _check_order(tower, cutoffs)
     key = EmbeddingsKey.of(tower.artifact.key, cutoffs.history_before)
+    snapshot = known_at(snapshot, cutoffs.history_before)
     inputs = {"snapshot": snapshot.artifact.content, "tower": tower.artifact.content}
+    inputs |= attribute_inputs(snapshot)
     settings = (
         "all" if users is None else hashlib.sha256(np.unique(users).tobytes()).hexdigest()[:16]
     )

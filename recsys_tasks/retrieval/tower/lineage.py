@@ -35,6 +35,7 @@ from recsys_tasks.retrieval.tower.versions import (
     why_cold,
 )
 from recsys_tasks.retrieval.tower.warm_start import warm_train
+from recsys_tasks.snapshot.as_known import attribute_inputs, known_at
 from recsys_tasks.snapshot.dataset import Snapshot
 
 __all__ = [
@@ -68,6 +69,7 @@ def train_two_tower(
     not older, DataError when the training diverges.
     """
     _check_parent(learned_before, parent)
+    snapshot = known_at(snapshot, learned_before)
     snapshot = snapshot_for(snapshot, parent.artifact) if parent else snapshot
     config, settings = snapshot.config, TowerSettings.of(snapshot.config)
     lineage = parent.lineage if parent else str(LineageName(settings.hash, learned_before))
@@ -75,6 +77,7 @@ def train_two_tower(
     inputs = {
         "snapshot": snapshot.artifact.content,
         "parent": parent.artifact.content if parent else "",
+        **attribute_inputs(snapshot),
     }
     hashed = config_hash(
         settings, config.two_tower.warm_start, config.resources, *([control] if control else [])

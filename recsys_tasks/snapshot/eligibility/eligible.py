@@ -28,7 +28,7 @@ def eligible_items(snapshot: Snapshot, day: date) -> Bools:
     eligible: Bools = snapshot.items["available_from"].to_numpy() < start_of(day)
     if day >= snapshot.as_of:
         return eligible & snapshot.items["available"].to_numpy(bool)
-    night = _frozen_by(snapshot, day)
+    night = frozen_by(snapshot, day)
     return eligible if night is None else eligible & _available(night, snapshot.n_items)
 
 
@@ -37,8 +37,10 @@ def hash_of(eligible: Bools) -> str:
     return hashlib.sha256(eligible.tobytes()).hexdigest()[:16]
 
 
-def _frozen_by(snapshot: Snapshot, day: date) -> Artifact | None:
-    """The newest snapshot of a past night that knows no more than was known that day."""
+def frozen_by(snapshot: Snapshot, day: date) -> Artifact | None:
+    """The newest snapshot of a past night that knows no more than was known that day; None where
+    there is none, or nobody knows of which day its tables are.
+    """
     versions = reversed(snapshot.lake.versions("snapshot", day.isoformat()))
     return next((night for night in versions if _of_then(night, day)), None)
 

@@ -20,6 +20,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.examples.watch_time import WatchTimes, fulfilling
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.precompute import active_users
+from recsys_tasks.snapshot.as_known import known_at
 from recsys_tasks.snapshot.dataset import Snapshot
 
 MAX_JUDGED_USERS = 50_000
@@ -64,6 +65,7 @@ def judged_users(window: GateWindow) -> Judged:
     no own list.
     """
     snapshot, cutoffs, config = window.snapshot, window.cutoffs, window.config
+    then = known_at(snapshot, cutoffs.history_before)
     start, end = cutoffs.history, start_of(window.as_of)
     events = snapshot.events(before=window.as_of)
     past = events.before(start)
@@ -75,9 +77,7 @@ def judged_users(window: GateWindow) -> Judged:
         users = np.sort(rng.choice(users, MAX_JUDGED_USERS, replace=False))
     slices = activity_slices(np.bincount(past.user, minlength=snapshot.n_users)[users])
     for attribute in config.users.attributes:
-        slices |= attribute_slices(
-            attribute, snapshot.users[attribute.name].to_numpy(object)[users]
-        )
+        slices |= attribute_slices(attribute, then.users[attribute.name].to_numpy(object)[users])
     category = config.items.category
     return Judged(
         users=users,
@@ -92,13 +92,13 @@ def judged_users(window: GateWindow) -> Judged:
         catalogue=Catalogue(
             np.bincount(past.before(cutoffs.learned).item, minlength=snapshot.n_items),
             (
-                pd.factorize(snapshot.items[category], sort=True)[0].astype(np.int64)
+                pd.factorize(then.items[category], sort=True)[0].astype(np.int64)
                 if category
                 else None
             ),
         ),
         slices=slices,
-        fallback=fallback_matrix(snapshot, cutoffs, users),
+        fallback=fallback_matrix(then, cutoffs, users),
     )
 
 
