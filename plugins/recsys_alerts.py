@@ -53,7 +53,7 @@ class IncidentAlert(BaseNotifier):
 
 def raise_incident(context: Mapping[str, Any]) -> bool:
     """Spool the alert of a failed run; False when this failure has one already."""
-    from recsys_tasks.monitoring.alerts.incidents import read_errors
+    from recsys_tasks.monitoring.alerts.task_errors import read_errors
 
     run, instance = context.get("dag_run"), context.get("ti")
     dag_id, run_id = context["dag"].dag_id, getattr(run, "run_id", None) or context["run_id"]
@@ -75,7 +75,7 @@ def raise_failure(
     already.
     """
     from recsys_tasks.monitoring.alerts.build import failure_alert
-    from recsys_tasks.monitoring.alerts.incidents import FailedRun
+    from recsys_tasks.monitoring.alerts.task_errors import FailedRun
 
     environment = read_environment()
     alert = failure_alert(
@@ -212,6 +212,6 @@ def _own_error(error: Any) -> BaseException | None:
 
 
 def _described(task: str, instance: Any, error: BaseException) -> Any:
-    from recsys_tasks.monitoring.alerts.incidents import describe_error
+    from recsys_tasks.monitoring.alerts.task_errors import describe_error
 
     return describe_error(task, instance.task_id, error)

@@ -67,7 +67,7 @@ def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[N
     `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first. What an earlier try left there is removed
     when a try begins: it is not why this one fails.
     """
-    from recsys_tasks.monitoring.alerts.incidents import clear_error, describe_error, record_error
+    from recsys_tasks.monitoring.alerts.task_errors import clear_error, describe_error, record_error
 
     run, instance = context["dag_run"], context["ti"]
     folder, name = error_folder(run.dag_id, run.run_id), name_of(instance)

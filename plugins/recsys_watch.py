@@ -68,7 +68,7 @@ def ids(names: Iterable[str]) -> list[str]:
 
 def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
     """Write down that a run failed. Raises OSError."""
-    from recsys_tasks.monitoring.alerts.incidents import safe_name
+    from recsys_tasks.monitoring.alerts.task_errors import safe_name
     from recsys_tasks.small_files import write_whole
 
     folder = notes_folder()
@@ -118,7 +118,7 @@ def look(context: Mapping[str, Any]) -> str:
 
 def raise_unheard(instance: Any, now: datetime) -> int:
     """Raise the alert of each noted run that still is failed and has none; how many there were."""
-    from recsys_tasks.monitoring.alerts.incidents import read_errors
+    from recsys_tasks.monitoring.alerts.task_errors import read_errors
 
     raised = 0
     for path in sorted(notes_folder().glob("*.json")):

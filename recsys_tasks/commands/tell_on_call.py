@@ -12,10 +12,10 @@ from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.build import describe_readers, failure_alert
 from recsys_tasks.monitoring.alerts.channels import Send, open_channels
 from recsys_tasks.monitoring.alerts.delivery import KeepAlert, deliver, send_now
-from recsys_tasks.monitoring.alerts.incidents import FailedRun, describe_error
 from recsys_tasks.monitoring.alerts.settling import end_of_night
 from recsys_tasks.monitoring.alerts.spool import raise_alert, spool_of
 from recsys_tasks.monitoring.alerts.table import keep_alert, published_night
+from recsys_tasks.monitoring.alerts.task_errors import FailedRun, describe_error
 from recsys_tasks.stages.night import Night
 
 AIRFLOW_FOLDER = "airflow"

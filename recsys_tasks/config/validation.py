@@ -40,9 +40,9 @@ class ValidationConfig(Section):
     max_quarantine_days: PositiveDays = 30
     """Days for which set-aside rows are tried again each night."""
     max_gone_item_share: Share = 0.2
-    """Blocking above this share of the last night's items that tonight's items table lacks."""
+    """Blocking above this share of the last accepted night's items that tonight's table lacks."""
     max_gone_user_share: Share = 0.2
-    """Blocking above this share of the last night's users that tonight's users table lacks."""
+    """Blocking above this share of the last accepted night's users that tonight's table lacks."""
     max_lost_row_share: Share = 0.2
     """Blocking above this share of a known day's rows that the source does not deliver any more;
     days of fewer than 20 rows are looked at together."""
@@ -52,12 +52,12 @@ class ValidationConfig(Section):
     """
     max_psi: PositiveFloat = 0.25
     """Warns above this population stability index of a declared column of users or items, against
-    the last night's table; below 0.1 nothing has changed."""
+    the last accepted night's table; below 0.1 nothing has changed."""
     max_new_value_share: Share = 0.5
-    """Warns above this share of a column's values that no row had in the last night's table."""
+    """Warns above this share of a column's values that no row had on the last accepted night."""
     max_missing_rise: Share = 0.1
     """Warns when the share of rows that lack a declared attribute has risen by more since the last
-    night: 0.1 is from 2 % to 12 %."""
+    accepted night: 0.1 is from 2 % to 12 %."""
     stop_on_drift: bool = False
     """True: the three checks above stop the night instead of warning."""
     max_user_share: Share = 0.1

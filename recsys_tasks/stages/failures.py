@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from recsys_tasks.monitoring.alerts.incidents import error_parts
+from recsys_tasks.monitoring.alerts.task_errors import error_parts
 from recsys_tasks.stages import stage_log
 from recsys_tasks.stages.night import Night
 

@@ -63,7 +63,8 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
     with failures_on_the_page(night, label):
         stage_log.starts(label, night.as_of)
         keep_time(night.engine, night.now, simulated=night.config.clock == "simulated")
-        # A shard's artifact belongs to this publication alone, so `reused` says nothing of it.
+        # Whether anything is made anew is decided by `Lake.make`; `reused` only tells of it. A
+        # shard's artifact belongs to this publication alone, so `reused` says nothing of it.
         known = set() if stage.sharded else recorded_artifacts(night.engine, night.as_of)
         started = perf_counter()
         with ExitStack() as locks:

@@ -19,9 +19,9 @@ from recsys_tasks.config.essentials import read_essentials
 from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.build import alarm_alert, failure_alert
-from recsys_tasks.monitoring.alerts.incidents import FailedRun, FailedTask
 from recsys_tasks.monitoring.alerts.settling import end_of_night
 from recsys_tasks.monitoring.alerts.spool import spool_of
+from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask
 from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.stages.watch import STEPS, Airflow, Look, look
 from tests.monitoring.watched import Watch, finish_stages, open_now, raised

@@ -3,8 +3,8 @@ read more.
 
 The way of an alert, in the order of the modules:
 
-1. `monitoring.alarms`: an alarm, or the error of a failed task (`incidents`), and what is known of
-   its kind.
+1. `monitoring.alarms`: an alarm, or the error of a failed task (`task_errors`), and what is known
+   of its kind.
 2. `build`: the alert of it, this module's value, with texts that are safe to send (`wording`).
 3. `spool`: a file each, so that no outage loses one; alerts of one incident become one.
 4. `delivery`: each message once to every channel (`channels`), and to `table` for `recsys.alerts`;

@@ -10,8 +10,8 @@ from recsys_tasks.dag_names import FIRST_DAG
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.monitoring.alarms import Alarm, kind_of, runbook_link
 from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert, incident_id
-from recsys_tasks.monitoring.alerts.incidents import FailedRun, FailedTask
 from recsys_tasks.monitoring.alerts.rerun import retry_command, trigger_command
+from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask
 from recsys_tasks.monitoring.alerts.wording import fit_to_send
 
 

@@ -1,5 +1,8 @@
 """The spool of alerts: a file an incident, so that no outage loses one, and none is sent twice.
 
+A lock of the machine keeps its processes apart; processes of two machines that share no folder have
+a spool each.
+
 Where RECSYS_HOME cannot be written, a folder of the machine's takes the files until it can be
 again.
 """

@@ -1,6 +1,8 @@
 """What a night's delivery is compared with: the tables of the last night that was accepted.
 
-An extract that a check refused is no measure, or what is wrong would pass on the night after.
+An extract that a check refused is no measure, or what is wrong would pass on the night after. A
+night that runs again is compared with what it froze before: rows that it has lost since are found.
+The comparisons themselves are `losses` and `column_drift`.
 """
 
 from __future__ import annotations

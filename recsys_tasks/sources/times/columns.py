@@ -2,7 +2,8 @@
 delivered.
 
 Nothing wraps: every value is brought to whole seconds within 64 bits, and one outside the plausible
-range is a fault, not a time. A number is a time in the unit that the settings name and in no other.
+range is a fault, not a time. A number is a time in the unit that the settings name and in no other
+(`events.timestamp_unit`, `items.available_from_unit`).
 What has no offset from UTC is a time of the rule's time zone: of one that occurs twice there the
 earlier instant, and one that its clocks skip is a fault. A day alone is its first instant.
 """

@@ -15,9 +15,9 @@ from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.alert import Alert, as_text
 from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers, failure_alert
 from recsys_tasks.monitoring.alerts.delivery import deliver
-from recsys_tasks.monitoring.alerts.incidents import FailedRun, FailedTask, read_errors
 from recsys_tasks.monitoring.alerts.spool import Spool, raise_alert
 from recsys_tasks.monitoring.alerts.table import keep_alert, published_night
+from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask, read_errors
 
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[3]
