@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos chaos-smoke stress-ids gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow chaos chaos-smoke stress-ids fuzz gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,6 +60,9 @@ MINUTES ?= 20
 USERS ?= 300000
 stress-ids: setup  ## two processes freeze, erase and run nights on one home (MINUTES=20 USERS=300000); a model counts lost ids
 	@$(BIN)/python -m tests.stages.stress_ids --minutes $(MINUTES) --users $(USERS)
+
+fuzz: setup  ## random deliveries of files, sound and damaged, against a slow reader, with new seeds (MINUTES=20)
+	@$(BIN)/python -m tests.sources.fuzz --minutes $(MINUTES)
 
 gate-cases: setup  ## what the gate says of planted releases, through the real train_ranker DAG, and of broken evaluations
 	@AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR $(BIN)/python -m pytest -m slow -s tests/airflow/test_gate_cases.py tests/stages/judging/test_broken_evaluations.py

@@ -171,6 +171,12 @@ def test_a_file_that_cannot_be_read_says_why_and_quotes_no_row(
     assert error.where.endswith("a.csv")
 
 
+@pytest.mark.parametrize("name", ["PARENT_SKU", "PAR1", "ORCID", "ARROW1", "BZh"])
+def test_a_header_may_begin_as_another_format_does(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "events/a.csv", f"{name},{HEADER}x,{ROW}")
+    assert events(tmp_path)["user_id"].to_pylist() == ["ann"]
+
+
 def test_line_breaks_and_long_texts_within_quotes_are_read(tmp_path: Path) -> None:
     long = "words " * 700_000
     write(tmp_path, "events/a.csv", HEADER + ROW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ _SIGNS = (
     (b"\xfd7zXZ", "a file compressed with xz"),
     (b"PARE", "a Parquet file whose footer is encrypted"),
 )
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _READ = "a CSV or JSON file (may be gzipped), a Parquet file or an Arrow IPC file or stream"
 _COLUMNAR = {
     b"PAR1": ("Parquet", (".parquet", ".parq", ".pq")),
@@ -44,12 +46,12 @@ def format_of(path: Path, encoding: str = "utf-8") -> Format:
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable_file(path, error) from error
     for sign, (name, _) in _COLUMNAR.items():
-        if start.startswith(sign):
+        if _begins(start, sign):
             return "parquet" if name == "Parquet" else "arrow"
-        if text.startswith(sign):
+        if _begins(text, sign):
             raise _other_format(path, f"a gzipped {name} file")
     for sign, words in _SIGNS:
-        if start.startswith(sign) and not (
+        if _begins(start, sign) and not (
             words.endswith("UTF-16") and encoding.lower().startswith("utf-16")
         ):
             raise _other_format(path, words)
@@ -68,7 +70,13 @@ def format_of(path: Path, encoding: str = "utf-8") -> Format:
 
 def is_columnar(start: bytes) -> bool:
     """Whether a file's first bytes are those of Parquet or Arrow IPC."""
-    return start.startswith(tuple(_COLUMNAR))
+    return any(_begins(start, sign) for sign in _COLUMNAR)
+
+
+def _begins(start: bytes, sign: bytes) -> bool:
+    """Whether these are a format's first bytes, and no text: a header may begin with PARENT_ID."""
+    is_text = sign.isascii() and start != sign and _CONTROL.search(start) is None
+    return start.startswith(sign) and not is_text
 
 
 def unreadable_file(path: Path, error: Exception) -> RecsysError:

@@ -1,12 +1,14 @@
 """JSON files, an object a row: one a line, or a list of them; read by DuckDB, every value as text.
 
-A number stays as it was written, a missing or null key is null, a column of lists is one of lists.
+A whole number stays as it was written and a fraction is the shortest text of the same number. A
+missing or null key is null, a column of lists is one of lists.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,25 +18,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.errors import SchemaError
-from recsys_tasks.sources.files.streams import is_gzip, open_bytes
+from recsys_tasks.sources.files.streams import CHUNK, is_gzip, open_bytes
 
+_OBJECTS = """read_json_objects($path, format = $form, compression = $packed,
+                                maximum_object_size = 268435456)"""
 _KEYS = """
 SELECT list(DISTINCT key), bool_or(json_type(json) <> 'OBJECT'), bool_or(repeated)
 FROM (SELECT json, unnest(CASE WHEN len(json_keys(json)) = 0 THEN [NULL] ELSE json_keys(json) END)
              AS key, len(json_keys(json)) <> list_unique(json_keys(json)) AS repeated
-      FROM read_json_objects($path, format = 'auto', compression = $packed,
-                             maximum_object_size = 268435456))
+      FROM {objects})
 """
 _ROWS = """
-SELECT * FROM read_json($path, format = 'auto', compression = $packed, columns = {columns},
-                        maximum_object_size = 268435456)
+SELECT {columns} FROM (SELECT json_extract_string(json, $keys) AS found FROM {objects})
 """
+_TYPES = "SELECT json_type(json, $key) FROM {objects}"
+_BROKEN = "a compressed file that broke off, or is damaged"
+_MARK = b"\xef\xbb\xbf"
 _START = re.compile(rb"\s*(\{|\[\s*[\[{\"])")
 
 
 def is_json(start: bytes) -> bool:
     """Whether a file's first bytes, unpacked, are those of JSON objects or of a list."""
-    return _START.match(start.removeprefix(b"\xef\xbb\xbf")) is not None
+    return _START.match(start.removeprefix(_MARK)) is not None
 
 
 def json_names(path: Path) -> list[str]:
@@ -51,50 +56,109 @@ def json_names(path: Path) -> list[str]:
 
 def read_json(path: Path, columns: Sequence[str]) -> pa.Table:
     """These keys of every object. Raises SchemaError."""
-    wanted = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in columns)
-    query = _ROWS.replace("{columns}", f"{{{wanted}}}")
-    table = _asked(path, query, lambda found: found.to_arrow_table())
-    return pa.table([_lists(table[name]) for name in columns], names=list(columns))
+    if not columns:
+        return pa.table({})
+    # by place: to DuckDB, names of columns that differ in case alone are one
+    places = ", ".join(f"found[{place}] AS c{place}" for place in range(1, len(columns) + 1))
+    query = _ROWS.replace("{columns}", places)
+    keys = [_pointer(name) for name in columns]
+    table = _asked(path, query, lambda found: found.to_arrow_table(), keys=keys)
+    found = zip(columns, table.columns, strict=True)
+    return pa.table([_shaped(path, *column) for column in found], names=list(columns))
 
 
-def _asked(path: Path, query: str, take: Callable[[Any], Any]) -> Any:
+def _asked(path: Path, query: str, take: Callable[[Any], Any], **values: Any) -> Any:
     """What `take` gets of a query's result: DuckDB reads no file before it is asked for rows."""
-    values = {"path": str(path), "packed": "gzip" if is_gzip(path) else "none"}
+    values |= {"path": str(path), "packed": "gzip" if is_gzip(path) else "none"}
+    query = query.replace("{objects}", _OBJECTS)
     try:
+        values["form"] = "array" if _is_whole_list(path) else "auto"
         return take(duckdb.connect().sql(query, params=values))
+    except (OSError, EOFError, zlib.error) as error:
+        raise _refused(path, _BROKEN) from error
     except duckdb.Error as error:
         found = re.search(r"(Malformed JSON|maximum_object_size|unexpected .*)", str(error))
         words = found[1] if found else type(error).__name__
         raise _refused(path, f"{words}{_first_bad_line(path)}") from error
 
 
+def _is_whole_list(path: Path) -> bool:
+    """Whether a file is a list. Raises SchemaError for one that has no end: one that broke off
+    behind a comma is whole to DuckDB.
+    """
+    with open_bytes(path) as file:
+        last = file.read(CHUNK).removeprefix(_MARK).strip()
+        if not last.startswith(b"["):
+            return False
+        while chunk := file.read(CHUNK):
+            last = chunk.strip() or last
+    if not last.endswith(b"]"):
+        raise _refused(path, "a list without an end")
+    return True
+
+
 def _first_bad_line(path: Path) -> str:
     """Where a file of one object a line is no JSON; its text may name a user, so it is not said."""
-    with open_bytes(path) as file:
-        for number, line in enumerate(file, 1):
-            try:
+    number = 0
+    try:
+        with open_bytes(path) as file:
+            for number, line in enumerate(file, 1):
                 if line.strip():
-                    json.loads(line)
-            except ValueError:
-                return f" in line {number}"
+                    json.loads(line.removeprefix(_MARK) if number == 1 else line)
+    except ValueError:
+        return f" in line {number}"
+    except (OSError, EOFError, zlib.error):
+        return f"; {_BROKEN}"
     return ""
 
 
-def _lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of texts; where each is a JSON list, of lists."""
-    there = column.drop_null()
-    if not len(there) or not pc.all(pc.starts_with(there, "[")).as_py():
+def _shaped(path: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of texts; of lists, where a row has one, and of structs, where one has an object.
+    Beside lists a single value is a list of one.
+    """
+    start = pc.utf8_slice_codeunits(column.drop_null(), 0, 1)
+    if not pc.any(pc.is_in(start, value_set=pa.array(["[", "{"]))).as_py():
         return column
+    kinds = [kind for (kind,) in _asked(path, _TYPES, _rows, key=_pointer(name))]
+    if "OBJECT" in kinds:
+        return pa.chunked_array([pa.StructArray.from_arrays([column.combine_chunks()], ["object"])])
+    if "ARRAY" not in kinds and not pc.all(pc.equal(start, "[")).as_py():
+        return column
+    texts = column.to_pylist()
     try:
-        return pa.chunked_array(
-            [pa.array([None if text is None else json.loads(text) for text in column.to_pylist()])]
-        )
-    except (pa.ArrowException, ValueError):  # lists of unlike values stay text, for the checks
-        return column
+        rows = [
+            None if text is None else json.loads(text) if text.startswith("[") else [text]
+            for text in texts
+        ]
+    except ValueError:  # texts that only begin as a list does
+        if "ARRAY" not in kinds:
+            return column
+        rows = [
+            None if text is None else json.loads(text) if kind == "ARRAY" else [text]
+            for text, kind in zip(texts, kinds, strict=True)
+        ]
+    return pa.chunked_array([_of_lists(rows)])
 
 
-def _quoted(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"
+def _rows(found: duckdb.DuckDBPyRelation) -> list[Any]:
+    return found.fetchall()
+
+
+def _of_lists(rows: list[list[Any] | None]) -> pa.Array:
+    try:
+        return pa.array(rows)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):  # lists of unlike values
+        texts = [None if row is None else [_text_of(value) for value in row] for row in rows]
+        return pa.array(texts, pa.list_(pa.string()))
+
+
+def _text_of(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _pointer(key: str) -> str:
+    """A key as a JSON pointer."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def _refused(path: Path, found: str) -> SchemaError:

@@ -65,7 +65,9 @@ class FilesSource(SourceSettings):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
         default=",", exclude_if=lambda sign: sign == ","
     )
-    """What separates the values of CSV files; a `.tsv` file is separated by tabs."""
+    """What separates the values of CSV files; while it is a comma, a `.tsv` file is separated by
+    tabs.
+    """
     encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
     """Encoding of CSV files, e.g. latin-1 or utf-16."""
     null_words: tuple[str, ...] = Field(default=(), exclude_if=lambda words: not words)

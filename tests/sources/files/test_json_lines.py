@@ -127,3 +127,59 @@ def test_a_folder_may_hold_lines_beside_tabs_and_no_other_json(tmp_path: Path) -
     (folder / "2.tsv").write_text("\t".join(_NAMES) + "\nv\ti\t1768471201\tpurchase\t2\n")
     (folder / "schema.json").write_text(json.dumps({"fields": []}))
     assert read(tmp_path, "events")["user_id"].to_pylist() == ["u", "v"]
+
+
+def test_a_list_behind_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    row = {"user_id": "u", "item_id": "i", "timestamp": 1768471200, "event": "purchase", "price": 1}
+    (tmp_path / "events.json").write_text(json.dumps([row]), encoding="utf-8-sig")
+    assert read(tmp_path, "events.json")["user_id"].to_pylist() == ["u"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_list_that_broke_off_behind_a_comma_is_refused(tmp_path: Path, packed: bool) -> None:
+    """DuckDB takes it for a whole one: all rows behind the comma would be missing."""
+    row = {"user_id": "u", "item_id": "i", "timestamp": 1768471200, "event": "purchase", "price": 1}
+    raw = json.dumps([row, row])[: -len(json.dumps(row)) - 2].rstrip().encode()
+    assert raw.endswith(b"},")
+    (tmp_path / "events.json").write_bytes(gzip.compress(raw) if packed else raw)
+    with pytest.raises(SchemaError) as caught:
+        read(tmp_path, "events.json")
+    assert caught.value.found == "a list without an end"
+
+
+def test_lines_whose_compression_broke_off_are_refused(tmp_path: Path) -> None:
+    row = {"user_id": "u", "item_id": "i", "timestamp": 1768471200, "event": "purchase", "price": 1}
+    raw = gzip.compress("".join(json.dumps({**row, "n": n}) + "\n" for n in range(99)).encode())
+    (tmp_path / "events.jsonl").write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(SchemaError) as caught:
+        read(tmp_path, "events.jsonl")
+    assert "broke off" in str(caught.value)
+
+
+def test_keys_may_be_empty_hold_any_sign_or_differ_in_case_alone(tmp_path: Path) -> None:
+    row = {"user_id": "u", "item_id": "i", "timestamp": 1768471200, "event": "purchase", "price": 1}
+    odd = {"": 0, "USER_ID": "other", "a/b~c": 1, 'say "hi"': 2, "$.user_id": 3}
+    (tmp_path / "events.jsonl").write_text(json.dumps({**odd, **row}) + "\n")
+    table = read(tmp_path, "events.jsonl")
+    assert table["user_id"].to_pylist() == ["u"]
+    assert table["price"].to_pylist() == [1.0]
+
+
+def test_a_value_beside_lists_is_a_list_of_one(tmp_path: Path) -> None:
+    items = [
+        {"item_id": "a", "tags": ["red", "big"]},
+        {"item_id": "b", "tags": "blue", "look": [1, 2], "cost": 1},
+        {"item_id": "c", "tags": [1, "x", None, True]},
+    ]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, items)))
+    table = open_source(config(tmp_path, "unused"), tmp_path).read_items()
+    assert table["tags"].to_pylist() == ["red|big", "blue", "1|x|true"]
+
+
+@pytest.mark.parametrize("value", [{"en": "red"}, ["red"]])
+def test_an_id_that_is_an_object_or_a_list_is_refused(tmp_path: Path, value: Any) -> None:
+    items = [{"item_id": "a", "tags": ["x"], "look": [1, 2], "cost": 1}, {"item_id": value}]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, items)))
+    with pytest.raises(SchemaError) as caught:
+        open_source(config(tmp_path, "unused"), tmp_path).read_items()
+    assert "'item_id'" in caught.value.expected

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,10 @@ def test_other_types() -> None:
         None,
     ]
     assert as_number(floats).to_pylist() == [7.0, None, None, 7.5]  # Parquet's NaN means missing
+    assert as_text(pa.chunked_array([["", " ", "a"]])).to_pylist() == [None, " ", "a"]
+    assert as_number(pa.chunked_array([["", "2"]])).to_pylist() == [None, 2.0]
+    prices = pa.chunked_array([pa.array([Decimal("8.29"), None])])  # Arrow: 8.290000000000001
+    assert as_number(prices).to_pylist() == [8.29, None]
     flags = read_flags(pa.chunked_array([pa.array([1, 0, 5])]))
     assert (flags.values.to_pylist(), flags.faults.to_pylist()) == (
         [True, False, None],
