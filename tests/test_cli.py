@@ -23,7 +23,7 @@ COMMANDS = (
         "rollback",
         "resume",
     ),
-    *("erase-user", "data-dictionary", "probe"),
+    *("erase-user", "export-user", "import", "data-dictionary", "probe"),
 )
 
 
@@ -46,6 +46,12 @@ def call(home: Path, *words: str) -> tuple[int, str]:
 def test_every_command_says_what_it_does(home: Path, command: str) -> None:
     code, text = call(home, command, "--help")
     assert code == 0 and "Usage" in text
+
+
+def test_an_export_of_a_home_without_nights_makes_nothing(tmp_path: Path) -> None:
+    code, text = call(tmp_path / "new", "export-user", "u1", "--to", str(tmp_path / "x.json"))
+    assert code == 1 and "a home in which a night ran" in text and "u1" not in text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_config_check_looks_at_the_data_unless_told_not_to(home: Path, tmp_path: Path) -> None:

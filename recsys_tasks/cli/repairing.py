@@ -1,7 +1,8 @@
-"""What is taken out of the database and the lake: a user, or what damaged ids made."""
+"""What is kept of a user, shown or taken out; and what damaged ids made, taken out."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from recsys_tasks.cli.output import console, say
-from recsys_tasks.cli.session import Who, now, shown_errors
+from recsys_tasks.cli.session import Who, existing_environment, now, shown_errors
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.small_files import write_whole
 
 app = typer.Typer()
 
@@ -53,6 +56,46 @@ def erase_user(
     console.print(table if done.places else Text(done.words))
     if done.proof:
         say(done.proof)
+
+
+@app.command("export-user")
+def export_user(
+    user: Annotated[str, typer.Argument(help="User id, exactly as the shop writes it.")],
+    to: Annotated[
+        Path | None,
+        typer.Option(help="New file, which only you may read; default: standard output."),
+    ] = None,
+) -> None:
+    """Everything that is kept of one user, as JSON: all that `recsys erase-user` would take out."""
+    from recsys_tasks.commands.export_user import as_json
+    from recsys_tasks.commands.export_user import export_user as export
+
+    with shown_errors():
+        target = _new_file(to) if to is not None else None
+    with existing_environment() as environment, console.status("looking") as status:
+        found = export(environment, user, now(), before=lambda step: status.update(f"{step} …"))
+        text = as_json(found)
+        if target is not None:
+            write_whole(target, text + "\n", private=True)
+    if target is None:
+        typer.echo(text)
+        return
+    rows = sum(found["places"].values())
+    say(f"{target}: {rows:,} rows and mentions in {len(found['places'])} places")
+    for words, names in found["not_read"].items():
+        say(f"not read: {len(names)} {words}")
+
+
+def _new_file(path: Path) -> Path:
+    path = path.expanduser()
+    if path.exists():
+        raise ConfigError(
+            expected="a file that is not there yet",
+            found="a folder" if path.is_dir() else "a file",
+            where=str(path),
+            remedy="name another with --to, or remove it",
+        )
+    return path
 
 
 @app.command("repair-ids")

@@ -23,12 +23,12 @@ from sqlalchemy.engine import Engine
 from recsys_tasks.commands.verify import DAMAGED_FOLDER
 from recsys_tasks.config import Environment
 from recsys_tasks.database import create_engine, database_url
-from recsys_tasks.errors import ArtifactError, DataError, ServingError, hashed_user, offenders
-from recsys_tasks.ids import read_ids
+from recsys_tasks.errors import ArtifactError, ServingError, hashed_user, offenders
 from recsys_tasks.lake import Lake
 from recsys_tasks.privacy import database as erase_database
 from recsys_tasks.privacy import home as erase_home
 from recsys_tasks.privacy import lake as erase_lake
+from recsys_tasks.privacy.subject import find_subject, nowhere
 from recsys_tasks.serving.retire import retire
 from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased, remember
 from recsys_tasks.snapshot.erasing import Subject
@@ -128,17 +128,11 @@ def erase_user(
 
 
 def _open(environment: Environment, engine: Engine, user_id: str) -> _Job:
-    if not user_id:
-        raise DataError(
-            expected="a user id", found="an empty text", where="erase-user", remedy="name the user"
-        )
     lake = Lake(environment.lake, cache=environment.home / CACHE)
     erase_lake.check_layouts(lake)
     erased = read_erased(lake)
-    known = erased.find(user_id)
-    keys = (int(read_ids(lake, "users").keys([user_id])[0]), known.key if known else -1)
-    key = next((key for key in keys if key >= 0), erase_database.key_of(engine, user_id))
-    return _Job(lake, engine, environment, Subject(user_id, key), erased)
+    subject = find_subject(lake, engine, erased, user_id)
+    return _Job(lake, engine, environment, subject, erased)
 
 
 def _cache(job: _Job) -> Path:
@@ -199,12 +193,7 @@ def _nothing(job: _Job) -> Erasure:
             _prove(job),
             f"erased on {known.at} by {known.who}; nothing is left, nothing was changed",
         )
-    raise DataError(
-        expected="the id of a user that some table or artifact holds",
-        found=f"{hashed_user(job.subject.user_id)} (hashed) is nowhere; nothing was changed",
-        where="the lake, the recsys database and RECSYS_HOME",
-        remedy="check the spelling: ids are text, so 007 is not 7, and spaces count",
-    )
+    raise nowhere(job.subject.user_id)
 
 
 def _erase(job: _Job, request: Request, before: Callable[[str], None]) -> Erasure:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 
 from recsys_tasks.lake import Artifact, Draft
-from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows
+from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows, numbers
 
 
 def erase_features(artifact: Artifact, subject: Subject) -> list[Cut]:
@@ -19,7 +20,33 @@ def erase_features(artifact: Artifact, subject: Subject) -> list[Cut]:
         for name in ("user.parquet", "pair.parquet")
         for cut in cut_rows(artifact, name, subject)
     ]
-    return [*cuts, Cut(0, lambda draft: _cut_arrays(artifact, subject.key, draft))] if cuts else []
+    if not cuts:
+        return []
+    arrays = Cut(
+        0,
+        lambda draft: _cut_arrays(artifact, subject.key, draft),
+        lambda: _array_contents(artifact, subject.key),
+    )
+    return [*cuts, arrays]
+
+
+def _array_contents(artifact: Artifact, key: int) -> dict[str, Any]:
+    """The same values as the Parquet rows have, as ranking reads them."""
+    found: dict[str, Any] = {}
+    users = _rows(artifact, "user")
+    if key < len(users):
+        found["user.f32"] = numbers(users[key])
+    segment = np.fromfile(artifact.file("user_segment.i32"), np.int32)
+    if key < len(segment):
+        found["user_segment.i32"] = numbers(segment[key : key + 1])
+    offsets = np.load(artifact.file("pair_offsets.npy"))
+    if key < len(offsets) - 1:
+        own = slice(int(offsets[key]), int(offsets[key + 1]))
+        items = np.fromfile(artifact.file("pair_items.i32"), np.int32)
+        found["pair_offsets.npy"] = numbers(offsets[key : key + 2])
+        found["pair.f32"] = numbers(_rows(artifact, "pair")[own])
+        found["pair_items.i32"] = numbers(items[own])
+    return found
 
 
 def _cut_arrays(artifact: Artifact, key: int, draft: Draft) -> None:

@@ -1,4 +1,4 @@
-"""One user in PostgreSQL: counted, removed in one transaction, searched for in every column; and
+"""One user in PostgreSQL: counted, read, removed in one transaction, searched for everywhere; and
 the record.
 """
 
@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -15,6 +16,9 @@ from recsys_tasks.database import quoted, transaction
 from recsys_tasks.snapshot.erasing import Subject
 
 _ERASE = sa.text("SELECT place, held FROM recsys.erase_user(:key, :id, :mention, :dry)")
+_ROWS = sa.text("SELECT place, contents FROM recsys.user_rows(:key, :id, :mention)")
+_OF = ("id", "as_of", "ts", "at", "raised_at", "failed_at", "moved_at", "stage", "release", "kind")
+"""Columns that say which row of a table it is."""
 _RECORD = sa.text(
     "INSERT INTO recsys.erasures (at, event, user_hash, who, why, record) "
     "VALUES (:at, :event, :hash, :who, :why, CAST(:record AS jsonb))"
@@ -56,6 +60,25 @@ def count(engine: Engine, subject: Subject) -> dict[str, int]:
     """Place → rows of the user; nothing is changed."""
     with transaction(engine) as connection:
         return _call(connection, subject, dry=True)
+
+
+def rows(engine: Engine, subject: Subject) -> dict[str, list[Mapping[str, Any]]]:
+    """Place → the user's rows, by the names of `count`; of prose the mentions, and which row they
+    are in.
+    """
+    values = {"key": subject.key, "id": subject.user_id, "mention": subject.pattern}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    with transaction(engine) as connection:
+        for place, row in connection.execute(_ROWS, values):
+            _, _, column = place.partition(".")
+            found.setdefault(place, []).append(_quoted(row, column, subject) if column else row)
+    return found
+
+
+def _quoted(row: Mapping[str, Any], column: str, subject: Subject) -> dict[str, Any]:
+    """A row is of others, too: what is said of the user, and what the row is of."""
+    text = row[column] if isinstance(row[column], str) else json.dumps(row[column])
+    return {**{name: row[name] for name in _OF if name in row}, column: subject.quotes(text)}
 
 
 def erase(engine: Engine, subject: Subject, record: Mapping[str, object]) -> dict[str, int]:

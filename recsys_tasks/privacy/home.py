@@ -22,6 +22,14 @@ def mentions(home: Path, subject: Subject) -> Iterator[tuple[Path, int]]:
             yield path, found
 
 
+def quotes(home: Path, subject: Subject) -> dict[str, list[str]]:
+    """File, relative to the home → its mentions of the user, with what stands around them."""
+    return {
+        str(path.relative_to(home)): subject.quotes(path.read_text(errors="replace"))
+        for path, _ in mentions(home, subject)
+    }
+
+
 def texts(home: Path) -> list[Path]:
     """Every text that is searched."""
     files = [

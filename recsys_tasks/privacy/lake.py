@@ -15,6 +15,7 @@ import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -29,10 +30,15 @@ _READABLE = (*TABLES, *TEXTS)
 
 @dataclass(frozen=True)
 class UserTrace:
-    """An artifact with rows or mentions of one user, and what removes them."""
+    """An artifact with rows or mentions of one user, what they say, and what removes them."""
 
     artifact: Artifact
     cuts: tuple[Cut, ...]
+
+    @property
+    def contents(self) -> dict[str, Any]:
+        """File → what it says of the user."""
+        return {name: values for cut in self.cuts for name, values in cut.contents().items()}
 
     @property
     def rows(self) -> int:
@@ -57,7 +63,7 @@ def check_layouts(lake: Lake) -> None:
             where=str(lake.root),
             remedy=(
                 "say in the kinds.py of the room, or of the package, that writes these what they"
-                " hold of a user; nothing was erased"
+                " hold of a user; nothing was changed"
             ),
         )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from recsys_tasks.lake import Artifact, Draft
-from recsys_tasks.snapshot.erasing import Cut, Subject
+from recsys_tasks.ranking.examples.files import COLUMNS, Examples
+from recsys_tasks.snapshot.erasing import Cut, Subject, numbers
 
 
 def erase_examples(artifact: Artifact, subject: Subject) -> list[Cut]:
@@ -26,4 +29,12 @@ def erase_examples(artifact: Artifact, subject: Subject) -> list[Cut]:
                 raw.reshape(len(users), -1)[~mask].tofile(draft.path / name)
         draft.rows -= int(mask.sum())
 
-    return [Cut(int(mask.sum()), apply)]
+    def contents() -> dict[str, Any]:
+        opened = Examples.open(artifact)
+        columns = {name: numbers(np.asarray(getattr(opened, name))[mask]) for name in COLUMNS}
+        inputs = {"columns": list(opened.names), **numbers(opened.X[mask])}
+        worth = {"worth.bin": numbers(opened.worth[mask])} if opened.worth is not None else {}
+        flat = {f"{name}.bin": values for name, values in columns.items()}
+        return {"X.bin": inputs, "labels.bin": numbers(opened.labels[mask]), **worth, **flat}
+
+    return [Cut(int(mask.sum()), apply, contents)]

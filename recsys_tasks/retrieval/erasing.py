@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from recsys_tasks.lake import Artifact, Draft
 from recsys_tasks.retrieval.candidates.array_files import BY_USER, USER_LISTS, users_file
-from recsys_tasks.snapshot.erasing import Cut, Subject
+from recsys_tasks.snapshot.erasing import Cut, Subject, numbers
 
 
 def erase_embeddings(artifact: Artifact, subject: Subject) -> list[Cut]:
@@ -23,7 +25,11 @@ def erase_embeddings(artifact: Artifact, subject: Subject) -> list[Cut]:
         draft.rows -= int(mask.sum())
         draft.facts["users"] = draft.rows
 
-    return [Cut(int(mask.sum()), apply)]
+    def contents() -> dict[str, Any]:
+        vectors = np.load(artifact.file("user_vectors.npy"), mmap_mode="r")
+        return {"user_keys.npy": [subject.key], "user_vectors.npy": numbers(vectors[mask])}
+
+    return [Cut(int(mask.sum()), apply, contents)]
 
 
 def erase_generators(artifact: Artifact, subject: Subject) -> list[Cut]:
@@ -58,7 +64,15 @@ def _history_cut(artifact: Artifact, subject: Subject) -> Cut:
             np.save(draft.path / name, np.concatenate([values[:start], values[end:]]))
         draft.rows -= end - start
 
-    return Cut(end - start, apply)
+    def contents() -> dict[str, Any]:
+        fields = {
+            name: numbers(np.load(artifact.file(name), mmap_mode="r")[start:end])
+            for name in _history_fields(artifact)
+        }
+        own = offsets[subject.key : subject.key + 2]
+        return {"history_offsets.npy": numbers(own), **fields}
+
+    return Cut(end - start, apply, contents)
 
 
 def _row_cut(artifact: Artifact, name: str, subject: Subject) -> Cut:
@@ -70,7 +84,7 @@ def _row_cut(artifact: Artifact, name: str, subject: Subject) -> Cut:
         values[subject.key] = 0
         np.save(draft.path / name, values)
 
-    return Cut(int(held), apply)
+    return Cut(int(held), apply, lambda: {name: numbers(np.atleast_1d(values[subject.key]))})
 
 
 def _list_cut(artifact: Artifact, name: str, subject: Subject) -> Cut:
@@ -81,7 +95,10 @@ def _list_cut(artifact: Artifact, name: str, subject: Subject) -> Cut:
         values = np.load(artifact.file(name), mmap_mode="r")
         np.save(draft.path / name, values[~theirs])
 
-    return Cut(int(theirs.sum()), apply)
+    def contents() -> dict[str, Any]:
+        return {name: numbers(np.load(artifact.file(name), mmap_mode="r")[theirs])}
+
+    return Cut(int(theirs.sum()), apply, contents)
 
 
 def _history_fields(artifact: Artifact) -> list[str]:

@@ -26,7 +26,7 @@ def erase_lists(artifact: Artifact, subject: Subject) -> list[Cut]:
             if value == _hash(users):
                 draft.inputs[name] = _hash(users[users != subject.key])
 
-    return [*cut_rows(artifact, file.name, subject), Cut(0, apply)]
+    return [*cut_rows(artifact, file.name, subject), Cut(0, apply, dict)]
 
 
 def _hash(users: np.ndarray[tuple[int], np.dtype[np.int32]]) -> str:

@@ -1,7 +1,8 @@
-"""What an artifact holds of one user, and how to take it out: tables, texts, arrays of user keys.
+"""What an artifact holds of one user, to be shown or taken out: tables, texts, arrays of user keys.
 
-A `Cut` is found first and applied later, to a draft of the artifact's next revision. Finding is
-cheap: only the columns that name users are read. Later layers add the layouts of their own kinds.
+A `Cut` is found first, and read (`recsys export-user`) or applied to a draft of the artifact's next
+revision later (`recsys erase-user`): so both are of the same places. Finding is cheap: only the
+columns that name users are read. Later layers add the layouts of their own kinds.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,19 +22,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.errors import hashed_user
-from recsys_tasks.lake import Artifact, Draft
+from recsys_tasks.lake import MANIFEST, Artifact, Draft
 from recsys_tasks.lake.kinds import Holding, Kind
 from recsys_tasks.lake.table_files import column_names, count_rows, read_columns, write_like
 from recsys_tasks.snapshot.dataset import table_hash
 
 STAND_IN = "(erased)"
+_AROUND = 120
+"""Characters of a text that are quoted before and after a mention."""
 DISTINCT_BYTES = 6
 TEXTS = (".json", ".html", ".txt", ".log")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The user to be erased; `key` is -1 for a user who never got one."""
+    """The user to be erased or exported; `key` is -1 for a user who never got one."""
 
     user_id: str
     key: int
@@ -72,6 +76,11 @@ class Subject:
         """How often a text names the user."""
         return len(re.findall(self.pattern, text))
 
+    def quotes(self, text: str) -> list[str]:
+        """Each mention, with what stands around it."""
+        found = re.finditer(self.pattern, text)
+        return [text[max(0, m.start() - _AROUND) : m.end() + _AROUND] for m in found]
+
     def without(self, text: str) -> str:
         """The text with STAND_IN for every mention."""
         return re.sub(self.pattern, STAND_IN, text)
@@ -85,10 +94,17 @@ class Cut:
 
     rows: int
     apply: Callable[[Draft], None]
+    contents: Callable[[], Mapping[str, Any]]
+    """Reads what the files say of the user: file → rows as dicts, quotes, or `numbers`."""
 
 
 Eraser = Callable[[Artifact, Subject], list[Cut]]
 """What an artifact holds of a user; empty when it holds nothing."""
+
+
+def numbers(values: npt.NDArray[Any]) -> dict[str, Any]:
+    """An array's values of the user, `[...]` of any dtype and shape, as JSON says them."""
+    return {"dtype": str(values.dtype), "shape": list(values.shape), "values": values.tolist()}
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -125,7 +141,13 @@ def cut_rows(artifact: Artifact, name: str, subject: Subject, *, counted: bool =
         if counted and "content" in draft.facts:  # by which an extract knows the same rows again
             draft.facts["content"] = table_hash(kept)
 
-    return [Cut(int(mask.sum()), apply)] if mask.any() else []
+    return [Cut(int(mask.sum()), apply, _table_rows(path, name, mask))] if mask.any() else []
+
+
+def _table_rows(
+    path: Path, name: str, mask: npt.NDArray[np.bool_]
+) -> Callable[[], Mapping[str, Any]]:
+    return lambda: {name: read_columns(path).filter(pa.array(mask)).to_pylist()}
 
 
 def cut_values(artifact: Artifact, name: str, subject: Subject, key: str | None) -> list[Cut]:
@@ -152,7 +174,7 @@ def cut_values(artifact: Artifact, name: str, subject: Subject, key: str | None)
                 )
         write_like(path, table, draft.path / name)
 
-    return [Cut(int(mask.sum()), apply)]
+    return [Cut(int(mask.sum()), apply, _table_rows(path, name, mask))]
 
 
 # --- texts ---------------------------------------------------------------------------------------
@@ -171,7 +193,7 @@ def _cut_text(artifact: Artifact, name: str, subject: Subject) -> list[Cut]:
         (draft.path / name).parent.mkdir(parents=True, exist_ok=True)
         (draft.path / name).write_text(subject.without(text))
 
-    return [Cut(found, apply)] if found else []
+    return [Cut(found, apply, lambda: {name: subject.quotes(text)})] if found else []
 
 
 # --- kinds by what is declared of their files ----------------------------------------------------
@@ -197,7 +219,8 @@ def _cut_keys(artifact: Artifact, name: str, subject: Subject) -> list[Cut]:
     keys = np.load(artifact.file(name))
     if subject.key not in keys:
         return []
-    return [Cut(1, lambda draft: np.save(draft.path / name, keys[keys != subject.key]))]
+    kept = keys[keys != subject.key]
+    return [Cut(1, lambda draft: np.save(draft.path / name, kept), lambda: {name: [subject.key]})]
 
 
 def erase_ids(artifact: Artifact, subject: Subject) -> list[Cut]:
@@ -211,4 +234,4 @@ def erase_ids(artifact: Artifact, subject: Subject) -> list[Cut]:
     def apply(draft: Draft) -> None:
         draft.inputs["last"] = ""
 
-    return [*cuts, Cut(1, apply)]
+    return [*cuts, Cut(1, apply, lambda: {MANIFEST: [{"inputs.last": subject.user_id}]})]

@@ -16,6 +16,7 @@ from recsys_tasks.errors import hashed_user
 from recsys_tasks.ids import IdMap, extend_ids
 from recsys_tasks.lake import Lake
 from recsys_tasks.lake.attempts import Attempts
+from recsys_tasks.privacy import database as in_database
 from recsys_tasks.snapshot.erased_users import read_erased, remember
 from recsys_tasks.snapshot.erasing import Subject
 from tests.serving.conftest import empty, reader, writer  # noqa: F401
@@ -178,6 +179,32 @@ def test_the_database_forgets_a_user_and_its_counts_agree(writer: Engine, reader
         ("i7", 0, 0),
     ]
     assert rows == 3 and [tuple(row) for row in lists] == [("be", 2, 6), ("nl", 1, 3)]
+
+
+def test_the_database_shows_the_rows_that_it_counts(writer: Engine) -> None:  # noqa: F811
+    """u1 has the list 1 2 3; a reason that names u1 names another, too, 130 characters away."""
+    stock(writer)
+    publish_night(writer, 0)
+    subject = Subject("u1", 1)
+    why = "for u1" + "." * 124 + "and u2"
+    with writer.begin() as connection:
+        newest = f"list_rows_{_newest(connection)}"
+        connection.execute(
+            sa.text(
+                "INSERT INTO recsys.release_events (ts, event, release, who, why)"
+                " VALUES ('2026-03-01', 'rejected', 'r0', 'ann', :why)"
+            ),
+            {"why": why},
+        )
+    found = in_database.rows(writer, subject)
+    counted = {place: n for place, n in in_database.count(writer, subject).items() if n}
+    assert counted == {place: len(rows) for place, rows in found.items()}
+    assert set(found) == {newest, "users", "release_events.why"}
+    assert found[newest][0]["item_ids"][:3] == ["i1", "i2", "i3"]
+    assert found["users"][0]["user_id"] == "u1"
+    (event,) = found["release_events.why"]
+    # Two characters of the id and 120 after it, four of "for " before: 126 of 136.
+    assert event["why"] == [why[:126]] and event["release"] == "r0" and "who" not in event
 
 
 def _newest(connection: sa.Connection) -> int:

@@ -70,7 +70,12 @@ def erase_report(artifact: Artifact, subject: Subject) -> list[Cut]:
             draft, json.loads(subject.without(facts)), json.loads(subject.without(json.dumps(kept)))
         )
 
-    return [Cut(max(mentions, len(lists) - len(others)), apply)]
+    def contents() -> dict[str, Any]:
+        samples = [sample for sample in lists if sample["user"] == subject.user_id]
+        quoted = {name: subject.quotes(artifact.file(name).read_text()) for name in (_FACTS, PAGE)}
+        return {**quoted, _EVIDENCE: [*samples, *subject.quotes(evidence)]}
+
+    return [Cut(max(mentions, len(lists) - len(others)), apply, contents)]
 
 
 def _write(draft: Draft, facts: dict[str, Any], evidence: Mapping[str, Any]) -> None:
