@@ -1,4 +1,4 @@
-"""Vectors for use elsewhere, and the database's documentation."""
+"""Lists and vectors for use elsewhere, and the database's documentation."""
 
 from __future__ import annotations
 
@@ -34,6 +34,47 @@ def export_embeddings(
         f"{done.items:,} items and {done.users:,} users, {done.dimensions} dimensions each, of"
         f" tower {done.tower}; {done.mapped:,} items on the map: {done.folder}"
     )
+
+
+@app.command("export-lists")
+def export_lists(
+    to: Annotated[
+        str,
+        typer.Option(help="File that ends in .csv, .jsonl or .parquet; or s3://bucket/name.csv."),
+    ],
+    segment: Annotated[str | None, typer.Option(help="Only users of this segment.")] = None,
+    k: Annotated[
+        int | None, typer.Option(help="Places of a list; default: as many as readers see.", min=1)
+    ] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="Only users with a list of their own.")
+    ] = False,
+    changed_since: Annotated[
+        str | None,
+        typer.Option(help="Only users' own lists that differ from those of this night."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write over the file if it is there.")
+    ] = False,
+) -> None:
+    """Write what readers see now into a file, a row for each user and place, of one moment.
+
+    Users without a list of their own are in it with the fallback list that they get, as
+    `served_by` says.
+    """
+    from recsys_tasks.commands.export_lists import Wanted
+    from recsys_tasks.commands.export_lists import export_lists as export
+
+    with shown_errors():
+        night = typed_day(changed_since, "--changed-since") if changed_since else None
+    with open_database(existing=True) as connection:
+        with console.status("exporting"):
+            done = export(connection, to, Wanted(segment, k, own, night), replace=replace)
+        served = ", ".join(f"{users:,} {by}" for by, users in sorted(done.users.items()))
+        say(f"{to}: {done.rows:,} rows of {done.users.total():,} users ({served or 'none'})")
+        if done.left_out:
+            others = ", ".join(f"{users:,} {by}" for by, users in sorted(done.left_out.items()))
+            say(f"left out: {done.left_out.total():,} users ({others})")
 
 
 @app.command("data-dictionary")
