@@ -32,11 +32,15 @@ def connection_of(connection_id: str) -> Any:
     """The connection of that id; None where there is none. An empty AIRFLOW_CONN_… variable is
     none.
     """
+    connection = _found(connection_id)
+    return connection if connection and (connection.host or connection.password) else None
+
+
+def _found(connection_id: str) -> Any:
     try:
-        connection = BaseHook.get_connection(connection_id)
+        return BaseHook.get_connection(connection_id)
     except AirflowNotFoundException:
         return None
-    return connection if connection.host or connection.password else None
 
 
 def lend_connections() -> None:
@@ -46,5 +50,7 @@ def lend_connections() -> None:
     with suppress(ConfigError):  # the stage itself says what is wrong with the settings
         for name in load_config(read_environment().config_path).source.connections:
             variable = connection_variable(name)
-            if not os.environ.get(variable) and (connection := connection_of(name)):
+            connection = None if os.environ.get(variable) else _found(name)
+            # one of a cloud may have nothing but extra fields
+            if connection and (connection.host or connection.password or connection.extra):
                 os.environ[variable] = connection.get_uri()

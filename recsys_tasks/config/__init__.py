@@ -12,6 +12,7 @@ from recsys_tasks.config.connections import (
     EnvironmentConnection,
     connection_of_environment,
     connection_variable,
+    required_connection,
 )
 from recsys_tasks.config.environment import (
     DEFAULT_CONFIG,
@@ -104,4 +105,5 @@ __all__ = [
     "parse_config",
     "read_environment",
     "read_settings",
+    "required_connection",
 ]

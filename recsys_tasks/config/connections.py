@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from recsys_tasks.errors import ConfigError
+
 
 @dataclass
 class EnvironmentConnection:
@@ -52,6 +54,23 @@ def connection_of_environment(connection: str) -> EnvironmentConnection | None:
     if not given:
         return None
     return _of_json(json.loads(given)) if given.startswith("{") else _of_url(given)
+
+
+def required_connection(connection: str) -> EnvironmentConnection:
+    """The connection of that id. Raises ConfigError where there is none."""
+    found = connection_of_environment(connection)
+    if found is not None:
+        return found
+    variable = connection_variable(connection)
+    raise ConfigError(
+        expected=f"the connection {connection!r}, as a URL or as JSON",
+        found="none of this name in Airflow, and no such variable",
+        where=variable,
+        remedy=(
+            f"airflow connections add {connection} --conn-uri URL, or for `recsys run` export"
+            f" {variable}=URL"
+        ),
+    )
 
 
 def _of_json(given: Mapping[str, Any]) -> EnvironmentConnection:

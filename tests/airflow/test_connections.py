@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -47,8 +48,15 @@ def test_a_variable_is_read_as_airflow_reads_it(
     assert "w-ord" not in repr(ours) and "en-word" not in repr(ours)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"conn_type": "postgres", "host": "h", "password": "p/w", "schema": "s"},
+        {"conn_type": "google_cloud_platform", "extra": {"key_path": "/keys/shop.json"}},
+    ],
+)
 def test_the_connection_that_a_source_names_reaches_its_stages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
 ) -> None:
     import recsys_channels
     from airflow.models.connection import Connection
@@ -61,9 +69,12 @@ def test_the_connection_that_a_source_names_reaches_its_stages(
     (tmp_path / "recsys.yaml").write_text(yaml.safe_dump(settings))
     monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "recsys.yaml"))
     monkeypatch.delenv("AIRFLOW_CONN_SHOP_DB", raising=False)
-    kept = Connection(conn_id="shop-db", conn_type="postgres", host="h", password="p/w", schema="s")
-    monkeypatch.setattr(recsys_channels, "connection_of", {"shop-db": kept}.get)
+    kept = Connection(conn_id="shop-db", **fields)
+    monkeypatch.setattr("recsys_channels.BaseHook.get_connection", {"shop-db": kept}.get)
     recsys_channels.lend_connections()
     lent = connection_of_environment("shop-db")
     os.environ.pop("AIRFLOW_CONN_SHOP_DB")
-    assert lent is not None and (lent.host, lent.password, lent.schema) == ("h", "p/w", "s")
+    assert lent is not None and lent.kind == fields["conn_type"]
+    for name in FIELDS:
+        assert (getattr(lent, name) or None) == fields.get(name), name
+    assert lent.extra_dejson == fields.get("extra", {})

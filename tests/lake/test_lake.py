@@ -86,6 +86,7 @@ def test_a_lake_without_a_driver_says_what_to_install(
     url: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)  # as where the extra is not installed
+    monkeypatch.setattr("fsspec.registry._registry", {})  # nor loaded by another test
     with pytest.raises(ConfigError, match="no driver for") as caught:
         Lake(url)
     assert remedy in caught.value.remedy and caught.value.where == f"RECSYS_LAKE={url}"

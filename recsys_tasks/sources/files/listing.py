@@ -5,7 +5,7 @@ level.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from glob import has_magic
 from pathlib import Path
 from urllib.parse import unquote
@@ -128,13 +128,16 @@ def _is_utf8(path: Path) -> bool:
 
 
 def folder_values(root: Path, path: Path) -> dict[str, str | None]:
-    """Columns that the folders' names give, as `event=purchase/day=2026-01-05` does; text, or None
+    """Columns that the names of the folders between a root and a file give."""
+    root = root if root.exists() or not has_magic(str(root)) else _fixed(root)
+    return values_of(path.relative_to(root).parts[:-1]) if root in path.parents else {}
+
+
+def values_of(folders: Sequence[str]) -> dict[str, str | None]:
+    """Columns that folders' names give, as `event=purchase/day=2026-01-05` does; text, or None
     where null.
     """
-    root = root if root.exists() or not has_magic(str(root)) else _fixed(root)
-    if root not in path.parents:
-        return {}
-    pairs = [part.split("=", 1) for part in path.relative_to(root).parts[:-1] if "=" in part]
+    pairs = [part.split("=", 1) for part in folders if "=" in part]
     return {
         unquote(name): None if value == _NULL_FOLDER else unquote(value) for name, value in pairs
     }
@@ -144,24 +147,16 @@ def _below(root: Path) -> list[Path]:
     """Visible files below a folder. Raises SchemaError for tables of which a log says what files
     count.
     """
-    for log, words in _TABLE_LOGS.items():
+    for log in _TABLE_LOGS:
         if any(root.rglob(log)):
-            raise SchemaError(
-                expected="files, all of which count",
-                found=f"{words} ({log}): its folder also holds files that were replaced or deleted",
-                where=str(root),
-                remedy=(
-                    "export the table as plain Parquet to a folder of its own, and name that under"
-                    " `source`"
-                ),
-            )
-    return _files(path for path in root.rglob("*") if _is_visible(path.relative_to(root).parts))
+            raise table_with_log(log, str(root))
+    return _files(path for path in root.rglob("*") if is_visible(path.relative_to(root).parts))
 
 
 def _matching(pattern: Path) -> list[Path]:
     fixed = _fixed(pattern)
     found = fixed.glob(str(pattern.relative_to(fixed)))
-    visible = [path for path in found if _is_visible(path.relative_to(fixed).parts)]
+    visible = [path for path in found if is_visible(path.relative_to(fixed).parts)]
     return _files(file for path in visible for file in (_below(path) if path.is_dir() else [path]))
 
 
@@ -185,7 +180,27 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return sorted(files)
 
 
-def _is_visible(parts: tuple[str, ...]) -> bool:
+def logs_among(names: Iterable[str]) -> list[str]:
+    """Those of some names of folders that hold a table's log."""
+    return [log for log in _TABLE_LOGS if log in set(names)]
+
+
+def table_with_log(log: str, where: str) -> SchemaError:
+    """The error of a folder with a table of which a log says what files count."""
+    return SchemaError(
+        expected="files, all of which count",
+        found=(
+            f"{_TABLE_LOGS[log]} ({log}): its folder also holds files that were replaced or deleted"
+        ),
+        where=where,
+        remedy=(
+            "export the table as plain Parquet to a folder of its own, and name that under `source`"
+        ),
+    )
+
+
+def is_visible(parts: Sequence[str]) -> bool:
+    """Whether no part of a path is hidden, temporary or metadata by its name."""
     return not any(_is_hidden(part) for part in parts)
 
 
@@ -206,13 +221,19 @@ def _is_there(path: Path) -> bool:
 def _nothing(root: Path, passed: list[Path]) -> ConfigError:
     if not root.exists() and not has_magic(str(root)):
         found = "no such path" if root.is_absolute() else f"no such path below {Path.cwd()}"
-    elif passed:
-        found = f"only files with other suffixes: {offenders(p.name for p in passed)}"
-    else:
+    elif not passed:
         found = "an empty folder" if root.is_dir() else "no file of this pattern"
+    else:
+        found = ""
+    return no_files(str(root), found, [path.name for path in passed])
+
+
+def no_files(root: str, found: str, passed: Sequence[str]) -> ConfigError:
+    """The error of a path without data: what was found, or the names of other files there."""
+    found = found or f"only files with other suffixes: {offenders(passed)}"
     return ConfigError(
         expected="a .csv, .tsv, .jsonl, .parquet or .arrow file, or a folder with some",
         found=found,
-        where=str(root),
+        where=root,
         remedy="correct the path under `source`, or deliver the files",
     )

@@ -10,79 +10,89 @@ from pathlib import Path
 import pyarrow as pa
 
 from recsys_tasks.config import Config
-from recsys_tasks.errors import SchemaError, offenders
+from recsys_tasks.errors import RecsysError, SchemaError, offenders
 from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
 from recsys_tasks.sources.files.formats import Format, format_of
 from recsys_tasks.sources.files.headers import header_words, repeated_names, separator_hint
 from recsys_tasks.sources.files.json_lines import json_names, read_json
-from recsys_tasks.sources.files.listing import folder_values, list_files, passed_over, shown_path
+from recsys_tasks.sources.files.places import Place
 from recsys_tasks.sources.files.streams import Dialect
 from recsys_tasks.sources.tables import TableName, TableReader, Window
 
 
 class FileReader(TableReader):
-    """Events, items and users below these paths; `users` None: whoever has events."""
+    """Events, items and users of some places; without a place of users: whoever has events."""
 
     def __init__(
         self,
         config: Config,
-        events: Path,
-        items: Path,
-        users: Path | None = None,
+        places: Mapping[TableName, Place],
         dialect: Dialect | None = None,
         headerless: Mapping[TableName, tuple[str, ...]] | None = None,
     ) -> None:
-        """`headerless`: column names of the tables whose CSV files have no header."""
+        """`places`: where events, items and perhaps users are; `headerless`: column names of the
+        tables whose CSV files have no header.
+        """
         super().__init__(config)
         self.dialect, self._headerless = dialect or Dialect(), headerless or {}
-        self._roots: dict[TableName, Path] = {"events": events, "items": items}
-        if users is not None:
-            self._roots["users"] = users
+        self._places = places
+        self._paths: dict[str, Path] = {}  # part → where it is on this machine
         self._read: dict[tuple[str, int, int, Dialect], pa.Table] = {}
 
     def fingerprint(self) -> str:
-        """Hash of every file's name, size and modification time."""
+        """Hash of every file's name, size and modification time, or its tag in an object store."""
         digest = hashlib.sha256()
-        for root in self._roots.values():
-            for path in list_files(root):
-                facts = path.stat()
-                digest.update(f"{path}:{facts.st_size}:{facts.st_mtime_ns};".encode())
+        for place in self._places.values():
+            for name in place.names():
+                digest.update(f"{name}:{place.version(name)};".encode())
         return digest.hexdigest()[:16]
 
     def parts(self, table: TableName) -> Sequence[str]:
-        """The files of a table, sorted. Raises ConfigError, SchemaError (see `list_files`)."""
-        if table not in self._roots:
-            return ()
-        return [str(path) for path in list_files(self._roots[table])]
+        """The files of a table, sorted. Raises RecsysError where there are none."""
+        return self._places[table].names() if table in self._places else ()
 
     def decimal_of(self, part: str) -> str:
         """What the settings say of CSV files; numbers of other files have a point."""
         usual = self.dialect.decimal == "."
-        is_csv = not usual and format_of(Path(part), self.dialect.encoding) == "csv"
+        is_csv = not usual and format_of(self._paths[part], self.dialect.encoding) == "csv"
         return self.dialect.decimal if is_csv else "."
 
     def where(self, table: TableName) -> str:
         """The path that the settings name."""
-        return str(self._roots[table])
+        return str(self._places[table])
 
     def files_passed_over(self) -> tuple[str, ...]:
         """Visible files below the folders that are not read, for their suffix."""
-        return tuple(
-            shown_path(path) for root in self._roots.values() for path in passed_over(root)
-        )
+        return tuple(name for place in self._places.values() for name in place.passed_over())
+
+    def close(self) -> None:
+        """Copies of remote files are removed."""
+        for place in self._places.values():
+            place.close()
 
     def load(
         self, table: TableName, part: str, columns: Mapping[str, bool], window: Window | None
     ) -> pa.Table:
         """Columns of one file, those of its folders' names included. Raises SchemaError."""
-        root, path = self._roots[table], Path(part)
+        path = self._paths[part] = self._places[table].local(part)
+        try:
+            return self._load(table, part, columns, window)
+        except RecsysError as error:  # a copy's own path says nothing to anyone
+            if str(path) == part:
+                raise
+            parts = {name: text.replace(str(path), part) for name, text in vars(error).items()}
+            raise type(error)(**parts) from error
+
+    def _load(
+        self, table: TableName, part: str, columns: Mapping[str, bool], window: Window | None
+    ) -> pa.Table:
+        path = self._paths[part]
         names = self._names(table, path)
-        folders = {
-            name: value for name, value in folder_values(root, path).items() if name not in names
-        }
+        given = self._places[table].folder_values(part)
+        folders = {name: value for name, value in given.items() if name not in names}
         lacking = [name for name in columns if name not in names and name not in folders]
-        older = [name for name in lacking if columns[name] and self._comes_later(table, path, name)]
+        older = [name for name in lacking if columns[name] and self._comes_later(table, part, name)]
         if refused := [name for name in lacking if name not in older]:
             raise self._missing(table, path, refused, list(columns))
         if repeated := repeated_names(names, list(columns)):
@@ -106,12 +116,14 @@ class FileReader(TableReader):
                 read = read.append_column(name, given)
         return read
 
-    def _comes_later(self, table: TableName, path: Path, name: str) -> bool:
+    def _comes_later(self, table: TableName, part: str, name: str) -> bool:
         """Whether a column that a file lacks came into the delivery with a later one; the newest
         must have all.
         """
-        files = list_files(self._roots[table])
-        return any(name in self._names(table, later) for later in files if later > path)
+        place = self._places[table]
+        parts = place.names()
+        later = parts[parts.index(part) + 1 :] if part in parts else []
+        return any(name in self._names(table, place.local(other)) for other in later)
 
     def _names(self, table: TableName, path: Path) -> list[str]:
         kind = format_of(path, self.dialect.encoding)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from recsys_tasks.config import Config, Section, SourceSettings, expand_variables
+from recsys_tasks.config import (
+    Config,
+    Section,
+    SourceSettings,
+    expand_variables,
+    required_connection,
+)
 from recsys_tasks.errors import RecsysError
+from recsys_tasks.sources.files.urls import has_credentials
 
 if TYPE_CHECKING:
     from recsys_tasks.sources.base import Reader
+    from recsys_tasks.sources.files.places import Place
     from recsys_tasks.sources.tables import TableName
+
+_TABLES: tuple[TableName, ...] = ("events", "items", "users")
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -55,12 +65,16 @@ class FilesSource(SourceSettings):
 
     kind: Literal["files"] = "files"
     events: str
-    """File, folder or pattern (`part-*.csv`) with the interactions; `${VAR}` is replaced from the
-    environment, and a relative path is one beside this file."""
+    """File, folder or pattern (`part-*.csv`) with the interactions, on this machine or in an object
+    store (`s3://bucket/events`, `gs://...`); `${VAR}` is replaced from the environment, and a
+    relative path is one beside this file."""
     items: str
     """File or folder with the items."""
     users: str | None = None
     """File or folder with the users; null: users are those seen in the interactions."""
+    connection: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Id of the Airflow connection (without Airflow: AIRFLOW_CONN_<ID>) with the credentials of an
+    object store; null: what its driver finds in the environment."""
     # Left out of hashes where unset: a home without them goes on from the rows that it has.
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
         default=",", exclude_if=lambda sign: sign == ","
@@ -85,6 +99,21 @@ class FilesSource(SourceSettings):
         if self.users is None and self.columns is not None and self.columns.users is not None:
             raise ValueError("columns.users names the columns of a table that users does not name")
         return self
+
+    @field_validator("events", "items", "users")
+    @classmethod
+    def _has_no_credentials(cls, path: str | None) -> str | None:
+        if path is not None and has_credentials(path):
+            raise ValueError(
+                "credentials do not belong into a settings file: leave them out of the URL, and"
+                " export them or name an Airflow connection as source.connection"
+            )
+        return path
+
+    @property
+    def connections(self) -> tuple[str, ...]:
+        """Airflow's connections that are read."""
+        return (self.connection,) if self.connection else ()
 
     @field_validator("delimiter")
     @classmethod
@@ -133,26 +162,22 @@ class Files:
 
         return FileReader(
             config,
-            self._path(settings.events, config),
-            self._path(settings.items, config),
-            self._path(settings.users, config) if settings.users else None,
+            self._places(config, settings),
             Dialect(settings.delimiter, settings.encoding, settings.null_words, settings.decimal),
             settings.columns.by_table() if settings.columns else None,
         )
 
     def examine(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:
         """Whether every path has files."""
-        from recsys_tasks.sources.files.listing import list_files
-
         missing = []
-        for name in ("events", "items", "users"):
-            given = getattr(settings, name)
-            if given is None:
-                continue
+        for name in _TABLES:
             try:
-                list_files(self._path(given, config))
+                for place in self._places(config, settings, [name]).values():
+                    place.names()
             except (RecsysError, OSError) as error:
-                words = error.found if isinstance(error, RecsysError) else error
+                given, words = getattr(settings, name), str(error)
+                if isinstance(error, RecsysError):
+                    words = f"{error.found}: {error.remedy}" if "://" in given else error.found
                 missing.append(f"source.{name} {given}: {words}")
         if missing:
             remedy = "deliver them, or correct `source` in the settings file"
@@ -160,10 +185,27 @@ class Files:
         else:
             yield True, "data files: there"
 
-    def _path(self, given: str, config: Config) -> Path:
-        from recsys_tasks.sources.files.listing import resolve
+    def _places(
+        self, config: Config, settings: FilesSource, tables: Iterable[TableName] = _TABLES
+    ) -> dict[TableName, Place]:
+        paths = {table: getattr(settings, table) for table in tables}
+        return {
+            table: self._place(config, settings, path)
+            for table, path in paths.items()
+            if path is not None
+        }
 
-        return resolve(expand_variables(given), config.folder)
+    def _place(self, config: Config, settings: FilesSource, given: str) -> Place:
+        from recsys_tasks.sources.files.listing import resolve
+        from recsys_tasks.sources.files.places import LocalFiles
+
+        path = expand_variables(given)
+        if "://" not in path:
+            return LocalFiles(resolve(path, config.folder))
+        from recsys_tasks.sources.files.remote import RemoteFiles
+
+        connection = settings.connection
+        return RemoteFiles(path, required_connection(connection) if connection else None)
 
 
 SOURCE = Files()

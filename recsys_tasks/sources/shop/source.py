@@ -19,12 +19,14 @@ import pyarrow.parquet as pq
 from recsys_tasks.clock import parse_day, start_of
 from recsys_tasks.config import Config
 from recsys_tasks.errors import ConfigError, DataError
+from recsys_tasks.sources.files.places import LocalFiles
 from recsys_tasks.sources.files.reader import FileReader
 from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.catalogue import Catalogue, make_catalogue
 from recsys_tasks.sources.shop.faults import break_rows
 from recsys_tasks.sources.shop.sessions import Day, Ints, simulate_sessions
 from recsys_tasks.sources.shop.users import People, make_people
+from recsys_tasks.sources.tables import TableName
 
 _EVENTS = ("view", "cart", "purchase")
 _RECENT_DAYS = 14
@@ -177,9 +179,12 @@ class ShopReader(FileReader):
     def __init__(self, config: Config, settings: ShopSource, home: Path) -> None:
         self.shop = Shop(settings, home)
         folder = self.shop.folder
-        super().__init__(
-            config, folder / "events", folder / "items.parquet", folder / "users.parquet"
-        )
+        paths: dict[TableName, str] = {
+            "events": "events",
+            "items": "items.parquet",
+            "users": "users.parquet",
+        }
+        super().__init__(config, {t: LocalFiles(folder / name) for t, name in paths.items()})
 
     def prepare(self, before: date) -> None:
         """Simulate the history before a night when the shop has no days at all."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from recsys_tasks.config import (
-    connection_of_environment,
     connection_variable,
     expand_variables,
+    required_connection,
 )
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.files.listing import resolve
@@ -67,7 +67,7 @@ def address_of(url: str | None, connection: str | None, folder: Path | None) -> 
 
     Raises ConfigError for an unset variable and for a connection that does not exist.
     """
-    given = expand_variables(url) if url is not None else _connection_url(str(connection))
+    given = expand_variables(url) if url is not None else required_connection(str(connection)).url
     scheme, separator, rest = given.partition("://")
     if not separator:
         raise ConfigError(
@@ -88,22 +88,6 @@ def written_password(url: str) -> str | None:
     """The password in a URL, also one whose signs are not encoded as they have to be."""
     found = re.search(r"://[^:@/]*:(.+)@", url)
     return found[1] if found else None
-
-
-def _connection_url(name: str) -> str:
-    found = connection_of_environment(name)
-    if found is not None:
-        return found.url
-    variable = connection_variable(name)
-    raise ConfigError(
-        expected=f"the connection {name!r}, as a URL or as JSON",
-        found="none of this name in Airflow, and no such variable",
-        where=variable,
-        remedy=(
-            f"airflow connections add {name} --conn-uri URL, or for `recsys run` export"
-            f" {variable}=URL"
-        ),
-    )
 
 
 def _values(query: str) -> set[str]:
