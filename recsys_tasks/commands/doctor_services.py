@@ -187,7 +187,7 @@ def _channels(config: Config, environment: Environment) -> Iterator[Finding]:
     exist.
     """
     there = []
-    for name in ("slack_connection", "webhook_connection"):
+    for name in (name for name in type(config.alerts).model_fields if name.endswith("_connection")):
         connection = getattr(config.alerts, name)
         if not connection:
             continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -54,6 +55,18 @@ class AlertsConfig(Section):
     """Airflow connection id of a Slack incoming webhook; used where it exists."""
     webhook_connection: str | None = "alert_webhook"
     """Airflow connection id of a generic JSON webhook (HTTP); used where it exists."""
+    email_connection: str | None = "email_alerts"
+    """Airflow connection id of an SMTP server (type smtp), with `from_email` and `to` among its
+    extra fields; used where it exists."""
+    teams_connection: str | None = "teams_alerts"
+    """Airflow connection id whose password is the URL of a Microsoft Teams workflow; used where it
+    exists."""
+    pagerduty_connection: str | None = "pagerduty_alerts"
+    """Airflow connection id whose password is the routing key of a PagerDuty integration (Events
+    API v2); used where it exists."""
+    least_severity: Mapping[str, Literal["critical", "warning", "info"]] = {"pagerduty": "critical"}
+    """Channel → the least severity that it gets, e.g. `{pagerduty: critical, email: warning}`; a
+    channel that is not named gets all."""
     runbook_base: str = "include/runbooks"
     """Folder or URL that the alert's runbook link starts with."""
 

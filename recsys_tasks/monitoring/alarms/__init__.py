@@ -13,10 +13,11 @@ from typing import Any
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.extensions import ExtensionPoint
 from recsys_tasks.monitoring.alarms.figures import NightFigures
-from recsys_tasks.monitoring.alarms.kind import Alarm, AlarmKind, Severity
+from recsys_tasks.monitoring.alarms.kind import SEVERITIES, Alarm, AlarmKind, Severity
 
 __all__ = [
     "ALARMS",
+    "SEVERITIES",
     "Alarm",
     "AlarmKind",
     "NightFigures",

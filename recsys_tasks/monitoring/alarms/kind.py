@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from recsys_tasks.monitoring.alarms.figures import NightFigures
 
 Severity = Literal["critical", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+"""From the least on."""
 
 LOOK_AT_LISTS = (
     "recsys publications; recsys rollback --who YOU --why REASON if readers should not see"

@@ -13,6 +13,7 @@ from recsys_tasks.monitoring.alerts.alert import Alert, resolved_notice
 from recsys_tasks.monitoring.alerts.spool import (
     FAILED,
     LEASE,
+    LEFT_OUT,
     SENDING,
     SENT,
     TABLE,
@@ -87,6 +88,8 @@ def _free(record: Record, name: str, now: datetime) -> bool:
     attempt = record.attempts.get(_key(record, name))
     if attempt is None or attempt.state == FAILED:
         return True
+    if attempt.state == LEFT_OUT:
+        return False
     if attempt.state == SENDING and now - datetime.fromisoformat(attempt.at) < LEASE:
         return False
     heard = record.told if record.resolved_at else record.delivered
@@ -110,7 +113,7 @@ def claim(record: Record, name: str, now: datetime) -> Record | None:
 
 
 def noted(record: Record, name: str, state: str) -> Record:
-    """The record with the channel's attempt ended as `state`: SENT, UNCONFIRMED or FAILED."""
+    """The record with the channel's attempt ended: SENT, UNCONFIRMED, FAILED or LEFT_OUT."""
     key = _key(record, name)
     if state == SENT:
         taken = {"told" if record.resolved_at else "delivered": (*_heard(record), name)}

@@ -19,8 +19,15 @@ from recsys_tasks.monitoring.alerts.attempts import (
     noted,
     table_lacks,
 )
-from recsys_tasks.monitoring.alerts.channels import Send, Unconfirmed
-from recsys_tasks.monitoring.alerts.spool import FAILED, SENT, TABLE, UNCONFIRMED, Spool
+from recsys_tasks.monitoring.alerts.channels import LessSevere, Send, Unconfirmed
+from recsys_tasks.monitoring.alerts.spool import (
+    FAILED,
+    LEFT_OUT,
+    SENT,
+    TABLE,
+    UNCONFIRMED,
+    Spool,
+)
 
 KeepAlert = Callable[[Alert, Sequence[str], str], None]
 """Keeps one alert, the names of the channels that took it, and when it was over; raises when it
@@ -79,7 +86,7 @@ def send_now(alert: Alert, channels: Mapping[str, Send], table: KeepAlert | None
     failures: list[str] = []
 
     def send(name: str, channel: Send) -> None:
-        if _outcome(name, partial(channel, alert), failures) != FAILED:
+        if _outcome(name, partial(channel, alert), failures) not in (FAILED, LEFT_OUT):
             sent.append(name)
 
     _run(
@@ -143,6 +150,8 @@ def _serve(
 def _outcome(name: str, send: Callable[[], None], failures: list[str]) -> str:
     try:
         send()
+    except LessSevere:
+        return LEFT_OUT
     except Unconfirmed:
         failures.append(f"{name}: no answer, it may have arrived")
         return UNCONFIRMED

@@ -28,6 +28,8 @@ from recsys_tasks.small_files import write_whole
 TABLE = "table"
 """Stands among the channels for `recsys.alerts`."""
 SENDING, SENT, UNCONFIRMED, FAILED = "sending", "sent", "unconfirmed", "failed"
+LEFT_OUT = "left out"
+"""State of a channel that is not to get an alert of this severity."""
 SAME_CAUSE = timedelta(hours=24)
 """So long what an open incident breaks besides has no alert of its own."""
 LEASE = timedelta(minutes=2)
@@ -243,11 +245,10 @@ def _covers(record: Record, alert: Alert) -> bool:
 
 def _never(record: Record, channels: Iterable[str]) -> set[str]:
     """Channels that are not to get it."""
-    return (
-        set()
-        if record.audience is None
-        else {name for name in channels if name not in (*record.audience, TABLE)}
-    )
+    left_out = {name for name, attempt in record.attempts.items() if attempt.state == LEFT_OUT}
+    if record.audience is None:
+        return left_out
+    return left_out | {name for name in channels if name not in (*record.audience, TABLE)}
 
 
 def _lock_file(folder: Path) -> int | None:

@@ -11,10 +11,13 @@ from typing import Any
 from recsys_tasks.config import AlertsConfig
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.extensions import ExtensionPoint
+from recsys_tasks.monitoring.alarms import SEVERITIES, Severity
+from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.channels.channel import (
     Channel,
     Connection,
     ConnectionOf,
+    LessSevere,
     Send,
     Unconfirmed,
 )
@@ -24,6 +27,7 @@ __all__ = [
     "Channel",
     "Connection",
     "ConnectionOf",
+    "LessSevere",
     "Send",
     "Unconfirmed",
     "open_channels",
@@ -66,8 +70,20 @@ def open_channels(
             unknown.append(channel.name)
             continue
         if send is not None:
-            senders[channel.name] = send
+            least = settings.least_severity.get(channel.name)
+            senders[channel.name] = send if least is None else _from(least, send)
     return senders, unknown
+
+
+def _from(least: Severity, send: Send) -> Send:
+    """Sends alerts of this severity and above; that one is over goes to whoever got it."""
+
+    def send_if_severe(alert: Alert) -> None:
+        if alert.status == "open" and SEVERITIES.index(alert.severity) < SEVERITIES.index(least):
+            raise LessSevere
+        send(alert)
+
+    return send_if_severe
 
 
 def _known() -> Iterable[Channel]:

@@ -19,10 +19,15 @@ class Unconfirmed(Exception):
     """The message went out, but no answer came: it may have arrived."""
 
 
+class LessSevere(Exception):
+    """The channel is not to get alerts of this severity."""
+
+
 class Connection(Protocol):
     """An Airflow connection."""
 
     host: str | None
+    login: str | None
     password: str | None
     schema: str | None
     port: int | None

@@ -6,15 +6,8 @@ from dataclasses import dataclass
 
 from recsys_tasks.config import AlertsConfig
 from recsys_tasks.monitoring.alerts.alert import Alert, as_payload
-from recsys_tasks.monitoring.alerts.channels.channel import (
-    ANSWER_SECONDS,
-    Connection,
-    ConnectionOf,
-    Send,
-    Unconfirmed,
-)
-
-CONNECT_SECONDS = 5
+from recsys_tasks.monitoring.alerts.channels.channel import Connection, ConnectionOf, Send
+from recsys_tasks.monitoring.alerts.channels.http import post_json
 
 
 @dataclass(frozen=True)
@@ -45,16 +38,7 @@ def _sender(url: str, token: str | None) -> Send:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def send(alert: Alert) -> None:
-        import httpx
-
-        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-        try:
-            answer = httpx.post(url, json=as_payload(alert), headers=headers, timeout=timeout)
-        except (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError) as error:
-            raise Unconfirmed(type(error).__name__) from error
-        if not answer.is_success:
-            # httpx's own words hold the URL, which is a secret
-            raise ConnectionError(f"HTTP {answer.status_code}")
+        post_json(url, as_payload(alert), headers)
 
     return send
 

@@ -23,6 +23,7 @@ class Known:
     schema: str | None = None
     port: int | None = None
     extra_dejson: Mapping[str, Any] = field(default_factory=dict)
+    login: str | None = None
 
 
 @pytest.mark.parametrize(

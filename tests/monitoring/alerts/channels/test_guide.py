@@ -51,4 +51,4 @@ def test_a_package_that_cannot_be_loaded_silences_no_channel(
 
     monkeypatch.setattr(ExtensionPoint, "__iter__", refuse)
     senders, unknown = open_channels(AlertsConfig(), lambda name: Known("a.example", "T/B/X"))
-    assert (sorted(senders), unknown) == (["slack", "webhook"], [])
+    assert (sorted(senders), unknown) == (["pagerduty", "slack", "teams", "webhook"], [])

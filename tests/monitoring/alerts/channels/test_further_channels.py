@@ -1,0 +1,187 @@
+"""E-mail, Teams and PagerDuty: what arrives at real servers of this machine, and who gets what."""
+
+from __future__ import annotations
+
+import asyncore
+import smtpd
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import Message
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsys_tasks.config import AlertsConfig
+from recsys_tasks.monitoring.alerts.alert import Alert, resolved_notice
+from recsys_tasks.monitoring.alerts.channels import Connection, Send, Unconfirmed, open_channels
+from recsys_tasks.monitoring.alerts.delivery import deliver
+from recsys_tasks.monitoring.alerts.spool import Spool
+from tests.airflow.recorder import Recorder
+from tests.monitoring.alerts.channels.test_channels import Known
+
+NOW = datetime(2026, 3, 2, 3, tzinfo=UTC)
+ALERT = Alert(
+    incident="0123456789abcdef",
+    raised_at="2026-03-02T03:00:00.000+00:00",
+    as_of="2026-03-02",
+    dag="publish_recommendations",
+    task="publish",
+    kind="ServingError",
+    severity="critical",
+    message="the lists of 2026-03-02 were not published <!channel> @here\nmetric: x = 1",
+    reader_state="lists of 2026-03-01",
+    remedy="recsys status",
+    runbook="https://wiki.example/publication-refused.md",
+)
+
+
+class Mailbox(smtpd.SMTPServer):
+    """An SMTP server of this machine; `answer` is what it says to a message."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[list[str], Message]] = []
+        self.answer: str | None = None
+        self._sockets: dict[int, Any] = {}
+        super().__init__(("127.0.0.1", 0), ("127.0.0.1", 0), map=self._sockets)
+        assert self.socket is not None
+        self.port = self.socket.getsockname()[1]
+        self._thread = threading.Thread(
+            target=asyncore.loop, kwargs={"timeout": 0.1, "map": self._sockets}, daemon=True
+        )
+        self._thread.start()
+
+    def process_message(
+        self, peer: Any, mailfrom: str, rcpttos: list[str], data: bytes | str, **options: Any
+    ) -> str | None:
+        content = data if isinstance(data, bytes) else data.encode()
+        self.messages.append((rcpttos, message_from_bytes(content, policy=default)))
+        return self.answer
+
+    def stop(self) -> None:
+        self.close()
+        self._thread.join(timeout=5)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    opened = Recorder()
+    yield opened
+    opened.stop()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    opened = Mailbox()
+    yield opened
+    opened.stop()
+
+
+def sender(name: str, connection: Known, **settings: Any) -> Send:
+    def connection_of(wanted: str) -> Connection | None:
+        return connection if wanted == f"{name}_alerts" else None
+
+    senders, unknown = open_channels(AlertsConfig(**settings), connection_of)
+    assert (list(senders), unknown) == ([name], [])
+    return senders[name]
+
+
+def mail(mailbox: Mailbox) -> Known:
+    extra = {"disable_ssl": "true", "disable_tls": True, "from_email": "shop@a.example"}
+    to = {"to": "ann@a.example, bob@a.example"}
+    return Known("127.0.0.1", port=mailbox.port, extra_dejson={**extra, **to})
+
+
+def test_pagerduty_opens_and_resolves_an_incident_of_the_same_name(recorder: Recorder) -> None:
+    send = sender("pagerduty", Known(f"{recorder.base}", password="routing-key"))
+    send(ALERT)
+    send(resolved_notice(ALERT, "lists of 2026-03-02", "2026-03-02T04:00:00.000+00:00"))
+    (path, _, opened), (_, _, resolved) = recorder.received
+    assert path == "/v2/enqueue"
+    assert opened["routing_key"] == "routing-key"
+    assert (opened["event_action"], resolved["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == resolved["dedup_key"] == ALERT.incident
+    said = opened["payload"]
+    assert said["severity"] == "critical"
+    assert said["summary"] == "the lists of 2026-03-02 were not published <!channel> @here"
+    assert said["custom_details"]["to do"] == "recsys status"
+    assert opened["links"] == [{"href": ALERT.runbook, "text": "runbook"}]
+
+
+def test_teams_gets_a_card_that_names_what_to_do_and_calls_nobody(recorder: Recorder) -> None:
+    sender("teams", Known(password=f"{recorder.base}/workflows/x?sig=y"))(ALERT)
+    ((path, _, body),) = recorder.received
+    assert path == "/workflows/x?sig=y"
+    lines = [block["text"] for block in body["attachments"][0]["content"]["body"]]
+    assert "to do: recsys status" in lines
+    assert "<!channel>" not in str(body)
+    assert "@here" not in str(body)
+
+
+def test_mail_goes_to_all_receivers_and_its_end_into_the_same_thread(mailbox: Mailbox) -> None:
+    send = sender("email", mail(mailbox))
+    send(ALERT)
+    send(resolved_notice(ALERT, "lists of 2026-03-02", "2026-03-02T04:00:00.000+00:00"))
+    (to, alert), (_, over) = mailbox.messages
+    assert to == ["ann@a.example", "bob@a.example"]
+    assert (
+        alert["Subject"].strip().startswith("[critical] the lists of 2026-03-02 were not published")
+    )
+    assert over["Subject"].strip().startswith("[resolved]")
+    assert over["In-Reply-To"] == alert["Message-ID"]
+    assert "to do: recsys status" in str(alert.get_payload())
+
+
+def test_a_refused_message_is_tried_again_and_no_secret_is_in_the_words(
+    mailbox: Mailbox, recorder: Recorder
+) -> None:
+    mailbox.answer = "451 ann@a.example is full"
+    with pytest.raises(ConnectionError, match="SMTP 451") as caught:
+        sender("email", mail(mailbox))(ALERT)
+    assert "ann" not in str(caught.value)
+    recorder.answers = [429]
+    with pytest.raises(ConnectionError, match="HTTP 429") as caught:
+        sender("pagerduty", Known(recorder.base, password="routing-key"))(ALERT)
+    assert "routing-key" not in str(caught.value)
+
+
+def test_a_server_that_falls_silent_may_have_taken_it(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsys_tasks.monitoring.alerts.channels.http.ANSWER_SECONDS", 0.2)
+    recorder.seconds = 1.0
+    with pytest.raises(Unconfirmed):
+        sender("teams", Known(password=recorder.base))(ALERT)
+
+
+def test_each_channel_gets_its_severities_and_hears_the_end_of_what_it_got(
+    recorder: Recorder, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    """A critical alert, a warning and an info: the pager has the first, the mail the first two."""
+    settings = AlertsConfig(least_severity={"pagerduty": "critical", "email": "warning"})
+    pager = Known(recorder.base, password="routing-key")
+
+    def connection_of(name: str) -> Connection | None:
+        return {"pagerduty_alerts": pager, "email_alerts": mail(mailbox)}.get(name)
+
+    senders, _ = open_channels(settings, connection_of)
+    spool = Spool(tmp_path)
+    for severity in ("critical", "warning", "info"):
+        spool.add(replace(ALERT, incident=severity, severity=severity))
+    for hour in range(3):
+        deliver(spool, senders, None, now=NOW + timedelta(hours=hour))
+    assert [body["dedup_key"] for body in recorder.bodies] == ["critical"]
+    assert sorted(m["Message-ID"] for _, m in mailbox.messages) == [
+        "<critical@nightshelf.invalid>",
+        "<warning@nightshelf.invalid>",
+    ]
+    delivered = {r.alert.incident: sorted(r.delivered) for r in spool.records()}
+    assert delivered == {"critical": ["email", "pagerduty"], "warning": ["email"], "info": []}
+
+
+def test_a_pager_wakes_for_critical_alerts_alone_unless_told_otherwise() -> None:
+    assert AlertsConfig().least_severity == {"pagerduty": "critical"}
