@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from recsys_tasks.commands.init import Place, Setting
 
 app = typer.Typer()
+_STORES = ("s3://", "s3a://", "gs://", "gcs://", "memory://")
+"""URLs of object stores; others are databases'."""
 
 
 @app.command()
@@ -26,13 +28,17 @@ def init(
     place: Annotated[
         str | None,
         typer.Argument(
-            help="A folder with the shop's CSV, JSON or Parquet files, or the URL of its database:"
-            " duckdb:///shop.duckdb, '${SHOP_DATABASE_URL}'.",
+            help="A folder with the shop's CSV, JSON or Parquet files, also of an object store"
+            " (s3://bucket/shop), or the URL of its database: duckdb:///shop.duckdb,"
+            " '${SHOP_DATABASE_URL}'.",
             show_default=False,
         ),
     ] = None,
     connection: Annotated[
-        str | None, typer.Option(help="Instead: the Airflow connection of its database.")
+        str | None,
+        typer.Option(
+            help="Instead: the Airflow connection of its database. With s3://: that of the store."
+        ),
     ] = None,
     to: Annotated[
         Path | None,
@@ -108,8 +114,10 @@ def _say_next(settings: Path, first_night: str) -> None:
 
 def _place(place: str | None, connection: str | None, to: Path | None) -> tuple[Place, Path]:
     """What is looked at, and the settings file to write. Raises ConfigError."""
-    from recsys_tasks.commands.init import DatabasePlace, FolderPlace
+    from recsys_tasks.commands.init import DatabasePlace, FolderPlace, StorePlace
 
+    if place is not None and place.startswith(_STORES):
+        return StorePlace(place, connection), (to or Path("recsys.yaml")).expanduser()
     if (place is None) == (connection is None):
         raise ConfigError(
             expected="a folder, the URL of a database, or --connection",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from recsys_tasks.commands.init.behaviour import behaviour_of, is_old, kinds_of
 from recsys_tasks.commands.init.goals import add_checks, add_events, add_goals, unknown_share
 from recsys_tasks.commands.init.names import setting_name
-from recsys_tasks.commands.init.places import DatabasePlace, FolderPlace, Place
+from recsys_tasks.commands.init.places import DatabasePlace, FolderPlace, Place, StorePlace
 from recsys_tasks.commands.init.proposal import Proposal, Setting
 from recsys_tasks.commands.init.roles import find_roles
 from recsys_tasks.commands.init.sections import add_items, add_users
@@ -19,6 +19,7 @@ __all__ = [
     "Place",
     "Proposal",
     "Setting",
+    "StorePlace",
     "file_text",
     "propose",
 ]
@@ -30,6 +31,13 @@ def propose(place: Place, now: datetime) -> Proposal:
     Raises ConfigError where tables are lacking, SchemaError for a file that cannot be read, and
     what a database raises.
     """
+    try:
+        return _proposed(place, now)
+    finally:
+        place.close()
+
+
+def _proposed(place: Place, now: datetime) -> Proposal:
     roles = find_roles(place.tables(), now)
     kinds = kinds_of(roles)
     facts = behaviour_of(roles, kinds, now)

@@ -1,9 +1,10 @@
-"""Where a shop's tables are: a folder of files, or a database."""
+"""Where a shop's tables are: a folder of files, an object store, or a database."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -11,8 +12,10 @@ from urllib.parse import urlsplit
 from recsys_tasks.commands.init.database_tables import tables_of
 from recsys_tasks.commands.init.proposal import Confidence, Proposal
 from recsys_tasks.commands.init.roles import Roles
-from recsys_tasks.commands.init.tables import Table, tables_in
+from recsys_tasks.commands.init.tables import Table, tables_at, tables_in
+from recsys_tasks.config import connection_of_environment, connection_variable
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.sources.files.remote import RemoteFiles
 from recsys_tasks.sources.sql.address import Address, address_of, written_password
 
 
@@ -32,6 +35,9 @@ class Place(Protocol):
 
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Propose the section `source`."""
+
+    def close(self) -> None:
+        """End what is held for the tables."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,57 @@ class FolderPlace:
 
         proposal.add("source.kind", "files", "sure", "a folder of files")
         _add_tables(proposal, roles, path)
-        written = [table for table in _tables(roles) if table.is_csv]
-        for name, usual in (("delimiter", ","), ("encoding", "utf-8")):
-            found = {getattr(table.dialect, name) for table in written} - {usual}
-            if found:
-                words = "as the CSV files are written"
-                proposal.add(f"source.{name}", max(found), "likely", words)
+        _add_dialect(proposal, roles)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True)
+class StorePlace:
+    """The files below a URL of an object store; `connection` has its credentials, where the
+    environment does not.
+    """
+
+    url: str
+    connection: str | None = None
+    what = "the bucket or folder"
+
+    @cached_property
+    def _files(self) -> RemoteFiles:
+        found = connection_of_environment(self.connection) if self.connection else None
+        if self.connection and found is None:
+            variable = connection_variable(self.connection)
+            raise ConfigError(
+                expected=f"the connection {self.connection!r}, as a URL or as JSON",
+                found="no such variable",
+                where=variable,
+                remedy=f"export {variable}=URL",
+            )
+        return RemoteFiles(self.url.rstrip("/"), found)
+
+    @property
+    def name(self) -> str:
+        """The last part of the URL."""
+        return self.url.rstrip("/").rpartition("/")[2]
+
+    def tables(self) -> Sequence[Table]:
+        """Objects, series of objects, and folders of them. Raises ConfigError, SchemaError,
+        TransientError.
+        """
+        return tables_at(self._files, self.url.rstrip("/"))
+
+    def add_source(self, proposal: Proposal, roles: Roles) -> None:
+        """Where the files are, and how CSV files are written."""
+        proposal.add("source.kind", "files", "sure", "files of an object store")
+        _add_tables(proposal, roles, lambda table: f"{self.url.rstrip('/')}/{table.name}")
+        if self.connection:
+            proposal.add("source.connection", self.connection, "sure", "as you said")
+        _add_dialect(proposal, roles)
+
+    def close(self) -> None:
+        """The copies of what was read are removed."""
+        self._files.close()
 
 
 @dataclass(frozen=True)
@@ -111,6 +162,18 @@ class DatabasePlace:
             url = str(self.url) if file is None else f"{self._address.backend}://{file}"
             proposal.add("source.url", url, "sure", "as you said")
         _add_tables(proposal, roles, lambda table: table.name)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _add_dialect(proposal: Proposal, roles: Roles) -> None:
+    written = [table for table in _tables(roles) if table.is_csv]
+    for name, usual in (("delimiter", ","), ("encoding", "utf-8")):
+        found = {getattr(table.dialect, name) for table in written} - {usual}
+        if found:
+            words = "as the CSV files are written"
+            proposal.add(f"source.{name}", max(found), "likely", words)
 
 
 def _tables(roles: Roles) -> Iterator[Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from recsys_tasks.sources.files.csv import read_csv
 from recsys_tasks.sources.files.formats import format_of, is_columnar
 from recsys_tasks.sources.files.json_lines import is_json, json_names, read_json
 from recsys_tasks.sources.files.listing import SUFFIXES, list_files
+from recsys_tasks.sources.files.places import Place
 from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
 
 _SEPARATORS = ",;\t|"
@@ -55,9 +56,12 @@ class FileTable:
     """A table of files; its name is a file, folder or pattern, relative to the folder."""
 
     name: str
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
+    """Names of its files, oldest first."""
     dialect: Dialect
     is_csv: bool
+    local: Callable[[str], Path] = Path
+    """A file on this machine, by its name."""
 
     @cached_property
     def rows(self) -> pa.Table:
@@ -65,8 +69,8 @@ class FileTable:
         text. Raises SchemaError.
         """
         parts: list[pa.Table] = []
-        for path in reversed(self.files):
-            parts.insert(0, self._read(path))
+        for name in reversed(self.files):
+            parts.insert(0, self._read(self.local(name)))
             if sum(part.num_rows for part in parts) >= MOST_ROWS:
                 break
         names = [name for name in parts[-1].column_names if name]
@@ -107,7 +111,27 @@ def tables_in(folder: Path) -> list[FileTable]:
     return found
 
 
-def _groups(folder: Path) -> Iterator[tuple[str, tuple[Path, ...]]]:
+def tables_at(place: Place, url: str) -> list[FileTable]:
+    """The tables below the URL of an object store, as `tables_in` finds them in a folder.
+
+    Raises ConfigError where there is none, SchemaError, TransientError.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in place.names():
+        parts = name[len(url) :].strip("/").split("/")
+        group = parts[0] if len(parts) > 1 else re.sub(r"[0-9]+", "*", parts[0])
+        groups.setdefault(group, []).append(name)
+    return [
+        _table(_named(group, files), tuple(files), place.local) for group, files in groups.items()
+    ]
+
+
+def _named(group: str, files: Sequence[str]) -> str:
+    """The file itself where a series has one alone."""
+    return files[0].rpartition("/")[2] if len(files) == 1 and "*" in group else group
+
+
+def _groups(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(the name that settings give a table, its files)."""
     series: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
@@ -115,19 +139,21 @@ def _groups(folder: Path) -> Iterator[tuple[str, tuple[Path, ...]]]:
             continue
         if path.is_dir():
             try:
-                yield path.name, tuple(list_files(path))
+                yield path.name, tuple(map(str, list_files(path)))
             except ConfigError:
                 continue
         elif path.name.lower().endswith(SUFFIXES):
             series.setdefault(re.sub(r"[0-9]+", "*", path.name), []).append(path)
     for pattern, files in series.items():
-        yield (files[0].name if len(files) == 1 else pattern), tuple(files)
+        yield (files[0].name if len(files) == 1 else pattern), tuple(map(str, files))
 
 
-def _table(name: str, files: tuple[Path, ...]) -> FileTable:
-    written = next((path for path in files if _is_csv(path)), None)
-    dialect = dialect_of(written) if written else Dialect()
-    return FileTable(name, files, dialect, written is not None)
+def _table(name: str, files: tuple[str, ...], local: Callable[[str], Path] = Path) -> FileTable:
+    """A table, told by its newest file, which is read anyway."""
+    newest = local(files[-1])
+    is_csv = _is_csv(newest)
+    dialect = dialect_of(newest) if is_csv else Dialect()
+    return FileTable(name, files, dialect, is_csv, local)
 
 
 def _is_csv(path: Path) -> bool:
