@@ -173,8 +173,19 @@ def test_a_file_that_cannot_be_read_says_why_and_quotes_no_row(
 
 @pytest.mark.parametrize("name", ["PARENT_SKU", "PAR1", "ORCID", "ARROW1", "BZh"])
 def test_a_header_may_begin_as_another_format_does(tmp_path: Path, name: str) -> None:
-    write(tmp_path, "events/a.csv", f"{name},{HEADER}x,{ROW}")
+    write(tmp_path, "events/a.csv", f"{name},{HEADER}x\x12,{ROW}")
     assert events(tmp_path)["user_id"].to_pylist() == ["ann"]
+
+
+@pytest.mark.parametrize("last", ['"', '"purchase', '"purchase\n', '"a ""purchase""'])
+def test_a_file_that_broke_off_within_its_last_quotes_is_refused(tmp_path: Path, last: str) -> None:
+    write(tmp_path, "events/a.csv", HEADER + ROW + ROW.replace("purchase\n", last))
+    assert refusal(tmp_path).found == "a quote that opens in the row of line 3 and is not closed"
+
+
+def test_an_inch_sign_is_no_open_quote(tmp_path: Path) -> None:
+    write(tmp_path, "events/a.csv", HEADER + ROW.replace("lamp", 'lamp 5"'))
+    assert events(tmp_path)["item_id"].to_pylist() == ['lamp 5"']
 
 
 def test_line_breaks_and_long_texts_within_quotes_are_read(tmp_path: Path) -> None:

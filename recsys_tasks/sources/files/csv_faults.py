@@ -149,13 +149,15 @@ def _ragged_row(path: Path, dialect: Dialect) -> str:
 
 
 def refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None:
-    """A quote that is not closed swallows rows up to the next quote, and Arrow takes what follows
-    for text.
+    """A quote that is not closed swallows rows up to the next quote or the end of the file, and
+    Arrow takes what follows for text.
 
-    Only a file with more lines than rows can hold one. Python's reader is strict about it. Raises
-    SchemaError.
+    Only a file with more lines than rows or an odd number of quotes can hold one. Python's reader
+    is strict about it. Raises SchemaError.
     """
-    if _lines(path) <= table.num_rows + (not dialect.columns):
+    lines, quotes = _lines_and_quotes(path)
+    swallows = lines > table.num_rows + (not dialect.columns)
+    if not swallows and quotes % 2 == 0:
         return
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(_texts(path, dialect), delimiter=dialect.delimiter, strict=True)
@@ -164,12 +166,15 @@ def refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None
         for _ in reader:
             start = reader.line_num + 1
     except csv.Error as error:
+        within = "expected after" in str(error)  # a quote that is closed within a text
+        if within and not swallows:
+            return
         raise SchemaError(
             expected="quotes that are closed before the next separator or line break",
             found=(
                 f"a quote that opens in the row of line {start} and swallows the rows up to line"
                 f" {reader.line_num}"
-                if "expected after" in str(error)
+                if within
                 else f"a quote that opens in the row of line {start} and is not closed"
             ),
             where=str(path),
@@ -194,14 +199,17 @@ def refuse_header(path: Path, dialect: Dialect, table: pa.Table) -> None:
         )
 
 
-def _lines(path: Path) -> int:
-    """Number of lines that are not empty: blank lines at the end are no swallowed rows."""
-    lines, last = 0, b"\n"
+def _lines_and_quotes(path: Path) -> tuple[int, int]:
+    """Number of lines that are not empty (blank lines at the end are no swallowed rows), and of
+    quotes.
+    """
+    lines, quotes, last = 0, 0, b"\n"
     with open_bytes(path) as file:
         while chunk := file.read(CHUNK):
             blank = chunk.count(b"\n\n") + (last.endswith(b"\n") and chunk.startswith(b"\n"))
             lines, last = lines + chunk.count(b"\n") - blank, chunk[-1:]
-    return lines + (last != b"\n")
+            quotes += chunk.count(b'"')
+    return lines + (last != b"\n"), quotes
 
 
 def _texts(path: Path, dialect: Dialect) -> Iterator[str]:

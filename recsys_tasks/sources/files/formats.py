@@ -75,8 +75,9 @@ def is_columnar(start: bytes) -> bool:
 
 def _begins(start: bytes, sign: bytes) -> bool:
     """Whether these are a format's first bytes, and no text: a header may begin with PARENT_ID."""
-    is_text = sign.isascii() and start != sign and _CONTROL.search(start) is None
-    return start.startswith(sign) and not is_text
+    line = start.split(b"\n", 1)[0]
+    is_header = sign.isascii() and len(line) > len(sign) and _CONTROL.search(line) is None
+    return start.startswith(sign) and not is_header
 
 
 def unreadable_file(path: Path, error: Exception) -> RecsysError:

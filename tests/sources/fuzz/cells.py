@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -15,6 +16,11 @@ from tests.sources.fuzz.shapes import ABSENT, AS_OF, Meaning, Style
 from tests.sources.times.written import FORMS, MOMENTS, PLAIN, spelt
 
 NIGHT = start_of(AS_OF)
+TIME_FORMAT = "%d.%m.%Y %H:%M:%S"
+# clocks of Berlin and of Cairo are set around these
+_TURNS = [
+    datetime(2025, *day, tzinfo=UTC) for day in ((10, 26, 1), (3, 30, 1), (4, 24, 22), (10, 30, 21))
+]
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 TYPES: dict[str, pa.DataType] = {
@@ -64,10 +70,11 @@ _CHARACTERS = st.characters(exclude_categories=["Cs"])
 _ODD_IDS = [
     *("007", "7", "0", "ann", "Zoë", "日本", "a,b", 'say "hi"', "two\nlines", "cr\rid", "cr\r\nlf"),
     *(" lead", "trail ", "\t", "  ", "NULL", "null", "None", "nan", "N/A", "\\N", "-", "guest"),
-    *("x" * 256, "x" * 257, "é" * 128, "é" * 129, "z" * 5000, "nul\0id", "'", '"', '""', "#", ";"),
+    *("x" * 256, "x" * 257, "é" * 128, "é" * 129, "z" * 1000, "nul\0id", "'", '"', '""', "#", ";"),
     *("a;b|c\td", "1e5", "0x10", "１", "\u2028x", "\x85y", "\ufeffz", "true", "1.0", "+7", "-0"),
 ]
 _GOOD_IDS = [f"customer-{n}" for n in range(6)] + ["1001", "1002"]
+TELLING_IDS = {*_GOOD_IDS[:-2], *(one for one in _ODD_IDS if not one.isalnum() and len(one) > 4)}
 IDS = st.sampled_from(_GOOD_IDS) | st.sampled_from(_ODD_IDS) | st.text(_CHARACTERS, max_size=6)
 _TEXTS = st.sampled_from(["purchase", "view", "red", "blau", "tall, dark"]) | IDS
 _BAD_TIMES = [
@@ -92,7 +99,21 @@ _NUMBERS = [
         "1e39",
     ),
     *("inf", "-inf", "Infinity", "nan", "NaN", "none", "n/a", "5,50", "1 000", "1_000", "0x10"),
-    *("12.5.1", "--1", "1e", "€5", "１２", "1e999", "16777217", "9007199254740993", "", "5 EUR"),
+    *(
+        "12.5.1",
+        "--1",
+        "1e",
+        "€5",
+        "１２",
+        "1e999",
+        "16777217",
+        "9007199254740993",
+        "",
+        "5 EUR",
+        "1,5",
+        "1.234,5",
+        "0,10",
+    ),
 ]
 _FLAGS = [
     *("true", "false", "True", "FALSE", "yes", "no", "Yes", "NO", "1", "0", "", "", "sold out"),
@@ -101,8 +122,9 @@ _FLAGS = [
 _TAGS = ["red", "red|big", "a|b|c", "", "x y", "ä|ö", "NULL"]
 
 
-def _encodable(text: str, style: Style) -> str:
-    return text.encode(style.encoding, "replace").decode(style.encoding)
+def encodable(text: str, encoding: str) -> str:
+    """The text with a question mark for what the encoding lacks."""
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def seconds() -> st.SearchStrategy[int]:
@@ -113,22 +135,29 @@ def seconds() -> st.SearchStrategy[int]:
     odd = st.sampled_from(
         [0, -1, 1, 631_152_000, 631_151_999, 2**31, 253_402_300_799, NIGHT * 1000]
     )
-    return st.one_of(near, near, days, beside, odd)
+    turns = st.builds(
+        lambda turn, minutes: int(turn.timestamp()) + 60 * minutes,
+        *(st.sampled_from(_TURNS), st.integers(-180, 240)),
+    )
+    return st.one_of(near, near, days, beside, turns, odd)
 
 
 def _time_texts(style: Style, meaning: Meaning) -> st.SearchStrategy[str]:
     unit = style.unit if meaning == "time" else style.launch_unit
-    moments = seconds().map(_moment) | MOMENTS
+    moments = seconds().map(moment) | MOMENTS
     zones = st.sampled_from(["", "Z", "z", " UTC", "+00:00", "-03:30", "+0530", "+09"])
     written = st.builds(
         lambda m, form, zone: spelt(m, form) + (zone if "%H" in form else ""),
         *(moments, st.sampled_from(FORMS), zones),
     )
     counts = seconds().map(lambda s: _in_unit(s, unit))
+    if style.time_format is not None:
+        written |= moments.filter(lambda m: m.year >= 1000).map(lambda m: m.strftime(TIME_FORMAT))
     return st.one_of(written, written, counts, PLAIN, st.sampled_from(_BAD_TIMES), st.just(""))
 
 
-def _moment(second: int) -> datetime:
+def moment(second: int) -> datetime:
+    """A UTC second as a date and time, within the years that have four digits."""
     return datetime.fromtimestamp(min(max(second, -(10**10)), 253_402_214_400), UTC)
 
 
@@ -136,7 +165,7 @@ def _in_unit(second: int, unit: str) -> str:
     if unit in _UNITS:
         return str(second * _UNITS[unit])
     form = "%Y%m%d" if unit == "yyyymmdd" else "%Y%m%d%H%M%S"
-    return spelt(_moment(second), form)
+    return spelt(moment(second), form)
 
 
 @cache
@@ -153,13 +182,16 @@ def texts(style: Style, meaning: Meaning) -> st.SearchStrategy[str]:
     }.get(meaning)
     strategy = _time_texts(style, meaning) if base is None else base
     missing = st.sampled_from(["", *style.null_words])
-    return st.one_of(strategy, strategy, strategy, missing).map(lambda t: _encodable(t, style))
+    return st.one_of(strategy, strategy, strategy, missing).map(
+        lambda t: encodable(t, style.encoding)
+    )
 
 
 @cache
 def json_values(style: Style, meaning: Meaning) -> st.SearchStrategy[Any]:
     """What a cell of JSON holds."""
-    plain = Style(unit=style.unit, launch_unit=style.launch_unit)  # JSON is UTF-8, always
+    # JSON is UTF-8, always
+    plain = replace(style, encoding="utf-8", null_words=())
     options: list[st.SearchStrategy[Any]] = [texts(plain, meaning)] * 3
     if meaning in ("id", "text"):
         options += [st.integers(-9, 2**64)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.sources.fuzz.cells import STORED, json_values, parquet_values, texts
+from tests.sources.fuzz.cells import STORED, TIME_FORMAT, json_values, parquet_values, texts
 from tests.sources.fuzz.shapes import (
     TABLES,
     Damage,
@@ -21,7 +21,19 @@ from tests.sources.fuzz.shapes import (
 )
 from tests.sources.times.written import UNITS
 
-FORMS: tuple[Form, ...] = ("csv", "csv", "csv", "csv", "tsv", "lines", "list", "parquet", "parquet")
+FORMS: tuple[Form, ...] = (
+    "csv",
+    "csv",
+    "csv",
+    "csv",
+    "tsv",
+    "lines",
+    "list",
+    "parquet",
+    "parquet",
+    "arrow",
+    "stream",
+)
 STYLES = st.builds(
     Style,
     delimiter=st.sampled_from([",", ",", ";", "|", "\t", " ", "^"]),
@@ -32,9 +44,14 @@ STYLES = st.builds(
     unit=st.sampled_from(("seconds", *UNITS)),
     launch_unit=st.sampled_from(("seconds", "seconds", *UNITS)),
     users_table=st.sampled_from([True, True, False]),
+    decimal=st.sampled_from([".", ".", ","]),
+    headerless=st.sampled_from([(), (), (), ("events",), ("items", "users")]),
+    timezone=st.sampled_from([None, None, None, "Europe/Berlin", "Africa/Cairo"]),
+    time_format=st.sampled_from([None, None, None, TIME_FORMAT]),
 )
 # the first bytes of some are those of other formats; one is another column's in capitals
 _EXTRA = ["extra", "PAR1", "PARENT ", "ORC", "ARROW1", "BZh9", "Extra", "größer", "a~b/c$.d", "PK"]
+COLUMNAR = ("parquet", "arrow", "stream")
 PLACES: tuple[Place, ...] = ("folder", "pattern", "file")
 BROKEN = ("column gone", "column twice", "row long", "row short", "open quote", "cut", "empty")
 
@@ -43,25 +60,30 @@ BROKEN = ("column gone", "column twice", "row long", "row short", "open quote", 
 def parts(draw: st.DrawFn, style: Style, table: TableName, newest: bool, most: int = 7) -> Part:
     """A sound part: every column that it must have, in any order, and others beside them."""
     form = draw(st.sampled_from(FORMS))
-    rows = draw(st.integers(0 if form != "list" else 1, most))
-    lacking = [] if newest else draw(st.lists(st.sampled_from(TABLES[table]), max_size=2))
+    header = table not in style.headerless or form not in ("csv", "tsv")
+    # of a list without rows, or a file of CSV without a header, no column is known
+    rows = draw(st.integers(0 if form != "list" and header else 1, most))
+    lacking = (
+        [] if newest or not header else draw(st.lists(st.sampled_from(TABLES[table]), max_size=2))
+    )
     columns = [
         draw(_column(style, form, declared, rows))
         for declared in TABLES[table]
         if not (declared.optional and declared in lacking)
     ]
-    for number in range(draw(st.integers(0, 2))):
+    for number in range(draw(st.integers(0, 2)) if header else 0):
         name = draw(st.sampled_from(_EXTRA)) + str(number)
         columns.append(draw(_column(style, form, Declared("", name, "text"), rows)))
     return Part(
         form,
-        tuple(draw(st.permutations(columns))),
+        tuple(draw(st.permutations(columns)) if header else columns),
         rows,
+        header=header,
         quote_all=draw(st.booleans()),
         newline=draw(st.sampled_from(["\n", "\r\n"])),
         ends_with_newline=rows == 0 or draw(st.booleans()),
         mark=style.encoding == "utf-8" and draw(st.booleans()),
-        packed=form != "parquet" and draw(st.integers(0, 3)) == 0,
+        packed=form not in COLUMNAR and draw(st.integers(0, 3)) == 0,
         group=draw(st.sampled_from([1000, 2])),
     )
 
@@ -75,6 +97,7 @@ def _column(draw: st.DrawFn, style: Style, form: str, declared: Declared, rows: 
         null_words=style.null_words,
         unit=style.unit if meaning == "time" else "seconds",
         launch_unit=style.launch_unit if meaning == "launch" else "seconds",
+        time_format=style.time_format if meaning == "time" else None,
     )
     cells: st.SearchStrategy[Any]
     if form in ("csv", "tsv"):

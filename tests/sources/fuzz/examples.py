@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 
 from tests.sources.fuzz.deliveries import deliveries
 from tests.sources.fuzz.judge import judge_sound
 from tests.sources.fuzz.judge_damage import judge_damaged
+from tests.sources.fuzz.nights import judge_night, nights
 from tests.sources.fuzz.shapes import Delivery
 from tests.sources.fuzz.writing import write
 
@@ -29,18 +31,26 @@ def try_damaged(delivery: Delivery) -> None:
         judge_damaged(delivery, Path(folder), written)
 
 
-PROPERTIES: dict[str, tuple[Callable[[Delivery], None], bool]] = {
-    "sound": (try_sound, False),
-    "damaged": (try_damaged, True),
+def try_night(delivery: Delivery) -> None:
+    """A whole night."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(delivery, Path(folder))
+        judge_night(delivery, Path(folder))
+
+
+PROPERTIES: dict[str, tuple[Callable[[Delivery], None], SearchStrategy[Delivery]]] = {
+    "sound": (try_sound, deliveries()),
+    "damaged": (try_damaged, deliveries(damaged=True)),
+    "night": (try_night, nights()),
 }
-"""Each by name: what tries a delivery, and whether deliveries are damaged."""
+"""Each by name: what tries a delivery, and how deliveries are drawn."""
 
 
-def run(name: str, number: int, examples: int) -> int:
-    """Try this many deliveries, drawn by a seed; the number that was tried. Raises what fails, of
-    the smallest delivery that was found.
+def run(name: str, number: int, examples: int, shrink: bool) -> int:
+    """Try this many deliveries, drawn by a seed; the number that was tried. Raises what fails;
+    `shrink`: of the smallest such delivery that is found, which may take minutes.
     """
-    tried, damaged = PROPERTIES[name]
+    tried, drawn = PROPERTIES[name]
     count = 0
 
     @seed(number)
@@ -50,9 +60,9 @@ def run(name: str, number: int, examples: int) -> int:
         database=None,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
     )
-    @given(deliveries(damaged))
+    @given(drawn)
     def once(delivery: Delivery) -> None:
         nonlocal count
         count += 1

@@ -17,6 +17,7 @@ from recsys_tasks.clock import day_of, start_of
 from recsys_tasks.errors import RecsysError, TransientError
 from recsys_tasks.sources.base import Reader
 from recsys_tasks.sources.kinds.files import SOURCE, FilesSource
+from tests.sources.fuzz.cells import TELLING_IDS
 from tests.sources.fuzz.shapes import ABSENT, AS_OF, TABLES, Delivery, TableName
 from tests.sources.fuzz.slow_reader import ANY_TEXT, NO_NUMBER, Refused, Row, read_table
 
@@ -162,15 +163,15 @@ def fit_for_a_person(error: RecsysError, delivery: Delivery, folder: Path) -> No
 
 
 def user_ids(delivery: Delivery) -> set[str]:
-    """Ids long enough to be told from other words of a message, and that nothing else holds."""
-    ids, others = set[str](), list[str](["customer", "expected found where todo user_id item_id"])
+    """Ids that no message would hold by chance, and that nothing else of the delivery holds."""
+    ids, others = set[str](), list[str]()
     for table, parts in delivery.tables.items():
         names = [d.column for d in TABLES[table] if d.name == "user_id"]
         for part in parts:
             for column in part.columns:
                 cells = [str(cell) for cell in column.cells if cell not in (None, ABSENT)]
                 if column.name in names:
-                    ids.update(cell for cell in cells if len(cell.strip()) >= 4)
+                    ids.update(cell for cell in cells if cell in TELLING_IDS)
                 else:
-                    others += [column.name, *cells]
+                    others += cells
     return {one for one in ids if not any(one in other for other in others)}

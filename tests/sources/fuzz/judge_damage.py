@@ -139,11 +139,12 @@ def _as_strict_python(delivery: Delivery, part: Part, written: Written) -> Part 
         ]
     except csv.Error:
         return None
-    if any(len(line) != len(lines[0]) for line in lines):
+    header = lines.pop(0) if part.header else [column.name for column in part.columns]
+    if any(len(line) != len(header) for line in lines):
         return None
-    cells = list(zip(*lines[1:], strict=True)) or [()] * len(lines[0])
-    columns = [Stored(name, "text", values) for name, values in zip(lines[0], cells, strict=True)]
-    return replace(part, columns=tuple(columns), rows=len(lines) - 1)
+    cells = list(zip(*lines, strict=True)) or [()] * len(header)
+    columns = [Stored(name, "text", values) for name, values in zip(header, cells, strict=True)]
+    return replace(part, columns=tuple(columns), rows=len(lines))
 
 
 def _judge_cut(
@@ -157,7 +158,7 @@ def _judge_cut(
     """
     if isinstance(found, RecsysError):
         return
-    if part.form in ("parquet", "list") or part.packed:
+    if part.form not in ("csv", "tsv", "lines") or part.packed:
         assert part.packed and _unpacks(written.content), "a file without its end is read"
         _exact(found, rows_of(part))
         return

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from recsys_tasks.config import Config, TimeUnit
+from recsys_tasks.sources.kinds.files import FileColumns
 from tests.worlds import make_config
 
 AS_OF = date(2026, 3, 2)
 KINDS = ("purchase", "view")
 TableName = Literal["events", "items", "users"]
 Meaning = Literal["id", "time", "launch", "text", "number", "flag", "values"]
-Form = Literal["csv", "tsv", "lines", "list", "parquet"]
+Form = Literal["csv", "tsv", "lines", "list", "parquet", "arrow", "stream"]
 Place = Literal["folder", "pattern", "file"]
 ABSENT = object()
 """In a cell of JSON: the row lacks the key."""
@@ -70,6 +71,12 @@ class Style:
     unit: TimeUnit = "seconds"
     launch_unit: TimeUnit = "seconds"
     users_table: bool = True
+    decimal: Literal[".", ","] = "."
+    headerless: tuple[TableName, ...] = ()
+    """Tables whose CSV files have no header."""
+    timezone: str | None = None
+    """Of the interactions' times."""
+    time_format: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,8 @@ class Part:
     ends_with_newline: bool = True
     mark: bool = False
     """A byte order mark, of UTF-8."""
+    header: bool = True
+    """Of CSV."""
     packed: bool = False
     group: int = 1000
     """Rows of a row group of Parquet."""
@@ -128,13 +137,27 @@ class Delivery:
             "delimiter": style.delimiter,
             "encoding": style.encoding,
             "null_words": style.null_words,
+            "decimal": style.decimal,
+            "columns": self._columns(),
         }
         source = config.source.model_copy(update=changes)
         validation = config.validation.model_copy(update=dict(self.validation))
-        events = config.events.model_copy(update={"timestamp_unit": style.unit})
+        times: dict[str, Any] = {"timestamp_unit": style.unit, "timezone": style.timezone}
+        times["timestamp_format"] = style.time_format
+        events = config.events.model_copy(update=times)
         items = config.items.model_copy(update={"available_from_unit": style.launch_unit})
         made = {"source": source, "validation": validation, "events": events, "items": items}
         return config.model_copy(update=made)
+
+    def _columns(self) -> FileColumns | None:
+        """Of each table without a header the columns of its CSV files, which have the same."""
+        found = {
+            table: tuple(column.name for column in part.columns)
+            for table in self.style.headerless
+            for part in self.tables.get(table, ())
+            if part.form in ("csv", "tsv")
+        }
+        return FileColumns(**found) if found else None
 
     def path(self, folder: Path, table: TableName) -> str:
         """What the settings name for a table: a folder, a pattern, or its only file."""
@@ -147,7 +170,7 @@ class Delivery:
     def name(self, table: TableName, number: int) -> str:
         """Name of a part's file."""
         part = self.tables[table][number]
-        end = {"lines": "jsonl", "list": "ndjson"}.get(part.form, part.form)
+        end = {"lines": "jsonl", "list": "ndjson", "stream": "arrows"}.get(part.form, part.form)
         return f"part-{number}.{end}" + ".gz" * part.packed
 
 

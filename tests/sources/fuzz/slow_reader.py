@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from recsys_tasks.clock import start_of
 from recsys_tasks.sources.times.rule import TimeRule
@@ -30,6 +32,7 @@ from tests.sources.times.slow_times import (
     FAULT,
     MISSING,
     Answer,
+    slow_date,
     slow_day,
     slow_float,
     slow_moment,
@@ -113,6 +116,8 @@ def read_cell(style: Style, declared: Declared, column: Stored, cell: Any) -> Ro
         beyond = isinstance(cell, float) and column.kind != "json" and abs(cell) > 2**53
         return Refused(f"a float beyond 2^53 in {column.name}") if beyond else {name: text}
     if declared.meaning == "number":
+        if column.kind == "text" and style.decimal == "," and text is not None:
+            text = "no number" if "." in text else text.replace(",", ".")
         return {name: as_number(column.kind, cell, text)}
     if declared.meaning == "values":
         return {name: as_values(cell, text)}
@@ -189,6 +194,23 @@ def time_rule(style: Style, declared: Declared) -> TimeRule:
 def as_time(style: Style, declared: Declared, kind: str, cell: Any, text: str | None) -> Answer:
     """UTC seconds, MISSING or FAULT."""
     rule = time_rule(style, declared)
+    if declared.meaning == "launch" or (style.timezone is None and style.time_format is None):
+        return _as_utc(rule, kind, cell, text)
+    written = isinstance(cell, str) or kind == "json"  # JSON is text first
+    if written and text is not None and style.time_format is not None:
+        local: Answer = _in_format(text, style.time_format)
+        how = "local"
+    else:
+        ever = replace(rule, earliest=-(2**62), latest=2**62)
+        local, how = _as_utc(ever, kind, cell, text), _how(rule, kind, cell, text)
+    if isinstance(local, str):
+        return local
+    if how != "instant" and style.timezone is not None:
+        local = _instant(local, ZoneInfo(style.timezone), how == "day")
+    return FAULT if isinstance(local, str) else slow_date(local, rule)
+
+
+def _as_utc(rule: TimeRule, kind: str, cell: Any, text: str | None) -> Answer:
     if cell is None or cell is ABSENT:
         return MISSING
     if kind.startswith("timestamp"):
@@ -200,3 +222,38 @@ def as_time(style: Style, declared: Declared, kind: str, cell: Any, text: str | 
     if isinstance(cell, int | Decimal) and kind != "json":
         return slow_number(Fraction(cell), rule)
     return slow_text(text, rule)
+
+
+def _in_format(text: str, form: str) -> Answer:
+    if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}", text):
+        return FAULT
+    try:
+        return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return FAULT
+
+
+_OFFSET = re.compile(r"(Z|z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2}){0,2})$")
+
+
+def _how(rule: TimeRule, kind: str, cell: Any, text: str | None) -> str:
+    """Whether a time is an instant already, a local time, or a day alone."""
+    if kind.startswith("timestamp"):
+        return "instant" if len(kind.split()) == 3 else "local"
+    if kind in ("date32", "date64"):
+        return "day"
+    digits = {"yyyymmdd": "day", "yyyymmddhhmmss": "local"}.get(rule.unit, "instant")
+    if not isinstance(cell, str) or re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", text or ""):
+        return digits
+    _, *rest = re.split("[Tt ]", text or "", maxsplit=1)
+    return "day" if not rest else "instant" if _OFFSET.search(rest[0]) else "local"
+
+
+def _instant(local: int, zone: ZoneInfo, day: bool) -> Answer:
+    """The earlier instant at which clocks of a zone show a time; FAULT where they never do."""
+    if not -(10**9) < local < 4 * 10**9:
+        return FAULT  # long before 1990 or after the ten years that are plausible
+    naive = datetime.fromtimestamp(local, UTC).replace(tzinfo=None)
+    found = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    shown = found.astimezone(zone).replace(tzinfo=None)
+    return int(found.timestamp()) if day or shown == naive else FAULT

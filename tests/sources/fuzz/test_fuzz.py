@@ -10,6 +10,6 @@ import pytest
 from tests.sources.fuzz.examples import run
 
 
-@pytest.mark.parametrize(("name", "examples"), [("sound", 15), ("damaged", 15)])
+@pytest.mark.parametrize(("name", "examples"), [("sound", 12), ("damaged", 15), ("night", 1)])
 def test_random_deliveries_are_read_exactly_or_refused(name: str, examples: int) -> None:
-    assert run(name, number=1, examples=examples) >= examples
+    assert run(name, number=1, examples=examples, shrink=False) >= examples

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from tests.sources.fuzz.cells import TYPES
@@ -43,8 +44,8 @@ def write(delivery: Delivery, folder: Path) -> Written:
 def written(style: Style, part: Part, damage: Damage | None) -> Written:
     """A part's bytes; a damage that concerns bytes or lines is done here."""
     part = changed(part, damage)
-    if part.form == "parquet":
-        made = Written(_parquet(part))
+    if part.form in ("parquet", "arrow", "stream"):
+        made = Written(_columnar(part))
     elif part.form in ("csv", "tsv"):
         made = _csv(style, part, damage)
     else:
@@ -75,11 +76,13 @@ def delimiter_of(style: Style, part: Part) -> str:
 
 def _csv(style: Style, part: Part, damage: Damage | None) -> Written:
     sign = delimiter_of(style, part)
-    lines = [[_quoted(column.name, sign, part) for column in part.columns]]
+    lines = []
+    if part.header:
+        lines = [[_quoted(column.name, sign, part) for column in part.columns]]
     rows = list(zip(*(column.cells for column in part.columns), strict=True))
     lines += [[_quoted(cell, sign, part) for cell in row] for row in rows]
     if damage and damage.kind in ("row long", "row short", "open quote"):
-        row = lines[min(1 + int(damage.at * part.rows), part.rows)]
+        row = lines[min(int(damage.at * part.rows) + part.header, len(lines) - 1)]
         if damage.kind == "row long":
             row.append("x" if damage.at < 0.7 else "")
         elif damage.kind == "row short":
@@ -94,7 +97,7 @@ def _csv(style: Style, part: Part, damage: Damage | None) -> Written:
         ends.append(len(text.encode(encoding)))
         if number < len(lines) - 1 or part.ends_with_newline:
             text += part.newline
-    return Written(text.encode(encoding), tuple(ends[1:]))
+    return Written(text.encode(encoding), tuple(ends[part.header :]))
 
 
 def _quoted(cell: str, sign: str, part: Part) -> str:
@@ -129,11 +132,16 @@ def _object(part: Part, cells: Iterable[tuple[Stored, Any]]) -> str:
     return "{" + ", ".join(pairs) + "}"
 
 
-def _parquet(part: Part) -> bytes:
+def _columnar(part: Part) -> bytes:
     columns = [_array(column) for column in part.columns]
     table = pa.Table.from_arrays(columns, names=[column.name for column in part.columns])
     sink = io.BytesIO()
-    pq.write_table(table, sink, row_group_size=part.group)
+    if part.form == "parquet":
+        pq.write_table(table, sink, row_group_size=part.group)
+    else:
+        make = pa.ipc.new_file if part.form == "arrow" else pa.ipc.new_stream
+        with make(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=part.group)
     return sink.getvalue()
 
 
