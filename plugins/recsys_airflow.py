@@ -27,7 +27,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.timezone import utcnow
 from recsys_alerts import IncidentAlert, deliver_alerts
-from recsys_channels import lend_connections
+from recsys_channels import connection_of, lend_connections
 from recsys_runs import as_airflow_errors, resolve_as_of
 
 from recsys_tasks.config import read_environment
@@ -203,11 +203,14 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
 
 
 def end_alerts() -> str:
-    """After a night that went well: resolve its open alerts, then deliver; returns one line on
-    that.
+    """After a night that went well: resolve its open alerts, deliver, and call the heartbeat's URL;
+    returns one line on that.
     """
+    from recsys_tasks.monitoring.alerts.heartbeat import beat
     from recsys_tasks.monitoring.alerts.settling import end_of_night
 
+    environment, as_of = read_environment(), resolve_as_of(get_current_context())
     with suppress(OSError):  # watch_freshness resolves them later
-        end_of_night(read_environment(), resolve_as_of(get_current_context()), utcnow())
-    return deliver_alerts()
+        end_of_night(environment, as_of, utcnow())
+    lines = deliver_alerts(), beat(read_essentials(environment).alerts, connection_of, as_of)
+    return "; ".join(filter(None, lines))

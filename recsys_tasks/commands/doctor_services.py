@@ -192,7 +192,7 @@ def _channels(config: Config, environment: Environment) -> Iterator[Finding]:
         if not connection:
             continue
         found = _connection_exists(connection, environment)
-        there += [connection] if found else []
+        there += [connection] if found and name != "heartbeat_connection" else []
         if not found and name in config.alerts.model_fields_set:
             words = f"alerts.{name}: Airflow has no connection {connection!r}"
             variable = f"AIRFLOW_CONN_{connection.upper()}"

@@ -10,8 +10,9 @@ from recsys_tasks.config import EnvironmentConnection, connection_of_environment
 from recsys_tasks.dag_names import WITHOUT_AIRFLOW
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.build import describe_readers, failure_alert
-from recsys_tasks.monitoring.alerts.channels import Send, open_channels
+from recsys_tasks.monitoring.alerts.channels import ConnectionOf, Send, open_channels
 from recsys_tasks.monitoring.alerts.delivery import KeepAlert, deliver, send_now
+from recsys_tasks.monitoring.alerts.heartbeat import beat
 from recsys_tasks.monitoring.alerts.settling import end_of_night
 from recsys_tasks.monitoring.alerts.spool import raise_alert, spool_of
 from recsys_tasks.monitoring.alerts.table import keep_alert, published_night
@@ -63,6 +64,8 @@ def tell_of_success(night: Night, now: datetime) -> None:
     except OSError as error:
         log.warning("What is over could not be noted: %s", error)
     deliver_alerts(night, now)
+    if line := beat(night.config.alerts, _connections(night), night.as_of):
+        log.info(line)
 
 
 def deliver_alerts(night: Night, now: datetime) -> None:
@@ -80,14 +83,17 @@ def deliver_alerts(night: Night, now: datetime) -> None:
 
 def _channels(night: Night) -> tuple[dict[str, Send], list[str]]:
     """As `open_channels`; what Airflow alone may know of is left to it."""
+    return open_channels(night.config.alerts, _connections(night))
 
+
+def _connections(night: Night) -> ConnectionOf:
     def connection_of(name: str) -> EnvironmentConnection | None:
         found = connection_of_environment(name)
         if found is None and (night.environment.home / AIRFLOW_FOLDER).exists():
             raise LookupError(f"connection {name}: perhaps Airflow's")
         return found
 
-    return open_channels(night.config.alerts, connection_of)
+    return connection_of
 
 
 def _keeper(night: Night) -> KeepAlert:

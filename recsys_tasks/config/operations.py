@@ -64,6 +64,9 @@ class AlertsConfig(Section):
     pagerduty_connection: str | None = "pagerduty_alerts"
     """Airflow connection id whose password is the routing key of a PagerDuty integration (Events
     API v2); used where it exists."""
+    heartbeat_connection: str | None = "heartbeat"
+    """Airflow connection id whose password (or host) is a URL that is called after each good night,
+    of a service that calls people when a call stays away; used where it exists."""
     least_severity: Mapping[str, Literal["critical", "warning", "info"]] = {"pagerduty": "critical"}
     """Channel → the least severity that it gets, e.g. `{pagerduty: critical, email: warning}`; a
     channel that is not named gets all."""
