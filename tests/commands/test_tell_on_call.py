@@ -33,6 +33,9 @@ class Shop:
             "RECSYS_HOME": str(folder / "home"),
             "RECSYS_CONFIG": str(folder / "recsys.yaml"),
             "AIRFLOW_CONN_ALERT_WEBHOOK": channel.as_webhook,
+            "AIRFLOW_CONN_HEARTBEAT": json.dumps(
+                {"conn_type": "http", "host": f"{channel.base}/beat"}
+            ),
         }
 
     def deliver(self, header: str, user: str = "ann", item: str = "tea") -> None:
@@ -81,6 +84,9 @@ def test_a_failed_night_is_one_message_a_cause_and_a_good_one_ends_it(
         assert len(channel.bodies) == 2
         assert "ann" not in json.dumps(channel.bodies)
         shop.deliver("user_id,event,item_id,timestamp")
+        assert "/beat" not in [path for path, _, _ in channel.received]
         code, text = shop.ask(*run)
         assert code == 0, text
+        beats = [body for path, _, body in channel.received if path == "/beat"]
+        assert beats == [{"as_of": "2026-03-10", "status": "published"}]
         assert not [a for a in shop.alerts() if a["kind"] in ("SchemaError", "ValidationFailed")]
