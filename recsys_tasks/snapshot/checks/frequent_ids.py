@@ -38,6 +38,8 @@ NULL_WORDS = frozenset(
     )
 )
 """What exports write for a missing id, in lower case."""
+_NUMBERS = ("0", "-1")
+"""Where ids are numbers from 0 on, as often by how frequent they are, these are ids."""
 MIN_ROWS, MIN_IDS = 200, 20
 """Among fewer, one id may well have a large share."""
 _TIMES_MEAN = 10.0
@@ -79,8 +81,11 @@ def find_frequent_ids(rows: pa.Table, accepted: Sequence[str] = ()) -> FrequentI
         quoted = hashed_user(text) if column == "user_id" else repr(text)
         told[column] = f"{quoted} has {counts[top]:,} of {rows.num_rows:,} rows"
         least = max(_TIMES_MEAN * rows.num_rows / len(counts), _LEAST_SHARE * rows.num_rows)
+        numbered = pc.any(pc.equal(ids, "1")).as_py()
         for place in np.flatnonzero(counts >= least) if many else ():
             text = str(ids[int(place)].as_py())
+            if numbered and text in _NUMBERS:
+                continue
             if text.strip().lower() in NULL_WORDS and text not in accepted:
                 words.append(f"{column} {text!r}: {counts[place]:,} rows")
                 worded += int(counts[place])

@@ -32,6 +32,14 @@ def test_a_word_with_an_absurd_share_is_no_id_and_one_with_a_usual_share_is() ->
     assert find_frequent_ids(rows(Null=150), ["Null"]).words == ()
 
 
+def test_zero_is_an_id_where_ids_are_numbers_from_zero_on_and_a_word_elsewhere() -> None:
+    """40 users `u0` … and one `0` with 150 rows; and 40 users 0, 1, …, of whom 0 has 150 more."""
+    assert find_frequent_ids(rows(**{"0": 150})).words == ("user_id '0': 150 rows",)
+    users = [str(n % 40) for n in range(400)] + ["0"] * 150
+    numbers = pa.table({"user_id": users, "item_id": [f"i{n % 41}" for n in range(550)]})
+    assert find_frequent_ids(numbers).words == ()
+
+
 def test_the_largest_shares_and_no_user_id_in_words() -> None:
     found = find_frequent_ids(rows(bot=600))
     assert found.user_share == pytest.approx(600 / 1000)
