@@ -73,7 +73,9 @@ def tell_of_warnings(on_call: OnCall, lake: Lake, done: FreezeResult) -> None:
     new = [
         check
         for check in done.report.warnings
-        if f"{check.suite}.{check.name}" not in before and check.name not in TOLD_OTHERWISE
+        if f"{check.suite}.{check.name}" not in before
+        and check.told
+        and check.name not in TOLD_OTHERWISE
     ]
     if new:
         words = "; ".join(check.sentence() for check in new)

@@ -131,6 +131,7 @@ def _result(
         suite=suite.table,
         about=str(declared.get("notes") or f"an expectation of {suite.path.name}"),
         blocking=declared.get("severity", "critical") == "critical",
+        told=declared.get("severity") != "info",
         passed=bool(outcome.success),
         found=found,
         total=total,

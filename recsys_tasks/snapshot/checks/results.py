@@ -25,6 +25,8 @@ class CheckResult:
     bound: str
     observed: str
     examples: tuple[str, ...] = ()
+    told: bool = True
+    """Whether on-call hears of it where it warns."""
 
     def sentence(self) -> str:
         """The check, what it allows and what was found."""

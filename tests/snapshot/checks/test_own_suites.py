@@ -66,6 +66,7 @@ def test_severity_says_whether_the_night_stops(tmp_path: Path, severity: str, pa
     assert report.passed is passes
     assert len(report.warnings) == passes
     assert not own(report)[0].passed
+    assert own(report)[0].told is (severity != "info")
 
 
 def test_rows_that_our_checks_refuse_are_not_a_second_fault(tmp_path: Path) -> None:
