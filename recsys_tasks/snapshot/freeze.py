@@ -20,7 +20,9 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.ids import IdMap, Keys, extend_ids
 from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.snapshot.checks import validate as checking
 from recsys_tasks.snapshot.checks.column_drift import find_drift
+from recsys_tasks.snapshot.checks.frames import NightRows
 from recsys_tasks.snapshot.checks.frequent_ids import find_frequent_ids
 from recsys_tasks.snapshot.checks.last_night import TABLES
 from recsys_tasks.snapshot.checks.losses import LATE, find_losses
@@ -127,10 +129,6 @@ def _check(
     settings: str,
 ) -> Artifact:
     """Run the checks on the new and changed days and store what they found."""
-    # Here, because Great Expectations takes seconds to import.
-    from recsys_tasks.snapshot.checks.frames import NightRows
-    from recsys_tasks.snapshot.checks.validate import validate
-
     as_of = tonight.extracted.as_of
     n = sum(tonight.raw[day].rows for day in tonight.changed)
     newest, usual = volume(config, lake, tonight.extracted)
@@ -160,7 +158,7 @@ def _check(
     )
     # Not `Lake.make`: `freeze` has looked for a validation of the same inputs already.
     with lake.writing("validation", as_of.isoformat(), inputs=inputs, config=settings) as draft:
-        report = validate(config, night, now, draft.path / "data_docs")
+        report = checking.validate(config, night, now, draft.path / "data_docs")
         (draft.path / "report.json").write_text(json.dumps(report.as_dict(), indent=1))
         draft.rows = n
         draft.facts = {

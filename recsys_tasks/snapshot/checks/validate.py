@@ -23,7 +23,6 @@ from recsys_tasks.snapshot.checks.check import Check
 from recsys_tasks.snapshot.checks.entity_checks import entity_checks
 from recsys_tasks.snapshot.checks.entity_frames import entity_frame
 from recsys_tasks.snapshot.checks.event_checks import event_checks
-from recsys_tasks.snapshot.checks.expectations import new_context, run_checks, write_page
 from recsys_tasks.snapshot.checks.frames import (
     NightRows,
     event_frame,
@@ -32,7 +31,6 @@ from recsys_tasks.snapshot.checks.frames import (
     share_frame,
 )
 from recsys_tasks.snapshot.checks.night_checks import night_checks
-from recsys_tasks.snapshot.checks.own_checks import run_own_suites
 from recsys_tasks.snapshot.checks.report_page import report_page
 from recsys_tasks.snapshot.checks.results import CheckResult, ValidationReport
 from recsys_tasks.sources.times.rule import launch_times
@@ -45,6 +43,10 @@ def validate(
     config: Config, night: NightRows, now: datetime, docs: Path | None = None, limit: int = MAX_ROWS
 ) -> ValidationReport:
     """Run every check. `docs`: folder that gets the Data Docs, one HTML page a suite."""
+    # Here, because Great Expectations takes seconds to import.
+    from recsys_tasks.snapshot.checks.expectations import new_context, run_checks, write_page
+    from recsys_tasks.snapshot.checks.own_checks import run_own_suites
+
     context = new_context()
     suites: list[tuple[str, pd.DataFrame, list[Check]]] = [
         ("night", night_frame(config, night), night_checks(config, night.as_of))
