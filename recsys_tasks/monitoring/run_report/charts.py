@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import lru_cache
 from typing import Any
 
 from recsys_tasks.monitoring.run_report.blocks import Chart, Series
@@ -25,6 +26,7 @@ _STYLE: dict[str, Any] = {
 _WIDTH = 5.7
 
 
+@lru_cache(maxsize=64)  # `recsys run` draws a report twice, most charts as they were
 def svg(chart: Chart) -> str:
     """The chart as an `<svg>` element that fills its place; the same chart gives the same bytes."""
     import matplotlib as mpl
