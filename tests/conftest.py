@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
 from recsys_tasks.database import EmbeddedServer, migrate
-
-
-def quick_server(home: Path) -> EmbeddedServer:
-    """A server that waits for no disk: a crash of the machine loses only a test."""
-    server = EmbeddedServer.start(home)
-    with (server.home / "postgres" / "postgresql.conf").open("a") as settings:
-        settings.write("fsync = off\nsynchronous_commit = off\n")
-    os.kill(server.server.get_pid() or 0, signal.SIGHUP)
-    return server
+from tests.quick_server import quick_server
 
 
 @pytest.fixture(scope="session")

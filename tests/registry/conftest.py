@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from recsys_tasks.database import create_engine, migrate
 from recsys_tasks.registry.registry import Registry, prepare
-from tests.conftest import quick_server
+from tests.quick_server import quick_server
 
 
 @pytest.fixture(scope="session")

@@ -8,16 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from recsys_tasks.sources.kinds.shop import ShopSource
-from recsys_tasks.sources.shop.source import Shop
-from recsys_tasks.stages import Night, run_all
-from tests.stages.shop_nights import FIRST_NIGHT, running_shop
+from recsys_tasks.stages import Night
+from tests.stages.finished_nights import finished_first_night, running_copy
 
 
 @pytest.fixture(scope="package")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
-    with running_shop(tmp_path_factory.mktemp("stored")) as (config, first, _):
-        assert isinstance(config.source, ShopSource)
-        Shop(config.source, first.environment.home).simulate(FIRST_NIGHT)
-        assert list(run_all(first))
+    finished = finished_first_night(tmp_path_factory)
+    with running_copy(finished.folder, tmp_path_factory.mktemp("stored")) as (_, first, _):
         yield first

@@ -4,35 +4,25 @@ tests that change something get a copy of their own, so that no test depends on 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from recsys_tasks.sources.kinds.shop import ShopSource
-from recsys_tasks.sources.shop.source import Shop
-from recsys_tasks.stages import run_all
-from tests.stages.shop_nights import FIRST_NIGHT, FinishedNights, TwoNights, rows, running_shop
+from tests.stages.finished_nights import (
+    FinishedNights,
+    finished_both_nights,
+    running_copy,
+    shop_of,
+)
+from tests.stages.shop_nights import TwoNights
 
 
 @pytest.fixture(scope="package")
 def finished_nights(tmp_path_factory: pytest.TempPathFactory) -> FinishedNights:
     """Both nights, run; their server is stopped."""
-    folder = tmp_path_factory.mktemp("finished")
-    with running_shop(folder) as (config, first, second):
-        assert isinstance(config.source, ShopSource)
-        shop = Shop(config.source, first.environment.home)
-        shop.simulate(FIRST_NIGHT)
-        one = {result.stage: result for result in run_all(first)}
-        shown = rows(
-            first, "SELECT user_id, item_id FROM recsys.recommendations ORDER BY user_id, rank"
-        )
-        lists = shown.groupby("user_id").item_id.agg(list)
-        shop.simulate_day(FIRST_NIGHT, {str(user): items for user, items in lists.items()})
-        two = {result.stage: result for result in run_all(second)}
-    return FinishedNights(folder, one, two)
+    return finished_both_nights(tmp_path_factory)
 
 
 @pytest.fixture(scope="package")
@@ -55,9 +45,6 @@ def own_nights(
 
 @contextmanager
 def _copied(finished: FinishedNights, folder: Path) -> Iterator[TwoNights]:
-    # With owners: where root runs the tests, the server's files belong to another user.
-    subprocess.run(["cp", "-a", finished.folder / "home", folder / "home"], check=True)
-    with running_shop(folder) as (config, first, second):
-        assert isinstance(config.source, ShopSource)
-        shop = Shop(config.source, first.environment.home)
+    with running_copy(finished.folder, folder) as (config, first, second):
+        shop = shop_of(config, first.environment.home)
         yield TwoNights(first, second, shop, finished.one, finished.two)

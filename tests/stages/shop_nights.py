@@ -18,20 +18,12 @@ from recsys_tasks.registry.registry import prepare
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, StageResult, local_environment
 from recsys_tasks.stages.night import mlflow_url
+from tests.quick_server import wait_for_no_disk
 
 FIRST_NIGHT = date(2026, 2, 16)
 SECOND_NIGHT = date(2026, 2, 17)
 
 Results = Mapping[str, StageResult]
-
-
-@dataclass(frozen=True)
-class FinishedNights:
-    """A folder whose home has both nights, with no server running; results by stage."""
-
-    folder: Path
-    one: Results
-    two: Results
 
 
 @dataclass(frozen=True)
@@ -82,6 +74,7 @@ def running_shop(folder: Path) -> Iterator[tuple[Config, Night, Night]]:
     """Settings and two nights, on an embedded server that stops at the end."""
     config = load_config(write_settings(folder))
     with local_environment(folder / "home") as environment:
+        wait_for_no_disk(environment.home)
         prepare(mlflow_url(environment))
         yield (
             config,

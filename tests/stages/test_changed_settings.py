@@ -10,17 +10,9 @@ from typing import Any
 import pytest
 
 from recsys_tasks.config import parse_config
-from recsys_tasks.sources.kinds.shop import ShopSource
-from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
-from tests.stages.shop_nights import (
-    FIRST_NIGHT,
-    SECOND_NIGHT,
-    SETTINGS,
-    Results,
-    rows,
-    running_shop,
-)
+from tests.stages.finished_nights import finished_first_night, running_copy, shop_of
+from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, SETTINGS, Results, rows
 
 Nights = tuple[Night, Results, Night, Results]
 
@@ -30,14 +22,12 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     """The first night's release is champion; then vectors are longer, and items have one attribute
     more, one less.
     """
-    with running_shop(tmp_path_factory.mktemp("changed")) as (config, first, _):
-        assert isinstance(config.source, ShopSource)
-        shop = Shop(config.source, first.environment.home)
-        shop.simulate(FIRST_NIGHT)
-        one = {result.stage: result for result in run_all(first)}
+    finished = finished_first_night(tmp_path_factory)
+    one, folder = finished.one, tmp_path_factory.mktemp("changed")
+    with running_copy(finished.folder, folder) as (config, first, _):
         release = str(one["train_ranker"].figures["release"])
         first.registry.promote(release, who="test", why="whatever the gate said", at=first.now)
-        shop.simulate_day(FIRST_NIGHT, {})
+        shop_of(config, first.environment.home).simulate_day(FIRST_NIGHT, {})
         settings: dict[str, Any] = {
             **SETTINGS,
             "two_tower": {**SETTINGS["two_tower"], "dimensions": 24},
