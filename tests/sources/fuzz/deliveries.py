@@ -128,5 +128,7 @@ def deliveries(draw: st.DrawFn, damaged: bool = False) -> Delivery:
     if damaged:
         table = draw(st.sampled_from(["events", "events", *tables]))
         part = draw(st.integers(0, len(tables[table]) - 1))
-        damage = Damage(draw(st.sampled_from(BROKEN)), table, part, draw(st.floats(0, 1)))
+        damage = Damage(
+            draw(st.sampled_from(BROKEN)), table, part, draw(st.floats(0, 1, exclude_max=True))
+        )
     return Delivery(style, tables, place, damage)

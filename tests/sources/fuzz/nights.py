@@ -23,7 +23,7 @@ from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.extract import extract
 from recsys_tasks.snapshot.freeze import freeze
 from tests.sources.fuzz.cells import IDS, NIGHT, encodable, moment
-from tests.sources.fuzz.deliveries import STYLES, parts
+from tests.sources.fuzz.deliveries import COLUMNAR, STYLES, parts
 from tests.sources.fuzz.judge import opened, refusal, window
 from tests.sources.fuzz.shapes import AS_OF, KINDS, TABLES, Delivery, Part, Stored, Style, TableName
 from tests.sources.fuzz.slow_reader import Refused, Row, read_table
@@ -72,18 +72,20 @@ def nights(draw: st.DrawFn) -> Delivery:
 @st.composite
 def _mostly_sound(draw: st.DrawFn, part: Part, style: Style, ids: Mapping[str, list[str]]) -> Part:
     """The part with most of its cells exchanged for sound ones, as text."""
-    encoding = style.encoding if part.form in ("csv", "tsv") else "utf-8"
+    is_csv = part.form in ("csv", "tsv")
+    encoding = style.encoding if is_csv else "utf-8"
+    form = style.time_format or "%Y-%m-%dT%H:%M:%SZ"
     sound = {
         "Customer No.": st.sampled_from([encodable(one, encoding) for one in ids["users"]]),
         "item_id": st.sampled_from([encodable(one, encoding) for one in ids["items"]]),
-        "when": st.integers(NIGHT - 3 * 86_400, NIGHT).map(lambda s: f"{moment(s):%Y-%m-%dT%TZ}"),
+        "when": st.integers(NIGHT - 3 * 86_400, NIGHT).map(lambda s: moment(s).strftime(form)),
         "kind": st.sampled_from(KINDS),
-        "Preis": st.sampled_from(["9.90", "0.1", ""]),
+        "Preis": st.sampled_from(["9,90" if is_csv and style.decimal == "," else "9.90", "3", ""]),
         "count": st.sampled_from(["1", "2", ""]),
     }
     columns = []
     for column in part.columns:
-        kind = column.kind if part.form != "parquet" else "string"
+        kind = column.kind if part.form not in COLUMNAR else "string"
         cells = [
             cell if kind == column.kind and draw(st.integers(0, 15)) == 0 else draw(good)
             for good in [sound.get(column.name, st.just("x"))]
