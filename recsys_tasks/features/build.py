@@ -4,7 +4,8 @@ history.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import ibis
 import ibis.expr.types as ir
@@ -67,11 +68,23 @@ def _write(
     of_user.tofile(draft.path / "user_segment.i32")
     for family, keys in FAMILY_KEYS.items():
         expression = _typed(family_expression(config, family, tables), keys)
-        connection.to_parquet(expression, draft.path / f"{family}.parquet", compression="zstd")
+        with _selects_as_written():
+            connection.to_parquet(expression, draft.path / f"{family}.parquet", compression="zstd")
         with TableWriter(draft.path, family, keys, sizes) as writer:
             writer.copy(draft.path / f"{family}.parquet")
         draft.rows += writer.rows
         draft.facts[family] = {"rows": writer.rows, "features": len(writer.names)}
+
+
+@contextmanager
+def _selects_as_written() -> Iterator[None]:
+    """Ibis does not merge nested selects: DuckDB does that itself, in a fraction of the time."""
+    options = ibis.options.sql
+    before, options.fuse_selects = options.fuse_selects, False
+    try:
+        yield
+    finally:
+        options.fuse_selects = before
 
 
 def find_features(snapshot: Snapshot, cutoffs: Cutoffs) -> Artifact | None:
