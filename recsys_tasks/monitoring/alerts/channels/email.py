@@ -6,9 +6,11 @@ unless `disable_tls` is. `from_email` and `to`, with commas between several, are
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
@@ -22,6 +24,8 @@ from recsys_tasks.monitoring.alerts.channels.channel import (
     Send,
     Unconfirmed,
 )
+
+log = logging.getLogger(__name__)
 
 _TLS_PORT, _PORT = 465, 587
 _LONGEST_SUBJECT = 120
@@ -60,10 +64,12 @@ def _sender(connection: Connection) -> Send:
     def send(alert: Alert) -> None:
         message = _message(alert, sender, to)
         try:
-            with _opened(connection) as server:
+            with closing(_opened(connection)) as server:
                 if connection.login and connection.password:
                     server.login(connection.login, connection.password)
                 _hand_over(server, message)
+                with suppress(smtplib.SMTPException, OSError):  # it has the message
+                    server.quit()
         except smtplib.SMTPResponseException as error:
             # the server's own words may hold addresses
             raise ConnectionError(f"SMTP {error.smtp_code}") from None
@@ -88,9 +94,12 @@ def _opened(connection: Connection) -> smtplib.SMTP:
 def _hand_over(server: smtplib.SMTP, message: EmailMessage) -> None:
     """Raises Unconfirmed where the server fell silent after it had the message."""
     try:
-        server.send_message(message)
+        refused = server.send_message(message)
     except (TimeoutError, smtplib.SMTPServerDisconnected, ConnectionResetError) as error:
         raise Unconfirmed(type(error).__name__) from error
+    if refused:  # trying again would send it again to the others
+        codes = ", ".join(sorted({str(code) for code, _ in refused.values()}))
+        log.warning("The mail server refused %d receiver(s): SMTP %s", len(refused), codes)
 
 
 def _message(alert: Alert, sender: str, to: list[str]) -> EmailMessage:

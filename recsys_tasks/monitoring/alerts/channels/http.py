@@ -21,5 +21,8 @@ def post_json(url: str, body: Any, headers: Mapping[str, str] | None = None) -> 
         answer = httpx.post(url, json=body, headers=dict(headers or {}), timeout=timeout)
     except (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError) as error:
         raise Unconfirmed(type(error).__name__) from error
+    except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError) as error:
+        # their words quote the URL or the header that cannot be sent
+        raise ConnectionError(f"{type(error).__name__}: wrong host or password") from None
     if not answer.is_success:
         raise ConnectionError(f"HTTP {answer.status_code}")

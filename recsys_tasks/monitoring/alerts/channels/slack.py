@@ -55,11 +55,16 @@ def _sender(url: str, proxy: str | None) -> Send:
     client = WebhookClient(url, timeout=ANSWER_SECONDS, proxy=proxy)
 
     def send(alert: Alert) -> None:
-        from http.client import HTTPException
+        from http.client import HTTPException, InvalidURL
+
+        from slack_sdk.errors import SlackClientError
 
         text = for_slack(as_text(alert))
         try:
             answer = client.send(text=text, unfurl_links=False, unfurl_media=False)
+        except (SlackClientError, InvalidURL, UnicodeError) as error:
+            # never sent, and their words quote the URL, which is a secret
+            raise ConnectionError(f"{type(error).__name__}: wrong password or host") from None
         except (TimeoutError, ConnectionResetError, HTTPException) as error:
             raise Unconfirmed(type(error).__name__) from error
         if answer.status_code != 200:

@@ -149,6 +149,46 @@ def test_a_refused_message_is_tried_again_and_no_secret_is_in_the_words(
     assert "routing-key" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "connection"),
+    [
+        ("slack", Known(password="ftp://hooks.example/S3CRET")),
+        ("slack", Known(password="https://hooks.example/S3C RET")),
+        ("teams", Known(password="https://a.example:S3CRET/x")),
+        ("webhook", Known("BASE", password="S3CRET\n")),
+    ],
+)
+def test_what_cannot_be_sent_is_not_taken_for_sent_and_not_quoted(
+    name: str, connection: Known, recorder: Recorder
+) -> None:
+    if connection.host == "BASE":
+        connection = replace(connection, host=recorder.base)
+    settings = {"webhook_connection": "webhook_alerts"} if name == "webhook" else {}
+    with pytest.raises(ConnectionError, match="wrong") as caught:
+        sender(name, connection, **settings)(ALERT)
+    assert "S3C" not in str(caught.value)
+
+
+def test_mail_that_was_taken_is_not_sent_again_for_what_comes_after(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One receiver is refused, and the server has no good word at the end: one was told."""
+
+    def refuse(channel: Any, words: str) -> None:
+        if "bob" in words:
+            channel.push("550 bob@a.example is unknown")
+        else:
+            rcpt(channel, words)
+
+    rcpt = smtpd.SMTPChannel.smtp_RCPT
+    monkeypatch.setattr(smtpd.SMTPChannel, "smtp_RCPT", refuse)
+    monkeypatch.setattr(smtpd.SMTPChannel, "smtp_QUIT", lambda channel, _: channel.push("421 bye"))
+    sender("email", mail(mailbox))(ALERT)
+    assert [to for to, _ in mailbox.messages] == [["ann@a.example"]]
+    assert "refused 1 receiver(s): SMTP 550" in caplog.text
+    assert "bob" not in caplog.text
+
+
 def test_a_server_that_falls_silent_may_have_taken_it(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
