@@ -8,6 +8,7 @@ warning and info do not).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,27 @@ from recsys_tasks.sources.base import has_users_table
 
 Entity = Literal["events", "users", "items"]
 _SUFFIXES = (".yaml", ".yml", ".json")
+TIMES = ("timestamp", "available_from")
+"""Columns of times; a set of them would be compared as text."""
 _NEEDS_SQL = ("unexpected_rows_expectation", "expect_query_results_to_match_comparison")
+_FAILS = "expect_column_quantile_values_to_be_between"
+"""Great Expectations cannot store its own result of it: it has numpy's booleans in it."""
+_KEYS = frozenset(
+    (
+        "type",
+        "kwargs",
+        "severity",
+        "notes",
+        "meta",
+        "id",
+        "description",
+        "rendered_content",
+        "expectation_context",
+    )
+)
+"""Of an expectation, as Great Expectations saves it."""
+_MAPPINGS = ("partition_object", "json_schema", "quantile_ranges", "result_format", "row_condition")
+"""Arguments that may be a mapping; elsewhere it would be a parameter, which nobody gives here."""
 _NEEDS_ANOTHER = "expect_table_row_count_to_equal_other_table"
 
 
@@ -93,7 +114,7 @@ def named_columns(declared: Mapping[str, Any]) -> tuple[str, ...]:
         if name in ("column", "column_A", "column_B"):
             found.append(str(value))
         elif name in ("column_list", "column_set"):
-            found += map(str, value)
+            found += map(str, value or ())
     return tuple(found)
 
 
@@ -159,8 +180,12 @@ def _check(
 
     from recsys_tasks.snapshot.checks.expectations import own_expectation
 
-    if declared["type"] in (*_NEEDS_SQL, _NEEDS_ANOTHER):
-        wanted = "an expectation of the columns or the size of this table alone"
+    if unknown := sorted(set(map(str, declared)) - _KEYS):
+        wanted = "keys of an expectation: type, kwargs, severity, notes; arguments are in kwargs"
+        raise _mistake(suite.path, wanted, offenders(unknown), place)
+    refused = (*_NEEDS_SQL, _NEEDS_ANOTHER, _FAILS)
+    if declared["type"] in refused or "like_pattern" in declared["type"]:
+        wanted = "an expectation of the columns or the size of this table, without SQL or quantiles"
         raise _mistake(suite.path, wanted, declared["type"], place)
     try:
         own_expectation(declared, meta={})
@@ -172,10 +197,42 @@ def _check(
         words = " ".join(str(error).split())
         wanted = f"the arguments of {declared['type']}"
         raise _mistake(suite.path, wanted, words, place) from error
-    if unknown := [name for name in named_columns(declared) if name not in columns]:
+    if wrong := _wrong_argument(declared["kwargs"]):
+        raise _mistake(suite.path, *wrong, place)
+    unknown = [name for name in named_columns(declared) if name not in columns]
+    if unknown or (unknown := _unknown_in_condition(declared["kwargs"], columns)):
         raise _mistake(
             suite.path, f"columns of {suite.table}: {', '.join(columns)}", offenders(unknown), place
         )
+
+
+def _wrong_argument(kwargs: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(expected, found) of an argument that Great Expectations takes, and at night fails with."""
+    for name, value in kwargs.items():
+        if name == "value_set" and kwargs.get("column") in TIMES:
+            return f"min_value and max_value of the times of {kwargs['column']}", name
+        if isinstance(value, Mapping) and name not in _MAPPINGS:
+            return f"a value as {name}", repr(value)[:200]
+        for pattern in value if name == "regex_list" else [value] if name == "regex" else []:
+            try:
+                re.compile(pattern)
+            except (re.error, TypeError) as error:
+                return f"a regular expression as {name}", f"{pattern!r}: {error}"[:200]
+    return None
+
+
+def _unknown_in_condition(kwargs: Mapping[str, Any], columns: tuple[str, ...]) -> list[str]:
+    """What a `row_condition` names that is no column, or the condition where it is no condition."""
+    condition = kwargs.get("row_condition")
+    if not isinstance(condition, str):
+        return []
+    import pandas as pd
+
+    try:
+        pd.DataFrame({name: pd.Series([], dtype=object) for name in columns}).query(condition)
+    except (pd.errors.UndefinedVariableError, SyntaxError, ValueError) as error:
+        return [f"row_condition {condition!r}: {error}"[:200]]
+    return []
 
 
 def _mistake(path: Path, expected: str, found: str, place: int | None = None) -> ConfigError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -14,6 +16,7 @@ from recsys_tasks.config import Config
 from recsys_tasks.errors import ConfigError, ValidationFailed, hashed_user
 from recsys_tasks.snapshot.checks.own_suites import own_suites, suites_hash
 from recsys_tasks.snapshot.checks.results import CheckResult, ValidationReport
+from recsys_tasks.snapshot.checks.row_rules import Known, flag_rows
 from recsys_tasks.snapshot.checks.validate import validate
 from recsys_tasks.snapshot.freeze import freeze
 from tests.snapshot.checks.test_validate import GOOD, NAN, night, shop_config
@@ -21,8 +24,9 @@ from tests.snapshot.shops import LiteralShop
 
 NOW = datetime(2026, 1, 6, 1, tzinfo=UTC)
 DAY = 1_767_614_400  # 2026-01-05 12:00 UTC
+BETWEEN = "expect_column_values_to_be_between"
 PRICES = {
-    "type": "expect_column_values_to_be_between",
+    "type": BETWEEN,
     "kwargs": {"column": "price", "max_value": 100},
 }
 
@@ -113,6 +117,47 @@ def test_times_are_compared_as_times(tmp_path: Path) -> None:
     assert "2026-01-05 12:00:01" in check.examples[0]
 
 
+def test_times_with_a_zone_are_turned_to_utc(tmp_path: Path) -> None:
+    """13:00 in UTC+1 is 12:00 UTC, the first of two rows a second apart: the second is later."""
+    kwargs = {"column": "timestamp", "max_value": "2026-01-05T13:00:00+01:00"}
+    config = with_suite(tmp_path, "events.yaml", {"type": BETWEEN, "kwargs": kwargs})
+    (check,) = own(validate(config, night(config, rows(1, 1)), NOW))
+    assert (check.found, check.total) == (1, 2)
+
+
+def test_a_condition_names_other_columns_and_its_rows_are_quoted(tmp_path: Path) -> None:
+    """Of 9, 500 and 300 the two above 10 are looked at, and one of those is above 400."""
+    condition = "price > 10 and quantity == 1 and event == 'purchase'"
+    kwargs = {"column": "price", "max_value": 400, "row_condition": condition}
+    config = with_suite(tmp_path, "events.yaml", {"type": BETWEEN, "kwargs": kwargs})
+    (check,) = own(validate(config, night(config, rows(9, 500, 300)), NOW))
+    assert (check.found, check.total) == (1, 2)
+    assert check.examples == ("item_id 'i', price '500.0'",)
+
+
+def test_no_result_and_no_page_says_a_user_id(tmp_path: Path) -> None:
+    about = {"column": "user_id", "value_set": ["nobody"]}
+    config = with_suite(
+        tmp_path,
+        "events.yaml",
+        {"type": "expect_column_most_common_value_to_be_in_set", "kwargs": about},
+        {"type": "expect_column_values_to_be_in_set", "kwargs": about},
+        {"type": "expect_column_distinct_values_to_be_in_set", "kwargs": about},
+        {
+            "type": "expect_column_value_z_scores_to_be_less_than",
+            "kwargs": {"column": "user_id", "threshold": 1, "double_sided": True},
+        },
+    )
+    found = night(config, [("ann@a.example", *GOOD[1:])])
+    known = Known(pa.array(["ann@a.example"]), pa.array(["i"]))
+    found = replace(found, flags=flag_rows(config, found.events, known))
+    report = validate(config, found, NOW, tmp_path)
+    assert not any(check.passed for check in own(report))
+    said = str(own(report)) + (tmp_path / "own_events.html").read_text()
+    assert "ann@a" not in said
+    assert hashed_user("ann@a.example") in said
+
+
 def test_items_and_users_are_looked_at_whole_and_users_are_hashed(tmp_path: Path) -> None:
     capital = {"column": "title", "regex": "^[A-Z]"}
     with_suite(
@@ -155,7 +200,7 @@ def test_an_expectation_that_fails_itself_stops_the_night_and_says_so(tmp_path: 
         ("events.json", "{", "JSON"),
         ("events.yaml", "expectations: [{kwargs: {column: price}}]", "expectation 1"),
         ("events.yaml", "expectations: [{type: expect_prices}]", "expect_prices"),
-        ("events.yaml", "expectations: [{type: unexpected_rows_expectation}]", "this table alone"),
+        ("events.yaml", "expectations: [{type: unexpected_rows_expectation}]", "this table"),
         (
             "events.yaml",
             "expectations: [{type: expect_column_values_to_be_unique, kwargs: {colum: price}}]",
@@ -166,6 +211,31 @@ def test_an_expectation_that_fails_itself_stops_the_night_and_says_so(tmp_path: 
             "expectations: [{type: expect_column_values_to_be_unique, kwargs: {column: cost}}]",
             "user_id, item_id, timestamp, event, price, quantity",
         ),
+        *[
+            ("events.yaml", f"expectations: [{{type: {kind}, kwargs: {{{more}}}}}]", words)
+            for kind, more, words in [
+                ("expect_column_values_to_match_regex", "column: event, regex: '(['", "regular"),
+                (
+                    "expect_column_values_to_be_in_set",
+                    "column: timestamp, value_set: ['2026-01-05']",
+                    "min_value and max_value",
+                ),
+                (BETWEEN, "column: price, max_value: {$PARAMETER: top}", "a value as max_value"),
+                (BETWEEN, "column: price, max_value: 1, row_condition: cost > 1", "'cost'"),
+                (BETWEEN, "column: price, max_value: 1}, serverity: {info", "'serverity'"),
+                (BETWEEN, "column: price, max_value: 1}, mostly: {a", "'mostly'"),
+                (
+                    "expect_column_values_to_match_like_pattern",
+                    "column: event, like_pattern: p%",
+                    "without SQL",
+                ),
+                (
+                    "expect_column_quantile_values_to_be_between",
+                    "column: price, quantile_ranges: {quantiles: [.5], value_ranges: [[1, 2]]}",
+                    "quantiles",
+                ),
+            ]
+        ],
     ],
 )
 def test_a_suite_that_cannot_be_run_is_refused_with_its_place(
