@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.checks.last_night import accepted_snapshot, table_before
-from recsys_tasks.snapshot.checks.stability import mix_psi, score_psi
+from recsys_tasks.snapshot.checks.stability import psi, score_psi
 from recsys_tasks.snapshot.checks.storable import is_usable
 from recsys_tasks.sources.base import has_users_table
 
@@ -111,14 +111,14 @@ def _drift(
         before, now = (pc.struct_field(column, "numbers") for column in (before, now))
     missing = [column.null_count / len(column) for column in (before, now)]
     before, now = before.drop_null(), now.drop_null()
-    psi = new = float("nan")
+    index = new = float("nan")
     if attribute.kind == "numeric":
         usable = (column.filter(pc.fill_null(is_usable(column), False)) for column in (before, now))
-        psi = score_psi(*(column.to_numpy() for column in usable))
+        index = score_psi(*(column.to_numpy() for column in usable))
     elif attribute.kind in ("categorical", "multi"):
         separator = attribute.separator if attribute.kind == "multi" else None
-        psi, new = _values(_split(before, separator), _split(now, separator))
-    return ColumnDrift(label, psi, new, *missing)
+        index, new = _values(_split(before, separator), _split(now, separator))
+    return ColumnDrift(label, index, new, *missing)
 
 
 def _split(column: pa.ChunkedArray, separator: str | None) -> pa.ChunkedArray:
@@ -132,15 +132,12 @@ def _values(before: pa.ChunkedArray, now: pa.ChunkedArray) -> tuple[float, float
         return float("nan"), float("nan")
     old, new = _counts(before), _counts(now)
     unknown = sum(count for value, count in new.items() if value not in old)
-    frequent = set(sorted(old, key=lambda value: (-old[value], value))[:_VALUES])
-    mixes = [
-        {
-            **{value: float(counts.get(value, 0)) for value in frequent},
-            "": float(sum(n for value, n in counts.items() if value not in frequent)),
-        }
-        for counts in (old, new)
-    ]
-    return mix_psi(*mixes), unknown / len(now)
+    frequent = sorted(old, key=lambda value: (-old[value], value))[:_VALUES]
+    mixes = []
+    for counts in (old, new):
+        of_each = [counts.get(value, 0) for value in frequent]
+        mixes.append(np.array([*of_each, sum(counts.values()) - sum(of_each)], float))
+    return psi(*mixes), unknown / len(now)
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

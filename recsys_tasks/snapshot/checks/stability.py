@@ -27,12 +27,17 @@ def psi(before: Floats, now: Floats) -> float:
 
 def score_psi(before: Floats, now: Floats, bins: int = 10) -> float:
     """PSI of two samples of scores `[n]` and `[m]` float64 (NaN: no score), in bins that have
-    equally many of the earlier scores; NaN without rows.
+    equally many of the earlier scores; a value that would fill two is a bin of its own. NaN without
+    rows.
     """
     before, now = before[~np.isnan(before)], now[~np.isnan(now)]
     if len(before) == 0 or len(now) == 0:
         return float("nan")
-    edges = np.unique(np.quantile(before, np.linspace(0, 1, bins + 1)[1:-1]))
+    edges, times = np.unique(
+        np.quantile(before, np.linspace(0, 1, bins + 1)[1:-1]), return_counts=True
+    )
+    # else what is below a frequent value would be in one bin with it: all ones turned to zeros
+    edges = np.union1d(edges, np.nextafter(edges[times > 1], -np.inf))
     counts = [
         np.bincount(np.searchsorted(edges, v, side="left"), minlength=len(edges) + 1)
         for v in (before, now)

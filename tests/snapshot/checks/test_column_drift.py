@@ -87,6 +87,17 @@ def test_each_figure_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
+def test_an_empty_part_of_several_values_is_a_value(tmp_path: Path) -> None:
+    """'|' is two empty values. Of 570 values 30 are red before, and of 330 are 270 red now."""
+    shop = shop_of(tmp_path)
+    shop.items = items(tags=["|"] * 270 + ["red"] * 30)
+    shop.night(7)
+    _, tags, _ = drift_on(shop, 8, items(tags=["|"] * 30 + ["red"] * 270)).columns
+    shares = [(30 / 570, 270 / 330), (540 / 570, 60 / 330)]
+    assert tags.psi == pytest.approx(sum((b - a) * math.log(b / a) for a, b in shares), rel=1e-3)
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_small_tables_are_not_compared(tmp_path: Path) -> None:
     shop = LiteralShop(tmp_path, [("u", "i1", (1, 9)), ("u", "i1", (2, 9))], items=items(100))
     shop.settings = {"items": {"attributes": ATTRIBUTES}}

@@ -20,6 +20,15 @@ def test_psi_by_hand() -> None:
     assert mix_psi({"view": 1}, {"view": 1, "buy": 1}) > 1  # a kind never seen before
 
 
+def test_score_psi_sees_a_frequent_value_give_way_to_a_smaller_one() -> None:
+    # of "0, 1, more" the shares (.01, .99, 0) become (1, 0, 0), and none counts as 0.0001
+    expected = 0.99 * math.log(100) + (0.99 - 1e-4) * math.log(0.99 / 1e-4)
+    flags = np.repeat([0.0, 1.0], [10, 990])
+    assert score_psi(flags, np.zeros(500)) == pytest.approx(expected)
+    assert score_psi(flags, flags) == 0
+    assert score_psi(np.full(9, 5.0), np.full(9, 3.0)) > 1
+
+
 def test_score_psi_sees_a_shift_and_no_noise() -> None:
     rng = np.random.default_rng(0)
     before = rng.beta(2, 20, 20_000)
