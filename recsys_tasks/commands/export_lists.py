@@ -193,8 +193,17 @@ def _placed(to: str, replace: bool) -> Iterator[Path]:
     # Here, because it is of no use for a local file.
     from upath import UPath
 
-    target = UPath(to).expanduser() if "://" not in to else UPath(to)
-    if target.exists() and not replace:
+    try:
+        target = UPath(to).expanduser() if "://" not in to else UPath(to)
+        there = target.exists()
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            expected="a path, or a URL whose driver is installed (s3fs for s3://)",
+            found=str(error),
+            where="--to",
+            remedy="install the driver with pip, or name a file of this machine",
+        ) from error
+    if there and not replace:
         raise ConfigError(
             expected="a file that is not there yet",
             found="one that is",

@@ -120,6 +120,14 @@ def test_a_file_is_there_whole_or_not_at_all_and_is_not_written_over(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.usefixtures("shop")
+def test_a_url_without_a_driver_is_refused() -> None:
+    done = CliRunner().invoke(app, ["export-lists", "--to", "nowhere://bucket/lists.csv"])
+    assert done.exit_code == 1
+    assert "whose driver is installed" in done.output
+    assert isinstance(done.exception, SystemExit)
+
+
 def test_an_object_store_gets_the_file_too(shop: Engine) -> None:
     export("memory://bucket/lists.csv", "--segment", "be")
     with fsspec.open("memory://bucket/lists.csv", "rt") as file:
