@@ -80,6 +80,16 @@ def test_config_check_names_the_mistake_of_an_own_suite(home: Path, tmp_path: Pa
     assert (code, "'weight'" in text, "expectation 1" in text) == (1, True, True)
 
 
+def test_config_check_knows_the_channels_of_severities(home: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "shop.yaml"
+    text = (Path("include") / "recsys.yaml").read_text()
+    settings.write_text(f"{text}\nalerts: {{least_severity: {{pagerdutty: warning}}}}\n")
+    code, said = call(home, "config", "check", str(settings), "--settings-only")
+    assert (code, "'pagerdutty'" in said, "pagerduty" in said) == (1, True, True)
+    settings.write_text(f"{text}\nalerts: {{least_severity: {{pagerduty: warning}}}}\n")
+    assert call(home, "config", "check", str(settings), "--settings-only")[0] == 0
+
+
 def test_config_check_prints_what_will_run_or_every_mistake(home: Path, tmp_path: Path) -> None:
     code, text = call(home, "config", "check")
     assert code == 0 and "objectives   purchase = purchase (weight 2)" in text

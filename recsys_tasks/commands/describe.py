@@ -8,7 +8,7 @@ from typing import Any
 
 from recsys_tasks.config import Attribute, Config, Environment
 from recsys_tasks.config.plugins import installed_plugins
-from recsys_tasks.errors import ConfigError
+from recsys_tasks.errors import ConfigError, offenders
 from recsys_tasks.extensions import ExtensionPoint
 from recsys_tasks.schema import generator_names
 from recsys_tasks.snapshot.checks.own_suites import own_suites
@@ -23,8 +23,9 @@ def describe_data(config: Config) -> Iterator[tuple[bool, str]]:
 
 def describe(config: Config, environment: Environment) -> Iterator[str]:
     """Lines that say what a night will do under these settings. Raises ConfigError for a suite of
-    the shop's own that cannot be run.
+    the shop's own that cannot be run, and for a channel of `alerts.least_severity` that is none.
     """
+    _refuse_unknown_channels(config)
     yield f"project      {config.project} (clock: {config.clock})"
     yield f"home, lake   {environment.home}, {environment.lake}"
     yield (
@@ -73,6 +74,20 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     if plugins := installed_plugins():
         load_plugins()
         yield f"plug-ins     {', '.join(map(_plugin, plugins))}"
+
+
+def _refuse_unknown_channels(config: Config) -> None:
+    """A misspelt name would leave its channel with every alert."""
+    from recsys_tasks.monitoring.alerts.channels import CHANNELS
+
+    known = sorted(channel.name for channel in CHANNELS)
+    if unknown := sorted(set(config.alerts.least_severity) - set(known)):
+        raise ConfigError(
+            expected=f"channels: {', '.join(known)}",
+            found=offenders(unknown),
+            where="alerts.least_severity",
+            remedy="correct the name, or install the package that has the channel",
+        )
 
 
 def _own_suites(config: Config) -> Iterator[str]:

@@ -120,9 +120,14 @@ def _names(suite: OwnSuite) -> list[str]:
 def _result(
     suite: OwnSuite, name: str, declared: Mapping[str, Any], outcome: Any, frame: pd.DataFrame
 ) -> CheckResult:
+    # of no rows there is no largest and no most frequent value: nothing is wrong with them
+    empty = frame.empty and bool(named_columns(declared))
     found = int(outcome.result.get("unexpected_count") or 0)
     total = int(outcome.result.get("element_count") or len(frame))
-    if problem := _problem(outcome.exception_info):
+    problem = "" if empty else _problem(outcome.exception_info)
+    if empty:
+        observed = "no rows to look at"
+    elif problem:
         observed = f"the check itself failed: {problem}"
     elif "unexpected_count" in outcome.result:
         observed = f"{found:,} of {total:,} rows ({found / max(total, 1):.2%})"
@@ -139,7 +144,7 @@ def _result(
         about=str(declared.get("notes") or f"an expectation of {suite.path.name}"),
         blocking=declared.get("severity", "critical") == "critical",
         told=declared.get("severity") != "info",
-        passed=bool(outcome.success),
+        passed=empty or bool(outcome.success),
         found=found,
         total=total,
         bound=_bound(declared["kwargs"]),

@@ -272,3 +272,17 @@ def test_a_night_is_stopped_and_goes_on_when_its_suite_is_corrected(tmp_path: Pa
         freeze(*night_of)
     with_suite(tmp_path, "events.yaml", {**PRICES, "severity": "warning"})
     assert [check.blocking for check in freeze(*night_of).report.warnings] == [False]
+
+
+def test_of_no_rows_only_the_size_can_be_wrong(tmp_path: Path) -> None:
+    """A night without new rows has no largest price; that there is no row is another question."""
+    largest = {"column": "price", "max_value": 100}
+    config = with_suite(
+        tmp_path,
+        "events.yaml",
+        {"type": "expect_column_max_to_be_between", "kwargs": largest},
+        {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}},
+    )
+    price, size = own(validate(config, night(config, []), NOW))
+    assert (price.passed, price.observed) == (True, "no rows to look at")
+    assert (size.passed, size.observed) == (False, "0")
