@@ -44,6 +44,10 @@ def test_secrets_have_no_default_anywhere() -> None:
     assert optional == {
         "AIRFLOW_CONN_SLACK_ALERTS": "",
         "AIRFLOW_CONN_ALERT_WEBHOOK": "",
+        "AIRFLOW_CONN_EMAIL_ALERTS": "",
+        "AIRFLOW_CONN_TEAMS_ALERTS": "",
+        "AIRFLOW_CONN_PAGERDUTY_ALERTS": "",
+        "AIRFLOW_CONN_HEARTBEAT": "",
         "WORKER_MEMORY": "8g",
     }
 

@@ -14,8 +14,8 @@ from airflow.sdk.timezone import utcnow
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.errors import TransientError
+from recsys_tasks.monitoring.alerts.channels import http as http_channel
 from recsys_tasks.monitoring.alerts.channels import slack as slack_channel
-from recsys_tasks.monitoring.alerts.channels import webhook as webhook_channel
 from recsys_tasks.monitoring.alerts.settling import end_of_night
 from tests.airflow.failed_tasks import STARTED, context_of, fail, notify
 from tests.airflow.recorder import Recorder
@@ -48,7 +48,7 @@ def test_a_channel_that_takes_its_time_is_asked_once(home: Path, webhook: Record
 def test_a_channel_without_an_answer_is_not_asked_for_ever(
     home: Path, webhook: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook_channel, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(http_channel, "ANSWER_SECONDS", 0.2)
     webhook.seconds = 0.6
     notify(context_of())
     for _ in range(5):
