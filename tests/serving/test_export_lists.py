@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
 from recsys_tasks.commands import export_lists as module
-from tests.serving.nights import PLAIN, publish_night, stock
+from recsys_tasks.serving.retire import drop_old
+from tests.serving.nights import NOW, PLAIN, publish_night, stock
 
 
 @pytest.fixture
@@ -100,6 +102,29 @@ def test_only_own_and_only_changed_lists_say_whom_they_leave_out(
     said = export(tmp_path / "new.csv", "--changed-since", "2026-03-01")
     assert lists(list(csv.DictReader((tmp_path / "new.csv").open()))) == {"u1": ["i5", "i4", "i3"]}
     assert "left out: 4 users (3 own, 1 segment)" in said
+
+
+def test_lists_that_are_compared_with_are_not_removed_meanwhile(
+    shop: Engine, tmp_path: Path
+) -> None:
+    """Retention comes between the look for the first night's lists and the comparison with them.
+    They stay until the export has ended: without them every list would be a changed one."""
+    publish_night(shop, 2, {**PLAIN, 1: [5, 4, 3, 2]})
+    retired: list[list[int]] = []
+
+    def sweep(connection: Any, cursor: Any, statement: str, *further: Any) -> None:
+        if "LATERAL" in statement and not retired:
+            retired.append([])  # its own statements come here, too
+            retired[0] = drop_old(shop, 0, NOW)
+
+    sa.event.listen(shop, "before_cursor_execute", sweep)
+    wanted = module.Wanted(changed_since=date(2026, 3, 1))
+    with shop.begin() as connection:
+        module.export_lists(connection, str(tmp_path / "new.csv"), wanted, replace=False)
+    sa.event.remove(shop, "before_cursor_execute", sweep)
+    assert retired == [[]]
+    assert lists(list(csv.DictReader((tmp_path / "new.csv").open()))).keys() == {"u1"}
+    assert len(drop_old(shop, 0, NOW)) == 1  # and goes afterwards
 
 
 def test_a_file_is_there_whole_or_not_at_all_and_is_not_written_over(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,10 @@ from recsys_tasks.database import create_engine, urls
 from recsys_tasks.lake import Lake
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.spool import raise_alert
-from recsys_tasks.stages import Night, StageResult
+from recsys_tasks.sources.kinds.shop import ShopSource
+from recsys_tasks.sources.shop.source import Shop
+from recsys_tasks.stages import Night, StageResult, run_all
+from tests.stages.shop_nights import SECOND_NIGHT, running_shop
 
 NOW = datetime(2026, 2, 16, 12, tzinfo=UTC)
 
@@ -48,6 +53,22 @@ class World:
     @property
     def lake(self) -> Lake:
         return Lake(self.environment.lake)
+
+
+@contextmanager
+def shop_of_odd_users(folder: Path) -> Iterator[World]:
+    """A night of a simulated shop whose three busiest users are ODD, PLAIN and HURT."""
+    with running_shop(folder) as (config, first, second):
+        assert isinstance(config.source, ShopSource)
+        shop = Shop(config.source, first.environment.home)
+        shop.simulate(SECOND_NIGHT)
+        busiest = busiest_of(shop.folder)
+        for path in [shop.folder / "users.parquet", *(shop.folder / "events").glob("*.parquet")]:
+            rename_of(path, dict(zip(busiest, (ODD, PLAIN, HURT), strict=True)))
+        plant(shop.folder / "events" / "2026-02-15.parquet")
+        results = {result.stage: result for result in run_all(first)}
+        gossip(first)
+        yield World(first, second, results, answers(first))
 
 
 def busiest_of(folder: Path) -> list[str]:

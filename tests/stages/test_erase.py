@@ -22,8 +22,6 @@ from recsys_tasks.lake import MANIFEST
 from recsys_tasks.lake.attempts import Attempts
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.snapshot.erased_users import read_erased
-from recsys_tasks.sources.kinds.shop import ShopSource
-from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, run_all
 from recsys_tasks.stages.work_locks import at_work
 from tests.stages.erased_world import (
@@ -34,34 +32,22 @@ from tests.stages.erased_world import (
     World,
     answers,
     assert_gone,
-    busiest_of,
     checksums_hold,
     erase,
     files_with,
-    gossip,
     others,
-    plant,
-    rename_of,
+    shop_of_odd_users,
     tables_with,
 )
-from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, running_shop
+from tests.stages.shop_nights import FIRST_NIGHT
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_shop(tmp_path_factory.mktemp("erase")) as (config, first, second):
-        assert isinstance(config.source, ShopSource)
-        shop = Shop(config.source, first.environment.home)
-        shop.simulate(SECOND_NIGHT)
-        busiest = busiest_of(shop.folder)
-        for path in [shop.folder / "users.parquet", *(shop.folder / "events").glob("*.parquet")]:
-            rename_of(path, dict(zip(busiest, (ODD, PLAIN, HURT), strict=True)))
-        plant(shop.folder / "events" / "2026-02-15.parquet")
-        results = {result.stage: result for result in run_all(first)}
-        gossip(first)
-        yield World(first, second, results, answers(first))
+    with shop_of_odd_users(tmp_path_factory.mktemp("erase")) as made:
+        yield made
 
 
 def test_a_dry_run_counts_and_an_unknown_id_changes_nothing(world: World) -> None:

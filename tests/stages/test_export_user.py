@@ -22,9 +22,6 @@ from recsys_tasks.commands.export_user import as_json, export_user
 from recsys_tasks.commands.verify import DAMAGED_FOLDER
 from recsys_tasks.errors import DataError
 from recsys_tasks.ids import read_ids
-from recsys_tasks.sources.kinds.shop import ShopSource
-from recsys_tasks.sources.shop.source import Shop
-from recsys_tasks.stages import run_all
 from tests.stages.erased_world import (
     HURT,
     NOW,
@@ -32,32 +29,19 @@ from tests.stages.erased_world import (
     PLAIN,
     World,
     answers,
-    busiest_of,
     erase,
     files_with,
-    gossip,
-    plant,
-    rename_of,
+    shop_of_odd_users,
     tables_with,
 )
-from tests.stages.shop_nights import SECOND_NIGHT, running_shop
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_shop(tmp_path_factory.mktemp("export")) as (config, first, second):
-        assert isinstance(config.source, ShopSource)
-        shop = Shop(config.source, first.environment.home)
-        shop.simulate(SECOND_NIGHT)
-        busiest = busiest_of(shop.folder)
-        for path in [shop.folder / "users.parquet", *(shop.folder / "events").glob("*.parquet")]:
-            rename_of(path, dict(zip(busiest, (ODD, PLAIN, HURT), strict=True)))
-        plant(shop.folder / "events" / "2026-02-15.parquet")
-        results = {result.stage: result for result in run_all(first)}
-        gossip(first)
-        yield World(first, second, results, answers(first))
+    with shop_of_odd_users(tmp_path_factory.mktemp("export")) as made:
+        yield made
 
 
 def files_of(folder: Path) -> dict[str, int]:

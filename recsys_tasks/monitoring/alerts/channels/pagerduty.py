@@ -28,9 +28,8 @@ class PagerDuty:
         if not settings.pagerduty_connection:
             return None
         connection = connection_of(settings.pagerduty_connection)
-        if connection is None or not connection.password:
-            return None
-        return _sender(_url(connection), connection.password)
+        key = (connection.password or "").strip() if connection is not None else ""
+        return _sender(_url(connection), key) if connection is not None and key else None
 
 
 def _url(connection: Connection) -> str:
