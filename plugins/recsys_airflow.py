@@ -72,13 +72,17 @@ def asset(name: str) -> Asset:
 
 
 def nightly() -> CronPartitionTimetable | PartitionedAtRuntime:
-    """The timetable of the first DAG: the cron `schedule.nightly`. A simulated shop has no cron:
-    its nights are triggered with a date.
+    """The timetable of the first DAG: the cron `schedule.nightly` in the shop's zone. A simulated
+    shop has no cron: its nights are triggered with a date.
     """
     if settings().clock == "simulated":
         return PartitionedAtRuntime()
+    nights = settings().schedule.nights
     return CronPartitionTimetable(
-        settings().schedule.nightly, timezone="UTC", key_format="%Y-%m-%d"
+        nights.cron,
+        timezone=nights.timezone,
+        run_offset=-1 if nights.is_before_cutoff else 0,  # to the start before, on the day before
+        key_format="%Y-%m-%d",
     )
 
 
@@ -92,7 +96,7 @@ def cron(expression: str) -> CronTriggerTimetable | None:
     return (
         None
         if settings().clock == "simulated"
-        else CronTriggerTimetable(expression, timezone="UTC")
+        else CronTriggerTimetable(expression, timezone=settings().schedule.timezone)
     )
 
 

@@ -67,13 +67,21 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
         f"lists        {config.serving.k} items and {config.serving.spares} spares in"
         f" {config.serving.shards} shards"
     )
-    yield (
-        f"schedule     nightly {config.schedule.nightly!r}, freshness"
-        f" {config.schedule.watch_freshness!r} (UTC)"
-    )
+    yield f"schedule     {_schedule(config)}"
     if plugins := installed_plugins():
         load_plugins()
         yield f"plug-ins     {', '.join(map(_plugin, plugins))}"
+
+
+def _schedule(config: Config) -> str:
+    schedule, nights = config.schedule, config.schedule.nights
+    dated = "its day"
+    if nights.is_before_cutoff:
+        dated = "the day before, as it can start before 00:00 UTC of its own"
+    return (
+        f"nightly {schedule.nightly!r}, freshness {schedule.watch_freshness!r}"
+        f" ({schedule.timezone}); a night has the date of {dated}"
+    )
 
 
 def _refuse_unknown_channels(config: Config) -> None:

@@ -167,7 +167,7 @@ def by_settings(environment: Environment) -> Iterator[Finding]:
 
 def _stale_bound(config: Config) -> Finding:
     gap, bound = (
-        cron.shortest_gap(config.schedule.nightly),
+        cron.shortest_gap(config.schedule.nightly, config.schedule.timezone),
         timedelta(hours=config.monitoring.stale_after_hours),
     )
     hours = gap.total_seconds() / 3600

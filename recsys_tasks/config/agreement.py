@@ -115,14 +115,34 @@ def approval_mistakes(gate: GateConfig, schedule: ScheduleConfig) -> list[str]:
     """A run that waits for its approval holds the next night's train_ranker back: one run at a
     time.
     """
-    hours = cron.shortest_gap(schedule.nightly).total_seconds() / 3600
-    if not gate.approval or gate.approval_hours < hours:
+    if not gate.approval:
+        return []
+    gap = cron.shortest_gap(schedule.nightly, schedule.timezone)
+    hours = gap.total_seconds() / 3600
+    if gate.approval_hours < hours:
         return []
     words = (
         f"{gate.approval_hours} hours hold the next night back, which comes {hours:g} hours after"
         " this one"
     )
     return [f"gate.approval_hours: {words}: give less than {hours:g}"]
+
+
+def schedule_mistakes(schedule: ScheduleConfig) -> list[str]:
+    """Starts before 00:00 UTC of their day that are not one a day, or that clocks skip on one:
+    Airflow tells their dates by the start before.
+    """
+    nights = schedule.nights
+    if not nights.is_before_cutoff:
+        return []
+    words = f"{schedule.nightly!r} in {schedule.timezone} can start before 00:00 UTC of its day"
+    if not cron.is_daily(schedule.nightly):
+        words += ", and not once a day: let it start at one time of each day, or later in the day"
+    elif (day := nights.skipped) is not None:
+        words += f", at a time that does not exist on {day}: let it start an hour earlier or later"
+    else:
+        return []
+    return [f"schedule.nightly: {words}"]
 
 
 def _twice(names: Iterable[str]) -> list[str]:

@@ -15,7 +15,9 @@ from recsys_tasks.config.base import (
     PositiveInt,
     Section,
     Share,
+    TimeZoneName,
 )
+from recsys_tasks.config.nights import Nights
 
 
 class MonitoringConfig(Section):
@@ -75,8 +77,13 @@ class AlertsConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """Cron of the DAGs that no asset triggers, in UTC; the others follow by assets."""
+    """Cron of the DAGs that no asset triggers; the others follow by assets."""
 
+    timezone: TimeZoneName = "UTC"
+    """Time zone of the crons, e.g. `Europe/Amsterdam`. Each day there has one night, also where
+    clocks change: what is due at a time that they skip starts so long after them (02:30 at 03:30),
+    and at the second of a time that occurs twice. The night has the date of that day; the day
+    before, all year, where it can start before 00:00 UTC of its own (at 01:00 in `Asia/Tokyo`)."""
     nightly: str = "0 1 * * *"
     """validate_data, and after it every other DAG of the night."""
     watch_freshness: str = "0 * * * *"
@@ -99,6 +106,11 @@ class ScheduleConfig(Section):
         if words := cron.mistake(expression):
             raise ValueError(words)
         return expression
+
+    @property
+    def nights(self) -> Nights:
+        """When nights start, and their dates."""
+        return Nights(self.nightly, self.timezone)
 
 
 class ResourcesConfig(Section):

@@ -157,6 +157,7 @@ class Config(Section):
             *agreement.segment_mistakes(self.users),
             *agreement.rerank_mistakes(self.rerank, self.items),
             *agreement.approval_mistakes(self.gate, self.schedule),
+            *agreement.schedule_mistakes(self.schedule),
         ]
         if mistakes:
             raise ValueError("; ".join(mistakes))

@@ -106,7 +106,8 @@ def nights_by_themselves(settings: Environment) -> str:
             f"No night starts by itself: {settings.config_path} says `clock: simulated`; a real"
             " shop says `clock: wall`"
         )
-    return f"Nights start by themselves: {config.schedule.nightly!r} (cron, UTC)"
+    schedule = config.schedule
+    return f"Nights start by themselves: {schedule.nightly!r} (cron, {schedule.timezone})"
 
 
 if __name__ == "__main__":

@@ -100,9 +100,9 @@ def look(at: Look) -> str:
 
 def _look_at_nights(at: Look, engine: Engine) -> None:
     shown, made = night_state.shown(engine), night_state.made(engine)
-    schedule, watched = at.essentials.schedule.nightly, at.essentials.monitoring
-    late = watched.late_after_hours or freshness.usual_late_hours(schedule, made)
-    due = freshness.due_night(schedule, at.now, late)
+    nights, watched = at.essentials.schedule.nights, at.essentials.monitoring
+    late = watched.late_after_hours or freshness.usual_late_hours(nights, made)
+    due = freshness.due_night(nights, at.now, late)
     newest = max((night for night, _ in made), default=None)
     spool = spool_of(at.environment.home)
     stale = freshness.stale(shown, at.now, watched.stale_after_hours)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 
-from recsys_tasks.config import cron
+from recsys_tasks.config.nights import Nights
 from recsys_tasks.monitoring.alarms import Alarm
 
 FIRST_LATE_HOURS = 4.0
@@ -41,22 +41,22 @@ class Due:
     """Hours after `at` at which its lists must be ready."""
 
 
-def due_night(expression: str, now: datetime, late_hours: float) -> Due:
+def due_night(nights: Nights, now: datetime, late_hours: float) -> Due:
     """The newest night whose scheduled start is at least `late_hours` ago (exactly `late_hours`
     counts).
     """
-    at = cron.last_tick(expression, now - timedelta(hours=late_hours))
-    return Due(at.date(), at, late_hours)
+    at = nights.last_start(now - timedelta(hours=late_hours))
+    return Due(nights.date_of(at), at, late_hours)
 
 
-def usual_late_hours(expression: str, made: Sequence[tuple[date, datetime]]) -> float:
+def usual_late_hours(nights: Nights, made: Sequence[tuple[date, datetime]]) -> float:
     """Hours after which a night is late: twice the median of the hours from a night's scheduled
     start to its lists, over the newest nights, within bounds.
 
     `made`: nights and when their lists were ready. A night that was ready a day later or more is
     left out: it was run by hand.
     """
-    hours = [took for night, ready in made if 0 < (took := _hours(expression, night, ready)) < 24][
+    hours = [took for night, ready in made if 0 < (took := _hours(nights, night, ready)) < 24][
         :_KNOWN_NIGHTS
     ]
     if not hours:
@@ -65,11 +65,8 @@ def usual_late_hours(expression: str, made: Sequence[tuple[date, datetime]]) -> 
     return min(max(2 * median(hours), least), most)
 
 
-def _hours(expression: str, night: date, ready: datetime) -> float:
-    end = datetime(night.year, night.month, night.day, tzinfo=UTC) + timedelta(days=1)
-    return (
-        ready - cron.last_tick(expression, end - timedelta(microseconds=1))
-    ).total_seconds() / 3600
+def _hours(nights: Nights, night: date, ready: datetime) -> float:
+    return (ready - nights.start_of(night)).total_seconds() / 3600
 
 
 def missed(

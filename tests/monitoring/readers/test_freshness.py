@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from recsys_tasks.config.nights import Nights
 from recsys_tasks.monitoring.readers import freshness
 from recsys_tasks.monitoring.readers.freshness import Shown
 
-NIGHTLY = "0 1 * * *"
+NIGHTLY = Nights("0 1 * * *")
 TODAY = date(2026, 3, 10)
 DUE = datetime(2026, 3, 10, 1, tzinfo=UTC)
 
@@ -30,7 +31,7 @@ def test_a_night_is_due_so_long_after_its_schedule(now: datetime, late: float, n
 
 def test_a_weekly_shop_is_due_once_a_week() -> None:
     monday = datetime(2026, 3, 9, 1, tzinfo=UTC)
-    assert freshness.due_night("0 1 * * MON", monday + timedelta(days=5), 4).night == date(
+    assert freshness.due_night(Nights("0 1 * * MON"), monday + timedelta(days=5), 4).night == date(
         2026, 3, 9
     )
 
