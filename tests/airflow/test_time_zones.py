@@ -103,7 +103,7 @@ def test_no_night_is_lost_or_doubled_where_clocks_change(
 def test_our_starts_are_airflows_for_two_years(
     timetable: Callable[[str, str], Any], zone: str, nightly: str
 ) -> None:
-    made, moment = timetable(zone, nightly), datetime(2026, 1, 1, tzinfo=UTC)
+    made, moment = timetable(zone, nightly), datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
     ours, theirs, last = cron.ticks_after(nightly, moment, 731, zone), [], None
     whole = TimeRestriction(coerce_datetime(moment), None, catchup=True)
     for _ in ours:
