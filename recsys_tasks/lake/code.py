@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -34,16 +35,29 @@ _PIPELINE = f"{_PACKAGE}.stages.pipeline"
 """It orders the stages of a night and runs none: what it imports is not followed."""
 
 
-@functools.cache
 def hash_of(*modules: str) -> str:
     """Hash of all code that the modules use, 16 hexadecimal digits. Raises ModuleNotFoundError."""
-    return _SOURCES.hash_of(modules)
+    return _hash_of(tuple(sys.path), modules)
+
+
+def modules_of(*modules: str) -> frozenset[str]:
+    """Names of the modules and of those that they use. Raises ModuleNotFoundError."""
+    return _modules_of(tuple(sys.path), modules)
 
 
 @functools.cache
-def modules_of(*modules: str) -> frozenset[str]:
-    """Names of the modules and of those that they use. Raises ModuleNotFoundError."""
-    return frozenset(_SOURCES.closure(modules))
+def _modules_of(path: tuple[str, ...], modules: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_sources(path).closure(modules))
+
+
+@functools.cache
+def _hash_of(path: tuple[str, ...], modules: tuple[str, ...]) -> str:
+    return _sources(path).hash_of(modules)
+
+
+@functools.cache
+def _sources(path: tuple[str, ...]) -> Sources:  # where packages come from decides what is found
+    return Sources(Path(__file__).resolve().parents[2])
 
 
 @dataclass(frozen=True)
@@ -186,9 +200,6 @@ class Sources:
         base = folder.joinpath(*rest.split(".")) if rest else folder
         candidates = (base / "__init__.py", base.with_name(f"{base.name}.py"))
         return next((path for path in candidates if path.is_file()), None)
-
-
-_SOURCES = Sources(Path(__file__).resolve().parents[2])
 
 
 def _modules_below(folder: Path, package: str) -> list[str]:

@@ -74,7 +74,8 @@ def test_a_block_is_checked_by_its_plug_ins_model() -> None:
     assert picks is not None
     assert picks.model_dump() == {"file": "picks.csv", "share": 0.5}
     assert config.plugins.get("others") is None
-    assert config_hash(config) != config_hash(make_config())
+    other = make_config(plugins={"editors_picks": {"file": "others.csv"}})
+    assert config_hash(config) != config_hash(other)
     assert config.model_dump()["plugins"] == {"editors_picks": picks.model_dump()}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import recsys_tasks
 from recsys_tasks.lake.code import Sources, modules_of
-from recsys_tasks.lake.kinds import Kind, catalogue
+from recsys_tasks.lake.kinds import Kind, catalogue, code_of
 
 HERE = Path(recsys_tasks.__file__).parent
 
@@ -224,3 +224,21 @@ def test_an_extension_point_that_cannot_be_followed_is_refused(tmp_path: Path) -
     files = {**WORDS, "recsys_tasks/late.py": "P = ExtensionPoint('w', group(), 'x', 'W')\n"}
     with pytest.raises(TypeError, match="literal"):
         Sources(package(tmp_path, files), lambda group: ()).hash_of(["recsys_tasks.make"])
+
+
+def test_a_package_counts_from_when_it_is_on_the_path_until_it_is_not(tmp_path: Path) -> None:
+    facts = "my_words-1.0.dist-info"
+    package(
+        tmp_path,
+        {
+            "my_words.py": "WORD = 2\n",
+            f"{facts}/METADATA": "Metadata-Version: 2.1\nName: my_words\nVersion: 1.0\n",
+            f"{facts}/entry_points.txt": "[nightshelf.features]\nword = my_words:WORD\n",
+        },
+    )
+    before = {kind: code_of(kind) for kind in ("features", "tower")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        installed = {kind: code_of(kind) for kind in before}
+    assert installed["features"] != before["features"] and installed["tower"] == before["tower"]
+    assert {kind: code_of(kind) for kind in before} == before
