@@ -1,5 +1,5 @@
-"""Each hour: raise alerts for faults that raise none by themselves, such as a night that never ran;
-then deliver the alerts that wait.
+"""As often as `schedule.watch_freshness` says: raise alerts for faults that raise none by
+themselves, such as a night that never ran; then deliver the alerts that wait.
 """
 
 from __future__ import annotations

@@ -78,10 +78,11 @@ def raise_failure(
     from recsys_tasks.monitoring.alerts.task_errors import FailedRun
 
     environment = read_environment()
+    essentials = read_essentials(environment)
     alert = failure_alert(
         FailedRun(dag_id, run_id, started, as_of, errors, tasks),
-        reader_state=reader_state(as_of),
-        runbooks=read_essentials(environment).alerts.runbook_base,
+        reader_state=reader_state(as_of, essentials),
+        runbooks=essentials.alerts.runbook_base,
         now=utcnow(),
         settings=str(environment.config_path),
     )
@@ -121,19 +122,26 @@ def deliver_alerts() -> str:
     return deliver(spool_of(environment.home), senders, _keep, now=utcnow(), known=unknown)
 
 
-def reader_state(as_of: str) -> str:
-    """What readers see while the night `as_of` is missing, in one sentence; it waits a few seconds
-    for the database.
+def reader_state(as_of: str, essentials: Essentials) -> str:
+    """What readers see while the night `as_of` is missing, and the time left to their deadline; it
+    waits a few seconds for the database.
     """
     from recsys_tasks.monitoring.alerts.build import describe_readers
+
+    now, nights = utcnow(), essentials.schedule.nights
+    try:
+        night = date.fromisoformat(as_of)
+        left = nights.time_left(night, now) if essentials.clock == "wall" else ""
+    except (ValueError, OverflowError):  # a run without a date, or with a mistyped one
+        night, left = nights.date_of(nights.last_start(now)), ""
 
     def ask() -> str:
         from recsys_tasks.monitoring.alerts.table import published_night
 
-        night = date.fromisoformat(as_of) if as_of else utcnow().date()
-        return describe_readers(published_night(_engine()), night)
+        return describe_readers(published_night(_engine()), night, left)
 
-    return _within(_READER_SECONDS, ask, "unknown: the database did not answer")
+    unknown = "; ".join(filter(None, ["unknown: the database did not answer", left]))
+    return _within(_READER_SECONDS, ask, unknown)
 
 
 def _within(seconds: float, ask: Callable[[], T], otherwise: T) -> T:

@@ -61,7 +61,7 @@ def tell_of_approval(words: str, as_of: date) -> None:
     remedy = (
         "answer on the page Required Actions of Airflow's UI; without an answer the champion stays"
     )
-    now, readers = utcnow(), reader_state(as_of.isoformat())
+    now, readers = utcnow(), reader_state(as_of.isoformat(), essentials)
     base = essentials.alerts.runbook_base
     raise_or_send(
         alarm_alert(alarm, as_of=as_of, reader_state=readers, remedy=remedy, runbooks=base, now=now)

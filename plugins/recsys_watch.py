@@ -1,4 +1,4 @@
-"""What watch_freshness does each hour, and the scheduler's own note of each run that failed.
+"""What watch_freshness does each time, and the scheduler's own note of each run that failed.
 
 A callback can be lost: the task's when it is killed, the DAG's when the dag-processor is down. So
 the scheduler, which knows of every failed run, notes each in `RECSYS_HOME/alerts/failed`; the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -10,7 +11,6 @@ from rich.text import Text
 from recsys_tasks.cli.output import console, say
 from recsys_tasks.cli.session import now, shown_errors
 from recsys_tasks.config import read_environment
-from recsys_tasks.errors import RecsysError
 
 app = typer.Typer()
 
@@ -70,33 +70,48 @@ def verify(
 
 @app.command()
 def probe(
+    ready_by: Annotated[
+        str | None,
+        typer.Option(help="HH:MM by which readers expect a night; default: schedule.ready_by."),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of --ready-by and --nightly; default: schedule.timezone.")
+    ] = None,
+    nightly: Annotated[
+        str | None, typer.Option(help="Cron of the nights; default: schedule.nightly.")
+    ] = None,
     stale_after: Annotated[
-        float, typer.Option(min=0, help="Hours that readers may see the same lists.")
-    ] = 30.0,
+        float | None,
+        typer.Option(
+            min=0, help="Hours that readers may see the same lists; 30 where no deadline is known."
+        ),
+    ] = None,
     nights_behind: Annotated[
-        int, typer.Option(min=0, help="Days that the lists' night may lie before today.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=0, help="Days that their night may lie before today; 1 where no deadline is known."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object in one line.")] = False,
 ) -> None:
     """For an outside cron or monitor: one line on what readers see; exit code 0 well, 1 look at it,
     2 critical.
 
-    The reader's RECSYS_DATABASE_URL is all that it needs: no settings file, no Airflow. It starts
-    no server.
+    The reader's RECSYS_DATABASE_URL is all that it needs: no Airflow, no settings file, or one
+    that is wrong. It starts no server.
     """
-    from recsys_tasks.database import create_engine, urls
-    from recsys_tasks.monitoring.readers import probe as outside
+    from recsys_tasks.commands.look_from_outside import bounds_of, look_from_outside
 
     environment = read_environment()
-    try:
-        url = environment.database_url or urls(environment.home)["recsys_reader"]
-        engine = create_engine(url)
-        found = outside.probe(
-            engine, now(), stale_after_hours=stale_after, nights_behind=nights_behind
-        )
-        engine.dispose()
-    except RecsysError as error:
-        found = outside.unreachable(error)
-    typer.echo(str(found))
+    with shown_errors():
+        given = {"ready_by": ready_by, "timezone": timezone, "nightly": nightly}
+        bounds = bounds_of(environment, given, stale_after, nights_behind)
+    found = look_from_outside(environment, now(), bounds)
+    if as_json:
+        words = {"code": found.code, "state": found.state, "words": found.words}
+        typer.echo(json.dumps({**words, **found.figures}))
+    else:
+        typer.echo(str(found))
     raise typer.Exit(found.code)
 
 

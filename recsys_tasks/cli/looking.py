@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Any
 
 import typer
 
 from recsys_tasks.cli.output import Csv, Json, print_result, say, wants_program
-from recsys_tasks.cli.session import open_database, open_night
+from recsys_tasks.cli.session import now, open_database, open_night
+from recsys_tasks.config import read_environment
+from recsys_tasks.config.essentials import read_essentials
 
 app = typer.Typer()
 Limit = Annotated[int, typer.Option(min=1, help="Newest ones shown.")]
@@ -55,6 +59,8 @@ def status(as_json: Json = False, as_csv: Csv = False) -> None:
         say(
             f"publication    {row.publication_id}, release {row.release or 'none: retrieval order'}"
         )
+    for line in _deadline(row.as_of):
+        say(line)
     if row.on_hold:
         since = f"{row.hold_since:%Y-%m-%d %H:%M}"
         say(f"on hold        since {since} UTC by {row.hold_who}: {row.hold_why}")
@@ -62,6 +68,22 @@ def status(as_json: Json = False, as_csv: Csv = False) -> None:
     if row.waiting:
         say(f"waiting        {row.waiting} checked publication(s) that are not shown")
     say(f"open alerts    {row.open_alerts}" + (": recsys alerts" if row.open_alerts else ""))
+
+
+def _deadline(shown: date | None) -> Iterator[str]:
+    """The line on readers' deadline, by the settings as far as they can be read; `shown`: the night
+    of the lists that they see.
+    """
+    essentials, nights = read_essentials(read_environment()), None
+    if essentials.clock == "wall":
+        nights = essentials.schedule.nights
+    if nights is None or nights.ready_by is None:
+        return
+    night = nights.date_of(nights.last_start(now()))
+    if shown is not None and shown >= night:
+        yield f"deadline       {nights.ready_by:%H:%M} {nights.timezone}: kept for {night}"
+    else:
+        yield f"deadline       of {night}: {nights.time_left(night, now())}"
 
 
 @app.command()

@@ -28,6 +28,8 @@ from recsys_tasks.sources.base import source_of
 
 _AIRFLOW_SECONDS = 120
 _HTTP_SECONDS = 10
+_SOON = timedelta(minutes=15)
+"""Between readers' deadline and the first message that their lists are not there."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ def by_settings(environment: Environment) -> Iterator[Finding]:
         yield Finding(passed, words)
     if config.clock == "wall":
         yield _stale_bound(config)
+        yield from _first_message(config)
     yield from _channels(config, environment)
 
 
@@ -180,6 +183,20 @@ def _stale_bound(config: Config) -> Finding:
             False, f"{words}: lists are called stale between any two nights: set it above that"
         )
     return Finding(True, words)
+
+
+def _first_message(config: Config) -> Iterator[Finding]:
+    """Whether somebody looks soon after readers' deadline."""
+    schedule = config.schedule
+    if schedule.ready_by is None:
+        return
+    gap = cron.longest_gap(schedule.watch_freshness, schedule.timezone)
+    words = (
+        f"schedule.watch_freshness {schedule.watch_freshness!r}: lists that miss schedule.ready_by"
+        f" {schedule.ready_by} {schedule.timezone} are told up to {gap.total_seconds() / 60:g}"
+        " minutes later"
+    )
+    yield Finding(gap <= _SOON, words if gap <= _SOON else f"{words}: set '*/10 * * * *'")
 
 
 def _channels(config: Config, environment: Environment) -> Iterator[Finding]:

@@ -43,7 +43,7 @@ def _tell_of_failure(night: Night, stage: str, error: Exception, now: datetime) 
         FailedRun(
             WITHOUT_AIRFLOW, f"{WITHOUT_AIRFLOW} {night_of}", cause, night_of, [failed], [stage]
         ),
-        reader_state=_readers(night),
+        reader_state=_readers(night, now),
         runbooks=night.config.alerts.runbook_base,
         now=now,
         settings=str(night.environment.config_path),
@@ -103,9 +103,11 @@ def _keeper(night: Night) -> KeepAlert:
     return keep
 
 
-def _readers(night: Night) -> str:
+def _readers(night: Night, now: datetime) -> str:
+    nights = night.expected_nights
+    left = nights.time_left(night.as_of, now) if nights else ""
     try:
-        return describe_readers(published_night(night.engine), night.as_of)
+        return describe_readers(published_night(night.engine), night.as_of, left)
     except Exception as error:
         log.warning("The database was asked for an alert in vain: %s", type(error).__name__)
-        return "unknown: the database did not answer"
+        return "; ".join(filter(None, ["unknown: the database did not answer", left]))

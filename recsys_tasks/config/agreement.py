@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from recsys_tasks.config import cron
 from recsys_tasks.config.gate import GateConfig
-from recsys_tasks.config.operations import ScheduleConfig
+from recsys_tasks.config.operations import MonitoringConfig, ScheduleConfig
 from recsys_tasks.config.ranking import ItemRule, RerankConfig
 from recsys_tasks.config.shop import (
     Attribute,
@@ -143,6 +143,16 @@ def schedule_mistakes(schedule: ScheduleConfig) -> list[str]:
     else:
         return []
     return [f"schedule.nightly: {words}"]
+
+
+def lateness_mistakes(monitoring: MonitoringConfig, schedule: ScheduleConfig) -> list[str]:
+    """Two settings that say when a night is late."""
+    if schedule.ready_by is None or monitoring.late_after_hours is None:
+        return []
+    return [
+        f"monitoring.late_after_hours: schedule.ready_by {schedule.ready_by} says when a night is"
+        " late: give one of them"
+    ]
 
 
 def _twice(names: Iterable[str]) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -32,6 +32,12 @@ def _known_timezone(name: str) -> str:
     return name
 
 
+def _clock_text(given: Any) -> Any:
+    if isinstance(given, int):  # YAML 1.1 reads 12:30 as 750
+        raise ValueError('write the time in quotes, e.g. "06:00"')
+    return given
+
+
 def _reads_days(form: str) -> str:
     parts = re.findall(r"%-?.?", form)
     if odd := [part for part in parts if part not in _FORM_PARTS]:
@@ -49,6 +55,9 @@ _FORM_PARTS = (
     *("%p", "%M", "%S", "%f", "%z", "%%"),
 )
 TimeZoneName = Annotated[str, AfterValidator(_known_timezone)]
+ClockTime = Annotated[
+    str, BeforeValidator(_clock_text), Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+]
 TimeFormat = Annotated[str, AfterValidator(_reads_days)]
 
 

@@ -66,11 +66,12 @@ def last_tick(expression: str, moment: datetime, timezone: str = "UTC") -> datet
 
 def shortest_gap(expression: str, timezone: str = "UTC") -> timedelta:
     """The shortest time between two of its moments, over the next hundreds of them."""
-    ticks = _TICKS if timezone != "UTC" else _TICKS // 4
-    return min(
-        later - earlier
-        for earlier, later in pairwise(ticks_after(expression, _SOME_DAY, ticks, timezone))
-    )
+    return min(_gaps(expression, timezone))
+
+
+def longest_gap(expression: str, timezone: str = "UTC") -> timedelta:
+    """The longest time between two of its moments, over the next hundreds of them."""
+    return max(_gaps(expression, timezone))
 
 
 def earliest_clock(expression: str) -> timedelta:
@@ -93,6 +94,11 @@ def is_daily(expression: str) -> bool:
 def instant(clock: datetime, zone: ZoneInfo) -> datetime:
     """The moment, in UTC, at which clocks of the zone show `clock`."""
     return max(clock.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+
+
+def _gaps(expression: str, timezone: str) -> list[timedelta]:
+    ticks = ticks_after(expression, _SOME_DAY, _TICKS if timezone != "UTC" else 100, timezone)
+    return [later - earlier for earlier, later in pairwise(ticks)]
 
 
 def _ticks(expression: str, moment: datetime, zone: ZoneInfo) -> Iterator[datetime]:

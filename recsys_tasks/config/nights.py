@@ -61,6 +61,20 @@ class Nights:
             return today
         return cron.instant(datetime.combine(day + timedelta(days=1), self.ready_by), zone)
 
+    def time_left(self, night: date, now: datetime) -> str:
+        """Words on the time from `now` to the deadline of this night; empty where none is set."""
+        deadline = self.deadline(self.start_of(night))
+        if deadline is None:
+            return ""
+        words = f"readers' deadline {self.ready_by:%H:%M} {self.timezone}"
+        if now < deadline:
+            return f"{words}, {_span(deadline - now)} left"
+        return f"{words}, passed {_span(now - deadline)} ago"
+
+    def shown(self, moment: datetime) -> str:
+        """A moment on the zone's clocks."""
+        return f"{moment.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M} {self.timezone}"
+
     @property
     def _back(self) -> timedelta:
         return timedelta(days=1 if self.is_before_cutoff else 0)
@@ -81,3 +95,8 @@ def _first_skipped(clock: timedelta, timezone: str) -> date | None:
         if cron.instant(start, zone).astimezone(zone).replace(tzinfo=None) != start:
             return start.date()
     return None
+
+
+def _span(span: timedelta) -> str:
+    hours, rest = divmod(int(span.total_seconds()), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min"

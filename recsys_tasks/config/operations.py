@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import time
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from recsys_tasks.config import cron
 from recsys_tasks.config.base import (
+    ClockTime,
     NonNegativeInt,
     PositiveDays,
     PositiveFloat,
@@ -27,8 +29,8 @@ class MonitoringConfig(Section):
     """Age of the newest publication that raises an alert."""
     late_after_hours: PositiveFloat | None = None
     """Hours after `schedule.nightly` by which a night's lists must be published, else it is missed
-    and raises an alert; null: twice what the last two weeks' nights took (the median), at least 2
-    and at most 6; 4 before there were any."""
+    and raises an alert; null: `schedule.ready_by`; without that, twice what the last two weeks'
+    nights took (the median), at least 2 and at most 6, and 4 before there were any."""
     max_list_churn: Share = 0.95
     """Largest share of the first k ranks that may change between two nights of one release."""
     max_psi: PositiveFloat = 0.25
@@ -86,8 +88,12 @@ class ScheduleConfig(Section):
     before, all year, where it can start before 00:00 UTC of its own (at 01:00 in `Asia/Tokyo`)."""
     nightly: str = "0 1 * * *"
     """validate_data, and after it every other DAG of the night."""
-    watch_freshness: str = "0 * * * *"
-    """watch_freshness."""
+    ready_by: ClockTime | None = None
+    """Time of day in that zone by which readers expect a night's lists, e.g. `"06:00"`: later the
+    night is missed, and until then alerts say how much time is left; null:
+    `monitoring.late_after_hours`."""
+    watch_freshness: str = "*/10 * * * *"
+    """watch_freshness: an alert of what fails nowhere comes up to so much later."""
     maintain_storage: str = "0 12 * * 0"
     """maintain_storage."""
     train_ranker_every_days: PositiveDays = 1
@@ -110,7 +116,8 @@ class ScheduleConfig(Section):
     @property
     def nights(self) -> Nights:
         """When nights start, and their dates."""
-        return Nights(self.nightly, self.timezone)
+        ready_by = time.fromisoformat(self.ready_by) if self.ready_by else None
+        return Nights(self.nightly, self.timezone, ready_by)
 
 
 class ResourcesConfig(Section):

@@ -158,6 +158,7 @@ class Config(Section):
             *agreement.rerank_mistakes(self.rerank, self.items),
             *agreement.approval_mistakes(self.gate, self.schedule),
             *agreement.schedule_mistakes(self.schedule),
+            *agreement.lateness_mistakes(self.monitoring, self.schedule),
         ]
         if mistakes:
             raise ValueError("; ".join(mistakes))

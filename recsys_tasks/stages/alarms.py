@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from recsys_tasks.config.nights import Nights
 from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers
 from recsys_tasks.monitoring.alerts.spool import raise_alert
@@ -27,13 +28,16 @@ class OnCall:
     runbooks: str
     as_of: date
     now: datetime
+    nights: Nights | None = None
+    """When the shop's nights start and are expected; None of a simulated shop."""
 
     def tell(self, alarm: Alarm, remedy: str) -> None:
         """Tell on-call, once a night and metric. `remedy` is what to run."""
+        left = self.nights.time_left(self.as_of, self.now) if self.nights else ""
         alert = alarm_alert(
             alarm,
             as_of=self.as_of,
-            reader_state=describe_readers(published_night(self.engine), self.as_of),
+            reader_state=describe_readers(published_night(self.engine), self.as_of, left),
             remedy=remedy,
             runbooks=self.runbooks,
             now=self.now,

@@ -31,6 +31,7 @@ from recsys_tasks.lake import MANIFEST, Lake
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
+    from recsys_tasks.config.nights import Nights
     from recsys_tasks.registry.registry import Registry
     from recsys_tasks.stages.alarms import OnCall
     from recsys_tasks.stages.serving_state import Serving
@@ -181,8 +182,19 @@ class Night:
         """The receiver of tonight's alarms."""
         from recsys_tasks.stages.alarms import OnCall
 
-        runbooks = self.config.alerts.runbook_base
-        return OnCall(self.environment.home, self.engine, runbooks, self.as_of, self.now)
+        return OnCall(
+            self.environment.home,
+            self.engine,
+            self.config.alerts.runbook_base,
+            self.as_of,
+            self.now,
+            self.expected_nights,
+        )
+
+    @property
+    def expected_nights(self) -> Nights | None:
+        """When the shop's nights start and are expected; a simulated shop has no schedule."""
+        return self.config.schedule.nights if self.config.clock == "wall" else None
 
     def cutoffs_at(self, day: date) -> Cutoffs:
         """Cutoffs with histories up to `day` and learning up to `learning_lag_days` before it."""

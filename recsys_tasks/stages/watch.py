@@ -1,4 +1,4 @@
-"""The hourly check for faults that raise no alert by themselves: a night that never ran, a paused
+"""The regular check for faults that raise no alert by themselves: a night that never ran, a paused
 DAG, wrong settings.
 
 It works with a wrong settings file, too. What Airflow knows is passed in as an argument.
@@ -48,7 +48,7 @@ class Airflow:
 
 @dataclass(frozen=True)
 class Look:
-    """One hourly check: `raise_` is called with each alert and returns False if its incident is
+    """One check: `raise_` is called with each alert and returns False if its incident is
     known already.
     """
 
@@ -81,7 +81,7 @@ def look(at: Look) -> str:
     else:
         words = settings_alert(
             at.essentials.mistake,
-            reader_state="readers keep the lists that they have",
+            reader_state=_with("readers keep the lists that they have", _time_left(at)),
             runbooks=at.runbooks,
             now=at.now,
             first=at.dag_id(FIRST_DAG),
@@ -121,7 +121,7 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
     open_now = [record.alert for record in spool.open()]
     progress, remedy = _progress(at, engine, due)
     alarms = [
-        (freshness.missed(due, newest, shown, at.now, progress), remedy),
+        (freshness.missed(due, nights, newest, shown, at.now, progress), remedy),
         (
             _paused(at),
             (
@@ -136,6 +136,8 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
         ),
     ]
     readers = describe_readers(shown.as_of if shown else None, due.night)
+    if newest is None or newest < nights.date_of(nights.last_start(at.now)):
+        readers = _with(readers, _time_left(at))
     for alarm, command in alarms:
         if alarm is not None:
             once = str(shown.held_since) if shown is not None and alarm.kind == "held" else ""
@@ -193,7 +195,19 @@ def _explained(alarm: Alarm, due: freshness.Due, open_now: list[Alert]) -> str |
     return None
 
 
+def _time_left(at: Look) -> str:
+    """To the deadline of the night that started last; none in a simulated shop."""
+    nights = at.essentials.schedule.nights
+    if at.essentials.clock == "simulated":
+        return ""
+    return nights.time_left(nights.date_of(nights.last_start(at.now)), at.now)
+
+
 # --- words ----------------------------------------------------------------------------------------
+
+
+def _with(words: str, more: str) -> str:
+    return f"{words}; {more}" if more else words
 
 
 def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:

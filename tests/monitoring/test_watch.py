@@ -1,21 +1,17 @@
-"""The hourly look on real publications: what it raises, what it ends, and that one incident is one
+"""The regular look on real publications: what it raises, what it ends, and that one incident is one
 alert.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 import yaml
 from sqlalchemy.engine import Engine
 
-from recsys_tasks.config import DEFAULT_CONFIG, Environment
-from recsys_tasks.config.essentials import read_essentials
+from recsys_tasks.config import Environment
 from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.build import alarm_alert, failure_alert
@@ -23,38 +19,9 @@ from recsys_tasks.monitoring.alerts.settling import end_of_night
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask
 from recsys_tasks.serving.pointer import resume, rollback
-from recsys_tasks.stages.watch import STEPS, Airflow, Look, look
+from recsys_tasks.stages.watch import STEPS
 from tests.monitoring.watched import Watch, finish_stages, open_now, raised
 from tests.serving.nights import FIRST, NOW, night, publish_night, stock
-
-
-@pytest.fixture
-def environment(empty: Mapping[str, str], tmp_path: Path) -> Environment:
-    settings = yaml.safe_load(DEFAULT_CONFIG.read_text()) | {"clock": "wall"}
-    (tmp_path / "recsys.yaml").write_text(yaml.safe_dump(settings))
-    home = tmp_path / "home"
-    return Environment(
-        home=home, lake=str(home / "lake"), database_url=empty["recsys"], mlflow_url=None,
-        config_path=tmp_path / "recsys.yaml",
-    )  # fmt: skip
-
-
-@pytest.fixture
-def watch(environment: Environment) -> Watch:
-    """The look at `hours` after the night of `day` was due, at 01:00 of its date."""
-
-    def run(day: int, hours: float, **airflow: Any) -> str:
-        now = NOW + timedelta(days=day, hours=hours)
-        at = Look(
-            environment,
-            read_essentials(environment),
-            now,
-            Airflow(**airflow),
-            spool_of(environment.home).add,
-        )
-        return look(at)
-
-    return run
 
 
 def test_a_night_that_never_ran_is_noticed_once_and_soon(

@@ -1,4 +1,4 @@
-"""What the hourly look finds, as tests ask it."""
+"""What the regular look finds, as tests ask it."""
 
 from __future__ import annotations
 

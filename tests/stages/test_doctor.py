@@ -118,6 +118,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"monitoring": {"stale_after_hours": 2}},
         "monitoring.stale_after_hours 2",
     ),
+    "nobody who looks soon after readers' deadline": (
+        {"schedule": {"ready_by": "06:00", "watch_freshness": "0 * * * *"}},
+        "told up to 60 minutes later: set '*/10 * * * *'",
+    ),
+    "two bounds of a late night": (
+        {"schedule": {"ready_by": "06:00"}, "monitoring": {"late_after_hours": 3}},
+        "monitoring.late_after_hours: schedule.ready_by 06:00 says",
+    ),
+    "a time of day that YAML takes for a number": (
+        {"schedule": {"ready_by": 750}},
+        "write the time in quotes",
+    ),
     "no data": (
         {"source": {"kind": "files", "events": "/nowhere/e.csv", "items": "/nowhere"}},
         "/nowhere/e.csv",

@@ -109,17 +109,19 @@ def settings_alert(
     )
 
 
-def describe_readers(published: date | None, night: date) -> str:
+def describe_readers(published: date | None, night: date, time_left: str = "") -> str:
     """One sentence on what readers see while `night` is missing. `published` is the night of their
-    lists.
+    lists; `time_left` is said while they lack the night's.
     """
+    left = f"; {time_left}" if time_left else ""
     if published is None:
-        return "readers have no lists yet: nothing was ever published"
+        return f"readers have no lists yet: nothing was ever published{left}"
     behind = (night - published).days
     if behind <= 0:
         return f"readers have the lists of {published}, which are fresh"
     return (
         f"readers keep the lists of {published}, {behind} night{'s' if behind > 1 else ''} behind"
+        f"{left}"
     )
 
 

@@ -22,7 +22,7 @@ from recsys_tasks.monitoring.alerts.spool import spool_of
 def over_with(
     *, newest: date | None, held: bool, stopped: Iterable[str], fresh: bool, unanswered: datetime
 ) -> Callable[[Alert], bool]:
-    """A function that says whether the incident of an open alert is over, by what the hourly check
+    """A function that says whether the incident of an open alert is over, by what watch_freshness
     knows.
 
     `newest`: the newest night whose lists were made; `held`: whether there is a hold; `stopped`:

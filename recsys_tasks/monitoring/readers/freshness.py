@@ -37,16 +37,23 @@ class Due:
     night: date
     at: datetime
     """When it was due to start."""
-    late_hours: float
-    """Hours after `at` at which its lists must be ready."""
+    deadline: datetime
+    """When its lists had to be ready."""
+
+    @property
+    def late_hours(self) -> float:
+        """Hours from its start to its deadline."""
+        return (self.deadline - self.at).total_seconds() / 3600
 
 
 def due_night(nights: Nights, now: datetime, late_hours: float) -> Due:
-    """The newest night whose scheduled start is at least `late_hours` ago (exactly `late_hours`
-    counts).
+    """The newest night whose deadline is not after `now`: readers' deadline, or `late_hours` after
+    its start where none is set.
     """
-    at = nights.last_start(now - timedelta(hours=late_hours))
-    return Due(nights.date_of(at), at, late_hours)
+    start = nights.last_start(now)
+    while (at := nights.deadline(start) or start + timedelta(hours=late_hours)) > now:
+        start = nights.last_start(start - timedelta(microseconds=1))
+    return Due(nights.date_of(start), start, at)
 
 
 def usual_late_hours(nights: Nights, made: Sequence[tuple[date, datetime]]) -> float:
@@ -70,16 +77,16 @@ def _hours(nights: Nights, night: date, ready: datetime) -> float:
 
 
 def missed(
-    due: Due, newest: date | None, shown: Shown | None, now: datetime, progress: str
+    due: Due, nights: Nights, newest: date | None, shown: Shown | None, now: datetime, progress: str
 ) -> Alarm | None:
     """An alarm when the due night's lists are not there. `newest` is the newest night that was
-    made, shown or not.
+    made, shown or not; `progress` says how far the due one came.
     """
     if newest is not None and newest >= due.night:
         return None
     hours = (now - due.at).total_seconds() / 3600
     words = (
-        f"the night of {due.night} was due at {due.at:%Y-%m-%d %H:%M} UTC, and its lists are not"
+        f"the night of {due.night} was due at {nights.shown(due.at)}, and its lists are not"
         f" there: {progress}. "
     )
     words += "Readers have no lists" if shown is None else f"Readers see the lists of {shown.as_of}"

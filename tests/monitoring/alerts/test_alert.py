@@ -62,6 +62,9 @@ def test_the_text_says_what_broke_what_readers_see_and_what_to_do() -> None:
 )
 def test_what_readers_see_in_one_sentence(published: date | None, words: str) -> None:
     assert describe_readers(published, date(2026, 3, 10)) == words
+    late = published is None or published < date(2026, 3, 10)
+    left = describe_readers(published, date(2026, 3, 10), "1 h left")
+    assert left == (f"{words}; 1 h left" if late else words)
 
 
 def test_an_alarm_names_metric_bound_and_value_once_a_night(tmp_path: Path) -> None:

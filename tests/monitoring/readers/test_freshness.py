@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -71,11 +71,11 @@ NOON = DUE + timedelta(hours=11)
 def test_lists_of_five_nights_ago_are_not_fresh_however_lately_they_were_published() -> None:
     due = freshness.due_night(NIGHTLY, NOON, 4)
     old = shown(TODAY - timedelta(days=5), 2, NOON)
-    alarm = freshness.missed(due, old.as_of, old, NOON, "it never started")
+    alarm = freshness.missed(due, NIGHTLY, old.as_of, old, NOON, "it never started")
     assert alarm is not None and (alarm.kind, alarm.bound, alarm.value) == ("missed_night", 4, 11)
     assert "the night of 2026-03-10 was due at 2026-03-10 01:00 UTC" in alarm.words
     assert "Readers see the lists of 2026-03-05" in alarm.words
-    assert freshness.missed(due, TODAY, shown(TODAY, 9, NOON), NOON, "-") is None
+    assert freshness.missed(due, NIGHTLY, TODAY, shown(TODAY, 9, NOON), NOON, "-") is None
 
 
 def test_who_is_held_is_not_stale_and_is_reminded_once_the_hold_is_old() -> None:
@@ -101,3 +101,44 @@ def test_staleness_has_a_bound_and_its_words_are_true() -> None:
         and "no publication is current" in nothing.words
         and math.isinf(nothing.value)
     )
+
+
+# --- readers' deadline ----------------------------------------------------------------------------
+
+# 03:00 and 06:00 in Amsterdam are 02:00 and 05:00 UTC in winter; on 2026-03-29, when clocks go
+# forward at 02:00, they are 01:00 and 04:00.
+PROMISED = Nights("0 3 * * *", "Europe/Amsterdam", time(6))
+BEFORE = TODAY - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("now", "night", "words"),
+    [
+        (datetime(2026, 3, 10, 3, 20, tzinfo=UTC), BEFORE, "1 h 40 min left"),
+        (datetime(2026, 3, 10, 4, 59, 30, tzinfo=UTC), BEFORE, "0 min left"),
+        (datetime(2026, 3, 10, 5, 0, tzinfo=UTC), TODAY, "passed 0 min ago"),
+        (datetime(2026, 3, 10, 6, 5, tzinfo=UTC), TODAY, "passed 1 h 5 min ago"),
+    ],
+)
+def test_a_night_is_due_at_readers_deadline(now: datetime, night: date, words: str) -> None:
+    assert freshness.due_night(PROMISED, now, late_hours=99).night == night
+    assert PROMISED.time_left(TODAY, now) == f"readers' deadline 06:00 Europe/Amsterdam, {words}"
+    assert NIGHTLY.time_left(TODAY, now) == ""
+
+
+def test_a_deadline_keeps_its_wall_time_where_clocks_change() -> None:
+    night = date(2026, 3, 29)
+    assert PROMISED.deadline(PROMISED.start_of(night)) == datetime(2026, 3, 29, 4, tzinfo=UTC)
+    due = freshness.due_night(PROMISED, datetime(2026, 3, 29, 4, tzinfo=UTC), 99)
+    assert (due.night, due.late_hours) == (night, 3)
+    # started at 23:00 of the 9th, expected at 06:00 of the 10th
+    evening = Nights("0 23 * * *", "UTC", time(6))
+    assert evening.deadline(evening.start_of(BEFORE)) == datetime(2026, 3, 10, 6, tzinfo=UTC)
+
+
+def test_a_missed_night_is_told_by_the_shops_clocks() -> None:
+    now = datetime(2026, 3, 10, 5, 10, tzinfo=UTC)
+    due = freshness.due_night(PROMISED, now, 99)
+    alarm = freshness.missed(due, PROMISED, BEFORE, None, now, "it never started")
+    assert alarm is not None and "was due at 2026-03-10 03:00 Europe/Amsterdam" in alarm.words
+    assert alarm.bound == 3 and alarm.value == pytest.approx(3 + 1 / 6)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from sqlalchemy.engine import Engine
 from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
+from recsys_tasks.config.nights import Nights
 from recsys_tasks.database import EmbeddedServer, is_running, urls
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.table import keep_alert
-from recsys_tasks.monitoring.readers.probe import Finding, probe
+from recsys_tasks.monitoring.readers.probe import Bounds, Finding, probe
 from recsys_tasks.serving.pointer import resume
 from tests.serving.nights import (
     FIRST,
@@ -34,7 +36,7 @@ HOUR = timedelta(hours=1)
 
 
 def look(engine: Engine, now: datetime) -> Finding:
-    return probe(engine, now, stale_after_hours=30, nights_behind=1)
+    return probe(engine, now, Bounds())
 
 
 def alert(raised: datetime) -> Alert:
@@ -109,6 +111,49 @@ def test_it_works_with_the_readers_url_alone_and_without_settings(
     nothing = {"RECSYS_HOME": "/nowhere", "RECSYS_CONFIG": "/nowhere.yaml"}
     code, said = call(RECSYS_DATABASE_URL=empty["recsys_reader"], **nothing)
     assert code == 2 and f"the night of {FIRST}" in said  # a night of long ago
+
+
+def test_readers_deadline_is_the_bound_where_it_is_known(writer: Engine, reader: Engine) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    bounds = Bounds(None, None, Nights("0 3 * * *", "Europe/Amsterdam", time(6)))
+    tomorrow = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC) + timedelta(days=1)
+
+    def at(hours: float) -> Finding:
+        return probe(reader, tomorrow + timedelta(hours=hours), bounds)
+
+    assert at(1.9).code == 0 and "deadline" not in at(1.9).words  # it starts at 02:00 UTC
+    assert at(3 + 1 / 3).code == 0
+    assert at(3 + 1 / 3).words.endswith("readers' deadline 06:00 Europe/Amsterdam, 1 h 40 min left")
+    late = at(5)
+    assert late.code == 2 and late.words.endswith(
+        f"the night of {tomorrow.date()} is not there: readers' deadline 06:00 Europe/Amsterdam,"
+        " passed 0 min ago"
+    )
+    publish_night(writer, 1)
+    assert at(5).code == 0 and "deadline" not in at(5).words
+
+
+def test_a_program_gets_json_and_wrong_settings_do_not_silence_it(
+    empty: Mapping[str, str], writer: Engine, tmp_path: Path
+) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    wrong = tmp_path / "recsys.yaml"
+    wrong.write_text("clock: wall\nschedule: {ready_by: '06:00'}\nnonsense: 1\n")
+    there = {
+        "RECSYS_DATABASE_URL": empty["recsys_reader"],
+        "RECSYS_HOME": str(tmp_path),
+        "RECSYS_CONFIG": str(wrong),
+    }
+    result = CliRunner().invoke(app, ["probe", "--json"], env=there)
+    said = json.loads(result.output)
+    assert (result.exit_code, said["code"], said["state"]) == (2, 2, "CRITICAL")
+    assert said["as_of"] == str(FIRST) and "readers' deadline 06:00 UTC, passed" in said["words"]
+    zone = ["--timezone", "Asia/Tokyo", "--nightly", "0 10 * * *"]
+    assert "06:00 Asia/Tokyo" in CliRunner().invoke(app, ["probe", *zone], env=there).output
+    refused = CliRunner().invoke(app, ["probe", "--ready-by", "6 am"], env=there)
+    assert refused.exit_code == 1 and "where: --ready-by" in refused.output.replace("  ", " ")
 
 
 @pytest.mark.slow
