@@ -94,7 +94,7 @@ def segment_mistakes(users: UsersTable) -> list[str]:
 
 def rerank_mistakes(rerank: RerankConfig, items: ItemsTable) -> list[str]:
     """Rules and a diversity that need an item attribute which is not declared, or of another kind;
-    then a category that is not a declared categorical attribute.
+    then a category that is not a declared categorical attribute, a price that is not a numeric one.
     """
     kinds = {a.name: a.kind for a in items.attributes}
     mistakes = [
@@ -108,6 +108,8 @@ def rerank_mistakes(rerank: RerankConfig, items: ItemsTable) -> list[str]:
         mistakes.append(
             f"items.category: {items.category!r} is not a declared categorical attribute"
         )
+    if items.price and kinds.get(items.price) != "numeric":
+        mistakes.append(f"items.price: {items.price!r} is not a declared numeric attribute")
     return mistakes
 
 

@@ -94,6 +94,9 @@ class ItemsTable(Section):
     """Column shown to people; null: the id is shown."""
     category: Name | None = None
     """A declared categorical attribute used for category caps and coverage."""
+    # Out of every hash: it is only shown to analysts, and changes no artifact.
+    price: Name | None = Field(default=None, exclude=True)
+    """A declared numeric attribute: the item's price, shown to analysts in `recsys.catalogue`."""
     available_from_column: str | None = None
     """Column with the time or date from which the item exists; null: from its first event on."""
     available_from_unit: TimeUnit = Field(

@@ -87,11 +87,20 @@ def _system(system: Evaluation, rules: GateConfig, seed: int) -> dict[str, Any]:
             if name in system.per_user
         },
         "slices": {
-            name: {"users": users, "mean": _finite(mean)} for name, (users, mean) in means.items()
+            name: {"users": users, "mean": _finite(mean), **_interval(system, name, rules, seed)}
+            for name, (users, mean) in means.items()
         },
         "bias_curve": {str(percent): items for percent, items in system.bias_curve.items()},
         "reliability": [list(row) for row in system.reliability],
     }
+
+
+def _interval(
+    system: Evaluation, group: str, rules: GateConfig, seed: int
+) -> dict[str, float | None]:
+    values = system.per_user[rules.metric][system.slices[group]]
+    low, high = mean_interval(values, rules, seed)
+    return {"low": _finite(low), "high": _finite(high)}
 
 
 def _change(

@@ -24,6 +24,7 @@ from recsys_tasks import schema
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Attribute
 from recsys_tasks.database import ArrowSession, load_arrow
+from recsys_tasks.serving.activity import last_active
 from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.hidden import hidden_items
@@ -32,10 +33,13 @@ from recsys_tasks.snapshot.entities import NEVER
 ROWS_PER_CHUNK = 50_000
 _OF_ITEMS = ("title", "available", "available_from", "blocked")
 _STAGES = {
-    "users": "user_key int, user_id text, segment text, attributes text, row_hash bigint",
+    "users": (
+        "user_key int, user_id text, segment text, attributes text, last_active date,"
+        " row_hash bigint"
+    ),
     "items": (
         "item_key int, item_id text, title text, category text, attributes text, available boolean,"
-        " available_from timestamptz, blocked boolean, row_hash bigint"
+        " available_from timestamptz, blocked boolean, price double precision, row_hash bigint"
     ),
 }
 
@@ -43,12 +47,13 @@ _STAGES = {
 @dataclass(frozen=True)
 class _Dimension:
     """One table of recsys and what of the snapshot goes there; `group` is the segment's or
-    category's column.
+    category's column, `price` that of an item's price.
     """
 
     name: str
     attributes: Sequence[Attribute]
     group: str | None
+    price: str | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -70,7 +75,9 @@ def load_dimensions(engine: Engine, snapshot: Snapshot) -> None:
     config, current = snapshot.config, current_publication(engine)
     newest = current is None or snapshot.as_of >= current.as_of
     users = _Dimension("users", config.users.attributes, config.users.segment_by)
-    items = _Dimension("items", config.items.value_attributes, config.items.category)
+    items = _Dimension(
+        "items", config.items.value_attributes, config.items.category, config.items.price
+    )
     with load_arrow(engine.url) as session:
         session.lock("dimensions")
         for dimension in (users, items):
@@ -86,7 +93,10 @@ def _merge(session: ArrowSession, snapshot: Snapshot, dimension: _Dimension, new
     name, columns = dimension.name, dimension.columns
     session.execute(f"CREATE TEMP TABLE stage_{name} ({_STAGES[name]}) ON COMMIT DROP")
     sent = 0
+    active = last_active(snapshot) if name == "users" else None
     for frame in _chunks(snapshot, name):
+        if active is not None:
+            frame = frame.assign(last_active=active[frame["user_key"].to_numpy()])
         hashes = _hashes(frame, dimension)
         wanted = _differs(session, dimension, frame[dimension.key].to_numpy(), hashes, newest)
         if wanted.any():
@@ -134,13 +144,15 @@ def _hashes(frame: pd.DataFrame, dimension: _Dimension) -> npt.NDArray[np.int64]
     """A hash of all that is stored of each row, `[n]`; another choice of columns gives other
     hashes.
     """
-    given = [*dimension.columns[1:2], *_OF_ITEMS * (dimension.name == "items")]
+    further = _OF_ITEMS if dimension.name == "items" else ("last_active",)
+    given = [*dimension.columns[1:2], *further]
     stored = [
         *given,
         *(a.name for a in dimension.attributes),
         *([dimension.group] if dimension.group else []),
     ]
-    choice = hashlib.sha256(json.dumps([stored, dimension.group]).encode()).digest()[:8]
+    roles = [dimension.group, dimension.price] if dimension.price else dimension.group
+    choice = hashlib.sha256(json.dumps([stored, roles]).encode()).digest()[:8]
     values = pd.util.hash_pandas_object(frame[list(dict.fromkeys(stored))], index=False).to_numpy(
         np.uint64
     )
@@ -217,7 +229,8 @@ def _merge_availability(session: ArrowSession, snapshot: Snapshot, cutoff: str) 
 
 def _rows(frame: pd.DataFrame, dimension: _Dimension) -> pa.Table:
     """A chunk as rows of its stage table, but for the hash."""
-    group = _text(frame[dimension.group]) if dimension.group else pa.nulls(len(frame), pa.string())
+    n = len(frame)
+    group = _text(frame[dimension.group]) if dimension.group else pa.nulls(n, pa.string())
     attributes = _as_json(frame, dimension.attributes)
     if dimension.name == "users":
         columns = [
@@ -225,6 +238,7 @@ def _rows(frame: pd.DataFrame, dimension: _Dimension) -> pa.Table:
             _text(frame["user_id"]),
             group,
             attributes,
+            pa.array(frame["last_active"].to_numpy().astype("datetime64[D]")),
         ]
     else:
         title = _text(frame["title"].where(frame["title"].notna(), frame["item_id"]))
@@ -238,6 +252,7 @@ def _rows(frame: pd.DataFrame, dimension: _Dimension) -> pa.Table:
             available,
             _times(frame["available_from"]),
             pa.array(frame["blocked"], pa.bool_()),
+            _numbers(frame[dimension.price]) if dimension.price else pa.nulls(n, pa.float64()),
         ]
     return pa.table(columns, names=dimension.columns[:-1])
 
@@ -246,6 +261,10 @@ def _times(seconds: pd.Series) -> pa.Array:
     """UTC seconds as times; null for what nobody has launched or seen yet."""
     known = seconds.to_numpy(np.int64)
     return pa.array(known * 1_000_000, pa.timestamp("us", "UTC"), mask=known >= NEVER)
+
+
+def _numbers(column: pd.Series) -> pa.Array:
+    return pa.array(column.astype(np.float64), pa.float64(), from_pandas=True)
 
 
 def _text(column: pd.Series) -> pa.Array:

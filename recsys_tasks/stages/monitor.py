@@ -30,7 +30,7 @@ def run(night: Night, *, snapshot: Snapshot, plan: Artifact) -> Outcome:
     from recsys_tasks.stages.monitoring.measured import LISTS, measure_lists
     from recsys_tasks.stages.monitoring.night_lists import NightLists
     from recsys_tasks.stages.outcome import Figure, Outcome
-    from recsys_tasks.stages.records import record_metrics
+    from recsys_tasks.stages.records import record_metrics, record_slices
 
     tonight = NightLists(night.config, night.lake, plan)
     measured = measure_lists(snapshot, night.engine, tonight)
@@ -44,6 +44,8 @@ def run(night: Night, *, snapshot: Snapshot, plan: Artifact) -> Outcome:
     )
     for scope, values in measured.figures.items():
         record_metrics(night.engine, figures.about(scope), scope, values)
+    if measured.before is not None:
+        record_slices(night.engine, measured.before.as_of, "realised", measured.slices)
     alarms = raise_alarms(night.on_call, figures)
     health, realised = measured.figures[LISTS], measured.figures.get(REALISED, {})
     shown: dict[str, Figure] = {n: v for n, v in health.items() if n.startswith("coverage")}

@@ -36,7 +36,8 @@ def plain_figures(facts: Mapping[str, object]) -> dict[str, Figure]:
 @dataclass(frozen=True)
 class StageResult:
     """The record of a stage's run: `rows` of its artifact, `figures` its key figures, `reused`
-    whether the artifact was there before.
+    whether the artifact was there before; `cpu_seconds` and `peak_bytes` are of its process and
+    that one's children, None where nobody measured.
     """
 
     stage: str
@@ -46,6 +47,8 @@ class StageResult:
     seconds: float
     figures: Mapping[str, Figure] = field(default_factory=dict)
     reused: bool = False
+    cpu_seconds: float | None = None
+    peak_bytes: int | None = None
 
     def summary(self) -> str:
         """One line for people and logs."""

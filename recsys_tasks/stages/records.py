@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Literal
 
 from sqlalchemy import Engine, text
 
@@ -12,8 +14,9 @@ from recsys_tasks.database import transaction
 from recsys_tasks.stages.outcome import StageResult
 
 _STAGE_RUN = text(
-    "INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows, figures, artifact) "
-    "VALUES (:as_of, :stage, :seconds, :rows, CAST(:figures AS jsonb), :artifact)"
+    "INSERT INTO recsys.stage_runs (as_of, stage, seconds, cpu_seconds, peak_bytes, rows, figures,"
+    " artifact) VALUES (:as_of, :stage, :seconds, :cpu_seconds, :peak_bytes, :rows,"
+    " CAST(:figures AS jsonb), :artifact)"
 )
 _FAILURE = text(
     "INSERT INTO recsys.stage_failures (as_of, stage, error) VALUES (:as_of, :stage, CAST(:error AS"
@@ -37,6 +40,11 @@ _METRIC = text(
     "INSERT INTO recsys.metric_rows (as_of, scope, name, value) VALUES (:as_of, :scope, :name,"
     " :value) ON CONFLICT (as_of, scope, name) DO UPDATE SET value = EXCLUDED.value"
 )
+_FORGET_SLICES = text("DELETE FROM recsys.slice_rows WHERE as_of = :as_of AND measured = :measured")
+_SLICE = text(
+    "INSERT INTO recsys.slice_rows (as_of, measured, system, slice, metric, users, mean, low, high)"
+    " VALUES (:as_of, :measured, :system, :slice, :metric, :users, :mean, :low, :high)"
+)
 
 
 def record_stage(engine: Engine, result: StageResult) -> None:
@@ -45,6 +53,8 @@ def record_stage(engine: Engine, result: StageResult) -> None:
         "as_of": result.as_of,
         "stage": result.stage,
         "seconds": result.seconds,
+        "cpu_seconds": result.cpu_seconds,
+        "peak_bytes": result.peak_bytes,
         "rows": result.rows,
         "figures": _json({**result.figures, "reused": result.reused}),
         "artifact": result.artifact,
@@ -105,6 +115,41 @@ def record_metrics(engine: Engine, as_of: date, scope: str, values: Mapping[str,
     if rows:
         with transaction(engine) as connection:
             connection.execute(_METRIC, rows)
+
+
+@dataclass(frozen=True)
+class SliceFigure:
+    """A metric's mean over a group of users who did something, with its interval; NaN without any.
+
+    `system` says whose lists, as the view `recsys.slices` has it.
+    """
+
+    system: str
+    slice: str
+    metric: str
+    users: int
+    mean: float
+    low: float
+    high: float
+
+
+def record_slices(
+    engine: Engine, as_of: date, measured: Literal["gate", "realised"], found: Sequence[SliceFigure]
+) -> None:
+    """Keep what was measured of a night's groups of users, instead of what was there of it; nothing
+    is touched where nothing was measured.
+    """
+    if not found:
+        return
+    about = {"as_of": as_of, "measured": measured}
+    rows = [
+        {**about, **asdict(one)}
+        | {name: _finite(getattr(one, name)) for name in ("mean", "low", "high")}
+        for one in found
+    ]
+    with transaction(engine) as connection:
+        connection.execute(_FORGET_SLICES, about)
+        connection.execute(_SLICE, rows)
 
 
 def _finite(value: float) -> float | None:

@@ -16,7 +16,7 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.lake import Artifact
 from recsys_tasks.lake.keys import NightKey
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.stages import stage_log
+from recsys_tasks.stages import cost, stage_log
 from recsys_tasks.stages.failures import failures_on_the_page
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.outcome import Outcome, StageResult
@@ -66,7 +66,7 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
         # Whether anything is made anew is decided by `Lake.make`; `reused` only tells of it. A
         # shard's artifact belongs to this publication alone, so `reused` says nothing of it.
         known = set() if stage.sharded else recorded_artifacts(night.engine, night.as_of)
-        started = perf_counter()
+        started, worked = perf_counter(), cost.cpu_seconds()
         with ExitStack() as locks:
             locks.enter_context(at_work(night.engine, night.lake))
             if stage.takes_turns:
@@ -82,6 +82,8 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
         seconds=round(seconds, 3),
         figures=dict(outcome.figures),
         reused=outcome.artifact is not None and outcome.reference in known,
+        cpu_seconds=round(cost.cpu_seconds() - worked, 3),
+        peak_bytes=cost.peak_bytes(),
     )
     record_stage(night.engine, result)
     stage_log.ended(result)

@@ -69,6 +69,10 @@ IMAGE = {"name": "image", "kind": "vector", "dimensions": 512}
             "not a declared categorical attribute",
         ),
         (
+            {"items": {"attributes": [IMAGE], "price": "image"}},
+            "items.price: 'image' is not a declared numeric attribute",
+        ),
+        (
             {
                 "items": {"attributes": [IMAGE]},
                 "rerank": {"item_rules": [{"attribute": "image", "minimum": 0}]},

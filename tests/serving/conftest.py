@@ -34,8 +34,8 @@ BEGIN
     recsys.fallback_rows,
     recsys.similar_rows, recsys.forbidden_rows, recsys.current_publication, recsys.hold,
       recsys.tower_version_rows,
-    recsys.metric_rows, recsys.stage_runs, recsys.alert_rows, recsys.item_exposure_rows,
-      recsys.list_count_rows,
+    recsys.metric_rows, recsys.stage_run_rows, recsys.slice_rows, recsys.alert_rows,
+    recsys.item_exposure_rows, recsys.list_count_rows,
     recsys.shard_loads, recsys.shard_entries, recsys.shop_clock, recsys.stage_failures;
 END $$
 """

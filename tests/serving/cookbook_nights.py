@@ -18,7 +18,14 @@ from recsys_tasks.monitoring.lists.health import list_health
 from recsys_tasks.monitoring.lists.realised import realised
 from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.serving.vectors import VectorSet, publish_vectors
-from recsys_tasks.stages.records import record_metrics, record_tower
+from recsys_tasks.stages.outcome import StageResult
+from recsys_tasks.stages.records import (
+    SliceFigure,
+    record_metrics,
+    record_slices,
+    record_stage,
+    record_tower,
+)
 from tests.serving.nights import NOW, publish_night, stock, table
 from tests.serving.nights import night as run_night
 
@@ -72,6 +79,13 @@ def figures() -> dict[str, dict[str, float]]:
 def fill(writer: Engine) -> None:
     for scope, values in figures().items():
         record_metrics(writer, date(2026, 3, 1), scope, values)
+    record_slices(
+        writer,
+        date(2026, 3, 1),
+        "realised",
+        [SliceFigure("lists", "country=nl", "ndcg@10", 2, 0.5, 0.4, 0.6)],
+    )
+    record_stage(writer, StageResult("embed", date(2026, 3, 1), "a", 1, 2.0))
     with writer.begin() as connection:
         connection.execute(
             sa.text(
@@ -82,8 +96,9 @@ def fill(writer: Engine) -> None:
         )
         connection.execute(
             sa.text(
-                "INSERT INTO recsys.gate_decisions (as_of, challenger, verdict, paragraph) "
-                "VALUES ('2026-03-02', 'r2', 'reject', 'worse')"
+                "INSERT INTO recsys.gate_decisions (as_of, challenger, verdict, paragraph, rules) "
+                r"""VALUES ('2026-03-02', 'r2', 'reject', 'worse', '[{"name"\: "x", "bound"\: 0.5,
+                "value"\: null, "passed"\: false, "words"\: "w", "leads_to"\: "reject"}]')"""
             )
         )
         for day, event, release in (

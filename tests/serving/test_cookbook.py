@@ -33,7 +33,7 @@ COLUMNS = {
     "New items' part": "category new_items places_of_new share_of_places",
     "Items like this": "rank similar_item_id similar_title score category",
     "Which items gained": "item_id title lists_before lists_now change",
-    "Who has a list": "segment served_by users",
+    "Who has a list": "segment served_by why_no_list users",
     "Lists by segment": "segment lists mean_length",
     "Favourites of each": "segment item_id lists",
     "How many users": "publication_id as_of rung lists share",
@@ -48,9 +48,16 @@ COLUMNS = {
         "as_of measured_by users hit_rate_at_10 popular_hit_rate_at_10 ndcg_at_10 "
         "popular_ndcg_at_10"
     ),
-    "Health of the lists": (
-        "as_of mean_churn coverage_on_offer coverage_of_all_items gini identical_share short_share"
+    "Health of the lists": "as_of users coverage churn gini short_share",
+    "How much better than": (
+        "as_of users active_users ndcg popular_ndcg better_by hit_rate popular_hit_rate"
     ),
+    "Quality by country": "as_of country users ndcg low high",
+    "The gate's history": (
+        "as_of verdict challenger champion gain gain_low gain_high popularity_gain"
+        " popularity_gain_low popularity_gain_high first_failed_rule"
+    ),
+    "Which rules did": "place rule passed decisive value bound words",
     "Why was the newest": "as_of verdict challenger champion paragraph",
     "Which release was live": "release live_from live_until event who why",
     "What happened to releases": "at event release who why",
@@ -64,6 +71,7 @@ COLUMNS = {
     "Who rolled back": "moved_at moved_by why from_as_of to_as_of",
     "Which checks": "publication_id as_of status name severity found bound detail",
     "Alerts of the last": "raised_at severity kind as_of message reader_state remedy",
+    "How long did each stage": "as_of stage runs seconds cpu_seconds peak_megabytes",
     "Everyone of a segment": "user_id segment served_by rank item_id title",
     "Only those with": "user_id segment rung item_ids scores",
 }
@@ -124,11 +132,13 @@ def test_a_campaigns_list_of_a_segment_loses_nobody(two_nights: Engine) -> None:
         (1, "i5"),
         (2, "i6"),
     ]
-    assert plain(ask(two_nights, "Who has a list"), "segment", "served_by", "users") == [
-        ("be", "own", 2),
-        ("nl", "own", 2),
-        ("nl", "segment", 1),
-        (None, "everyone", 1),
+    assert plain(
+        ask(two_nights, "Who has a list"), "segment", "served_by", "why_no_list", "users"
+    ) == [
+        ("be", "own", None, 2),
+        ("nl", "own", None, 2),
+        ("nl", "segment", "inactive", 1),
+        (None, "everyone", "inactive", 1),
     ]
     assert plain(ask(two_nights, "Only those with"), "user_id", "item_ids") == [
         ("u0", ["i0", "i1", "i2"]),

@@ -164,6 +164,26 @@ def test_another_choice_of_columns_is_seen(writer: Engine, tmp_path: Path) -> No
     assert ask(writer, "SELECT DISTINCT category FROM recsys.items") == [(None,)]
 
 
+def test_analysts_see_the_price_that_the_settings_name_and_when_a_user_was_last_active(
+    writer: Engine, reader: Engine, tmp_path: Path
+) -> None:
+    """Both users' only event is of 1 February 2026; a year later it is no longer looked back to."""
+    night = snapshot(tmp_path, "2026-03-01")
+    load_dimensions(writer, night)
+    prices = "SELECT price FROM recsys.catalogue ORDER BY item_id = '007' DESC, price"
+    active = "SELECT user_id, last_active::text, attributes FROM recsys.audience ORDER BY 1"
+    assert ask(reader, prices) == [(None,)] * 3
+    assert ask(reader, active) == [
+        ("u", "2026-02-01", {"country": "nl"}),
+        ("v", "2026-02-01", {"country": None}),
+    ]
+    items = CONFIG.items.model_copy(update={"price": "price"})
+    load_dimensions(writer, replace(night, config=CONFIG.model_copy(update={"items": items})))
+    assert ask(reader, prices) == [(1.5,), (2.0,), (None,)]
+    load_dimensions(writer, snapshot(tmp_path, "2027-02-02"))
+    assert [row[1] for row in ask(reader, active)] == [None, None]
+
+
 def test_chunks_of_one_row_give_the_same_tables(
     writer: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,9 +45,11 @@ SETTINGS = yaml.safe_load("""
     items:
       title_column: title
       category: category
+      price: price
       available_from_column: available_from
       available_column: available
-      attributes: [{name: category, kind: categorical}, {name: tags, kind: multi}]
+      attributes: [{name: category, kind: categorical}, {name: tags, kind: multi},
+        {name: price, kind: numeric}]
     events: {price_column: price, kinds: [{name: view}, {name: cart, weight: 3}, {name: purchase,
       weight: 5}]}
     objectives: [{name: engage, events: [view, cart, purchase]}]

@@ -35,11 +35,12 @@ from recsys_tasks.stages import stage_log
 from recsys_tasks.stages.alarms import OnCall
 from recsys_tasks.stages.judging.alarm import tell_of_verdict
 from recsys_tasks.stages.judging.canaries import canaries, counted_again
+from recsys_tasks.stages.judging.gate_figures import record_figures
 from recsys_tasks.stages.judging.generator_figures import record_generators
 from recsys_tasks.stages.judging.measure import System, measure, popularity, retrieval_order
 from recsys_tasks.stages.judging.window import GateWindow, Judged, judged_users
 from recsys_tasks.stages.outcome import Outcome
-from recsys_tasks.stages.records import last_trained, record_metrics
+from recsys_tasks.stages.records import last_trained
 from recsys_tasks.stages.serving_state import Serving, release_facts, release_lineage
 
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ def _judge_alone(gate: Gate, challenger: Artifact) -> Outcome:
     if not later:
         _carry_out(gate, found.decision)
     tell_of_verdict(gate.on_call, gate.serving, found.decision)
-    record_metrics(gate.on_call.engine, gate.window.as_of, "gate/challenger", summary)
+    record_figures(gate.on_call.engine, gate.window.as_of, found.figures)
     record_generators(gate.on_call.engine, gate.window, release_lineage(challenger))
     return Outcome(artifact, artifact.rows, _shown(found.decision, summary))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 from recsys_tasks.stages.monitoring.drift import event_drift, score_shape
 from recsys_tasks.stages.monitoring.night_lists import Lists, NightLists
 from recsys_tasks.stages.monitoring.realised import realised_figures
+from recsys_tasks.stages.records import SliceFigure
 
 LISTS = "lists"
 """Scope of the figures of the night's own lists."""
@@ -25,12 +26,13 @@ LISTS = "lists"
 
 @dataclass(frozen=True)
 class Measured:
-    """Scope → figures of a night; the lists before, where there are any; how many users have lists;
-    and whether the same release made both nights' lists.
+    """Scope → figures of a night; the lists before, where there are any, and how groups of their
+    users fared; how many users have lists; and whether the same release made both nights' lists.
     """
 
     figures: Mapping[str, Mapping[str, float]]
     before: NightLists | None
+    slices: Sequence[SliceFigure]
     users: int
     same_release: bool
 
@@ -46,33 +48,33 @@ def measure_lists(snapshot: Snapshot, engine: Engine, tonight: NightLists) -> Me
     health = list_health(lists, rungs, counts, on_offer, snapshot.config.serving.k)
     figures: dict[str, Mapping[str, float]] = {LISTS: health}
     before = tonight.before()
-    same_release = False
-    if before is not None:
-        earlier, same_release = _against(snapshot, engine, before, tonight, (users, lists))
-        figures |= earlier
+    same_release, slices = False, []
+    if before is not None and (old := _read(before)) is not None:
+        figures[list_churn.SCOPE] = _churn(snapshot, old, (users, lists))
+        realised = realised_figures(snapshot, engine, before, *old)
+        figures |= realised.figures
+        same_release, slices = before.planned.release == tonight.planned.release, realised.slices
     figures[drift.SCOPE] = event_drift(snapshot) | (
         score_shape(before, tonight) if before is not None else {}
     )
-    return Measured(figures, before, len(users), same_release)
+    return Measured(figures, before, slices, len(users), same_release)
 
 
-def _against(
-    snapshot: Snapshot,
-    engine: Engine,
-    before: NightLists,
-    tonight: NightLists,
-    users_and_lists: tuple[Keys, Lists],
-) -> tuple[dict[str, dict[str, float]], bool]:
-    """Scope → figures of the lists of the night before by what their users did, and how much
-    tonight's differ from them; and whether the same release made both.
+def _read(before: NightLists) -> tuple[Keys, Lists] | None:
+    """Users and lists; None where retention removed them, or that night never finished. Raises
+    DamagedArtifact.
     """
     try:
-        old_users, old_lists, _ = before.read()
+        users, lists, _ = before.read()
     except DamagedArtifact:
         raise
     except RecsysError:
-        return {}, False  # retention removed the lists, or that night never finished
-    figures = realised_figures(snapshot, engine, before, old_users, old_lists)
-    changed = churn(old_users, old_lists, *users_and_lists, snapshot.config.serving.k)
-    figures[list_churn.SCOPE] = {"mean": float(changed.mean()) if len(changed) else 0.0}
-    return figures, before.planned.release == tonight.planned.release
+        return None
+    return users, lists
+
+
+def _churn(
+    snapshot: Snapshot, old: tuple[Keys, Lists], now: tuple[Keys, Lists]
+) -> dict[str, float]:
+    changed = churn(*old, *now, snapshot.config.serving.k)
+    return {"mean": float(changed.mean()) if len(changed) else 0.0}

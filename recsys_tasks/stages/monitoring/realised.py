@@ -4,6 +4,8 @@ popular items.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from sqlalchemy import Engine, text
 
@@ -15,13 +17,23 @@ from recsys_tasks.monitoring.lists.realised import realised
 from recsys_tasks.ranking.examples.watch_time import fulfilling, fulfils
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.stages.monitoring.night_lists import Lists, NightLists
+from recsys_tasks.stages.monitoring.realised_slices import realised_slices
+from recsys_tasks.stages.records import SliceFigure
+
+
+@dataclass(frozen=True)
+class Realised:
+    """What users did with the lists of an earlier night: scope → figures, and groups of users."""
+
+    figures: dict[str, dict[str, float]]
+    slices: list[SliceFigure]
 
 
 def realised_figures(
     snapshot: Snapshot, engine: Engine, before: NightLists, users: Keys, lists: Lists
-) -> dict[str, dict[str, float]]:
-    """Scope → figures of the lists `before` (`lists [n, k] int32` of `users [n]`), by what their
-    users did until the snapshot's night.
+) -> Realised:
+    """Figures of the lists `before` (`lists [n, k] int32` of `users [n]`), by what their users did
+    until the snapshot's night.
 
     A purchase says more than a view, and any event at all is mostly views: hence each kind of event
     by itself.
@@ -42,11 +54,15 @@ def realised_figures(
         start_of(snapshot.as_of),
     )
     found = {}
-    for scope, events in chosen.items():
-        truth = truth_between(events, None, start, end, users[some])
+    truths = {
+        scope: truth_between(events, None, start, end, users[some])
+        for scope, events in chosen.items()
+    }
+    for scope, truth in truths.items():
         found[scope] = realised(lists[some], popular, truth, len(users))
     found[REALISED]["shown"] = float(_was_shown(engine, before.planned.publication_id))
-    return found
+    systems = {"lists": lists[some], "popularity": popular}
+    return Realised(found, realised_slices(snapshot, systems, truths[REALISED]))
 
 
 def _popular(snapshot: Snapshot, cutoffs: Cutoffs, users: Keys) -> Lists:

@@ -4,7 +4,12 @@ SELECT u.user_id, u.segment,
             WHEN l.user_key IS NOT NULL THEN 'own'
             WHEN f.segment <> '' THEN 'segment'
             ELSE 'everyone' END AS served_by,
-       p.as_of, p.id AS publication_id
+       p.as_of, p.id AS publication_id, u.last_active,
+       CASE WHEN p.id IS NULL OR l.user_key IS NOT NULL THEN NULL
+            WHEN u.last_active >= p.as_of THEN 'active since'
+            WHEN u.last_active IS NULL THEN 'inactive'
+            ELSE 'too few events' END AS why_no_list,
+       u.attributes
 FROM recsys.users AS u
 LEFT JOIN recsys.publication AS p ON p.id = (SELECT c.publication_id FROM recsys.current_publication AS c)
 LEFT JOIN recsys.list_rows AS l
@@ -22,3 +27,9 @@ COMMENT ON COLUMN recsys.audience.served_by IS
   'own: a list of the user''s own; without one, as users below activity.min_events in activity.within_days are, segment: the fallback list of the segment, or everyone: that of all users. Null before the first publication.';
 COMMENT ON COLUMN recsys.audience.as_of IS 'Night of the publication that readers see.';
 COMMENT ON COLUMN recsys.audience.publication_id IS 'That publication.';
+COMMENT ON COLUMN recsys.audience.last_active IS
+  'UTC day of the user''s newest event within activity.within_days before the newest night; null: none in those days, or no night has written it yet.';
+COMMENT ON COLUMN recsys.audience.why_no_list IS
+  'Why there is no list of the user''s own: inactive: no event within activity.within_days; too few events: fewer than activity.min_events in them; active since: only after the night of the lists that readers see. Null for users with one, and before the first publication.';
+COMMENT ON COLUMN recsys.audience.attributes IS
+  'Declared attributes, a JSON object, as of the newest night: attributes ->> ''country''.';

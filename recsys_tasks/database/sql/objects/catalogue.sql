@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW recsys.catalogue AS
 SELECT i.item_id, i.title, i.category, coalesce(a.available, i.available) AND NOT i.blocked AS available,
-       (i.available_from AT TIME ZONE 'UTC')::date AS available_from
+       (i.available_from AT TIME ZONE 'UTC')::date AS available_from, i.price, i.attributes
 FROM recsys.items AS i
 LEFT JOIN recsys.item_availability AS a ON a.item_id = i.item_id;
 
@@ -15,3 +15,7 @@ COMMENT ON COLUMN recsys.catalogue.available IS
   'Whether recommend() may show it now: the newest that a night or the shop has reported.';
 COMMENT ON COLUMN recsys.catalogue.available_from IS
   'UTC day since which it exists: its launch by the shop''s own column, else the first night that knew it, and never after its first event. Being out of stock does not change it. Null where no night has written it yet.';
+COMMENT ON COLUMN recsys.catalogue.price IS
+  'Price by the attribute that items.price names, in the shop''s currency, as of the newest night; null where the settings name none, or no night has written it yet.';
+COMMENT ON COLUMN recsys.catalogue.attributes IS
+  'Declared attributes but for vectors, a JSON object, as of the newest night: attributes ->> ''brand''.';

@@ -7,7 +7,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ('pointer_moves', 'moved_by'), ('pointer_moves', 'why'), ('hold', 'who'), ('hold', 'why'),
                ('release_events', 'who'), ('release_events', 'why'),
                ('gate_decision_rows', 'paragraph'), ('gate_decision_rows', 'rules'),
-               ('tower_version_rows', 'ledger'), ('metric_rows', 'extra'), ('stage_runs', 'figures'),
+               ('tower_version_rows', 'ledger'), ('metric_rows', 'extra'), ('stage_run_rows', 'figures'),
                ('stage_failures', 'error'),
                ('alert_rows', 'message'), ('alert_rows', 'reader_state'), ('alert_rows', 'remedy'),
                ('alert_rows', 'delivered')) AS p(in_table, in_column)
