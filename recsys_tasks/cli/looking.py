@@ -240,3 +240,28 @@ def similar(
     )
     empty = "none: unknown to the current publication, or serving.similar_items is 0"
     _print_query(f"like {item}", query, empty, (as_json, as_csv), i=item)
+
+
+@app.command()
+def why(
+    user: Annotated[str, typer.Argument(help="User id, exactly as the shop writes it.")],
+    item: Annotated[str, typer.Argument(help="Item id, exactly as the shop writes it.")],
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Why an item is, or is not, in what readers see for a user: the step that dropped it."""
+    from recsys_tasks.commands.why import current_night, steps_of, verdict
+
+    wants_program(as_json, as_csv)
+    with open_database(existing=True) as connection:
+        publication = current_night(connection)
+        # Within: the embedded server is asked once more, by the night.
+        with open_night(publication.as_of.isoformat()) as night:
+            steps = steps_of(night, publication, user, item)
+    names, title = ["step", "passed", "found"], f"{item} for {user}"
+    if wants_program(as_json, as_csv):
+        print_result(title, names, steps, empty="", as_json=as_json, as_csv=as_csv)
+        return
+    words = {True: "yes", False: "no", None: ""}
+    print_result(title, names, [(s.step, words[s.passed], s.found) for s in steps], empty="")
+    say(verdict(steps, user, item))

@@ -131,7 +131,7 @@ class Recommender:
         block = Block(self.inputs, self.inputs.retriever.block(users))
         candidates = block.candidates
         shown_to_anyone = self._every_item if eligible is None else eligible
-        asked = Asked(users, candidates, partial(self._may_show, users, eligible=shown_to_anyone))
+        asked = Asked(users, candidates, partial(self.may_show, users, eligible=shown_to_anyone))
         allowed = asked.may_show(candidates.items)
         shown = rerank(asked, self.scores(block), allowed, k, self._rules)
         why = explained(
@@ -175,11 +175,18 @@ class Recommender:
         """
         if not ranker.has_light:
             return self._matrix(block, ranker.heavy_names)
+        scores, light = self.cut_scores(block, ranker)
+        keep = best(scores, block.candidates.items, self._config.ranker.light_survivors)
+        return self._matrix(block, ranker.heavy_names, keep, light)
+
+    def cut_scores(self, block: Block, ranker: Ranker) -> tuple[Float64, FeatureMatrix]:
+        """`[n, c]`: scores by which the light ranker keeps candidates for the heavy one, -inf on
+        pads; and the columns that it read.
+        """
         light = self._matrix(block, ranker.light_names)
         scores: Float64 = np.full(block.there.shape, -np.inf)
         scatter(light.user_row, light.column, ranker.cut_scores(light.X), scores)
-        keep = best(scores, block.candidates.items, self._config.ranker.light_survivors)
-        return self._matrix(block, ranker.heavy_names, keep, light)
+        return scores, light
 
     def _matrix(
         self,
@@ -205,7 +212,7 @@ class Recommender:
     def _shop(self) -> Shop:
         return Shop(self.snapshot, self.inputs)
 
-    def _may_show(self, users: Keys, items: Int32, *, eligible: Bool) -> Bool:
+    def may_show(self, users: Keys, items: Int32, *, eligible: Bool) -> Bool:
         """`[n, c]`: which of these items are eligible and not forbidden to the user."""
         shown_to_anyone = np.asarray(eligible[items])
         if self._config.repeat_consumption == "allow":

@@ -23,6 +23,7 @@ from recsys_tasks.retrieval.candidates.tables import (
     known_generators,
     open_generators,
 )
+from recsys_tasks.retrieval.generators import Vote
 from recsys_tasks.retrieval.histories import Histories
 from recsys_tasks.snapshot.dataset import Snapshot
 
@@ -65,6 +66,20 @@ class CandidateSource:
 
         `user_keys [n] int32`.
         """
+        votes, limit = self.votes, self.config.generators.max_candidates
+        lists = self.named(user_keys)
+        return Candidates(user_keys, *fuse(lists, votes, limit, self.tables.n_items))
+
+    @property
+    def votes(self) -> list[Vote]:
+        """How the lists of each generator count, in the order of `named`."""
+        return [one.vote for one in known_generators()]
+
+    def named(self, user_keys: Keys) -> Lists:
+        """What each generator names for some users, before the lists are fused.
+
+        `user_keys [n] int32`.
+        """
         block, quotas = Block(self, user_keys), self.config.generators
         generators = known_generators()
         bounds = np.concatenate([[0], np.cumsum([quotas.quota(one.name) for one in generators])])
@@ -75,11 +90,7 @@ class CandidateSource:
             if stop > start:
                 arrays = self.tables.arrays[one.name]
                 one.fill(block, arrays, named[:, start:stop], scores[:, start:stop])
-        votes = [one.vote for one in generators]
-        lists = Lists(named, scores, bounds)
-        return Candidates(
-            user_keys, *fuse(lists, votes, quotas.max_candidates, self.tables.n_items)
-        )
+        return Lists(named, scores, bounds)
 
     def histories(self, user_keys: Keys) -> Histories:
         """The users' own items before history_before, newest first, one row a user.
