@@ -12,6 +12,7 @@ from recsys_tasks.cli import (
     connecting,
     exporting,
     health,
+    keeping,
     looking,
     repairing,
     running,
@@ -25,7 +26,17 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True,
 )
-for group in (health, starting, running, looking, connecting, steering, repairing, exporting):
+for group in (
+    health,
+    starting,
+    running,
+    looking,
+    connecting,
+    steering,
+    repairing,
+    keeping,
+    exporting,
+):
     app.add_typer(group.app)
 app.add_typer(settings.app, name="config")
 

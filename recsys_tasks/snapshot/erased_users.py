@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -72,7 +73,14 @@ def read_erased(lake: Lake) -> ErasedUsers:
     artifact = lake.newest(KIND, KEY)
     if artifact is None:
         return ErasedUsers(secrets.token_hex(16))
-    raw = json.loads(artifact.file(FILE).read_text())
+    return read_list(artifact.file(FILE).read_text())
+
+
+def read_list(text: str) -> ErasedUsers:
+    """The list that a file of it holds. Raises ValueError, KeyError or TypeError for another
+    text.
+    """
+    raw = json.loads(text)
     return ErasedUsers(raw["salt"], tuple(Erased(**entry) for entry in raw["entries"]))
 
 
@@ -93,8 +101,36 @@ def remember(
         return erased
     entry = Erased(erased.hash_of(user_id), key, now.isoformat(timespec="seconds"), who)
     longer = ErasedUsers(erased.salt, (*erased.entries, entry))
+    _write(lake, longer, len(erased.entries))
+    return longer
+
+
+def adopt(lake: Lake, own: ErasedUsers, later: ErasedUsers, keys: Mapping[str, int]) -> None:
+    """Take over a list that goes on from this lake's own (or is of a lake that had none); `keys`:
+    the user key here of each hash that has one. A no-op where nothing is new.
+
+    A key of the list's own is not taken: after a restore it may be another user's. Raises
+    ValueError for a list that does not go on from this one, TransientError as `remember` does.
+    """
+    known = {entry.hash for entry in own.entries}
+    if own.entries and (
+        own.salt != later.salt or not known <= {entry.hash for entry in later.entries}
+    ):
+        raise ValueError("the list does not go on from this lake's own")
+    new = [
+        replace(entry, key=keys.get(entry.hash, -1))
+        for entry in later.entries
+        if entry.hash not in known
+    ]
+    if new:
+        longer = ErasedUsers(later.salt, (*own.entries, *new))
+        _write(lake, longer, len(own.entries))
+
+
+def _write(lake: Lake, longer: ErasedUsers, before: int) -> None:
+    """Store a list that goes on from one of `before` entries."""
     slot, newest = lake.head(KIND, KEY)
-    if newest is not None and newest.rows != len(erased.entries):
+    if newest is not None and newest.rows != before:
         raise _changed(lake)
     try:
         with lake.writing(
@@ -105,7 +141,6 @@ def remember(
             draft.rows = len(longer.entries)
     except SlotTaken as error:
         raise _changed(lake) from error
-    return longer
 
 
 def _changed(lake: Lake) -> TransientError:

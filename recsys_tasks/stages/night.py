@@ -241,8 +241,17 @@ def local_environment(home: Path | None = None) -> Iterator[Environment]:
             "database_url": None,
         }
         environment = environment.model_copy(update={**changes, "mlflow_url": None})
-    if environment.database_url:
+    with running(environment):
         yield environment
+
+
+@contextmanager
+def running(environment: Environment, *, migrated: bool = True) -> Iterator[None]:
+    """The database of an environment runs within the `with` block. An embedded one is `migrated`,
+    unless what is loaded into it brings its tables.
+    """
+    if environment.database_url:
+        yield
         return
     with ended_by_signals(), ServerUse(environment.home) as use:
         ours = not is_running(environment.home)
@@ -250,8 +259,9 @@ def local_environment(home: Path | None = None) -> Iterator[Environment]:
         try:
             if ours:
                 use.guard()
-            migrate(owner_url(environment))
-            yield environment
+            if migrated:
+                migrate(owner_url(environment))
+            yield
         finally:
             if ours and use.is_last():
                 server.stop()
