@@ -76,7 +76,9 @@ def exact_sum(values: ir.Value, where: ir.Value | None = None) -> ir.Value:
     """Sum of float values below 2^32, in steps of 2^-30: the same bytes in any order of
     addition.
     """
-    return (values * _UNIT).round().cast("int64").sum(where=where).cast("float64") / _UNIT
+    # Left out before they are cast: an aggregate's filter comes after the cast of every row.
+    kept = values if where is None else where.ifelse(values, ibis.null("float64"))
+    return (kept * _UNIT).round().cast("int64").sum().cast("float64") / _UNIT
 
 
 def exact_total(values: ir.Value, by: Sequence[str] = ()) -> ir.Value:
