@@ -29,7 +29,8 @@ from recsys_tasks.ranking.models.train import train_ranker
 from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.embeddings import Embeddings, open_embeddings
 from recsys_tasks.retrieval.index.build import build_index, open_index
-from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot, write_events_day, write_snapshot
+from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot, write_snapshot
+from recsys_tasks.snapshot.day_files import DayRows, write_events_day
 
 AS_OF = date(2026, 3, 1)
 ITEMS, TASTES, DIMENSIONS = 100_000, 400, 64
@@ -197,7 +198,10 @@ def _day(
         {name: values[sort] for name, values in columns.items()}, schema=schema.EVENTS.schema
     )
     return write_events_day(
-        lake, day, table, f"crowd of {len(user_taste)}, {events} events, {order.size} items"
+        lake,
+        day,
+        DayRows(table),
+        f"crowd of {len(user_taste)}, {events} events, {order.size} items",
     )
 
 

@@ -22,9 +22,10 @@ from recsys_tasks.snapshot.dataset import (
     ITEMS_AS_OF,
     Snapshot,
     SnapshotExtras,
-    write_events_day,
     write_snapshot,
 )
+from recsys_tasks.snapshot.day_files import day_rows, write_events_day
+from recsys_tasks.snapshot.negative_facts import negative_files
 
 
 def make_config(**changes: Any) -> Config:
@@ -65,10 +66,14 @@ def make_snapshot(
     parts = {}
     days = np.array([day_of(int(ts)) for ts in events["ts"]])
     for day in sorted(set(days)):
-        table = pa.Table.from_pandas(
-            keyed[days == day], schema=schema.EVENTS.schema, preserve_index=False
+        of_day = keyed[days == day]
+        # As a night writes them: NaN where it is unknown, not null.
+        table = pa.table(
+            {name: of_day[name].to_numpy() for name in schema.EVENTS.schema.names},
+            schema=schema.EVENTS.schema,
         )
-        parts[day] = write_events_day(lake, day, table, f"test{len(table)}{keyed.to_numpy().sum()}")
+        source = f"test{len(table)}{keyed.to_numpy().sum()}"
+        parts[day] = write_events_day(lake, day, day_rows(config.events, table), source)
     first = events.groupby(events["item_id"].astype(str))["ts"].min()
     item_frame = _entity(item_map.ids, "item", items)
     item_frame["title"] = [f"Item {i}" for i in item_map.ids]
@@ -83,7 +88,7 @@ def make_snapshot(
         users=_table(schema.users(config), _entity(user_map.ids, "user", users)),
         items=_table(schema.items(config), item_frame),
         parts=parts,
-        extras=SnapshotExtras({ITEMS_AS_OF: as_of.isoformat()}),
+        extras=SnapshotExtras({ITEMS_AS_OF: as_of.isoformat()}, negative_files(config)),
     )
 
 
@@ -94,7 +99,7 @@ def _keyed(config: Config, events: pd.DataFrame, users: Any, items: Any) -> pd.D
             "user_key": users(events["user_id"].astype(str)),
             "item_key": items(events["item_id"].astype(str)),
             "ts": events["ts"].to_numpy(np.int64),
-            "event": np.array([config.event_codes[n] for n in names], np.int8),
+            "event": np.array([config.events.known.index(n) for n in names], np.int8),
             "price": events["price"].to_numpy(np.float32)
             if "price" in events
             else np.float32(np.nan),

@@ -35,7 +35,8 @@ from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.index.build import ExactSearcher
 from recsys_tasks.retrieval.tower.embed import embed
 from recsys_tasks.retrieval.tower.lineage import TowerVersion, train_two_tower
-from recsys_tasks.snapshot.dataset import Snapshot, write_events_day, write_snapshot
+from recsys_tasks.snapshot.dataset import Snapshot, write_snapshot
+from recsys_tasks.snapshot.day_files import DayRows, write_events_day
 
 SHARE, SEEDS, WINDOWS = 0.05, (1, 2, 3), 4
 K = 100
@@ -102,7 +103,7 @@ def without_events(snapshot: Snapshot, held: Keys, folder: Path) -> Snapshot:
     for day, reference in snapshot.parts.items():
         table = pq.read_table(snapshot.lake.get(reference).file("events.parquet"))
         rest = table.filter(pc.invert(pc.is_in(table["item_key"], gone)))
-        parts[day] = write_events_day(lake, day, rest, f"{reference} without {len(held)}")
+        parts[day] = write_events_day(lake, day, DayRows(rest), f"{reference} without {len(held)}")
     users, items = (
         pq.read_table(snapshot.artifact.file(f"{name}.parquet")) for name in ("users", "items")
     )

@@ -23,7 +23,8 @@ from recsys_tasks.config import parse_config
 from recsys_tasks.lake import Lake
 from recsys_tasks.retrieval.tower.embed import embed
 from recsys_tasks.retrieval.tower.lineage import train_two_tower
-from recsys_tasks.snapshot.dataset import Snapshot, write_events_day, write_snapshot
+from recsys_tasks.snapshot.dataset import Snapshot, write_snapshot
+from recsys_tasks.snapshot.day_files import DayRows, write_events_day
 
 AS_OF = date(2026, 3, 1)
 SHELVES, BRANDS, SHELVES_A_USER = 4_000, 200, 4
@@ -90,7 +91,9 @@ def _shop(folder: Path, m: int, seed: int) -> Snapshot:
         table = pa.table({**columns, "price": nothing, "quantity": nothing}).select(
             schema.EVENTS.schema.names
         )
-        parts[when] = write_events_day(lake, when, table.cast(schema.EVENTS.schema), f"made{back}")
+        parts[when] = write_events_day(
+            lake, when, DayRows(table.cast(schema.EVENTS.schema)), f"made{back}"
+        )
     return write_snapshot(
         config, lake, AS_OF, users=_users(config, n), items=_items(config, shelf, rng), parts=parts
     )

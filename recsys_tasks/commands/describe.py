@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from recsys_tasks.config import Attribute, Config, Environment
+from recsys_tasks.config import Attribute, Config, Environment, NegativeKind
 from recsys_tasks.config.plugins import installed_plugins
 from recsys_tasks.errors import ConfigError, offenders
 from recsys_tasks.extensions import ExtensionPoint
@@ -33,8 +33,7 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
         f" {'RECSYS_DATABASE_URL' if environment.database_url else 'embedded PostgreSQL'}"
     )
     yield f"source       {source_of(config).describe(config.source)}"
-    kinds = ", ".join(f"{kind.name} ×{kind.weight:g}" for kind in config.events.kinds)
-    yield f"events       {kinds}"
+    yield f"events       {_events(config)}"
     for name, table in (("users", config.users), ("items", config.items)):
         attributes = ", ".join(f"{a.name} ({_kind(a)})" for a in table.attributes)
         yield f"{name:<12} {attributes or 'no attributes'}"
@@ -71,6 +70,19 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
     if plugins := installed_plugins():
         load_plugins()
         yield f"plug-ins     {', '.join(map(_plugin, plugins))}"
+
+
+def _events(config: Config) -> str:
+    kinds = ", ".join(f"{kind.name} ×{kind.weight:g}" for kind in config.events.kinds)
+    return "; ".join([kinds, *map(_negative, config.events.negatives)])
+
+
+def _negative(kind: NegativeKind) -> str:
+    """`negative: return (takes back units, banned for 30 days)`."""
+    ban = {None: "banned for good", 0: "not banned"}.get(
+        kind.for_days, f"banned for {kind.for_days} days"
+    )
+    return f"negative: {kind.name} (takes back {kind.takes_back}, {ban})"
 
 
 def _schedule(config: Config) -> str:

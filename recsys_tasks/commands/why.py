@@ -152,7 +152,7 @@ def _of_fallback(connection: Connection, asked: Asked) -> Iterator[Step]:
         told = "not among them" if found.place is None else f"place {found.place}"
         yield Step(name, found.place is not None, f"{told} {among}")
     withheld = connection.execute(sa.text(_WITHHELD), asked.of_both).scalar_one()
-    told = "the user has had it" if withheld else "does not forbid it"
+    told = "the user has had it, or turned away from it" if withheld else "does not forbid it"
     yield Step("repeat policy", not withheld, told)
 
 
@@ -172,14 +172,20 @@ def _of_own_list(night: Night, asked: Asked, listed: list[int]) -> Iterator[Step
         return
     way = way_of(recommender, asked.user.user_key, key, eligible, places)
     if eligible[key]:
-        told = "does not forbid it" if way.may_show else "forbids it: the user has had it"
-        yield Step("may be shown to this user", way.may_show, f"repeat_consumption {told}")
+        yield Step("may be shown to this user", way.may_show, _allowed(way))
     yield from _retrieved(way)
     yield from _ranked(way, night.config, recommender.rung)
     yield _placed(way, asked.publication)
     same = [item for item in way.items.tolist() if item >= 0] == [i for i in listed if i >= 0]
     told = "as published" if same else "not as published: settings, code or data changed since"
     yield Step("the list, made again", same, told)
+
+
+def _allowed(way: Way) -> str:
+    if way.banned:
+        return "events.negatives: the user has turned away from it (returned, disliked …)"
+    told = "does not forbid it" if way.may_show else "forbids it: the user has had it"
+    return f"repeat_consumption {told}"
 
 
 def _opened(night: Night, publication: Publication) -> tuple[Snapshot, Recommender]:

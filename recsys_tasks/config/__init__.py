@@ -27,6 +27,7 @@ from recsys_tasks.config.gate import GateConfig
 from recsys_tasks.config.generators import GeneratorsConfig
 from recsys_tasks.config.hashing import config_hash
 from recsys_tasks.config.load import load_config, parse_config, read_settings
+from recsys_tasks.config.negatives import NegativeKind
 from recsys_tasks.config.operations import (
     AlertsConfig,
     MonitoringConfig,
@@ -80,6 +81,7 @@ __all__ = [
     "ItemRule",
     "ItemsTable",
     "MonitoringConfig",
+    "NegativeKind",
     "Objective",
     "RankerConfig",
     "ReportConfig",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from recsys_tasks.config import cron
 from recsys_tasks.config.gate import GateConfig
+from recsys_tasks.config.negative_agreement import negative_mistakes
 from recsys_tasks.config.operations import MonitoringConfig, ScheduleConfig
 from recsys_tasks.config.ranking import ItemRule, RerankConfig
 from recsys_tasks.config.shop import (
@@ -59,7 +60,7 @@ def event_mistakes(events: EventsTable) -> list[str]:
         mistakes.append(
             "events.impressions: needs events.event_column to tell impressions from interactions"
         )
-    return mistakes
+    return mistakes + negative_mistakes(events)
 
 
 def objective_mistakes(

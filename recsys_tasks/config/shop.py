@@ -17,6 +17,7 @@ from recsys_tasks.config.base import (
     TimeUnit,
     TimeZoneName,
 )
+from recsys_tasks.config.negatives import NegativeKind
 
 
 class Attribute(Section):
@@ -195,12 +196,22 @@ class EventsTable(Section):
     """
     impressions: Impressions | None = None
     """Logged impressions among the rows; null: there are none."""
+    # Left out of hashes where empty: a shop without them keeps its artifacts.
+    negatives: Annotated[tuple[NegativeKind, ...], Field(max_length=20)] = Field(
+        default=(), exclude_if=lambda negatives: not negatives
+    )
+    """Kinds of negative event among the rows: returns, dislikes, "not interested"."""
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Declared values of the event column, by event code; that of impressions is the last."""
+        """Declared values of the event column, by event code: kinds, impressions, negatives."""
         shown = (self.impressions.event,) if self.impressions else ()
-        return (*(kind.name for kind in self.kinds), *shown)
+        return (*(kind.name for kind in self.kinds), *shown, *(n.name for n in self.negatives))
+
+    @property
+    def first_negative(self) -> int:
+        """Event code of the first of `negatives`; those of the others follow."""
+        return len(self.kinds) + (self.impressions is not None)
 
 
 class Watch(Section):

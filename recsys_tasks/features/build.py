@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import pyarrow as pa
 
 from recsys_tasks import schema
 from recsys_tasks.clock import Cutoffs
@@ -103,9 +104,13 @@ def _identity(snapshot: Snapshot, cutoffs: Cutoffs) -> tuple[str, dict[str, str]
 
 def _events(connection: ibis.BaseBackend, snapshot: Snapshot, cutoffs: Cutoffs) -> ir.Table:
     """The events as a table inside the engine, so that a hundred day files are opened once."""
-    files = snapshot.event_files(before=cutoffs.history_before)
+    before = cutoffs.history_before
+    files = snapshot.event_files(before=before)
     if not files:
         return ibis.memtable(schema.EVENTS.schema.empty_table())
+    if snapshot.negative_kinds:
+        days = snapshot.event_tables(schema.EVENTS.schema.names, before=before)
+        return ibis.memtable(pa.concat_tables(days))
     return connection.create_table("events", connection.read_parquet(files), temp=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -17,8 +16,7 @@ def last_active(snapshot: Snapshot) -> npt.NDArray[np.datetime64]:
     end = start_of(snapshot.as_of)
     start = end - snapshot.config.activity.within_days * DAY_SECONDS
     newest = np.full(snapshot.n_users, -1, np.int64)
-    for file in snapshot.event_files(since=day_of(start), before=snapshot.as_of):
-        events = pq.read_table(file, columns=["user_key", "ts"])
+    for events in snapshot.event_tables(["user_key", "ts"], day_of(start), snapshot.as_of):
         ts = events["ts"].to_numpy()
         inside = (ts >= start) & (ts < end)
         np.maximum.at(newest, events["user_key"].to_numpy()[inside], ts[inside])

@@ -197,11 +197,13 @@ def _path_checks(connection: Connection, publication: Publication) -> Iterator[C
     connection.execute(sa.text("SELECT recsys.withhold(:id)"), {"id": publication.id})
     own = _ask(connection, publication, FORBIDDEN)[0] if rules.pairs else 0
     topped_up = _ask(connection, publication, NOT_WITHHELD).missing if rules.pairs else 0
-    yield _none("forbidden_items", own, "entries that the repeat policy forbids")
+    yield _none(
+        "forbidden_items", own, "entries that the repeat policy or a negative event forbids"
+    )
     yield _none(
         "forbidden_fallbacks",
         topped_up,
-        "fallback items that the repeat policy forbids, without a row in withheld_rows",
+        "forbidden fallback items without a row in withheld_rows",
     )
 
 

@@ -113,8 +113,8 @@ def active_users(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> Keys:
     """
     start = cutoffs.history - config.activity.within_days * DAY_SECONDS
     counts = np.zeros(snapshot.n_users, np.int64)
-    for file in snapshot.event_files(since=day_of(start), before=cutoffs.history_before):
-        events = pq.read_table(file, columns=["user_key", "ts"])
+    days = day_of(start), cutoffs.history_before
+    for events in snapshot.event_tables(["user_key", "ts"], *days):
         ts = events["ts"].to_numpy()
         inside = (ts >= start) & (ts < cutoffs.history)
         counts += np.bincount(events["user_key"].to_numpy()[inside], minlength=len(counts))

@@ -1,4 +1,6 @@
-"""Which items the repeat policy forbids which users, active or not, as of a cutoff."""
+"""Which items the repeat policy or a negative event forbids which users, active or not, as of a
+cutoff.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, day_of
 from recsys_tasks.config import AfterDays, Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.serving.load import FORBIDDEN_SCHEMA
+from recsys_tasks.snapshot.bans import bans_at
 from recsys_tasks.snapshot.dataset import Snapshot
 
 Codes = npt.NDArray[np.int64]
@@ -23,9 +25,12 @@ MERGE_AT = 20_000_000
 
 
 def policy_words(config: Config) -> str:
-    """The policy as text, as it stands in a publication's row: allow, forbid, after … days."""
+    """The policy as text, as it stands in a publication's row: allow, forbid, after … days; and
+    that negative events ban items, where the shop has them.
+    """
     policy = config.repeat_consumption
-    return f"after {policy.after_days} days" if isinstance(policy, AfterDays) else policy
+    words = f"after {policy.after_days} days" if isinstance(policy, AfterDays) else policy
+    return f"{words}, bans" if config.events.negatives else words
 
 
 @dataclass(frozen=True)
@@ -46,34 +51,43 @@ class Forbidden:
 
 def forbidden_pairs(snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bools) -> Forbidden | None:
     """Pairs of a user and an item that the policy forbids, because the user has an event with the
-    item; None where the policy allows everything.
+    item, or a negative event bans; None where the policy allows everything and no event bans.
 
     Only items of `eligible [n_items]` are in it, since no other item is shown to anyone. An item is
     allowed again exactly `after_days` (to the second) after the user's newest event with it before
     the history cutoff. Events of one day at a time are in memory.
     """
+    bans = bans_at(snapshot, cutoffs.history_before)
+    banned = np.empty(0, np.int64)
+    if bans is not None:
+        banned = bans.codes[eligible[bans.codes % max(snapshot.n_items, 1)]]
     policy = snapshot.config.repeat_consumption
     if policy == "allow":
-        return None
+        return None if bans is None else _forbidden(banned, snapshot.n_items)
     after = (
         cutoffs.history - policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else None
     )
     since = None if after is None else day_of(after)
-    found, waiting, size = np.empty(0, np.int64), list[Codes](), 0
-    for file in snapshot.event_files(since=since, before=cutoffs.history_before):
-        codes = _codes(file, snapshot.n_items, after, cutoffs.history, eligible)
+    found, waiting, size = banned, list[Codes](), 0
+    columns = ["user_key", "item_key", "ts"]
+    for events in snapshot.event_tables(columns, since, cutoffs.history_before):
+        codes = _codes(events, snapshot.n_items, after, cutoffs.history, eligible)
         waiting.append(codes)
         size += len(codes)
         if size > max(MERGE_AT, len(found)):
             found, waiting, size = np.unique(np.concatenate([found, *waiting])), [], 0
-    found = np.unique(np.concatenate([found, *waiting]))
-    users, items = np.divmod(found, max(snapshot.n_items, 1))
+    return _forbidden(np.unique(np.concatenate([found, *waiting])), snapshot.n_items)
+
+
+def _forbidden(codes: Codes, n_items: int) -> Forbidden:
+    users, items = np.divmod(codes, max(n_items, 1))
     return Forbidden(users.astype(np.int32), items.astype(np.int32))
 
 
-def _codes(file: str, n_items: int, after: int | None, before: int, eligible: Bools) -> Codes:
+def _codes(
+    events: pa.Table, n_items: int, after: int | None, before: int, eligible: Bools
+) -> Codes:
     """The pairs of one day's events that came later than `after`, as user * n_items + item."""
-    events = pq.read_table(file, columns=["user_key", "item_key", "ts"])
     item, ts = events["item_key"].to_numpy(), events["ts"].to_numpy()
     chosen = eligible[item] & (ts < before)
     if after is not None:

@@ -6,9 +6,8 @@ only new and changed days. The snapshot lists the artifacts that it is made of.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -23,19 +22,18 @@ from pandas.api.types import is_numeric_dtype
 
 from recsys_tasks import schema
 from recsys_tasks.clock import parse_day, start_of
-from recsys_tasks.config import Attribute, Config, config_hash
+from recsys_tasks.config import Attribute, Config, NegativeKind, config_hash
 from recsys_tasks.ids import Keys
-from recsys_tasks.lake import Artifact, Draft, Lake
-from recsys_tasks.schema import vector_type
+from recsys_tasks.lake import Artifact, Lake
+from recsys_tasks.snapshot.day_files import EVENTS_FILE, IMPRESSIONS_FILE, NEGATIVES_FILE
 from recsys_tasks.snapshot.events import Events, read_events
-from recsys_tasks.snapshot.kinds import EVENTS
 from recsys_tasks.snapshot.past_values import with_past_values
+from recsys_tasks.snapshot.supplied_vectors import read_vectors
+from recsys_tasks.snapshot.table_hashes import extra_hash, table_hash
+from recsys_tasks.snapshot.taken_back import Rows, taken_back, without_rows
 
-IMPRESSIONS = "impressions.parquet"  # of a day's events artifact, where the shop logs showings
 # fact of a snapshot: UTC day whose state its items table gives, where that is known
 ITEMS_AS_OF = "items_as_of"
-VECTOR_BLOCK = 8192
-"""Rows of supplied vectors that are read from a file at once."""
 
 
 @dataclass(frozen=True)
@@ -88,22 +86,7 @@ class Snapshot:
 
         All are NaN where the snapshot has no vectors of that name and size: see `under`.
         """
-        dimensions, start = attribute.dimensions or 0, 0
-        vectors = np.full((self.n_items, dimensions), np.nan, np.float32)
-        with pq.ParquetFile(self.artifact.file("items.parquet")) as file:
-            names = file.schema_arrow.names
-            if attribute.name not in names or file.schema_arrow.field(
-                attribute.name
-            ).type != vector_type(dimensions):
-                return vectors
-            for batch in file.iter_batches(VECTOR_BLOCK, columns=[attribute.name]):
-                column = batch.column(0)
-                rows = start + np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
-                vectors[rows] = (
-                    column.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), dimensions)
-                )
-                start += batch.num_rows
-        return vectors
+        return read_vectors(self.artifact.file("items.parquet"), attribute, self.n_items)
 
     def under(self, config: Config) -> Snapshot:
         """The same snapshot with other declared attributes. An attribute that its tables do not
@@ -149,32 +132,76 @@ class Snapshot:
         return len(self.items)
 
     def event_files(self, since: date | None = None, before: date | None = None) -> list[str]:
-        """Parquet files of the days in [since, before), for DuckDB and pyarrow."""
+        """Parquet files of the days in [since, before), those events among them that a negative one
+        took back (`event_tables` is without them).
+        """
+        return [str(day.file(EVENTS_FILE)) for day in self._days(since, before)]
+
+    def event_tables(
+        self, columns: list[str], since: date | None = None, before: date | None = None
+    ) -> Iterator[pa.Table]:
+        """These EVENTS columns of each day in [since, before), without the events that a negative
+        one before `before` took back.
+        """
+        files = self.event_files(since, before)
+        gone = self._taken_back(since, before)
+        for number, file in enumerate(files):
+            table = pq.read_table(file, columns=columns)
+            yield table if gone is None else without_rows(table, gone[number])
+
+    def events(self, since: date | None = None, before: date | None = None) -> Events:
+        """Events of the days in [since, before), as arrays, without those that a negative one
+        before `before` took back; `before` defaults to as_of.
+        """
+        files, gone = self.event_files(since, before), self._taken_back(since, before)
+        return read_events(files, self.config.event_weights, gone)
+
+    def known_before(self, events: Events, day: date) -> Events:
+        """Of `events`, which begin with the first day and reach beyond `day`, those before it, as
+        known then: what was taken back since is among them.
+        """
+        return self.events(before=day) if self.negative_kinds else events.before(start_of(day))
+
+    @property
+    def negative_kinds(self) -> tuple[NegativeKind, ...]:
+        """Kinds of negative event, by the code of table `negatives`; empty where the shop has
+        none.
+        """
+        return self.config.events.negatives
+
+    def negatives(self, before: date | None = None) -> Iterator[pa.Table]:
+        """NEGATIVES rows of each day before `before`, which defaults to as_of."""
+        for day in self._days(None, before):
+            if NEGATIVES_FILE in day.manifest["files"]:
+                yield pq.read_table(day.file(NEGATIVES_FILE))
+
+    def _taken_back(self, since: date | None, before: date | None) -> list[Rows] | None:
+        """Of each day in [since, before), the rows that a negative event took back."""
+        if not self.negative_kinds:
+            return None
+        return taken_back(self._days(since, before), self.config.events)
+
+    def _days(self, since: date | None, before: date | None) -> list[Artifact]:
+        """The `events` artifacts of the days in [since, before)."""
         return [
-            str(self.lake.get(reference).file("events.parquet"))
+            self.lake.get(reference)
             for day, reference in self.parts.items()
             if (since is None or day >= since) and day < (before or self.as_of)
         ]
 
-    def events(self, since: date | None = None, before: date | None = None) -> Events:
-        """Events of the days in [since, before), as arrays; `before` defaults to as_of."""
-        files = self.event_files(since, before)
-        return read_events(files, self.config.event_weights)
-
     def impressions(self, since: date, before: date) -> pa.Table:
         """IMPRESSIONS rows of the days in [since, before)."""
-        days = [
-            self.lake.get(reference)
-            for day, reference in self.parts.items()
-            if since <= day < before
-        ]
-        files = [day.file(IMPRESSIONS) for day in days if IMPRESSIONS in day.manifest["files"]]
+        days = self._days(since, before)
+        names = [day for day in days if IMPRESSIONS_FILE in day.manifest["files"]]
+        files = [day.file(IMPRESSIONS_FILE) for day in names]
         return pa.concat_tables(
             [schema.IMPRESSIONS.schema.empty_table(), *map(pq.read_table, files)]
         )
 
     def rows_between(self, since: date | None, before: date) -> int:
-        """Number of events of the days in [since, before), from the files' footers."""
+        """Number of events of the days in [since, before), from the files' footers, whatever was
+        taken back.
+        """
         return sum(pq.read_metadata(file).num_rows for file in self.event_files(since, before))
 
     def existing_items(self, cutoff: int) -> Keys:
@@ -188,26 +215,6 @@ class Snapshot:
 def open_snapshot(config: Config, lake: Lake, as_of: date) -> Snapshot:
     """The newest snapshot of a night. Raises ArtifactError when the night has none."""
     return Snapshot(config, lake, lake.require("snapshot", as_of.isoformat()))
-
-
-def write_events_day(
-    lake: Lake, day: date, events: pa.Table, source: str, impressions: pa.Table | None = None
-) -> Artifact:
-    """Store one day's keyed events, and its impressions with them; a no-op when the same rows are
-    stored already.
-
-    `source` is the content hash of what the rows were made from. Raises SchemaError.
-    """
-    table = schema.EVENTS.check(events, f"events of {day}")
-
-    def write(draft: Draft) -> None:
-        pq.write_table(table, draft.path / "events.parquet")
-        if impressions is not None:
-            checked = schema.IMPRESSIONS.check(impressions, f"impressions of {day}")
-            pq.write_table(checked, draft.path / IMPRESSIONS)
-        draft.rows = table.num_rows
-
-    return lake.make(EVENTS, day.isoformat(), inputs={"source": source}, write=write)
 
 
 @dataclass(frozen=True)
@@ -250,7 +257,7 @@ def write_snapshot(
         "users": table_hash(users),
         "items": table_hash(items),
         **{f"events/{day.isoformat()}": parts[day].content for day in parts},
-        **{name: _extra_hash(extra) for name, extra in extras.files.items()},
+        **{name: extra_hash(extra) for name, extra in extras.files.items()},
     }
     key, settings = as_of.isoformat(), config_hash(config.users, config.items, config.events)
     # Not `Lake.make`: only the newest counts, and an older version that comes back is written
@@ -276,23 +283,3 @@ def write_snapshot(
         draft.rows = sum(artifact.rows for artifact in parts.values())
         draft.facts = {"users": users.num_rows, "items": items.num_rows, **extras.facts}
     return Snapshot(config, lake, draft.finished)
-
-
-def table_hash(table: pa.Table) -> str:
-    """Hash of a table's rows, by its Arrow stream; rows are copied, so that a slice hashes like its
-    copy.
-    """
-    table = table.replace_schema_metadata(None)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.take(pa.array(np.arange(table.num_rows))).combine_chunks())
-
-    return hashlib.sha256(sink.getvalue()).hexdigest()[:16]
-
-
-def _extra_hash(extra: pa.Table | str) -> str:
-    return (
-        hashlib.sha256(extra.encode()).hexdigest()[:16]
-        if isinstance(extra, str)
-        else table_hash(extra)
-    )

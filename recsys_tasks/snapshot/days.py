@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, day_of
 from recsys_tasks.lake import Artifact, Lake
-from recsys_tasks.snapshot.dataset import table_hash
 from recsys_tasks.snapshot.erased_users import ErasedUsers
+from recsys_tasks.snapshot.table_hashes import table_hash
 from recsys_tasks.snapshot.undated import assign_days, days_of
 from recsys_tasks.sources.base import Reader
 

@@ -25,7 +25,7 @@ from recsys_tasks.errors import hashed_user
 from recsys_tasks.lake import MANIFEST, Artifact, Draft
 from recsys_tasks.lake.kinds import Holding, Kind
 from recsys_tasks.lake.table_files import column_names, count_rows, read_columns, write_like
-from recsys_tasks.snapshot.dataset import table_hash
+from recsys_tasks.snapshot.table_hashes import table_hash
 
 STAND_IN = "(erased)"
 _AROUND = 120

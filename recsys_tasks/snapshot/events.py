@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from recsys_tasks import schema
 from recsys_tasks.ids import Keys
+from recsys_tasks.snapshot.taken_back import Rows, without_rows
 
 Columns = dict[str, npt.NDArray[Any]]
 ORDER = ("user_key", "ts", "item_key", "event")
@@ -56,22 +57,29 @@ class Events:
         return np.searchsorted(self.user, np.arange(n_users + 1)).astype(np.int64)
 
 
-def read_events(files: Sequence[str], weights: tuple[float, ...]) -> Events:
-    """Events of some days' files, given in the order of time. Raises SchemaError."""
-    return _sorted_events(_columns_of(files), weights)
+def read_events(
+    files: Sequence[str], weights: tuple[float, ...], gone: Sequence[Rows] | None = None
+) -> Events:
+    """Events of some days' files, given in the order of time, but for the rows `gone` of each
+    file. Raises SchemaError.
+    """
+    return _sorted_events(_columns_of(files, gone), weights)
 
 
-def _columns_of(files: Sequence[str]) -> Columns:
+def _columns_of(files: Sequence[str], gone: Sequence[Rows] | None) -> Columns:
     """The files' EVENTS columns, one file after another, each let go as soon as it is read. Raises
     SchemaError.
     """
-    rows = [pq.read_metadata(file).num_rows for file in files]
+    gone = [np.empty(0, np.int64)] * len(files) if gone is None else gone
+    rows = [
+        pq.read_metadata(file).num_rows - len(some) for file, some in zip(files, gone, strict=True)
+    ]
     columns = {
         field.name: np.empty(sum(rows), field.type.to_pandas_dtype())
         for field in schema.EVENTS.schema
     }
-    for end, n, file in zip(accumulate(rows), rows, files, strict=True):
-        table = schema.EVENTS.check(_read(file), file)
+    for end, n, file, some in zip(accumulate(rows), rows, files, gone, strict=True):
+        table = without_rows(schema.EVENTS.check(_read(file), file), some)
         for name, column in columns.items():
             column[end - n : end] = table[name].to_numpy()
     return columns

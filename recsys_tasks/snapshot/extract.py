@@ -25,10 +25,11 @@ from recsys_tasks.config import Config, ExtractConfig, config_hash
 from recsys_tasks.errors import NotEnoughData
 from recsys_tasks.lake import Artifact, Lake, code_of
 from recsys_tasks.snapshot.checks.storable import storable_ids
-from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, table_hash
+from recsys_tasks.snapshot.dataset import ITEMS_AS_OF
 from recsys_tasks.snapshot.days import read_days, write_day, write_table
 from recsys_tasks.snapshot.erased_users import ErasedUsers, read_erased
 from recsys_tasks.snapshot.extract_result import ExtractResult, read_extract
+from recsys_tasks.snapshot.table_hashes import table_hash
 from recsys_tasks.snapshot.undated import FILE as UNDATED_FILE
 from recsys_tasks.snapshot.undated import no_times, undated_counts
 from recsys_tasks.sources.base import Reader, has_users_table

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,24 +29,13 @@ from recsys_tasks.snapshot.checks.last_night import TABLES
 from recsys_tasks.snapshot.checks.losses import LATE, find_losses
 from recsys_tasks.snapshot.checks.own_suites import suites_hash
 from recsys_tasks.snapshot.checks.results import ValidationReport
-from recsys_tasks.snapshot.checks.row_rules import (
-    REASONS,
-    actions_and_showings,
-    first_reason,
-    keyed_rows,
-    set_aside,
-)
-from recsys_tasks.snapshot.dataset import (
-    ITEMS_AS_OF,
-    Snapshot,
-    SnapshotExtras,
-    table_hash,
-    write_events_day,
-    write_snapshot,
-)
+from recsys_tasks.snapshot.checks.row_rules import REASONS, first_reason, keyed_rows, set_aside
+from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, SnapshotExtras, write_snapshot
+from recsys_tasks.snapshot.day_files import day_rows, source_of_day, write_events_day
 from recsys_tasks.snapshot.eligibility.hidden import hidden_items
 from recsys_tasks.snapshot.entities import ITEM_TIMES, Seconds, build_entities, known_ids
 from recsys_tasks.snapshot.extract_result import open_extract
+from recsys_tasks.snapshot.negative_facts import has_rows, negative_figures, negative_files
 from recsys_tasks.snapshot.past_values import UNKNOWN
 from recsys_tasks.snapshot.tonight import (
     QUARANTINE_FILE,
@@ -56,6 +46,8 @@ from recsys_tasks.snapshot.tonight import (
 )
 from recsys_tasks.snapshot.undated import read_undated, undated_words
 from recsys_tasks.snapshot.volume import newest_day, volume
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -191,7 +183,7 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
     parts = {
         day: lake.get(ref) for day, ref in kept.items() if day in tonight.extracted.parts
     } | written
-    parts = {day: artifact for day, artifact in parts.items() if artifact.rows}
+    parts = {day: artifact for day, artifact in parts.items() if has_rows(artifact)}
     if not parts:
         raise NotEnoughData(
             expected=f"at least one good row before {as_of}",
@@ -202,21 +194,21 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
     entities = build_entities(base, as_of, (users, tonight.users), (items, tonight.items), firsts)
     item_table, hidden = _without_hidden(config, entities.items)
     quarantine = pa.concat_tables([tonight.waiting, *bad])
-    figures = _figures(tonight, written, quarantine, hidden)
-    extracted = tonight.extracted
-    raw_parts = {day.isoformat(): ref for day, ref in sorted(extracted.parts.items())}
+    figures = _figures(tonight, written, quarantine, hidden) | negative_figures(config, parts)
+    extracted, raw_parts = tonight.extracted, _by_day(tonight.extracted.parts)
     files: dict[str, pa.Table | str] = {
         "report.json": json.dumps(figures, indent=1),
         QUARANTINE_FILE: quarantine,
         ITEM_TIMES: entities.item_times,
         UNKNOWN: json.dumps(entities.unknown),
         RAW_PARTS: json.dumps(raw_parts, indent=1),
+        **negative_files(config),
     }
     facts = {
         **figures,
         "validation": validation.reference,
         TABLES: {"users": extracted.users, "items": extracted.items},
-        LATE: {day.isoformat(): rows for day, rows in extracted.late.items()},
+        LATE: _by_day(extracted.late),
         ITEMS_AS_OF: lake.get(extracted.items).facts.get(ITEMS_AS_OF),
     }
     return write_snapshot(
@@ -228,6 +220,10 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         parts=parts,
         extras=SnapshotExtras(facts, files),
     )
+
+
+def _by_day(found: Mapping[date, T]) -> dict[str, T]:
+    return {day.isoformat(): found[day] for day in sorted(found)}
 
 
 def _figures(
@@ -271,13 +267,13 @@ def _write_days(
         rows = slice(start, start + part.rows)
         events = tonight.events.slice(start, part.rows)
         everything = keyed_rows(config, events.filter(pa.array(good[rows])), users, items)
-        keyed, shown = actions_and_showings(config, everything)
-        written[day] = write_events_day(
-            lake, day, keyed, f"{part.content}:{table_hash(everything)}", shown
-        )
+        keyed = day_rows(config.events, everything)
+        source = source_of_day(config.events, part, everything)
+        written[day] = write_events_day(lake, day, keyed, source)
         since = tonight.since.get(day, tonight.extracted.as_of.isoformat())
         bad.append(set_aside(events, reasons[rows], day.isoformat(), since))
-        np.minimum.at(first, keyed["item_key"].to_numpy(), keyed["ts"].to_numpy())
+        sold_at = keyed.events["item_key"].to_numpy(), keyed.events["ts"].to_numpy()
+        np.minimum.at(first, *sold_at)
         start = rows.stop
     sold = np.flatnonzero(first < np.iinfo(np.int64).max).astype(np.int32)
     return written, bad, (sold, first[sold])

@@ -51,9 +51,9 @@ EXTRACT = Kind(
 )
 EVENTS = Kind(
     name="events",
-    what="one day's clean events by key, and its impressions",
+    what="one day's clean events by key, its impressions and its negative events",
     key=NightKey,
-    files=_DAY,
+    files={**_DAY, "negatives.parquet": Holding.ROWS_BESIDE},
     retire=Retire.NEVER,
     made_by=_FREEZE,
 )
@@ -74,6 +74,7 @@ SNAPSHOT = Kind(
         "quarantine.parquet": Holding.ROWS_BESIDE,
         "items.parquet": Holding.NOTHING,
         "parts.json": Holding.NOTHING,
+        "negatives.json": Holding.NOTHING,
     },
     retire=Retire.NIGHT_OR_GATE,
     made_by=_FREEZE,

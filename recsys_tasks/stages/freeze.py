@@ -38,6 +38,7 @@ def run(night: Night) -> Outcome:
     done = freeze(night.config, night.lake, night.as_of, night.now)
     tell_of_late_rows(night.on_call, night.config, done)
     tell_of_warnings(night.on_call, night.lake, done)
+    facts = done.snapshot.artifact.facts
     figures = {
         "checks": len(done.report.checks),
         "warnings": sum(not c.passed for c in done.report.checks),
@@ -49,6 +50,7 @@ def run(night: Night) -> Outcome:
         "late_rows": done.late_rows,
         "users": done.snapshot.n_users,
         "items": done.snapshot.n_items,
+        **{name: facts[name] for name in ("negatives", "taken_back") if name in facts},
     }
     return Outcome(done.snapshot.artifact, done.snapshot.artifact.rows, figures)
 

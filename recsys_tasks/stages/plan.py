@@ -13,6 +13,7 @@ from recsys_tasks.config import Config, config_hash
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.serving.kinds import PLAN
+from recsys_tasks.snapshot.bans import ends_ban
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def list_settings(config: Config) -> str:
         config.activity,
         serving,
         config.repeat_consumption,
+        *(str(ends_ban(config, negative)) for negative in config.events.negatives),
     )
 
 

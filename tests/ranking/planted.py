@@ -19,7 +19,8 @@ from recsys_tasks.clock import Timeline, day_of, start_of
 from recsys_tasks.config import Config
 from recsys_tasks.ranking.examples.build import Window, label_windows
 from recsys_tasks.ranking.inputs import RankingInputs
-from recsys_tasks.snapshot.dataset import Snapshot, write_events_day
+from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.day_files import DayRows, write_events_day
 from tests.ranking import fakes
 from tests.worlds import make_config, make_snapshot
 
@@ -137,7 +138,9 @@ class World:
             },
             schema=schema.IMPRESSIONS.schema,
         )
-        artifact = write_events_day(self.snapshot.lake, day, events, "with showings", table)
+        artifact = write_events_day(
+            self.snapshot.lake, day, DayRows(events, table), "with showings"
+        )
         parts = {**self.snapshot.parts, day: artifact.reference}
         self.snapshot = replace(self.snapshot, instead={"parts": parts})
 

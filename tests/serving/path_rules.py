@@ -27,6 +27,7 @@ from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 from recsys_tasks.snapshot.eligibility.hidden import hidden_items
 from tests.serving import nights
+from tests.snapshot.plain_negatives import Happened, banned, left_over, negative_kinds
 from tests.worlds import make_config, make_snapshot
 
 LIMITS = CheckLimits(min_coverage=0.0, max_identical_share=1.0, max_list_churn=1.0)
@@ -52,6 +53,9 @@ class Shop:
     spares: int
     within_days: int
     seed: int
+    negatives: tuple[dict[str, Any], ...] = ()
+    turned: tuple[tuple[int, int, int, int], ...] = ()
+    """(user, item, seconds before the first cutoff, number among `negatives`)."""
 
     def config(self, night: int) -> Config:
         return make_config(
@@ -63,6 +67,7 @@ class Shop:
                 "available_column": "available",
                 "attributes": [{"name": "grade", "kind": "numeric"}],
             },
+            events={"quantity_column": "quantity", "negatives": list(self.negatives)},
             repeat_consumption=self.policy,
             activity={"min_events": 1, "within_days": self.within_days},
             serving={"k": self.k, "spares": self.spares, "shards": 2},
@@ -88,6 +93,9 @@ def shops() -> st.SearchStrategy[Shop]:
     flags = st.lists(
         st.sampled_from([True, True, True, False]), min_size=ITEMS, max_size=ITEMS
     ).map(tuple)
+    turned = st.tuples(
+        st.integers(0, USERS - 1), st.integers(0, ITEMS - 1), ages(), st.integers(0, 2)
+    )
     some = st.frozensets(st.sampled_from([f"i{n:02d}" for n in range(ITEMS)]), max_size=3)
     return st.builds(
         Shop,
@@ -105,20 +113,40 @@ def shops() -> st.SearchStrategy[Shop]:
         spares=st.integers(0, 3),
         within_days=st.sampled_from([3, 20, 90]),
         seed=st.integers(0, 9),
+        negatives=st.one_of(st.just(()), negative_kinds("purchase").map(tuple)),
+        turned=st.lists(turned, max_size=20).map(tuple),
     )
 
 
+def happened(shop: Shop) -> list[Happened]:
+    """Events and negative events, of one unit each; seconds count from the first cutoff."""
+    rows = [Happened(user, item, -age, "purchase", 1) for user, item, age in shop.events]
+    names = [negative["name"] for negative in shop.negatives]
+    turned = [
+        Happened(user, item, -age, names[number % len(names)], 1)
+        for user, item, age, number in (shop.turned if names else ())
+    ]
+    return rows + turned
+
+
 def forbidden_to(shop: Shop, night: int) -> dict[int, set[int]]:
-    """User → items that the policy forbids as of a night's cutoff."""
+    """User → items that the policy forbids or a negative event bans as of a night's cutoff."""
     found: dict[int, set[int]] = {user: set() for user in range(USERS)}
-    policy = shop.config(night).repeat_consumption
-    for user, item, age in shop.events:
-        before = age + night * DAY_SECONDS
-        if before > 0 and policy != "allow":
+    policy, rows, cutoff = (
+        shop.config(night).repeat_consumption,
+        happened(shop),
+        night * DAY_SECONDS,
+    )
+    for row in left_over(rows, shop.negatives, cutoff):
+        if policy != "allow":
             forbidden = (
-                before < policy.after_days * DAY_SECONDS if isinstance(policy, AfterDays) else True
+                cutoff - row.ts < policy.after_days * DAY_SECONDS
+                if isinstance(policy, AfterDays)
+                else True
             )
-            found[user] |= {item} if forbidden else set()
+            found[row.user] |= {row.item} if forbidden else set()
+    for user, item in banned(rows, shop.negatives, cutoff):
+        found[user].add(item)
     return found
 
 
@@ -137,7 +165,7 @@ def offered(shop: Shop, night: int) -> set[int]:
 def frozen(shop: Shop, night: int, folder: Path) -> Snapshot:
     as_of = nights.FIRST + timedelta(days=night)
     cutoff = start_of(nights.FIRST)
-    rows = [(f"u{user}", f"i{item:02d}", cutoff - age) for user, item, age in shop.events]
+    rows = [(f"u{r.user}", f"i{r.item:02d}", cutoff + r.ts, r.what) for r in happened(shop)]
     ids = [f"i{item:02d}" for item in range(ITEMS)]
     items = pd.DataFrame(
         {"item_id": ids, "grade": [1.0 if item % 7 == 1 else 3.0 for item in range(ITEMS)]}
@@ -148,7 +176,7 @@ def frozen(shop: Shop, night: int, folder: Path) -> Snapshot:
     users = pd.DataFrame(
         {"user_id": [f"u{n}" for n in range(USERS)], "country": list(shop.segments)}
     )
-    events = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
+    events = pd.DataFrame(rows, columns=["user_id", "item_id", "ts", "event"])
     return make_snapshot(folder, shop.config(night), as_of, events, items, users)
 
 

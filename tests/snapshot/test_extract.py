@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys_tasks.errors import NotEnoughData
-from recsys_tasks.snapshot.dataset import table_hash
 from recsys_tasks.snapshot.extract_result import ExtractResult
+from recsys_tasks.snapshot.table_hashes import table_hash
 from tests.snapshot.shops import LiteralShop, Row
 
 

@@ -60,7 +60,7 @@ def test_a_rerun_is_a_no_op(tmp_path: Path) -> None:
 
 def test_many_blocks_of_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = shop(tmp_path, ["[1, 2]", None, None, None, "[5, 6]"]).night(3).snapshot
-    monkeypatch.setattr("recsys_tasks.snapshot.dataset.VECTOR_BLOCK", 2)
+    monkeypatch.setattr("recsys_tasks.snapshot.supplied_vectors.VECTOR_BLOCK", 2)
     np.testing.assert_array_equal(vectors(snapshot), [[1, 2], *[[np.nan] * 2] * 3, [5, 6]])
 
 

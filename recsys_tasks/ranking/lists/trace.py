@@ -23,7 +23,11 @@ class Way:
     """Places are 1-based; 0: the item is not there."""
 
     may_show: bool
-    """Whether the user may see the item: eligible, and not forbidden by the repeat policy."""
+    """Whether the user may see the item: eligible, and not forbidden by the repeat policy or by a
+    negative event.
+    """
+    banned: bool
+    """Whether a negative event keeps the item from the user."""
     named: Mapping[str, int]
     """Place in the list of each generator that named it."""
     fused: int
@@ -67,6 +71,7 @@ def way_of(recommender: Recommender, user: int, item: int, eligible: Bool, k: in
     asked = np.array([[item]], np.int32)
     return Way(
         may_show=bool(recommender.may_show(users, asked, eligible=eligible)[0, 0]),
+        banned=recommender.bans is not None and bool(recommender.bans.of(users, asked)[0, 0]),
         named=_places(union.items[0], union.ranks[0], item),
         fused=_place(union.items[0], item),
         named_items=int((union.items >= 0).sum()),

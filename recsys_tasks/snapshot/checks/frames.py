@@ -18,6 +18,7 @@ from recsys_tasks.snapshot.checks.column_drift import FIGURES, Drifts
 from recsys_tasks.snapshot.checks.frequent_ids import FrequentIds
 from recsys_tasks.snapshot.checks.losses import Losses
 from recsys_tasks.snapshot.checks.near_ids import near_words
+from recsys_tasks.snapshot.checks.negative_rows import NEGATIVE
 from recsys_tasks.snapshot.checks.row_rules import Flags
 from recsys_tasks.snapshot.checks.storable import is_usable
 from recsys_tasks.sources.base import has_users_table
@@ -84,6 +85,8 @@ def event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
     quantity = pc.if_else(
         pa.array(flags["bad_position"]), None, events["quantity"]
     )  # a check of its own tells of it
+    if NEGATIVE in flags:  # of a return, either sign says how many units come back
+        quantity = pc.if_else(pa.array(flags[NEGATIVE]), pc.abs(quantity), quantity)
     frame["quantity"] = quantity.to_pandas().copy()
     for column in ("price", "quantity"):
         # an unreadable number is NaN in Arrow and would pass as missing in pandas; infinity has no

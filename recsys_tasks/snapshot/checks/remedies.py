@@ -57,7 +57,8 @@ _WORDS = {
         " validation.max_duplicate_share"
     ),
     "bad_quantity": (
-        "leave returns (negative quantities) out of the delivery; "
+        "where negative quantities are returns, declare them: events.negatives: [{name: return,"
+        " rows: negative_quantity, takes_back: units}]; "
         f"{_NUMBERS}, or raise validation.max_bad_value_share"
     ),
     "bad_price": f"{_NUMBERS}, or raise validation.max_bad_value_share",

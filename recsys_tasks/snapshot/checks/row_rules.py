@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from recsys_tasks import schema
 from recsys_tasks.config import Config
 from recsys_tasks.ids import IdMap, Keys
+from recsys_tasks.snapshot.checks.negative_rows import NEGATIVE, event_codes, negative_rows
 from recsys_tasks.snapshot.checks.storable import has_nul, is_blank, is_overlong, is_usable
 
 Flags = npt.NDArray[np.bool_]
@@ -58,14 +59,18 @@ class Known:
 
 
 def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags]:
-    """`[n] bool` for each of REASONS, and `repeated` for the second and later of exact duplicates.
+    """`[n] bool` for each of REASONS, `repeated` for the second and later of exact duplicates, and
+    NEGATIVE for negative events where the shop has them.
 
     `events` are RAW_EVENTS rows in the order of a raw partition, so that duplicates are neighbours.
     """
     user, item = events["user_id"], events["item_id"]
     no_user, no_item, dated = _absent(user), _absent(item), _flags(pc.is_valid(events["ts"]))
     declared, shown = config.events.known, _shown(config, events)
-    return {
+    units, negative = events["quantity"], negative_rows(config.events, events)
+    if negative is not None:
+        units = pc.if_else(pa.array(negative), pc.abs(units), units)
+    flags = {
         "missing_user": no_user,
         "missing_item": no_item,
         "missing_time": ~dated,
@@ -75,12 +80,13 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
         "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~no_user,
         "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~no_item,
         "bad_price": bad_number(events["price"]),
-        "bad_quantity": bad_number(events["quantity"]) & ~shown,
+        "bad_quantity": bad_number(units) & ~shown,
         "bad_position": bad_position(events["quantity"]) & shown,
         "repeated": (
             repeated_rows(events) & dated
         ),  # without times, alike rows may well be of different ones
     }
+    return flags if negative is None else {**flags, NEGATIVE: negative}
 
 
 def bad_number(column: pa.ChunkedArray) -> Flags:
@@ -124,16 +130,15 @@ def first_reason(flags: Mapping[str, Flags]) -> npt.NDArray[np.int8]:
 
 
 def keyed_rows(config: Config, events: pa.Table, users: IdMap, items: IdMap) -> pa.Table:
-    """EVENTS rows of good RAW_EVENTS rows, sorted by user, time, item; showings among them
-    (`actions_and_showings`).
+    """EVENTS rows of good RAW_EVENTS rows, sorted by user, time, item; showings and negative events
+    among them (`day_rows`).
     """
-    kinds = pa.array(config.events.known)
     table = pa.table(
         {
             "user_key": _keys(events["user_id"], users),
             "item_key": _keys(events["item_id"], items),
             "ts": events["ts"],
-            "event": pc.cast(pc.index_in(events["event"], value_set=kinds), pa.int8()),
+            "event": pc.cast(event_codes(config.events, events), pa.int8()),
             "price": pc.cast(pc.fill_null(events["price"], np.nan), pa.float32()),
             "quantity": pc.cast(pc.fill_null(events["quantity"], np.nan), pa.float32()),
         },
@@ -145,21 +150,6 @@ def keyed_rows(config: Config, events: pa.Table, users: IdMap, items: IdMap) -> 
             for name in ("user_key", "ts", "item_key", "event", "price", "quantity")
         ]
     )
-
-
-def actions_and_showings(config: Config, keyed: pa.Table) -> tuple[pa.Table, pa.Table | None]:
-    """EVENTS rows without the showings, and these as IMPRESSIONS rows; None where the shop logs
-    none.
-    """
-    if config.events.impressions is None:
-        return keyed, None
-    shown = pc.equal(keyed["event"], len(config.events.kinds))
-    showings = keyed.filter(shown)
-    columns = {name: showings[name] for name in ("user_key", "item_key", "ts")}
-    table = pa.table(
-        {**columns, "position": showings["quantity"]}, schema=schema.IMPRESSIONS.schema
-    )
-    return keyed.filter(pc.invert(shown)), table
 
 
 def set_aside(events: pa.Table, reasons: npt.NDArray[np.int8], day: str, since: str) -> pa.Table:

@@ -25,6 +25,7 @@ from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking.columns import Block, column_names, feature_matrix
 from recsys_tasks.ranking.examples.watch_time import fulfilling
 from recsys_tasks.serving.precompute import active_users
+from recsys_tasks.snapshot.bans import bans_at
 from recsys_tasks.stages.inputs import open_inputs, open_recommender
 from recsys_tasks.stages.judging.measure import K, System, popularity, recommender_of
 from recsys_tasks.stages.judging.recount import Measured, recount
@@ -90,9 +91,30 @@ def window_before(window: GateWindow, judged: Judged, release: Artifact) -> OwnA
 def _forbidden(
     window: GateWindow, cutoffs: Cutoffs, users: Keys, known: Truth | None = None
 ) -> Truth | None:
-    """Items that the repeat policy forbids each user; None where it forbids none. `known`: all
-    items that the users have had, where the caller has them already.
+    """Items that the repeat policy or a negative event forbids each user; None where nothing does.
+    `known`: all items that the users have had, where the caller has them already.
     """
+    repeated = _repeated(window, cutoffs, users, known)
+    bans = bans_at(window.snapshot, cutoffs.history_before)
+    if bans is None:
+        return repeated
+    of, items = bans.pairs()
+    asked = np.isin(of, users)
+    order = np.argsort(users, kind="stable")
+    rows = order[np.searchsorted(users[order], of[asked])]
+    if repeated is None:
+        return item_sets(users, rows, items[asked])
+    return item_sets(
+        users,
+        np.concatenate([repeated.rows, rows]),
+        np.concatenate([repeated.items, items[asked]]).astype(np.int32),
+    )
+
+
+def _repeated(
+    window: GateWindow, cutoffs: Cutoffs, users: Keys, known: Truth | None
+) -> Truth | None:
+    """Items that the repeat policy forbids each user; None where it forbids none."""
     policy = window.config.repeat_consumption
     if policy == "allow":
         return None

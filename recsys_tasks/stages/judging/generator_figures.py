@@ -39,7 +39,8 @@ def _some_truth(window: GateWindow) -> Truth:
     start, end = window.cutoffs.history, start_of(window.as_of)
     events = window.snapshot.events(before=window.as_of)
     wanted = fulfilling(window.snapshot, events.between(start, end))
-    users = np.intersect1d(events.before(start).user, wanted.user).astype(np.int32)
+    past = window.snapshot.known_before(events, window.cutoffs.history_before)
+    users = np.intersect1d(past.user, wanted.user).astype(np.int32)
     if len(users) > MAX_USERS:
         rng = np.random.default_rng([window.config.resources.seed, window.as_of.toordinal(), 2])
         users = np.sort(rng.choice(users, MAX_USERS, replace=False))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys_tasks.clock import DAY_SECONDS, parse_day, start_of
@@ -143,8 +144,9 @@ def count_history(window: GateWindow, tables: FeatureTables, users: Collection[i
     """
     cutoff, since = window.cutoffs.history, tables.pair_names.index("since_last")
     last: dict[int, dict[int, int]] = {user: {} for user in users}
-    for file in window.snapshot.event_files(before=window.cutoffs.history_before):
-        for row in _rows(file, ["user_key", "item_key", "ts"], "user_key", list(last)):
+    columns = ["user_key", "item_key", "ts"]
+    for day in window.snapshot.event_tables(columns, before=window.cutoffs.history_before):
+        for row in _of_users(day, last):
             mine, item = last[row["user_key"]], row["item_key"]
             mine[item] = max(mine.get(item, row["ts"]), row["ts"])
     pair, wrong = tables.pair, 0
@@ -205,8 +207,8 @@ def _happened(
     codes = {code for objective in objectives for code in window.config.objective_codes(objective)}
     found: dict[int, set[int]] = {user: set() for user in users}
     columns = ["user_key", "item_key", "ts", "event"]
-    for file in window.snapshot.event_files(start, end) if found else ():
-        for row in _rows(file, columns, "user_key", list(found)):
+    for day in window.snapshot.event_tables(columns, start, end) if found else ():
+        for row in _of_users(day, found):
             if start_of(start) <= row["ts"] < start_of(end) and row["event"] in codes:
                 found[row["user_key"]].add(row["item_key"])
     return found
@@ -236,6 +238,12 @@ def _delivered(window: GateWindow, start: date, end: date, said: Pairs) -> Count
         for user, items in said.items()
     )
     return Counted(len(said), wrong)
+
+
+def _of_users(day: pa.Table, users: Collection[int]) -> list[dict[str, Any]]:
+    chosen = np.isin(day["user_key"].to_numpy(), list(users))
+    rows: list[dict[str, Any]] = day.filter(pa.array(chosen)).to_pylist()
+    return rows
 
 
 def _rows(file: str, columns: list[str], key: str, values: list[Any]) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def judged_users(window: GateWindow) -> Judged:
     then = known_at(snapshot, cutoffs.history_before)
     start, end = cutoffs.history, start_of(window.as_of)
     events = snapshot.events(before=window.as_of)
-    past = events.before(start)
+    past = snapshot.known_before(events, cutoffs.history_before)
     happened = events.between(start, end)
     wanted = fulfilling(snapshot, happened)
     users = np.union1d(past.user, wanted.user).astype(np.int32)
@@ -83,7 +83,7 @@ def judged_users(window: GateWindow) -> Judged:
         users=users,
         active=np.isin(users, active_users(snapshot, config, cutoffs)),
         truth=truth_between(wanted, None, start, end, users),
-        known=truth_between(events, None, 0, start, users),
+        known=truth_between(past, None, 0, start, users),
         by_objective=tuple(
             truth_between(happened, config.objective_codes(o), start, end, users)
             for o in config.objectives

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from recsys_tasks.clock import start_of
 from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.examples.build import build_examples
 from recsys_tasks.ranking.inputs import Candidates, RankingInputs
@@ -206,3 +209,35 @@ def test_reasons_by_hand(world: World) -> None:
     masks = [1 << generator_bits()[name] for name in generators]
     masks[4] |= 1 << generator_bits()["fresh"]
     assert lists.sources[0].tolist() == [*masks, 0]
+
+
+class Disliking(World):
+    """On the last day every user dislikes the items of the user's own number and seven further."""
+
+    def acted(self, events: pd.DataFrame) -> pd.DataFrame:
+        user = np.tile(np.arange(USERS), 2)
+        item = (user + np.repeat([0, 7], USERS)) % ITEMS
+        ts = start_of(AS_OF) - 60
+        disliked = pd.DataFrame({"user_id": user, "item_id": item, "ts": ts, "event": "dislike"})
+        return pd.concat([events, disliked])
+
+
+def test_nobody_is_shown_what_the_user_turned_away_from_before_the_cutoff(tmp_path: Path) -> None:
+    world = Disliking(
+        tmp_path,
+        events={"negatives": [{"name": "dislike"}]},
+        rerank={"promoted_items": ["i0003"]},
+        serving={"k": 5, "spares": 10, "block_users": 64},
+    )
+    own = np.stack([EVERYONE % ITEMS, (EVERYONE + 7) % ITEMS], axis=1)
+    shown = {}
+    for day in (AS_OF, AS_OF - timedelta(days=1)):
+        lists = Recommender.of(world.snapshot, world.inputs(day), None).recommend(EVERYONE, 15)
+        shown[day] = (lists.items[:, :, None] == own[:, None, :]).any(axis=(1, 2))
+        assert (lists.items >= 0).all()
+    assert not shown[AS_OF].any()
+    assert shown[AS_OF - timedelta(days=1)].mean() > 0.2  # not known yet
+    assert (lists.items[:, 0] == 3).all()
+    tonight = Recommender.of(world.snapshot, world.inputs(AS_OF), None).recommend(EVERYONE, 15)
+    dislikes_it = (own == 3).any(axis=1)
+    assert ((tonight.items[:, 0] == 3) == ~dislikes_it).all() and dislikes_it.any()

@@ -11,7 +11,7 @@ WHERE coalesce(a.available, i.available);
 GRANT SELECT ON recsys.fallback_lists TO recsys_reader, recsys_writer;
 
 COMMENT ON VIEW recsys.fallback_lists IS
-  'Popular items of the current publication, without what is out of stock or blocked now: one row per segment and place; a rank left out is that of such an item. Of no user: recommend() also leaves out what the repeat policy forbids one.';
+  'Popular items of the current publication, without what is out of stock or blocked now: one row per segment and place; a rank left out is that of such an item. Of no user: recommend() also leaves out what the repeat policy or a negative event forbids one.';
 COMMENT ON COLUMN recsys.fallback_lists.segment IS
   'Value of the users'' segment attribute; empty for all users together.';
 COMMENT ON COLUMN recsys.fallback_lists.rank IS 'Place in the list, 1 is best.';

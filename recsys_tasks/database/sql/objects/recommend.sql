@@ -86,4 +86,4 @@ REVOKE EXECUTE ON FUNCTION recsys.recommend FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION recsys.recommend TO recsys_reader, recsys_writer;
 
 COMMENT ON FUNCTION recsys.recommend IS
-  'The first k items for a user now: the current list without what is out of stock or blocked, topped up from its spares, then from the fallback lists without what the repeat policy forbids the user as of the publication''s cutoff; unknown users get the fallback. Fewer than k rows: there is nothing more that the user may be shown. The score is a probability as in recommendations.score, null for top-ups.';
+  'The first k items for a user now: the current list without what is out of stock or blocked, topped up from its spares, then from the fallback lists without what the repeat policy or a negative event forbids the user as of the publication''s cutoff; unknown users get the fallback. Fewer than k rows: there is nothing more that the user may be shown. The score is a probability as in recommendations.score, null for top-ups.';

@@ -21,4 +21,4 @@ REVOKE EXECUTE ON FUNCTION recsys.withhold FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION recsys.withhold TO recsys_writer;
 
 COMMENT ON FUNCTION recsys.withhold IS
-  'Note for each user which items of a publication''s fallback lists the repeat policy forbids, so that recommend() leaves them out.';
+  'Note for each user which items of a publication''s fallback lists the repeat policy or a negative event forbids, so that recommend() leaves them out.';
