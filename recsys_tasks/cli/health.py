@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -113,6 +114,31 @@ def probe(
     else:
         typer.echo(str(found))
     raise typer.Exit(found.code)
+
+
+@app.command()
+def metrics(
+    to: Annotated[
+        Path | None,
+        typer.Option(help="File to replace, for the node exporter; default: standard output."),
+    ] = None,
+) -> None:
+    """What Prometheus reads: readers' state, open alerts, figures of the newest night, stages; exit
+    code 1 where the database does not answer.
+
+    It needs what `recsys probe` needs, and starts no server.
+    """
+    from recsys_tasks.commands.look_from_outside import metrics_page
+    from recsys_tasks.small_files import write_whole
+
+    with shown_errors():
+        page, answered = metrics_page(read_environment(), now())
+        if to is None:
+            typer.echo(page, nl=False)
+        else:
+            write_whole(to.expanduser(), page)
+    if not answered:
+        raise typer.Exit(1)
 
 
 @app.command()

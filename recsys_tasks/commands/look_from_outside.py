@@ -1,17 +1,20 @@
-"""`recsys probe`: by which bounds it judges, and the database that it asks."""
+"""`recsys probe` and `recsys metrics`: by which bounds they judge, and which database they ask."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from pydantic import ValidationError
+from sqlalchemy import Engine
 
 from recsys_tasks.config import Environment
 from recsys_tasks.config.essentials import read_essentials
 from recsys_tasks.config.operations import ScheduleConfig
 from recsys_tasks.database import create_engine, urls
 from recsys_tasks.errors import ConfigError, RecsysError
+from recsys_tasks.monitoring.prometheus import exposition
 from recsys_tasks.monitoring.readers.probe import Bounds, Finding, probe, unreachable
 
 
@@ -53,11 +56,27 @@ def bounds_of(
 def look_from_outside(environment: Environment, now: datetime, bounds: Bounds) -> Finding:
     """What readers see, judged. Never raises a RecsysError: what does not answer is a finding."""
     try:
-        url = environment.database_url or urls(environment.home)["recsys_reader"]
-        engine = create_engine(url)
+        with _readers(environment) as engine:
+            return probe(engine, now, bounds)
     except RecsysError as error:
         return unreachable(error)
+
+
+def metrics_page(environment: Environment, now: datetime) -> tuple[str, bool]:
+    """What Prometheus reads, and whether the database answered. Raises TransientError where no
+    server was ever started.
+    """
+    essentials = read_essentials(environment)
+    nights = essentials.schedule.nights if essentials.clock == "wall" else None
+    with _readers(environment) as engine:
+        return exposition(engine, now, nights)
+
+
+@contextmanager
+def _readers(environment: Environment) -> Iterator[Engine]:
+    url = environment.database_url or urls(environment.home)["recsys_reader"]
+    engine = create_engine(url)
     try:
-        return probe(engine, now, bounds)
+        yield engine
     finally:
         engine.dispose()
