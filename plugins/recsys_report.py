@@ -1,8 +1,10 @@
-"""The nights' run reports in Airflow's UI: an entry of the navigation, behind Airflow's own login.
+"""The live page and the nights' run reports in Airflow's UI: two entries of the navigation, behind
+Airflow's own login.
 
 The one file that touches Airflow's API server. A plugin's routes are anonymous unless they ask for
-a user, and a report names users, so every route here does. Every Airflow process loads this file:
-FastAPI is imported when the API server asks for the app, the lake inside a request.
+a user, and these pages name users, so every route here does. Every Airflow process loads this file:
+FastAPI is imported when the API server asks for the app, the lake and the database inside a
+request. Links are relative, so that they hold below any base path.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from datetime import date
 from functools import cached_property
 from html import escape
+from secrets import token_urlsafe
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
@@ -33,7 +36,7 @@ def report_app() -> Any:
     from airflow.api_fastapi.core_api.security import (
         get_user,
     )  # internal to Airflow: a test watches it
-    from fastapi import Depends, FastAPI
+    from fastapi import Depends, FastAPI, Form
     from fastapi.responses import HTMLResponse
 
     app = FastAPI(dependencies=[Depends(get_user)], openapi_url=None, docs_url=None, redoc_url=None)
@@ -47,8 +50,24 @@ def report_app() -> Any:
         )
         return HTMLResponse(text or f"<p>{escape(words)}</p>", 200 if text else 404, _HEADERS)
 
+    def look(user: str, item: str) -> HTMLResponse:
+        nonce = token_urlsafe(16)
+        policy = _HEADERS["Content-Security-Policy"]
+        policy += f"; script-src 'nonce-{nonce}'; form-action 'self'"
+        headers = {**_HEADERS, "Content-Security-Policy": policy}
+        return HTMLResponse(live_html(user, item, nonce), 200, headers)
+
     # No return annotations: FastAPI resolves them in this module, which does not import its
     # classes.
+    @app.get("/tonight")
+    def live():  # type: ignore[no-untyped-def]
+        return look("", "")
+
+    # Ids of users come in the body: addresses stand in logs.
+    @app.post("/tonight")
+    def live_of(user: str = Form(""), item: str = Form("")):  # type: ignore[no-untyped-def]
+        return look(user.strip(), item.strip())
+
     @app.get("/report")
     def newest():  # type: ignore[no-untyped-def]
         return answer(None)
@@ -58,6 +77,17 @@ def report_app() -> Any:
         return answer(night.isoformat())
 
     return app
+
+
+def live_html(user: str, item: str, nonce: str) -> str:
+    """The live page, with what is asked of a user and an item; empty: nothing."""
+    from airflow.sdk.timezone import utcnow
+
+    from recsys_tasks.commands.tonight import tonight
+    from recsys_tasks.config import read_environment
+    from recsys_tasks.monitoring.tonight import Asked
+
+    return tonight(read_environment(), Asked(user, item), utcnow(), nonce)
 
 
 def report_html(night: str | None) -> str | None:
@@ -75,28 +105,36 @@ def report_html(night: str | None) -> str | None:
     if kept is None:
         return None
     page = kept.file("report.html").read_text()
-    links = " · ".join(_link(other, other == chosen) for other in nights[:_NIGHTS_SHOWN])
-    return page.replace("<body>", f'<body><div style="{_BAR}">Nights: {links}</div>', 1)
+    up = "" if night is None else "../"
+    links = " · ".join(_link(other, up, other == chosen) for other in nights[:_NIGHTS_SHOWN])
+    bar = f'<a href="{up}tonight">Tonight</a> · Nights: {links}'
+    return page.replace("<body>", f'<body><div style="{_BAR}">{bar}</div>', 1)
 
 
-def _link(night: str, is_shown: bool) -> str:
-    return f"<b>{night}</b>" if is_shown else f'<a href="{PREFIX}/report/{night}">{night}</a>'
+def _link(night: str, up: str, is_shown: bool) -> str:
+    return f"<b>{night}</b>" if is_shown else f'<a href="{up}report/{night}">{night}</a>'
 
 
 class RunReportPlugin(AirflowPlugin):
-    """Adds `Run reports` to the navigation."""
+    """Adds `Tonight` and `Run reports` to the navigation."""
 
     name = "nightshelf_run_reports"
     external_views = [  # noqa: RUF012  # Airflow's own declaration is a plain list
+        {
+            "name": "Tonight",
+            "href": f"{PREFIX[1:]}/tonight",
+            "destination": "nav",
+            "url_route": "tonight",
+        },
         {
             "name": "Run reports",
             "href": f"{PREFIX[1:]}/report",
             "destination": "nav",
             "url_route": "run-reports",
-        }
+        },
     ]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Made when the API server asks."""
-        return [{"app": report_app(), "url_prefix": PREFIX, "name": "Run reports"}]
+        return [{"app": report_app(), "url_prefix": PREFIX, "name": "Nightshelf"}]

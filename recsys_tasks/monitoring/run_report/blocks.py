@@ -11,16 +11,21 @@ Tone = Literal["good", "bad", "warn", "plain"]
 
 @dataclass(frozen=True)
 class Cell:
-    """A table's cell; `tone` colours it."""
+    """A table's cell; `tone` colours it. `link`: where its text leads; `copied`: a command, taken
+    whole by a click.
+    """
 
     text: str
     tone: Tone = "plain"
+    link: str = ""
+    copied: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
     """`numbers` are the columns that hold numbers and stand to the right. `folded`: opened by a
-    click on `caption`; `half`: narrow enough to stand beside a chart.
+    click on `caption`; `half`: narrow enough to stand beside a chart. `stacked`: on a phone each
+    row is a block with the names of its columns; else the table is scrolled.
     """
 
     head: tuple[str, ...]
@@ -29,6 +34,7 @@ class Table:
     numbers: frozenset[int] = frozenset()
     folded: bool = False
     half: bool = False
+    stacked: bool = True
     kind: str = "table"
 
 
@@ -46,7 +52,7 @@ class Series:
 @dataclass(frozen=True)
 class Chart:
     """`lines` over numbers or texts, or horizontal `bars` and `ranges` by name. `reference` is a
-    thin line.
+    thin line; `from_zero`: the lines' axis begins at 0, so that a small change looks small.
     """
 
     shape: Literal["lines", "bars", "ranges"]
@@ -58,6 +64,7 @@ class Chart:
     reference: float | None = None
     diagonal: bool = False
     percent: bool = False
+    from_zero: bool = False
     kind: str = "chart"
 
 
@@ -104,7 +111,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Page:
-    """The whole report."""
+    """A whole page: a night's report, or the live page."""
 
     title: str
     at: str

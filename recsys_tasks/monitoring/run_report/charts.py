@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from functools import lru_cache
+from html import escape
 from typing import Any
 
 from recsys_tasks.monitoring.run_report.blocks import Chart, Series
@@ -47,17 +48,20 @@ def svg(chart: Chart) -> str:
         figure.savefig(
             out, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
         )
-    return _embedded(out.getvalue(), chart.title)
+    return _embedded(out.getvalue(), chart.title, " ".join(filter(None, [chart.title, chart.note])))
 
 
-def _embedded(text: str, title: str) -> str:
-    """Without the XML head and the fixed size, and with ids of its own."""
+def _embedded(text: str, title: str, told: str) -> str:
+    """Without the XML head and the fixed size, with ids of its own, and `told` to who does not see
+    it.
+    """
     body = text[text.index("<svg") :]
     body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
     body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1)
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     prefix = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-    return re.sub(r'(\bid="|xlink:href="#|url\(#)', rf"\1{prefix}-", body)
+    body = re.sub(r'(\bid="|xlink:href="#|url\(#)', rf"\1{prefix}-", body)
+    return body.replace("<svg", f'<svg role="img" aria-label="{escape(told)}"', 1)
 
 
 def _columns(chart: Chart) -> int:
@@ -109,6 +113,8 @@ def _lines(axes: Any, chart: Chart) -> None:
     if chart.diagonal:
         top = max((max((*s.x, *s.y)) for s in chart.series if s.x), default=1.0)
         axes.plot([0, top], [0, top], color="#9aa3ad", linewidth=1, linestyle="--", zorder=0)
+    if chart.from_zero:
+        axes.set_ylim(bottom=0)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     axes.margins(x=0.03)

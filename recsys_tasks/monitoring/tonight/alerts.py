@@ -1,0 +1,44 @@
+"""Alerts on the live page: what is open, with what to type, and what is over."""
+
+from __future__ import annotations
+
+from recsys_tasks.monitoring.run_report.blocks import Block, Cell, Section, Table, Tone, cells
+from recsys_tasks.monitoring.tonight.facts import Live, Row
+
+
+def open_alerts(live: Live) -> Section | None:
+    """The open alerts, then those that are over; None where there never was one."""
+    if not live.alerts and not live.over:
+        return None
+    blocks: list[Block] = []
+    if live.alerts:
+        head = ("severity", "kind", "night", "since", "what broke", "readers then")
+        rows = tuple(_open(alert) for alert in live.alerts)
+        blocks.append(Table((*head, "what to do", "runbook"), rows))
+    if live.over:
+        rows = tuple(_over(alert) for alert in live.over)
+        head = ("severity", "kind", "night", "raised", "over", "what broke")
+        blocks.append(Table(head, rows, caption=f"the last {len(rows)} that are over", folded=True))
+    says = "What needs a person, the worst first." if live.alerts else "No alert is open."
+    return Section("alarms" if live.alerts else "alerts", "Alerts", says, tuple(blocks))
+
+
+def _open(alert: Row) -> tuple[Cell, ...]:
+    tone: Tone = "bad" if alert["severity"] == "critical" else "warn"
+    page = alert["runbook"] or ""
+    return (
+        Cell(alert["severity"], tone),
+        *cells(alert["kind"], _night(alert), f"{alert['raised_at']:%m-%d %H:%M}"),
+        *cells(alert["message"], alert["reader_state"] or ""),
+        Cell(alert["remedy"] or "", copied=True),
+        Cell(page.rpartition("/")[2], link=page if page.startswith("https://") else ""),
+    )
+
+
+def _over(alert: Row) -> tuple[Cell, ...]:
+    times = [f"{alert[name]:%m-%d %H:%M}" for name in ("raised_at", "resolved_at")]
+    return cells(alert["severity"], alert["kind"], _night(alert), *times, alert["message"])
+
+
+def _night(alert: Row) -> str:
+    return str(alert["as_of"] or "")

@@ -1,0 +1,110 @@
+"""The live page, from what the database said: nothing is read or written here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from recsys_tasks.monitoring.run_report.blocks import Card, Note, Page, Section, Tone, plural
+from recsys_tasks.monitoring.tonight.alerts import open_alerts
+from recsys_tasks.monitoring.tonight.facts import Live
+from recsys_tasks.monitoring.tonight.history import gate, grid, trends
+from recsys_tasks.monitoring.tonight.search import item_section, user_section
+
+_WORST: tuple[Tone, ...] = ("bad", "warn", "good", "plain")
+
+
+def live_page(live: Live) -> Page:
+    """What is so now: readers, the newest night, alerts; then what was before, and a search."""
+    cards = (_readers(live), _night(live), _deadline(live), _alerts(live))
+    tone = next(tone for tone in _WORST if any(card.tone == tone for card in cards))
+    sections = [open_alerts(live), user_section(live), item_section(live)]
+    sections += [grid(live), trends(live), gate(live)] if live.nights else [_none_yet()]
+    return Page(
+        title=f"{live.project}, tonight",
+        at=f"Looked up at {live.now:%Y-%m-%d %H:%M:%S} UTC.",
+        headline=_headline(live, cards),
+        tone=tone,
+        cards=tuple(card for card in cards if card.value),
+        sections=tuple(section for section in sections if section is not None),
+        foot="All figures are views of the database's schema recsys; the run reports have more.",
+    )
+
+
+def _headline(live: Live, cards: tuple[Card, ...]) -> str:
+    readers, night, _, alerts = cards
+    return f"Readers see {_lower(readers.value)}; {_lower(night.value)}; {alerts.value.lower()}."
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
+
+
+def _none_yet() -> Section:
+    note = Note("Run one: recsys run --as-of DATE, or the DAG validate_data with a date.", "warn")
+    return Section("nights", "Nights", "No night has run yet.", (note,))
+
+
+def _readers(live: Live) -> Card:
+    status = live.status
+    if status["as_of"] is None:
+        return Card("Readers", "No lists yet", "nothing was ever published", "warn")
+    note = f"{status['rows']:,} users, shown for {_span(status['age'])}"
+    note += f", release {status['release']}" if status["release"] else ", in order of retrieval"
+    if status["on_hold"]:
+        held = f"held since {status['hold_since']:%Y-%m-%d %H:%M} UTC by {status['hold_who']}"
+        note = f"{held}: {status['hold_why']}. `recsys resume` ends it; {note}"
+    tone: Tone = "warn" if status["on_hold"] else "good"
+    newest = live.nights[0]["as_of"] if live.nights else status["as_of"]
+    if status["as_of"] < newest and not status["on_hold"]:
+        tone = "warn"
+    return Card("Readers", f"The lists of {status['as_of']}", note, tone)
+
+
+def _night(live: Live) -> Card:
+    """How far the newest night came."""
+    if not live.nights:
+        return Card("Newest night", "No night yet", live.expected, "plain")
+    night = live.nights[0]["as_of"]
+    done = live.finished.get(night, {})
+    order = live.order
+    waiting = [stage for stage in order if stage not in done]
+    note = live.expected
+    if not waiting:
+        ended = max(done.values())
+        return Card(
+            "Newest night",
+            f"The night of {night} is done",
+            "; ".join(filter(None, [f"all {len(order)} stages by {ended:%H:%M} UTC", note])),
+            "good",
+        )
+    told = f"{len(order) - len(waiting)} of {len(order)} stages are done, next {waiting[0]}"
+    if live.nights[0]["failures"]:
+        told += f"; {plural(live.nights[0]['failures'], 'failed run')} of a stage so far"
+    tone: Tone = "bad" if _stopped(live) else "plain"
+    value = "stopped" if _stopped(live) else "is under way"
+    return Card("Newest night", f"The night of {night} {value}", told, tone)
+
+
+def _stopped(live: Live) -> bool:
+    """Whether an alert of the newest night is open while stages of it are missing."""
+    night = live.nights[0]["as_of"]
+    return any(a["as_of"] == night and a["severity"] == "critical" for a in live.alerts)
+
+
+def _deadline(live: Live) -> Card:
+    tone: Tone = "bad" if "passed" in live.deadline else "plain"
+    return Card("Deadline", live.deadline, "of the lists that readers wait for", tone)
+
+
+def _alerts(live: Live) -> Card:
+    if not live.alerts:
+        return Card("Alerts", "No open alert", "", "good")
+    kinds = ", ".join(dict.fromkeys(str(alert["kind"]) for alert in live.alerts))
+    critical = any(alert["severity"] == "critical" for alert in live.alerts)
+    value = plural(len(live.alerts), "open alert")
+    return Card("Alerts", value, kinds, "bad" if critical else "warn")
+
+
+def _span(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours:.0f} h" if hours >= 1 else f"{hours * 60:.0f} min"
