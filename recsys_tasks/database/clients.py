@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SELECT coalesce((SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_name
                  WHERE n.nspname = 'recsys'),
                 has_database_privilege(current_database(), 'CREATE'))
 """)
+_KNOWS_TIMEOUT, _TIMEOUT = 17, b"SET transaction_timeout = 0;\n"
 _TOLD = 600
 """Characters of what a program said that go into an error."""
 
@@ -94,10 +96,30 @@ def load(url: str, source: Path, written_by: int) -> None:
     Raises ConfigError where no pg_restore of at least that version is found, ServingError for what
     it says.
     """
-    program = _program("pg_restore", max(written_by, server_version(url)), url)
+    server = server_version(url)
+    program = _program("pg_restore", max(written_by, server), url)
+    if server < _KNOWS_TIMEOUT <= _version(program):
+        _load_into_older(program, url, source)
+        return
     database = make_url(url).database or ""
     options = ["--single-transaction", "--exit-on-error", "--no-owner", f"--dbname={database}"]
     _run([program, *options, str(source)], url)
+
+
+def _load_into_older(program: Path, url: str, source: Path) -> None:
+    """By a script, without the setting that later programs make and such servers refuse."""
+    with tempfile.TemporaryDirectory(prefix="nightshelf-restore-") as folder:
+        written, script = Path(folder) / "all.sql", Path(folder) / "known.sql"
+        _run([program, "--no-owner", f"--file={written}", str(source)], url)
+        with written.open("rb") as given, script.open("wb") as kept:
+            for line in given:
+                if line == _TIMEOUT:  # in the head, before any data
+                    break
+                kept.write(line)
+            shutil.copyfileobj(given, kept)
+        written.unlink()
+        options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
+        _run([program.with_name("psql"), *options, f"--file={script}"], url)
 
 
 def _program(name: str, version: int, url: str) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -84,6 +84,7 @@ def look(at: Look) -> str:
             reader_state=_with("readers keep the lists that they have", _time_left(at)),
             runbooks=at.runbooks,
             now=at.now,
+            night=_started(at),
             first=at.dag_id(FIRST_DAG),
         )
         at.raise_(words)
@@ -136,7 +137,7 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
         ),
     ]
     readers = describe_readers(shown.as_of if shown else None, due.night)
-    if newest is None or newest < nights.date_of(nights.last_start(at.now)):
+    if newest is None or newest < _started(at):
         readers = _with(readers, _time_left(at))
     for alarm, command in alarms:
         if alarm is not None:
@@ -197,10 +198,15 @@ def _explained(alarm: Alarm, due: freshness.Due, open_now: list[Alert]) -> str |
 
 def _time_left(at: Look) -> str:
     """To the deadline of the night that started last; none in a simulated shop."""
-    nights = at.essentials.schedule.nights
     if at.essentials.clock == "simulated":
         return ""
-    return nights.time_left(nights.date_of(nights.last_start(at.now)), at.now)
+    return at.essentials.schedule.nights.time_left(_started(at), at.now)
+
+
+def _started(at: Look) -> date:
+    """The night that started last by the schedule."""
+    nights = at.essentials.schedule.nights
+    return nights.date_of(nights.last_start(at.now))
 
 
 # --- words ----------------------------------------------------------------------------------------

@@ -35,3 +35,17 @@ def test_readers_deadline_is_when_a_night_is_missed_and_every_alert_says_what_is
         "readers keep the lists of 2026-03-01, 1 night behind; readers' deadline 03:30"
         " Europe/Amsterdam, passed 0 min ago"
     )
+
+
+def test_wrong_settings_name_the_night_that_started_last_by_the_shops_clocks(
+    writer: Engine, environment: Environment, watch: Watch
+) -> None:
+    """23:00 in Los Angeles on the first is 07:00 UTC of the second: the night of the first."""
+    stock(writer)
+    publish_night(writer, 0)
+    settings = yaml.safe_load(environment.config_path.read_text())
+    settings["schedule"] = {"timezone": "America/Los_Angeles", "nightly": "0 23 * * *"}
+    environment.config_path.write_text(yaml.safe_dump(settings) + "nonsense: 1\n")
+    watch(1, 7)  # 08:00 UTC
+    (alert,) = raised(environment)
+    assert alert.kind == "ConfigError" and '{"as_of": "2026-03-01"}' in alert.remedy

@@ -81,11 +81,17 @@ def alarm_alert(
 
 
 def settings_alert(
-    mistake: ConfigError, *, reader_state: str, runbooks: str, now: datetime, first: str = FIRST_DAG
+    mistake: ConfigError,
+    *,
+    reader_state: str,
+    runbooks: str,
+    now: datetime,
+    night: date,
+    first: str = FIRST_DAG,
 ) -> Alert:
     """The alert of a settings file that is wrong, whether or not a night has failed by it yet.
 
-    `first` is the id of the night's first DAG.
+    `night` is the one that started last by the schedule, `first` the id of its first DAG.
     """
     at = now.isoformat(timespec="milliseconds")
     parts = ["the settings file is wrong: no night can run", f"expected: {mistake.expected}"]
@@ -102,7 +108,7 @@ def settings_alert(
         reader_state=reader_state,
         remedy=(
             f"{fit_to_send(mistake.remedy)}; then, where a night failed meanwhile:"
-            f" {trigger_command(now.date(), first)}"
+            f" {trigger_command(night, first)}"
         ),
         runbook=runbook_link("ConfigError", runbooks),
         cause=WRONG_SETTINGS,

@@ -102,6 +102,7 @@ def probe(engine: Engine, now: datetime, bounds: Bounds) -> Finding:
         "current_hours": round(hours, 2),
         "on_hold": shown.on_hold,
         "open_critical_alerts": alerts.number,
+        **_expected(now, bounds.nights),
     }
     return Finding(code, words, figures)
 
@@ -121,6 +122,15 @@ def _late(night: date, hours: float, now: datetime, bounds: Bounds) -> str:
     if bounds.stale_after_hours is not None and hours > bounds.stale_after_hours:
         words.append(f"at most {bounds.stale_after_hours:g} hours are allowed")
     return "; ".join(words)
+
+
+def _expected(now: datetime, nights: Nights | None) -> dict[str, str]:
+    """The night that started last, and when readers expect it."""
+    start = nights.last_start(now) if nights else None
+    deadline = nights.deadline(start) if nights and start else None
+    if nights is None or start is None or deadline is None:
+        return {}
+    return {"expected_night": str(nights.date_of(start)), "readers_deadline": deadline.isoformat()}
 
 
 def _time_left(night: date, now: datetime, nights: Nights | None) -> str:

@@ -130,6 +130,8 @@ def test_readers_deadline_is_the_bound_where_it_is_known(writer: Engine, reader:
         f"the night of {tomorrow.date()} is not there: readers' deadline 06:00 Europe/Amsterdam,"
         " passed 0 min ago"
     )
+    assert late.figures["expected_night"] == str(tomorrow.date())
+    assert late.figures["readers_deadline"] == (tomorrow + timedelta(hours=5)).isoformat()
     publish_night(writer, 1)
     assert at(5).code == 0 and "deadline" not in at(5).words
 
