@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -19,6 +20,8 @@ from recsys_tasks.database import EmbeddedServer, clients, create_engine
 from recsys_tasks.database.addresses import read_secrets
 from recsys_tasks.database.roles import SUPERUSER, add_extensions
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.ids import extend_ids, read_ids
+from recsys_tasks.lake import Lake
 from tests.database.schemas import drop_schema
 from tests.serving.nights import FIRST, publish_night, shown, stock
 
@@ -30,7 +33,7 @@ def environment(folder: Path, database: str) -> Environment:
     registry = f"sqlite:///{folder}/mlflow.db"
     return Environment(
         home=folder / "home",
-        lake=str(folder / "home" / "lake"),
+        lake=f"memory://{folder.parent.name}/{folder.name}",  # a store that is no folder
         database_url=database,
         mlflow_url=registry,
         config_path=DEFAULT_CONFIG,
@@ -43,6 +46,7 @@ def one(empty: Mapping[str, str], writer: Engine, tmp_path: Path) -> Environment
     stock(writer)
     publish_night(writer, 0)
     made = environment(tmp_path / "one", empty["recsys_owner"])
+    extend_ids(Lake(made.lake, cache=tmp_path / "cache"), "users", ["a", "b"])
     (made.home / "alerts").mkdir(parents=True)
     (made.home / "alerts" / "note.json").write_text("{}")
     with closing(sqlite3.connect(made.home.parent / "mlflow.db")) as registry:
@@ -84,9 +88,11 @@ def test_a_backup_comes_back_in_another_database(
     before = shown(reader)
     done = back_up(one, tmp_path / "backup", NOW)
     assert (done.about.night, done.about.dumped_by) == (str(FIRST), 18)
-    assert set(done.about.files) == {
+    files = set(done.about.files)
+    assert {name for name in files if not name.startswith("lake/")} == {
         "recsys.dump", "mlflow.sqlite", "home/alerts/note.json", "settings/recsys.yaml",
     }  # fmt: skip
+    assert any(re.fullmatch(r"lake/ids/users/[^/]+/ids\.parquet", name) for name in files)
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / "backup").glob("*.dump")} == {0}
     two = environment(tmp_path / "two", other_database)
     with pytest.raises(ConfigError, match="CREATE EXTENSION vector"):
@@ -100,6 +106,7 @@ def test_a_backup_comes_back_in_another_database(
     assert (two.home / "alerts" / "note.json").read_text() == "{}"
     with closing(sqlite3.connect(tmp_path / "two" / "mlflow.db")) as registry:
         assert registry.execute("SELECT name FROM registered_models").fetchall() == [("shop",)]
+    assert read_ids(Lake(two.lake, cache=tmp_path / "other"), "users").ids == ("a", "b")
     three = environment(tmp_path / "three", other_database)
     with pytest.raises(ConfigError, match="DROP SCHEMA recsys CASCADE"):
         restore(three, tmp_path / "backup")
