@@ -35,6 +35,12 @@ def hit_matrix(lists: Lists, offsets: Ints, items: Lists) -> Bools:
     return (wanted[place] == shown) & (lists >= 0)
 
 
+def as_sets(lists: Lists) -> tuple[Ints, Lists]:
+    """The items of each row of `lists [n, k]` as a CSR pair: what `hit_matrix` compares with."""
+    there = lists >= 0
+    return np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int64), lists[there]
+
+
 def ndcg(hits: Bools, sizes: Ints, k: int) -> Floats:
     """`[n]`: discounted gain over that of a list that starts with min(k, |truth|) hits."""
     discounts = 1.0 / np.log2(np.arange(2, k + 2))

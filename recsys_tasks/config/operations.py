@@ -39,6 +39,12 @@ class MonitoringConfig(Section):
     release."""
     max_quality_drop: Share = 0.3
     """Share that the realised NDCG@10 may lie below the median of the four weeks before."""
+    outcome_days: Annotated[int, Field(ge=1, le=7)] = 1
+    """Days after a night's cutoff within which what a user does with an item of the list counts as
+    its outcome (`recsys.outcomes`). Of more than one, an event counts for several nights' lists."""
+    history_nights: PositiveInt = 90
+    """Nights, back from what readers see, of which counts by item, by place and by group of users
+    are kept, also after their lists are gone."""
 
 
 class ReportConfig(Section):

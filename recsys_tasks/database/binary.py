@@ -32,6 +32,7 @@ _NUMBERS: dict[pa.DataType, tuple[str, int, str]] = {
     pa.int32(): ("int4", 23, ">i4"),
     pa.int64(): ("int8", 20, ">i8"),
     pa.float32(): ("float4", 700, ">f4"),
+    pa.float64(): ("float8", 701, ">f8"),
 }
 # What the rows of a group share: of each column its type, and the text or the number of entries.
 _Shape = tuple[tuple[pa.DataType, str | int | None], ...]

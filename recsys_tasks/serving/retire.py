@@ -13,6 +13,7 @@ from recsys_tasks.errors import TransientError
 # Dropping a partition needs readers to let go for a moment, and while we wait for a long analysis
 # all others queue behind us: so long may a reader have to wait, no longer.
 LOCK_TIMEOUT = "200ms"
+_COUNTED = ("item_exposure_rows", "place_count_rows", "outcome_windows", "outcome_count_rows")
 
 _SURPLUS = sa.text("""
 SELECT id FROM (
@@ -55,6 +56,25 @@ def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
     return retired
 
 
+def forget_history(engine: Engine, nights: int) -> None:
+    """Remove the counts of retired publications, and the figures of groups of users, that are more
+    than `nights` days older than what readers see.
+    """
+    older = (
+        "as_of <= (SELECT p.as_of FROM recsys.current_publication AS c JOIN recsys.publication AS p"
+        " ON p.id = c.publication_id) - CAST(:nights AS int)"
+    )
+    of = f"SELECT id FROM recsys.publication WHERE retired_at IS NOT NULL AND {older}"  # noqa: S608
+    with transaction(engine) as connection:
+        for table in _COUNTED:
+            statement = f"DELETE FROM recsys.{table} WHERE publication_id IN ({of})"  # noqa: S608
+            connection.execute(sa.text(statement), {"nights": nights})
+        connection.execute(
+            sa.text(f"DELETE FROM recsys.slice_rows WHERE {older}"),  # noqa: S608
+            {"nights": nights},
+        )
+
+
 def retire(
     connection: Connection, publication_id: int, now: datetime, note: str | None = None
 ) -> None:
@@ -63,7 +83,13 @@ def retire(
     """
     values = {"id": publication_id, "now": now, "note": note}
     connection.execute(sa.text("SELECT recsys.drop_partition(:id)"), values)
-    for table in ("fallback_rows", "similar_rows", "forbidden_rows"):
+    for table in (
+        "fallback_rows",
+        "similar_rows",
+        "forbidden_rows",
+        "outcome_rows",
+        "list_change_rows",
+    ):
         statement = sa.text(f"DELETE FROM recsys.{table} WHERE publication_id = :id")  # noqa: S608  the names above
         connection.execute(statement, values)
     mark = (

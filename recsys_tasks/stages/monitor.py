@@ -27,6 +27,7 @@ def run(night: Night, *, snapshot: Snapshot, plan: Artifact) -> Outcome:
     """Measure tonight's lists and what readers did with last night's, and raise the alarms."""
     from recsys_tasks.monitoring.alarms.figures import REALISED
     from recsys_tasks.stages.monitoring.alarms import night_figures, raise_alarms
+    from recsys_tasks.stages.monitoring.for_analysts import record_for_analysts
     from recsys_tasks.stages.monitoring.measured import LISTS, measure_lists
     from recsys_tasks.stages.monitoring.night_lists import NightLists
     from recsys_tasks.stages.outcome import Figure, Outcome
@@ -46,9 +47,10 @@ def run(night: Night, *, snapshot: Snapshot, plan: Artifact) -> Outcome:
         record_metrics(night.engine, figures.about(scope), scope, values)
     if measured.before is not None:
         record_slices(night.engine, measured.before.as_of, "realised", measured.slices)
+    outcomes = record_for_analysts(snapshot, night.engine, tonight)
     alarms = raise_alarms(night.on_call, figures)
     health, realised = measured.figures[LISTS], measured.figures.get(REALISED, {})
     shown: dict[str, Figure] = {n: v for n, v in health.items() if n.startswith("coverage")}
-    shown |= {"alarms": float(alarms)}
+    shown |= {"alarms": float(alarms), "outcomes measured": float(outcomes)}
     shown |= {f"realised {name}": realised[name] for name in _REPORTED if name in realised}
     return Outcome(None, measured.users, shown, note=f"metrics of {night.as_of}")

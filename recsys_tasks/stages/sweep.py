@@ -13,7 +13,7 @@ from recsys_tasks.lake import Lake
 from recsys_tasks.lake.keys import TowerKey, publication_token
 from recsys_tasks.retention import plan as storage
 from recsys_tasks.serving.publication import current_publication
-from recsys_tasks.serving.retire import drop_old
+from recsys_tasks.serving.retire import drop_old, forget_history
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.work_locks import alone
 
@@ -38,6 +38,7 @@ def sweep(night: Night, ran: frozenset[date]) -> str:
     """See `run_maintain_storage`; `ran` are the nights of the lake, `night` the newest of them."""
     with alone(night.engine, night.lake, looks=SWEEP_LOOKS):
         dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
+        forget_history(night.engine, night.config.monitoring.history_nights)
         in_use = _in_use(night, ran)
         in_use = replace(in_use, references=storage.snapshot_parts(night.lake, in_use))
         plan = storage.plan_retention(storage.stored(night.lake), in_use)

@@ -85,6 +85,9 @@ def fill(writer: Engine) -> None:
         "realised",
         [SliceFigure("lists", "country=nl", "ndcg@10", 2, 0.5, 0.4, 0.6)],
     )
+    with writer.begin() as connection:
+        for statement in OUTCOMES:
+            connection.execute(sa.text(statement))
     record_stage(writer, StageResult("embed", date(2026, 3, 1), "a", 1, 2.0))
     with writer.begin() as connection:
         connection.execute(
@@ -113,6 +116,22 @@ def fill(writer: Engine) -> None:
                 ),
                 {"ts": NOW + timedelta(days=day - 1), "event": event, "r": release},
             )
+
+
+OUTCOMES = (
+    "INSERT INTO recsys.items VALUES (8, 'i8', 'Item 8', 'c', '{}', true)",
+    "INSERT INTO recsys.place_count_rows SELECT p.id, 'nl', 1, 0, 2 FROM recsys.publication AS p"
+    " WHERE p.published_at IS NOT NULL",
+    "INSERT INTO recsys.outcome_windows SELECT p.id, 'purchase', 1, p.as_of, p.as_of + 1, true FROM"
+    " recsys.publication AS p WHERE p.published_at IS NOT NULL",
+    "INSERT INTO recsys.outcome_rows SELECT p.id, 0, 1, 'purchase', 0, 0, 'nl', 1, 5.0 FROM"
+    " recsys.publication AS p WHERE p.published_at IS NOT NULL",
+    "INSERT INTO recsys.list_change_rows SELECT c.publication_id, c.publication_id, 0, 3, 1, 1, 0,"
+    " 0, 2 FROM recsys.current_publication AS c",
+)
+"""Item i8 comes when both nights are over. The others are rows of what monitoring counts, for the
+columns alone: their values are tried after real nights.
+"""
 
 
 LEDGER = {

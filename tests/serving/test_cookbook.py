@@ -31,13 +31,19 @@ COLUMNS = {
     "Which categories": "category items places share_of_items share_of_places",
     "New items:": "item_id title category available_from lists share",
     "New items' part": "category new_items places_of_new share_of_places",
+    "Items that no list showed": "item_id title category available days_old price",
+    "The ten items": "item_id title places price possible_revenue",
     "Items like this": "rank similar_item_id similar_title score category",
     "Which items gained": "item_id title lists_before lists_now change",
     "Who has a list": "segment served_by why_no_list users",
     "Lists by segment": "segment lists mean_length",
+    "Reasons by segment": "segment reason places share",
     "Favourites of each": "segment item_id lists",
     "How many users": "publication_id as_of rung lists share",
     "Short lists": "as_of segment rung short_reason lists mean_length",
+    "Whose list changed": (
+        "user_id segment changed new_items gone_items moved_items off_offer own_events why"
+    ),
     "Churn between": "user_id changed",
     "Where do the places": "reason source places mean_score mean_rank",
     "Realised hit rate:": (
@@ -48,6 +54,8 @@ COLUMNS = {
         "as_of measured_by users hit_rate_at_10 popular_hit_rate_at_10 ndcg_at_10 "
         "popular_ndcg_at_10"
     ),
+    "Conversion of": "event rank reason places places_with conversion times amount",
+    "Who bought": "as_of user_id segment rank item_id title reason times amount",
     "Health of the lists": "as_of users coverage churn gini short_share",
     "How much better than": (
         "as_of users active_users ndcg popular_ndcg better_by hit_rate popular_hit_rate"

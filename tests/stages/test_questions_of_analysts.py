@@ -24,6 +24,11 @@ ASKED = (
     "Everyone of a segment",
     "Items like this",
     "New items' part",
+    "Items that no list showed",
+    "The ten items",
+    "Whose list changed",
+    "Reasons by segment",
+    "Conversion of",
 )
 
 
@@ -151,3 +156,108 @@ def test_what_a_night_cost_is_what_its_stages_took(nights: TwoNights) -> None:
     assert (found["cpu_seconds"] > 0).all() and (found["peak_megabytes"] > 100).all()
     trained: Any = found.loc[(FIRST_NIGHT, "train_two_tower")]
     assert 0.2 * trained["seconds"] < trained["cpu_seconds"] < 64 * trained["seconds"]
+
+
+def test_items_that_no_list_showed_are_the_others_of_the_catalogue(nights: TwoNights) -> None:
+    second = nights.second
+    found = answer(second, "Items that no list showed").set_index("item_id")
+    shown = rows(
+        second,
+        "SELECT DISTINCT item_id FROM recsys.recommendation_history WHERE published",
+    )["item_id"]
+    items = second.snapshot.items.set_index("item_id")
+    assert len(found) > 0 and set(found.index) == set(items.index) - set(shown)
+    launched = pd.to_datetime(items["available_from"][found.index], unit="s")
+    night = rows(second, "SELECT as_of FROM recsys.status")["as_of"][0]
+    assert list(found["days_old"]) == [(night - day.date()).days for day in launched]
+    assert list(found["price"]) == list(items["price"][found.index])
+    assert found["price"].is_monotonic_decreasing and not found["available"].all()
+
+
+def outcomes_of_first(night: Night) -> pd.DataFrame:
+    """Every place of the first night's lists that its user did something with: a row an event."""
+    lists, done = lists_of_first(night), done_on_first(night)
+    published = rows(
+        night,
+        "SELECT max(published_at) AS at FROM recsys.publications WHERE as_of = :day",
+        day=FIRST_NIGHT,
+    )["at"][0]
+    seen = done[pd.to_datetime(done["timestamp"], unit="s", utc=True) >= published]
+    return lists.merge(seen, on=["user_id", "item_id"])
+
+
+def test_conversion_is_that_of_each_place_that_readers_saw(nights: TwoNights) -> None:
+    found: Any = answer(nights.second, "Conversion of")
+    lists, done = lists_of_first(nights.second), outcomes_of_first(nights.second)
+    assert len(done) > 100 and set(found["event"]) == {"view", "cart", "purchase"}
+    places: Any = lists.groupby(["rank", "reason"]).size()
+    for row in found.itertuples():
+        key = (row.rank, row.reason)
+        those = done[
+            (done["event"] == row.event)
+            & (done["rank"] == row.rank)
+            & (done["reason"] == row.reason)
+        ]
+        with_event = len(those[["user_id", "item_id"]].drop_duplicates())
+        assert (row.places, row.places_with) == (places[key], with_event)
+        assert row.times == len(those) and row.conversion == pytest.approx(with_event / places[key])
+        worth = those["price"].sum() if len(those) else np.nan
+        assert row.amount == pytest.approx(worth, rel=1e-4, nan_ok=True)
+    assert found.groupby("event")["places"].sum().tolist() == [len(lists)] * 3
+    bought = answer(nights.second, "Who bought")
+    assert len(bought) == min(100, found.loc[found["event"] == "purchase", "places_with"].sum())
+
+
+def test_what_the_top_items_could_bring_is_places_times_price_times_conversion(
+    nights: TwoNights,
+) -> None:
+    second = nights.second
+    found: Any = answer(second, "The ten items").set_index("item_id")
+    counted = rows(
+        second,
+        "SELECT h.item_id, count(*) AS places FROM recsys.recommendation_history AS h"
+        " WHERE h.published GROUP BY 1",
+    ).set_index("item_id")["places"]
+    top = sorted(counted.items(), key=lambda one: (-one[1], str(one[0])))[:10]
+    assert list(zip(found.index, found["places"], strict=True)) == top
+    done = outcomes_of_first(second)
+    bought = done[done["event"] == "purchase"][["user_id", "item_id"]].drop_duplicates()
+    share = len(bought) / len(lists_of_first(second))
+    price: Any = second.snapshot.items.set_index("item_id")["price"]
+    for item, places in top:
+        assert found["price"][item] == price[item]
+        assert found["possible_revenue"][item] == pytest.approx(places * price[item] * share)
+
+
+def test_reasons_by_segment_are_counted_for_everyone(nights: TwoNights) -> None:
+    found: Any = answer(nights.second, "Reasons by segment").set_index(["segment", "reason"])
+    lists = rows(nights.second, "SELECT segment, reason FROM recsys.recommendations")
+    counted = lists.groupby(["segment", "reason"]).size()
+    assert dict(found["places"]) == dict(counted)
+    for (segment, _), row in found.iterrows():
+        assert row["share"] == pytest.approx(row["places"] / counted[segment].sum())
+
+
+def test_whose_list_changed_is_seen_in_both_nights_lists(nights: TwoNights) -> None:
+    second = nights.second
+    before = lists_of_first(second).groupby("user_id")["item_id"].agg(list)
+    now = rows(
+        second,
+        "SELECT user_id, item_id FROM recsys.recommendation_history WHERE publication_id = (SELECT"
+        " max(publication_id) FROM recsys.publications WHERE as_of = :day) ORDER BY user_id, rank",
+        day=SECOND_NIGHT,
+    )
+    lists = now.groupby("user_id")["item_id"].agg(list)
+    both = before.index.intersection(lists.index)
+    wanted = {user: len(set(lists[user]) - set(before[user])) / len(lists[user]) for user in both}
+    every = rows(second, "SELECT * FROM recsys.list_changes").set_index("user_id")
+    assert dict(every["changed"]) == pytest.approx(wanted)
+    top: Any = answer(second, "Whose list changed")
+    assert list(top["changed"]) == pytest.approx(sorted(wanted.values(), reverse=True)[:20])
+    offered = second.snapshot.items.set_index("item_id")["available"]
+    did = done_on_first(second).groupby("user_id").size()
+    for row in top.itertuples():
+        gone = set(before[row.user_id]) - set(lists[row.user_id])
+        assert row.gone_items == len(gone) and row.off_offer == sum(~offered[list(gone)])
+        assert row.own_events == did.get(row.user_id, 0)
+        assert (f"the user did {row.own_events} things" in row.why) == (row.own_events > 0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from recsys_tasks import metrics
 from recsys_tasks.ids import Keys
-from recsys_tasks.metrics import Floats, Ints, Lists
+from recsys_tasks.metrics import Floats, Lists
 
 
 def churn(users_before: Keys, before: Lists, users_now: Keys, now: Lists, k: int) -> Floats:
@@ -19,13 +19,8 @@ def churn(users_before: Keys, before: Lists, users_now: Keys, now: Lists, k: int
         users_before, users_now, assume_unique=True, return_indices=True
     )
     old, new = before[old_rows, :k], now[new_rows, :k]
-    offsets, items = _as_sets(old)
+    offsets, items = metrics.as_sets(old)
     stayed = metrics.hit_matrix(new, offsets, items).sum(axis=1)
     places = np.maximum((new >= 0).sum(axis=1), (old >= 0).sum(axis=1))
     changed: Floats = np.where(places > 0, 1 - stayed / np.maximum(places, 1), 0.0)
     return changed
-
-
-def _as_sets(lists: Lists) -> tuple[Ints, Lists]:
-    there = lists >= 0
-    return np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int64), lists[there]

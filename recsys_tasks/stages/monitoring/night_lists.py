@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,12 +50,14 @@ class NightLists:
 
     def before(self) -> NightLists | None:
         """Those of the newest earlier night within a week that has a plan."""
-        for days in range(1, 8):
-            day = self.as_of - timedelta(days=days)
-            plan = self.lake.newest("plan", str(NightKey(day)))
-            if plan is not None:
-                return NightLists(self.config, self.lake, plan)
-        return None
+        earlier = (self.days_before(days) for days in range(1, 8))
+        return next((night for night in earlier if night is not None), None)
+
+    def days_before(self, days: int) -> NightLists | None:
+        """Those of the night so many days before; None where it has no plan."""
+        day = self.as_of - timedelta(days=days)
+        plan = self.lake.newest("plan", str(NightKey(day)))
+        return NightLists(self.config, self.lake, plan) if plan is not None else None
 
     def read(self) -> tuple[Keys, Lists, npt.NDArray[np.int8]]:
         """(users `[n] int32`, lists `[n, k] int32`, rungs `[n] int8`); -1 at the end of a short
@@ -69,12 +72,22 @@ class NightLists:
             for batch in list_batches(artifact, ["user_key", "items", "rung"]):
                 rows = slice(at, at + batch.num_rows)
                 users[rows], rungs[rows] = batch["user_key"].to_numpy(), batch["rung"].to_numpy()
-                offsets = batch["items"].offsets.to_numpy()
-                there = np.arange(k) < np.diff(offsets)[:, None]
-                flat = batch["items"].values.to_numpy()
-                lists[rows][there] = flat[(offsets[:-1, None] + np.arange(k))[there]]
+                _fill(lists[rows], batch["items"])
                 at += batch.num_rows
         return users, lists, rungs
+
+    def reasons(self) -> npt.NDArray[np.int8]:
+        """`[n, k] int8`: index into schema.REASONS of each place, in the order of `read`; 0 at the
+        end of a short list.
+        """
+        shards, k = self._shards(), self.config.serving.k
+        reasons = np.zeros((sum(artifact.rows for artifact in shards), k), np.int8)
+        at = 0
+        for artifact in shards:
+            for batch in list_batches(artifact, ["reasons"]):
+                _fill(reasons[at : at + batch.num_rows], batch["reasons"])
+                at += batch.num_rows
+        return reasons
 
     def scores(self) -> Floats:
         """`[p] float64`: scores of all places, NaN where a place has none."""
@@ -89,3 +102,12 @@ class NightLists:
         token = self.planned.token
         shards = range(self.config.serving.shards)
         return [self.lake.require("lists", str(ListsKey(token, shard))) for shard in shards]
+
+
+def _fill(matrix: npt.NDArray[Any], lists: Any) -> None:
+    """Write the first k entries of an Arrow column of lists into `matrix [n, k]`; what a short list
+    lacks stays.
+    """
+    offsets, places = lists.offsets.to_numpy(), np.arange(matrix.shape[1])
+    there = places < np.diff(offsets)[:, None]
+    matrix[there] = lists.values.to_numpy()[(offsets[:-1, None] + places)[there]]

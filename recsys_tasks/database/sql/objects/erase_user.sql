@@ -33,6 +33,26 @@ BEGIN
   END IF;
   RETURN NEXT;
 
+  place := 'outcome_rows';
+  SELECT count(*) INTO held FROM recsys.outcome_rows AS o WHERE o.user_key = erased_key;
+  IF held > 0 AND NOT dry_run THEN
+    UPDATE recsys.outcome_count_rows AS x
+    SET places_with = x.places_with - 1, times = x.times - o.times, amount = x.amount - coalesce(o.amount, 0)
+    FROM recsys.outcome_rows AS o
+    WHERE o.user_key = erased_key AND x.publication_id = o.publication_id AND x.segment = o.segment AND x.rank = o.rank
+      AND x.reason = o.reason AND x.event = o.event;
+    DELETE FROM recsys.outcome_count_rows AS x WHERE x.places_with <= 0;
+    DELETE FROM recsys.outcome_rows AS o WHERE o.user_key = erased_key;
+  END IF;
+  RETURN NEXT;
+
+  place := 'list_change_rows';
+  SELECT count(*) INTO held FROM recsys.list_change_rows AS x WHERE x.user_key = erased_key;
+  IF held > 0 AND NOT dry_run THEN
+    DELETE FROM recsys.list_change_rows AS x WHERE x.user_key = erased_key;
+  END IF;
+  RETURN NEXT;
+
   place := 'user_vectors';
   held := recsys.erase_vectors(erased_key, dry_run);
   RETURN NEXT;

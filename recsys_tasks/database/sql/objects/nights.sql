@@ -7,7 +7,8 @@ SELECT n.as_of, p.publication_id, p.status, p.published_at, p.release, p.rows AS
         ORDER BY r.decisive DESC, r.place LIMIT 1) AS first_failed_rule,
        s.stage_seconds, s.cpu_seconds, s.peak_bytes,
        (SELECT count(*) FROM recsys.stage_failures AS f WHERE f.as_of = n.as_of) AS failures,
-       (SELECT count(*) FROM recsys.alert_rows AS a WHERE a.as_of = n.as_of) AS alerts
+       (SELECT count(*) FROM recsys.alert_rows AS a WHERE a.as_of = n.as_of) AS alerts,
+       (SELECT max(w.window_end) FROM recsys.outcome_windows AS w WHERE w.publication_id = p.publication_id) AS outcomes_until
 FROM (SELECT x.as_of FROM recsys.publication AS x UNION SELECT x.as_of FROM recsys.gate_decision_rows AS x
       UNION SELECT x.as_of FROM recsys.stage_run_rows AS x UNION SELECT x.as_of FROM recsys.stage_failures AS x) AS n
 LEFT JOIN (SELECT DISTINCT ON (x.as_of) x.as_of, x.id AS publication_id, x.status, x.published_at, x.release, x.rows
@@ -90,3 +91,5 @@ COMMENT ON COLUMN recsys.nights.cpu_seconds IS 'Processor seconds of them, as in
 COMMENT ON COLUMN recsys.nights.peak_bytes IS 'Most memory that the process of one of them held, as in stage_runs.';
 COMMENT ON COLUMN recsys.nights.failures IS 'How often a stage of it ended in an error.';
 COMMENT ON COLUMN recsys.nights.alerts IS 'Alerts about it.';
+COMMENT ON COLUMN recsys.nights.outcomes_until IS
+  'Until when the outcomes of its publication are counted, as window_end in outcome_counts; null where they are not yet, readers never saw it, or before this was noted.';

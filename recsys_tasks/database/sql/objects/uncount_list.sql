@@ -4,7 +4,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   one record;
 BEGIN
-  EXECUTE format('SELECT l.items[1:p.k] AS items, l.variant, l.rung, l.short_reason, u.segment '
+  EXECUTE format('SELECT l.items[1:p.k] AS items, l.reasons[1:p.k] AS reasons, l.variant, l.rung, l.short_reason, u.segment '
                  'FROM recsys.%I AS l JOIN recsys.publication AS p ON p.id = l.publication_id '
                  'LEFT JOIN recsys.users AS u ON u.user_key = l.user_key '
                  'WHERE l.publication_id = $1 AND l.user_key = $2', 'list_rows_' || publication)
@@ -18,6 +18,10 @@ BEGIN
     AND (x.segment, x.variant, x.rung, x.short_reason)
         IS NOT DISTINCT FROM (one.segment, one.variant, one.rung, one.short_reason);
   DELETE FROM recsys.list_count_rows AS x WHERE x.publication_id = publication AND x.lists <= 0;
+  UPDATE recsys.place_count_rows AS x SET places = x.places - 1
+  FROM unnest(one.reasons) WITH ORDINALITY AS e(reason, rank)
+  WHERE x.publication_id = publication AND x.segment = coalesce(one.segment, '') AND x.rank = e.rank AND x.reason = e.reason;
+  DELETE FROM recsys.place_count_rows AS x WHERE x.publication_id = publication AND x.places <= 0;
 END $$;
 
 REVOKE EXECUTE ON FUNCTION recsys.uncount_list FROM PUBLIC;

@@ -20,6 +20,11 @@ BEGIN
   RETURN QUERY SELECT 'forbidden_rows', to_jsonb(f) || jsonb_build_object('item_id', i.item_id)
                FROM recsys.forbidden_rows AS f LEFT JOIN recsys.items AS i USING (item_key) WHERE f.user_key = known_key;
 
+  RETURN QUERY SELECT 'outcome_rows', to_jsonb(o) || jsonb_build_object('item_id', i.item_id)
+               FROM recsys.outcome_rows AS o LEFT JOIN recsys.items AS i USING (item_key) WHERE o.user_key = known_key;
+
+  RETURN QUERY SELECT 'list_change_rows', to_jsonb(x) FROM recsys.list_change_rows AS x WHERE x.user_key = known_key;
+
   FOR target IN SELECT c.relname AS name FROM pg_class AS c WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r'
                 AND c.relname ~ '^user_vectors_[0-9]+$' ORDER BY 1 LOOP
     RETURN QUERY EXECUTE format(

@@ -1,0 +1,194 @@
+"""What the monitor stage writes for analysts: places by reason, outcomes of the lists of earlier
+nights, and how each list changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Engine, text
+from sqlalchemy.engine import Connection
+
+from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
+from recsys_tasks.database import transaction
+from recsys_tasks.database.binary import copy_batches
+from recsys_tasks.errors import DamagedArtifact, RecsysError
+from recsys_tasks.features.segments import every_segment
+from recsys_tasks.monitoring.lists.changes import list_changes
+from recsys_tasks.monitoring.lists.outcomes import (
+    Shown,
+    count_outcomes,
+    count_places,
+    outcomes_of,
+    place_rows,
+)
+from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.eligibility.eligible import eligible_items
+from recsys_tasks.stages.monitoring.night_lists import NightLists
+
+MISSED_NIGHTS = 7
+"""So many nights may go by until the one that measures an earlier one's outcomes."""
+
+_STATE = text("""
+SELECT p.published_at, EXISTS (SELECT FROM recsys.outcome_windows AS w
+                               WHERE w.publication_id = p.id AND w.complete) AS complete
+FROM recsys.publication AS p WHERE p.id = :id AND p.retired_at IS NULL
+""")
+_OUTCOMES = ("outcome_windows", "outcome_rows", "outcome_count_rows")
+_OLDER_CHANGES = text("""
+DELETE FROM recsys.list_change_rows
+WHERE publication_id = :id OR publication_id NOT IN (:before, (SELECT max(c.publication_id) FROM
+  recsys.current_publication AS c))
+""")
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Seconds [start, end) within which events count for a publication's places."""
+
+    start: int
+    end: int
+    complete: bool
+
+
+def record_for_analysts(snapshot: Snapshot, engine: Engine, tonight: NightLists) -> int:
+    """Write it all; returns how many publications' outcomes were measured.
+
+    Raises ArtifactError where tonight's lists are gone, DamagedArtifact for any damaged file.
+    """
+    now, publication = _shown(snapshot, tonight), tonight.planned.publication_id
+    with transaction(engine) as connection:
+        _replace(connection, "place_count_rows", publication, count_places(now))
+    before = tonight.before()
+    old = _kept(snapshot, before) if before is not None else None
+    if before is not None and old is not None:
+        _record_changes(snapshot, engine, (before, old), (tonight, now))
+    return sum(_measured(snapshot, engine, night) for night in _earlier(snapshot, tonight))
+
+
+def _shown(snapshot: Snapshot, night: NightLists) -> Shown:
+    users, items, _ = night.read()
+    codes, names = every_segment(snapshot.users, snapshot.config.users.segment_by)
+    return Shown(users, items, night.reasons(), codes[users].astype(np.int64), [*names, ""])
+
+
+def _kept(snapshot: Snapshot, night: NightLists) -> Shown | None:
+    """The lists of an earlier night; None where they are gone. Raises DamagedArtifact."""
+    try:
+        return _shown(snapshot, night)
+    except DamagedArtifact:
+        raise
+    except RecsysError:
+        return None
+
+
+def _record_changes(
+    snapshot: Snapshot,
+    engine: Engine,
+    before: tuple[NightLists, Shown],
+    now: tuple[NightLists, Shown],
+) -> None:
+    events = snapshot.events(since=before[0].as_of, before=snapshot.as_of)
+    changes = list_changes(
+        (before[1].users, before[1].items),
+        (now[1].users, now[1].items),
+        eligible_items(snapshot, snapshot.as_of),
+        np.bincount(events.user, minlength=snapshot.n_users),
+    )
+    publication, earlier = (night.planned.publication_id for night, _ in (now, before))
+    if publication == earlier:
+        return
+    changes = changes.append_column("before_id", _all(earlier, changes, pa.int64()))
+    with transaction(engine) as connection:
+        connection.execute(_OLDER_CHANGES, {"id": publication, "before": earlier})
+        _add(connection, "list_change_rows", publication, changes)
+
+
+def _earlier(snapshot: Snapshot, tonight: NightLists) -> Iterable[NightLists]:
+    """Nights whose window may reach up to tonight, or was not measured since, the newest first."""
+    for days in range(1, MISSED_NIGHTS + snapshot.config.monitoring.outcome_days):
+        night = tonight.days_before(days)
+        if night is not None:
+            yield night
+
+
+def _measured(snapshot: Snapshot, engine: Engine, night: NightLists) -> bool:
+    """Measure one earlier night's outcomes; False where readers never saw it, it is measured
+    already, or its lists are gone.
+    """
+    publication, names = night.planned.publication_id, list(snapshot.config.event_codes)
+    with transaction(engine) as connection:
+        state = connection.execute(_STATE, {"id": publication}).first()
+    if state is None or state.published_at is None or state.complete:
+        return False
+    window = _window(snapshot, night, state.published_at)
+    shown = _kept(snapshot, night) if window.start < window.end else None
+    if shown is None:
+        return False
+    until = day_of(window.end - 1) + timedelta(days=1)
+    events = snapshot.events(since=day_of(window.start), before=until)
+    found = outcomes_of(shown, events.between(window.start, window.end))
+    with transaction(engine) as connection:
+        for table, rows in zip(
+            _OUTCOMES,
+            (
+                _windows(snapshot, window),
+                place_rows(shown, found, names),
+                count_outcomes(shown, found, names),
+            ),
+            strict=True,
+        ):
+            _replace(connection, table, publication, rows)
+        _replace(connection, "place_count_rows", publication, count_places(shown))
+    return True
+
+
+def _window(snapshot: Snapshot, night: NightLists, published_at: datetime) -> _Window:
+    """From when readers saw it; a night that was published long after its date has none."""
+    last = start_of(night.as_of) + snapshot.config.monitoring.outcome_days * DAY_SECONDS
+    end = min(last, start_of(snapshot.as_of))
+    start = max(start_of(night.as_of), int(published_at.timestamp()))
+    return _Window(start, end, end == last)
+
+
+def _windows(snapshot: Snapshot, window: _Window) -> list[dict[str, object]]:
+    return [
+        {
+            "event": name,
+            "days": snapshot.config.monitoring.outcome_days,
+            "window_start": datetime.fromtimestamp(window.start, tz=UTC),
+            "window_end": datetime.fromtimestamp(window.end, tz=UTC),
+            "complete": window.complete,
+        }
+        for name in snapshot.config.event_codes
+    ]
+
+
+def _replace(
+    connection: Connection, table: str, publication: int, rows: pa.Table | list[dict[str, object]]
+) -> None:
+    """Put rows of a publication in the place of those that are there."""
+    remove = text(f"DELETE FROM recsys.{table} WHERE publication_id = :id")  # noqa: S608  names above
+    connection.execute(remove, {"id": publication})
+    if isinstance(rows, pa.Table):
+        _add(connection, table, publication, rows)
+        return
+    names = list(rows[0])
+    insert = (
+        f"INSERT INTO recsys.{table} (publication_id, {', '.join(names)}) VALUES"  # noqa: S608
+        f" (:publication_id, {', '.join(f':{name}' for name in names)})"
+    )
+    connection.execute(text(insert), [{"publication_id": publication, **row} for row in rows])
+
+
+def _add(connection: Connection, table: str, publication: int, rows: pa.Table) -> None:
+    rows = rows.append_column("publication_id", _all(publication, rows, pa.int64()))
+    copy_batches(connection, table, rows.combine_chunks().to_batches())
+
+
+def _all(value: int, rows: pa.Table, kind: pa.DataType) -> pa.Array:
+    return pa.array(np.full(rows.num_rows, value), kind)
