@@ -22,6 +22,8 @@ from recsys_tasks.cli import app
 from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import Environment
 from recsys_tasks.errors import ArtifactError
+from recsys_tasks.monitoring.alerts.alert import Alert
+from recsys_tasks.monitoring.alerts.table import keep_alert
 from recsys_tasks.ranking.lists.recommender import RankedLists
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.kinds import PLAN
@@ -221,6 +223,27 @@ def status(night: Night) -> Any:
     return rows(
         night, "SELECT publication_id, age, shop_time, moved_at, hold_since FROM recsys.status"
     ).iloc[0]
+
+
+def test_the_last_alert_is_in_the_clock_of_the_nights_also_of_a_run_that_failed(
+    monitored: Night,
+) -> None:
+    """A failed run raises its alert by the machine's clock, here a year and more later."""
+    words: Any = dict.fromkeys(("dag", "task", "kind", "message", "reader_state", "remedy"), "k")
+    failed = Alert(
+        incident="nightly failed",
+        raised_at="2027-05-01T12:00:00+00:00",
+        as_of="2026-03-10",
+        severity="critical",
+        runbook="b",
+        **words,
+    )
+    for _ in range(2):  # a repetition changes nothing of it
+        keep_alert(monitored.engine, failed, ())
+    found: Any = rows(monitored, "SELECT last_alert_at, shop_time, age FROM recsys.status").iloc[0]
+    assert found["last_alert_at"] == found["shop_time"] == monitored.now
+    raised = rows(monitored, "SELECT raised_at FROM recsys.alerts WHERE kind = 'k'")["raised_at"]
+    assert list(raised) == [pd.Timestamp(failed.raised_at)]
 
 
 def test_status_counts_in_the_clock_of_the_nights(monitored: Night) -> None:

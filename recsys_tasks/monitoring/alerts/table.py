@@ -13,10 +13,12 @@ from recsys_tasks.monitoring.alerts.alert import Alert
 
 _UPSERT = text(
     "INSERT INTO recsys.alerts (incident, raised_at, as_of, dag, task, kind, severity, message,"
-    " reader_state, remedy, runbook, delivered, resolved_at) VALUES (:incident, CAST(:raised_at AS"
-    " timestamptz), CAST(NULLIF(:as_of, '') AS date), :dag, :task, :kind, :severity, :message,"
-    " :reader_state, :remedy, :runbook, CAST(:channels AS jsonb), CAST(NULLIF(:resolved_at, '') AS"
-    " timestamptz)) ON CONFLICT (incident) DO UPDATE SET delivered = excluded.delivered,"
+    " reader_state, remedy, runbook, delivered, resolved_at, shop_time) VALUES (:incident,"
+    " CAST(:raised_at AS timestamptz), CAST(NULLIF(:as_of, '') AS date), :dag, :task, :kind,"
+    " :severity, :message, :reader_state, :remedy, :runbook, CAST(:channels AS jsonb),"
+    " CAST(NULLIF(:resolved_at, '') AS timestamptz), coalesce((SELECT k.now FROM recsys.shop_clock"
+    " AS k), CAST(:raised_at AS timestamptz))) ON CONFLICT (incident) DO UPDATE SET delivered ="
+    " excluded.delivered,"
     " resolved_at = excluded.resolved_at"
 )
 _KNOWN = text("SELECT count(*) FROM recsys.alerts WHERE incident = :incident AND delivered <> '{}'")

@@ -13,7 +13,7 @@ SELECT p.id AS publication_id,
        h.why AS hold_why,
        h.since AS hold_since,
        (SELECT count(*) FROM recsys.publication AS w WHERE w.status = 'ready' AND w.retired_at IS NULL) AS waiting,
-       a.raised_at AS last_alert_at,
+       a.at AS last_alert_at,
        a.message AS last_alert,
        coalesce(k.now, now()) AS shop_time
 FROM (SELECT 1) AS one
@@ -21,8 +21,8 @@ LEFT JOIN recsys.current_publication AS c ON true
 LEFT JOIN recsys.publication AS p ON p.id = c.publication_id
 LEFT JOIN recsys.hold AS h ON true
 LEFT JOIN recsys.shop_clock AS k ON true
--- By number: of a simulated shop some alerts have the nights' time and some, of runs that failed, the machine's.
-LEFT JOIN LATERAL (SELECT x.raised_at, x.message FROM recsys.alert_rows AS x ORDER BY x.id DESC LIMIT 1) AS a ON true;
+-- By number: of a simulated shop some older alerts have the nights' time and some, of runs that failed, the machine's.
+LEFT JOIN LATERAL (SELECT coalesce(x.shop_time, x.raised_at) AS at, x.message FROM recsys.alert_rows AS x ORDER BY x.id DESC LIMIT 1) AS a ON true;
 
 GRANT SELECT ON recsys.status TO recsys_reader, recsys_writer;
 
@@ -41,7 +41,7 @@ COMMENT ON COLUMN recsys.status.hold_who IS 'Who set the hold.';
 COMMENT ON COLUMN recsys.status.hold_why IS 'Why.';
 COMMENT ON COLUMN recsys.status.hold_since IS 'Since when, in the shop''s clock.';
 COMMENT ON COLUMN recsys.status.waiting IS 'Checked publications that are not shown.';
-COMMENT ON COLUMN recsys.status.last_alert_at IS 'When the alert that came last was raised, as alerts has it.';
+COMMENT ON COLUMN recsys.status.last_alert_at IS 'When the alert that came last was written down, in the shop''s clock as age and shop_time are; of one without shop_time in alerts, its raised_at.';
 COMMENT ON COLUMN recsys.status.last_alert IS 'Its message.';
 COMMENT ON COLUMN recsys.status.shop_time IS
   'Now in the shop''s clock: the database''s time, or of a simulated shop that of its newest night.';
