@@ -74,7 +74,13 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
 
 def _events(config: Config) -> str:
     kinds = ", ".join(f"{kind.name} ×{kind.weight:g}" for kind in config.events.kinds)
-    return "; ".join([kinds, *map(_negative, config.events.negatives)])
+    return "; ".join([kinds, *map(_negative, config.events.negatives), *_rating(config)])
+
+
+def _rating(config: Config) -> Iterator[str]:
+    if (rating := config.events.rating) is not None:
+        levels = ", ".join(f"{one.event} from {one.at_least:g}" for one in rating.levels)
+        yield f"by {rating.column}: {levels}; below that left out"
 
 
 def _negative(kind: NegativeKind) -> str:

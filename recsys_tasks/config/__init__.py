@@ -36,6 +36,7 @@ from recsys_tasks.config.operations import (
     ScheduleConfig,
 )
 from recsys_tasks.config.ranking import ItemRule, RankerConfig, RerankConfig, SearchConfig
+from recsys_tasks.config.ratings import Rating
 from recsys_tasks.config.root import Config
 from recsys_tasks.config.serving import ServingConfig
 from recsys_tasks.config.shop import (
@@ -84,6 +85,7 @@ __all__ = [
     "NegativeKind",
     "Objective",
     "RankerConfig",
+    "Rating",
     "ReportConfig",
     "RerankConfig",
     "ResourcesConfig",

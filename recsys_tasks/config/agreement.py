@@ -12,6 +12,7 @@ from recsys_tasks.config.gate import GateConfig
 from recsys_tasks.config.negative_agreement import negative_mistakes
 from recsys_tasks.config.operations import MonitoringConfig, ScheduleConfig
 from recsys_tasks.config.ranking import ItemRule, RerankConfig
+from recsys_tasks.config.rating_agreement import rating_mistakes
 from recsys_tasks.config.shop import (
     Attribute,
     EventsTable,
@@ -60,7 +61,7 @@ def event_mistakes(events: EventsTable) -> list[str]:
         mistakes.append(
             "events.impressions: needs events.event_column to tell impressions from interactions"
         )
-    return mistakes + negative_mistakes(events)
+    return mistakes + negative_mistakes(events) + rating_mistakes(events)
 
 
 def objective_mistakes(

@@ -18,6 +18,7 @@ from recsys_tasks.config.base import (
     TimeZoneName,
 )
 from recsys_tasks.config.negatives import NegativeKind
+from recsys_tasks.config.ratings import Rating
 
 
 class Attribute(Section):
@@ -201,6 +202,9 @@ class EventsTable(Section):
         default=(), exclude_if=lambda negatives: not negatives
     )
     """Kinds of negative event among the rows: returns, dislikes, "not interested"."""
+
+    rating: Rating | None = Field(default=None, exclude_if=lambda rating: rating is None)
+    """What the users' ratings mean; null: every row counts as its kind does, whatever was given."""
 
     @property
     def known(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from recsys_tasks.snapshot.checks.frequent_ids import find_frequent_ids
 from recsys_tasks.snapshot.checks.last_night import TABLES
 from recsys_tasks.snapshot.checks.losses import LATE, find_losses
 from recsys_tasks.snapshot.checks.own_suites import suites_hash
+from recsys_tasks.snapshot.checks.rated_rows import left_out_figures, left_out_rows
 from recsys_tasks.snapshot.checks.results import ValidationReport
 from recsys_tasks.snapshot.checks.row_rules import REASONS, first_reason, keyed_rows, set_aside
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, SnapshotExtras, write_snapshot
@@ -187,9 +188,9 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
     if not parts:
         raise NotEnoughData(
             expected=f"at least one good row before {as_of}",
-            found="none: all were set aside",
+            found="none: all were set aside, or left out by their rating",
             where=str(validation.path),
-            remedy="read the validation report and correct the tables",
+            remedy="read the validation report and correct the tables, or events.rating.levels",
         )
     entities = build_entities(base, as_of, (users, tonight.users), (items, tonight.items), firsts)
     item_table, hidden = _without_hidden(config, entities.items)
@@ -240,6 +241,7 @@ def _figures(
         "expired": tonight.expired,
         "erased": tonight.extracted.erased_rows,
         "hidden": hidden,
+        **left_out_figures(tonight.flags),
     }
 
 
@@ -260,7 +262,7 @@ def _write_days(
     event).
     """
     reasons = first_reason(tonight.flags)
-    good = (reasons < 0) & ~tonight.flags["repeated"]
+    good = (reasons < 0) & ~tonight.flags["repeated"] & ~left_out_rows(tonight.flags)
     written, bad, start = {}, [], 0
     first = np.full(len(items), np.iinfo(np.int64).max)
     for day, part in tonight.raw.items():

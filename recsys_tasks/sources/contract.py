@@ -24,6 +24,7 @@ from recsys_tasks.sources.columns import (
     with_points,
 )
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
+from recsys_tasks.sources.ratings import rated_events
 from recsys_tasks.sources.times.columns import read_times
 from recsys_tasks.sources.times.rule import event_times, launch_times
 from recsys_tasks.sources.vectors import as_vectors
@@ -64,6 +65,9 @@ def event_columns(config: Config, cutoff: int | None) -> list[Column]:
         Column("price", table.price_column, as_number, True, (0, None)),
         Column("quantity", table.quantity_column, as_number, True, (0, None)),
     ]
+    if table.rating:
+        bounds = (table.rating.minimum, table.rating.maximum)
+        columns.append(Column("rating", table.rating.column, as_number, True, bounds))
     if table.impressions:
         place = table.impressions.position_column
         columns.append(Column("position", place, as_number, True, (1, None)))
@@ -129,6 +133,9 @@ class Contract:
                 if column.source is None
                 else self._column(table[column.source], column, suite, where, decimal)
             )
+        if "rating" in made and (rating := self.config.events.rating) is not None:
+            values = made.pop("rating")
+            made["event"] = rated_events(self.config.events, rating, made["event"], values)
         if "position" in made and impressions is not None:
             shown = pc.fill_null(pc.equal(made["event"], impressions.event), False)
             made["quantity"] = pc.if_else(shown, made.pop("position"), made["quantity"])

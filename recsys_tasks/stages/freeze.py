@@ -50,7 +50,7 @@ def run(night: Night) -> Outcome:
         "late_rows": done.late_rows,
         "users": done.snapshot.n_users,
         "items": done.snapshot.n_items,
-        **{name: facts[name] for name in ("negatives", "taken_back") if name in facts},
+        **{name: facts[name] for name in ("negatives", "taken_back", "left_out") if name in facts},
     }
     return Outcome(done.snapshot.artifact, done.snapshot.artifact.rows, figures)
 

@@ -1,4 +1,4 @@
-"""Negative events that contradict themselves or other settings are refused, each with a remedy."""
+"""Negative events and ratings that contradict other settings are refused, each with a remedy."""
 
 from __future__ import annotations
 
@@ -71,3 +71,28 @@ def test_without_them_the_settings_hash_as_before() -> None:
     assert config_hash(make_config(events={"negatives": []}).events) == config_hash(
         make_config().events
     )
+
+
+LIKED: dict[str, Any] = {"column": "stars", "levels": [{"at_least": 4, "event": "purchase"}]}
+
+
+@pytest.mark.parametrize(
+    ("rating", "events", "words"),
+    [
+        ({"levels": [{"at_least": 4, "event": "loved"}]}, {}, "'loved' is neither one of"),
+        ({"levels": []}, {}, "levels"),
+        ({"levels": [{"at_least": 4, "event": "no"}]}, {}, "no level is one of events.kinds"),
+        ({"levels": [*LIKED["levels"], *LIKED["levels"]]}, {}, "begin at the same rating"),
+        ({"maximum": 3}, {}, "a level at 4, but ratings are at most 3"),
+        ({"minimum": 5, "maximum": 1}, {}, "swap the two"),
+        ({"unrated": "no"}, {}, "unrated: 'no' is not one of events.kinds"),
+        ({"of": ["shown"]}, {}, "have no rating"),
+        ({"of": ["rating"]}, {"event_column": None, "impressions": None}, "leave `of` out"),
+    ],
+)
+def test_ratings_that_contradict_are_refused(
+    tmp_path: Path, rating: dict[str, Any], events: dict[str, Any], words: str
+) -> None:
+    no = {"name": "no", "rows": "negative_quantity"}
+    message = refused(tmp_path, no, rating={**LIKED, **rating}, **events)
+    assert words in message and "events.rating" in message

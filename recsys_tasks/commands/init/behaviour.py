@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
 from recsys_tasks.commands.init.columns import Column
-from recsys_tasks.commands.init.names import fits, weight_of
+from recsys_tasks.commands.init.names import fits, takes_back, weight_of
 from recsys_tasks.commands.init.roles import Roles
 
 _WEEK = 7
@@ -30,6 +30,8 @@ class Kinds:
     weights: Mapping[str, float]
     known: bool
     """Whether the names of all kinds say what they weigh."""
+    negatives: Mapping[str, str] = field(default_factory=dict)
+    """Kinds that are negative by their name, and what each takes back."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,13 @@ def kinds_of(roles: Roles) -> Kinds:
             continue
         if column.is_numeric or not 0 < column.distinct <= 20 or column.missing > 0:
             continue
-        weights = {kind: weight_of(kind) for kind in column.counts}
+        negatives = {kind: what for kind in column.counts if (what := takes_back(kind))}
+        if len(negatives) == len(column.counts):
+            negatives = {}
+        weights = {kind: weight_of(kind) for kind in column.counts if kind not in negatives}
         known = len(weights) == 1 or all(weight is not None for weight in weights.values())
-        return Kinds(name, {kind: weight or 1.0 for kind, weight in weights.items()}, known)
+        weighed = {kind: weight or 1.0 for kind, weight in weights.items()}
+        return Kinds(name, weighed, known, negatives)
     rated = any("rating" in name.lower() for name in roles.columns)
     return Kinds(None, {"rating" if rated else "purchase": 1.0}, False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,8 @@ def add_events(proposal: Proposal, roles: Roles, kinds: Kinds) -> None:
     used = [roles.user, roles.item, roles.time, kinds.column]
     for role in ("price", "quantity"):
         _add_amount(proposal, roles, role, used)
+    _add_rating(proposal, roles, kinds, used)
+    _add_negatives(proposal, roles, kinds)
 
 
 def _add_kinds(proposal: Proposal, roles: Roles, kinds: Kinds) -> None:
@@ -83,7 +85,7 @@ def _add_amount(proposal: Proposal, roles: Roles, role: str, used: list[str | No
     numbers = roles.columns[name].numbers
     known = numbers[np.isfinite(numbers)]
     negative = float((known < 0).mean())
-    if negative > 0.01:
+    if negative > 0.01 and role == "price":
         proposal.left_out.append(
             f"events, {name}: {negative:.1%} are negative, as returns are: leave such rows out of"
             " the delivery, or make them a kind of event of their own"
@@ -91,6 +93,45 @@ def _add_amount(proposal: Proposal, roles: Roles, role: str, used: list[str | No
         return
     spread = f"numbers from {known.min():g} to {known.max():g}"
     proposal.add(f"events.{role}_column", name, "likely", spread)
+
+
+def _add_rating(proposal: Proposal, roles: Roles, kinds: Kinds, used: Sequence[str | None]) -> None:
+    """The column of ratings, where every row has one and is of one kind."""
+    named = [
+        name
+        for name, column in roles.columns.items()
+        if name not in used and column.is_numeric and fits(name, "rating") and not column.missing
+    ]
+    if kinds.column is not None or not named:
+        return
+    low, high = (float(f(roles.columns[named[0]].numbers)) for f in (np.min, np.max))
+    if not low < high <= 100:  # no scale that people are asked on
+        return
+    level = {"at_least": _plain(min(low, 0.0)), "event": next(iter(kinds.weights))}
+    words = (
+        f"numbers from {low:g} to {high:g}; every row counts, whatever was given: from which rating"
+        " on is an item liked? write that as at_least"
+    )
+    proposal.add("events.rating", {"column": named[0], "levels": [level]}, "a guess", words)
+
+
+def _add_negatives(proposal: Proposal, roles: Roles, kinds: Kinds) -> None:
+    """Kinds that are negative by their name, and rows of negative quantity."""
+    found: list[dict[str, Any]] = [
+        {"name": kind, "takes_back": what} for kind, what in kinds.negatives.items()
+    ]
+    words = ["by what these kinds are called"] if found else []
+    chosen = {setting.key: setting.value for setting in proposal.settings}
+    if (name := chosen.get("events.quantity_column")) is not None:
+        numbers = roles.columns[name].numbers
+        share = float((numbers[np.isfinite(numbers)] < 0).mean())
+        if share > 0:
+            returned = "return" if "return" not in kinds.negatives else "sent back"
+            entry = {"name": returned, "rows": "negative_quantity", "takes_back": "units"}
+            found.append(entry)
+            words.append(f"{share:.1%} of {name} are negative, as returns are")
+    if found:
+        proposal.add("events.negatives", found, "likely", "; ".join(words))
 
 
 def add_goals(proposal: Proposal, kinds: Kinds, facts: Behaviour) -> None:

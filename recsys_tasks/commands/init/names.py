@@ -40,6 +40,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "event": ("event", "action", "behavior", "behaviour", "interaction", "activity", "type"),
     "price": ("price", "amount", "sales", "revenue", "paid", "value"),
     "quantity": ("quantity", "qty", "units"),
+    "rating": ("rating", "stars", "score"),
     "title": ("title", "name", "description", "label"),
     "category": ("category", "department", "genre", "section", "collection", "class"),
     "available": ("available", "instock", "visible", "enabled", "active"),
@@ -68,6 +69,12 @@ WEIGHTS: Final[tuple[tuple[float, tuple[str, ...]], ...]] = (
     (1.0, ("view", "click", "impression", "visit", "detail", "detailview", "play", "read")),
 )
 """How much one event of a kind counts beside a view, most first: an order of a cart is an order."""
+
+TURNED_AWAY: Final[Mapping[str, tuple[str, ...]]] = {
+    "newest": ("return", "returned", "refund", "refunded", "cancel", "cancelled", "canceled"),
+    "all": ("dislike", "disliked", "unlike", "downvote", "hide", "notinterested"),
+}
+"""Words of negative events, by what such an event takes back."""
 
 
 def words_of(name: str) -> list[str]:
@@ -99,6 +106,15 @@ def weight_of(kind: str) -> float | None:
     for weight, known in WEIGHTS:
         if joined in known or any(word in known for word in words):
             return weight
+    return None
+
+
+def takes_back(kind: str) -> str | None:
+    """What an event of this kind takes back by its name; None for one that is not negative."""
+    words = words_of(kind)
+    for what, known in TURNED_AWAY.items():
+        if "".join(words) in known or any(word in known for word in words):
+            return what
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 NUMBER, STARS, SECONDS = r"\d+", r"\d(\.\d)?", r"\d{8,10}"
 """Values of lines without headings."""
@@ -14,13 +15,22 @@ MOVIE_ATTRIBUTES = (
     {"name": "year", "kind": "numeric"},
 )
 RATING_OBJECTIVES = ({"name": "rating", "events": ["rating"]},)
-_STARS_STAY = (
-    "every rating is one event of the same weight, whatever its stars: what is learned is which"
-    " item a user takes next, not how it is liked. The stars are in the column `rating` of"
-    " interactions.parquet; no setting reads them"
-)
+RATING_SETTINGS: Mapping[str, Any] = {
+    "events.rating": {
+        "column": "rating",
+        "minimum": 0,
+        "maximum": 5,
+        "levels": [{"at_least": 0, "event": "rating"}],
+        "unrated": "rating",
+    }
+}
 RATED: Mapping[str, str] = {
-    "events.kinds": _STARS_STAY,
+    "events.kinds": "every rating is one event of the same weight",
+    "events.rating": (
+        "every rating counts, whatever its stars, as published tables of the next item count it."
+        " For lists of what users like, write levels: [{at_least: 4, event: rating}, {at_least: 0,"
+        " event: disliked}] and events.negatives: [{name: disliked, takes_back: nothing}]"
+    ),
     "objectives": "the next rating is what lists are for",
     "repeat_consumption": "a user rates an item once, so what was rated is not shown again",
     "items.attributes": (

@@ -44,7 +44,7 @@ def _reference_checks(config: Config) -> list[Check]:
         Check(
             *("unknown_event", "events", "in_set", "event", "a declared kind of event"),
             rules.max_unknown_event_share,
-            allowed=config.events.known,
+            allowed=(*config.events.known, *_of_no_kind(config)),
             example=("event",),
         ),
         _true("unknown_user", "user_known", "a user of the users table", users, "user_id"),
@@ -67,11 +67,21 @@ def _value_checks(config: Config) -> list[Check]:
         for name, source in columns.items()
         if source is not None
     ]
+    if table.rating is not None:
+        about = f"a rating {table.rating.bounds}".rstrip()
+        rated = _true("bad_rating", "rated", about, bad, "item_id", "ts")
+        checks.append(replace(rated, delivered="events.rating"))
     if table.impressions is not None:
         about = f"a place of 1 or more where event is {table.impressions.event!r}"
         placed = _true("bad_position", "placed", about, bad, "item_id", "ts")
         checks.append(replace(placed, delivered="events.position"))
     return checks
+
+
+def _of_no_kind(config: Config) -> tuple[str, ...]:
+    """What stands for the kind of rows that are none by their rating."""
+    rating = config.events.rating
+    return () if rating is None else (rating.left_out, rating.fault)
 
 
 def _not_null(name: str, column: str, about: str, bound: float, *example: str) -> Check:

@@ -106,6 +106,7 @@ def event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
         first=~flags["repeated"],
         storable=~flags["unstorable"],
         placed=~flags["bad_position"],
+        rated=~flags["bad_rating"],
     )
 
 

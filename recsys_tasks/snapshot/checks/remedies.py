@@ -62,6 +62,11 @@ _WORDS = {
         f"{_NUMBERS}, or raise validation.max_bad_value_share"
     ),
     "bad_price": f"{_NUMBERS}, or raise validation.max_bad_value_share",
+    "bad_rating": (
+        "deliver a rating with each row, or say what a row without one is (events.rating.unrated),"
+        " and correct events.rating.minimum and maximum if the data is right; or raise"
+        " validation.max_bad_value_share, which sets such rows aside"
+    ),
     "bad_position": (
         "number the places of a page from 1, or raise validation.max_bad_value_share, which sets"
         " such rows aside"

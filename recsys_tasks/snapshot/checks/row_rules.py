@@ -17,6 +17,7 @@ from recsys_tasks import schema
 from recsys_tasks.config import Config
 from recsys_tasks.ids import IdMap, Keys
 from recsys_tasks.snapshot.checks.negative_rows import NEGATIVE, event_codes, negative_rows
+from recsys_tasks.snapshot.checks.rated_rows import LEFT_OUT, rating_flags
 from recsys_tasks.snapshot.checks.storable import has_nul, is_blank, is_overlong, is_usable
 
 Flags = npt.NDArray[np.bool_]
@@ -33,6 +34,7 @@ REASONS = (
     "bad_price",
     "bad_quantity",
     "bad_position",
+    "bad_rating",
 )
 """Why a row is set aside; a row with several faults carries the first."""
 
@@ -59,8 +61,9 @@ class Known:
 
 
 def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags]:
-    """`[n] bool` for each of REASONS, `repeated` for the second and later of exact duplicates, and
-    NEGATIVE for negative events where the shop has them.
+    """`[n] bool` for each of REASONS, `repeated` for the second and later of exact duplicates;
+    NEGATIVE for negative events and LEFT_OUT for ratings below the lowest level, where the shop has
+    them.
 
     `events` are RAW_EVENTS rows in the order of a raw partition, so that duplicates are neighbours.
     """
@@ -70,23 +73,27 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
     units, negative = events["quantity"], negative_rows(config.events, events)
     if negative is not None:
         units = pc.if_else(pa.array(negative), pc.abs(units), units)
+    rated = rating_flags(config.events, events)
     flags = {
         "missing_user": no_user,
         "missing_item": no_item,
         "missing_time": ~dated,
         "overlong_id": _flags(is_overlong(user)) | _flags(is_overlong(item)),
         "unstorable": _flags(has_nul(user)) | _flags(has_nul(item)),
-        "unknown_event": ~_flags(pc.is_in(events["event"], value_set=pa.array(declared))),
+        "unknown_event": ~_flags(pc.is_in(events["event"], value_set=pa.array(declared)))
+        & ~rated.of_no_kind,
         "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~no_user,
         "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~no_item,
         "bad_price": bad_number(events["price"]),
         "bad_quantity": bad_number(units) & ~shown,
         "bad_position": bad_position(events["quantity"]) & shown,
+        "bad_rating": rated.bad,
         "repeated": (
             repeated_rows(events) & dated
         ),  # without times, alike rows may well be of different ones
     }
-    return flags if negative is None else {**flags, NEGATIVE: negative}
+    further = {NEGATIVE: negative, LEFT_OUT: rated.left_out}
+    return flags | {name: found for name, found in further.items() if found is not None}
 
 
 def bad_number(column: pa.ChunkedArray) -> Flags:

@@ -100,6 +100,42 @@ def test_roles_units_and_kinds_are_found_by_names_and_values(shop: Path) -> None
     assert found["clock"] == "wall"
 
 
+def test_returns_and_dislikes_are_negative_events_and_no_goal(shop: Path) -> None:
+    for path in shop.glob("log-*.csv"):
+        log = pd.read_csv(path, sep=";")
+        numbers = range(len(log))
+        kinds = {n: {7: "refund", 11: "dislike"}.get(n % 20) for n in numbers}
+        log["EventType"] = [kinds[n] or log["EventType"][n] for n in numbers]
+        log["Qty"] = [-1 if n % 50 == 0 else 1 for n in numbers]
+        log.to_csv(path, sep=";", index=False)
+    found = proposed(shop)
+    assert sorted(found["events.negatives"], key=lambda one: one["name"]) == [
+        {"name": "dislike", "takes_back": "all"},
+        {"name": "refund", "takes_back": "newest"},
+        {"name": "return", "rows": "negative_quantity", "takes_back": "units"},
+    ]
+    assert {kind["name"] for kind in found["events.kinds"]} == {"view", "buy"}
+    assert [goal["events"] for goal in found["objectives"]] == [["buy"], ["view"]]
+    assert found["events.quantity_column"] == "Qty"
+
+
+def test_a_column_of_ratings_is_proposed_and_every_row_counts(shop: Path) -> None:
+    for path in shop.glob("log-*.csv"):
+        log = pd.read_csv(path, sep=";").drop(columns="EventType")
+        log["Stars"] = [1 + n % 5 for n in range(len(log))]
+        log.to_csv(path, sep=";", index=False)
+    proposal = propose(FolderPlace(shop), NOW)
+    found = {setting.key: setting.value for setting in proposal.settings}
+    kind = found["events.kinds"][0]["name"]
+    assert found["events.rating"] == {
+        "column": "Stars",
+        "levels": [{"at_least": 0, "event": kind}],
+    }
+    path = shop / "recsys.yaml"
+    path.write_text(file_text(proposal), encoding="utf-8")
+    assert load_config(path).events.rating is not None
+
+
 def test_what_changes_with_what_users_do_is_left_out_and_said(shop: Path) -> None:
     assert any(
         "AvgRating" in words and "future" in words

@@ -6,6 +6,7 @@ from recsys_tasks.commands.public_data.amazon import ASIN, IDS_ALONE, REVIEWED, 
 from recsys_tasks.commands.public_data.data_set import DataSet, File, Interactions, Unheaded
 from recsys_tasks.commands.public_data.ratings import (
     RATING_OBJECTIVES,
+    RATING_SETTINGS,
     SECONDS,
     STARS,
     rating_columns,
@@ -29,5 +30,6 @@ DATA_SET = DataSet(
     kinds={"rating": 1},
     objectives=RATING_OBJECTIVES,
     repeats="forbid",
+    settings=RATING_SETTINGS,
     assumed=REVIEWED,
 )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from recsys_tasks.commands.public_data.amazon import IDS_ALONE, REVIEWED
 from recsys_tasks.commands.public_data.data_set import DataSet, File, Headed, Interactions
-from recsys_tasks.commands.public_data.ratings import RATING_OBJECTIVES, rating_columns
+from recsys_tasks.commands.public_data.ratings import (
+    RATING_OBJECTIVES,
+    RATING_SETTINGS,
+    rating_columns,
+)
 
 DATA_SET = DataSet(
     name="amazon_ratings",
@@ -27,5 +31,6 @@ DATA_SET = DataSet(
     kinds={"rating": 1},
     objectives=RATING_OBJECTIVES,
     repeats="forbid",
+    settings=RATING_SETTINGS,
     assumed=REVIEWED,
 )  # fmt: skip

@@ -10,7 +10,11 @@ from recsys_tasks.commands.public_data.data_set import (
     Interactions,
     JsonLines,
 )
-from recsys_tasks.commands.public_data.ratings import RATING_OBJECTIVES, rating_columns
+from recsys_tasks.commands.public_data.ratings import (
+    RATING_OBJECTIVES,
+    RATING_SETTINGS,
+    rating_columns,
+)
 
 # Where a product's page could not be read, its title is a piece of the page's program.
 _TITLE = "CASE WHEN title NOT LIKE '%getTime%' THEN nullif(trim(title), '') END"
@@ -66,5 +70,6 @@ DATA_SET = DataSet(
     kinds={"rating": 1},
     objectives=RATING_OBJECTIVES,
     repeats="forbid",
+    settings=RATING_SETTINGS,
     assumed=REVIEWED,
 )

@@ -10,7 +10,11 @@ from recsys_tasks.commands.public_data.data_set import (
     Interactions,
     JsonLines,
 )
-from recsys_tasks.commands.public_data.ratings import RATING_OBJECTIVES, rating_columns
+from recsys_tasks.commands.public_data.ratings import (
+    RATING_OBJECTIVES,
+    RATING_SETTINGS,
+    rating_columns,
+)
 
 DATA_SET = DataSet(
     name="amazon_reviews",
@@ -65,6 +69,7 @@ DATA_SET = DataSet(
     kinds={"rating": 1},
     objectives=RATING_OBJECTIVES,
     repeats="forbid",
+    settings=RATING_SETTINGS,
     assumed={
         **REVIEWED,
         "items.attributes": (

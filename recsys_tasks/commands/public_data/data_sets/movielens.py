@@ -13,6 +13,7 @@ from recsys_tasks.commands.public_data.ratings import (
     MOVIE_ATTRIBUTES,
     RATED,
     RATING_OBJECTIVES,
+    RATING_SETTINGS,
     movies,
     rating_columns,
 )
@@ -40,5 +41,6 @@ DATA_SET = DataSet(
     kinds={"rating": 1},
     objectives=RATING_OBJECTIVES,
     repeats="forbid",
+    settings=RATING_SETTINGS,
     assumed=RATED,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from recsys_tasks.commands.public_data.ratings import (
     NUMBER,
     RATED,
     RATING_OBJECTIVES,
+    RATING_SETTINGS,
     SECONDS,
     YEAR,
     rating_columns,
@@ -78,5 +79,6 @@ DATA_SET = DataSet(
     kinds={"rating": 1},
     objectives=RATING_OBJECTIVES,
     repeats="forbid",
+    settings=RATING_SETTINGS,
     assumed=RATED,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from recsys_tasks.commands.public_data.ratings import (
     NUMBER,
     RATED,
     RATING_OBJECTIVES,
+    RATING_SETTINGS,
     SECONDS,
     STARS,
     movies,
@@ -72,5 +73,6 @@ DATA_SET = DataSet(
     kinds={"rating": 1},
     objectives=RATING_OBJECTIVES,
     repeats="forbid",
+    settings=RATING_SETTINGS,
     assumed=RATED,
 )  # fmt: skip
