@@ -17,7 +17,7 @@ from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
 from recsys_tasks.sources.files.formats import format_of, is_columnar
 from recsys_tasks.sources.files.json_lines import is_json, json_names, read_json
-from recsys_tasks.sources.files.listing import SUFFIXES, list_files
+from recsys_tasks.sources.files.listing import SUFFIXES, list_files, suffixes_among
 from recsys_tasks.sources.files.places import Place
 from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
 
@@ -134,6 +134,7 @@ def _named(group: str, files: Sequence[str]) -> str:
 def _groups(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(the name that settings give a table, its files)."""
     series: dict[str, list[Path]] = {}
+    suffixes = suffixes_among(path.name for path in folder.iterdir() if path.is_file())
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "_")):
             continue
@@ -142,7 +143,7 @@ def _groups(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
                 yield path.name, tuple(map(str, list_files(path)))
             except ConfigError:
                 continue
-        elif path.name.lower().endswith(SUFFIXES):
+        elif path.name.lower().endswith(suffixes):
             series.setdefault(re.sub(r"[0-9]+", "*", path.name), []).append(path)
     for pattern, files in series.items():
         yield (files[0].name if len(files) == 1 else pattern), tuple(map(str, files))

@@ -34,7 +34,7 @@ SELECT {columns} FROM (SELECT json_extract_string(json, $keys) AS found FROM {ob
 _TYPES = "SELECT json_type(json, $key) FROM {objects}"
 _BROKEN = "a compressed file that broke off, or is damaged"
 _MARK = b"\xef\xbb\xbf"
-_START = re.compile(rb"\s*(\{|\[\s*[\[{\"])")
+_START = re.compile(rb"\s*(\{|\[\s*[\[{\"]|\[\s*\]\s*$)")
 
 
 def is_json(start: bytes) -> bool:

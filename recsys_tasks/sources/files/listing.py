@@ -18,6 +18,7 @@ SUFFIXES = (
     *(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
 )
 """Of the files below a folder; a file that the settings name is read whatever its suffix."""
+_JSON = (".json", ".json.gz")
 _HIDDEN = (".", "_", "~", "#", "$", "@")
 """First characters of names that programs give to files that hold no data: .ipynb_checkpoints, ._x,
 _temporary, _SUCCESS, ~$x.
@@ -92,7 +93,8 @@ def list_files(root: Path) -> list[Path]:
     if root.is_file():
         return [root]
     found = _matching(root) if not root.exists() and has_magic(str(root)) else _below(root)
-    files = sorted(path for path in found if path.name.lower().endswith(SUFFIXES))
+    suffixes = suffixes_among(path.name for path in found)
+    files = sorted(path for path in found if path.name.lower().endswith(suffixes))
     if odd := [path for path in files if not _is_utf8(path)]:
         raise SchemaError(
             expected="names of files in UTF-8",
@@ -107,11 +109,16 @@ def list_files(root: Path) -> list[Path]:
 
 def passed_over(root: Path) -> list[Path]:
     """Visible files at or below a folder that are not read, for their suffix."""
-    return (
-        []
-        if not root.is_dir()
-        else [p for p in _below(root) if not p.name.lower().endswith(SUFFIXES)]
-    )
+    found = _below(root) if root.is_dir() else []
+    suffixes = suffixes_among(path.name for path in found)
+    return [path for path in found if not path.name.lower().endswith(suffixes)]
+
+
+def suffixes_among(names: Iterable[str]) -> tuple[str, ...]:
+    """Suffixes of the names that are data. Beside data of other suffixes .json is metadata, such as
+    a manifest; where there are none it is the data.
+    """
+    return SUFFIXES if any(name.lower().endswith(SUFFIXES) for name in names) else _JSON
 
 
 def shown_path(path: Path) -> str:
@@ -232,7 +239,7 @@ def no_files(root: str, found: str, passed: Sequence[str]) -> ConfigError:
     """The error of a path without data: what was found, or the names of other files there."""
     found = found or f"only files with other suffixes: {offenders(passed)}"
     return ConfigError(
-        expected="a .csv, .tsv, .jsonl, .parquet or .arrow file, or a folder with some",
+        expected="a .csv, .tsv, .jsonl, .json, .parquet or .arrow file, or a folder with some",
         found=found,
         where=root,
         remedy="correct the path under `source`, or deliver the files",

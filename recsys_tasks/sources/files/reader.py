@@ -89,6 +89,8 @@ class FileReader(TableReader):
     ) -> pa.Table:
         path = self._paths[part]
         names = self._names(table, path)
+        if not names and format_of(path, self.dialect.encoding) == "json":
+            return pa.table({name: pa.nulls(0) for name in columns})  # an empty list has no keys
         given = self._places[table].folder_values(part)
         folders = {name: value for name, value in given.items() if name not in names}
         lacking = [name for name in columns if name not in names and name not in folders]

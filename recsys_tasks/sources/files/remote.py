@@ -23,10 +23,10 @@ from upath import UPath
 from recsys_tasks.config import EnvironmentConnection
 from recsys_tasks.errors import ConfigError, RecsysError, TransientError
 from recsys_tasks.sources.files.listing import (
-    SUFFIXES,
     is_visible,
     logs_among,
     no_files,
+    suffixes_among,
     table_with_log,
     values_of,
 )
@@ -69,7 +69,8 @@ class RemoteFiles:
         that the credentials may list; SchemaError for a table with a log; TransientError.
         """
         keys = self._visible()
-        data = [key for key in keys if key == self._key or key.lower().endswith(SUFFIXES)]
+        suffixes = suffixes_among(keys)
+        data = [key for key in keys if key == self._key or key.lower().endswith(suffixes)]
         if not data:
             pattern = has_magic(self._key)
             found = "no file of this pattern" if pattern else "no such path, or an empty one"
@@ -79,10 +80,11 @@ class RemoteFiles:
     def passed_over(self) -> list[str]:
         """As `Place` has it."""
         keys = [] if has_magic(self._key) else self._visible()
+        suffixes = suffixes_among(keys)
         return [
             self._name(key)
             for key in keys
-            if key != self._key and not key.lower().endswith(SUFFIXES)
+            if key != self._key and not key.lower().endswith(suffixes)
         ]
 
     def folder_values(self, name: str) -> dict[str, str | None]:

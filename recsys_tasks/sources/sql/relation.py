@@ -8,6 +8,11 @@ from pydantic import field_validator
 
 from recsys_tasks.config.base import Section
 
+_ASIDE = re.compile(
+    r"(?P<name>'(?:[^']|'')*'|\"[^\"]*\")|--[^\n]*|/\*.*?\*/",  # a text or a name; a remark
+    re.DOTALL,
+)
+
 
 class Query(Section):
     """A query in the database's own SQL."""
@@ -18,11 +23,13 @@ class Query(Section):
     @field_validator("query")
     @classmethod
     def _selects(cls, text: str) -> str:
-        text = text.strip().rstrip(";").rstrip()
-        outside = re.sub(r"'[^']*'", "", text)  # a text may hold a semicolon
-        if not re.match(r"(select|with)\b", text, re.I) or ";" in outside:
+        # Signs of texts and names mean nothing here, nor do remarks; places stay as they are.
+        bare = _ASIDE.sub(lambda found: ("." if found["name"] else " ") * len(found[0]), text)
+        text = text[: len(bare.rstrip().removesuffix(";").rstrip())]
+        bare = bare[: len(text)]
+        if not re.match(r"[\s(]*(select|with)\b", bare, re.I) or ";" in bare:
             raise ValueError("write one SELECT; a night only reads")
-        return text
+        return text.strip()
 
 
 Relation = str | Query

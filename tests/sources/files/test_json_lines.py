@@ -15,6 +15,8 @@ import pytest
 from recsys_tasks.config import Config
 from recsys_tasks.errors import SchemaError
 from recsys_tasks.sources.base import open_source
+from recsys_tasks.sources.files.json_lines import is_json, json_names
+from recsys_tasks.sources.files.listing import list_files, passed_over
 from tests.worlds import make_config
 
 AS_OF = date(2026, 3, 1)
@@ -183,3 +185,23 @@ def test_an_id_that_is_an_object_or_a_list_is_refused(tmp_path: Path, value: Any
     with pytest.raises(SchemaError) as caught:
         open_source(config(tmp_path, "unused"), tmp_path).read_items()
     assert "'item_id'" in caught.value.expected
+
+
+def test_json_files_of_a_folder_are_read_where_there_are_no_others(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"item_id": "i1"}]')
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(b'{"item_id": "i2"}\n'))
+    for path in (tmp_path, tmp_path / "*.json*"):
+        assert [found.name for found in list_files(path)] == ["a.json", "b.json.gz"]
+    assert passed_over(tmp_path) == []
+    (tmp_path / "part-0.csv").write_text("item_id\ni1\n")  # what lies beside it may be metadata
+    assert [found.name for found in list_files(tmp_path)] == ["part-0.csv"]
+    assert [found.name for found in passed_over(tmp_path)] == ["a.json", "b.json.gz"]
+    assert [found.name for found in list_files(tmp_path / "*.json")] == ["a.json"]
+
+
+@pytest.mark.parametrize("text", ["[]", " [ \n ]\n", "\ufeff[]"])
+def test_an_empty_list_is_a_part_without_rows(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text('[{"user_id": "u1"}]')
+    (tmp_path / "b.json").write_text(text, "utf-8")
+    assert is_json((tmp_path / "b.json").read_bytes()[:64])
+    assert json_names(tmp_path / "b.json") == []

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg
 import pydantic
 import pytest
@@ -18,6 +19,7 @@ from recsys_tasks.errors import ConfigError, RecsysError, SchemaError, Transient
 from recsys_tasks.sources.base import open_source, source_of
 from recsys_tasks.sources.sql import reader as sql_reader
 from recsys_tasks.sources.sql.address import address_of
+from recsys_tasks.sources.sql.relation import Query
 from tests.sources.sql.shops import make_duckdb, make_postgres, rows, settings
 from tests.sources.sql.test_reader import AS_OF, libpq
 
@@ -103,10 +105,36 @@ def test_a_connection_that_is_nowhere_names_both_ways_to_make_it() -> None:
 
 
 def test_a_query_that_writes_is_refused() -> None:
-    for text in ("DELETE FROM interactions", "SELECT 1; DROP TABLE items"):
+    for text in (
+        "DELETE FROM interactions",
+        "SELECT 1; DROP TABLE items",
+        "/* SELECT */ DELETE FROM interactions",
+        "SELECT ';' -- '\n; DROP TABLE items",
+        "-- SELECT 1",
+    ):
         source = {"kind": "sql", "url": "duckdb:///x", "events": {"query": text}, "items": "i"}
         with pytest.raises((ConfigError, pydantic.ValidationError), match="one SELECT"):
             parse_config(settings(source, "timestamp"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("(SELECT 1 AS a) UNION (SELECT 2)", None),
+        ("-- this year's;\nSELECT 1 AS a", None),
+        ("/* all; */ (\n with x AS (SELECT 1 AS a) SELECT * FROM x)", None),
+        (
+            "SELECT ';' AS a, 'it''s -- no remark' AS b;",
+            "SELECT ';' AS a, 'it''s -- no remark' AS b",
+        ),
+        ("SELECT 1 AS a ; -- the end;", "SELECT 1 AS a"),
+    ],
+)
+def test_a_query_may_stand_in_brackets_and_among_remarks(text: str, kept: str | None) -> None:
+    query = Query(query=text).query
+    assert query == (kept or text)
+    found = sorted(duckdb.sql(f"SELECT * FROM (\n{query}\n)").fetchall())
+    assert found and found[0][0] in (1, ";")
 
 
 def test_a_server_that_ends_in_the_middle_is_asked_again_and_gives_all(
