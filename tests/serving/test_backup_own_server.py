@@ -19,7 +19,7 @@ from recsys_tasks.config import DEFAULT_CONFIG, Environment
 from recsys_tasks.database import EmbeddedServer, clients, create_engine
 from recsys_tasks.database.addresses import read_secrets
 from recsys_tasks.database.roles import SUPERUSER, add_extensions
-from recsys_tasks.errors import ConfigError
+from recsys_tasks.errors import ConfigError, DamagedArtifact
 from recsys_tasks.ids import extend_ids, read_ids
 from recsys_tasks.lake import Lake
 from tests.database.schemas import drop_schema
@@ -130,3 +130,24 @@ def test_a_server_that_no_pg_dump_here_is_new_enough_for_is_refused(
     with pytest.raises(ConfigError, match="apt-get install postgresql-client-99") as caught:
         back_up(one, tmp_path / "backup", NOW)
     assert caught.value.expected.startswith("pg_dump 99 or later") and "18" in caught.value.found
+
+
+def test_a_damaged_lake_is_not_backed_up(one: Environment, tmp_path: Path) -> None:
+    lake = Lake(one.lake, cache=tmp_path / "cache")
+    victim = next(path for path in lake.root.rglob("*.parquet"))
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    with pytest.raises(DamagedArtifact, match="recsys verify") as caught:
+        back_up(one, tmp_path / "backup", NOW)
+    assert "/ids.parquet" in caught.value.found
+    assert not (tmp_path / "backup" / "backup.json").exists()
+
+
+def test_a_folder_that_is_used_or_within_the_home_is_refused(
+    one: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="new or empty"):
+        back_up(one, tmp_path / "used", NOW)
+    with pytest.raises(ConfigError, match="the next backup does not copy"):
+        back_up(one, one.home / "kept" / "backup", NOW)

@@ -22,7 +22,7 @@ from recsys_tasks.commands.backup import back_up, restore
 from recsys_tasks.commands.erase_user import Request, erase_user
 from recsys_tasks.config import Environment
 from recsys_tasks.database import create_engine, urls
-from recsys_tasks.errors import ArtifactError, ConfigError, DamagedArtifact, ServingError
+from recsys_tasks.errors import ArtifactError, ConfigError, ServingError
 from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.erased_users import read_erased
 from recsys_tasks.stages import Night, local_environment, run_all
@@ -188,19 +188,3 @@ def test_the_next_night_is_warm_and_makes_the_very_lists_of_an_unbroken_home(
 
 def _comparable(night: Night) -> pd.DataFrame:
     return lists(night.environment.home)[["user_id", "rank", "item_id", "as_of"]]
-
-
-def test_a_damaged_lake_is_not_backed_up(
-    finished_nights: FinishedNights, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("damaged")
-    with running_copy(finished_nights.folder, folder) as (_, first, _):
-        kept_ids = next((folder / "home" / "lake" / "ids" / "items").rglob("*.parquet"))
-        kept_ids.write_bytes(kept_ids.read_bytes()[:-1] + b"x")
-        with pytest.raises(DamagedArtifact, match="recsys verify"):
-            back_up(_placed(first.environment, folder), folder / "backup", NOW)
-        assert not (folder / "backup" / "backup.json").exists()
-        with pytest.raises(ConfigError, match="the next backup does not copy"):
-            back_up(
-                _placed(first.environment, folder), first.environment.home / "kept" / "backup", NOW
-            )
