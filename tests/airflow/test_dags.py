@@ -184,7 +184,7 @@ def test_with_a_wrong_settings_file_every_dag_loads(
     }
     assert {name: str(timetable.expression) for name, timetable in by_clock.items()} == {
         "validate_data": "0 1 * * *",
-        "watch_freshness": "0 * * * *",
+        "watch_freshness": "*/10 * * * *",
     }
 
 
