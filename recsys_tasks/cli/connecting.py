@@ -13,11 +13,24 @@ app = typer.Typer()
 
 
 @app.command()
-def connect() -> None:
+def connect(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Let the reader in by this port of this machine (127.0.0.1), until Ctrl-C; for"
+            " the embedded server, which listens on a socket alone.",
+        ),
+    ] = None,
+) -> None:
     """What psql, a program or a BI tool connects with, as the reader; it shows the password."""
-    from recsys_tasks.commands.analysts import connection_lines
+    from recsys_tasks.commands.analysts import connection_lines, open_port
 
     with existing_environment() as environment:
+        if port is not None:
+            open_port(environment, port, say)
+            return
         for line in connection_lines(environment):
             say(line)
 
