@@ -5,5 +5,5 @@ from __future__ import annotations
 from airflow.sdk import DAG
 from recsys_airflow import after, dag_arguments, stage
 
-with DAG(doc_md=__doc__, **dag_arguments("build_index", after("tower"), "retrieval")):
+with DAG(**dag_arguments("build_index", after("tower"), "retrieval", doc=__doc__)):
     stage("embed")() >> stage("build_index")()

@@ -10,7 +10,7 @@ from recsys_airflow import cron, dag_arguments, settings
 
 _EVERY = cron(settings().schedule.maintain_storage)
 
-with DAG(doc_md=__doc__, **dag_arguments("maintain_storage", _EVERY, "storage", dated=False)):
+with DAG(**dag_arguments("maintain_storage", _EVERY, "storage", doc=__doc__, dated=False)):
 
     @task
     def sweep() -> str:

@@ -6,6 +6,6 @@ from airflow.sdk import DAG, task
 from recsys_airflow import after, dag_arguments, end_alerts, stage
 
 with DAG(
-    doc_md=__doc__, **dag_arguments("monitor_recommendations", after("publication"), "monitoring")
+    **dag_arguments("monitor_recommendations", after("publication"), "monitoring", doc=__doc__)
 ):
     stage("monitor")() >> task(task_id="deliver_alerts")(end_alerts)() >> stage("report")()

@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 from recsys_airflow import after, dag_arguments, stage
 from recsys_approval import promotion
 
-with DAG(doc_md=__doc__, **dag_arguments("train_ranker", after("index"), "ranking")):
+with DAG(**dag_arguments("train_ranker", after("index"), "ranking", doc=__doc__)):
     tables, judged = stage("build_features")(), stage("judge")()
     tables >> stage("build_examples")() >> stage("train_ranker")() >> judged
     promotion(judged)

@@ -5,5 +5,5 @@ from __future__ import annotations
 from airflow.sdk import DAG
 from recsys_airflow import after, dag_arguments, stage
 
-with DAG(doc_md=__doc__, **dag_arguments("train_two_tower", after("snapshot"), "retrieval")):
+with DAG(**dag_arguments("train_two_tower", after("snapshot"), "retrieval", doc=__doc__)):
     stage("train_two_tower")()

@@ -5,5 +5,5 @@ from __future__ import annotations
 from airflow.sdk import DAG
 from recsys_airflow import dag_arguments, nightly, stage
 
-with DAG(doc_md=__doc__, **dag_arguments("validate_data", nightly(), "data")):
+with DAG(**dag_arguments("validate_data", nightly(), "data", doc=__doc__)):
     stage("extract")() >> stage("freeze")()

@@ -11,7 +11,7 @@ from recsys_runs import as_airflow_errors
 
 _EVERY = cron(settings().schedule.watch_freshness)
 
-with DAG(doc_md=__doc__, **dag_arguments("watch_freshness", _EVERY, "monitoring", dated=False)):
+with DAG(**dag_arguments("watch_freshness", _EVERY, "monitoring", doc=__doc__, dated=False)):
 
     @task
     def look() -> str:

@@ -10,6 +10,7 @@ import functools
 import operator
 from contextlib import suppress
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 from airflow.sdk import (
@@ -32,9 +33,9 @@ from recsys_runs import as_airflow_errors, resolve_as_of
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import Essentials, read_essentials
-from recsys_tasks.dag_names import dag_id
+from recsys_tasks.dag_names import dag_id, display_name
 from recsys_tasks.errors import ConfigError, RecsysError, TransientError
-from recsys_tasks.stages import STAGES, stage_named
+from recsys_tasks.stages import STAGES, Stage, stage_named
 
 
 @functools.cache
@@ -121,14 +122,21 @@ def retry_policy() -> ExceptionRetryPolicy:
     )
 
 
-def dag_arguments(name: str, schedule: Any, *tags: str, dated: bool = True) -> dict[str, Any]:
+def dag_arguments(
+    name: str, schedule: Any, *tags: str, doc: str | None, dated: bool = True
+) -> dict[str, Any]:
     """Keyword arguments of every DAG. Only one run at a time is allowed, because a night builds on
     the night before.
 
-    `dated`: each run is for a night; whoever triggers one by hand is asked for its date.
+    `doc`: what it does; its first sentence is shown in lists. `dated`: each run is for a night;
+    whoever triggers one by hand is asked for its date.
     """
+    prefix = settings().schedule.dag_prefix
     return {
-        "dag_id": dag_id(name, settings().schedule.dag_prefix),
+        "dag_id": dag_id(name, prefix),
+        "dag_display_name": display_name(name, prefix),
+        "description": _first_sentence(doc),
+        "doc_md": doc,
         "params": {"as_of": _date_picker()} if dated else {},
         "schedule": schedule,
         "catchup": False,
@@ -146,6 +154,10 @@ def dag_arguments(name: str, schedule: Any, *tags: str, dated: bool = True) -> d
             "on_failure_callback": IncidentAlert(),
         },
     }
+
+
+def _first_sentence(doc: str | None) -> str:
+    return " ".join((doc or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
 
 
 def _date_picker() -> Param:
@@ -170,6 +182,7 @@ def stage(name: str) -> Any:
     options: dict[str, Any] = {
         "task_id": name,
         "execution_timeout": timedelta(minutes=declared.minutes),
+        "doc_md": _stage_doc(declared),
     }
     if declared.sharded:
         options["map_index_template"] = "shard {{ shard }}"
@@ -180,6 +193,15 @@ def stage(name: str) -> Any:
         return run_stage_task(name, shard, emits)
 
     return body
+
+
+def _stage_doc(declared: Stage) -> str:
+    """What a stage does, by its module's own words, and what it needs and leaves."""
+    words = (import_module(declared.module).__doc__ or "").strip()
+    needs = [*(one.kind for one in declared.opens), *declared.reads]
+    lists = {"Reads": needs, "Writes": declared.makes}
+    told = [f"{what}: {', '.join(kinds)}." for what, kinds in lists.items() if kinds]
+    return "\n\n".join([words, *told, f"It may run for {declared.minutes} minutes."])
 
 
 def every_shard() -> list[int]:

@@ -28,6 +28,16 @@ OTHER_DAGS = (WATCH_FRESHNESS, MAINTAIN_STORAGE)
 FIRST_DAG, LAST_DAG = NIGHTLY_DAGS[0], NIGHTLY_DAGS[-1]
 
 
+def display_name(name: str, prefix: str) -> str:
+    """What people read for a DAG: its place in the night, then its name in words; before both the
+    shop's prefix where there is one.
+    """
+    words = name.replace("_", " ").capitalize().replace("two tower", "two-tower")
+    if name in NIGHTLY_DAGS:
+        words = f"{NIGHTLY_DAGS.index(name) + 1} · {words}"
+    return " ".join(filter(None, [prefix.strip("_-. "), words]))
+
+
 def dag_id(name: str, prefix: str) -> str:
     """The id under which Airflow knows a DAG of a shop with this prefix."""
     return f"{prefix}{name}"
