@@ -179,7 +179,15 @@ class Snapshot:
         """Of each day in [since, before), the rows that a negative event took back."""
         if not self.negative_kinds:
             return None
-        return taken_back(self._days(since, before), self.config.events)
+        window = since, before or self.as_of
+        if window not in self._taken_back_in:
+            self._taken_back_in[window] = taken_back(self._days(*window), self.config.events)
+        return self._taken_back_in[window]
+
+    @cached_property
+    def _taken_back_in(self) -> dict[tuple[date | None, date], list[Rows]]:
+        """What was found for windows of days, of which a stage asks several times."""
+        return {}
 
     def _days(self, since: date | None, before: date | None) -> list[Artifact]:
         """The `events` artifacts of the days in [since, before)."""

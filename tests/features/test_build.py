@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, start_of
+from recsys_tasks.config import parse_config
 from recsys_tasks.features.build import build_features
 from recsys_tasks.features.tables import FeatureTables
 from recsys_tasks.lake.checksums import hash_file
+from recsys_tasks.serving.precompute import active_users
 from tests.worlds import make_config, make_snapshot
 
 CUTOFF = date(2026, 3, 1)
@@ -230,3 +232,31 @@ def test_no_history_at_all_is_no_error(tmp_path: Path) -> None:
     assert np.isnan(tables.user).all()
     gathered = tables.pair.gather(np.array([ANN], np.int32), np.array([TEA], np.int32))
     assert np.isnan(gathered).all()
+
+
+def test_what_a_negative_event_took_back_is_in_no_feature(tmp_path: Path) -> None:
+    negatives = [{"name": "return", "takes_back": "newest", "of": ["purchase"]}]
+    events = CONFIG.events.model_dump(exclude={"negatives"}) | {"negatives": negatives}
+    returning = parse_config(CONFIG.model_dump(mode="json") | {"events": events})
+    turned = pd.DataFrame(
+        [
+            ("ann", "tea", 15.0, "return", np.nan, 1.0),  # of the purchase 20 days before
+            ("bob", "jam", -1.0, "return", np.nan, 1.0),  # after the cutoff: not known
+        ],
+        columns=ROWS.columns,
+    )
+    made = []
+    for name, config, rows in (
+        ("returned", returning, pd.concat([ROWS, turned])),
+        ("never", CONFIG, ROWS.drop(index=1)),
+    ):
+        shop = rows_at(rows).sort_values(["user_id", "ts"])
+        snapshot = make_snapshot(
+            tmp_path / name, config, CUTOFF + timedelta(days=5), shop, users=USERS
+        )
+        assert active_users(snapshot, config, Cutoffs.at(CUTOFF)).tolist() == [ANN, BOB]
+        made.append(FeatureTables.open(build_features(snapshot, Cutoffs.at(CUTOFF))))
+    returned, never = made
+    np.testing.assert_array_equal(returned.item, never.item)
+    np.testing.assert_array_equal(returned.user, never.user)
+    np.testing.assert_array_equal(returned.pair.values, never.pair.values)
