@@ -63,6 +63,10 @@ def create_databases(connection: psycopg.Connection[Any]) -> None:
         connection.execute(
             sql.SQL("GRANT {} ON DATABASE recsys TO {}").format(allowed, sql.Identifier(role))
         )
+    # What an analyst or a BI tool asks needs no name of a schema.
+    connection.execute(
+        "ALTER ROLE recsys_reader IN DATABASE recsys SET search_path = recsys, public"
+    )
 
 
 _PUBLIC_FUNCTIONS = """

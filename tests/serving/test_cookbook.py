@@ -85,6 +85,13 @@ COLUMNS = {
 }
 
 
+def test_a_reader_need_not_name_the_schema(two_nights: Engine) -> None:
+    with two_nights.connect() as connection:
+        assert connection.scalar(sa.text("SELECT as_of FROM status")) == date(2026, 3, 2)
+        first = connection.execute(sa.text("SELECT item_id FROM recommend('u1', 1)"))
+        assert first.scalars().all() == ["i2"]
+
+
 def test_every_query_answers_a_reader_with_the_promised_columns(two_nights: Engine) -> None:
     with two_nights.connect() as connection:
         assert connection.scalar(sa.text("SELECT session_user")) == "recsys_reader"

@@ -24,7 +24,8 @@ COMMENT ON COLUMN recsys.outcome_counts.event IS 'Kind of event, one of events.k
 COMMENT ON COLUMN recsys.outcome_counts.places IS 'Places shown: of all users with an own list, also of those who did not come.';
 COMMENT ON COLUMN recsys.outcome_counts.places_with IS
   'Of them, places whose user did this with their item within the window, however often.';
-COMMENT ON COLUMN recsys.outcome_counts.times IS 'How often they did.';
+COMMENT ON COLUMN recsys.outcome_counts.times IS
+  'How often they did, without what a negative event, such as a return, took back before window_end.';
 COMMENT ON COLUMN recsys.outcome_counts.amount IS
   'Sum of price times quantity of these events: revenue, of a kind by which users pay, else the worth of what was looked at. A quantity that is not reported is 1; null where no event has a price.';
 COMMENT ON COLUMN recsys.outcome_counts.window_start IS 'Events count from here: when readers first saw the publication.';
