@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +10,7 @@ from recsys_tasks.cli.output import Csv, Json, print_result, say, wants_program
 from recsys_tasks.cli.session import now, open_database, open_night
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import read_essentials
+from recsys_tasks.config.nights import Nights
 
 app = typer.Typer()
 Limit = Annotated[int, typer.Option(min=1, help="Newest ones shown.")]
@@ -37,14 +36,20 @@ def status(as_json: Json = False, as_csv: Csv = False) -> None:
     query = (
         "SELECT s.as_of, s.publication_id, s.release, s.rows AS users, s.moved_at, s.age,"
         " s.on_hold, s.hold_who, s.hold_why, s.hold_since, s.waiting, s.tower_version,"
-        " (SELECT count(*) FROM recsys.alerts AS a WHERE a.resolved_at IS NULL) AS open_alerts"
-        " FROM recsys.status AS s"
+        " (SELECT count(*) FROM recsys.alerts AS a WHERE a.resolved_at IS NULL) AS open_alerts,"
+        " CAST(:night AS date) AS expected_night, CAST(:deadline AS timestamptz) AS"
+        " readers_deadline FROM recsys.status AS s"
     )
+    nights = _promised()
+    of: dict[str, Any] = {"night": None, "deadline": None}
+    if nights is not None:
+        start = nights.last_start(now())
+        of = {"night": nights.date_of(start), "deadline": nights.deadline(start)}
     if wants_program(as_json, as_csv):
-        _print_query("status", query, "", (as_json, as_csv))
+        _print_query("status", query, "", (as_json, as_csv), **of)
         return
     with open_database(existing=True) as connection:
-        row = connection.execute(text(query)).one()
+        row = connection.execute(text(query), of).one()
     if row.publication_id is None:
         say(f"readers see nothing: no publication is current ({_NO_NIGHT})")
     else:
@@ -59,8 +64,11 @@ def status(as_json: Json = False, as_csv: Csv = False) -> None:
         say(
             f"publication    {row.publication_id}, release {row.release or 'none: retrieval order'}"
         )
-    for line in _deadline(row.as_of):
-        say(line)
+    if nights is not None and row.as_of is not None and row.as_of >= row.expected_night:
+        say(f"deadline       {nights.promise}: kept for the night of {row.expected_night}")
+    elif nights is not None:
+        left = nights.time_left(row.expected_night, now())
+        say(f"deadline       of the night of {row.expected_night}: {left}")
     if row.on_hold:
         since = f"{row.hold_since:%Y-%m-%d %H:%M}"
         say(f"on hold        since {since} UTC by {row.hold_who}: {row.hold_why}")
@@ -70,20 +78,13 @@ def status(as_json: Json = False, as_csv: Csv = False) -> None:
     say(f"open alerts    {row.open_alerts}" + (": recsys alerts" if row.open_alerts else ""))
 
 
-def _deadline(shown: date | None) -> Iterator[str]:
-    """The line on readers' deadline, by the settings as far as they can be read; `shown`: the night
-    of the lists that they see.
+def _promised() -> Nights | None:
+    """The nights of a shop that says by when readers expect their lists, by the settings as far as
+    they can be read.
     """
-    essentials, nights = read_essentials(read_environment()), None
-    if essentials.clock == "wall":
-        nights = essentials.schedule.nights
-    if nights is None or nights.ready_by is None:
-        return
-    night = nights.date_of(nights.last_start(now()))
-    if shown is not None and shown >= night:
-        yield f"deadline       {nights.ready_by:%H:%M} {nights.timezone}: kept for {night}"
-    else:
-        yield f"deadline       of {night}: {nights.time_left(night, now())}"
+    essentials = read_essentials(read_environment())
+    nights = essentials.schedule.nights
+    return nights if essentials.clock == "wall" and nights.ready_by is not None else None
 
 
 @app.command()

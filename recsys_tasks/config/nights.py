@@ -61,12 +61,19 @@ class Nights:
             return today
         return cron.instant(datetime.combine(day + timedelta(days=1), self.ready_by), zone)
 
+    @property
+    def promise(self) -> str:
+        """The time of day by which readers expect the lists, and its zone; empty where none is
+        set.
+        """
+        return f"{self.ready_by:%H:%M} {self.timezone}" if self.ready_by is not None else ""
+
     def time_left(self, night: date, now: datetime) -> str:
         """Words on the time from `now` to the deadline of this night; empty where none is set."""
         deadline = self.deadline(self.start_of(night))
         if deadline is None:
             return ""
-        words = f"readers' deadline {self.ready_by:%H:%M} {self.timezone}"
+        words = f"readers' deadline {self.promise}"
         if now < deadline:
             return f"{words}, {_span(deadline - now)} left"
         return f"{words}, passed {_span(now - deadline)} ago"

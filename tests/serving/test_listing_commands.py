@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
+import yaml
 from rich.console import Console
 from sqlalchemy.engine import Engine
 from typer.testing import CliRunner
 
 from recsys_tasks.cli import app, output
+from recsys_tasks.config import DEFAULT_CONFIG
 from tests.serving.nights import publish_night, set_hold, stock
 
 LISTINGS = {
@@ -137,6 +141,22 @@ def test_status_says_what_readers_see_and_why_nights_wait(
     assert "r20260301-abcdef" in said
     assert "by ann" in said and "[red]markup[/]" in said and "`recsys resume`" in said
     assert "open alerts    1" in said
+
+
+def test_status_says_what_is_left_to_readers_deadline(
+    shop: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "deadline" not in call(shop, "status").output
+    settings = yaml.safe_load(DEFAULT_CONFIG.read_text()) | {"clock": "wall"}
+    settings["schedule"] = {"ready_by": "06:00", "timezone": "Europe/Amsterdam"}
+    (tmp_path / "recsys.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "recsys.yaml"))
+    (told,) = json.loads(call(shop, "status --json").stdout)
+    said = call(shop, "status").output
+    of = f"of the night of {told['expected_night']}: readers' deadline 06:00 Europe/Amsterdam, "
+    assert of in said and re.search(r"(\d+ min left|passed (\d+ h )?\d+ min ago)$", said, re.M)
+    deadline = datetime.fromisoformat(told["readers_deadline"])
+    assert f"{deadline.astimezone(ZoneInfo('Europe/Amsterdam')):%H:%M}" == "06:00"
 
 
 def test_status_before_the_first_night(empty: Mapping[str, str]) -> None:
