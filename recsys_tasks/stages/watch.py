@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -23,6 +23,8 @@ from recsys_tasks.monitoring.alerts.rerun import trigger_command
 from recsys_tasks.monitoring.alerts.settling import over_with
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.monitoring.readers import freshness, night_state
+from recsys_tasks.monitoring.readers.freshness import Shown
+from recsys_tasks.small_files import write_whole
 from recsys_tasks.stages import report
 from recsys_tasks.stages.pipeline import STAGES_BY_DAG
 
@@ -105,24 +107,14 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
     late = watched.late_after_hours or freshness.usual_late_hours(nights, made)
     due = freshness.due_night(nights, at.now, late)
     newest = max((night for night, _ in made), default=None)
-    spool = spool_of(at.environment.home)
-    stale = freshness.stale(shown, at.now, watched.stale_after_hours)
-    over = over_with(
-        newest=newest,
-        held=bool(shown and shown.hold),
-        stopped=_stopped(at),
-        fresh=stale is None,
-        unanswered=at.now - timedelta(hours=at.essentials.gate.approval_hours),
-    )
-    spool.resolve(
-        over,
-        describe_readers(shown.as_of if shown else None, due.night),
-        at.now,
-    )
-    open_now = [record.alert for record in spool.open()]
+    new = newest is None and due.at < _watched_since(at)  # a shop whose first night is to come
+    stale = None if new else freshness.stale(shown, at.now, watched.stale_after_hours)
+    _resolve(at, shown, newest, due, fresh=stale is None)
+    open_now = [record.alert for record in spool_of(at.environment.home).open()]
     progress, remedy = _progress(at, engine, due)
+    missed = None if new else freshness.missed(due, nights, newest, shown, at.now, progress)
     alarms = [
-        (freshness.missed(due, nights, newest, shown, at.now, progress), remedy),
+        (missed, remedy),
         (
             _paused(at),
             (
@@ -143,12 +135,41 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
         if alarm is not None:
             once = str(shown.held_since) if shown is not None and alarm.kind == "held" else ""
             _tell(at, alarm, command, due, readers, open_now, once)
-    if all(alarm is None for alarm, _ in alarms):
+    if new:
+        at.found.append("no night was due yet")
+    elif all(alarm is None for alarm, _ in alarms):
         assert shown is not None  # else it is stale
         at.found.append(
             f"the lists of {shown.as_of} are "
             + (f"held by {shown.hold}" if shown.hold else "fresh")
         )
+
+
+def _resolve(
+    at: Look, shown: Shown | None, newest: date | None, due: freshness.Due, *, fresh: bool
+) -> None:
+    """End the incidents that are over."""
+    over = over_with(
+        newest=newest,
+        held=bool(shown and shown.hold),
+        stopped=_stopped(at),
+        fresh=fresh,
+        unanswered=at.now - timedelta(hours=at.essentials.gate.approval_hours),
+    )
+    readers = describe_readers(shown.as_of if shown else None, due.night)
+    spool_of(at.environment.home).resolve(over, readers, at.now)
+
+
+def _watched_since(at: Look) -> datetime:
+    """When this home was first looked at; long ago where no file can say so."""
+    path = at.environment.home / "alerts" / "watched-since.txt"
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, at.now.isoformat())
+        return datetime.fromisoformat(path.read_text())
+    except (OSError, ValueError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _tell(

@@ -84,8 +84,10 @@ def test_a_run_without_a_date_is_one_page_though_task_and_dag_call_back(
 
 
 def test_the_watcher_pages_once_for_a_missed_night_and_once_for_wrong_settings(
-    bag: DagBag, shop: Path, webhook: Recorder
+    bag: DagBag, shop: Path, webhook: Recorder, home: Path
 ) -> None:
+    (home / "alerts").mkdir(parents=True, exist_ok=True)  # a shop that was set up long ago
+    (home / "alerts" / "watched-since.txt").write_text("2026-01-01T00:00:00+00:00")
     watch = bag.dags["watch_freshness"]
     airflow("dags", "unpause", "--yes", "--treat-dag-id-as-regex", ".*")
     airflow("dags", "pause", "--yes", "build_index")

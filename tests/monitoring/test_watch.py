@@ -222,10 +222,23 @@ def test_a_night_that_ends_well_ends_what_was_open_of_it(environment: Environmen
 
 
 def test_nothing_was_ever_published(environment: Environment, watch: Watch) -> None:
+    # set up at 10:00 of the day before: the nights until then were nobody's
+    for hours in (-15, -10, 3.9):
+        assert watch(0, hours) == "no night was due yet"
+    assert raised(environment) == []
     for hours in (4, 5):
         watch(0, hours)
     (alert,) = raised(environment)
     assert alert.kind == "missed_night" and "Readers have no lists" in alert.message
+
+
+def test_a_new_shop_hears_of_a_paused_dag_and_not_of_nights_before_it(
+    environment: Environment, watch: Watch
+) -> None:
+    for hours in (10, 11):
+        watch(0, hours, paused=("train_ranker",))
+    (alert,) = raised(environment)
+    assert alert.kind == "paused"
 
 
 def test_an_approval_that_nobody_gave_is_over(
