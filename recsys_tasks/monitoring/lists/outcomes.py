@@ -31,10 +31,15 @@ class Shown:
 
 def count_places(shown: Shown) -> pa.Table:
     """Places by segment, rank and reason."""
-    row, rank = np.nonzero(shown.items >= 0)
-    codes = np.stack([shown.segment[row], rank + 1, shown.reasons[row, rank]])
-    groups, places = np.unique(codes, axis=1, return_counts=True)
-    return pa.table({**_keys(groups, shown.segments), "places": places.astype(np.int64)})
+    width, kinds = shown.items.shape[1], int(shown.reasons.max(initial=0)) + 1
+    counts = np.zeros(len(shown.segments) * width * kinds, np.int64)
+    for column in range(width):  # one at a time: all places at once would be copied several times
+        there = shown.items[:, column] >= 0
+        codes = (shown.segment[there] * width + column) * kinds + shown.reasons[there, column]
+        counts += np.bincount(codes, minlength=len(counts))
+    (some,) = np.nonzero(counts)
+    groups = np.stack([some // kinds // width, some // kinds % width + 1, some % kinds])
+    return pa.table({**_keys(groups, shown.segments), "places": counts[some]})
 
 
 @dataclass(frozen=True)
