@@ -11,14 +11,14 @@ Tone = Literal["good", "bad", "warn", "plain"]
 
 @dataclass(frozen=True)
 class Cell:
-    """A table's cell; `tone` colours it. `link`: where its text leads; `copied`: a command, taken
-    whole by a click.
+    """A table's cell; `tone` colours it. `link`: where its text leads; `command`: what to type,
+    below the text, taken whole by a click.
     """
 
     text: str
     tone: Tone = "plain"
     link: str = ""
-    copied: bool = False
+    command: str = ""
 
 
 @dataclass(frozen=True)

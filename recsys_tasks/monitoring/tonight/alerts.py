@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from recsys_tasks.monitoring.run_report.blocks import Block, Cell, Section, Table, Tone, cells
 from recsys_tasks.monitoring.tonight.facts import Live, Row
+
+_COMMAND = re.compile(r"\b(?:recsys|airflow|make) [a-z][^;`()]*")
 
 
 def open_alerts(live: Live) -> Section | None:
@@ -30,9 +34,15 @@ def _open(alert: Row) -> tuple[Cell, ...]:
         Cell(alert["severity"], tone),
         *cells(alert["kind"], _night(alert), f"{alert['raised_at']:%m-%d %H:%M}"),
         *cells(alert["message"], alert["reader_state"] or ""),
-        Cell(alert["remedy"] or "", copied=True),
+        Cell(alert["remedy"] or "", command=_command(alert["remedy"] or "")),
         Cell(page.rpartition("/")[2], link=page if page.startswith("https://") else ""),
     )
+
+
+def _command(remedy: str) -> str:
+    """The last command of a remedy, which is what ends the incident; empty without one."""
+    found = _COMMAND.findall(remedy)
+    return found[-1].strip(" .,") if found else ""
 
 
 def _over(alert: Row) -> tuple[Cell, ...]:

@@ -54,8 +54,8 @@ def grid(live: Live) -> Section:
     rows = tuple(_night(live, night) for night in live.nights)
     numbers = frozenset(range(len(head) - 3, len(head)))
     says = (
-        f"The last {len(rows)} of at most {NIGHTS} nights, each leading to its run report. Minutes:"
-        " of its stages' runs together."
+        f"Newest first, at most {NIGHTS}; each leads to its run report. Minutes: of its stages'"
+        " runs together."
     )
     table = Table(head, rows, numbers=numbers, stacked=False)
     return Section("nights", "Nights", says, (table,))

@@ -77,7 +77,8 @@ def _night(live: Live) -> Card:
             "; ".join(filter(None, [f"all {len(order)} stages by {ended:%H:%M} UTC", note])),
             "good",
         )
-    told = f"{len(order) - len(waiting)} of {len(order)} stages are done, next {waiting[0]}"
+    told = f"{len(order) - len(waiting)} of {len(order)} stages are done"
+    told += f", {waiting[0]} did not end" if _stopped(live) else f", next {waiting[0]}"
     if live.nights[0]["failures"]:
         told += f"; {plural(live.nights[0]['failures'], 'failed run')} of a stage so far"
     tone: Tone = "bad" if _stopped(live) else "plain"

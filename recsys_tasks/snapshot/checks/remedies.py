@@ -91,7 +91,7 @@ def remedy_for(failed: Sequence[tuple[str, str]], as_of: date) -> str:
     """What a person can do about these checks, each given as (suite, name), and how to go on."""
     words = dict.fromkeys(_remedy(suite, name, as_of) for suite, name in failed)
     return (
-        f"readers keep the last published lists; {'; '.join(words)}; then run this night again: "
+        f"nothing is published from this batch; {'; '.join(words)}; then run this night again: "
         f"recsys run --as-of {as_of} (under Airflow, clear the failed run)"
     )
 

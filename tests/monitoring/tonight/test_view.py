@@ -1,0 +1,94 @@
+"""The live page of a night that stopped, of one under way, and of a shop without any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from typing import Any
+
+from recsys_tasks.monitoring.run_report.page import render
+from recsys_tasks.monitoring.tonight import Asked, live_page
+from recsys_tasks.monitoring.tonight.facts import Live
+
+NOW = datetime(2026, 3, 10, 4, 30, tzinfo=UTC)
+NIGHT = date(2026, 3, 10)
+STAGES = {"data": ["extract", "freeze"], "tower": ["train_two_tower"]}
+STATUS: Mapping[str, Any] = {
+    "as_of": date(2026, 3, 9),
+    "rows": 1200,
+    "age": timedelta(hours=27),
+    "release": "r20260309-ab12cd",
+    "on_hold": False,
+}
+COLUMNS = (
+    *("verdict", "status", "users", "stage_seconds", "cpu_seconds", "coverage", "churn"),
+    *("ndcg", "popular_ndcg", "hit_rate", "popular_hit_rate", "gain", "gain_low", "gain_high"),
+    *("challenger_ndcg", "champion_ndcg", "popularity_ndcg"),
+)
+ALERT: Mapping[str, Any] = {
+    "severity": "critical",
+    "kind": "ValidationFailed",
+    "as_of": NIGHT,
+    "raised_at": NOW,
+    "message": "freeze failed",
+    "reader_state": "readers keep the lists of 2026-03-09, 1 night behind",
+    "remedy": "mend item <i1>, see `recsys report`; then: airflow dags clear --yes validate_data",
+    "runbook": "https://shop.example/runbooks/data-check-failed.md",
+}
+
+
+def shown(alerts: Sequence[Mapping[str, Any]], done: Sequence[str], deadline: str = "") -> str:
+    """The HTML of a page whose newest night ended these stages."""
+    night = {"as_of": NIGHT, "failures": len(alerts), "alerts": len(alerts)}
+    night |= dict.fromkeys(COLUMNS)
+    live = Live(
+        project="shop",
+        now=NOW,
+        stages=STAGES,
+        deadline=deadline,
+        expected="",
+        asked=Asked(),
+        status=STATUS,
+        alerts=alerts,
+        nights=[night],
+        finished={NIGHT: dict.fromkeys(done, NOW)},
+    )
+    return render(live_page(live))
+
+
+def words(html: str) -> str:
+    bare = re.sub(r"<style.*?</style>", " ", html, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", bare)).split())
+
+
+def test_a_stopped_night_says_what_did_not_end_and_gives_the_last_command() -> None:
+    html = shown([ALERT], ["extract"], "readers' deadline 06:00 UTC, 1 h 30 min left")
+    said = words(html)
+    assert "The night of 2026-03-10 stopped" in said and "1 of 3 stages are done" in said
+    assert "freeze did not end" in said and "1 h 30 min left" in said
+    assert "Readers see the lists of 2026-03-09" in said and "1,200 users, shown for 27 h" in said
+    assert re.findall(r"<code>(.*?)</code>", html) == ["airflow dags clear --yes validate_data"]
+    assert "item &lt;i1&gt;" in html
+    assert '<a href="https://shop.example/runbooks/data-check-failed.md">' in html
+    assert "1 of 2" in said  # in the column of data
+
+
+def test_a_night_under_way_is_none_that_stopped() -> None:
+    html = shown([], ["extract", "freeze"])
+    said = words(html)
+    assert "The night of 2026-03-10 is under way" in said and "next train_two_tower" in said
+    assert "No open alert" in said and "<h2>Alerts</h2>" not in html
+
+
+def test_a_runbook_that_is_no_address_is_no_link() -> None:
+    html = shown([{**ALERT, "runbook": "javascript:alert(1)//x.md"}], [])
+    assert "javascript:" not in html and "x.md" in html
+
+
+def test_a_shop_without_a_night_is_told_how_to_begin() -> None:
+    status = {**dict.fromkeys(STATUS), "on_hold": False}
+    live = Live("shop", NOW, STAGES, "", "", Asked(), status)
+    said = words(render(live_page(live)))
+    assert "Readers see no lists yet" in said and "recsys run --as-of DATE" in said
