@@ -195,6 +195,13 @@ class EventsTable(Section):
     quantity_column: str | None = None
     """Column with the number of units; of a view, the watch time, in the unit of the item's length.
     """
+    repeated_rows: Literal["duplicates", "units"] = Field(
+        default="duplicates", exclude_if=lambda meaning: meaning == "duplicates"
+    )
+    """What a row means that equals another in every column that is read. duplicates: the delivery
+    has it twice, and one counts; units: each stands for a unit, as a till writes them, and all
+    count. Impressions are removed when they are repeated, under both.
+    """
     impressions: Impressions | None = None
     """Logged impressions among the rows; null: there are none."""
     # Left out of hashes where empty: a shop without them keeps its artifacts.

@@ -52,8 +52,8 @@ _WORDS = {
         "no bound accepts two"
     ),
     "repeated": (
-        "deliver each action once; where a row stands for a unit, deliver one row with a quantity"
-        " (events.quantity_column), for repeated rows are removed; or raise"
+        "deliver each action once; where each row stands for a unit, set events.repeated_rows:"
+        " units, or deliver one row with a quantity (events.quantity_column); or raise"
         " validation.max_duplicate_share"
     ),
     "bad_quantity": (

@@ -61,7 +61,8 @@ class Known:
 
 
 def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags]:
-    """`[n] bool` for each of REASONS, `repeated` for the second and later of exact duplicates;
+    """`[n] bool` for each of REASONS, `repeated` for the second and later of exact duplicates that
+    have a time (without one, alike rows may well be of different times) and stand for no unit;
     NEGATIVE for negative events and LEFT_OUT for ratings below the lowest level, where the shop has
     them.
 
@@ -88,9 +89,7 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
         "bad_quantity": bad_number(units) & ~shown,
         "bad_position": bad_position(events["quantity"]) & shown,
         "bad_rating": rated.bad,
-        "repeated": (
-            repeated_rows(events) & dated
-        ),  # without times, alike rows may well be of different ones
+        "repeated": repeated_rows(events) & dated & ~_units(config, shown),
     }
     further = {NEGATIVE: negative, LEFT_OUT: rated.left_out}
     return flags | {name: found for name, found in further.items() if found is not None}
@@ -105,6 +104,11 @@ def bad_number(column: pa.ChunkedArray) -> Flags:
 def bad_position(column: pa.ChunkedArray) -> Flags:
     """`[n] bool`: unreadable, or below 1; a missing one is not bad, and counts as no impression."""
     return ~_flags(pc.fill_null(pc.and_(is_usable(column), pc.greater_equal(column, 1.0)), True))
+
+
+def _units(config: Config, shown: Flags) -> Flags:
+    """Rows that count however often they are there; `shown [n]`: those that are showings."""
+    return ~shown if config.events.repeated_rows == "units" else np.zeros(len(shown), bool)
 
 
 def _shown(config: Config, events: pa.Table) -> Flags:
