@@ -35,6 +35,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
         attributes = [
             {"name": "category", "kind": "categorical"},
             {"name": "price", "kind": "numeric"},
+            {"name": "words", "column": "title", "kind": "text"},
         ]
         settings["items"] = {**SETTINGS["items"], "attributes": attributes}
         second = Night.open(parse_config(settings), first.environment, SECOND_NIGHT)
@@ -50,7 +51,7 @@ def test_the_new_lineage_says_what_has_changed(nights: Nights) -> None:
         " LIMIT 1",
         lineage=figures["lineage"],
     )
-    why = "settings have changed: dimensions 16 → 24; item attributes + price, - tags"
+    why = "settings have changed: dimensions 16 → 24; item attributes + words, - tags"
     assert first_of_lineage["why"][0] == why == figures["why"]
 
 

@@ -98,7 +98,7 @@ def test_the_night_learns_a_projection_and_publishes(nights: Nights) -> None:
 
 def test_readers_of_sql_see_no_vector_among_the_attributes(nights: Nights) -> None:
     found = rows(nights[0], "SELECT attributes FROM recsys.items")["attributes"]
-    assert all(set(attributes) == {"category", "tags"} for attributes in found)
+    assert all(set(attributes) == {"category", "tags", "price"} for attributes in found)
 
 
 def test_vectors_are_exported_with_a_map(nights: Nights, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,15 @@ class Shown:
     reasons: Reasons
     segment: Ints
     segments: Sequence[str]
+
+    @classmethod
+    def of(cls, lists: tuple[Keys, Lists, Reasons], codes: Keys, names: Sequence[str]) -> Self:
+        """Users, items and reasons of the lists; `codes [n_users] int32` of every user's segment
+        into `names`, -1 for none.
+        """
+        users, items, reasons = lists
+        found = codes[users].astype(np.int64)
+        return cls(users, items, reasons, np.where(found < 0, len(names), found), [*names, ""])
 
 
 def count_places(shown: Shown) -> pa.Table:

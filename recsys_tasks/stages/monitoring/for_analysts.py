@@ -73,7 +73,7 @@ def record_for_analysts(snapshot: Snapshot, engine: Engine, tonight: NightLists)
 def _shown(snapshot: Snapshot, night: NightLists) -> Shown:
     users, items, _ = night.read()
     codes, names = every_segment(snapshot.users, snapshot.config.users.segment_by)
-    return Shown(users, items, night.reasons(), codes[users].astype(np.int64), [*names, ""])
+    return Shown.of((users, items, night.reasons()), codes, names)
 
 
 def _kept(snapshot: Snapshot, night: NightLists) -> Shown | None:
