@@ -114,7 +114,8 @@ def _lines(axes: Any, chart: Chart) -> None:
         top = max((max((*s.x, *s.y)) for s in chart.series if s.x), default=1.0)
         axes.plot([0, top], [0, top], color="#9aa3ad", linewidth=1, linestyle="--", zorder=0)
     if chart.from_zero:
-        axes.set_ylim(bottom=0)
+        highest = max((max(series.y) for series in chart.series), default=0.0)
+        axes.set_ylim(0, 1.08 * highest or 1)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     axes.margins(x=0.03)

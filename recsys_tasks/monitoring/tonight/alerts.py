@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-from recsys_tasks.monitoring.run_report.blocks import Block, Cell, Section, Table, Tone, cells
+from recsys_tasks.monitoring.run_report.blocks import (
+    Block,
+    Cell,
+    Section,
+    Table,
+    Tone,
+    cells,
+    plural,
+)
 from recsys_tasks.monitoring.tonight.facts import Live, Row
 
 _COMMAND = re.compile(r"\b(?:recsys|airflow|make) [a-z][^;`()]*")
@@ -22,7 +30,14 @@ def open_alerts(live: Live) -> Section | None:
     if live.over:
         rows = tuple(_over(alert) for alert in live.over)
         head = ("severity", "kind", "night", "raised", "over", "what broke")
-        blocks.append(Table(head, rows, caption=f"the last {len(rows)} that are over", folded=True))
+        blocks.append(
+            Table(
+                head,
+                rows,
+                caption=f"{plural(len(rows), 'alert')} that came to an end, the newest first",
+                folded=True,
+            )
+        )
     says = "What needs a person, the worst first." if live.alerts else "No alert is open."
     return Section("alarms" if live.alerts else "alerts", "Alerts", says, tuple(blocks))
 
