@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
 from recsys_tasks.database import transaction
 from recsys_tasks.database.binary import copy_batches
-from recsys_tasks.errors import DamagedArtifact, RecsysError
+from recsys_tasks.errors import ArtifactError, DamagedArtifact
 from recsys_tasks.features.segments import every_segment
 from recsys_tasks.monitoring.lists.changes import list_changes
 from recsys_tasks.monitoring.lists.outcomes import (
@@ -82,7 +82,7 @@ def _kept(snapshot: Snapshot, night: NightLists) -> Shown | None:
         return _shown(snapshot, night)
     except DamagedArtifact:
         raise
-    except RecsysError:
+    except ArtifactError:
         return None
 
 

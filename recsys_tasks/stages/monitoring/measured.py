@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Engine
 
-from recsys_tasks.errors import DamagedArtifact, RecsysError
+from recsys_tasks.errors import ArtifactError, DamagedArtifact
 from recsys_tasks.ids import Keys
 from recsys_tasks.monitoring.alarms import drift, list_churn
 from recsys_tasks.monitoring.lists.churn import churn
@@ -68,7 +68,7 @@ def _read(before: NightLists) -> tuple[Keys, Lists] | None:
         users, lists, _ = before.read()
     except DamagedArtifact:
         raise
-    except RecsysError:
+    except ArtifactError:
         return None
     return users, lists
 
