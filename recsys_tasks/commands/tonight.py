@@ -15,7 +15,7 @@ from recsys_tasks.errors import ConfigError, RecsysError
 from recsys_tasks.monitoring.run_report.blocks import Card, Page
 from recsys_tasks.monitoring.run_report.page import Live as Looks
 from recsys_tasks.monitoring.run_report.page import render
-from recsys_tasks.monitoring.tonight.facts import Asked, Known, read_live
+from recsys_tasks.monitoring.tonight.facts import Asked, Deadline, Known, read_live
 from recsys_tasks.monitoring.tonight.view import live_page
 from recsys_tasks.stages.pipeline import STAGES_BY_DAG
 
@@ -55,17 +55,17 @@ def _known(environment: Environment, now: datetime) -> Known:
         project=_project(environment),
         now=now,
         stages=grid_columns(),
-        deadline="" if simulated else _deadline(nights, now),
-        expected="" if simulated else f"the last one was due at {_due(nights, now)}",
+        deadline=None if simulated else _deadline(nights, now),
+        expected=""
+        if simulated
+        else f"the newest was due at {nights.shown(nights.last_start(now))}",
     )
 
 
-def _deadline(nights: Nights, now: datetime) -> str:
-    return nights.time_left(nights.date_of(nights.last_start(now)), now)
-
-
-def _due(nights: Nights, now: datetime) -> str:
-    return nights.shown(nights.last_start(now))
+def _deadline(nights: Nights, now: datetime) -> Deadline | None:
+    start = nights.last_start(now)
+    at, night = nights.deadline(start), nights.date_of(start)
+    return None if at is None else Deadline(night, nights.time_left(night, now), at <= now)
 
 
 def _project(environment: Environment) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
 from html import unescape
+from pathlib import Path
 
 import pytest
+import yaml
 
 from recsys_tasks.commands.tonight import grid_columns, tonight
+from recsys_tasks.config.environment import PROJECT_ROOT
 from recsys_tasks.database import reader_url
 from recsys_tasks.monitoring.tonight import Asked
 from recsys_tasks.serving import pointer
@@ -87,3 +91,19 @@ def test_a_database_that_does_not_answer_is_said(night: Night) -> None:
     environment = night.environment.model_copy(update={"reader_url": nowhere})
     said = words(tonight(environment, NOBODY, night.now, "only-this"))
     assert "The database does not answer." in said and "What readers see is not known" in said
+
+
+def test_a_shop_in_the_walls_clock_is_told_of_its_deadline_until_it_has_the_night(
+    night: Night, tmp_path: Path
+) -> None:
+    settings = yaml.safe_load((PROJECT_ROOT / "include/examples/my-shop.yaml").read_text())
+    settings |= {"clock": "wall", "schedule": {"nightly": "0 2 * * *", "ready_by": "06:00"}}
+    path = tmp_path / "recsys.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    environment = night.environment.model_copy(update={"config_path": path})
+    seen = rows(night, "SELECT as_of FROM recsys.status").as_of[0]
+    for days, told in ((0, None), (1, "passed 1 h 0 min ago")):
+        morning = datetime.combine(seen, time(7), UTC) + timedelta(days=days)
+        said = words(tonight(environment, NOBODY, morning, "only-this"))
+        assert (told in said) if told else ("deadline" not in said.lower())
+        assert "the newest was due at" in said

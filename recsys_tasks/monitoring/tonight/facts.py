@@ -62,6 +62,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Deadline:
+    """By when readers expect the lists of the newest night that has started."""
+
+    night: date
+    words: str
+    passed: bool
+
+
+@dataclass(frozen=True)
 class Live:
     """What the database said, and what only the settings and the code know."""
 
@@ -69,10 +78,10 @@ class Live:
     now: datetime
     stages: Mapping[str, Sequence[str]]
     """Column of the grid → stages of a night, in order."""
-    deadline: str
-    """Words on the time left for the night that readers wait for; empty: none is promised."""
+    deadline: Deadline | None
+    """None: `schedule.ready_by` promises none, or the shop is simulated."""
     expected: str
-    """Words on when the next night starts; empty in a simulated shop."""
+    """Words on when the newest night was due; empty in a simulated shop."""
     asked: Asked
     status: Row
     alerts: Sequence[Row] = ()
@@ -97,7 +106,7 @@ class Known:
     project: str
     now: datetime
     stages: Mapping[str, Sequence[str]]
-    deadline: str = ""
+    deadline: Deadline | None = None
     expected: str = ""
 
 

@@ -15,24 +15,21 @@ _WORST: tuple[Tone, ...] = ("bad", "warn", "good", "plain")
 
 def live_page(live: Live) -> Page:
     """What is so now: readers, the newest night, alerts; then what was before, and a search."""
-    cards = (_readers(live), _night(live), _deadline(live), _alerts(live))
+    readers, night, alerts = _readers(live), _night(live), _alerts(live)
+    cards = tuple(filter(None, (readers, night, _deadline(live), alerts)))
     tone = next(tone for tone in _WORST if any(card.tone == tone for card in cards))
     sections = [open_alerts(live), user_section(live), item_section(live)]
     sections += [grid(live), trends(live), gate(live)] if live.nights else [_none_yet()]
     return Page(
         title=f"{live.project}, tonight",
         at=f"Looked up at {live.now:%Y-%m-%d %H:%M:%S} UTC.",
-        headline=_headline(live, cards),
+        headline=f"Readers see {_lower(readers.value)}; {_lower(night.value)};"
+        f" {_lower(alerts.value)}.",
         tone=tone,
-        cards=tuple(card for card in cards if card.value),
+        cards=cards,
         sections=tuple(section for section in sections if section is not None),
         foot="All figures are views of the database's schema recsys; the run reports have more.",
     )
-
-
-def _headline(live: Live, cards: tuple[Card, ...]) -> str:
-    readers, night, _, alerts = cards
-    return f"Readers see {_lower(readers.value)}; {_lower(night.value)}; {alerts.value.lower()}."
 
 
 def _lower(words: str) -> str:
@@ -92,9 +89,13 @@ def _stopped(live: Live) -> bool:
     return any(a["as_of"] == night and a["severity"] == "critical" for a in live.alerts)
 
 
-def _deadline(live: Live) -> Card:
-    tone: Tone = "bad" if "passed" in live.deadline else "plain"
-    return Card("Deadline", live.deadline, "of the lists that readers wait for", tone)
+def _deadline(live: Live) -> Card | None:
+    """While readers lack the lists that they expect by then; None once they have them."""
+    due, seen = live.deadline, live.status["as_of"]
+    if due is None or (seen is not None and seen >= due.night):
+        return None
+    words = f"{due.words[:1].upper()}{due.words[1:]}"
+    return Card("Deadline", words, f"of the lists of {due.night}", "bad" if due.passed else "plain")
 
 
 def _alerts(live: Live) -> Card:

@@ -10,7 +10,7 @@ from typing import Any
 
 from recsys_tasks.monitoring.run_report.page import render
 from recsys_tasks.monitoring.tonight import Asked, live_page
-from recsys_tasks.monitoring.tonight.facts import Live
+from recsys_tasks.monitoring.tonight.facts import Deadline, Live
 
 NOW = datetime(2026, 3, 10, 4, 30, tzinfo=UTC)
 NIGHT = date(2026, 3, 10)
@@ -39,8 +39,13 @@ ALERT: Mapping[str, Any] = {
 }
 
 
-def shown(alerts: Sequence[Mapping[str, Any]], done: Sequence[str], deadline: str = "") -> str:
-    """The HTML of a page whose newest night ended these stages."""
+def shown(
+    alerts: Sequence[Mapping[str, Any]],
+    done: Sequence[str],
+    deadline: Deadline | None = None,
+    readers: date = NIGHT - timedelta(days=1),
+) -> str:
+    """The HTML of a page whose newest night ended these stages; `readers`: the night they see."""
     night = {"as_of": NIGHT, "failures": len(alerts), "alerts": len(alerts)}
     night |= dict.fromkeys(COLUMNS)
     live = Live(
@@ -50,7 +55,7 @@ def shown(alerts: Sequence[Mapping[str, Any]], done: Sequence[str], deadline: st
         deadline=deadline,
         expected="",
         asked=Asked(),
-        status=STATUS,
+        status={**STATUS, "as_of": readers},
         alerts=alerts,
         nights=[night],
         finished={NIGHT: dict.fromkeys(done, NOW)},
@@ -64,7 +69,8 @@ def words(html: str) -> str:
 
 
 def test_a_stopped_night_says_what_did_not_end_and_gives_the_last_command() -> None:
-    html = shown([ALERT], ["extract"], "readers' deadline 06:00 UTC, 1 h 30 min left")
+    left = Deadline(NIGHT, "readers' deadline 06:00 UTC, 1 h 30 min left", False)
+    html = shown([ALERT], ["extract"], left)
     said = words(html)
     assert "The night of 2026-03-10 stopped" in said and "1 of 3 stages are done" in said
     assert "freeze did not end" in said and "1 h 30 min left" in said
@@ -82,6 +88,12 @@ def test_a_night_under_way_is_none_that_stopped() -> None:
     assert "No open alert" in said and "<h2>Alerts</h2>" not in html
 
 
+def test_a_deadline_is_said_only_while_readers_lack_the_night() -> None:
+    passed = Deadline(NIGHT, "readers' deadline 03:00 UTC, passed 1 h 30 min ago", True)
+    assert "passed 1 h 30 min ago" in words(shown([], [], passed))
+    assert "deadline" not in words(shown([], [], passed, readers=NIGHT)).lower()
+
+
 def test_a_runbook_that_is_no_address_is_no_link() -> None:
     html = shown([{**ALERT, "runbook": "javascript:alert(1)//x.md"}], [])
     assert "javascript:" not in html and "x.md" in html
@@ -89,6 +101,6 @@ def test_a_runbook_that_is_no_address_is_no_link() -> None:
 
 def test_a_shop_without_a_night_is_told_how_to_begin() -> None:
     status = {**dict.fromkeys(STATUS), "on_hold": False}
-    live = Live("shop", NOW, STAGES, "", "", Asked(), status)
+    live = Live("shop", NOW, STAGES, None, "", Asked(), status)
     said = words(render(live_page(live)))
     assert "Readers see no lists yet" in said and "recsys run --as-of DATE" in said
