@@ -207,7 +207,7 @@ def test_a_run_without_a_date_is_told_a_command_that_has_one(home: Path, webhook
     remedy = webhook.bodies[0]["remedy"]
     today = utcnow().date()
     assert f"""airflow dags trigger validate_data --conf '{{"as_of": "{today}"}}'""" in remedy
-    assert "clear" not in remedy
+    assert "clear" not in remedy and remedy.count("airflow dags trigger") == 1
 
 
 def test_the_date_picker_is_the_nights_date(home: Path) -> None:

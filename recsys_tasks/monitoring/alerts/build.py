@@ -10,7 +10,7 @@ from recsys_tasks.dag_names import FIRST_DAG
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.monitoring.alarms import Alarm, kind_of, runbook_link
 from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert, incident_id
-from recsys_tasks.monitoring.alerts.rerun import retry_command, trigger_command
+from recsys_tasks.monitoring.alerts.rerun import remedy_then, retry_command, trigger_command
 from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask
 from recsys_tasks.monitoring.alerts.wording import fit_to_send
 
@@ -40,7 +40,7 @@ def failure_alert(
         severity="critical",
         message="\n".join(map(fit_to_send, parts)),
         reader_state=reader_state,
-        remedy=f"{fit_to_send(first.remedy)}; then: {again}",
+        remedy=remedy_then(first.remedy, again, dag=run.dag, as_of=run.as_of),
         runbook=runbook_link(first.error, runbooks),
         run=run.run,
         cause=_cause(first, settings),

@@ -12,6 +12,7 @@ from recsys_tasks.dag_names import (
     plain_name,
     prefix_of,
 )
+from recsys_tasks.monitoring.alerts.wording import fit_to_send
 
 
 def trigger_command(night: date | str, dag: str = FIRST_DAG) -> str:
@@ -36,3 +37,12 @@ def retry_command(dag: str, run: str, as_of: str, error: str, now: datetime) -> 
         return trigger_command(as_of, dag_id(FIRST_DAG, prefix_of(dag)))
     only_failed = "" if name == FIRST_DAG else " --only-failed"
     return f"airflow dags clear --yes{only_failed} --run-id {run} {dag}"
+
+
+def remedy_then(remedy: str, again: str, *, dag: str, as_of: str) -> str:
+    """An error's own remedy, fit to send, then the command `again`. What the remedy says of running
+    the same night or DAG again is left out: two commands for one thing make a tired person choose.
+    """
+    same = (f"recsys run --as-of {as_of}", f"airflow dags trigger {dag} ")
+    kept = [part for part in remedy.split("; ") if not any(command in part for command in same)]
+    return f"{fit_to_send('; '.join(kept))}; then: {again}" if kept else again

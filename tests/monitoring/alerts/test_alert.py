@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ from recsys_tasks.monitoring.alerts.delivery import deliver
 from recsys_tasks.monitoring.alerts.spool import Spool, raise_alert
 from recsys_tasks.monitoring.alerts.table import keep_alert, published_night
 from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask, read_errors
+from recsys_tasks.snapshot.checks.remedies import remedy_for
 
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[3]
@@ -196,3 +198,19 @@ def test_the_command_helps(dag: str, as_of: str, error: str, command: str) -> No
     run = FailedRun(dag, "r:1", "t0", as_of, errors, [])
     alert = failure_alert(run, reader_state="-", runbooks="r", now=NOW)
     assert alert.remedy.startswith(f"correct it; then: {command}")
+
+
+def test_no_alert_tells_two_commands_for_one_rerun() -> None:
+    failed = [("items", "repeated_id")]
+    own = remedy_for(failed, date(2026, 3, 10))
+    assert "recsys run --as-of 2026-03-10" in own  # what `recsys run` prints by itself
+    for dag, again in (
+        ("recsys run", "recsys run --as-of 2026-03-10"),
+        ("validate_data", "airflow dags clear --yes --run-id r:1 validate_data"),
+    ):
+        errors = [FailedTask("t", "t", "ValidationFailed", "a", "b", "c", own)]
+        run = FailedRun(dag, "r:1", "t0", "2026-03-10", errors, [])
+        remedy = failure_alert(run, reader_state="-", runbooks="r", now=NOW).remedy
+        assert remedy.startswith("nothing is published from this batch; ")
+        assert remedy.endswith(f"; then: {again}")
+        assert len(re.findall(r"recsys run --as-of|airflow dags|run this night again", remedy)) == 1
