@@ -113,13 +113,16 @@ def deliver_alerts() -> str:
     went.
     """
     from recsys_tasks.monitoring.alerts.delivery import deliver
+    from recsys_tasks.monitoring.alerts.digest import digest_of
     from recsys_tasks.monitoring.alerts.spool import spool_of
 
-    environment = read_environment()
+    environment, now = read_environment(), utcnow()
     essentials: Essentials = read_essentials(environment)
     remember(environment, essentials)
     senders, unknown = channels(essentials.alerts)
-    return deliver(spool_of(environment.home), senders, _keep, now=utcnow(), known=unknown)
+    digest = digest_of(essentials.alerts, essentials.schedule, now)
+    spool = spool_of(environment.home)
+    return deliver(spool, senders, _keep, now=now, known=unknown, digest=digest)
 
 
 def reader_state(as_of: str, essentials: Essentials) -> str:

@@ -9,6 +9,7 @@ TRAIN_RANKER = "train_ranker"
 PRECOMPUTE_RECOMMENDATIONS = "precompute_recommendations"
 MONITOR_RECOMMENDATIONS = "monitor_recommendations"
 WATCH_FRESHNESS = "watch_freshness"
+FIRE_DRILL = "fire_drill"
 MAINTAIN_STORAGE = "maintain_storage"
 
 PUBLISHING_DAGS = (
@@ -23,7 +24,7 @@ NIGHTLY_DAGS = (*PUBLISHING_DAGS, MONITOR_RECOMMENDATIONS)
 """All DAGs of a night; each of their runs is for one `as_of` date."""
 WITHOUT_AIRFLOW = "recsys run"
 """What an alert names in place of a DAG where a night without Airflow failed."""
-OTHER_DAGS = (WATCH_FRESHNESS, MAINTAIN_STORAGE)
+OTHER_DAGS = (WATCH_FRESHNESS, MAINTAIN_STORAGE, FIRE_DRILL)
 """DAGs with a schedule of their own, which belong to no night."""
 FIRST_DAG, LAST_DAG = NIGHTLY_DAGS[0], NIGHTLY_DAGS[-1]
 

@@ -64,6 +64,8 @@ def command_named(words: list[str]) -> Any:
     """
     command: Any = ROOT_COMMAND
     while hasattr(command, "commands"):
+        if command.invoke_without_command and (not words or words[0].startswith("-")):
+            return command
         command = command.commands[words.pop(0) if words else ""]
     return command
 

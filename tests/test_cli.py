@@ -88,6 +88,11 @@ def test_config_check_knows_the_channels_of_severities(home: Path, tmp_path: Pat
     assert (code, "'pagerdutty'" in said, "pagerduty" in said) == (1, True, True)
     settings.write_text(f"{text}\nalerts: {{least_severity: {{pagerduty: warning}}}}\n")
     assert call(home, "config", "check", str(settings), "--settings-only")[0] == 0
+    settings.write_text(f"{text}\nalerts: {{digest: [info, drifft]}}\n")
+    code, said = call(home, "config", "check", str(settings), "--settings-only")
+    assert (code, "'drifft'" in said, "alerts.digest" in said) == (1, True, True)
+    settings.write_text(f"{text}\nalerts: {{digest: [info, drift, ValidationFailed]}}\n")
+    assert call(home, "config", "check", str(settings), "--settings-only")[0] == 0
 
 
 def test_config_check_prints_what_will_run_or_every_mistake(home: Path, tmp_path: Path) -> None:

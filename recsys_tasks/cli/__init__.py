@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from recsys_tasks.cli import (
+    alerting,
     connecting,
     exporting,
     health,
@@ -38,6 +39,7 @@ for group in (
     exporting,
 ):
     app.add_typer(group.app)
+app.add_typer(alerting.app, name="alerts")
 app.add_typer(settings.app, name="config")
 
 

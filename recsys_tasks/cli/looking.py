@@ -6,18 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from recsys_tasks.cli.output import Csv, Json, print_result, say, wants_program
+from recsys_tasks.cli.output import Csv, Json, Limit, print_result, say, wants_program
 from recsys_tasks.cli.session import now, open_database, open_night
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import read_essentials
 from recsys_tasks.config.nights import Nights
 
 app = typer.Typer()
-Limit = Annotated[int, typer.Option(min=1, help="Newest ones shown.")]
 _NO_NIGHT = "run a night first"
 
 
-def _print_query(title: str, query: str, empty: str, form: tuple[bool, bool], **of: Any) -> None:
+def print_query(title: str, query: str, empty: str, form: tuple[bool, bool], **of: Any) -> None:
     """Run a query and print its rows; `form`: whether as JSON, whether as CSV."""
     from sqlalchemy import text
 
@@ -46,7 +45,7 @@ def status(as_json: Json = False, as_csv: Csv = False) -> None:
         start = nights.last_start(now())
         of = {"night": nights.date_of(start), "deadline": nights.deadline(start)}
     if wants_program(as_json, as_csv):
-        _print_query("status", query, "", (as_json, as_csv), **of)
+        print_query("status", query, "", (as_json, as_csv), **of)
         return
     with open_database(existing=True) as connection:
         row = connection.execute(text(query), of).one()
@@ -88,23 +87,6 @@ def _promised() -> Nights | None:
 
 
 @app.command()
-def alerts(
-    limit: Limit = 20,
-    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
-) -> None:
-    """Open alerts, newest first: what broke, what readers see, what to type."""
-    query = (
-        "SELECT id, as_of, severity, kind, message, remedy, reader_state, runbook, raised_at,"
-        " resolved_at, dag, task, incident, delivered FROM recsys.alerts"
-        " WHERE :everything OR resolved_at IS NULL ORDER BY id DESC LIMIT :n"
-    )
-    form = as_json, as_csv
-    _print_query("alerts", query, "no open alert", form, n=limit, everything=everything)
-
-
-@app.command()
 def gate(limit: Limit = 10, as_json: Json = False, as_csv: Csv = False) -> None:
     """The gate's verdicts, newest first, in words."""
     query = (
@@ -112,7 +94,7 @@ def gate(limit: Limit = 10, as_json: Json = False, as_csv: Csv = False) -> None:
         " FROM recsys.gate_decisions ORDER BY id DESC LIMIT :n"
     )
     if wants_program(as_json, as_csv):
-        _print_query("gate", query, "", (as_json, as_csv), n=limit)
+        print_query("gate", query, "", (as_json, as_csv), n=limit)
         return
     from sqlalchemy import text
 
@@ -135,7 +117,7 @@ def publications(limit: Limit = 20, as_json: Json = False, as_csv: Csv = False) 
         " created_at, note FROM recsys.publications ORDER BY publication_id DESC LIMIT :n"
     )
     form = as_json, as_csv
-    _print_query("publications", query, f"no publication yet: {_NO_NIGHT}", form, n=limit)
+    print_query("publications", query, f"no publication yet: {_NO_NIGHT}", form, n=limit)
     if wants_program(*form):
         return
     with open_database(existing=True) as connection:
@@ -161,7 +143,7 @@ def releases(limit: Limit = 20, as_json: Json = False, as_csv: Csv = False) -> N
         " recsys.releases ORDER BY last_at DESC LIMIT :n"
     )
     form = as_json, as_csv
-    _print_query("releases", query, f"no release yet: {_NO_NIGHT}", form, n=limit)
+    print_query("releases", query, f"no release yet: {_NO_NIGHT}", form, n=limit)
     if wants_program(*form):
         return
     with open_database(existing=True) as connection:
@@ -205,7 +187,7 @@ def recommend(
         " recsys.recommend(:u, :k)"
     )
     empty = f"no publication is current: {_NO_NIGHT}"
-    _print_query(f"recommendations for {user}", query, empty, (as_json, as_csv), u=user, k=k)
+    print_query(f"recommendations for {user}", query, empty, (as_json, as_csv), u=user, k=k)
 
 
 @app.command()
@@ -225,7 +207,7 @@ def history(
     )
     empty = "no list of this user is kept; without one of their own, readers get fallback lists"
     form = as_json, as_csv
-    _print_query(f"lists of {user}", query, empty, form, u=user, i=item, n=limit)
+    print_query(f"lists of {user}", query, empty, form, u=user, i=item, n=limit)
 
 
 @app.command()
@@ -240,7 +222,7 @@ def similar(
         " FROM recsys.similar_items WHERE item_id = :i ORDER BY rank"
     )
     empty = "none: unknown to the current publication, or serving.similar_items is 0"
-    _print_query(f"like {item}", query, empty, (as_json, as_csv), i=item)
+    print_query(f"like {item}", query, empty, (as_json, as_csv), i=item)
 
 
 @app.command()

@@ -23,6 +23,7 @@ _PROSE = 24
 console = Console(width=None if sys.stdout.isatty() else _WHOLE)
 
 Json = Annotated[bool, typer.Option("--json", help="A JSON list of objects, one a row.")]
+Limit = Annotated[int, typer.Option(min=1, help="Newest ones shown.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header.")]
 
 

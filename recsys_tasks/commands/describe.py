@@ -23,9 +23,11 @@ def describe_data(config: Config) -> Iterator[tuple[bool, str]]:
 
 def describe(config: Config, environment: Environment) -> Iterator[str]:
     """Lines that say what a night will do under these settings. Raises ConfigError for a suite of
-    the shop's own that cannot be run, and for a channel of `alerts.least_severity` that is none.
+    the shop's own that cannot be run, and for a channel of `alerts.least_severity` or a kind of
+    `alerts.digest` that is none.
     """
     _refuse_unknown_channels(config)
+    _refuse_unknown_kinds(config)
     yield f"project      {config.project} (clock: {config.clock})"
     yield f"home, lake   {environment.home}, {environment.lake}"
     yield (
@@ -113,6 +115,20 @@ def _refuse_unknown_channels(config: Config) -> None:
             found=offenders(unknown),
             where="alerts.least_severity",
             remedy="correct the name, or install the package that has the channel",
+        )
+
+
+def _refuse_unknown_kinds(config: Config) -> None:
+    """A misspelt kind would go on being told at once."""
+    from recsys_tasks.monitoring.alarms import ALARMS, SEVERITIES
+
+    known = {*SEVERITIES, *(name for kind in ALARMS for name in (kind.name, *kind.also))}
+    if unknown := sorted(set(config.alerts.digest) - known):
+        raise ConfigError(
+            expected=f"severities or kinds of alert: {', '.join(sorted(known))}",
+            found=offenders(unknown),
+            where="alerts.digest",
+            remedy="correct the name, or install the package that has the kind",
         )
 
 

@@ -12,6 +12,7 @@ from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.build import describe_readers, failure_alert
 from recsys_tasks.monitoring.alerts.channels import ConnectionOf, Send, open_channels
 from recsys_tasks.monitoring.alerts.delivery import KeepAlert, deliver, send_now
+from recsys_tasks.monitoring.alerts.digest import digest_of
 from recsys_tasks.monitoring.alerts.heartbeat import beat
 from recsys_tasks.monitoring.alerts.settling import end_of_night
 from recsys_tasks.monitoring.alerts.spool import raise_alert, spool_of
@@ -73,10 +74,10 @@ def deliver_alerts(night: Night, now: datetime) -> None:
     environment. Never raises.
     """
     senders, later = _channels(night)
+    digest = digest_of(night.config.alerts, night.config.schedule, now)
+    spool = spool_of(night.environment.home)
     try:
-        log.info(
-            deliver(spool_of(night.environment.home), senders, _keeper(night), now=now, known=later)
-        )
+        log.info(deliver(spool, senders, _keeper(night), now=now, known=later, digest=digest))
     except Exception:
         log.exception("Alerts could not be delivered")
 

@@ -80,6 +80,11 @@ class AlertsConfig(Section):
     least_severity: Mapping[str, Literal["critical", "warning", "info"]] = {"pagerduty": "critical"}
     """Channel → the least severity that it gets, e.g. `{pagerduty: critical, email: warning}`; a
     channel that is not named gets all."""
+    digest: tuple[str, ...] = ("info",)
+    """Severities, and kinds of alert such as `drift`, that can wait: channels get those of a day in
+    one message, and none on a day without any."""
+    digest_at: ClockTime = "09:00"
+    """Time of day in `schedule.timezone` from which that message is sent."""
     runbook_base: str = "include/runbooks"
     """Folder or URL that the alert's runbook link starts with."""
 
@@ -102,6 +107,9 @@ class ScheduleConfig(Section):
     """watch_freshness: an alert of what fails nowhere comes up to so much later."""
     maintain_storage: str = "0 12 * * 0"
     """maintain_storage."""
+    fire_drill: str | None = "0 10 * * 1"
+    """fire_drill: sends a test message through every alert channel, and an alert where one does not
+    take it; null: never by itself."""
     train_ranker_every_days: PositiveDays = 1
     """A night on which the ranker is not due serves with the champion."""
     train_two_tower_every_days: PositiveDays = 1
@@ -111,11 +119,11 @@ class ScheduleConfig(Section):
     development and production, then live in one Airflow, each with a DAG processor and workers of
     its own RECSYS_CONFIG and RECSYS_HOME. Alerts' commands name DAGs with it, runbooks without."""
 
-    @field_validator("nightly", "watch_freshness", "maintain_storage")
+    @field_validator("nightly", "watch_freshness", "maintain_storage", "fire_drill")
     @classmethod
-    def _fires(cls, expression: str) -> str:
+    def _fires(cls, expression: str | None) -> str | None:
         """Airflow turns a cron that it cannot keep into a DAG that never runs."""
-        if words := cron.mistake(expression):
+        if expression is not None and (words := cron.mistake(expression)):
             raise ValueError(words)
         return expression
 

@@ -20,6 +20,7 @@ def test_names_and_descriptions_tell_a_newcomer_the_order_of_the_night() -> None
         "6 · Monitor recommendations",
         "Watch freshness",
         "Maintain storage",
+        "Fire drill",
     ]
     for dag in bag.dags.values():
         told = dag.description or ""

@@ -136,7 +136,7 @@ CRONS = {
 }
 
 
-@pytest.mark.parametrize("name", ["nightly", "watch_freshness", "maintain_storage"])
+@pytest.mark.parametrize("name", ["nightly", "watch_freshness", "maintain_storage", "fire_drill"])
 @pytest.mark.parametrize(("cron", "words"), CRONS.items())
 def test_a_cron_that_never_fires_is_refused(name: str, cron: str, words: str) -> None:
     """Airflow makes an import error, or no run, of it: nothing runs and nobody hears."""

@@ -29,6 +29,7 @@ LISTINGS = {
     "publications": ("SELECT * FROM recsys.publications", 2),
     "releases": ("SELECT * FROM recsys.releases", 1),
     "alerts": ("SELECT * FROM recsys.alerts WHERE resolved_at IS NULL", 1),
+    "alerts list": ("SELECT * FROM recsys.alerts WHERE resolved_at IS NULL", 1),
     "alerts --all": ("SELECT * FROM recsys.alerts", 2),
     "gate": ("SELECT * FROM recsys.gate_decisions", 1),
     "recommend u0": ("SELECT * FROM recsys.recommend('u0', NULL)", 3),

@@ -15,12 +15,14 @@ The way of an alert, in the order of the modules:
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from recsys_tasks.monitoring.alarms import Severity
-from recsys_tasks.monitoring.alerts.wording import calling_nobody
+from recsys_tasks.monitoring.alerts.wording import calling_nobody, fit_to_send
 
+DIGEST, DRILL = "digest", "drill"
+"""Kinds of the messages that are no incident: alerts that could wait, and the test of a channel."""
 WRONG_SETTINGS = "settings"
 """Cause of whatever a wrong settings file breaks: one alert for all of it."""
 
@@ -53,8 +55,10 @@ class Alert:
     """What broke beyond this run, such as a server that is down; see `Spool.add` on what is one
     incident with it.
     """
-    status: Literal["open", "resolved"] = "open"
-    """resolved: the message that it is over, to those channels that took the alert."""
+    status: Literal["open", "acknowledged", "resolved"] = "open"
+    """To those channels that took the alert: acknowledged, that a person is at it; resolved, that
+    it is over.
+    """
 
 
 def resolved_notice(alert: Alert, words: str, at: str) -> Alert:
@@ -72,11 +76,22 @@ def resolved_notice(alert: Alert, words: str, at: str) -> Alert:
     )
 
 
+def acknowledged_notice(alert: Alert, who: str, note: str, at: str) -> Alert:
+    """The message that a person is at an incident; it keeps the incident's name."""
+    words = f"{who} is at it: {alert.message.splitlines()[0]}"
+    return replace(
+        alert,
+        raised_at=at,
+        message=fit_to_send(f"{words}\nnote: {note}" if note else words),
+        status="acknowledged",
+    )
+
+
 def as_text(alert: Alert) -> str:
     """The alert in lines, for a chat channel or a terminal."""
     return "\n".join(
         [
-            f"[{alert.severity if alert.status == 'open' else 'resolved'}] {alert.message}",
+            f"[{alert.severity if alert.status == 'open' else alert.status}] {alert.message}",
             f"readers: {alert.reader_state}",
             f"to do: {alert.remedy}",
             f"runbook: {alert.runbook}",

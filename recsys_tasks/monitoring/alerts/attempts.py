@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from recsys_tasks.monitoring.alerts.alert import Alert, resolved_notice
+from recsys_tasks.monitoring.alerts.alert import DIGEST, Alert, resolved_notice
 from recsys_tasks.monitoring.alerts.spool import (
     FAILED,
     LEASE,
@@ -26,6 +26,11 @@ CATCH_UP = 3
 """Alerts that a channel which is new gets of those raised before it: the newest ones that are open.
 """
 YOUNG = timedelta(hours=24)
+FAILURES = 3
+REST = timedelta(minutes=5)
+"""A channel that failed with so many alerts is left alone for so long: it cannot take more now, and
+must not cost every delivery its time.
+"""
 _MOST_UNCONFIRMED = 2
 
 
@@ -43,10 +48,11 @@ def addressed(record: Record, names: tuple[str, ...]) -> Record | None:
 
 
 def due(records: Sequence[Record], name: str, now: datetime) -> list[Message]:
-    """What the channel is to be sent at `now`, newest first."""
+    """What the channel is to be sent at `now`, newest first; what it failed with comes last."""
     before_it = [r for r in records if _came_before(r, name) and now - _raised(r) < YOUNG]
     caught_up = {record.alert.incident for record in before_it[-CATCH_UP:]}
-    messages = []
+    messages: list[Message] = []
+    failed: list[Message] = []
     for record in reversed(records):
         alert = record.alert
         if not _lacks(record, name, now) or (
@@ -58,8 +64,22 @@ def due(records: Sequence[Record], name: str, now: datetime) -> list[Message]:
             if record.resolved_at
             else alert
         )
-        messages.append(Message(alert.incident, over))
-    return messages
+        tried = record.attempts.get(_key(record, name)) is not None
+        (failed if tried else messages).append(Message(alert.incident, over))
+    return [*messages, *failed]
+
+
+def rests(records: Sequence[Record], name: str, now: datetime) -> bool:
+    """Whether the channel failed so often just now that it is not to be asked."""
+    attempts = [r.attempts.get(key) for r in records for key in (name, f"{name} resolved")]
+    failed = [
+        attempt
+        for attempt in attempts
+        if attempt is not None
+        and attempt.state in (FAILED, UNCONFIRMED)
+        and now - datetime.fromisoformat(attempt.at) < REST
+    ]
+    return len(failed) >= FAILURES
 
 
 def _raised(record: Record) -> datetime:
@@ -73,6 +93,8 @@ def _came_before(record: Record, name: str) -> bool:
 
 def _lacks(record: Record, name: str, now: datetime) -> bool:
     if not _free(record, name, now):
+        return False
+    if record.acknowledged and not record.resolved_at:
         return False
     if record.resolved_at:  # who did not get the page needs not hear that it is over
         attempt = record.attempts.get(name)
@@ -130,7 +152,9 @@ def _heard(record: Record) -> tuple[str, ...]:
 
 
 def table_lacks(record: Record) -> bool:
-    """Whether `recsys.alerts` does not know all of the record yet."""
+    """Whether `recsys.alerts` does not know all of the record yet; it has no digests."""
+    if record.alert.kind == DIGEST:
+        return False
     last = record.attempts.get(TABLE)
     unlisted = last is None or last.count != len(set(record.delivered) - {TABLE})
     return (

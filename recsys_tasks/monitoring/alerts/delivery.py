@@ -7,19 +7,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.attempts import (
+    FAILURES,
+    Message,
     addressed,
     claim,
     due,
     kept,
     noted,
+    rests,
     table_lacks,
 )
 from recsys_tasks.monitoring.alerts.channels import LessSevere, Send, Unconfirmed
+from recsys_tasks.monitoring.alerts.digest import Digest, gather
 from recsys_tasks.monitoring.alerts.spool import (
     FAILED,
     LEFT_OUT,
@@ -48,23 +53,28 @@ def deliver(
     *,
     now: datetime,
     known: Iterable[str] = (),
+    digest: Digest | None = None,
 ) -> str:
     """Offer what waits to each channel, newest first, and to the table; one line on how it went.
     Never raises.
 
     `known` names channels that exist and cannot be reached just now: they get their alerts later.
+    `digest`: which alerts wait for it; None: none does.
     """
     failures: list[str] = []
     sent: list[str] = []
     spool.settle()
     try:
+        if digest is not None:
+            gather(spool, digest, now)
         _fix_audiences(spool, [*channels, *known])
     except OSError as error:
         failures.append(f"spool: {type(error).__name__}")
-    started = time.monotonic()
     workers = [
         threading.Thread(
-            target=_serve, args=(spool, name, channel, now, started, sent, failures), daemon=True
+            target=_serve,
+            args=(_Delivery(spool, now, digest, sent, failures), name, channel),
+            daemon=True,
         )
         for name, channel in channels.items()
     ]
@@ -122,17 +132,33 @@ def _fix_audiences(spool: Spool, names: Sequence[str]) -> None:
 # --- one channel ---------------------------------------------------------------------------------
 
 
-def _serve(
-    spool: Spool,
-    name: str,
-    channel: Send,
-    now: datetime,
-    started: float,
-    sent: list[str],
-    failures: list[str],
-) -> None:
-    for message in due(spool.records(), name, now):
-        if time.monotonic() - started > START_SECONDS:
+@dataclass(frozen=True)
+class _Delivery:
+    """One delivery, for each of its channels."""
+
+    spool: Spool
+    now: datetime
+    digest: Digest | None
+    sent: list[str]
+    failures: list[str]
+    started: float = field(default_factory=time.monotonic)
+
+    def waiting(self, name: str) -> list[Message]:
+        """What the channel is to be sent now; nothing while it rests."""
+        records = self.spool.records()
+        if rests(records, name, self.now):
+            self.failures.append(f"{name}: failed too often, it rests")
+            return []
+        messages = due(records, name, self.now)
+        return [m for m in messages if self.digest is None or not self.digest.holds(m.alert)]
+
+
+def _serve(delivery: _Delivery, name: str, channel: Send) -> None:
+    spool, now, failures, failed = delivery.spool, delivery.now, delivery.failures, 0
+    for message in delivery.waiting(name):
+        if failed >= FAILURES:
+            return
+        if time.monotonic() - delivery.started > START_SECONDS:
             failures.append(f"{name}: too slow, the rest waits")
             return
         try:
@@ -144,7 +170,8 @@ def _serve(
             failures.append(f"spool: {type(error).__name__}")
             return
         if state == SENT:
-            sent.append(message.incident)
+            delivery.sent.append(message.incident)
+        failed = failed + 1 if state in (FAILED, UNCONFIRMED) else 0
 
 
 def _outcome(name: str, send: Callable[[], None], failures: list[str]) -> str:

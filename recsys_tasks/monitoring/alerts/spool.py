@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys_tasks.dag_names import NIGHTLY_DAGS, plain_name
-from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert
+from recsys_tasks.monitoring.alerts.alert import DIGEST, WRONG_SETTINGS, Alert
 from recsys_tasks.small_files import write_whole
 
 TABLE = "table"
@@ -64,6 +64,12 @@ class Record:
     """Channels that heard that it is over, and TABLE."""
     repeats: int = 0
     """How often the same cause broke something else meanwhile."""
+    acknowledged: str = ""
+    """When a person said that they are at it: its channels get no further message but that it is
+    over.
+    """
+    digested: str = ""
+    """The incident of the digest that told channels of it."""
     version: int = 0
     """The larger one is the newer, where two folders hold it."""
 
@@ -245,7 +251,10 @@ def _covers(record: Record, alert: Alert) -> bool:
 
 def _never(record: Record, channels: Iterable[str]) -> set[str]:
     """Channels that are not to get it."""
+    if record.digested:
+        return set(channels) - {TABLE}
     left_out = {name for name, attempt in record.attempts.items() if attempt.state == LEFT_OUT}
+    left_out |= {TABLE} if record.alert.kind == DIGEST else set()
     if record.audience is None:
         return left_out
     return left_out | {name for name in channels if name not in (*record.audience, TABLE)}

@@ -15,6 +15,11 @@ from recsys_tasks.monitoring.run_report.blocks import (
 )
 from recsys_tasks.monitoring.tonight.facts import Live, Row
 
+_OPEN = (
+    *("severity", "kind", "night", "since", "what broke", "who is at it", "readers then"),
+    *("what to do", "runbook"),
+)
+_OVER = ("severity", "kind", "night", "raised", "over", "what broke")
 _COMMAND = re.compile(r"\b(?:recsys|airflow|make) [a-z][^;`()]*")
 
 
@@ -24,15 +29,13 @@ def open_alerts(live: Live) -> Section | None:
         return None
     blocks: list[Block] = []
     if live.alerts:
-        head = ("severity", "kind", "night", "since", "what broke", "readers then")
         rows = tuple(_open(alert) for alert in live.alerts)
-        blocks.append(Table((*head, "what to do", "runbook"), rows))
+        blocks.append(Table(_OPEN, rows))
     if live.over:
         rows = tuple(_over(alert) for alert in live.over)
-        head = ("severity", "kind", "night", "raised", "over", "what broke")
         blocks.append(
             Table(
-                head,
+                _OVER,
                 rows,
                 caption=f"{plural(len(rows), 'alert')} that came to an end, the newest first",
                 folded=True,
@@ -48,10 +51,18 @@ def _open(alert: Row) -> tuple[Cell, ...]:
     return (
         Cell(alert["severity"], tone),
         *cells(alert["kind"], _night(alert), f"{alert['raised_at']:%m-%d %H:%M}"),
-        *cells(alert["message"], alert["reader_state"] or ""),
+        *cells(alert["message"], _who(alert), alert["reader_state"] or ""),
         Cell(alert["remedy"] or "", command=_command(alert["remedy"] or "")),
         Cell(page.rpartition("/")[2], link=page if page.startswith("https://") else ""),
     )
+
+
+def _who(alert: Row) -> str:
+    """Who said that they are at it, since when, and their note."""
+    if not alert["acknowledged_at"]:
+        return "nobody yet"
+    words = f"{alert['acknowledged_by']} since {alert['acknowledged_at']:%m-%d %H:%M}"
+    return ": ".join(filter(None, [words, alert["acknowledged_note"]]))
 
 
 def _command(remedy: str) -> str:

@@ -18,7 +18,8 @@ _PLACES = 10
 
 _STATUS = "SELECT * FROM recsys.status"
 _OPEN = """
-SELECT severity, kind, as_of, raised_at, message, reader_state, remedy, runbook FROM recsys.alerts
+SELECT severity, kind, as_of, raised_at, message, reader_state, remedy, runbook, acknowledged_at,
+  acknowledged_by, acknowledged_note FROM recsys.alerts
 WHERE resolved_at IS NULL ORDER BY (severity = 'critical') DESC, id DESC LIMIT 50
 """
 _OVER = """

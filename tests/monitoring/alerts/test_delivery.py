@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from recsys_tasks.config import AlertsConfig, EnvironmentConnection
 from recsys_tasks.monitoring.alerts.alert import Alert
-from recsys_tasks.monitoring.alerts.channels import Unconfirmed
+from recsys_tasks.monitoring.alerts.channels import Send, Unconfirmed, http, open_channels
 from recsys_tasks.monitoring.alerts.delivery import deliver
 from recsys_tasks.monitoring.alerts.spool import LEASE, Spool
+from tests.airflow.recorder import Recorder
 from tests.monitoring.alerts.test_alert import NOW, ROOT, an_alert
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    server = Recorder()
+    yield server
+    server.stop()
+
+
+def webhook_of(server: Recorder) -> Send:
+    """The webhook channel, to this server."""
+    known = EnvironmentConnection("http", f"{server.base}/hook", None, None, None, None, {})
+    names = {"alert_webhook": known}
+    return open_channels(AlertsConfig(), names.get)[0]["webhook"]
+
 
 DELIVERER = """
 import sys, time
@@ -114,3 +132,40 @@ def test_a_channel_that_cannot_be_looked_up_now_gets_its_alerts_later(tmp_path: 
     spool.add(replace(an_alert(), incident="x"))
     deliver(spool, {"chat": sent.append}, None, now=NOW + timedelta(hours=30))
     assert len(sent) == 2
+
+
+def test_a_channel_that_refuses_is_left_alone_and_holds_no_other_up(
+    tmp_path: Path, recorder: Recorder
+) -> None:
+    """429 to everything: three messages, then none for five minutes, by whatever delivers."""
+    spool, heard = Spool(tmp_path), list[Alert]()
+    for number in range(6):
+        spool.add(replace(an_alert(), incident=f"i{number}"))
+    channels = {"busy": webhook_of(recorder), "chat": heard.append}
+    recorder.answers += [429] * 3 + [500] * 3
+    for minute in range(5):
+        deliver(spool, channels, None, now=NOW + timedelta(minutes=minute))
+    assert (len(recorder.bodies), len(heard)) == (3, 6)
+    deliver(spool, channels, None, now=NOW + timedelta(minutes=5))  # now it answers 500
+    assert len(recorder.bodies) == 6
+    spool.add(replace(an_alert(), incident="new"))
+    deliver(spool, channels, None, now=NOW + timedelta(minutes=6))
+    assert (len(recorder.bodies), len(heard)) == (6, 7)
+    for minute in (10, 11):  # it is well again: what is new first, and each once
+        deliver(spool, channels, None, now=NOW + timedelta(minutes=minute))
+    taken = [body["incident"] for body in recorder.bodies[6:]]
+    assert taken[0] == "new" and sorted(taken) == ["i0", "i1", "i2", "i3", "i4", "i5", "new"]
+
+
+def test_a_channel_that_hangs_costs_no_delivery_its_time_twice(
+    tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.1)
+    recorder.seconds = 0.5
+    spool, heard = Spool(tmp_path), list[Alert]()
+    for number in range(5):
+        spool.add(replace(an_alert(), incident=f"i{number}"))
+    channels = {"silent": webhook_of(recorder), "chat": heard.append}
+    for minute in range(4):
+        deliver(spool, channels, None, now=NOW + timedelta(minutes=minute))
+    assert (len(recorder.bodies), len(heard)) == (3, 5)

@@ -36,6 +36,9 @@ ALERT: Mapping[str, Any] = {
     "reader_state": "readers keep the lists of 2026-03-09, 1 night behind",
     "remedy": "mend item <i1>, see `recsys report`; then: airflow dags clear --yes validate_data",
     "runbook": "https://shop.example/runbooks/data-check-failed.md",
+    "acknowledged_at": None,
+    "acknowledged_by": None,
+    "acknowledged_note": None,
 }
 
 
@@ -104,3 +107,9 @@ def test_a_shop_without_a_night_is_told_how_to_begin() -> None:
     live = Live("shop", NOW, STAGES, None, "", Asked(), status)
     said = words(render(live_page(live)))
     assert "Readers see no lists yet" in said and "recsys run --as-of DATE" in said
+
+
+def test_the_page_says_who_is_at_an_alert() -> None:
+    assert "nobody yet" in words(shown([ALERT], ["extract"]))
+    who = {"acknowledged_at": NOW, "acknowledged_by": "ann <b>", "acknowledged_note": "on it"}
+    assert "ann <b> since 03-10 04:30: on it" in words(shown([{**ALERT, **who}], ["extract"]))

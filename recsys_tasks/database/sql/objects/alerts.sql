@@ -1,6 +1,7 @@
 CREATE OR REPLACE VIEW recsys.alerts AS
 SELECT a.id, a.incident, a.raised_at, a.as_of, a.dag, a.task, a.kind, a.severity, a.message, a.reader_state, a.remedy,
-       a.runbook, a.delivered, a.resolved_at, a.shop_time
+       a.runbook, a.delivered, a.resolved_at, a.shop_time,
+       a.acknowledged_at, a.acknowledged_by, a.acknowledged_note
 FROM recsys.alert_rows AS a;
 
 GRANT SELECT ON recsys.alerts TO recsys_reader, recsys_writer;
@@ -24,3 +25,7 @@ COMMENT ON COLUMN recsys.alerts.delivered IS 'Channel to delivery result, a JSON
 COMMENT ON COLUMN recsys.alerts.resolved_at IS 'When the incident was over: the night ended well, or what was wrong no longer is. NULL while it is open, and of alerts raised before this was noted.';
 COMMENT ON COLUMN recsys.alerts.shop_time IS
   'When it was first written down, in the shop''s clock, as status.shop_time and published_at are; null for alerts of before this was noted.';
+COMMENT ON COLUMN recsys.alerts.acknowledged_at IS
+  'When a person said that they are at it (`recsys alerts ack`), in the machine''s clock; null: nobody did.';
+COMMENT ON COLUMN recsys.alerts.acknowledged_by IS 'Who is at it, as they named themselves.';
+COMMENT ON COLUMN recsys.alerts.acknowledged_note IS 'What they noted, if anything.';

@@ -10,7 +10,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ('tower_version_rows', 'ledger'), ('metric_rows', 'extra'), ('stage_run_rows', 'figures'),
                ('stage_failures', 'error'),
                ('alert_rows', 'message'), ('alert_rows', 'reader_state'), ('alert_rows', 'remedy'),
-               ('alert_rows', 'delivered')) AS p(in_table, in_column)
+               ('alert_rows', 'delivered'), ('alert_rows', 'acknowledged_by'), ('alert_rows', 'acknowledged_note')) AS p(in_table, in_column)
   JOIN pg_class AS c ON c.relnamespace = 'recsys'::regnamespace AND c.relname = p.in_table
   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = p.in_column AND NOT a.attisdropped
 $$;

@@ -30,7 +30,9 @@ __all__ = [
     "LessSevere",
     "Send",
     "Unconfirmed",
+    "known_channels",
     "open_channels",
+    "open_senders",
 ]
 
 log = logging.getLogger(__name__)
@@ -60,9 +62,19 @@ def open_channels(
     own. Never raises: a channel that cannot be opened, or a package that cannot be loaded, does not
     silence the others.
     """
+    senders, unknown = open_senders(settings, connection_of)
+    for name in senders.keys() & settings.least_severity.keys():
+        senders[name] = _from(settings.least_severity[name], senders[name])
+    return senders, unknown
+
+
+def open_senders(
+    settings: AlertsConfig, connection_of: ConnectionOf
+) -> tuple[dict[str, Send], list[str]]:
+    """As `open_channels`, but each sends whatever the severity: for tests of a channel."""
     senders: dict[str, Send] = {}
     unknown: list[str] = []
-    for channel in _known():
+    for channel in known_channels():
         try:
             send = channel.open(settings, connection_of)
         except Exception as error:
@@ -70,8 +82,7 @@ def open_channels(
             unknown.append(channel.name)
             continue
         if send is not None:
-            least = settings.least_severity.get(channel.name)
-            senders[channel.name] = send if least is None else _from(least, send)
+            senders[channel.name] = send
     return senders, unknown
 
 
@@ -86,7 +97,8 @@ def _from(least: Severity, send: Send) -> Send:
     return send_if_severe
 
 
-def _known() -> Iterable[Channel]:
+def known_channels() -> Iterable[Channel]:
+    """Every channel that is installed; the built-in ones where a package cannot be loaded."""
     try:
         return tuple(CHANNELS)
     except ConfigError as error:

@@ -103,16 +103,16 @@ def _hand_over(server: smtplib.SMTP, message: EmailMessage) -> None:
 
 
 def _message(alert: Alert, sender: str, to: list[str]) -> EmailMessage:
-    """The notice that it is over is an answer to the alert, so that both stand in one thread."""
+    """A notice, such as that it is over, answers the alert, so that both stand in one thread."""
     message, name = EmailMessage(), f"<{alert.incident}@nightshelf.invalid>"
-    state = alert.severity if alert.status == "open" else "resolved"
+    state = alert.severity if alert.status == "open" else alert.status
     first = " ".join(alert.message.splitlines()[0].split())
     message["Subject"] = f"[{state}] {first}"[:_LONGEST_SUBJECT]
     message["From"], message["To"] = sender, ", ".join(to)
     if alert.status == "open":
         message["Message-ID"] = name
     else:
-        message["Message-ID"] = f"<{alert.incident}.resolved@nightshelf.invalid>"
+        message["Message-ID"] = f"<{alert.incident}.{alert.status}@nightshelf.invalid>"
         message["In-Reply-To"] = message["References"] = name
     message.set_content(as_text(alert) + "\n")
     return message
