@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow chaos chaos-smoke stress-ids fuzz gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke stress-ids fuzz gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,9 @@ test: setup  ## every test but the slow ones, on up to four cores
 
 test-slow: setup  ## the tests that run whole nights through Airflow
 	@$(BIN)/python -m pytest -m slow
+
+axe:  ## the accessibility checker of the browser test, into .axe (by npm; Chromium itself: apt-get install chromium)
+	@npm install --silent --no-audit --no-fund --no-save --prefix .axe axe-core@4.11.4
 
 chaos: setup  ## publications, rollbacks and kills under readers who never stop asking; prints what they saw
 	@$(BIN)/python -m pytest -m slow -s tests/serving/test_chaos.py

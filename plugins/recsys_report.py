@@ -1,7 +1,7 @@
-"""The live page and the nights' run reports in Airflow's UI: two entries of the navigation, behind
-Airflow's own login.
+"""The live page and the nights' run reports in Airflow's UI, behind Airflow's own login: two
+entries of its navigation, and the tab of each run and task (`recsys_night`).
 
-The one file that touches Airflow's API server. A plugin's routes are anonymous unless they ask for
+A plugin's routes are anonymous unless they ask for
 a user, and these pages name users, so every route here does. Every Airflow process loads this file:
 FastAPI is imported when the API server asks for the app, the lake and the database inside a
 request. Links are relative, so that they hold below any base path.
@@ -12,23 +12,13 @@ from __future__ import annotations
 from datetime import date
 from functools import cached_property
 from html import escape
-from secrets import token_urlsafe
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+from recsys_night import HEADERS, add_routes, below, message_html, scripted
 
 PREFIX = "/nightshelf"
 _NIGHTS_SHOWN = 30
-_HEADERS = {
-    # The page holds the shop's own texts: it may style itself and nothing else, whatever a title
-    # says.
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
-_BAR = "max-width:1180px;margin:0 auto;padding:8px 20px;font:13px system-ui,sans-serif"
 
 
 def report_app() -> Any:
@@ -43,19 +33,12 @@ def report_app() -> Any:
 
     def answer(night: str | None) -> HTMLResponse:
         text = report_html(night)
-        words = (
-            "No report yet: each night writes one after its judge, or when a stage fails."
-            if night is None
-            else f"No report of {night}."
-        )
-        return HTMLResponse(text or f"<p>{escape(words)}</p>", 200 if text else 404, _HEADERS)
+        # that there is none yet is an answer, a night that never ran is no page
+        code = 200 if text or night is None else 404
+        return HTMLResponse(text or no_report_html(night), code, HEADERS)
 
     def look(user: str, item: str) -> HTMLResponse:
-        nonce = token_urlsafe(16)
-        policy = _HEADERS["Content-Security-Policy"]
-        policy += f"; script-src 'nonce-{nonce}'; form-action 'self'"
-        headers = {**_HEADERS, "Content-Security-Policy": policy}
-        return HTMLResponse(live_html(user, item, nonce), 200, headers)
+        return scripted(lambda nonce: live_html(user, item, nonce))
 
     # No return annotations: FastAPI resolves them in this module, which does not import its
     # classes.
@@ -76,6 +59,7 @@ def report_app() -> Any:
     def of_night(night: date):  # type: ignore[no-untyped-def]
         return answer(night.isoformat())
 
+    add_routes(app)
     return app
 
 
@@ -91,9 +75,10 @@ def live_html(user: str, item: str, nonce: str) -> str:
 
 
 def report_html(night: str | None) -> str | None:
-    """A night's page, the newest without a night, under a line of links to the others; None when
-    there is none.
+    """A night's page, the newest without a night, under a line of links to the others and one on
+    what readers see now; None when there is none.
     """
+    from recsys_tasks.commands.tonight import readers_now
     from recsys_tasks.config import read_environment
     from recsys_tasks.lake import Lake
 
@@ -108,7 +93,15 @@ def report_html(night: str | None) -> str | None:
     up = "" if night is None else "../"
     links = " · ".join(_link(other, up, other == chosen) for other in nights[:_NIGHTS_SHOWN])
     bar = f'<a href="{up}tonight">Tonight</a> · Nights: {links}'
-    return page.replace("<body>", f'<body><div style="{_BAR}">{bar}</div>', 1)
+    bar += f"<br>{escape(readers_now(environment, chosen or ''))}"
+    return below(bar, page)
+
+
+def no_report_html(night: str | None) -> str:
+    """The page that says that there is no report."""
+    words = "No report yet" if night is None else f"No report of {night}"
+    told = "A night writes its report after its judge, or when a stage of it fails."
+    return message_html(words, told, "../tonight" if night else "tonight")
 
 
 def _link(night: str, up: str, is_shown: bool) -> str:
@@ -116,7 +109,7 @@ def _link(night: str, up: str, is_shown: bool) -> str:
 
 
 class RunReportPlugin(AirflowPlugin):
-    """Adds `Tonight` and `Run reports` to the navigation."""
+    """Adds `Tonight` and `Run reports` to the navigation, `Night` to each run and task."""
 
     name = "nightshelf_run_reports"
     external_views = [  # noqa: RUF012  # Airflow's own declaration is a plain list
@@ -131,6 +124,18 @@ class RunReportPlugin(AirflowPlugin):
             "href": f"{PREFIX[1:]}/report",
             "destination": "nav",
             "url_route": "run-reports",
+        },
+        {
+            "name": "Night",
+            "href": f"{PREFIX[1:]}/run?dag={{DAG_ID}}&run={{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "night",
+        },
+        {
+            "name": "Night",
+            "href": f"{PREFIX[1:]}/run?dag={{DAG_ID}}&run={{RUN_ID}}&task={{TASK_ID}}",
+            "destination": "task_instance",
+            "url_route": "night-of-task",
         },
     ]
 

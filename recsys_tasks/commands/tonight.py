@@ -4,21 +4,33 @@ together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from recsys_tasks.config import Environment, load_config
+from recsys_tasks.config.environment import PROJECT_ROOT
 from recsys_tasks.config.essentials import read_essentials
 from recsys_tasks.config.nights import Nights
 from recsys_tasks.database import create_engine, reader_url
 from recsys_tasks.errors import ConfigError, RecsysError
+from recsys_tasks.lake import Lake
+from recsys_tasks.monitoring.kinds import REPORT
 from recsys_tasks.monitoring.run_report.blocks import Card, Page
 from recsys_tasks.monitoring.run_report.page import Live as Looks
 from recsys_tasks.monitoring.run_report.page import render
-from recsys_tasks.monitoring.tonight.facts import Asked, Deadline, Known, read_live
-from recsys_tasks.monitoring.tonight.view import live_page
+from recsys_tasks.monitoring.tonight.facts import (
+    Asked,
+    Deadline,
+    Known,
+    read_live,
+    read_readers,
+)
+from recsys_tasks.monitoring.tonight.of_night import Around, night_page, read_night
+from recsys_tasks.monitoring.tonight.view import live_page, readers_line
 from recsys_tasks.stages.pipeline import STAGES_BY_DAG
 
+_DOCS = "data_docs"
 _COLUMNS = ("data", "tower", "index", "ranker", "publish", "monitor")
 """A column of the grid for each DAG of a night, in their order."""
 
@@ -37,6 +49,74 @@ def tonight(environment: Environment, asked: Asked, now: datetime, nonce: str) -
     except RecsysError as error:
         return render(_unanswered(_project(environment), error, now), looks)
     return render(live_page(live), looks)
+
+
+def readers_now(environment: Environment, night: str) -> str:
+    """A line on what readers see now, to stand above what was written earlier. It writes nothing,
+    and a database that does not answer is what it says.
+    """
+    try:
+        engine = create_engine(reader_url(environment))
+        try:
+            return readers_line(read_readers(engine, night), night)
+        finally:
+            engine.dispose()
+    except RecsysError as error:
+        return f"Now: what readers see is not known: {error.found}."
+
+
+def tab(environment: Environment, night: date, task: str, now: datetime, nonce: str) -> str:
+    """The page of one night, for a task of it or all; as `tonight`."""
+    looks = Looks({"Tonight": "tonight"}, nonce=nonce, search=False)
+    try:
+        engine = create_engine(reader_url(environment))
+        try:
+            of = read_night(engine, night)
+        finally:
+            engine.dispose()
+    except RecsysError as error:
+        return render(_unanswered(_project(environment), error, now), looks)
+    stages = [stage for names in grid_columns().values() for stage in names]
+    known = Around(_project(environment), now, stages, task, _written(environment, night))
+    return render(night_page(of, known), looks)
+
+
+def _written(environment: Environment, night: date) -> dict[str, str]:
+    """What the lake has of a night to read: words → where they lead, beside the page."""
+    lake = Lake(environment.lake, cache=environment.home / "lake-cache")
+    found = {}
+    if lake.newest(REPORT.name, str(night)) is not None:
+        found[f"Run report of {night}"] = f"report/{night}"
+    checks = lake.newest("validation", str(night))
+    if checks is not None and f"{_DOCS}/index.html" in checks.manifest["files"]:
+        found["Data Docs: each check of the data, and what it found"] = f"data-docs/{night}/"
+    return found
+
+
+def data_docs(environment: Environment, night: date, name: str) -> str | None:
+    """A page of the night's Data Docs; None where there is none. Raises ArtifactError for one that
+    is damaged.
+    """
+    checks = Lake(environment.lake, cache=environment.home / "lake-cache").newest(
+        "validation", str(night)
+    )
+    file = f"{_DOCS}/{name}"
+    if checks is None or file not in checks.manifest["files"]:
+        return None
+    return checks.file(file).read_text()
+
+
+def runbook(environment: Environment, name: str) -> str | None:
+    """A runbook of the project's own folder as HTML; None where there is none of that name."""
+    from markdown_it import MarkdownIt
+
+    base = read_essentials(environment).alerts.runbook_base
+    file = PROJECT_ROOT / base / name
+    if "://" in base or not re.fullmatch(r"[\w-]+\.md", name) or not file.is_file():
+        return None
+    text = MarkdownIt("commonmark", {"html": False}).enable("table").render(file.read_text())
+    page = render(Page(f"Runbook {name}", "", name.removesuffix(".md"), "plain", (), ()))
+    return page.replace("<main>", f'<main><section class="text">{text}</section>', 1)
 
 
 def grid_columns() -> Mapping[str, Sequence[str]]:

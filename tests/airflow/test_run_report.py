@@ -16,7 +16,10 @@ from starlette.testclient import TestClient
 from recsys_tasks.lake import Lake
 from recsys_tasks.monitoring.run_report import store
 
-PATHS = ("/tonight", "/report", "/report/2026-03-10")
+PATHS = (
+    *("/tonight", "/report", "/report/2026-03-10", "/run?dag=validate_data&run=x"),
+    *("/runbook/data-check-failed.md", "/data-docs/2026-03-10/", "/data-docs/2026-03-10/x.html"),
+)
 
 
 @pytest.fixture
@@ -46,6 +49,10 @@ def test_no_route_answers_without_a_login(app: FastAPI) -> None:
         "/tonight",
         "/report",
         "/report/{night}",
+        "/run",
+        "/runbook/{name}",
+        "/data-docs/{night}/",
+        "/data-docs/{night}/{name}",
     ]
     assert all(get_user in [d.call for d in route.dependant.dependencies] for route in routes)
 
@@ -67,9 +74,40 @@ def test_a_user_gets_the_newest_page_and_any_other(app: FastAPI) -> None:
 
 
 def test_the_navigation_leads_there() -> None:
-    live, reports = RunReportPlugin.external_views
+    live, reports, *tabs = RunReportPlugin.external_views
     assert live["href"] == "nightshelf/tonight" and reports["href"] == "nightshelf/report"
     assert {live["destination"], reports["destination"]} == {"nav"}
+    assert [tab["destination"] for tab in tabs] == ["dag_run", "task_instance"]
+    # Airflow puts in what stands in braces: of another spelling it would stay.
+    names = [re.findall(r"\{(\w+)\}", tab["href"]) for tab in tabs]
+    assert names == [["DAG_ID", "RUN_ID"], ["DAG_ID", "RUN_ID", "TASK_ID"]]
+
+
+def test_what_is_not_there_is_a_page_that_says_so_and_leads_back(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    app.dependency_overrides[get_user] = lambda: "somebody"
+    client = TestClient(app)
+    for path, back in (
+        ("/report/2020-01-01", "../tonight"),
+        ("/runbook/none.md", "../tonight"),
+        ("/data-docs/2026-03-10/", "../../tonight"),
+    ):
+        told = client.get(path)
+        assert told.status_code == 404 and f'<a href="{back}">' in told.text, path
+        assert '<html lang="en">' in told.text and "<title>" in told.text
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path / "new"))
+    none = client.get("/report")
+    assert none.status_code == 200 and "No report yet" in none.text
+
+
+def test_a_runbook_is_a_page_and_no_other_file_is(app: FastAPI) -> None:
+    app.dependency_overrides[get_user] = lambda: "somebody"
+    client = TestClient(app)
+    page = client.get("/runbook/data-check-failed.md").text
+    assert "<h1>A data check failed</h1>" in page and "<td>set it, if all plain numbers" in page
+    for name in ("..%2Frecsys.yaml", "..%2F..%2FREADME.md", "settings.yaml", "%2Fetc%2Fpasswd"):
+        assert client.get(f"/runbook/{name}").status_code == 404, name
 
 
 def test_the_live_page_answers_without_a_database_and_runs_no_script_but_its_own(

@@ -89,6 +89,15 @@ def test_the_page_runs_and_fetches_nothing(page: Page) -> None:
     assert 'src="' not in html and 'href="http' not in html and "url(http" not in html
 
 
+def test_the_verdict_says_once_what_was_met() -> None:
+    known = facts()
+    known["decision"]["paragraph"] = (
+        "Release r2 was rejected. Why: not better. What was in order: scores are numbers; enough."
+    )
+    said = Sections(render(view(Known(known, measured())))).text["verdict"]
+    assert "rejected. Why: not better." in said and "What was in order" not in said
+
+
 def test_no_two_charts_share_an_id(page: Page) -> None:
     ids = re.findall(r'\bid="([^"]+)"', page[0])
     assert len(ids) == len(set(ids)) > 20

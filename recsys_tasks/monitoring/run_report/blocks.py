@@ -12,13 +12,14 @@ Tone = Literal["good", "bad", "warn", "plain"]
 @dataclass(frozen=True)
 class Cell:
     """A table's cell; `tone` colours it. `link`: where its text leads; `command`: what to type,
-    below the text, taken whole by a click.
+    above the text, taken whole by a click; `more`: shown once a person opens it.
     """
 
     text: str
     tone: Tone = "plain"
     link: str = ""
     command: str = ""
+    more: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ when it was written.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from recsys_tasks.monitoring.run_report.blocks import (
@@ -30,6 +31,8 @@ _VERDICT: dict[str, tuple[str, Tone]] = {
 }
 _WORST: tuple[Tone, ...] = ("bad", "warn", "good", "plain")
 SLICE = "slice:"
+_PASSED = re.compile(r" (?:It passed|What was in order): ")
+"""Where the words on rules that were met begin: the table says them rule by rule."""
 _LABELS = {"told_from_popularity": "distinguishable from plain popularity"}
 """What people read for names of rules that say too little; tables and histories hold the names."""
 
@@ -81,6 +84,7 @@ def failed(known: Known) -> Section | None:
                 cells("to do" if name == "remedy" else name, failure["error"].get(name, "–"))
                 for name in parts
             ),
+            stacked=False,  # two columns, of which one names the rows, are narrow enough
         )
         for failure in failures
     )
@@ -256,7 +260,10 @@ def verdict(known: Known) -> Section:
         numbers=frozenset({1, 2}),
     )
     blocks: list[Block] = [
-        Note(decision["paragraph"], _VERDICT.get(decision["verdict"], ("", "warn"))[1]),
+        Note(
+            _PASSED.split(decision["paragraph"])[0],
+            _VERDICT.get(decision["verdict"], ("", "warn"))[1],
+        ),
         table,
     ]
     if groups:

@@ -27,6 +27,7 @@ class Live:
     item: str = ""
     nonce: str = ""
     """Names the script to the browser: no other may run."""
+    search: bool = True
 
 
 def render(page: Page, live: Live | None = None) -> str:

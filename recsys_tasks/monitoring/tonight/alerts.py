@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from recsys_tasks.monitoring.run_report.blocks import (
     Block,
@@ -20,6 +21,9 @@ _OPEN = (
     *("what to do", "runbook"),
 )
 _OVER = ("severity", "kind", "night", "raised", "over", "what broke")
+_SHORT = 160
+"""Characters of a remedy that are read at a glance; a longer one is opened."""
+_OWN_RUNBOOK = re.compile(r"[\w./-]*[\w-]+\.md")
 _COMMAND = re.compile(r"\b(?:recsys|airflow|make) [a-z][^;`()]*")
 
 
@@ -29,31 +33,35 @@ def open_alerts(live: Live) -> Section | None:
         return None
     blocks: list[Block] = []
     if live.alerts:
-        rows = tuple(_open(alert) for alert in live.alerts)
-        blocks.append(Table(_OPEN, rows))
+        blocks.append(alert_table(live.alerts))
     if live.over:
-        rows = tuple(_over(alert) for alert in live.over)
-        blocks.append(
-            Table(
-                _OVER,
-                rows,
-                caption=f"{plural(len(rows), 'alert')} that came to an end, the newest first",
-                folded=True,
-            )
-        )
+        blocks.append(over_table(live.over))
     says = "What needs a person, the worst first." if live.alerts else "No alert is open."
     return Section("alarms" if live.alerts else "alerts", "Alerts", says, tuple(blocks))
 
 
+def alert_table(alerts: Sequence[Row]) -> Table:
+    """Open alerts, with what to type."""
+    return Table(_OPEN, tuple(_open(alert) for alert in alerts))
+
+
+def over_table(alerts: Sequence[Row]) -> Table:
+    """Alerts that are over, folded."""
+    caption = f"{plural(len(alerts), 'alert')} that came to an end, the newest first"
+    return Table(_OVER, tuple(_over(alert) for alert in alerts), caption=caption, folded=True)
+
+
 def _open(alert: Row) -> tuple[Cell, ...]:
     tone: Tone = "bad" if alert["severity"] == "critical" else "warn"
-    page = alert["runbook"] or ""
+    page, remedy = alert["runbook"] or "", alert["remedy"] or ""
+    broke, _, told = alert["message"].partition("\n")
+    short = remedy if len(remedy) <= _SHORT else ""
     return (
         Cell(alert["severity"], tone),
         *cells(alert["kind"], _night(alert), f"{alert['raised_at']:%m-%d %H:%M}"),
-        *cells(alert["message"], _who(alert), alert["reader_state"] or ""),
-        Cell(alert["remedy"] or "", command=_command(alert["remedy"] or "")),
-        Cell(page.rpartition("/")[2], link=page if page.startswith("https://") else ""),
+        *cells(Cell(broke, more=told), _who(alert), alert["reader_state"] or ""),
+        Cell(short, command=_command(remedy), more="" if short else remedy),
+        _runbook(page),
     )
 
 
@@ -63,6 +71,14 @@ def _who(alert: Row) -> str:
         return "nobody yet"
     words = f"{alert['acknowledged_by']} since {alert['acknowledged_at']:%m-%d %H:%M}"
     return ": ".join(filter(None, [words, alert["acknowledged_note"]]))
+
+
+def _runbook(page: str) -> Cell:
+    """A runbook of the project's own folder is a page beside this one."""
+    name = page.rpartition("/")[2]
+    if page.startswith("https://"):
+        return Cell(name, link=page)
+    return Cell(name, link=f"runbook/{name}" if _OWN_RUNBOOK.fullmatch(page) else "")
 
 
 def _command(remedy: str) -> str:
@@ -76,5 +92,6 @@ def _over(alert: Row) -> tuple[Cell, ...]:
     return cells(alert["severity"], alert["kind"], _night(alert), *times, alert["message"])
 
 
-def _night(alert: Row) -> str:
-    return str(alert["as_of"] or "")
+def _night(alert: Row) -> Cell:
+    night = str(alert["as_of"] or "")
+    return Cell(night, link=f"report/{night}" if night else "")

@@ -31,6 +31,10 @@ _FINISHED = """
 SELECT as_of, split_part(stage, '.', 1) AS stage, max(finished_at) AS finished_at
 FROM recsys.stage_runs WHERE as_of = ANY (:nights) GROUP BY 1, 2
 """
+_PUBLISHED = """
+SELECT publication_id, status, published_at, note FROM recsys.publications
+WHERE as_of = CAST(:night AS date) ORDER BY publication_id DESC
+"""
 _USER = "SELECT * FROM recsys.audience WHERE user_id = :user"
 _LIST = "SELECT rank, item_id, title, score, reason, reason_item_id FROM recsys.recommend(:user)"
 _BEFORE = """
@@ -129,6 +133,23 @@ def read_live(engine: Engine, known: Known, asked: Asked) -> Live:
             finished=finished,
             found={**_of_user(connection, asked.user), **_of_item(connection, asked.item)},
         )
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What readers see now, and what became of a night's lists."""
+
+    status: Row
+    published: Sequence[Row]
+    """The night's publications, newest first."""
+
+
+def read_readers(engine: Engine, night: str) -> Readers:
+    """Ask for what readers see, beside a night. Raises DatabaseError."""
+    with transaction(engine) as connection:
+        connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        status = _rows(connection, _STATUS)[0]
+        return Readers(status, _rows(connection, _PUBLISHED, night=night))
 
 
 def _of_user(connection: Connection, user: str) -> dict[str, list[Row]]:

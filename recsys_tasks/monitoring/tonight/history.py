@@ -39,7 +39,7 @@ _TRENDS: dict[str, dict[str, str]] = {
 }
 """Title of a chart → column of the view `nights` → its name there."""
 _STATES: dict[str, tuple[str, Tone]] = {
-    "published": ("shown", "good"),
+    "published": ("was shown", "good"),
     "held": ("rolled back", "warn"),
     "ready": ("waits", "warn"),
     "failed": ("refused", "bad"),
@@ -66,6 +66,8 @@ def _night(live: Live, night: Row) -> tuple[Cell, ...]:
     verdict = night["verdict"]
     seconds = night["stage_seconds"]
     state, tone = _STATES.get(night["status"], ("none", "plain"))
+    if day == live.status["as_of"]:
+        state = "shown now"
     return (
         Cell(str(day), link=f"report/{day}"),
         *(_part(names, done) for names in live.stages.values()),

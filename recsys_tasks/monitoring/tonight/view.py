@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from recsys_tasks.monitoring.run_report.blocks import Card, Note, Page, Section, Tone, plural
 from recsys_tasks.monitoring.tonight.alerts import open_alerts
-from recsys_tasks.monitoring.tonight.facts import Live
+from recsys_tasks.monitoring.tonight.facts import Live, Readers, Row
 from recsys_tasks.monitoring.tonight.history import gate, grid, trends
 from recsys_tasks.monitoring.tonight.search import item_section, user_section
 
+_BECAME = {
+    "published": "shown before",
+    "held": "rolled back",
+    "ready": "made, and not shown",
+    "failed": "refused",
+    "building": "not finished",
+}
 _WORST: tuple[Tone, ...] = ("bad", "warn", "good", "plain")
 
 
@@ -30,6 +38,26 @@ def live_page(live: Live) -> Page:
         sections=tuple(section for section in sections if section is not None),
         foot="All figures are views of the database's schema recsys; the run reports have more.",
     )
+
+
+def readers_line(readers: Readers, night: str) -> str:
+    """What readers see now and what became of a night's lists, in one line of words."""
+    status = readers.status
+    if status["as_of"] is None:
+        return "Now: readers see no lists yet."
+    held = f" (held by {status['hold_who']}: {status['hold_why']})" if status["on_hold"] else ""
+    now = f"Now: readers see the lists of {status['as_of']}{held}."
+    if str(status["as_of"]) == night:
+        return now
+    return f"{now} Those of {night}: {_became(readers.published)}."
+
+
+def _became(published: Sequence[Row]) -> str:
+    if not published:
+        return "none were made"
+    newest = published[0]
+    told = _BECAME.get(newest["status"], str(newest["status"]))
+    return f"{told}, {newest['note']}" if newest["status"] == "failed" and newest["note"] else told
 
 
 def _lower(words: str) -> str:
