@@ -25,12 +25,13 @@ _STORES = ("s3://", "s3a://", "gs://", "gcs://", "memory://")
 
 @app.command()
 def init(
-    place: Annotated[
-        str | None,
+    places: Annotated[
+        list[str] | None,
         typer.Argument(
-            help="A folder with the shop's CSV, JSON or Parquet files, also of an object store"
-            " (s3://bucket/shop), or the URL of its database: duckdb:///shop.duckdb,"
-            " '${SHOP_DATABASE_URL}'.",
+            help="A folder with the shop's CSV, JSON or Parquet files, or several folders and"
+            " files; one of an object store (s3://bucket/shop); or the URL of its database:"
+            " duckdb:///shop.duckdb, '${SHOP_DATABASE_URL}'.",
+            metavar="[PLACE]...",
             show_default=False,
         ),
     ] = None,
@@ -52,7 +53,7 @@ def init(
     from recsys_tasks.commands.init import file_text, propose
 
     with shown_errors():
-        looked_at, path = _place(place, connection, to)
+        looked_at, path = _place(places or [], connection, to)
         _refuse_to_overwrite(path)
         proposal = propose(looked_at, now())
         if not yes and sys.stdin.isatty():
@@ -112,25 +113,34 @@ def _say_next(settings: Path, first_night: str) -> None:
     say(f"  recsys run --as-of {first_night}")
 
 
-def _place(place: str | None, connection: str | None, to: Path | None) -> tuple[Place, Path]:
+def _place(places: list[str], connection: str | None, to: Path | None) -> tuple[Place, Path]:
     """What is looked at, and the settings file to write. Raises ConfigError."""
     from recsys_tasks.commands.init import DatabasePlace, FolderPlace, StorePlace
 
-    if place is not None and place.startswith(_STORES):
-        return StorePlace(place, connection), (to or Path("recsys.yaml")).expanduser()
-    if (place is None) == (connection is None):
+    here = (to or Path("recsys.yaml")).expanduser()
+    far = [place for place in places if "://" in place or place.startswith("${")]
+    if far and len(places) > 1:
         raise ConfigError(
-            expected="a folder, the URL of a database, or --connection",
-            found="none of them" if place is None else "a place and --connection",
+            expected="one URL, or folders and files of this machine",
+            found=f"{len(places)} places, a URL among them",
+            where="recsys init",
+            remedy="recsys init URL, of a folder or database that has all tables",
+        )
+    if far and far[0].startswith(_STORES):
+        return StorePlace(far[0], connection), here
+    if bool(places) == (connection is not None):
+        raise ConfigError(
+            expected="a folder, files, the URL of a database, or --connection",
+            found="a place and --connection" if places else "none of them",
             where="recsys init",
             remedy="recsys init FOLDER, recsys init URL, or recsys init --connection NAME",
         )
-    if place is None or "://" in place or place.startswith("${"):
-        path = (to or Path("recsys.yaml")).expanduser()
-        return DatabasePlace(place, connection), path
-    folder = Path(place).expanduser()
+    if far or not places:
+        return DatabasePlace(far[0] if far else None, connection), here
+    first, *further = (Path(place).expanduser() for place in places)
+    folder = first.parent if first.is_file() else first
     path = (to or folder / "recsys.yaml").expanduser()
-    return FolderPlace(folder, path.parent.resolve() == folder.resolve()), path
+    return FolderPlace(first, path.parent, tuple(further)), path
 
 
 def _refuse_to_overwrite(path: Path) -> None:

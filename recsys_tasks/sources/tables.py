@@ -82,8 +82,10 @@ class TableReader(ABC):
         window may be left out, which saves time; they are left out afterwards anyway.
         """
 
-    def decimal_of(self, part: str) -> str:
-        """Sign before the fraction of numbers that a part has as text: a point or a comma."""
+    def decimal_of(self, table: TableName, part: str) -> str:
+        """Sign before the fraction of numbers that a part of a table has as text: a point or a
+        comma.
+        """
         return "."
 
     def where(self, table: TableName) -> str:
@@ -198,7 +200,7 @@ class TableReader(ABC):
                         columns,
                         table,
                         part,
-                        self.decimal_of(part),
+                        self.decimal_of(table, part),
                     ),
                 )
                 for part in self.parts(table)
@@ -237,7 +239,9 @@ class TableReader(ABC):
         ts = next(column.source for column in columns if column.name == "ts")
         window = Window(str(ts), start, end, event_times(self.config, self.cutoff), undated)
         delivered = self.load("events", part, wanted_columns(columns), window)
-        table = self.contract.read(delivered, columns, "events", part, self.decimal_of(part))
+        table = self.contract.read(
+            delivered, columns, "events", part, self.decimal_of("events", part)
+        )
         keep = pc.is_null(table["ts"]) if undated else pa.scalar(False)
         inside = pa.scalar(True)
         if start is not None:

@@ -49,7 +49,7 @@ def _proposed(place: Place, now: datetime) -> Proposal:
     place.add_source(proposal, roles)
     add_users(proposal, roles)
     add_items(proposal, roles, now)
-    add_events(proposal, roles, kinds)
+    add_events(proposal, roles, kinds, now)
     add_goals(proposal, kinds, facts)
     unknown = {
         "max_unknown_item_share": unknown_share(roles.columns[roles.item], roles.items),
@@ -58,4 +58,5 @@ def _proposed(place: Place, now: datetime) -> Proposal:
         share = unknown_share(roles.columns[roles.user], roles.users)
         unknown["max_unknown_user_share"] = share
     add_checks(proposal, facts, unknown)
+    proposal.left_out += roles.unused
     return proposal

@@ -15,7 +15,10 @@ from recsys_tasks.commands.init.columns import Column
 from recsys_tasks.commands.init.names import fits, takes_back, weight_of
 from recsys_tasks.commands.init.roles import Roles
 
+_MOST_KINDS = 20
 _WEEK = 7
+_CERTAIN = 0.9
+"""How well a name must fit for numbers to be codes of kinds."""
 _WEEKS_BEFORE = 4
 _LATELY = 56
 """Days over which volumes and closed days are looked at."""
@@ -77,28 +80,46 @@ class Behaviour:
 
 
 def kinds_of(roles: Roles) -> Kinds:
-    """The events' kinds by the column whose name and values say so; else one kind by the table's
-    name.
+    """The events' kinds by the column whose name and values say so, else by one whose values alone
+    do; else one kind by the table's name.
     """
-    for name, column in roles.columns.items():
-        if name in (roles.time, roles.user, roles.item) or not fits(name, "event"):
-            continue
-        if column.is_numeric or not 0 < column.distinct <= 20 or column.missing > 0:
-            continue
-        negatives = {kind: what for kind in column.counts if (what := takes_back(kind))}
-        if len(negatives) == len(column.counts):
-            negatives = {}
-        weights = {kind: weight_of(kind) for kind in column.counts if kind not in negatives}
-        known = len(weights) == 1 or all(weight is not None for weight in weights.values())
-        weighed = {kind: weight or 1.0 for kind, weight in weights.items()}
-        return Kinds(name, weighed, known, negatives)
+    few = [
+        (name, column)
+        for name, column in roles.columns.items()
+        if name not in (roles.time, roles.user, roles.item)
+        and 0 < column.distinct <= _MOST_KINDS
+        and not column.missing
+    ]
+    for name, column in few:
+        if fits(name, "event") and not _counts(name, column):
+            return _kinds(name, column)
+    for name, column in few:
+        if column.distinct > 1 and all(
+            weight_of(kind) or takes_back(kind) for kind in column.counts
+        ):
+            return _kinds(name, column)
     rated = any("rating" in name.lower() for name in roles.columns)
     return Kinds(None, {"rating" if rated else "purchase": 1.0}, False)
 
 
+def _kinds(name: str, column: Column) -> Kinds:
+    negatives = {kind: what for kind in column.counts if (what := takes_back(kind))}
+    if len(negatives) == len(column.counts):
+        negatives = {}
+    weights = {kind: weight_of(kind) for kind in column.counts if kind not in negatives}
+    weighed = {kind: weight or 1.0 for kind, weight in weights.items()}
+    known = all(weight is not None for weight in weights.values())
+    return Kinds(name, weighed, known or len(weights) == 1, negatives)
+
+
+def _counts(name: str, column: Column) -> bool:
+    """Whether a column holds numbers that are no codes of kinds."""
+    return column.is_numeric and not (column.is_whole and fits(name, "event") >= _CERTAIN)
+
+
 def behaviour_of(roles: Roles, kinds: Kinds, now: datetime) -> Behaviour:
     """Facts about all rows with a readable time. `now` bounds which times are plausible."""
-    seconds = roles.columns[roles.time].seconds(roles.unit, now)
+    seconds = roles.columns[roles.time].seconds(roles.reading, now)
     dated = seconds >= 0
     days = seconds[dated] // DAY_SECONDS
     found = days_of(np.bincount(days - days.min()), int(days.min()))

@@ -5,28 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.config.base import TimeUnit
-from recsys_tasks.sources.columns import as_number, as_text
-from recsys_tasks.sources.times.columns import read_times
-from recsys_tasks.sources.times.rule import TimeRule
+from recsys_tasks.commands.init.readings import Reading, reading_of, seconds_of
+from recsys_tasks.sources.columns import as_number, as_text, with_points
 
-_UNITS: Final[tuple[TimeUnit, ...]] = (
-    "seconds",
-    "milliseconds",
-    "microseconds",
-    "nanoseconds",
-    "yyyymmdd",
-    "yyyymmddhhmmss",
-)
-_FIRST_YEAR = 631_152_000  # 1990-01-01
-_DAY = 86_400
 _SAMPLE = 2_000
 _MOST = 0.99
 """Share of a column's values that must be numbers, times or flags for it to be of that kind."""
@@ -40,6 +27,7 @@ class Column:
 
     name: str
     delivered: pa.ChunkedArray
+    decimal: str = "."
 
     @cached_property
     def is_nested(self) -> bool:
@@ -86,7 +74,8 @@ class Column:
         kind = self.delivered.type
         if self.is_nested or pa.types.is_temporal(kind) or pa.types.is_boolean(kind):
             return np.full(len(self.delivered), np.nan)
-        return as_number(self.delivered).to_numpy(zero_copy_only=False).astype(np.float64)
+        numbers = as_number(with_points(self.delivered, self.decimal))
+        return numbers.to_numpy(zero_copy_only=False).astype(np.float64)
 
     @cached_property
     def is_numeric(self) -> bool:
@@ -144,32 +133,15 @@ class Column:
         lengths = pc.list_value_length(self.delivered).drop_null().to_numpy()
         return int(lengths[0]) if len(lengths) and (lengths == lengths[0]).all() else None
 
-    def time_unit(self, now: datetime) -> TimeUnit | None:
-        """The unit under which nearly all values are times from 1990 to a day from `now`; None
-        where there is no such unit, or more than one.
-        """
-        kind = self.delivered.type
-        if self.is_nested or pa.types.is_boolean(kind) or self.missing == 1:
-            return None
-        until = int(now.timestamp()) + _DAY
-        step = max(1, len(self.delivered) // _SAMPLE)
-        some = self.delivered.take(pa.array(np.arange(0, len(self.delivered), step)))
-        fitting: list[TimeUnit] = []
-        for unit in _UNITS:
-            rule = TimeRule(unit, "", _FIRST_YEAR, until, until)
-            read = read_times(some, rule).values
-            if len(read) - read.null_count >= _MOST * (len(some) - some.null_count):
-                fitting.append(unit)
-        dated = pa.types.is_temporal(kind) or not self.is_numeric
-        return fitting[0] if fitting and (dated or len(fitting) == 1) else None
+    def reading(self, now: datetime) -> Reading | None:
+        """How nearly all of its values are times; None where they are none."""
+        return None if self.is_nested else reading_of(self.delivered, now, self.is_numeric)
 
-    def seconds(self, unit: TimeUnit, now: datetime) -> npt.NDArray[np.int64]:
-        """`[n] int64`: its values as UTC seconds under a unit; -1 where they are none."""
-        until = int(now.timestamp()) + _DAY
-        read = read_times(self.delivered, TimeRule(unit, "", _FIRST_YEAR, until, until)).values
-        return pc.fill_null(read, -1).to_numpy().astype(np.int64)
+    def seconds(self, reading: Reading, now: datetime) -> npt.NDArray[np.int64]:
+        """`[n] int64`: its values as UTC seconds under a reading; -1 where they are none."""
+        return seconds_of(self.delivered, reading, now)
 
 
-def columns_of(rows: pa.Table) -> dict[str, Column]:
-    """The columns of a table by name."""
-    return {name: Column(name, rows[name]) for name in rows.column_names}
+def columns_of(rows: pa.Table, decimal: str = ".") -> dict[str, Column]:
+    """The columns of a table by name; `decimal`: sign before the fraction of numbers in text."""
+    return {name: Column(name, rows[name], decimal) for name in rows.column_names}

@@ -24,6 +24,7 @@ class DatabaseTable:
     address: Address
     dialect = Dialect()
     is_csv = False
+    decimal = None
 
     @cached_property
     def rows(self) -> pa.Table:

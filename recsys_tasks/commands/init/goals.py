@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.commands.init.behaviour import Behaviour, Kinds
@@ -15,6 +15,7 @@ from recsys_tasks.commands.init.columns import Column
 from recsys_tasks.commands.init.names import fits
 from recsys_tasks.commands.init.proposal import Confidence, Proposal
 from recsys_tasks.commands.init.roles import Entities, Roles
+from recsys_tasks.commands.init.times import add_times
 
 _ALLOW, _FORBID = 0.02, 0.001
 """Shares of repeated pairs above which repeats are this shop's habit, and up to which they are
@@ -31,21 +32,18 @@ _WINDOW_DAYS, _HISTORY_DAYS, _ACTIVE_DAYS = 7, 14, 365
 """The defaults of `label_window_days`, `min_history_days` and `activity.within_days`."""
 
 
-def add_events(proposal: Proposal, roles: Roles, kinds: Kinds) -> None:
+def add_events(proposal: Proposal, roles: Roles, kinds: Kinds, now: datetime) -> None:
     """The events' columns and kinds."""
     distinct = {
         name: f"{roles.columns[name].distinct:,} different values" for name in roles.columns
     }
-    proposal.add("events.user_column", roles.user, "sure", distinct[roles.user])
-    proposal.add("events.item_column", roles.item, "sure", distinct[roles.item])
-    time = roles.columns[roles.time]
-    plain = time.is_numeric and not pa.types.is_temporal(time.delivered.type)
-    words = f"numbers, {roles.unit}" if plain else "dates and times; without a zone they are UTC's"
-    proposal.add("events.timestamp_column", roles.time, "sure" if plain else "likely", words)
-    if plain and roles.unit != "seconds":
-        proposal.add(
-            "events.timestamp_unit", roles.unit, "sure", "the only unit that fits them all"
-        )
+    sure: Confidence = "sure" if roles.by_names else "a guess"
+    other = (
+        "" if roles.by_names else "; no name says so: is it the other of the two columns of ids?"
+    )
+    for column, name in (("user_column", roles.user), ("item_column", roles.item)):
+        proposal.add(f"events.{column}", name, sure, f"{distinct[name]}{other}")
+    add_times(proposal, roles.columns[roles.time], roles.reading, now)
     _add_kinds(proposal, roles, kinds)
     used = [roles.user, roles.item, roles.time, kinds.column]
     for role in ("price", "quantity"):

@@ -3,75 +3,99 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "user": (
-        "user",
-        "customer",
-        "client",
-        "member",
-        "visitor",
-        "shopper",
-        "buyer",
-        "household",
-        "account",
-        "reviewer",
-        "person",
-        "uid",
+        *("user", "customer", "client", "member", "visitor", "shopper", "buyer", "household"),
+        *("account", "reviewer", "person", "uid", "kunde", "kunden", "nutzer", "benutzer", "klant"),
+        *("cliente", "utilisateur", "usuario", "gebruiker", "acheteur", "kundin", "gast"),
     ),
     "item": (
-        "item",
-        "product",
-        "article",
-        "sku",
-        "movie",
-        "stock",
-        "asin",
-        "book",
-        "track",
-        "song",
-        "video",
-        "offer",
-        "iid",
+        *("item", "product", "article", "sku", "movie", "stock", "asin", "book", "track", "song"),
+        *("video", "offer", "iid", "artikel", "produkt", "produit", "producto", "articulo", "ware"),
+        *("prodotto", "articolo", "ean", "isbn", "gtin", "material"),
     ),
-    "time": ("timestamp", "time", "datetime", "date", "ts", "day", "created", "when"),
-    "event": ("event", "action", "behavior", "behaviour", "interaction", "activity", "type"),
-    "price": ("price", "amount", "sales", "revenue", "paid", "value"),
-    "quantity": ("quantity", "qty", "units"),
-    "rating": ("rating", "stars", "score"),
-    "title": ("title", "name", "description", "label"),
-    "category": ("category", "department", "genre", "section", "collection", "class"),
-    "available": ("available", "instock", "visible", "enabled", "active"),
+    "time": (
+        *("timestamp", "time", "datetime", "date", "ts", "day", "created", "when", "datum", "zeit"),
+        *("zeitpunkt", "uhrzeit", "zeitstempel", "fecha", "tijd", "horodatage", "data", "moment"),
+    ),
+    "event": (
+        *("event", "action", "behavior", "behaviour", "interaction", "activity", "type"),
+        *("ereignis", "aktion", "aktivitaet", "evenement", "evento", "accion", "gebeurtenis"),
+    ),
+    "price": (
+        *("price", "amount", "sales", "revenue", "paid", "value", "preis", "betrag", "umsatz"),
+        *("prix", "montant", "precio", "importe", "prijs", "bedrag", "prezzo"),
+    ),
+    "quantity": (
+        *("quantity", "qty", "units", "menge", "anzahl", "stueck", "stuck", "quantite"),
+        *("cantidad", "aantal", "quantita"),
+    ),
+    "rating": ("rating", "stars", "score", "bewertung", "sterne", "note", "calificacion"),
+    "title": (
+        *("title", "name", "description", "label", "titel", "bezeichnung", "beschreibung", "titre"),
+        *("nom", "nombre", "titulo", "naam", "libelle"),
+    ),
+    "category": (
+        *("category", "department", "genre", "section", "collection", "class", "kategorie"),
+        *("warengruppe", "gruppe", "categorie", "categoria", "rubrique", "afdeling"),
+    ),
+    "available": (
+        "available",
+        "instock",
+        "visible",
+        "enabled",
+        "active",
+        "verfuegbar",
+        "lieferbar",
+    ),
     "launch": ("launch", "launched", "release", "released", "published", "availablefrom"),
-    "segment": ("country", "region", "market", "language", "tier", "segment"),
+    "segment": ("country", "region", "market", "language", "tier", "segment", "land", "pays"),
     "events table": (
-        "interactions",
-        "events",
-        "transactions",
-        "orders",
-        "purchases",
-        "ratings",
-        "reviews",
-        "clicks",
-        "views",
-        "logs",
-        "sales",
+        *("interactions", "events", "transactions", "orders", "purchases", "ratings", "reviews"),
+        *("clicks", "views", "logs", "sales", "bestellungen", "verkaeufe", "umsaetze", "commandes"),
+        *("ventes", "pedidos", "ventas", "bestellingen", "bewegungen"),
     ),
-    "users table": ("users", "customers", "members", "visitors", "demographics", "accounts"),
-    "items table": ("items", "products", "articles", "movies", "books", "catalog", "catalogue"),
+    "users table": (
+        *("users", "customers", "members", "visitors", "demographics", "accounts", "kunden"),
+        *("clients", "clientes", "klanten", "nutzer"),
+    ),
+    "items table": (
+        *("items", "products", "articles", "movies", "books", "catalog", "catalogue", "artikel"),
+        *("produkte", "produits", "productos", "producten", "sortiment", "katalog"),
+    ),
 }
+COLUMN_ROLES: Final = tuple(role for role in ROLES if " " not in role)
+"""Roles of columns; the others are those of tables."""
 
 WEIGHTS: Final[tuple[tuple[float, tuple[str, ...]], ...]] = (
     (5.0, ("purchase", "buy", "order", "transaction", "sale", "checkout", "rent", "subscribe")),
+    (5.0, ("kauf", "bestellung", "achat", "compra", "aankoop", "bought", "ordered", "purchased")),
     (3.0, ("cart", "addtocart", "add", "basket", "wish", "wishlist", "like", "favorite", "save")),
+    (3.0, ("warenkorb", "merkzettel", "panier", "carrito", "winkelwagen")),
     (1.0, ("view", "click", "impression", "visit", "detail", "detailview", "play", "read")),
+    (1.0, ("viewed", "clicked", "pageview", "ansicht", "klick", "aufruf", "vue", "vista", "clic")),
 )
 """How much one event of a kind counts beside a view, most first: an order of a cart is an order."""
 
+_UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+
 TURNED_AWAY: Final[Mapping[str, tuple[str, ...]]] = {
-    "newest": ("return", "returned", "refund", "refunded", "cancel", "cancelled", "canceled"),
+    "newest": (
+        "return",
+        "returned",
+        "refund",
+        "refunded",
+        "cancel",
+        "cancelled",
+        "canceled",
+        "retoure",
+        "storno",
+        "retour",
+    ),
     "all": ("dislike", "disliked", "unlike", "downvote", "hide", "notinterested"),
 }
 """Words of negative events, by what such an event takes back."""
@@ -79,9 +103,11 @@ TURNED_AWAY: Final[Mapping[str, tuple[str, ...]]] = {
 
 def words_of(name: str) -> list[str]:
     """The words of a name, in lower case: `CustomerID`, `customer_id` and `customer id` are
-    customer, id.
+    customer, id. Letters of other alphabets than the Latin one are left out.
     """
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
+    signs = name.replace("ß", "ss").translate(_UMLAUTS)
+    plain = unicodedata.normalize("NFKD", signs).encode("ascii", "ignore").decode()
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", plain)
     return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", spaced) if word]
 
 

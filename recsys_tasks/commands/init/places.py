@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +10,10 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from recsys_tasks.commands.init.database_tables import tables_of
+from recsys_tasks.commands.init.dialects import add_dialect
 from recsys_tasks.commands.init.proposal import Confidence, Proposal
 from recsys_tasks.commands.init.roles import Roles
-from recsys_tasks.commands.init.tables import Table, tables_at, tables_in
+from recsys_tasks.commands.init.tables import FileTable, Table, tables_at, tables_in
 from recsys_tasks.config import connection_of_environment, connection_variable
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.files.remote import RemoteFiles
@@ -42,30 +43,46 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class FolderPlace:
-    """A folder of files; `beside`: the settings file will be in it, so that paths are relative."""
+    """A folder of files, and further folders and files; `settings`: the folder that the settings
+    file will be in, from which paths within it are relative.
+    """
 
     folder: Path
-    beside: bool = False
+    settings: Path | None = None
+    further: tuple[Path, ...] = ()
     what = "the folder"
 
     @property
     def name(self) -> str:
         """The folder's own name."""
-        return self.folder.resolve().name
+        folder = self.folder.resolve()
+        return folder.parent.name if folder.is_file() else folder.name
+
+    @cached_property
+    def _found(self) -> list[tuple[Path, FileTable]]:
+        found = []
+        for place in (self.folder, *self.further):
+            folder = place.parent if place.is_file() else place
+            found += [(folder.resolve(), table) for table in tables_in(place)]
+        return found
 
     def tables(self) -> Sequence[Table]:
         """Files, series of files, and folders of files. Raises ConfigError, SchemaError."""
-        return tables_in(self.folder)
+        return [table for _, table in self._found]
 
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Where the files are, and how CSV files are written."""
+        folders = {id(table): folder for folder, table in self._found}
 
         def path(table: Table) -> str:
-            return table.name if self.beside else str(self.folder.resolve() / table.name)
+            whole = folders[id(table)] / table.name
+            start = self.settings.resolve() if self.settings else None
+            within = start is not None and whole.is_relative_to(start)
+            return str(whole.relative_to(start)) if within and start else str(whole)
 
         proposal.add("source.kind", "files", "sure", "a folder of files")
         _add_tables(proposal, roles, path)
-        _add_dialect(proposal, roles)
+        add_dialect(proposal, roles)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -111,7 +128,7 @@ class StorePlace:
         _add_tables(proposal, roles, lambda table: f"{self.url.rstrip('/')}/{table.name}")
         if self.connection:
             proposal.add("source.connection", self.connection, "sure", "as you said")
-        _add_dialect(proposal, roles)
+        add_dialect(proposal, roles)
 
     def close(self) -> None:
         """The copies of what was read are removed."""
@@ -165,22 +182,6 @@ class DatabasePlace:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def _add_dialect(proposal: Proposal, roles: Roles) -> None:
-    written = [table for table in _tables(roles) if table.is_csv]
-    for name, usual in (("delimiter", ","), ("encoding", "utf-8")):
-        found = {getattr(table.dialect, name) for table in written} - {usual}
-        if found:
-            words = "as the CSV files are written"
-            proposal.add(f"source.{name}", max(found), "likely", words)
-
-
-def _tables(roles: Roles) -> Iterator[Table]:
-    yield roles.events
-    yield roles.items.table
-    if roles.users:
-        yield roles.users.table
 
 
 def _add_tables(proposal: Proposal, roles: Roles, name: Callable[[Table], str]) -> None:

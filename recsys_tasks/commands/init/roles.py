@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from recsys_tasks.commands.init.columns import Column, columns_of
 from recsys_tasks.commands.init.names import fits
+from recsys_tasks.commands.init.readings import Reading
 from recsys_tasks.commands.init.tables import Table
-from recsys_tasks.config.base import TimeUnit
+from recsys_tasks.commands.init.unnamed import Looked, any_time, named_by_content, user_and_item
 from recsys_tasks.errors import ConfigError
 
 _FEWEST_KNOWN = 0.5
@@ -31,6 +32,22 @@ class Entities:
 
 
 @dataclass(frozen=True)
+class Events:
+    """A table of events, and which of its columns is which."""
+
+    table: Table
+    columns: Mapping[str, Column]
+    time: str
+    reading: Reading
+    user: str
+    item: str
+    score: tuple[float, int]
+    """How well it fits."""
+    by_names: bool = True
+    """Whether names say which columns are the user and the item."""
+
+
+@dataclass(frozen=True)
 class Roles:
     """What each table and the columns that every shop has are for."""
 
@@ -38,43 +55,125 @@ class Roles:
     columns: Mapping[str, Column]
     """The events' columns."""
     time: str
-    unit: TimeUnit
+    reading: Reading
     user: str
     item: str
     items: Entities
     users: Entities | None
+    by_names: bool
+    """Whether names say which columns are the user and the item."""
+    unused: tuple[str, ...] = ()
+    """Tables that have no role, and why."""
 
 
 def find_roles(tables: Sequence[Table], now: datetime) -> Roles:
     """The roles of a shop's tables. Raises ConfigError when events or items are not among them."""
-    looked = [(table, columns_of(table.rows)) for table in tables]
+    looked = [(table, _columns(table, now)) for table in tables]
+    by_names = [found for pair in looked if (found := _as_events(*pair, now))]
     ranked = sorted(
-        (found for table, columns in looked if (found := _as_events(table, columns, now))),
-        key=lambda found: found[0],
+        by_names or [found for pair in looked if (found := _by_content(*pair, looked, now))],
+        key=lambda found: found.score,
     )
     if not ranked:
         what = "events: a table with a user, an item and a time in each row"
         raise _lacking(what + _unread_times(looked, now), looked)
-    _, events, columns, (time, unit), (user, item) = ranked[-1]
-    others = [pair for pair in looked if pair[0] is not events]
-    items = _entities(others, columns[item], "item")
+    events = ranked[-1]
+    others = [pair for pair in looked if pair[0] is not events.table]
+    items = _entities(others, events.columns[events.item], "item")
     if items is None:
-        what = f"items: a table with a row for each item, whose ids are those of {item!r}"
-        raise _lacking(f"{what} in {events.name}", looked)
+        what = f"items: a table with a row for each item, whose ids are those of {events.item!r}"
+        raise _lacking(f"{what} in {events.table.name}", looked)
     rest = [pair for pair in others if pair[0] is not items.table]
-    users = _entities(rest, columns[user], "user")
-    return Roles(events, columns, time, unit, user, item, items, users)
+    users = _entities(rest, events.columns[events.user], "user")
+    used = [events.table, items.table, *([users.table] if users else [])]
+    return _with_names(
+        Roles(
+            events.table,
+            events.columns,
+            events.time,
+            events.reading,
+            events.user,
+            events.item,
+            items,
+            users,
+            events.by_names,
+            tuple(_not_used(looked, used, ranked)),
+        )
+    )
 
 
-_AsEvents = tuple[
-    tuple[float, int], Table, Mapping[str, Column], tuple[str, TimeUnit], tuple[str, str]
-]
+def _columns(table: Table, now: datetime) -> Mapping[str, Column]:
+    columns = columns_of(table.rows, table.decimal or ".")
+    return named_by_content(columns, now) if table.dialect.columns else columns
 
 
-def _as_events(table: Table, columns: Mapping[str, Column], now: datetime) -> _AsEvents | None:
-    """(how well it fits, the table, its columns, the time and its unit, user and item); None for a
-    table that cannot hold events.
-    """
+def _with_names(roles: Roles) -> Roles:
+    """The usual names for the columns of files without a header, by their roles."""
+    events, items, users = roles, roles.items, roles.users
+    if roles.events.dialect.columns:
+        usual = {roles.user: "user_id", roles.item: "item_id", roles.time: "timestamp"}
+        events = replace(
+            roles,
+            columns=_renamed(roles.columns, usual),
+            user="user_id",
+            item="item_id",
+            time="timestamp",
+        )
+    return replace(
+        events,
+        items=_with_id_name(items, "item_id"),
+        users=_with_id_name(users, "user_id") if users else None,
+    )
+
+
+def _with_id_name(entities: Entities, name: str) -> Entities:
+    if not entities.table.dialect.columns:
+        return entities
+    columns = _renamed(entities.columns, {entities.id_column: name})
+    return replace(entities, columns=columns, id_column=name)
+
+
+def _renamed(columns: Mapping[str, Column], names: Mapping[str, str]) -> dict[str, Column]:
+    new = [names.get(name, name) for name in columns]
+    return {
+        name: replace(column, name=name) for name, column in zip(new, columns.values(), strict=True)
+    }
+
+
+def _not_used(
+    looked: Sequence[Looked], used: Sequence[Table], ranked: Sequence[Events]
+) -> Iterator[str]:
+    also = {id(events.table) for events in ranked}
+    for table, _ in looked:
+        if any(table is one for one in used):
+            continue
+        if id(table) in also:
+            yield (
+                f"table {table.name}: it also has a user, an item and a time; rows of several"
+                " tables are one table of events, with a column that says which kind each is"
+            )
+        else:
+            yield f"table {table.name}: neither the events' items nor their users"
+
+
+def _by_content(
+    table: Table, columns: Mapping[str, Column], looked: Sequence[Looked], now: datetime
+) -> Events | None:
+    """A table as events by what its columns hold; None for one that cannot hold events."""
+    time = _time_column(columns, now) or any_time(columns, now)
+    if time is None:
+        return None
+    found = user_and_item(table, columns, time[0], looked)
+    if found is None:
+        return None
+    user, item, score = found
+    size = table.rows.num_rows
+    score += fits(table.name, "events table")
+    return Events(table, columns, time[0], time[1], user, item, (score, size), by_names=False)
+
+
+def _as_events(table: Table, columns: Mapping[str, Column], now: datetime) -> Events | None:
+    """A table as events by the names of its columns; None for one that cannot hold events."""
     time = _time_column(columns, now)
     if time is None:
         return None
@@ -87,18 +186,19 @@ def _as_events(table: Table, columns: Mapping[str, Column], now: datetime) -> _A
     if ids[user].is_key and table.rows.num_rows > 1:  # a row a user is a table of users
         return None
     score = fits(user, "user") + fits(item, "item") + fits(table.name, "events table")
-    return (score, table.rows.num_rows), table, columns, time, (user, item)
+    return Events(table, columns, time[0], time[1], user, item, (score, table.rows.num_rows))
 
 
-def _time_column(columns: Mapping[str, Column], now: datetime) -> tuple[str, TimeUnit] | None:
+def _time_column(columns: Mapping[str, Column], now: datetime) -> tuple[str, Reading] | None:
+    """The column that is called a time, or has the type, and how its values are times."""
     found = []
     for place, (name, column) in enumerate(columns.items()):
         named = fits(name, "time")
         if not named and not pa.types.is_temporal(column.delivered.type):
             continue
-        unit = column.time_unit(now)
-        if unit is not None:
-            found.append((named, column.distinct, -place, name, unit))
+        reading = column.reading(now)
+        if reading is not None:
+            found.append((named, column.distinct, -place, name, reading))
     return max(found)[3:] if found else None
 
 
@@ -106,10 +206,10 @@ def _unread_times(looked: Sequence[tuple[Table, Mapping[str, Column]]], now: dat
     """Words on columns that are called times and are not read as such."""
     for table, columns in looked:
         for name, column in columns.items():
-            if fits(name, "time") >= 0.9 and column.sample and column.time_unit(now) is None:
+            if fits(name, "time") >= 0.9 and column.sample and column.reading(now) is None:
                 return (
-                    f" that is ISO 8601 or a number of one unit, not as {name!r} of {table.name},"
-                    f" which holds {column.sample[0][:40]!r}"
+                    f" that is a time in a known form or a number of one unit, not as {name!r} of"
+                    f" {table.name}, which holds {column.sample[0][:40]!r}"
                 )
     return ""
 

@@ -14,7 +14,9 @@ from recsys_tasks.commands.init.columns import Column
 from recsys_tasks.commands.init.names import fits
 from recsys_tasks.commands.init.proposal import Proposal
 from recsys_tasks.commands.init.roles import Roles
+from recsys_tasks.commands.init.times import add_form
 
+_TITLE_WORDS = 1.5
 _EARLY = 0.01
 """Share of events before their item's launch up to which a column of dates can be the launch."""
 
@@ -48,12 +50,15 @@ def add_items(proposal: Proposal, roles: Roles, now: datetime) -> None:
     if title:
         words = f"{columns[title].distinct:,} values; shown to people"
         proposal.add("items.title_column", title, "likely", words)
+    elif title := _longest(columns, taken):
+        words = f"{columns[title].words:.1f} words each, the longest that differ; shown to people"
+        proposal.add("items.title_column", title, "a guess", words)
     available = _best(columns, "available", taken, lambda c: c.is_flag)
     if available:
         taken.append(available)
         words = ", ".join(f"{value} {rows:,}" for value, rows in columns[available].counts.items())
         proposal.add("items.available_column", available, "likely", words)
-    launch = _best(columns, "launch", taken, lambda c: c.time_unit(now) is not None)
+    launch = _best(columns, "launch", taken, lambda c: c.reading(now) is not None)
     if launch:
         taken.append(launch)
         _add_launch(proposal, roles, columns[launch], now)
@@ -66,6 +71,17 @@ def add_items(proposal: Proposal, roles: Roles, now: datetime) -> None:
         words = f"{columns[category].distinct:,} values"
         proposal.add("items.category", kinds[category]["name"], "likely", words)
     _attributes(proposal, "items", found)
+
+
+def _longest(columns: Mapping[str, Column], taken: Sequence[str]) -> str | None:
+    """The text of most words that nearly every item has of its own."""
+    found = [
+        (column.words, -place, name)
+        for place, (name, column) in enumerate(columns.items())
+        if name not in taken and column.words >= _TITLE_WORDS and column.separator is None
+        if column.distinct > 0.5 * len(column.delivered) and not column.is_numeric
+    ]
+    return max(found)[2] if found else None
 
 
 def _best(
@@ -84,21 +100,23 @@ def _best(
 
 def _add_launch(proposal: Proposal, roles: Roles, launch: Column, now: datetime) -> None:
     """Propose a launch column, unless items had events before it: then it is another date."""
-    unit = launch.time_unit(now)
-    if unit is None:
+    reading = launch.reading(now)
+    if reading is None:
         return
     launched = pd.Series(
-        launch.seconds(unit, now), index=roles.items.columns[roles.items.id_column].text.to_pandas()
+        launch.seconds(reading, now),
+        index=roles.items.columns[roles.items.id_column].text.to_pandas(),
     )
     launched = launched[~launched.index.duplicated()]
     items = roles.columns[roles.item].text.to_pandas()
     begin = items.map(launched).fillna(-1).to_numpy()
-    seconds = roles.columns[roles.time].seconds(roles.unit, now)
+    seconds = roles.columns[roles.time].seconds(roles.reading, now)
     early = float(np.mean((seconds >= 0) & (begin > seconds)))
     if early > _EARLY:
         words = f"items, {launch.name}: {early:.1%} of the events are earlier: no launch date"
         proposal.left_out.append(words)
         return
     proposal.add("items.available_from_column", launch.name, "likely", "no item is seen before it")
-    if unit != "seconds" and not pa.types.is_temporal(launch.delivered.type):
-        proposal.add("items.available_from_unit", unit, "sure", "by its values")
+    if reading.unit != "seconds" and not pa.types.is_temporal(launch.delivered.type):
+        proposal.add("items.available_from_unit", reading.unit, "sure", "by its values")
+    add_form(proposal, "items.available_from_format", launch, reading)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from recsys_tasks.commands.init.written import decimal_of, dialect_of
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
@@ -19,11 +19,8 @@ from recsys_tasks.sources.files.formats import format_of, is_columnar
 from recsys_tasks.sources.files.json_lines import is_json, json_names, read_json
 from recsys_tasks.sources.files.listing import SUFFIXES, list_files, suffixes_among
 from recsys_tasks.sources.files.places import Place
-from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
+from recsys_tasks.sources.files.streams import Dialect, open_bytes
 
-_SEPARATORS = ",;\t|"
-_ENCODINGS = ("utf-8", "cp1252")
-"""Tried in this order: the second has a character for nearly every byte."""
 MOST_ROWS = 20_000_000
 """Rows looked at, so that a laptop's memory is enough: of larger files the newest, of a larger
 table of a database a random part."""
@@ -43,6 +40,10 @@ class Table(Protocol):
     @property
     def is_csv(self) -> bool:
         """Whether it is CSV files."""
+
+    @property
+    def decimal(self) -> str | None:
+        """Sign before the fraction of numbers that it has as text; None where there is none."""
 
     @property
     def rows(self) -> pa.Table:
@@ -77,6 +78,11 @@ class FileTable:
         whole = [part.select(names) for part in parts if set(names) <= set(part.column_names)]
         return pa.concat_tables(whole, promote_options="permissive")
 
+    @cached_property
+    def decimal(self) -> str | None:
+        """As its CSV files show it."""
+        return decimal_of(self.rows) if self.is_csv else None
+
     def _read(self, path: Path) -> pa.Table:
         kind = format_of(path, self.dialect.encoding)
         if kind in ("parquet", "arrow"):
@@ -89,14 +95,16 @@ class FileTable:
 
 def tables_in(folder: Path) -> list[FileTable]:
     """The tables of a folder: each file, each series of files whose names differ in digits alone,
-    and each folder of files.
+    and each folder of files; of a file, its own.
 
     Raises ConfigError where there is none, SchemaError for what cannot be read.
     """
+    if folder.is_file():
+        return [_table(folder.name, (str(folder),))]
     if not folder.is_dir():
         raise ConfigError(
-            expected="a folder with the shop's tables",
-            found="a file" if folder.exists() else "no such folder",
+            expected="a folder with the shop's tables, or their files",
+            found="no such folder or file",
             where=str(folder),
             remedy="recsys init FOLDER, where FOLDER has events, items and, if there are, users",
         )
@@ -161,32 +169,6 @@ def _is_csv(path: Path) -> bool:
     with open_bytes(path) as file:
         start = file.read(64)
     return not (is_columnar(start) or is_json(start))
-
-
-def dialect_of(path: Path) -> Dialect:
-    """How a CSV file is written: its encoding by its bytes, its separator by its first lines."""
-    with open_bytes(path) as file:
-        start = file.read(CHUNK)
-    encoding = _encoding(start)
-    lines = start.decode(encoding, "replace").splitlines()[:50]
-    try:
-        separator = csv.Sniffer().sniff("\n".join(lines[:-1] or lines), _SEPARATORS).delimiter
-    except csv.Error:  # one column has no separator
-        separator = max(_SEPARATORS, key=lambda sign: lines[0].count(sign) if lines else 0)
-    return Dialect(separator if lines and separator in lines[0] else ",", encoding)
-
-
-def _encoding(start: bytes) -> str:
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    whole = start[: start.rfind(b"\n") + 1] or start
-    for encoding in _ENCODINGS:
-        try:
-            whole.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "latin-1"
 
 
 def _once(names: list[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,14 +27,13 @@ class FileReader(TableReader):
         self,
         config: Config,
         places: Mapping[TableName, Place],
-        dialect: Dialect | None = None,
-        headerless: Mapping[TableName, tuple[str, ...]] | None = None,
+        dialects: Mapping[TableName, Dialect] | None = None,
     ) -> None:
-        """`places`: where events, items and perhaps users are; `headerless`: column names of the
-        tables whose CSV files have no header.
+        """`places`: where events, items and perhaps users are; `dialects`: how each table's CSV
+        files are written.
         """
         super().__init__(config)
-        self.dialect, self._headerless = dialect or Dialect(), headerless or {}
+        self._dialects = dialects or {}
         self._places = places
         self._paths: dict[str, Path] = {}  # part → where it is on this machine
         self._read: dict[tuple[str, int, int, Dialect], pa.Table] = {}
@@ -52,11 +50,11 @@ class FileReader(TableReader):
         """The files of a table, sorted. Raises RecsysError where there are none."""
         return self._places[table].names() if table in self._places else ()
 
-    def decimal_of(self, part: str) -> str:
+    def decimal_of(self, table: TableName, part: str) -> str:
         """What the settings say of CSV files; numbers of other files have a point."""
-        usual = self.dialect.decimal == "."
-        is_csv = not usual and format_of(self._paths[part], self.dialect.encoding) == "csv"
-        return self.dialect.decimal if is_csv else "."
+        decimal = self._written(table).decimal
+        is_csv = decimal != "." and self._format(table, self._paths[part]) == "csv"
+        return decimal if is_csv else "."
 
     def where(self, table: TableName) -> str:
         """The path that the settings name."""
@@ -89,7 +87,7 @@ class FileReader(TableReader):
     ) -> pa.Table:
         path = self._paths[part]
         names = self._names(table, path)
-        if not names and format_of(path, self.dialect.encoding) == "json":
+        if not names and self._format(table, path) == "json":
             return pa.table({name: pa.nulls(0) for name in columns})  # an empty list has no keys
         given = self._places[table].folder_values(part)
         folders = {name: value for name, value in given.items() if name not in names}
@@ -128,7 +126,7 @@ class FileReader(TableReader):
         return any(name in self._names(table, place.local(other)) for other in later)
 
     def _names(self, table: TableName, path: Path) -> list[str]:
-        kind = format_of(path, self.dialect.encoding)
+        kind = self._format(table, path)
         if kind in ("parquet", "arrow"):
             return column_names(path, kind)
         return list(self._whole_file(table, path, kind).column_names)
@@ -136,14 +134,14 @@ class FileReader(TableReader):
     def _columns_of(
         self, table: TableName, path: Path, columns: list[str], window: Window | None
     ) -> pa.Table:
-        kind = format_of(path, self.dialect.encoding)
+        kind = self._format(table, path)
         if kind in ("parquet", "arrow"):
             return read_columns(path, kind, columns, window)
         return self._whole_file(table, path, kind).select(columns)
 
     def _whole_file(self, table: TableName, path: Path, kind: Format) -> pa.Table:
         """A file whose columns are not stored apart: parsed once."""
-        dialect = self._dialect(table, path)
+        dialect = self._written(table).of(path)
         key = (*_version_of(path), dialect)
         if key not in self._read:
             self._read[key] = (
@@ -151,15 +149,19 @@ class FileReader(TableReader):
             )
         return self._read[key]
 
-    def _dialect(self, table: TableName, path: Path) -> Dialect:
-        return replace(self.dialect.of(path), columns=self._headerless.get(table, ()))
+    def _written(self, table: TableName) -> Dialect:
+        return self._dialects.get(table, Dialect())
+
+    def _format(self, table: TableName, path: Path) -> Format:
+        return format_of(path, self._written(table).encoding)
 
     def _missing(
         self, table: TableName, path: Path, missing: list[str], wanted: list[str]
     ) -> SchemaError:
-        found, named = self._names(table, path), table in self._headerless
-        has_header = not named and format_of(path, self.dialect.encoding) == "csv"
-        hint = separator_hint(found, self.dialect.of(path).delimiter) if has_header else ""
+        found, written = self._names(table, path), self._written(table)
+        named = bool(written.columns)
+        has_header = not named and self._format(table, path) == "csv"
+        hint = separator_hint(found, written.of(path).delimiter) if has_header else ""
         hint = hint or header_words(found, wanted, has_header and table == "users")
         near = {name.strip().lower(): name for name in found}
         alike = [

@@ -4,58 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from recsys_tasks.config import (
-    Config,
-    Section,
-    SourceSettings,
-    expand_variables,
-    required_connection,
-)
+from recsys_tasks.config import Config, SourceSettings, expand_variables, required_connection
 from recsys_tasks.errors import RecsysError
+from recsys_tasks.sources.files.file_settings import (
+    Encoding,
+    FileColumns,
+    Sign,
+    TableDialects,
+)
 from recsys_tasks.sources.files.urls import has_credentials
 
 if TYPE_CHECKING:
     from recsys_tasks.sources.base import Reader
     from recsys_tasks.sources.files.places import Place
+    from recsys_tasks.sources.files.streams import Dialect
     from recsys_tasks.sources.tables import TableName
 
 _TABLES: tuple[TableName, ...] = ("events", "items", "users")
-
-
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    if odd := [name for name in names if not name.strip() or names.count(name) > 1]:
-        raise ValueError(f"{odd[0]!r} is no name, or is there twice: name every column of the file")
-    return names
-
-
-ColumnNames = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
-
-
-class FileColumns(Section):
-    """Names of all columns of CSV files, in order, of tables whose files have no header; files of
-    other formats have their own names.
-    """
-
-    events: ColumnNames | None = None
-    """Columns of the interactions, e.g. `[user_id, item_id, timestamp]`; null: as the header says.
-    """
-    items: ColumnNames | None = None
-    """Columns of the items; null: as the header says."""
-    users: ColumnNames | None = None
-    """Columns of the users; null: as the header says."""
-
-    def by_table(self) -> dict[TableName, tuple[str, ...]]:
-        """The names of each table that has some."""
-        given: dict[TableName, tuple[str, ...] | None] = {
-            "events": self.events,
-            "items": self.items,
-            "users": self.users,
-        }
-        return {table: names for table, names in given.items() if names is not None}
 
 
 class FilesSource(SourceSettings):
@@ -76,13 +45,11 @@ class FilesSource(SourceSettings):
     """Id of the Airflow connection (without Airflow: AIRFLOW_CONN_<ID>) with the credentials of an
     object store; null: what its driver finds in the environment."""
     # Left out of hashes where unset: a home without them goes on from the rows that it has.
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        default=",", exclude_if=lambda sign: sign == ","
-    )
+    delimiter: Sign = Field(default=",", exclude_if=lambda sign: sign == ",")
     """What separates the values of CSV files; while it is a comma, a `.tsv` file is separated by
     tabs.
     """
-    encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
+    encoding: Encoding = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
     """Encoding of CSV files, e.g. latin-1 or utf-16."""
     null_words: tuple[str, ...] = Field(default=(), exclude_if=lambda words: not words)
     r"""Words that mean a missing value in CSV files, such as NULL or \N; an empty value always
@@ -93,6 +60,9 @@ class FilesSource(SourceSettings):
     decimal: Literal[".", ","] = Field(default=".", exclude_if=lambda sign: sign == ".")
     """Sign before the fraction of numbers in CSV files; a number with the other sign, such as one
     between thousands, is a fault. Supplied vectors have points under both."""
+    dialects: TableDialects | None = Field(default=None, exclude_if=lambda given: given is None)
+    """Tables whose CSV files are written otherwise than the settings above say, e.g. `{items:
+    {delimiter: ";", decimal: ","}}`; null: all are written alike."""
 
     @model_validator(mode="after")
     def _names_columns_of_tables(self) -> FilesSource:
@@ -115,27 +85,15 @@ class FilesSource(SourceSettings):
         """Airflow's connections that are read."""
         return (self.connection,) if self.connection else ()
 
-    @field_validator("delimiter")
-    @classmethod
-    def _is_a_sign(cls, sign: str) -> str:
-        if not sign.isascii() or sign in '"\r\n\0':
-            raise ValueError(
-                f"{sign!r} cannot separate values: write one ASCII sign, no quote and no line break"
-            )
-        return sign
 
-    @field_validator("encoding")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        try:
-            "user_id,1".encode(name).decode(
-                name
-            )  # hex, zlib or rot13 are codecs, and no encodings of text
-        except (LookupError, UnicodeError) as error:
-            raise ValueError(
-                f"{name!r} is no encoding; write e.g. utf-8, latin-1, cp1252 or utf-16"
-            ) from error
-        return name
+def _dialect(settings: FilesSource, table: TableName) -> Dialect:
+    from recsys_tasks.sources.files.streams import Dialect
+
+    given: dict[str, Any] = {"delimiter": settings.delimiter, "encoding": settings.encoding}
+    given |= {"null_words": settings.null_words, "decimal": settings.decimal}
+    own = getattr(settings.dialects, table) if settings.dialects else None
+    names = settings.columns.by_table().get(table, ()) if settings.columns else ()
+    return Dialect(**given | (own.given() if own else {}), columns=names)
 
 
 class Files:
@@ -158,13 +116,11 @@ class Files:
         is unset.
         """
         from recsys_tasks.sources.files.reader import FileReader
-        from recsys_tasks.sources.files.streams import Dialect
 
         return FileReader(
             config,
             self._places(config, settings),
-            Dialect(settings.delimiter, settings.encoding, settings.null_words, settings.decimal),
-            settings.columns.by_table() if settings.columns else None,
+            {table: _dialect(settings, table) for table in _TABLES},
         )
 
     def examine(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:

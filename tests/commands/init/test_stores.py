@@ -32,7 +32,7 @@ def test_the_proposal_is_that_of_the_folder_and_a_night_reads_it(
     shutil.move(shop / "customers.csv", shop / "people" / "customers.csv")
     url, files = store
     files.put(f"{shop}/", f"{url.partition('://')[2]}/data/", recursive=True)
-    expected = proposed(FolderPlace(shop, beside=True))
+    expected = proposed(FolderPlace(shop, shop))
     found = proposed(StorePlace(f"{url}/data"))
     where = {key for key in expected if key.startswith("source.") and key.count("/") == 0}
     assert {"source.delimiter", "source.encoding"} <= where

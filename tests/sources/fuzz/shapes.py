@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from recsys_tasks.config import Config, TimeUnit
-from recsys_tasks.sources.kinds.files import FileColumns
+from recsys_tasks.sources.files.file_settings import FileColumns
 from tests.worlds import make_config
 
 AS_OF = date(2026, 3, 2)

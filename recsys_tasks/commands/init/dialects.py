@@ -1,0 +1,83 @@
+"""How a shop's CSV files are written, as settings: of all tables, and of those that differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import pyarrow.compute as pc
+
+from recsys_tasks.commands.init.columns import Column
+from recsys_tasks.commands.init.proposal import Proposal
+from recsys_tasks.commands.init.roles import Roles
+from recsys_tasks.commands.init.tables import Table
+from recsys_tasks.sources.columns import is_text
+
+_USUAL: Final = {"delimiter": ",", "encoding": "utf-8", "decimal": "."}
+
+
+def add_dialect(proposal: Proposal, roles: Roles) -> None:
+    """Separator, encoding and decimal sign, and the columns of files without a header."""
+    tables = {name: pair for name, pair in _tables(roles).items() if pair[0].is_csv}
+    written = {name: _written(table) for name, (table, _) in tables.items()}
+    common = dict(_USUAL)
+    for setting, usual in _USUAL.items():
+        found = [sign for way in written.values() if (sign := way[setting]) is not None]
+        common[setting] = Counter(found).most_common(1)[0][0] if found else usual
+        if common[setting] != usual:
+            words = "as the CSV files are written"
+            proposal.add(f"source.{setting}", common[setting], "likely", words)
+    differing = {
+        name: own
+        for name, way in written.items()
+        if (own := {s: v for s, v in way.items() if v is not None and v != common[s]})
+    }
+    if differing:
+        words = f"the CSV files of {' and '.join(differing)} are written otherwise"
+        proposal.add("source.dialects", differing, "likely", words)
+    _add_columns(proposal, tables)
+
+
+def _tables(roles: Roles) -> dict[str, tuple[Table, Mapping[str, Column]]]:
+    tables = {"events": (roles.events, roles.columns)}
+    for name, entities in (("items", roles.items), ("users", roles.users)):
+        if entities is not None:
+            tables[name] = (entities.table, entities.columns)
+    return tables
+
+
+def _written(table: Table) -> dict[str, str | None]:
+    """How a table's files are written; None: they read alike either way."""
+    several = len(table.rows.column_names) > 1
+    return {
+        "delimiter": table.dialect.delimiter if several else None,
+        "encoding": None if _is_ascii(table) else table.dialect.encoding,
+        "decimal": table.decimal,
+    }
+
+
+def _is_ascii(table: Table) -> bool:
+    texts = [c for c in table.rows.columns if is_text(c.type)]
+    named = all(name.isascii() for name in table.rows.column_names)
+    return named and all(pc.all(pc.string_is_ascii(c), min_count=0).as_py() for c in texts)
+
+
+def _add_columns(
+    proposal: Proposal, tables: Mapping[str, tuple[Table, Mapping[str, Column]]]
+) -> None:
+    named = {name: columns for name, (table, columns) in tables.items() if table.dialect.columns}
+    if not named:
+        return
+    shown = "; ".join(
+        f"{name}: {', '.join(_shown(column) for column in columns.values())}"
+        for name, columns in named.items()
+    )
+    words = f"no header; named by what the columns hold, {shown}"
+    columns = {name: list(found) for name, found in named.items()}
+    proposal.add("source.columns", columns, "a guess", words)
+
+
+def _shown(column: Column) -> str:
+    """A column with its first value, shortened."""
+    return f"{column.name} ({column.sample[0][:20]})" if column.sample else column.name

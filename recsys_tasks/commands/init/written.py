@@ -1,0 +1,123 @@
+"""How the files of a table are written: encoding, separator, decimal sign, and whether their first
+line is a header.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.commands.init.names import COLUMN_ROLES, fits
+from recsys_tasks.sources.columns import is_text
+from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
+
+_SEPARATORS = ",;\t|"
+_ENCODINGS = ("utf-8", "cp1252")
+"""Tried in this order: the second has a character for nearly every byte."""
+_VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,:/TZ+ -]*|[^@\s]+@[^@\s]+|https?://.*")
+"""A number, a time, an address: no name of a column."""
+_COMMA = r"^-?[0-9]+,[0-9]+$"
+_POINT = r"^-?[0-9]+\.[0-9]+$"
+_NUMBER = r"^-?[0-9]+(,[0-9]+)?$"
+_NAME_WORDS, _LOOKED_AT = 3, 200
+_MOST = 0.99
+
+
+def dialect_of(path: Path) -> Dialect:
+    """How a CSV file is written: its encoding by its bytes, its separator by its first lines. Where
+    it has no header, its columns are called `column_1`, `column_2` and so on.
+    """
+    with open_bytes(path) as file:
+        start = file.read(CHUNK)
+    encoding = _encoding(start)
+    lines = start.decode(encoding, "replace").splitlines()[:_LOOKED_AT]
+    separator = _separator(lines)
+    rows = [row for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator) if row]
+    if not rows or has_header(rows[0], rows[1:]):
+        return Dialect(separator, encoding)
+    columns = tuple(f"column_{number}" for number in range(1, len(rows[0]) + 1))
+    return Dialect(separator, encoding, columns=columns)
+
+
+def _separator(lines: Sequence[str]) -> str:
+    some = list(lines[:50])
+    try:
+        separator = csv.Sniffer().sniff("\n".join(some[:-1] or some), _SEPARATORS).delimiter
+    except csv.Error:  # one column has no separator
+        separator = max(_SEPARATORS, key=lambda sign: some[0].count(sign) if some else 0)
+    return separator if some and separator in some[0] else ","
+
+
+def _encoding(start: bytes) -> str:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    whole = start[: start.rfind(b"\n") + 1] or start
+    for encoding in _ENCODINGS:
+        try:
+            whole.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def has_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first line of a CSV file names its columns and is no row: by what its cells look
+    like, and by what stands below them.
+    """
+    cells = [cell.strip().lstrip("\ufeff") for cell in first]
+    named = sum(_names_a_role(cell) for cell in cells)
+    if any(_VALUE.fullmatch(cell) for cell in cells):
+        return named >= 2
+    below = list(zip(cells, _columns(rows, len(cells)), strict=True))
+    if named or not rows or any(_are_values(values) for _, values in below):
+        return True
+    return not any(cell and (cell in values or _alike(cell, values)) for cell, values in below)
+
+
+def _names_a_role(cell: str) -> bool:
+    return len(cell.split()) <= _NAME_WORDS and any(fits(cell, r) > 0.5 for r in COLUMN_ROLES)
+
+
+def _columns(rows: Sequence[Sequence[str]], width: int) -> Iterator[list[str]]:
+    for place in range(width):
+        yield [row[place].strip() for row in rows if len(row) > place and row[place].strip()]
+
+
+def _are_values(values: Sequence[str]) -> bool:
+    return bool(values) and all(_VALUE.fullmatch(value) for value in values)
+
+
+def _alike(cell: str, values: Sequence[str]) -> bool:
+    """Whether a cell has digits where nearly all values below it have some: `u001` above `u002`."""
+    shape = _shape(cell)
+    same = sum(_shape(value) == shape for value in values)
+    return "0" in shape and same >= 0.8 * len(values) > 0
+
+
+def _shape(value: str) -> str:
+    return re.sub(r"[0-9]+", "0", re.sub(r"[^\W\d_]+", "a", value))
+
+
+def decimal_of(rows: pa.Table) -> str | None:
+    """Sign before the fraction of the numbers of a CSV table: a comma where a column of numbers has
+    one and none has a point; None where no number has a fraction.
+    """
+    texts = [column for column in rows.columns if is_text(column.type)]
+    if any(_share(column, _POINT) >= _MOST for column in texts):
+        return "."
+    commas = [c for c in texts if _share(c, _NUMBER) >= _MOST and _share(c, _COMMA) > 0]
+    return "," if commas else None
+
+
+def _share(column: pa.ChunkedArray, pattern: str) -> float:
+    """Share of the values that a pattern fits."""
+    given = column.drop_null()
+    return float(pc.mean(pc.match_substring_regex(given, pattern)).as_py() or 0.0)
