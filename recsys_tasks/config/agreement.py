@@ -16,10 +16,12 @@ from recsys_tasks.config.rating_agreement import rating_mistakes
 from recsys_tasks.config.shop import (
     Attribute,
     EventsTable,
+    Impressions,
     ItemsTable,
     Objective,
     UsersTable,
 )
+from recsys_tasks.config.source import SourceSettings
 
 _RESERVED = {
     "users": ("user_id", "user_key"),
@@ -47,7 +49,7 @@ def attribute_mistakes(users: UsersTable, items: ItemsTable) -> list[str]:
     return mistakes + _reserved_mistakes(tables)
 
 
-def event_mistakes(events: EventsTable) -> list[str]:
+def event_mistakes(events: EventsTable, source: SourceSettings) -> list[str]:
     """Kinds of event that are declared twice, and impressions that cannot be told from actions."""
     mistakes: list[str] = []
     kinds = [kind.name for kind in events.kinds]
@@ -57,11 +59,43 @@ def event_mistakes(events: EventsTable) -> list[str]:
         mistakes.append(
             f"events.impressions: {events.impressions.event!r} is one of events.kinds: name it once"
         )
-    if events.impressions and events.event_column is None:
+    if events.impressions is None and source.of_impressions is not None:
         mistakes.append(
-            "events.impressions: needs events.event_column to tell impressions from interactions"
+            "source.impressions: say what its columns are called, e.g. events: {impressions: "
+            "{position_column: position}}, or events: {impressions: {}} where they are called as in"
+            " the interactions"
         )
+    if events.impressions and source.of_impressions is None:
+        mistakes += _impressions_among_events(events, events.impressions)
     return mistakes + negative_mistakes(events) + rating_mistakes(events)
+
+
+def _impressions_among_events(events: EventsTable, impressions: Impressions) -> list[str]:
+    mistakes = []
+    if events.event_column is None:
+        mistakes.append(
+            "events.impressions: needs events.event_column to tell impressions from interactions,"
+            " or a table of their own in source.impressions"
+        )
+    own = ("user_column", "item_column", "timestamp_column", "timestamp_unit")
+    if given := [name for name in own if getattr(impressions, name) is not None]:
+        mistakes.append(
+            f"events.impressions: {', '.join(given)} is of a table of their own, which"
+            " source.impressions does not name"
+        )
+    return mistakes
+
+
+def items_mistakes(source: SourceSettings, items: ItemsTable) -> list[str]:
+    """Columns of an items table where there is none."""
+    if source.has_items_table:
+        return []
+    given = [name for name in ItemsTable.model_fields if name != "id_column"]
+    return [
+        f"items.{name}: source.items names no table that has it: name one, or leave this out"
+        for name in given
+        if getattr(items, name) != ItemsTable.model_fields[name].default
+    ]
 
 
 def objective_mistakes(

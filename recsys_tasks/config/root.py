@@ -152,7 +152,8 @@ class Config(Section):
     def _settings_agree(self) -> Self:
         mistakes = [
             *agreement.attribute_mistakes(self.users, self.items),
-            *agreement.event_mistakes(self.events),
+            *agreement.event_mistakes(self.events, self.source),
+            *agreement.items_mistakes(self.source, self.items),
             *agreement.objective_mistakes(self.objectives, self.items, self.events),
             *agreement.segment_mistakes(self.users),
             *agreement.rerank_mistakes(self.rerank, self.items),

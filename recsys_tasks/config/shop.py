@@ -143,14 +143,28 @@ class EventKind(Section):
 
 
 class Impressions(Section):
-    """Logged impressions: rows that say what a user was shown. They are no interactions and are
-    used only as the rankers' negatives.
+    """Logged impressions: rows that say what a user was shown, among the interactions or in a table
+    of their own (`source.impressions`). They are no interactions and are used only as the rankers'
+    negatives.
     """
 
-    event: str
-    """Value of the event column in such rows; not one of `kinds`."""
-    position_column: str
-    """Column with the item's position on the page, from 1."""
+    event: Annotated[str, Field(min_length=1)] = "impression"
+    """Value of the event column in such rows, or what the rows of a table of their own are called;
+    not one of `kinds`.
+    """
+    position_column: str | None = None
+    """Column with the item's position on the page, from 1; null: all positions count alike."""
+    # Of a table of their own alone; left out of hashes where unset.
+    user_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Column with the user's id in a table of their own; null: called as in the interactions."""
+    item_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Column with the item's id in a table of their own; null: called as in the interactions."""
+    timestamp_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Column with the time in a table of their own, written as in the interactions; null: called as
+    there.
+    """
+    timestamp_unit: TimeUnit | None = Field(default=None, exclude_if=lambda unit: unit is None)
+    """Unit of plain numbers in that column; null: as `events.timestamp_unit`."""
     examination_power: PositiveFloat = 1.0
     """Probability that a user examines position p: p^-power. Interactions are weighted by its
     inverse (inverse propensity weighting).

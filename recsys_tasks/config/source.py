@@ -25,6 +25,18 @@ class SourceSettings(Section):
         """Airflow's connections that it reads from its environment."""
         return ()
 
+    @property
+    def has_items_table(self) -> bool:
+        """False when items are those seen in the interactions."""
+        return True
+
+    @property
+    def of_impressions(self) -> SourceSettings | None:
+        """The same source with the table of impressions in place of the interactions; None where
+        impressions have no table of their own.
+        """
+        return None
+
 
 class HasSourceSettings(Protocol):
     """What the settings need of a source."""

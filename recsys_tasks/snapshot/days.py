@@ -31,6 +31,7 @@ class DaysRead:
     days: dict[date, Artifact]  # day → its raw_events artifact
     undated: pa.Table  # UNDATED rows: those without a time, with the day that each is kept in
     users: pa.Array  # the different user ids
+    items: pa.Array  # the different item ids
     erased: int  # rows of erased users, left out
 
     @property
@@ -53,7 +54,7 @@ def read_days(
     SchemaError where the source gives other columns than the contract's.
     """
     days: dict[date, Artifact] = {}
-    users: list[pa.Array] = []
+    ids: dict[str, pa.Array] = {name: pa.array([], pa.string()) for name in ("user_id", "item_id")}
     undated: pa.Table | None = None
     with_time: dict[date, pa.Table] = {}
     erased = 0
@@ -61,7 +62,10 @@ def read_days(
         checked = schema.DELIVERED_EVENTS.check(piece, "events of the source")
         events, left_out = gone.without(checked)
         erased += left_out
-        users = [pc.unique(pa.chunked_array([*users, *events["user_id"].chunks], pa.string()))]
+        ids = {
+            name: pc.unique(pa.chunked_array([known, *events[name].chunks], pa.string()))
+            for name, known in ids.items()
+        }
         missing = pc.is_null(events["ts"])
         if undated is None:  # all of them come with the first piece
             undated = assign_days(lake, _sorted(events.filter(missing)), as_of)
@@ -75,8 +79,7 @@ def read_days(
         undated = assign_days(lake, schema.DELIVERED_EVENTS.schema.empty_table(), as_of)
     for day, rows in with_time.items():
         days[day] = write_day(lake, day, _added(lake, added_to.get(day), rows))
-    ids = users[0] if users else pa.array([], pa.string())
-    return DaysRead(days, undated, ids.drop_null(), erased)
+    return DaysRead(days, undated, ids["user_id"].drop_null(), ids["item_id"].drop_null(), erased)
 
 
 def write_day(lake: Lake, day: date, rows: pa.Table | None) -> Artifact:

@@ -33,6 +33,7 @@ from recsys_tasks.snapshot.table_hashes import table_hash
 from recsys_tasks.snapshot.undated import FILE as UNDATED_FILE
 from recsys_tasks.snapshot.undated import no_times, undated_counts
 from recsys_tasks.sources.base import Reader, has_users_table
+from recsys_tasks.sources.tables import rows_of_ids
 
 
 def extract(
@@ -59,6 +60,8 @@ def extract(
     added_to = known if config.extract.delivery == "delta" else {}
     read = read_days(lake, source, gone, first, as_of, added_to)
     users, _ = gone.without(_users(config, source, read.users))
+    earlier = [base, None if whole or last is None else read_extract(last)]
+    items = _items(config, lake, source, read.items, [one.items for one in earlier if one])
     before = {**known, **(read_extract(last).parts if last else {})}
     # a known day of the window without rows has lost them all: that is a change, too, of a source
     # that has all days
@@ -72,7 +75,7 @@ def extract(
     parts = known | {day: artifact.reference for day, artifact in written.items()}
     facts: dict[str, Any] = {
         "parts": {day.isoformat(): parts[day] for day in sorted(parts)},
-        **_write_entities(lake, source, as_of, users, source.items_as_of(now)),
+        **_write_entities(lake, as_of, users, items, source.items_as_of(now)),
         "undated_rows": undated.num_rows,
         "undated_why": undated_counts(config, undated, as_of),
         "future_rows": future,
@@ -88,11 +91,10 @@ def extract(
 
 
 def _write_entities(
-    lake: Lake, source: Reader, as_of: date, users: pa.Table, items_of: date | None
+    lake: Lake, as_of: date, users: pa.Table, items: pa.Table, items_of: date | None
 ) -> dict[str, str]:
     """Store the users and items tables; the references of their artifacts."""
     known = {ITEMS_AS_OF: items_of.isoformat()} if items_of else {}
-    items = source.read_items()
     return {
         "users": write_table(lake, "raw_users", as_of, "users.parquet", users).reference,
         "items": write_table(lake, "raw_items", as_of, "items.parquet", items, **known).reference,
@@ -202,11 +204,22 @@ def _users(config: Config, source: Reader, ids: pa.Array) -> pa.Table:
     if has_users_table(config):
         return source.read_users()
     ids = ids.filter(storable_ids(ids))  # the others' rows are set aside
-    contract = schema.raw_users(config).schema
-    ids = ids.take(pc.sort_indices(ids))
-    return pa.table(
-        [ids, *(pa.nulls(len(ids), kind) for kind in contract.types[1:])], schema=contract
-    )
+    return rows_of_ids(schema.raw_users(config), ids)
+
+
+def _items(
+    config: Config, lake: Lake, source: Reader, ids: pa.Array, known: Sequence[str]
+) -> pa.Table:
+    """The items table; without one, the items of all rows read so far, for an item that was not
+    asked for lately is still one. `known`: references of those that were read before.
+    """
+    if config.source.has_items_table:
+        return source.read_items()
+    ids = ids.filter(storable_ids(ids))  # the others' rows are set aside
+    for reference in filter(lambda one: lake.has([one]), known):
+        before = pq.read_table(lake.get(reference).file("items.parquet"), columns=["item_id"])
+        ids = pc.unique(pa.chunked_array([*before["item_id"].chunks, ids], pa.string()))
+    return rows_of_ids(schema.raw_items(config), ids)
 
 
 def _store(

@@ -139,7 +139,15 @@ def has_users_table(config: Config) -> bool:
 
 
 def open_source(config: Config, home: Path) -> Reader:
-    """A reader of the source that the settings name; `home` is where the simulated shop keeps its
-    files.
+    """A reader of the source that the settings name, with the rows of a table of impressions among
+    those of the interactions; `home` is where the simulated shop keeps its files.
     """
-    return source_of(config).open(config, config.source, home)
+    source = source_of(config)
+    reader, apart = source.open(config, config.source, home), config.source.of_impressions
+    if apart is None:
+        return reader
+    from recsys_tasks.sources.showings import WithShowings, showings_config
+
+    shown = showings_config(config, apart)
+    placed = shown.events.quantity_column is not None
+    return WithShowings(reader, source.open(shown, apart, home), placed)

@@ -68,8 +68,8 @@ def event_columns(config: Config, cutoff: int | None) -> list[Column]:
     if table.rating:
         bounds = (table.rating.minimum, table.rating.maximum)
         columns.append(Column("rating", table.rating.column, as_number, True, bounds))
-    if table.impressions:
-        place = table.impressions.position_column
+    place = table.impressions.position_column if table.impressions else None
+    if place is not None and config.source.of_impressions is None:
         columns.append(Column("position", place, as_number, True, (1, None)))
     return columns
 
@@ -136,9 +136,10 @@ class Contract:
         if "rating" in made and (rating := self.config.events.rating) is not None:
             values = made.pop("rating")
             made["event"] = rated_events(self.config.events, rating, made["event"], values)
-        if "position" in made and impressions is not None:
+        if suite == "events" and impressions is not None and "event" in made:
             shown = pc.fill_null(pc.equal(made["event"], impressions.event), False)
-            made["quantity"] = pc.if_else(shown, made.pop("position"), made["quantity"])
+            place = made.pop("position", 1.0)  # without a column, all places count alike
+            made["quantity"] = pc.if_else(shown, place, made["quantity"])
         return pa.table(made)
 
     def _absent(self, column: Column, rows: int) -> dict[str, Any]:

@@ -46,6 +46,13 @@ class Window(NamedTuple):
     undated: bool = True
 
 
+def rows_of_ids(contract: schema.Table, ids: pa.Array) -> pa.Table:
+    """A row of a table of users or items for each id, sorted; the other columns are null."""
+    ids = ids.take(pc.sort_indices(ids))
+    kinds = contract.schema.types[1:]
+    return pa.table([ids, *(pa.nulls(len(ids), kind) for kind in kinds)], schema=contract.schema)
+
+
 class TableReader(ABC):
     """Implements `sources.base.Reader` but for `fingerprint`.
 
@@ -68,7 +75,7 @@ class TableReader(ABC):
     def parts(self, table: TableName) -> Sequence[str]:
         """Names of what a table is delivered in, for `load` and for messages; oldest first.
 
-        At least one for events and for items; none for users where there is no users table.
+        At least one for events; none for items or users where they have no table.
         """
 
     @abstractmethod
@@ -170,17 +177,18 @@ class TableReader(ABC):
         if self.parts("users"):
             users = self._whole("users", user_columns(self.config))
             return contract.check(users, self.where("users"))
-        columns = event_columns(self.config, self.cutoff)[:1]
-        ids = pc.unique(self._whole("events", columns)["user_id"]).drop_null()
-        ids = ids.take(pc.sort_indices(ids))
-        absent = {
-            name: pa.nulls(len(ids), contract.schema.field(name).type)
-            for name in contract.schema.names[1:]
-        }
-        return contract.check(pa.table({"user_id": ids, **absent}), self.where("events"))
+        return self._seen(contract, "user_id")
+
+    def _seen(self, contract: schema.Table, column: str) -> pa.Table:
+        """Rows for the ids of a column of the events, sorted; nothing else is known of them."""
+        columns = [c for c in event_columns(self.config, self.cutoff) if c.name == column]
+        ids = pc.unique(self._whole("events", columns)[column]).drop_null()
+        return contract.check(rows_of_ids(contract, ids), self.where("events"))
 
     def read_items(self) -> pa.Table:
-        """Items as delivered."""
+        """Items as delivered; without an items table, those seen in the events, sorted."""
+        if not self.parts("items"):
+            return self._seen(schema.raw_items(self.config), "item_id")
         columns = item_columns(self.config, self.cutoff)
         items = self._whole("items", columns)
         return schema.raw_items(self.config).check(items, self.where("items"))

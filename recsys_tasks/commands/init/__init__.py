@@ -52,11 +52,13 @@ def _proposed(place: Place, now: datetime) -> Proposal:
     add_events(proposal, roles, kinds, now)
     add_goals(proposal, kinds, facts)
     unknown = {
-        "max_unknown_item_share": unknown_share(roles.columns[roles.item], roles.items),
+        f"max_unknown_{name}_share": unknown_share(roles.columns[column], entities)
+        for name, column, entities in (
+            ("item", roles.item, roles.items),
+            ("user", roles.user, roles.users),
+        )
+        if entities is not None
     }
-    if roles.users is not None:
-        share = unknown_share(roles.columns[roles.user], roles.users)
-        unknown["max_unknown_user_share"] = share
     add_checks(proposal, facts, unknown)
     proposal.left_out += roles.unused
     return proposal

@@ -188,8 +188,14 @@ def _add_tables(proposal: Proposal, roles: Roles, name: Callable[[Table], str]) 
     rows = f"{roles.events.rows.num_rows:,} rows with a user, an item and a time"
     proposal.add("source.events", name(roles.events), "sure", rows)
     items, users = roles.items, roles.users
-    shared = f"its {items.id_column!r} has {items.known:.1%} of the events' items"
-    proposal.add("source.items", name(items.table), _sure(items.known), shared)
+    if items:
+        shared = f"its {items.id_column!r} has {items.known:.1%} of the events' items"
+        proposal.add("source.items", name(items.table), _sure(items.known), shared)
+    else:
+        proposal.left_out.append(
+            f"no table has the ids of {roles.item!r}: items are those of the events, and their"
+            " titles are the ids; a table of items would give titles and attributes"
+        )
     if users:
         shared = f"its {users.id_column!r} has {users.known:.1%} of the events' users"
         proposal.add("source.users", name(users.table), _sure(users.known), shared)

@@ -58,7 +58,7 @@ class Roles:
     reading: Reading
     user: str
     item: str
-    items: Entities
+    items: Entities | None
     users: Entities | None
     by_names: bool
     """Whether names say which columns are the user and the item."""
@@ -67,7 +67,7 @@ class Roles:
 
 
 def find_roles(tables: Sequence[Table], now: datetime) -> Roles:
-    """The roles of a shop's tables. Raises ConfigError when events or items are not among them."""
+    """The roles of a shop's tables. Raises ConfigError when events are not among them."""
     looked = [(table, _columns(table, now)) for table in tables]
     by_names = [found for pair in looked if (found := _as_events(*pair, now))]
     ranked = sorted(
@@ -80,12 +80,9 @@ def find_roles(tables: Sequence[Table], now: datetime) -> Roles:
     events = ranked[-1]
     others = [pair for pair in looked if pair[0] is not events.table]
     items = _entities(others, events.columns[events.item], "item")
-    if items is None:
-        what = f"items: a table with a row for each item, whose ids are those of {events.item!r}"
-        raise _lacking(f"{what} in {events.table.name}", looked)
-    rest = [pair for pair in others if pair[0] is not items.table]
+    rest = [pair for pair in others if items is None or pair[0] is not items.table]
     users = _entities(rest, events.columns[events.user], "user")
-    used = [events.table, items.table, *([users.table] if users else [])]
+    used = [events.table, *(entities.table for entities in (items, users) if entities)]
     return _with_names(
         Roles(
             events.table,
@@ -121,7 +118,7 @@ def _with_names(roles: Roles) -> Roles:
         )
     return replace(
         events,
-        items=_with_id_name(items, "item_id"),
+        items=_with_id_name(items, "item_id") if items else None,
         users=_with_id_name(users, "user_id") if users else None,
     )
 

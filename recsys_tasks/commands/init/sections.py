@@ -13,7 +13,7 @@ from recsys_tasks.commands.init.attributes import Found, attributes_of, segment_
 from recsys_tasks.commands.init.columns import Column
 from recsys_tasks.commands.init.names import fits
 from recsys_tasks.commands.init.proposal import Proposal
-from recsys_tasks.commands.init.roles import Roles
+from recsys_tasks.commands.init.roles import Entities, Roles
 from recsys_tasks.commands.init.times import add_form
 
 _TITLE_WORDS = 1.5
@@ -44,6 +44,8 @@ def _attributes(proposal: Proposal, table: str, found: Sequence[Found]) -> None:
 
 def add_items(proposal: Proposal, roles: Roles, now: datetime) -> None:
     """The items table: title, availability, attributes, category."""
+    if roles.items is None:
+        return
     columns, taken = roles.items.columns, [roles.items.id_column]
     proposal.add("items.id_column", taken[0], "sure", "a row each")
     title = _best(columns, "title", taken, lambda c: not c.is_numeric and c.distinct > 1)
@@ -61,7 +63,7 @@ def add_items(proposal: Proposal, roles: Roles, now: datetime) -> None:
     launch = _best(columns, "launch", taken, lambda c: c.reading(now) is not None)
     if launch:
         taken.append(launch)
-        _add_launch(proposal, roles, columns[launch], now)
+        _add_launch(proposal, roles, roles.items, columns[launch], now)
     found = list(attributes_of(columns, taken, vectors=True))
     kinds = {e.column: e.declared for e in found if e.declared is not None}
     category = _best(
@@ -98,14 +100,16 @@ def _best(
     return max(named)[2] if named else None
 
 
-def _add_launch(proposal: Proposal, roles: Roles, launch: Column, now: datetime) -> None:
+def _add_launch(
+    proposal: Proposal, roles: Roles, entities: Entities, launch: Column, now: datetime
+) -> None:
     """Propose a launch column, unless items had events before it: then it is another date."""
     reading = launch.reading(now)
     if reading is None:
         return
     launched = pd.Series(
         launch.seconds(reading, now),
-        index=roles.items.columns[roles.items.id_column].text.to_pandas(),
+        index=entities.columns[entities.id_column].text.to_pandas(),
     )
     launched = launched[~launched.index.duplicated()]
     items = roles.columns[roles.item].text.to_pandas()

@@ -57,6 +57,8 @@ class FileColumns(Section):
     """Columns of the items; null: as the header says."""
     users: ColumnNames | None = None
     """Columns of the users; null: as the header says."""
+    impressions: ColumnNames | None = Field(default=None, exclude_if=lambda names: names is None)
+    """Columns of the impressions; null: as the header says."""
 
     def by_table(self) -> dict[TableName, tuple[str, ...]]:
         """The names of each table that has some."""
@@ -94,3 +96,5 @@ class TableDialects(Section):
     """The items; null: as all tables."""
     users: TableDialect | None = None
     """The users; null: as all tables."""
+    impressions: TableDialect | None = None
+    """The impressions; null: as all tables."""

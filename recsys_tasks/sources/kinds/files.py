@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,10 +37,14 @@ class FilesSource(SourceSettings):
     """File, folder or pattern (`part-*.csv`) with the interactions, on this machine or in an object
     store (`s3://bucket/events`, `gs://...`); `${VAR}` is replaced from the environment, and a
     relative path is one beside this file."""
-    items: str
-    """File or folder with the items."""
+    items: str | None = None
+    """File or folder with the items; null: items are those seen in the interactions, and their
+    titles are the ids."""
     users: str | None = None
     """File or folder with the users; null: users are those seen in the interactions."""
+    impressions: str | None = Field(default=None, exclude_if=lambda path: path is None)
+    """File or folder with what users were shown, a row a showing (`events.impressions` names its
+    columns); null: there is none, or its rows are among the interactions."""
     connection: str | None = Field(default=None, exclude_if=lambda name: name is None)
     """Id of the Airflow connection (without Airflow: AIRFLOW_CONN_<ID>) with the credentials of an
     object store; null: what its driver finds in the environment."""
@@ -66,11 +70,13 @@ class FilesSource(SourceSettings):
 
     @model_validator(mode="after")
     def _names_columns_of_tables(self) -> FilesSource:
-        if self.users is None and self.columns is not None and self.columns.users is not None:
-            raise ValueError("columns.users names the columns of a table that users does not name")
+        for section, given in (("columns", self.columns), ("dialects", self.dialects)):
+            for table in ("items", "users", "impressions"):
+                if getattr(given, table, None) is not None and getattr(self, table) is None:
+                    raise ValueError(f"{section}.{table} is of a table that {table} does not name")
         return self
 
-    @field_validator("events", "items", "users")
+    @field_validator("events", "items", "users", "impressions")
     @classmethod
     def _has_no_credentials(cls, path: str | None) -> str | None:
         if path is not None and has_credentials(path):
@@ -84,6 +90,21 @@ class FilesSource(SourceSettings):
     def connections(self) -> tuple[str, ...]:
         """Airflow's connections that are read."""
         return (self.connection,) if self.connection else ()
+
+    @property
+    def has_items_table(self) -> bool:
+        """Whether the settings name one."""
+        return self.items is not None
+
+    @property
+    def of_impressions(self) -> FilesSource | None:
+        """Their files alone."""
+        if self.impressions is None:
+            return None
+        alone = {"events": self.impressions, "items": None, "users": None, "impressions": None}
+        columns = FileColumns(events=self.columns.impressions) if self.columns else None
+        dialects = TableDialects(events=self.dialects.impressions) if self.dialects else None
+        return self.model_copy(update={**alone, "columns": columns, "dialects": dialects})
 
 
 def _dialect(settings: FilesSource, table: TableName) -> Dialect:
@@ -104,8 +125,10 @@ class Files:
 
     def describe(self, settings: FilesSource) -> str:
         """The paths, as they were written."""
-        users = settings.users or "those of the events"
-        return f"files: events {settings.events}, items {settings.items}, users {users}"
+        paths = {"items": settings.items, "users": settings.users}
+        words = [f"{name} {path or 'those of the events'}" for name, path in paths.items()]
+        words += [f"impressions {settings.impressions}"] if settings.impressions else []
+        return f"files: events {settings.events}, {', '.join(words)}"
 
     def has_users_table(self, settings: FilesSource) -> bool:
         """Whether the settings name a users table."""
@@ -126,12 +149,14 @@ class Files:
     def examine(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:
         """Whether every path has files."""
         missing = []
-        for name in _TABLES:
+        for name in (*_TABLES, "impressions"):
+            given = getattr(settings, name)
+            if given is None:
+                continue
             try:
-                for place in self._places(config, settings, [name]).values():
-                    place.names()
+                self._place(config, settings, given).names()
             except (RecsysError, OSError) as error:
-                given, words = getattr(settings, name), str(error)
+                words = str(error)
                 if isinstance(error, RecsysError):
                     words = f"{error.found}: {error.remedy}" if "://" in given else error.found
                 missing.append(f"source.{name} {given}: {words}")
@@ -141,10 +166,8 @@ class Files:
         else:
             yield True, "data files: there"
 
-    def _places(
-        self, config: Config, settings: FilesSource, tables: Iterable[TableName] = _TABLES
-    ) -> dict[TableName, Place]:
-        paths = {table: getattr(settings, table) for table in tables}
+    def _places(self, config: Config, settings: FilesSource) -> dict[TableName, Place]:
+        paths: dict[TableName, str | None] = {t: getattr(settings, t) for t in _TABLES}
         return {
             table: self._place(config, settings, path)
             for table, path in paths.items()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from recsys_tasks.config import Config, SourceSettings
 from recsys_tasks.errors import RecsysError
@@ -30,10 +30,15 @@ class SqlSource(SourceSettings):
     events: Relation
     """Table with the interactions, `schema.table`; or `{query: SELECT ...}`. Its time column is a
     timestamp, a date or a number: of text, the whole table is read every night."""
-    items: Relation
-    """Table or query with the items."""
+    items: Relation | None = None
+    """Table or query with the items; null: items are those seen in the interactions, and their
+    titles are the ids."""
     users: Relation | None = None
     """Table or query with the users; null: users are those seen in the interactions."""
+    impressions: Relation | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Table or query with what users were shown, a row a showing (`events.impressions` names its
+    columns); null: there is none, or its rows are among the interactions. It is read in a
+    transaction of its own."""
 
     @field_validator("url")
     @classmethod
@@ -56,6 +61,19 @@ class SqlSource(SourceSettings):
         """Airflow's connections that are read."""
         return (self.connection,) if self.connection else ()
 
+    @property
+    def has_items_table(self) -> bool:
+        """Whether the settings name one."""
+        return self.items is not None
+
+    @property
+    def of_impressions(self) -> SqlSource | None:
+        """Their table alone."""
+        if self.impressions is None:
+            return None
+        alone = {"events": self.impressions, "items": None, "users": None, "impressions": None}
+        return self.model_copy(update=alone)
+
 
 class Sql:
     """Implements `sources.base.Source`."""
@@ -65,10 +83,12 @@ class Sql:
 
     def describe(self, settings: SqlSource) -> str:
         """The tables, and the address as it was written."""
-        users = name_of(settings.users) if settings.users else "those of the events"
+        tables = {"items": settings.items, "users": settings.users}
+        words = [f"{n} {name_of(t) if t else 'those of the events'}" for n, t in tables.items()]
+        if settings.impressions:
+            words.append(f"impressions {name_of(settings.impressions)}")
         place = settings.url or f"the Airflow connection {settings.connection}"
-        events, items = name_of(settings.events), name_of(settings.items)
-        return f"sql: events {events}, items {items}, users {users}, of {place}"
+        return f"sql: events {name_of(settings.events)}, {', '.join(words)}, of {place}"
 
     def has_users_table(self, settings: SqlSource) -> bool:
         """Whether the settings name a users table."""
@@ -81,24 +101,33 @@ class Sql:
         from recsys_tasks.sources.sql.address import address_of
         from recsys_tasks.sources.sql.reader import SqlReader
 
-        relations: dict[TableName, Relation] = {"events": settings.events, "items": settings.items}
-        if settings.users is not None:
-            relations["users"] = settings.users
+        given: dict[TableName, Relation | None] = {
+            "events": settings.events,
+            "items": settings.items,
+            "users": settings.users,
+        }
+        relations = {table: named for table, named in given.items() if named is not None}
         address = address_of(settings.url, settings.connection, config.folder)
         return SqlReader(config, address, relations)
 
     def examine(self, config: Config, settings: SqlSource) -> Iterator[tuple[bool, str]]:
         """Whether the database answers and has every column."""
+        from recsys_tasks.sources.showings import showings_config
+
+        looked_at, found = [(config, settings, "events")], []
+        if (shown := settings.of_impressions) is not None:
+            looked_at.append((showings_config(config, shown), shown, "impressions"))
         try:
-            reader = self.open(config, settings, Path())
-            try:
-                found = reader.columns_there()
-            finally:
-                reader.close()
+            for given, tables, name in looked_at:
+                reader = self.open(given, tables, Path())
+                try:
+                    found.append(reader.columns_there().replace("events", name, 1))
+                finally:
+                    reader.close()
         except RecsysError as error:
             yield False, f"database: {error.found} ({error.where}): {error.remedy}"
         else:
-            yield True, f"database: {found}"
+            yield True, f"database: {'; '.join(found)}"
 
 
 SOURCE = Sql()

@@ -127,8 +127,9 @@ class SqlReader(TableReader):
         columns: dict[TableName, list[Column]] = {
             "events": event_columns(self.config, self.cutoff),
             "items": item_columns(self.config, self.cutoff),
+            "users": user_columns(self.config),
         }
-        return columns | ({"users": user_columns(self.config)} if self.parts("users") else {})
+        return {table: wanted for table, wanted in columns.items() if self.parts(table)}
 
     def count_after(self, seconds: int) -> int:
         """Rows with a time at or after this second, counted by the database where it can."""

@@ -245,3 +245,13 @@ def test_a_table_that_is_not_used_is_named(tmp_path: Path) -> None:
     left_out = propose(FolderPlace(written(tmp_path / "shop", tables)), NOW).left_out
     assert any("wishes.csv" in words and "also has a user" in words for words in left_out)
     assert any("weather.csv" in words for words in left_out)
+
+
+def test_a_log_alone_is_a_shop(tmp_path: Path) -> None:
+    tables = {"log": shop()["events"]}
+    iso(tables["log"])
+    proposal, reader = settled(written(tmp_path / "shop", tables))
+    assert not any(key.startswith("items.") for key in values(proposal))
+    assert any("items are those of the events" in words for words in proposal.left_out)
+    read_whole(reader)
+    assert len(reader.read_users()) == 40
