@@ -25,6 +25,11 @@ NOTHING = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 """A cell that stands for no item: it sorts last."""
 
 
+def keys_of(cells: Cells) -> Keys:
+    """The items `[...] int32` of cells `[...]`, -1 where a cell stands for none."""
+    return (cells & _LOW).astype(np.uint32).view(np.int32)
+
+
 def top_ragged(offsets: Int64, items: Keys, scores: Float32, k: int) -> tuple[Keys, Float32]:
     """Items of the k largest positive scores of each ragged row, best first.
 

@@ -32,6 +32,12 @@ class Bans:
         place = np.minimum(np.searchsorted(self.codes, asked), len(self.codes) - 1)
         return np.asarray((self.codes[place] == asked) & (items >= 0))
 
+    def bounds(self, users: Keys) -> tuple[Int64, Int64]:
+        """Half-open places `[n]` of the pairs of each of the users `[n]` among the codes."""
+        low = users.astype(np.int64) * self.n_items
+        starts, ends = (np.searchsorted(self.codes, at) for at in (low, low + self.n_items))
+        return starts.astype(np.int64), ends.astype(np.int64)
+
     def pairs(self) -> tuple[Keys, Keys]:
         """Users and items of the pairs, `[p] int32` each, by user and then item."""
         users, items = np.divmod(self.codes, max(self.n_items, 1))

@@ -14,6 +14,7 @@ from recsys_tasks.config import AfterDays
 from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.candidates.kernels import Named, Restrictions, Taste, allowed
 from recsys_tasks.retrieval.histories import STEP_DECAY
+from recsys_tasks.retrieval.select import NOTHING, keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,8 @@ class Block:
         self.eligible, self.n_items = tables.eligible, tables.n_items
         self.content: sp.csr_matrix = tables.content.items
         self.history = source.histories(users)
+        self.withheld = source.withheld
+        self._everyone = source.everyone
         self.newest = source.config.features.history_items
         """How many of a user's newest items stand for the user's taste."""
 
@@ -122,9 +125,46 @@ class Block:
         named[there], named_scores[there] = table["items"][rows], table["scores"][rows]
         self.fill_allowed((named, named_scores), np.arange(len(self.users)), items, scores)
 
-    @property
+    def bar(self, cells: UInt64) -> None:
+        """Take what is kept from each user out of the cells `[n, w]` (see `retrieval.select`)."""
+        if self.withheld is not None and len(rows := self._concerned):
+            some = cells[rows]
+            some[self.withheld.of(self.users[rows], keys_of(some))] = NOTHING
+            cells[rows] = some
+
+    def leave_out_withheld(self, items: Int32, scores: Float32) -> None:
+        """Take what is kept from each user out of lists `[n, q]`; what is behind it moves up."""
+        if self.withheld is None or not len(rows := self._concerned):
+            return
+        kept_from = self.withheld.of(self.users[rows], items[rows])
+        order = np.argsort(kept_from | (items[rows] < 0), axis=1, kind="stable")
+        for values, pad in ((items, -1), (scores, 0)):
+            values[rows] = np.take_along_axis(np.where(kept_from, pad, values[rows]), order, axis=1)
+
+    def fill_up(self, items: Int32, scores: Float32) -> None:
+        """Fill the rows `[n, q]` of users from whom something is kept with what they may see of all
+        items, most popular first: a shared list that is cut for them would leave them fewer places.
+        """
+        rows = self._concerned[items[self._concerned, -1] < 0]
+        if len(rows):
+            marked: Keys = np.full(self.n_items, -1, np.int32)
+            lists = Named(*self._everyone(), np.zeros(len(rows), np.int64))
+            allowed(lists, rows, self._restrictions._replace(marked=marked), items, scores)
+
+    @cached_property
+    def _concerned(self) -> Int64:
+        """Rows of users from whom anything is kept, `[r]`."""
+        if self.withheld is None:
+            return np.empty(0, np.int64)
+        return np.flatnonzero(self.withheld.concerns(self.users))
+
+    @cached_property
     def _restrictions(self) -> Restrictions:
-        history = self.history
-        return Restrictions(
-            history.offsets, history.items, self.forbidden, self.eligible, self.marked
-        )
+        history, forbidden = self.history, self.forbidden
+        offsets, own = history.offsets, history.items
+        if len(self._concerned) and self.withheld is not None:
+            sizes, banned = self.withheld.banned(self.users)
+            behind = np.repeat(offsets[1:], sizes)
+            own, forbidden = np.insert(own, behind, banned), np.insert(forbidden, behind, True)
+            offsets = offsets + np.concatenate([[0], np.cumsum(sizes)])
+        return Restrictions(offsets, own, forbidden, self.eligible, self.marked)

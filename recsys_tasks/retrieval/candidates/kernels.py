@@ -29,7 +29,7 @@ class Named(NamedTuple):
 
 
 class Restrictions(NamedTuple):
-    """Histories, which of their items are forbidden, and which items are eligible.
+    """Histories and banned items, which of them are forbidden, and which items are eligible.
 
     `marked [n_items]`: the last row that each item was forbidden for, -1 for none. A kernel gets it
     filled with -1, or as an earlier kernel over the same rows left it.
@@ -82,7 +82,9 @@ class OwnItems(NamedTuple):
 def allowed(
     named: Named, rows: Int64, restrictions: Restrictions, items: Keys, scores: Float32
 ) -> None:
-    """Fill row `rows[l]` with the first allowed items of list `which[l]` of `named`."""
+    """Fill row `rows[l]`, behind what it has, with the first allowed items of list `which[l]` of
+    `named`; what it has is marked, too.
+    """
     offsets, own, forbidden, eligible, marked = restrictions
     named_items, named_scores, which = named
     for place in range(len(rows)):
@@ -90,6 +92,9 @@ def allowed(
         for at in range(offsets[row], offsets[row + 1]):
             if forbidden[at]:
                 marked[own[at]] = row
+        while found < items.shape[1] and items[row, found] >= 0:
+            marked[items[row, found]] = row
+            found += 1
         for column in range(named_items.shape[1]):
             item = named_items[which[place], column]
             if found == items.shape[1]:

@@ -7,6 +7,7 @@ candidates like those that it ranks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +27,7 @@ from recsys_tasks.retrieval.candidates.tables import (
 from recsys_tasks.retrieval.generators import Vote
 from recsys_tasks.retrieval.histories import Histories
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.eligibility.withheld import Withheld, withheld_at
 
 __all__ = [
     "CandidateSource",
@@ -60,6 +62,7 @@ class CandidateSource:
     tables: GeneratorTables
     embeddings: UserVectors | None
     searcher: Searcher | None
+    withheld: Withheld | None = None
 
     def block(self, user_keys: Keys) -> Candidates:
         """Candidates of some users, in their order.
@@ -90,7 +93,21 @@ class CandidateSource:
             if stop > start:
                 arrays = self.tables.arrays[one.name]
                 one.fill(block, arrays, named[:, start:stop], scores[:, start:stop])
+                block.leave_out_withheld(named[:, start:stop], scores[:, start:stop])
         return Lists(named, scores, bounds)
+
+    def everyone(self) -> tuple[Keys, Float32]:
+        """All eligible items by the number of users who had them, as one shared list `[1, m]`, and
+        scores of 0.
+        """
+        return self._everyone
+
+    @cached_property
+    def _everyone(self) -> tuple[Keys, Float32]:
+        keys = np.flatnonzero(self.tables.eligible).astype(np.int32)
+        had = np.bincount(self.tables.histories.items, minlength=self.tables.n_items)
+        order = np.lexsort((keys, -had[keys]))
+        return keys[order][None], np.zeros((1, len(keys)), np.float32)
 
     def histories(self, user_keys: Keys) -> Histories:
         """The users' own items before history_before, newest first, one row a user.
@@ -120,4 +137,5 @@ def open_candidate_source(
     Raises ArtifactError when an array of a generator is missing.
     """
     tables = open_generators(generators, snapshot.config)
-    return CandidateSource(snapshot.config, cutoffs, tables, embeddings, searcher)
+    withheld = withheld_at(snapshot, cutoffs.history_before)
+    return CandidateSource(snapshot.config, cutoffs, tables, embeddings, searcher, withheld)

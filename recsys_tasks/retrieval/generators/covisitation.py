@@ -57,6 +57,7 @@ class Covisitation(Generator):
         sums = Sums(values, values.view(np.uint32), np.empty(visited, np.int32))
         cells = block.cells(visited)
         width = covisited(block.taste, known, sums, cells)
+        block.bar(cells[:, :width])
         unpack_rows(sorted_rows(cells[:, :width], items.shape[1]), items, scores.view(np.uint32))
 
 

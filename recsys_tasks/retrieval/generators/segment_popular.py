@@ -42,7 +42,9 @@ class SegmentPopular(Generator):
     def fill(
         self, block: Block, arrays: Mapping[str, AnyArray], items: Int32, scores: Float32
     ) -> None:
-        """The list of each user's segment."""
+        """The list of each user's segment; for users from whom something is kept, then all other
+        items.
+        """
         import numpy as np
 
         segment = arrays["segment"]
@@ -50,6 +52,7 @@ class SegmentPopular(Generator):
         which = np.where(inside, segment[np.where(inside, block.users, 0)], 0).astype(np.int64)
         lists = (arrays["popular_items"], arrays["popular_scores"])
         block.fill_allowed(lists, which, items, scores)
+        block.fill_up(items, scores)
 
 
 GENERATOR = SegmentPopular()

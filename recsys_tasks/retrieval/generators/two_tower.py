@@ -37,7 +37,8 @@ class TwoTower(Generator):
         rows = np.flatnonzero(known)
         if len(rows):
             # As many for every block: what is found must not depend on who else is asked.
-            spare = 0 if block.config.repeat_consumption == "allow" else SPARE_PLACES
+            cut = block.config.repeat_consumption != "allow" or block.withheld is not None
+            spare = SPARE_PLACES if cut else 0
             queries = np.ascontiguousarray(embeddings.user_vectors[place[rows]])
             found, near = searcher.search(queries, items.shape[1] + spare)
             block.fill_allowed((found, near), np.arange(len(rows)), items, scores, rows)
