@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke stress-ids fuzz gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke stress-ids interleavings fuzz gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,11 @@ MINUTES ?= 20
 USERS ?= 300000
 stress-ids: setup  ## two processes freeze, erase and run nights on one home (MINUTES=20 USERS=300000); a model counts lost ids
 	@$(BIN)/python -m tests.stages.stress_ids --minutes $(MINUTES) --users $(USERS)
+
+COUNT ?= 200
+SEED ?= 1
+interleavings: setup  ## verbs that change shared state, at random beside each other, with kills (COUNT=200 SEED=1); a model judges each step
+	@$(BIN)/python -m tests.stages.interleavings --count $(COUNT) --seed $(SEED)
 
 fuzz: setup  ## random deliveries of files, sound and damaged, against a slow reader, with new seeds (MINUTES=20)
 	@$(BIN)/python -m tests.sources.fuzz --minutes $(MINUTES)

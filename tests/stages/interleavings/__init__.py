@@ -1,0 +1,1 @@
+"""Verbs that change shared state, at random beside each other, killed; a slow model judges."""
