@@ -5,6 +5,7 @@ their own and for topping up short lists.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from recsys_tasks.clock import DAY_SECONDS, Cutoffs
 from recsys_tasks.config import Config
 from recsys_tasks.features.segments import every_segment
 from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval.candidates.tempo import USUAL_DAYS, days_needed, popular_days
 from recsys_tasks.serving.load import FALLBACK_SCHEMA, load_fallbacks, load_forbidden
 from recsys_tasks.serving.publication import Publication
 from recsys_tasks.serving.repeats import Forbidden, forbidden_pairs, needed_length
@@ -22,13 +24,21 @@ from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 from recsys_tasks.snapshot.events import Events
 
-WINDOW_DAYS = 28
-HALF_LIFE_DAYS = 14.0
+WINDOW_DAYS = USUAL_DAYS
+HALF_LIFE = 0.5
+"""Half-life of an event, as a share of the days over which popularity is best counted."""
 EVERYONE = ""
 LONGEST = 1000
 """Longest list for everyone: as many items as recommend() returns at most."""
 Ranking = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 """Items, best first, and their scores."""
+
+
+class Aging(NamedTuple):
+    """From which second back events age, and in how many days one loses half of what it counts."""
+
+    cutoff: int
+    half_life_days: float
 
 
 def fallback_lists(
@@ -37,21 +47,31 @@ def fallback_lists(
     """Rows for `load_fallbacks`: one a segment with any event, and '' for everyone.
 
     Each list has k + spares items that are eligible as of the history cutoff, ordered by
-    `popularity`. The list for everyone is filled up, first with items that were popular earlier,
-    then with the other items, newest first, so that it is never short. It is so long that every
-    user has k items in it that are not `forbidden`, up to LONGEST.
+    `popularity`, in which events age as fast as the shop's demand moves (`tempo`). The list for
+    everyone is filled up, first with items that were popular earlier, then with the other items,
+    newest first, so that it is never short. It is so long that every user has k items in it that
+    are not `forbidden`, up to LONGEST.
     """
     eligible = eligible_items(snapshot, cutoffs.history_before)
     since = cutoffs.history_before - timedelta(days=WINDOW_DAYS)
     recent = snapshot.events(since=since, before=cutoffs.history_before)
+    aging = Aging(cutoffs.history, _half_life(snapshot, config, cutoffs))
     size = config.serving.k + config.serving.spares
     codes, names = every_segment(snapshot.users, config.users.segment_by)
-    overall = popularity(recent, np.zeros(len(codes), np.int32), eligible, cutoffs.history, size)
-    everyone = _filled(overall.get(0), snapshot, cutoffs, eligible, size)
+
+    def for_everyone(size: int) -> Ranking:
+        nobody_apart = np.zeros(len(codes), np.int32)
+        overall = popularity(recent, nobody_apart, eligible, aging, size)
+        return _filled(overall.get(0), snapshot, cutoffs, eligible, size)
+
+    everyone = for_everyone(size)
     if forbidden is not None and len(forbidden.users):
-        everyone = _long_enough(everyone, forbidden, recent, snapshot, config, cutoffs, eligible)
+        longer = for_everyone(LONGEST)
+        needed = needed_length(forbidden, longer[0], config.serving.k, LONGEST)
+        length = max(len(everyone[0]), min(needed + config.serving.spares, LONGEST))
+        everyone = longer[0][:length], longer[1][:length]
     rows = {EVERYONE: everyone}
-    by_segment = popularity(recent, codes, eligible, cutoffs.history, size)
+    by_segment = popularity(recent, codes, eligible, aging, size)
     rows.update(
         {names[code]: by_segment[code] for code in sorted(by_segment) if names[code] != EVERYONE}
     )
@@ -90,23 +110,22 @@ def popularity(
     events: Events,
     segment_of_user: npt.NDArray[np.int32],
     eligible: npt.NDArray[np.bool_],
-    cutoff: int,
+    aging: Aging,
     size: int,
 ) -> dict[int, Ranking]:
     """Segment code → item keys and scores, best first, at most `size`.
 
-    `segment_of_user [n_users] int32`, -1 for none; `eligible [n_items] bool`; `cutoff` in UTC
-    seconds.
+    `segment_of_user [n_users] int32`, -1 for none; `eligible [n_items] bool`.
 
-    A user counts once for an item, with the largest of weight × ½^(age / 14 days) over the user's
+    A user counts once for an item, with the largest of weight × ½^(age / half-life) over the user's
     events with it, so that no single user can fill a list. Scores are relative to the first. Ties:
     the smaller item key.
     """
     chosen = events.where(eligible[events.item] & (segment_of_user[events.user] >= 0))
     if not len(chosen):
         return {}
-    age_days = (cutoff - chosen.ts) / DAY_SECONDS
-    weight = chosen.weight * np.exp2(-age_days / HALF_LIFE_DAYS)
+    age_days = (aging.cutoff - chosen.ts) / DAY_SECONDS
+    weight = chosen.weight * np.exp2(-age_days / aging.half_life_days)
     n_items = len(eligible)
     pair = chosen.user.astype(np.int64) * n_items + chosen.item
     pairs, of_pair = np.unique(pair, return_inverse=True)
@@ -126,23 +145,12 @@ def popularity(
     }
 
 
-def _long_enough(
-    short: Ranking,
-    forbidden: Forbidden,
-    recent: Events,
-    snapshot: Snapshot,
-    config: Config,
-    cutoffs: Cutoffs,
-    eligible: npt.NDArray[np.bool_],
-) -> Ranking:
-    """Everyone's list, continued in the same order."""
-    k, spares = config.serving.k, config.serving.spares
-    overall = popularity(
-        recent, np.zeros(snapshot.n_users, np.int32), eligible, cutoffs.history, LONGEST
-    )
-    items, scores = _filled(overall.get(0), snapshot, cutoffs, eligible, LONGEST)
-    length = max(len(short[0]), min(needed_length(forbidden, items, k, LONGEST) + spares, LONGEST))
-    return items[:length], scores[:length]
+def _half_life(snapshot: Snapshot, config: Config, cutoffs: Cutoffs) -> float:
+    """Days in which an event loses half of what it counts."""
+    window = config.label_window_days
+    since = cutoffs.history_before - timedelta(days=days_needed(window))
+    events = snapshot.events(since=since, before=cutoffs.history_before)
+    return HALF_LIFE * popular_days(events, cutoffs.history, window)
 
 
 def _filled(

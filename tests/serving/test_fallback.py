@@ -11,7 +11,7 @@ import pytest
 from recsys_tasks.clock import DAY_SECONDS, Cutoffs, parse_day, start_of
 from recsys_tasks.features.segments import every_segment
 from recsys_tasks.ids import Keys
-from recsys_tasks.serving.fallback import fallback_lists, popularity
+from recsys_tasks.serving.fallback import Aging, fallback_lists, popularity
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.snapshot.events import Events
 from tests.worlds import make_config, make_snapshot
@@ -50,7 +50,7 @@ def test_popularity_counts_a_user_once_with_the_best_event() -> None:
         ),
         np.zeros(3, np.int32),
         np.ones(3, bool),
-        CUTOFF,
+        Aging(CUTOFF, 14.0),
         size=10,
     )
     items, scores = found[0]
@@ -61,7 +61,11 @@ def test_popularity_counts_a_user_once_with_the_best_event() -> None:
 def test_popularity_by_segment_drops_users_without_one_and_items_not_eligible() -> None:
     rows = events([(0, 0, 1, 1), (1, 1, 1, 1), (1, 0, 1, 1), (2, 2, 1, 1), (0, 3, 1, 1)])
     found = popularity(
-        rows, np.array([0, 1, -1], np.int32), np.array([True, True, True, False]), CUTOFF, size=1
+        rows,
+        np.array([0, 1, -1], np.int32),
+        np.array([True, True, True, False]),
+        Aging(CUTOFF, 14.0),
+        size=1,
     )
     assert {code: items.tolist() for code, (items, _) in found.items()} == {
         0: [0],
@@ -121,6 +125,22 @@ def test_lists_of_a_past_cutoff_know_nothing_of_tonight(
     )
     table = fallback_lists(tonight, config, Cutoffs.at(AS_OF))
     assert tonight.items["item_id"][table["items"][0].as_py()].tolist() == everyone
+
+
+def test_in_a_shop_whose_items_live_for_days_events_age_in_days(tmp_path: Path) -> None:
+    """Ten new items a day, each read on its first day alone: yesterday's come first."""
+    rows = [
+        (f"u{user}", f"d{day}-{user % 10}", CUTOFF - day * DAY_SECONDS - user)
+        for day in range(60)
+        for user in range(30)
+    ]
+    rows += [(f"u{user}", "old", CUTOFF - 5 * DAY_SECONDS) for user in range(25)]
+    config = make_config(serving={"k": 10, "spares": 0})
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "ts"])
+    snapshot = make_snapshot(tmp_path, config, AS_OF, frame)
+    table = fallback_lists(snapshot, config, Cutoffs.at(AS_OF))
+    found = snapshot.items["item_id"][table["items"][0].as_py()].tolist()
+    assert {item.split("-")[0] for item in found} == {"d0"}
 
 
 def test_a_shop_without_segments_has_one_list(tmp_path: Path) -> None:

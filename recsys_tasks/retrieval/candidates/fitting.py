@@ -12,6 +12,7 @@ import pandas as pd
 from recsys_tasks.arrays import AnyArray, Bool
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.config import Config
+from recsys_tasks.retrieval.candidates.tempo import popular_days
 from recsys_tasks.retrieval.generators import Generator
 from recsys_tasks.retrieval.histories import Histories, histories_of
 from recsys_tasks.snapshot.dataset import Snapshot
@@ -54,6 +55,11 @@ class Fitting:
     def learned_histories(self) -> Histories:
         """Histories of `learned`, a row a user key."""
         return self.histories(self.learned, self.cutoffs.learned)
+
+    @cached_property
+    def popular_days(self) -> int:
+        """Over how many days before `cutoffs.learned_before` popularity is best counted."""
+        return popular_days(self.learned, self.cutoffs.learned, self.config.label_window_days)
 
     def histories(self, events: Events, cutoff: int) -> Histories:
         """Histories of events before a second, a row a user key, decayed as the settings say."""

@@ -7,30 +7,35 @@ import numpy as np
 from recsys_tasks.arrays import Bool, Float32, Int32, Int64
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
+from recsys_tasks.retrieval.candidates.tempo import USUAL_DAYS
 from recsys_tasks.retrieval.select import top_dense
 from recsys_tasks.snapshot.events import Events
 
-POPULAR_DAYS = 28
 FRESH_DAYS = 28
 MAX_FRESH = 2000
 SEGMENT_PRIOR = 200.0
+BEFORE_THAT = 1e-3
+"""What an event of the usual days counts, beside one of the chosen days: it orders the rest."""
 TREND_PRIOR = 2.0
 
 
 def popular(
-    events: Events, segment: Int32, cutoff: int, allowed: Bool, k: int
+    events: Events, segment: Int32, cutoff: int, days: int, allowed: Bool, k: int
 ) -> tuple[Keys, Float32]:
-    """Per segment, its items by weighted events of the last 28 days, `[s, k]` items and scores.
+    """Per segment, its items by weighted events of the last `days`, `[s, k]` items and scores.
 
     A segment's share of an item is drawn towards the whole shop's as if by 200 more events, so a
-    small segment shows nearly the overall list. Row 0 is the overall list. A shop without events in
-    those days is judged by all of them.
+    small segment shows nearly the overall list. Row 0 is the overall list. Where `days` are fewer
+    than the usual 28, events of those follow. A shop without events in those days is judged by all
+    of them.
     """
-    recent = events.between(cutoff - POPULAR_DAYS * DAY_SECONDS, cutoff)
+    recent = events.between(cutoff - max(days, USUAL_DAYS) * DAY_SECONDS, cutoff)
     recent = recent if len(recent) else events.before(cutoff)
     n_items = len(allowed)
-    overall = np.bincount(recent.item, weights=recent.weight, minlength=n_items) * allowed
-    share = overall / max(overall.sum(), 1.0)
+    late = recent.ts >= cutoff - days * DAY_SECONDS
+    weight = recent.weight * np.where(late | ~late.any(), 1.0, BEFORE_THAT)
+    overall = np.bincount(recent.item, weights=weight, minlength=n_items) * allowed
+    share = overall / max(overall.sum(), 1e-9)
     of_event = segment[recent.user]
     order = np.argsort(of_event, kind="stable")
     bounds = np.searchsorted(of_event[order], np.arange(segment.max(initial=0) + 2))
@@ -40,9 +45,7 @@ def popular(
     tables = [(items, scores)]
     for number in range(1, len(bounds) - 1):
         rows = order[bounds[number] : bounds[number + 1]]
-        counts = (
-            np.bincount(recent.item[rows], weights=recent.weight[rows], minlength=n_items) * allowed
-        )
+        counts = np.bincount(recent.item[rows], weights=weight[rows], minlength=n_items) * allowed
         mixed = (counts + SEGMENT_PRIOR * share) / (counts.sum() + SEGMENT_PRIOR)
         tables.append(
             top_dense(np.arange(n_items, dtype=np.int32)[None], mixed[None].astype(np.float32), k)

@@ -32,7 +32,8 @@ class SegmentPopular(Generator):
 
         segment = segments(data.snapshot.users, data.config.users.segment_by)
         depth = data.quota(self) + SPARE_PLACES
-        items, scores = popular(data.learned, segment, data.cutoffs.learned, data.eligible, depth)
+        days, until = data.popular_days, data.cutoffs.learned
+        items, scores = popular(data.learned, segment, until, days, data.eligible, depth)
         return {"segment": segment, "popular_items": items, "popular_scores": scores}
 
     def facts(self, arrays: Mapping[str, AnyArray]) -> Mapping[str, int]:

@@ -140,7 +140,7 @@ def test_items_of_one_user_go_together_less_when_old_or_among_many(events: Event
 
 def test_popularity_of_a_segment_is_drawn_towards_the_whole_shop(events: Events) -> None:
     segment = np.array([1, 1, 0], np.int32)
-    items, scores = popular(events, segment, NOW, np.ones(4, bool), 3)
+    items, scores = popular(events, segment, NOW, 28, np.ones(4, bool), 3)
     assert items.tolist() == [[A, B, C], [A, B, C]]  # shares 3/6, 2/6, 1/6
     np.testing.assert_allclose(
         scores[1], [(3 + 100) / 205, (2 + 200 / 3) / 205, (200 / 6) / 205], rtol=1e-5
