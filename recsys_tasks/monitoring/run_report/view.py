@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from recsys_tasks.monitoring.run_report import generators, head, night, quality, rankers, towers
+from recsys_tasks.monitoring.run_report import (
+    generators,
+    head,
+    headroom,
+    night,
+    quality,
+    rankers,
+    towers,
+)
 from recsys_tasks.monitoring.run_report.blocks import Known, Page
 
 
@@ -16,6 +24,7 @@ def view(known: Known) -> Page:
         quality.metrics,
         quality.slices,
         quality.balance,
+        headroom.headroom,
         generators.generators,
         rankers.rankers,
         towers.tower,

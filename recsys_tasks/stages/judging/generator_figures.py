@@ -25,7 +25,7 @@ def record_generators(engine: Engine, window: GateWindow, lineage: str) -> None:
     `gate/generator=…`.
     """
     retriever = open_inputs(window.snapshot, lineage, window.cutoffs).retriever
-    truth = _some_truth(window)
+    truth = truth_of_some(window, MAX_USERS)
     size, c = window.config.serving.block_users, window.config.generators.max_candidates
     users = truth.users
     blocks = (retriever.block(users[at : at + size]) for at in range(0, len(users), size))
@@ -34,14 +34,16 @@ def record_generators(engine: Engine, window: GateWindow, lineage: str) -> None:
         record_metrics(engine, window.as_of, f"gate/generator={name}", values)
 
 
-def _some_truth(window: GateWindow) -> Truth:
-    """What users known before E did in [E, as_of), of a sample when many did something."""
+def truth_of_some(window: GateWindow, most: int) -> Truth:
+    """What users known before E did in [E, as_of), of a sample where more than `most` did
+    something.
+    """
     start, end = window.cutoffs.history, start_of(window.as_of)
     events = window.snapshot.events(before=window.as_of)
     wanted = fulfilling(window.snapshot, events.between(start, end))
     past = window.snapshot.known_before(events, window.cutoffs.history_before)
     users = np.intersect1d(past.user, wanted.user).astype(np.int32)
-    if len(users) > MAX_USERS:
+    if len(users) > most:
         rng = np.random.default_rng([window.config.resources.seed, window.as_of.toordinal(), 2])
-        users = np.sort(rng.choice(users, MAX_USERS, replace=False))
+        users = np.sort(rng.choice(users, most, replace=False))
     return truth_between(wanted, None, start, end, users)

@@ -37,6 +37,7 @@ from recsys_tasks.stages.judging.alarm import tell_of_verdict
 from recsys_tasks.stages.judging.canaries import canaries, counted_again
 from recsys_tasks.stages.judging.gate_figures import record_figures
 from recsys_tasks.stages.judging.generator_figures import record_generators
+from recsys_tasks.stages.judging.headroom_figures import record_headroom
 from recsys_tasks.stages.judging.measure import System, measure, popularity, retrieval_order
 from recsys_tasks.stages.judging.window import GateWindow, Judged, judged_users
 from recsys_tasks.stages.outcome import Outcome
@@ -122,6 +123,8 @@ def _judge_alone(gate: Gate, challenger: Artifact) -> Outcome:
     tell_of_verdict(gate.on_call, gate.serving, found.decision)
     record_figures(gate.on_call.engine, gate.window.as_of, found.figures)
     record_generators(gate.on_call.engine, gate.window, release_lineage(challenger))
+    if found.ours is not None:  # else its lists could not be made
+        record_headroom(gate.on_call.engine, gate.window, challenger)
     return Outcome(artifact, artifact.rows, _shown(found.decision, summary))
 
 
