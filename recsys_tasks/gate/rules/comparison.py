@@ -42,6 +42,8 @@ def judge(case: GateCase) -> Iterator[RuleResult]:
     first = case.champion is None and case.context.champion is None
     seed = case.context.seed
     yield from _against_baseline(case.challenger, case.baseline, case.rules, seed, first=first)
+    if first and case.retrieval is not None:
+        yield _against_retrieval(case.challenger, case.retrieval, case.rules)
     if case.champion is not None:
         yield from _against_champion(
             case.challenger, case.champion, case.anchor, case.rules, case.context
@@ -80,6 +82,21 @@ def _against_baseline(
         yield RuleResult(
             "not_below_popularity", number(found.champion), number(found.challenger), passed, words
         )
+
+
+def _against_retrieval(
+    challenger: Evaluation, retrieval: Evaluation, rules: GateConfig
+) -> RuleResult:
+    """A first release must not be below the order of retrieval, which it would replace: neither is
+    proven, so the better figure decides.
+    """
+    theirs, ours = mean_of(retrieval, rules.metric), mean_of(challenger, rules.metric)
+    passed = not ours < theirs
+    words = (
+        f"{rules.metric} {ours:.4f} against {theirs:.4f} of the order of retrieval, which readers"
+        f" get without it: {'not worse' if passed else 'worse'}"
+    )
+    return RuleResult("first_not_below_retrieval", number(theirs), number(ours), passed, words)
 
 
 def _against_champion(

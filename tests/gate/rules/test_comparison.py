@@ -38,6 +38,21 @@ def test_first_release_must_beat_popularity() -> None:
     assert "no release (retrieval order) stays" in decision.paragraph
 
 
+@pytest.mark.parametrize(("of_ours", "promotes"), [(0.99, True), (1.0, True), (1.02, False)])
+def test_first_release_must_not_be_below_the_order_that_it_replaces(
+    of_ours: float, promotes: bool
+) -> None:
+    retrieval = measured("retrieval order", BASE * of_ours)
+    decision = judge(measured("r1", BASE), None, retrieval=retrieval)
+    assert decision.promotes == promotes
+    assert promotes or failed(decision) == {"first_not_below_retrieval"}
+
+
+def test_a_later_release_is_not_compared_with_the_order_of_retrieval() -> None:
+    decision = judge(measured("r2", BASE * 1.2), retrieval=measured("retrieval", BASE * 3))
+    assert decision.promotes
+
+
 def test_later_release_must_not_fall_below_popularity() -> None:
     decision = judge(measured("r2", BASE * 1.2), baseline=measured("popularity", BASE * 2))
     assert decision.verdict == "reject" and failed(decision) == {"not_below_popularity"}
