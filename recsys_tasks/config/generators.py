@@ -74,7 +74,7 @@ class GeneratorsConfig(_Quotas):
     """Candidates asked of each generator, a user; 0 switches one off."""
 
     max_candidates: PositiveInt = 300
-    """Candidates kept a user after the union, by reciprocal-rank fusion."""
+    """Candidates kept a user after the union: those with most votes."""
 
     def quota(self, name: str) -> int:
         """Candidates asked of a generator, a user; 0 also where there is none of that name."""

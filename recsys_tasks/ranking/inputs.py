@@ -20,6 +20,7 @@ from recsys_tasks.kernels import forget_pages
 from recsys_tasks.lake import Artifact
 from recsys_tasks.lake.keys import EmbeddingsKey
 from recsys_tasks.retrieval.candidates.source import Candidates, Searcher, open_candidate_source
+from recsys_tasks.retrieval.candidates.votes import read_votes
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.snapshot.dataset import Snapshot
 
@@ -32,6 +33,7 @@ __all__ = [
     "Searcher",
     "Vectors",
     "open_ranking_inputs",
+    "read_only",
 ]
 
 
@@ -139,14 +141,14 @@ class RankingInputs:
         names = (tables.item_names, tables.user_names)
         prices = np.array([some.index("price") if "price" in some else -1 for some in names])
         return LookupTables(
-            item=_read_only(tables.item),
-            user=_read_only(tables.user),
-            pair_offsets=_read_only(pair.offsets),
-            pair_items=_read_only(pair.items),
-            pair_values=_read_only(pair.values),
-            segment_positions=_read_only(nowhere if positions is None else positions),
-            segment_values=_read_only(nothing if segment is None else segment.pairs.values),
-            price_columns=_read_only(prices),
+            item=read_only(tables.item),
+            user=read_only(tables.user),
+            pair_offsets=read_only(pair.offsets),
+            pair_items=read_only(pair.items),
+            pair_values=read_only(pair.values),
+            segment_positions=read_only(nowhere if positions is None else positions),
+            segment_values=read_only(nothing if segment is None else segment.pairs.values),
+            price_columns=read_only(prices),
         )
 
     def user_vectors(self, users: Keys) -> tuple[Float32, Bool]:
@@ -169,8 +171,10 @@ class RankingInputs:
         self.retriever.release()
 
 
-def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same memory where it is in order: kernels are compiled for one kind of array."""
+def read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same array `[...]` of any dtype, in the same memory where it is in order: kernels are
+    compiled for one kind of array.
+    """
     plain = np.ascontiguousarray(values).view()
     plain.flags.writeable = False
     return plain
@@ -183,8 +187,10 @@ def open_ranking_inputs(
     features: Artifact,
     embeddings: Embeddings,
     searcher: Searcher,
+    votes: Artifact | None = None,
 ) -> RankingInputs:
-    """Open what the earlier stages made at these cutoffs.
+    """Open what the earlier stages made at these cutoffs. Without `votes` generators' lists count
+    as they declare.
 
     Raises LeakageError when one was made at others, or the vectors know more than the cutoffs
     allow.
@@ -205,7 +211,9 @@ def open_ranking_inputs(
             where="inputs of the rankers",
             remedy="build every input at the same cutoffs",
         )
-    retriever = open_candidate_source(snapshot, cutoffs, generators, embeddings, searcher)
+    learned = None if votes is None else read_votes(votes)
+    retriever = open_candidate_source(snapshot, cutoffs, generators, embeddings, searcher, learned)
+    made_of = (*artifacts, votes) if votes is not None else artifacts
     content = retriever.tables.content.items
     return RankingInputs(
         cutoffs=cutoffs,
@@ -213,10 +221,10 @@ def open_ranking_inputs(
         tables=FeatureTables.open(features),
         embeddings=embeddings,
         content=content if content.nnz else None,
-        hash=config_hash(str(cutoffs), *(artifact.content for artifact in artifacts)),
+        hash=config_hash(str(cutoffs), *(artifact.content for artifact in made_of)),
         sequences=Sequences(
             *(
-                _read_only(getattr(retriever.tables, name))
+                read_only(getattr(retriever.tables, name))
                 for name in ("after_items", "after_scores", "before_items", "before_scores")
             )
         ),

@@ -63,4 +63,13 @@ GENERATOR_TABLES = Kind(
     eraser="recsys_tasks.retrieval.erasing:erase_generators",
 )
 
-KINDS = (TOWER, EMBEDDINGS, INDEX, GENERATOR_TABLES)
+VOTES = Kind(
+    name="votes",
+    what="what each candidate generator's list is worth in the fusion, learned from past weeks",
+    key=EmbeddingsKey,
+    files={"votes.json": Holding.NOTHING},  # sums over many users
+    retire=Retire.LINEAGE,
+    made_by=("recsys_tasks.retrieval.candidates.votes",),
+)
+
+KINDS = (TOWER, EMBEDDINGS, INDEX, GENERATOR_TABLES, VOTES)

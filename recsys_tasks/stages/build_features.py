@@ -1,13 +1,20 @@
-"""Stage `build_features`: features and generator tables at every cutoff that tonight needs."""
+"""Stage `build_features`: features, generator tables and what each generator's list is worth, at
+every cutoff that tonight needs.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from recsys_tasks.progress import Progress
 from recsys_tasks.stages.stage import SNAPSHOT, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recsys_tasks.clock import Cutoffs
     from recsys_tasks.snapshot.dataset import Snapshot
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
@@ -16,8 +23,8 @@ STAGE = Stage(
     "build_features",
     minutes=180,
     opens=(SNAPSHOT,),
-    reads=("events", "decision"),
-    makes=("features", "generators"),
+    reads=("events", "decision", "tower", "embeddings", "release"),
+    makes=("features", "generators", "votes"),
 )
 
 
@@ -36,6 +43,36 @@ def run(night: Night, *, snapshot: Snapshot) -> Outcome:
         features = build_features(snapshot, cutoffs)
         build_generators(snapshot, cutoffs)
         done.advance()
+    _learn_votes(night, snapshot, wanted)
     figures = {"cutoffs": len(set(wanted))}
     figures |= {family: facts["rows"] for family, facts in features.facts.items()}
     return Outcome(features, features.rows, figures)
+
+
+def _learn_votes(night: Night, snapshot: Snapshot, wanted: Sequence[Cutoffs]) -> None:
+    """What the generators' lists are worth at each of the cutoffs, from the windows before it, for
+    the lineage in training and the one that serves.
+    """
+    ours = night.serving.lineage_in_training()
+    _learn_at(snapshot, ours, sorted(set(wanted)))
+    for lineage in night.serving.champion_lineage():
+        if lineage != ours:  # its vectors are made where it is judged and serves
+            judged = [cutoffs for cutoffs in (night.gate, night.tonight) if cutoffs in wanted]
+            _learn_at(snapshot, lineage, judged)
+
+
+def _learn_at(snapshot: Snapshot, lineage: str, chain: Sequence[Cutoffs]) -> None:
+    from recsys_tasks.retrieval.candidates.votes import PastWindow, build_votes
+    from recsys_tasks.stages.inputs import candidate_source, embeddings_at, tables_at
+
+    span = timedelta(days=snapshot.config.label_window_days)
+    past: list[PastWindow] = []
+    for cutoffs in chain:
+        embeddings = embeddings_at(snapshot, lineage, cutoffs).artifact
+        known = [window for window in past if window.end <= cutoffs.learned_before]
+        if known:
+            build_votes(snapshot, embeddings.key, cutoffs, known)
+        generators = tables_at(snapshot, cutoffs).generators
+        contents = {"embeddings": embeddings.content, "generators": generators.content}
+        opener = partial(candidate_source, snapshot, lineage, cutoffs)
+        past.append(PastWindow(snapshot, cutoffs, cutoffs.history_before + span, contents, opener))

@@ -12,7 +12,9 @@ from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.ranking.inputs import RankingInputs
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
+from recsys_tasks.retrieval.candidates.source import CandidateSource
 from recsys_tasks.retrieval.embeddings import Embeddings, embeddings_of
+from recsys_tasks.retrieval.index.exact import ExactSearcher
 from recsys_tasks.retrieval.tower.versions import TowerVersion, current_lineage, serving_at
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
@@ -105,18 +107,47 @@ def open_inputs(
     cutoffs).
     """
     from recsys_tasks.ranking.inputs import open_ranking_inputs
-    from recsys_tasks.retrieval.index.build import ExactSearcher, Searcher, open_index
+    from recsys_tasks.retrieval.index.build import Searcher, open_index
 
     tables, embeddings = tables_at(snapshot, cutoffs), embeddings_at(snapshot, lineage, cutoffs)
     if index is None:
-        searcher: Searcher = ExactSearcher(
-            embeddings.findable(eligible_items(snapshot, cutoffs.history_before))
-        )
+        searcher: Searcher = _exact(snapshot, embeddings, cutoffs)
     else:
         searcher = open_index(stage_log.reads(index), embeddings)
     return open_ranking_inputs(
-        snapshot, cutoffs, tables.generators, tables.features, embeddings, searcher
+        snapshot,
+        cutoffs,
+        tables.generators,
+        tables.features,
+        embeddings,
+        searcher,
+        votes_for(snapshot.lake, lineage, cutoffs),
     )
+
+
+def candidate_source(snapshot: Snapshot, lineage: str, cutoffs: Cutoffs) -> CandidateSource:
+    """The generators at past cutoffs, by exact search, whose lists count as they declare. Raises
+    ArtifactError.
+    """
+    from recsys_tasks.retrieval.candidates.source import open_candidate_source
+
+    generators = tables_at(snapshot, cutoffs).generators
+    embeddings = embeddings_at(snapshot, lineage, cutoffs)
+    searcher = _exact(snapshot, embeddings, cutoffs)
+    return open_candidate_source(snapshot, cutoffs, generators, embeddings, searcher)
+
+
+def _exact(snapshot: Snapshot, embeddings: Embeddings, cutoffs: Cutoffs) -> ExactSearcher:
+    eligible = eligible_items(snapshot, cutoffs.history_before)
+    return ExactSearcher(embeddings.findable(eligible))
+
+
+def votes_for(lake: Lake, lineage: str, cutoffs: Cutoffs) -> Artifact | None:
+    """What each generator's list is worth at these cutoffs; None where nothing was learned yet."""
+    from recsys_tasks.retrieval.candidates.votes import votes_at
+
+    found = votes_at(lake, lineage, cutoffs)
+    return None if found is None else stage_log.reads(found)
 
 
 def open_recommender(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from recsys_tasks.arrays import Float32, Float64, Int16, Int32, Int64, UInt32, UInt64
 from recsys_tasks.ids import Keys
 from recsys_tasks.kernels import kernel, sums
-from recsys_tasks.retrieval.generators import Vote
 from recsys_tasks.retrieval.select import NOTHING, packed, sorted_rows
 
 
@@ -27,11 +26,13 @@ class Lists(NamedTuple):
 
 class VoteWeights(NamedTuple):
     """Weights of the generators' votes. `by_rank [w]`: the vote of each place of the lists;
-    `by_score [g, 2]`: the most that a score adds to it (0: nothing), and the score that adds half.
+    `by_score [g, 2]`: the most that a score adds to it (0: nothing), and the score that adds half;
+    `floor`: what every item begins with.
     """
 
     by_rank: Float64
     by_score: Float64
+    floor: float
 
 
 class VoteSums(NamedTuple):
@@ -53,12 +54,22 @@ class Fused(NamedTuple):
     scores: Float32
 
 
-def rank_votes(vote: Vote, places: int) -> Float64:
-    """The vote of each rank of a generator's list, `[places] float64`."""
-    return vote.weight / (1.0 + np.arange(places) / vote.half)
+class Voting(Protocol):
+    """How a generator's list counts: declared (`Vote`) or learned."""
+
+    @property
+    def sure(self) -> float:
+        """The most that a score adds; 0: scores do not vote."""
+
+    @property
+    def half_score(self) -> float:
+        """The score that adds half of it."""
+
+    def by_rank(self, places: int) -> Float64:
+        """`[places] float64`: the vote of each rank."""
 
 
-def fuse(lists: Lists, votes: Sequence[Vote], c: int, n_items: int) -> Fused:
+def fuse(lists: Lists, votes: Sequence[Voting], c: int, n_items: int) -> Fused:
     """Union of g lists a user, cut to the c best by the sum of their votes; ties by item key.
 
     Returns items, ranks and standardised scores as `Candidates` documents them.
@@ -70,9 +81,12 @@ def fuse(lists: Lists, votes: Sequence[Vote], c: int, n_items: int) -> Fused:
         np.zeros((n, c, g), np.float32),
     )
     sizes = np.diff(lists.bounds)
-    by_rank = [rank_votes(vote, places) for vote, places in zip(votes, sizes, strict=True)]
+    by_rank = [vote.by_rank(places) for vote, places in zip(votes, sizes, strict=True)]
     by_score = [(vote.sure, vote.half_score) for vote in votes]
-    weights = VoteWeights(np.concatenate(by_rank), np.array(by_score, np.float64).reshape(g, 2))
+    # Cells sort sums above 0 alone: where votes may be below it, every sum is raised alike.
+    floor = sum(max(0.0, -float(some.min())) for some in by_rank if len(some))
+    scores = np.array(by_score, np.float64).reshape(g, 2)
+    weights = VoteWeights(np.concatenate(by_rank), scores, floor)
     total: Float32 = np.empty(width, np.float32)
     slot = np.full(n_items, -1, np.int32)
     vote_sums = VoteSums(slot, np.empty(width), total, total.view(np.uint32))
@@ -88,7 +102,7 @@ def _count_votes(lists: Lists, weights: VoteWeights, vote_sums: VoteSums, cells:
     of the largest union.
     """
     items, scores, bounds = lists
-    by_rank, by_score = weights
+    by_rank, by_score, floor = weights
     slot, votes, total, total_bits = vote_sums
     widest = 0
     for row in range(len(items)):
@@ -101,7 +115,7 @@ def _count_votes(lists: Lists, weights: VoteWeights, vote_sums: VoteSums, cells:
                 place = slot[item]
                 if place < 0:
                     place = slot[item] = union
-                    votes[union] = 0.0
+                    votes[union] = floor
                     cells[row, union] = np.uint64(item)
                     union += 1
                 votes[place] += by_rank[at]

@@ -6,6 +6,7 @@ candidates like those that it ranks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -18,13 +19,13 @@ from recsys_tasks.config import Config
 from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact
 from recsys_tasks.retrieval.candidates.block import Block, Searcher, UserVectors
-from recsys_tasks.retrieval.candidates.fusion import Lists, fuse
+from recsys_tasks.retrieval.candidates.fusion import Lists, Voting, fuse
+from recsys_tasks.retrieval.candidates.learned_votes import LearnedVote
 from recsys_tasks.retrieval.candidates.tables import (
     GeneratorTables,
     known_generators,
     open_generators,
 )
-from recsys_tasks.retrieval.generators import Vote
 from recsys_tasks.retrieval.histories import Histories
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.withheld import Withheld, withheld_at
@@ -63,6 +64,8 @@ class CandidateSource:
     embeddings: UserVectors | None
     searcher: Searcher | None
     withheld: Withheld | None = None
+    learned: tuple[LearnedVote, ...] | None = None
+    """What each generator's list is worth, where that was learned; else as they declare."""
 
     def block(self, user_keys: Keys) -> Candidates:
         """Candidates of some users, in their order.
@@ -74,9 +77,9 @@ class CandidateSource:
         return Candidates(user_keys, *fuse(lists, votes, limit, self.tables.n_items))
 
     @property
-    def votes(self) -> list[Vote]:
+    def votes(self) -> Sequence[Voting]:
         """How the lists of each generator count, in the order of `named`."""
-        return [one.vote for one in known_generators()]
+        return self.learned or [one.vote for one in known_generators()]
 
     def named(self, user_keys: Keys) -> Lists:
         """What each generator names for some users, before the lists are fused.
@@ -131,11 +134,13 @@ def open_candidate_source(
     generators: Artifact,
     embeddings: UserVectors | None,
     searcher: Searcher | None,
+    votes: tuple[LearnedVote, ...] | None = None,
 ) -> CandidateSource:
     """The candidate source at the cutoffs; without embeddings the two-tower has no candidates.
+    `votes`: as learned, in the generators' order; None: as declared.
 
     Raises ArtifactError when an array of a generator is missing.
     """
     tables = open_generators(generators, snapshot.config)
     withheld = withheld_at(snapshot, cutoffs.history_before)
-    return CandidateSource(snapshot.config, cutoffs, tables, embeddings, searcher, withheld)
+    return CandidateSource(snapshot.config, cutoffs, tables, embeddings, searcher, withheld, votes)

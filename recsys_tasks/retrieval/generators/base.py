@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from recsys_tasks.arrays import AnyArray, Float32, Int32
+    from recsys_tasks.arrays import AnyArray, Float32, Float64, Int32
     from recsys_tasks.config import Section
     from recsys_tasks.retrieval.candidates.block import Block
     from recsys_tasks.retrieval.candidates.fitting import Fitting
@@ -26,7 +26,8 @@ SPARE_PLACES = 200
 
 @dataclass(frozen=True)
 class Vote:
-    """What a generator's list says in the fusion: rank r counts weight / (1 + r / half).
+    """What a generator's list says in the fusion, until that is learned from what users did with
+    such lists (`candidates.learned_votes`): rank r counts weight / (1 + r / half).
 
     Reciprocal-rank fusion (Cormack, Clarke and Büttcher 2009) with a weight and an offset for each
     list, because a tower's long list keeps its worth longer than the twenty that grew most.
@@ -40,6 +41,12 @@ class Vote:
     half: float
     sure: float = 0.0
     half_score: float = 1.0
+
+    def by_rank(self, places: int) -> Float64:
+        """`[places] float64`: the vote of each rank."""
+        import numpy as np
+
+        return np.asarray(self.weight / (1.0 + np.arange(places) / self.half), np.float64)
 
 
 class Generator(Protocol):

@@ -1,0 +1,137 @@
+"""The artifact kind `votes`: what each generator's list is worth at a pair of cutoffs.
+
+Learned from earlier windows, of which everything ended before the cutoffs: the lists that the
+generators made as of a window's start, and what users did in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+
+from recsys_tasks.arrays import Ragged
+from recsys_tasks.clock import Cutoffs, start_of
+from recsys_tasks.config import config_hash
+from recsys_tasks.errors import LeakageError
+from recsys_tasks.hashes import hashed
+from recsys_tasks.ids import Keys
+from recsys_tasks.lake import Artifact, Draft, Lake
+from recsys_tasks.lake.keys import EmbeddingsKey
+from recsys_tasks.retrieval.candidates.learned_votes import (
+    LearnedVote,
+    VoteExamples,
+    learn_votes,
+    vote_examples,
+)
+from recsys_tasks.retrieval.candidates.source import CandidateSource
+from recsys_tasks.retrieval.candidates.tables import known_generators
+from recsys_tasks.retrieval.kinds import VOTES
+from recsys_tasks.snapshot.dataset import Snapshot
+
+MOST_USERS = 2_000
+"""Users of one window whose lists are looked into."""
+MOST_WINDOWS = 4
+"""Windows that are learned from, the newest."""
+_FILE = "votes.json"
+
+
+@dataclass(frozen=True)
+class PastWindow:
+    """Lists as of `cutoffs`, and what users did from then up to `end`. `contents`: what the lists
+    are made of; `open_source` opens them.
+    """
+
+    snapshot: Snapshot
+    cutoffs: Cutoffs
+    end: date
+    contents: Mapping[str, str]
+    open_source: Callable[[], CandidateSource]
+
+    @cached_property
+    def examples(self) -> VoteExamples:
+        """Rows of what was named for some users who did something in the window."""
+        source, config = self.open_source(), self.snapshot.config
+        truth, users = self._truth(source)
+        votes = [one.vote for one in known_generators()]
+        seed = config.resources.seed
+        return vote_examples(source.named(users), truth, votes, self.snapshot.n_items, seed)
+
+    def _truth(self, source: CandidateSource) -> tuple[Ragged, Keys]:
+        """What some users who were known at the window's start did in it, by an objective."""
+        start, config = self.cutoffs.history_before, self.snapshot.config
+        codes = {code for one in config.objectives for code in config.objective_codes(one)}
+        events = self.snapshot.events(start, self.end)
+        events = events.between(start_of(start), start_of(self.end)).of_kinds(codes)
+        users = np.unique(events.user)
+        draw = hashed(users, config.resources.seed, start.toordinal())
+        users = np.sort(users[np.argsort(draw, kind="stable")[: 2 * MOST_USERS]])
+        known = source.newest_items(users)[:, 0] >= 0
+        users = users[known][:MOST_USERS].astype(np.int32)
+        mine = events.where(np.isin(events.user, users))
+        offsets = np.searchsorted(mine.user, np.append(users, np.iinfo(np.int32).max))
+        return Ragged(offsets.astype(np.int64), mine.item), users
+
+
+def build_votes(
+    snapshot: Snapshot, key: str, cutoffs: Cutoffs, windows: Sequence[PastWindow]
+) -> Artifact:
+    """Learn the votes at these cutoffs, under the key of the vectors that serve there; a no-op
+    where they exist for the same inputs. The newest `windows` are learned from.
+
+    Raises LeakageError where a window ends after what may be learned.
+    """
+    late = [window for window in windows if window.end > cutoffs.learned_before]
+    if late:
+        raise LeakageError(
+            expected=f"windows that end by {cutoffs.learned_before}",
+            found=f"one that ends on {late[0].end}",
+            where=f"votes of the generators at {cutoffs}",
+            remedy="learn votes from windows before the learned cutoff",
+        )
+    chosen = sorted(windows, key=lambda window: window.cutoffs)[-MOST_WINDOWS:]
+    config = snapshot.config
+    inputs = {"snapshot": snapshot.artifact.content}
+    for window in chosen:
+        inputs |= {f"{window.cutoffs}/{name}": hash for name, hash in window.contents.items()}
+    settings = config_hash(config.generators, config.events, *config.objectives)
+
+    def write(draft: Draft) -> None:
+        names = [one.name for one in known_generators()]
+        votes = [one.vote for one in known_generators()]
+        learned = learn_votes([window.examples for window in chosen], votes) if chosen else None
+        rows = [(vote.curve, vote.sure, vote.half_score) for vote in learned or ()]
+        said = {"generators": names, "votes": rows}
+        (draft.path / _FILE).write_text(json.dumps(said, indent=1))
+        draft.rows = len(rows)
+        draft.facts = {"windows": [str(window.cutoffs.history_before) for window in chosen]}
+
+    return snapshot.lake.make(VOTES, key, inputs=inputs, config=settings, write=write)
+
+
+def votes_at(lake: Lake, lineage: str, cutoffs: Cutoffs) -> Artifact | None:
+    """The newest votes of a lineage that were learned for these cutoffs or earlier ones."""
+    found = []
+    for text in lake.keys("votes"):
+        key = EmbeddingsKey.parse(text)
+        early = (
+            key.history_before <= cutoffs.history_before
+            and key.tower.learned_before <= cutoffs.learned_before
+        )
+        if key.tower.lineage == lineage and early:
+            found.append((key.history_before, key.tower.learned_before, text))
+    return lake.newest("votes", max(found)[2]) if found else None
+
+
+def read_votes(artifact: Artifact) -> tuple[LearnedVote, ...] | None:
+    """The votes of the generators, in their order; None where there was too little to learn from,
+    or where there are other generators now. Raises ArtifactError.
+    """
+    said = json.loads(artifact.file(_FILE).read_text())
+    if said["generators"] != [one.name for one in known_generators()] or not said["votes"]:
+        return None
+    return tuple(LearnedVote(tuple(curve), sure, half) for curve, sure, half in said["votes"])
