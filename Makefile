@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke stress-ids interleavings fuzz gate-cases lint format lock bench-quality bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke stress-ids interleavings fuzz gate-cases lint format lock bench-quality bench-night bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -100,6 +100,9 @@ bench-retrieval: setup .venv-peers/.installed  ## the two-tower beside its peers
 
 bench-index: setup .venv-peers/.installed  ## the index beside exact search, faiss and hnswlib, on a million vectors (an hour)
 	@$(BIN)/python -m benchmarks.retrieval.index
+
+bench-night: setup  ## a first and a warm night, extract to monitor: seconds, processor seconds and peak MB by stage (SIZES="10000 100000")
+	@$(BIN)/python -m benchmarks.nights.whole $(SIZES)
 
 bench-precompute: setup .venv-peers/.installed  ## users a second, published, at 10 k, 100 k and 1 M users, beside RecTools
 	@$(BIN)/python -m benchmarks.serving.precompute

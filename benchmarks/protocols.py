@@ -64,6 +64,15 @@ DATASETS = {
         7,
         True,
     ),
+    "completejourney": Dataset(
+        "completejourney",
+        EXAMPLES / "completejourney.yaml",
+        "completejourney-sample/interactions.csv",
+        "rolling-7d",
+        tuple(date(2017, 12, 30) - timedelta(days=7 * (4 - w)) for w in range(4)),
+        7,
+        False,
+    ),
 }
 
 
@@ -143,6 +152,16 @@ def ndcg_and_hits(
         )
         hits.append(bool(found.any()))
     return np.array(ndcg), np.array(hits, bool)
+
+
+def perfect_ndcg(lists: Lists, window: Window, k: int = 10) -> float:
+    """Mean NDCG@k if each list were ordered perfectly: what no ranker of it can exceed."""
+    gain = np.concatenate([[0.0], (1 / np.log2(np.arange(k) + 2)).cumsum()])
+    reached = [
+        gain[min(k, len(truth.intersection(lists.get(user, []))))] / gain[min(k, len(truth))]
+        for user, truth in window.truth.items()
+    ]
+    return float(np.mean(reached))
 
 
 def pair_recall(lists: Lists, window: Window, k: int) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from threadpoolctl import threadpool_limits
 
 DEPTH = 100
 DAY = 86_400
+NEWEST = (1, 3, 7)
+"""Shorter windows of popularity, in days."""
 
 
 def main() -> None:
@@ -68,6 +71,11 @@ class World:
         self.decayed = matrix(np.exp(-age / 60))
         self.slow = matrix(np.exp(-age / 180))
         self.recent = np.bincount(events.i, weights=age < 28, minlength=m)
+        self.of_days = {
+            days: np.bincount(events.i, weights=age < days, minlength=m) for days in NEWEST
+        }
+        self.oldest = np.zeros(m)
+        np.maximum.at(self.oldest, events.i.to_numpy(), age)
         self.total = np.bincount(events.i, minlength=m)
 
 
@@ -76,6 +84,20 @@ def popularity(world: World) -> np.ndarray:
     return np.broadcast_to(world.recent + 1e-6 * world.total, (len(world.rows), world.m)).astype(
         np.float64
     )
+
+
+def popularity_of(days: int) -> Callable[[World], np.ndarray]:
+    """Events of the last few days, ties by those of 28 days: one list for all."""
+
+    def score(world: World) -> np.ndarray:
+        return world.of_days[days] + 1e-3 * popularity(world)
+
+    return score
+
+
+def newest(world: World) -> np.ndarray:
+    """Items by their first event, the latest first: one list for all."""
+    return np.broadcast_to(-world.oldest, (len(world.rows), world.m))
 
 
 def own_history(world: World) -> np.ndarray:
@@ -124,6 +146,8 @@ def ease(world: World) -> np.ndarray:
 
 SYSTEMS = {
     "popularity": popularity,
+    **{f"popularity-{days}d": popularity_of(days) for days in NEWEST},
+    "newest": newest,
     "own-history": own_history,
     "item-knn": item_knn,
     "als": als,

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,18 @@ import pandas as pd
 import sqlalchemy as sa
 
 from benchmarks import peers, report
-from benchmarks.protocols import DATASETS, Dataset, Lists, Window, named, pair_recall, read_events
-from benchmarks.quality.stage_lists import known_and_popular, stage_lists
+from benchmarks.protocols import (
+    DATASETS,
+    Dataset,
+    Lists,
+    Window,
+    named,
+    pair_recall,
+    perfect_ndcg,
+    read_events,
+)
+from benchmarks.quality import worlds
+from benchmarks.quality.stage_lists import UNION, known_and_popular, stage_lists
 from benchmarks.quality.verdicts import Verdict, judge, judge_both, stage_gains
 from recsys_tasks.clock import start_of
 from recsys_tasks.config import Environment, load_config
@@ -37,7 +47,8 @@ SASREC_SECONDS = 480
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("datasets", nargs="*", type=named(*DATASETS), default=list(DATASETS))
+    known = named(*DATASETS, *worlds.WORLDS)
+    parser.add_argument("datasets", nargs="*", type=known, default=list(DATASETS))
     parser.add_argument("--skip-peers", action="store_true", help="only Nightshelf's own rows")
     parser.add_argument(
         "--as-of", action="append", help="judge these windows instead of the test windows (tuning)"
@@ -45,7 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[report.Row] = []
     for name in arguments.datasets:
-        dataset = DATASETS[name]
+        dataset = DATASETS[name] if name in DATASETS else worlds.dataset(name)
         cutoffs = [date.fromisoformat(day) for day in arguments.as_of or ()] or list(
             dataset.cutoffs
         )
@@ -114,6 +125,8 @@ def nightshelf(
         for k in (100, 300)
         for found in [pair_recall(candidates, window, k)]
     ]
+    recalls += perfect_rows(dataset, window, lists)
+    del lists[UNION]  # it has no order to judge
     errors = [
         report.Row(
             dataset.name,
@@ -129,6 +142,16 @@ def nightshelf(
         for error in [score_error(rows[rows["rank"] <= k], window)]
     ]
     return lists, recalls + errors
+
+
+def perfect_rows(dataset: Dataset, window: Window, lists: Mapping[str, Lists]) -> list[report.Row]:
+    """What a perfect order of all that was named, and of the candidates, would reach."""
+    what = (dataset.name, dataset.protocol, str(window.cutoff))
+    size = len(window.truth)
+    return [
+        report.Row(*what, name, "perfect-ndcg@10", 10, size, perfect_ndcg(lists[name], window))
+        for name in (UNION, "nightshelf/candidates")
+    ]
 
 
 def published_rows(night: Night) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from recsys_tasks.ranking.columns import Block
 from recsys_tasks.ranking.lists.order import by_score
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.ranking.models.ranker import Ranker
-from recsys_tasks.retrieval.candidates.source import open_candidate_source
+from recsys_tasks.retrieval.candidates.source import CandidateSource, open_candidate_source
 from recsys_tasks.retrieval.candidates.tables import build_generators
 from recsys_tasks.retrieval.embeddings import Embeddings
 from recsys_tasks.retrieval.index.build import ExactSearcher
@@ -32,6 +32,8 @@ STAGES = (
     "nightshelf",
 )
 """In the data's order; each is compared with the one before."""
+UNION = "nightshelf/union"
+"""All that any generator named, in no order."""
 TOWER_DEPTH = 500
 BLOCK_USERS = 1024
 StageLists = dict[str, dict[str, list[str]]]
@@ -57,13 +59,18 @@ def stage_lists(night: Night, window: Window) -> StageLists:
         night.snapshot.users["user_id"].to_numpy(),
         night.snapshot.items["item_id"].to_numpy(),
     )
+    assert isinstance(inputs.retriever, CandidateSource)
     lists: StageLists = {
+        UNION: {},
         "nightshelf/two-tower": {},
         **{f"nightshelf/{name}": {} for name in recommenders},
     }
     assert isinstance(inputs.embeddings, Embeddings)
     for users in _blocks(window, user_ids):
         block = Block(inputs, inputs.retriever.block(users))
+        named = inputs.retriever.named(users).items
+        for user, row in zip(users, named, strict=True):
+            lists[UNION][user_ids[user]] = list(item_ids[np.unique(row[row >= 0])])
         orders = {"two-tower": _nearest(inputs.embeddings, users)}
         for name, recommender in recommenders.items():
             order = by_score(recommender.scores(block), block.candidates.items)

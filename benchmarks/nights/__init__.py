@@ -1,0 +1,1 @@
+"""What a whole night costs, from extract to monitor."""
