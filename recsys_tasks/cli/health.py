@@ -150,3 +150,22 @@ def migrate() -> None:
     with shown_errors(), local_environment() as environment:
         database.migrate(database.owner_url(environment))
         say(f"schema revision {database.current_revision(database.owner_url(environment))}")
+
+
+@app.command()
+def upgrade(
+    check: Annotated[bool, typer.Option("--check", help="Only look: nothing is changed.")] = False,
+) -> None:
+    """After a new version was installed: do the settings hold, is no night at work, is the schema
+    this version's; then bring the schema up to date. Exit code 1 where something stands in the way.
+    """
+    from recsys_tasks.commands.upgrade import upgrade as go_on
+
+    passed = True
+    with shown_errors():
+        for finding in go_on(read_environment(), only_look=check):
+            passed = passed and finding.passed
+            mark = ("ok  ", "green") if finding.passed else ("FAIL", "red")
+            console.print(Text.assemble(mark, " ", finding.words), soft_wrap=True)
+    if not passed:
+        raise typer.Exit(1)

@@ -30,7 +30,7 @@ from tests.stages.interleavings.shop import FIRST_NIGHT, Shop
 from tests.stages.interleavings.verbs import BROKEN, OK, REFUSED, Step, World, start
 
 WHOLE_EVERY = 20
-LONGEST = 420.0
+LONGEST = 1800.0
 """Seconds after which a verb is taken for one that hangs."""
 WEIGHTS = {
     "freeze": 4,

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from recsys_tasks.commands.erase_user import Request, erase_user
 from recsys_tasks.config import Environment, load_config
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.errors import RecsysError, ServingError, TransientError
 from recsys_tasks.ids import Keys
 from recsys_tasks.ranking.lists.recommender import RankedLists
 from recsys_tasks.retention.plan import nights_of
@@ -46,6 +46,7 @@ from tests.stages.interleavings.shop import ITEMS, SHARDS, SPARES, K
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.stages.interleavings.verbs"])
 OK, REFUSED, BROKEN = 0, 4, 1
+_LOOKS = 600
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,16 @@ def _whole(world: World, step: Step) -> None:
 
 def _erase(world: World, step: Step) -> None:
     request = Request(step.user, "interleavings", "asked", world.night(step.day).now)
-    erase_user(world.environment, request)
+    for _ in range(_LOOKS):  # as a patient operator: again while a stage is at work
+        try:
+            erase_user(world.environment, request)
+            return
+        except ServingError as error:
+            if "at work" not in error.expected:
+                raise
+            time.sleep(0.2)
+    words = {"expected": "a turn", "found": "none", "where": "the lock", "remedy": "later"}
+    raise TransientError(**words)
 
 
 def _retain(world: World, step: Step) -> None:
