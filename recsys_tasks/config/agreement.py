@@ -13,6 +13,7 @@ from recsys_tasks.config.negative_agreement import negative_mistakes
 from recsys_tasks.config.operations import MonitoringConfig, ScheduleConfig
 from recsys_tasks.config.ranking import ItemRule, RerankConfig
 from recsys_tasks.config.rating_agreement import rating_mistakes
+from recsys_tasks.config.serving import ServingConfig
 from recsys_tasks.config.shop import (
     Attribute,
     EventsTable,
@@ -118,6 +119,16 @@ def objective_mistakes(
             for words in _watch_mistakes(objective, items, events)
         ]
     return mistakes
+
+
+def bought_mistakes(serving: ServingConfig, events: EventsTable) -> list[str]:
+    """Kinds of event by which users buy that are not declared."""
+    kinds = [kind.name for kind in events.kinds]
+    return [
+        f"serving.bought_by: event {event!r} is not one of events.kinds {kinds}"
+        for event in serving.bought_by or ()
+        if event not in kinds
+    ]
 
 
 def segment_mistakes(users: UsersTable) -> list[str]:

@@ -43,8 +43,11 @@ class MonitoringConfig(Section):
     """Days after a night's cutoff within which what a user does with an item of the list counts as
     its outcome (`recsys.outcomes`). Of more than one, an event counts for several nights' lists."""
     history_nights: PositiveInt = 90
-    """Nights, back from what readers see, of which counts by item, by place and by group of users
-    are kept, also after their lists are gone."""
+    """Nights, back from what readers see, of which counts by item, by list, by place and by group
+    of users, and detailed metrics are kept, also after their lists are gone."""
+    figure_nights: PositiveInt = 1100
+    """Nights of which the metrics behind the view `nights` are kept, some 150 rows a night; not
+    fewer than `history_nights`."""
 
 
 class ReportConfig(Section):

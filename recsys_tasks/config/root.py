@@ -155,6 +155,7 @@ class Config(Section):
             *agreement.event_mistakes(self.events, self.source),
             *agreement.items_mistakes(self.source, self.items),
             *agreement.objective_mistakes(self.objectives, self.items, self.events),
+            *agreement.bought_mistakes(self.serving, self.events),
             *agreement.segment_mistakes(self.users),
             *agreement.rerank_mistakes(self.rerank, self.items),
             *agreement.approval_mistakes(self.gate, self.schedule),
@@ -169,6 +170,17 @@ class Config(Section):
     def event_codes(self) -> dict[str, int]:
         """Kind of event → its small integer code, in declared order."""
         return {kind.name: code for code, kind in enumerate(self.events.kinds)}
+
+    @property
+    def bought_codes(self) -> tuple[int, ...]:
+        """Codes of the kinds by which users buy."""
+        most = max(kind.weight for kind in self.events.kinds)
+        names = self.serving.bought_by
+        return tuple(
+            code
+            for code, kind in enumerate(self.events.kinds)
+            if (kind.weight == most if names is None else kind.name in names)
+        )
 
     @property
     def event_weights(self) -> tuple[float, ...]:

@@ -24,6 +24,17 @@ class ServingConfig(Section):
     """Users handled at once within a shard."""
     similar_items: NonNegativeInt = 20
     """Similar items published for each item; 0: none."""
+    bought_by: tuple[str, ...] | None = None
+    """Kinds of event by which users buy, for `bought_together` and `buy_again`; null: the kinds of
+    the largest weight."""
+    bought_together: NonNegativeInt = 10
+    """Items published for each item that are bought on the same day (`recsys.bought_together`);
+    0: none."""
+    least_baskets: PositiveInt = 5
+    """Baskets that must have both items of such a pair."""
+    buy_again: NonNegativeInt = 10
+    """Items published for each user that they bought and are due to buy again
+    (`recsys.buy_again`); 0: none."""
     keep_publications: PositiveInt = 30
     """Publications kept besides those in use."""
     min_coverage: Share = 0.01

@@ -172,7 +172,7 @@ def _gathered(parts: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def load_fallbacks(engine: Engine, publication: Publication, rows: pa.Table) -> int:
     """Load the fallback lists, one row a segment (segment '' = everyone); returns the rows."""
-    return _replace(
+    return replace_rows(
         engine,
         publication,
         "fallback_rows",
@@ -182,7 +182,7 @@ def load_fallbacks(engine: Engine, publication: Publication, rows: pa.Table) -> 
 
 def load_similar(engine: Engine, publication: Publication, rows: pa.Table) -> int:
     """Load the similar items, one row an item; returns the rows."""
-    return _replace(
+    return replace_rows(
         engine, publication, "similar_rows", rows.select(SIMILAR_SCHEMA.names).cast(SIMILAR_SCHEMA)
     )
 
@@ -194,20 +194,23 @@ def load_forbidden(engine: Engine, publication: Publication, pairs: pa.Table) ->
     then they go.
     """
     rows = pairs.select(FORBIDDEN_SCHEMA.names).cast(FORBIDDEN_SCHEMA)
-    return _replace(engine, publication, "forbidden_rows", rows, _NOTE_FORBIDDEN)
+    return replace_rows(engine, publication, "forbidden_rows", rows, _NOTE_FORBIDDEN)
 
 
 # So that pairs that were never loaded, or got lost, are not taken for none.
 _NOTE_FORBIDDEN = sa.text("UPDATE recsys.publication SET forbidden_pairs = :rows WHERE id = :id")
 
 
-def _replace(
+def replace_rows(
     engine: Engine,
     publication: Publication,
     table: str,
     rows: pa.Table,
     note: sa.TextClause | None = None,
 ) -> int:
+    """Put rows of a publication that is being made in the place of those that are there; returns
+    the rows, 0 when it is complete. `note` is run after it.
+    """
     with transaction(engine) as connection:
         _lock(connection, publication, table)
         if not _is_building(connection, publication):

@@ -13,7 +13,12 @@ from recsys_tasks.errors import TransientError
 # Dropping a partition needs readers to let go for a moment, and while we wait for a long analysis
 # all others queue behind us: so long may a reader have to wait, no longer.
 LOCK_TIMEOUT = "200ms"
-_COUNTED = ("item_exposure_rows", "place_count_rows", "outcome_windows", "outcome_count_rows")
+_COUNTED = (
+    *("item_exposure_rows", "list_count_rows", "audience_count_rows", "place_count_rows"),
+    *("outcome_windows", "outcome_count_rows"),
+)
+_OF_NIGHTS = ("lists", "churn", "realised")
+"""Scopes of metrics that the view `nights` has, with those of the gate's systems."""
 
 _SURPLUS = sa.text("""
 SELECT id FROM (
@@ -56,14 +61,16 @@ def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
     return retired
 
 
-def forget_history(engine: Engine, nights: int) -> None:
-    """Remove the counts of retired publications, and the figures of groups of users, that are more
-    than `nights` days older than what readers see.
+def forget_history(engine: Engine, nights: int, figure_nights: int) -> None:
+    """Remove the counts of retired publications, the figures of groups of users and the detailed
+    metrics that are more than `nights` days older than what readers see; metrics that the view
+    `nights` has after `figure_nights`.
     """
-    older = (
-        "as_of <= (SELECT p.as_of FROM recsys.current_publication AS c JOIN recsys.publication AS p"
-        " ON p.id = c.publication_id) - CAST(:nights AS int)"
+    seen = (
+        "(SELECT p.as_of FROM recsys.current_publication AS c JOIN recsys.publication AS p"
+        " ON p.id = c.publication_id)"
     )
+    older = f"as_of <= {seen} - CAST(:nights AS int)"
     of = f"SELECT id FROM recsys.publication WHERE retired_at IS NOT NULL AND {older}"  # noqa: S608
     with transaction(engine) as connection:
         for table in _COUNTED:
@@ -72,6 +79,15 @@ def forget_history(engine: Engine, nights: int) -> None:
         connection.execute(
             sa.text(f"DELETE FROM recsys.slice_rows WHERE {older}"),  # noqa: S608
             {"nights": nights},
+        )
+        metrics = (
+            f"DELETE FROM recsys.metric_rows WHERE {older} AND (scope <> ALL (:kept)"  # noqa: S608
+            f" AND scope !~ '^gate/(challenger|champion|popularity|against=)'"
+            f" OR as_of <= {seen} - CAST(:figure_nights AS int))"
+        )
+        connection.execute(
+            sa.text(metrics),
+            {"nights": nights, "kept": list(_OF_NIGHTS), "figure_nights": figure_nights},
         )
 
 
@@ -86,6 +102,8 @@ def retire(
     for table in (
         "fallback_rows",
         "similar_rows",
+        "together_rows",
+        "again_rows",
         "forbidden_rows",
         "outcome_rows",
         "list_change_rows",

@@ -73,6 +73,7 @@ def run(night: Night, *, snapshot: Snapshot, index: Artifact) -> Outcome:
         load_dimensions(night.engine, snapshot)
         load_paths(night.engine, publication, snapshot, night.tonight, users)
         _load_similar(night.engine, publication, snapshot, embeddings, index)
+        _load_bought(night.engine, publication, snapshot, night.tonight)
     if night.config.embeddings.publish:
         load_dimensions(night.engine, snapshot)
         publish_vectors(night.engine, _vectors(night.as_of, tower, embeddings), night.now)
@@ -153,6 +154,42 @@ def _load_similar(
         searcher=searcher,
     )
     load_similar(engine, publication, rows)
+
+
+def _load_bought(
+    engine: Engine, publication: Publication, snapshot: Snapshot, cutoffs: Cutoffs
+) -> None:
+    """Load what is bought together and what is due to be bought again, where the settings want
+    it.
+    """
+    from datetime import timedelta
+
+    import numpy as np
+
+    from recsys_tasks.clock import DAY_SECONDS, start_of
+    from recsys_tasks.serving import bought
+    from recsys_tasks.serving.repeats import forbidden_pairs
+    from recsys_tasks.snapshot.eligibility.eligible import eligible_items
+
+    config, day = snapshot.config, snapshot.as_of
+    serving = config.serving
+    if not (serving.bought_together or serving.buy_again):
+        return
+    events = snapshot.events(since=day - timedelta(days=bought.DAYS), before=day)
+    events = events.of_kinds(config.bought_codes)
+    eligible = eligible_items(snapshot, day)
+    if serving.bought_together:
+        rows = bought.bought_together(
+            events, eligible, serving.bought_together, serving.least_baskets
+        )
+        bought.load_together(engine, publication, rows)
+    if serving.buy_again and config.repeat_consumption != "forbid":
+        found = forbidden_pairs(snapshot, cutoffs, eligible)
+        none = np.zeros(0, np.int64)
+        codes = none if found is None else found.users * np.int64(len(eligible)) + found.items
+        now = start_of(day) // DAY_SECONDS
+        rows = bought.buy_again(events, eligible, codes, now, serving.buy_again)
+        bought.load_again(engine, publication, rows)
 
 
 def _vectors(as_of: date, tower: str, embeddings: Embeddings) -> VectorSet:

@@ -38,7 +38,8 @@ def sweep(night: Night, ran: frozenset[date]) -> str:
     """See `run_maintain_storage`; `ran` are the nights of the lake, `night` the newest of them."""
     with alone(night.engine, night.lake, looks=SWEEP_LOOKS):
         dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
-        forget_history(night.engine, night.config.monitoring.history_nights)
+        kept = night.config.monitoring
+        forget_history(night.engine, kept.history_nights, kept.figure_nights)
         in_use = _in_use(night, ran)
         in_use = replace(in_use, references=storage.snapshot_parts(night.lake, in_use))
         plan = storage.plan_retention(storage.stored(night.lake), in_use)

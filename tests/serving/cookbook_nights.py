@@ -18,6 +18,7 @@ from recsys_tasks.monitoring.lists.health import list_health
 from recsys_tasks.monitoring.lists.realised import realised
 from recsys_tasks.serving.pointer import resume, rollback
 from recsys_tasks.serving.vectors import VectorSet, publish_vectors
+from recsys_tasks.stages.monitoring.for_analysts import count_audience
 from recsys_tasks.stages.outcome import StageResult
 from recsys_tasks.stages.records import (
     SliceFigure,
@@ -88,6 +89,9 @@ def fill(writer: Engine) -> None:
     with writer.begin() as connection:
         for statement in OUTCOMES:
             connection.execute(sa.text(statement))
+        shown = "SELECT id FROM recsys.publication WHERE published_at IS NOT NULL"
+        for publication in connection.scalars(sa.text(shown)).all():
+            count_audience(connection, publication)
     record_stage(writer, StageResult("embed", date(2026, 3, 1), "a", 1, 2.0))
     with writer.begin() as connection:
         connection.execute(
@@ -120,6 +124,10 @@ def fill(writer: Engine) -> None:
 
 OUTCOMES = (
     "INSERT INTO recsys.items VALUES (8, 'i8', 'Item 8', 'c', '{}', true)",
+    "INSERT INTO recsys.together_rows SELECT c.publication_id, 2, '{1}', '{1.5}', '{7}' FROM"
+    " recsys.current_publication AS c ON CONFLICT DO NOTHING",
+    "INSERT INTO recsys.again_rows SELECT c.publication_id, 0, '{1}', '{20500}', '{20510}', '{2}'"
+    " FROM recsys.current_publication AS c ON CONFLICT DO NOTHING",
     "INSERT INTO recsys.place_count_rows SELECT p.id, 'nl', 1, 0, 2 FROM recsys.publication AS p"
     " WHERE p.published_at IS NOT NULL",
     "INSERT INTO recsys.outcome_windows SELECT p.id, 'purchase', 1, p.as_of, p.as_of + 1, true FROM"

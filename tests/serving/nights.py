@@ -212,6 +212,9 @@ def sell_out(urls: Mapping[str, str], *items: str, available: bool = False) -> N
 VIEWS = [
     "alerts",
     "audience",
+    "audience_counts",
+    "bought_together",
+    "buy_again",
     "catalogue",
     "champions",
     "fallback_lists",

@@ -31,9 +31,10 @@ COLUMNS = {
     "Which categories": "category items places share_of_items share_of_places",
     "New items:": "item_id title category available_from lists share",
     "New items' part": "category new_items places_of_new share_of_places",
-    "Items that no list showed": "item_id title category available days_old price",
+    "Items that no list showed": "item_id title category available days_old price last_shown",
     "The ten items": "item_id title places price possible_revenue",
     "Items like this": "rank similar_item_id similar_title score category",
+    "What is bought together": "rank other_item_id other_title lift baskets",
     "Which items gained": "item_id title lists_before lists_now change",
     "Who has a list": "segment served_by why_no_list users",
     "Lists by segment": "segment lists mean_length",
@@ -44,6 +45,7 @@ COLUMNS = {
     "Whose list changed": (
         "user_id segment changed new_items gone_items moved_items off_offer own_events why"
     ),
+    "Who is due to buy": "user_id rank item_id title bought_on due_on times",
     "Churn between": "user_id changed",
     "Where do the places": "reason source places mean_score mean_rank",
     "Realised hit rate:": (

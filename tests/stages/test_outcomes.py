@@ -48,6 +48,8 @@ def test_outcomes_are_what_users_did_with_the_places_that_they_saw(
 def test_an_erased_user_leaves_the_outcomes_and_their_counts(
     monitored: Night,  # noqa: F811
 ) -> None:
+    groups = "SELECT * FROM recsys.audience_counts ORDER BY 1, 2, 3, 4, 5"
+    counted = rows(monitored, groups)
     with monitored.engine.begin() as connection:
         told = connection.exec_driver_sql("SELECT place FROM recsys.user_rows(0, 'u0', 'u0')")
         assert {"outcome_rows", "list_change_rows"} <= set(told.scalars())
@@ -58,6 +60,12 @@ def test_an_erased_user_leaves_the_outcomes_and_their_counts(
         )
     assert held["outcome_rows"] == 1 and held["list_change_rows"] == 1
     assert set(rows(monitored, OUTCOMES)["user_id"]) == {"u1", "u3"}
+    after = rows(monitored, groups)
+    assert counted["users"].sum() - after["users"].sum() == counted["publication_id"].nunique()
+    own = "SELECT segment, count(*) AS users FROM recsys.audience GROUP BY 1 ORDER BY 1"
+    left = after[after["publication_id"] == after["publication_id"].max()]
+    by_segment = left.groupby("segment", dropna=False)["users"].sum()
+    assert by_segment.to_dict() == rows(monitored, own).set_index("segment")["users"].to_dict()
     counts: Any = rows(monitored, COUNTS).set_index(["event", "segment", "rank"])
     first = counts.loc[("view", "nl", 1)]
     assert (first["places"], first["places_with"]) == (2, 0)
@@ -90,9 +98,16 @@ def test_counts_stay_for_the_nights_of_the_settings_after_their_lists_are_gone(
     exposed = "SELECT DISTINCT as_of FROM recsys.item_exposure"
     assert list(rows(monitored, exposed)["as_of"]) == [AFTER]
     assert rows(monitored, OUTCOMES).empty and not rows(monitored, COUNTS).empty
-    forget_history(monitored.engine, 2)
+    metrics = "SELECT count(*) AS n FROM recsys.metrics WHERE as_of = '2026-03-09' AND scope"
+    forget_history(monitored.engine, 2, 2)
     assert len(rows(monitored, history)) == 10 and not rows(monitored, COUNTS).empty
-    forget_history(monitored.engine, 1)
+    assert rows(monitored, f"{metrics} LIKE 'realised/%'")["n"][0] > 0
+    forget_history(monitored.engine, 1, 2)
+    # The detailed metrics of the older night are gone, those of the view nights are not yet.
+    assert rows(monitored, f"{metrics} LIKE 'realised/%'")["n"][0] == 0
+    assert rows(monitored, f"{metrics} IN ('lists', 'realised')")["n"][0] > 0
+    forget_history(monitored.engine, 1, 1)
+    assert rows(monitored, f"{metrics} IS NOT NULL")["n"][0] == 0
     assert list(rows(monitored, history)["as_of"].unique()) == [AFTER]
     assert rows(monitored, COUNTS).empty
     assert rows(monitored, "SELECT count(*) AS n FROM recsys.slices")["n"][0] == 0

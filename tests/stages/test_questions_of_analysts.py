@@ -171,7 +171,26 @@ def test_items_that_no_list_showed_are_the_others_of_the_catalogue(nights: TwoNi
     night = rows(second, "SELECT as_of FROM recsys.status")["as_of"][0]
     assert list(found["days_old"]) == [(night - day.date()).days for day in launched]
     assert list(found["price"]) == list(items["price"][found.index])
+    newest = rows(
+        second,
+        "SELECT item_id, max(as_of) AS last FROM recsys.item_history GROUP BY 1 ORDER BY 1",
+    )
+    noted = rows(
+        second,
+        "SELECT item_id, last_shown AS last FROM recsys.catalogue WHERE last_shown IS NOT NULL"
+        " ORDER BY 1",
+    )
+    assert newest.equals(noted)
     assert found["price"].is_monotonic_decreasing and not found["available"].all()
+
+
+def test_who_has_a_list_is_counted_as_it_is(nights: TwoNights) -> None:
+    found = answer(nights.second, "Who has a list")
+    everyone = rows(nights.second, "SELECT segment, served_by, why_no_list FROM recsys.audience")
+    keys = ["segment", "served_by", "why_no_list"]
+    wanted = everyone.fillna("-").groupby(keys).size()
+    assert len(wanted) > 5 and set(everyone["served_by"]) == {"own", "segment"}
+    assert found.fillna("-").set_index(keys)["users"].to_dict() == wanted.to_dict()
 
 
 def outcomes_of_first(night: Night) -> pd.DataFrame:

@@ -38,6 +38,23 @@ SELECT p.published_at, EXISTS (SELECT FROM recsys.outcome_windows AS w
                                WHERE w.publication_id = p.id AND w.complete) AS complete
 FROM recsys.publication AS p WHERE p.id = :id AND p.retired_at IS NULL
 """)
+_NO_AUDIENCE = text("DELETE FROM recsys.audience_count_rows WHERE publication_id = :id")
+# As the view audience has it, of one publication; only the database knows who was erased.
+_AUDIENCE = text("""
+INSERT INTO recsys.audience_count_rows (publication_id, segment, served_by, why_no_list, users)
+SELECT p.id, coalesce(u.segment, ''),
+       CASE WHEN l.user_key IS NOT NULL THEN 'own' WHEN f.segment <> '' THEN 'segment'
+            ELSE 'everyone' END,
+       CASE WHEN l.user_key IS NOT NULL THEN '' WHEN u.last_active >= p.as_of THEN 'active since'
+            WHEN u.last_active IS NULL THEN 'inactive' ELSE 'too few events' END,
+       count(*)
+FROM recsys.publication AS p
+CROSS JOIN recsys.users AS u
+LEFT JOIN recsys.list_rows AS l ON l.publication_id = :id AND l.user_key = u.user_key
+LEFT JOIN recsys.fallback_rows AS f ON f.publication_id = p.id AND f.segment = u.segment
+WHERE p.id = :id
+GROUP BY 1, 2, 3, 4
+""")
 _OUTCOMES = ("outcome_windows", "outcome_rows", "outcome_count_rows")
 _OLDER_CHANGES = text("""
 DELETE FROM recsys.list_change_rows
@@ -63,11 +80,18 @@ def record_for_analysts(snapshot: Snapshot, engine: Engine, tonight: NightLists)
     now, publication = _shown(snapshot, tonight), tonight.planned.publication_id
     with transaction(engine) as connection:
         _replace(connection, "place_count_rows", publication, count_places(now))
+        count_audience(connection, publication)
     before = tonight.before()
     old = _kept(snapshot, before) if before is not None else None
     if before is not None and old is not None:
         _record_changes(snapshot, engine, (before, old), (tonight, now))
     return sum(_measured(snapshot, engine, night) for night in _earlier(snapshot, tonight))
+
+
+def count_audience(connection: Connection, publication: int) -> None:
+    """Count a publication's users by segment, what they are served and why."""
+    for statement in (_NO_AUDIENCE, _AUDIENCE):
+        connection.execute(statement, {"id": publication})
 
 
 def _shown(snapshot: Snapshot, night: NightLists) -> Shown:

@@ -1,7 +1,9 @@
 CREATE OR REPLACE VIEW recsys.catalogue AS
 SELECT i.item_id, i.title, i.category, coalesce(a.available, i.available) AND NOT i.blocked AS available,
-       (i.available_from AT TIME ZONE 'UTC')::date AS available_from, i.price, i.attributes
+       (i.available_from AT TIME ZONE 'UTC')::date AS available_from, i.price, i.attributes,
+       s.as_of AS last_shown
 FROM recsys.items AS i
+LEFT JOIN recsys.item_shown_rows AS s ON s.item_key = i.item_key
 LEFT JOIN recsys.item_availability AS a ON a.item_id = i.item_id;
 
 GRANT SELECT ON recsys.catalogue TO recsys_reader, recsys_writer;
@@ -19,3 +21,5 @@ COMMENT ON COLUMN recsys.catalogue.price IS
   'Price by the attribute that items.price names, in the shop''s currency, as of the newest night; null where the settings name none, or no night has written it yet.';
 COMMENT ON COLUMN recsys.catalogue.attributes IS
   'Declared attributes but for vectors, a JSON object, as of the newest night: attributes ->> ''brand''.';
+COMMENT ON COLUMN recsys.catalogue.last_shown IS
+  'Newest night whose lists readers saw and some of which had the item in their first k places; null: none, as far back as item_history went when this was first noted.';

@@ -8,6 +8,9 @@ BEGIN
   IF erased_id = '' OR mention = '' THEN
     RAISE EXCEPTION 'an id is never empty' USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  IF NOT dry_run THEN
+    PERFORM recsys.uncount_user(erased_key);
+  END IF;
   FOR target IN SELECT c.relname AS name, substring(c.relname FROM '[0-9]+$')::bigint AS id FROM pg_class AS c
                 WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^(list|withheld)_rows_[0-9]+$'
                 ORDER BY 2, 1 LOOP
@@ -43,6 +46,13 @@ BEGIN
       AND x.reason = o.reason AND x.event = o.event;
     DELETE FROM recsys.outcome_count_rows AS x WHERE x.places_with <= 0;
     DELETE FROM recsys.outcome_rows AS o WHERE o.user_key = erased_key;
+  END IF;
+  RETURN NEXT;
+
+  place := 'again_rows';
+  SELECT count(*) INTO held FROM recsys.again_rows AS g WHERE g.user_key = erased_key;
+  IF held > 0 AND NOT dry_run THEN
+    DELETE FROM recsys.again_rows AS g WHERE g.user_key = erased_key;
   END IF;
   RETURN NEXT;
 

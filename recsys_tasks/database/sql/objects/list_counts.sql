@@ -8,7 +8,7 @@ JOIN recsys.publication AS p ON p.id = x.publication_id;
 GRANT SELECT ON recsys.list_counts TO recsys_reader, recsys_writer;
 
 COMMENT ON VIEW recsys.list_counts IS
-  'How many lists of each publication are alike in segment, variant, rung and shortness: one row per such group, kept after the lists themselves are gone.';
+  'How many lists of each publication are alike in segment, variant, rung and shortness: one row per such group, kept after the lists themselves are gone, for monitoring.history_nights.';
 COMMENT ON COLUMN recsys.list_counts.publication_id IS 'Publication it belongs to.';
 COMMENT ON COLUMN recsys.list_counts.as_of IS
   'Night it was made for: it knows what happened before 00:00 UTC of this date.';

@@ -5,7 +5,7 @@ FROM recsys.metric_rows AS m;
 GRANT SELECT ON recsys.metrics TO recsys_reader, recsys_writer;
 GRANT INSERT, UPDATE, DELETE ON recsys.metrics TO recsys_writer;
 
-COMMENT ON VIEW recsys.metrics IS 'Figures of the nightly runs: one row per night, scope and name; a rerun replaces them.';
+COMMENT ON VIEW recsys.metrics IS 'Figures of the nightly runs: one row per night, scope and name; a rerun replaces them. Kept for monitoring.history_nights; those that the view nights has (scopes lists, churn, realised and the gate''s systems) for monitoring.figure_nights.';
 COMMENT ON COLUMN recsys.metrics.as_of IS
   'Night that the figure is about: of realised figures the night whose lists were measured, one earlier than the night that measured them; else the night itself.';
 COMMENT ON COLUMN recsys.metrics.scope IS

@@ -23,6 +23,11 @@ BEGIN
   RETURN QUERY SELECT 'outcome_rows', to_jsonb(o) || jsonb_build_object('item_id', i.item_id)
                FROM recsys.outcome_rows AS o LEFT JOIN recsys.items AS i USING (item_key) WHERE o.user_key = known_key;
 
+  RETURN QUERY SELECT 'again_rows', to_jsonb(g) || jsonb_build_object('item_ids', ARRAY(
+                 SELECT i.item_id FROM unnest(g.items) WITH ORDINALITY AS e(item_key, place)
+                 LEFT JOIN recsys.items AS i USING (item_key) ORDER BY e.place))
+               FROM recsys.again_rows AS g WHERE g.user_key = known_key;
+
   RETURN QUERY SELECT 'list_change_rows', to_jsonb(x) FROM recsys.list_change_rows AS x WHERE x.user_key = known_key;
 
   FOR target IN SELECT c.relname AS name FROM pg_class AS c WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r'
