@@ -76,7 +76,8 @@ def tab(environment: Environment, night: date, task: str, now: datetime, nonce: 
             engine.dispose()
     except RecsysError as error:
         return render(_unanswered(_project(environment), error, now), looks)
-    stages = [stage for names in grid_columns().values() for stage in names]
+    # Each once, as the live page counts them: the report is written at two points of a night.
+    stages = list(dict.fromkeys(name for names in grid_columns().values() for name in names))
     known = Around(_project(environment), now, stages, task, _written(environment, night))
     return render(night_page(of, known), looks)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recsys_tasks.commands.tonight import grid_columns, tonight
+from recsys_tasks.commands.tonight import data_docs, grid_columns, tab, tonight
 from recsys_tasks.config.environment import PROJECT_ROOT
 from recsys_tasks.database import reader_url
 from recsys_tasks.monitoring.tonight import Asked
@@ -70,6 +70,18 @@ def test_the_grid_has_a_row_a_night_that_leads_to_its_report(night: Night) -> No
         assert f"{row.users:,}" in told and str(row.verdict or "–") in told
         assert told.count("done") == len(grid_columns())
     assert "/nightshelf" not in html
+
+
+def test_a_nights_tab_counts_its_stages_and_leads_to_what_was_written(night: Night) -> None:
+    html = tab(night.environment, night.as_of, "freeze", night.now, "only-this")
+    said = words(html)
+    assert f"All {len(set(STAGE_NAMES))} stages are done; no open alert." in said
+    assert f"the night of {night.as_of}" in said
+    for place in (f"report/{night.as_of}", f"data-docs/{night.as_of}/"):
+        assert f'<a href="{place}">' in html
+    docs = data_docs(night.environment, night.as_of, "index.html")
+    assert docs is not None and "Data checks of night" in docs
+    assert data_docs(night.environment, night.as_of, "../report.json") is None
 
 
 def test_a_user_and_an_item_are_looked_up_and_odd_ids_are_no_markup(night: Night) -> None:

@@ -111,5 +111,5 @@ def _went(of: OfNight, around: Around, still: Sequence[Row]) -> tuple[str, Tone]
 def _links(links: Mapping[str, str]) -> Section:
     rows = tuple(cells(Cell(words, link=place)) for words, place in links.items())
     none = Note("Nothing was written yet.", "plain")
-    block = Table(("read on",), rows, half=True) if rows else none
+    block = Table(("read on",), rows, half=True, stacked=False) if rows else none
     return Section("read", "Read on", "What was written about this night.", (block,))
