@@ -152,7 +152,9 @@ def _of_fallback(connection: Connection, asked: Asked) -> Iterator[Step]:
         told = "not among them" if found.place is None else f"place {found.place}"
         yield Step(name, found.place is not None, f"{told} {among}")
     withheld = connection.execute(sa.text(_WITHHELD), asked.of_both).scalar_one()
-    told = "the user has had it, or turned away from it" if withheld else "does not forbid it"
+    told = (
+        "had, turned away from, or kept by eligibility.rules" if withheld else "does not forbid it"
+    )
     yield Step("repeat policy", not withheld, told)
 
 
@@ -184,6 +186,8 @@ def _of_own_list(night: Night, asked: Asked, listed: list[int]) -> Iterator[Step
 def _allowed(way: Way) -> str:
     if way.banned:
         return "events.negatives: the user has turned away from it (returned, disliked …)"
+    if way.ruled_out:
+        return "eligibility.rules keep it from this user, by the attributes of both"
     told = "does not forbid it" if way.may_show else "forbids it: the user has had it"
     return f"repeat_consumption {told}"
 

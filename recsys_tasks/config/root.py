@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, PrivateAttr, SerializeAsAny, field_valida
 
 from recsys_tasks.config import agreement
 from recsys_tasks.config.base import Days, Name, PositiveDays, Section
+from recsys_tasks.config.eligibility import EligibilityConfig, eligibility_mistakes
 from recsys_tasks.config.features import FeaturesConfig
 from recsys_tasks.config.gate import GateConfig
 from recsys_tasks.config.generators import GeneratorsConfig, without_settings
@@ -56,6 +57,11 @@ class Config(Section):
     repeat_consumption: Literal["allow", "forbid"] | AfterDays = "allow"
     """Whether an item that the user had any event with before the night's cutoff may be recommended
     again, on any path: own lists, spares, top-ups and fallbacks."""
+    # Left out of hashes where unset.
+    eligibility: EligibilityConfig = Field(
+        default=EligibilityConfig(), exclude_if=lambda given: not given.rules
+    )
+    """Which items a user may be shown, by attributes of both."""
     label_window_days: PositiveDays = 7
     """W: labels, the gate and the scores' meaning all span this many days."""
     learning_lag_days: Days = 0
@@ -157,6 +163,7 @@ class Config(Section):
             *agreement.objective_mistakes(self.objectives, self.items, self.events),
             *agreement.bought_mistakes(self.serving, self.events),
             *agreement.segment_mistakes(self.users),
+            *eligibility_mistakes(self.eligibility, self.users, self.items),
             *agreement.rerank_mistakes(self.rerank, self.items),
             *agreement.approval_mistakes(self.gate, self.schedule),
             *agreement.schedule_mistakes(self.schedule),
@@ -165,6 +172,11 @@ class Config(Section):
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
+
+    @property
+    def withholds(self) -> bool:
+        """Whether items that others may see can be kept from single users."""
+        return bool(self.events.negatives or self.eligibility.rules)
 
     @property
     def event_codes(self) -> dict[str, int]:

@@ -20,8 +20,10 @@ from recsys_tasks.retrieval.candidates.tempo import USUAL_DAYS, days_needed, pop
 from recsys_tasks.serving.load import FALLBACK_SCHEMA, load_fallbacks, load_forbidden
 from recsys_tasks.serving.publication import Publication
 from recsys_tasks.serving.repeats import Forbidden, forbidden_pairs, needed_length
+from recsys_tasks.serving.user_rules import kept_from_users, places_for_all
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
+from recsys_tasks.snapshot.eligibility.user_rules import UserRules, user_rules
 from recsys_tasks.snapshot.events import Events
 
 WINDOW_DAYS = USUAL_DAYS
@@ -42,7 +44,11 @@ class Aging(NamedTuple):
 
 
 def fallback_lists(
-    snapshot: Snapshot, config: Config, cutoffs: Cutoffs, forbidden: Forbidden | None = None
+    snapshot: Snapshot,
+    config: Config,
+    cutoffs: Cutoffs,
+    forbidden: Forbidden | None = None,
+    rules: UserRules | None = None,
 ) -> pa.Table:
     """Rows for `load_fallbacks`: one a segment with any event, and '' for everyone.
 
@@ -50,7 +56,8 @@ def fallback_lists(
     `popularity`, in which events age as fast as the shop's demand moves (`tempo`). The list for
     everyone is filled up, first with items that were popular earlier, then with the other items,
     newest first, so that it is never short. It is so long that every user has k items in it that
-    are not `forbidden`, up to LONGEST.
+    are not `forbidden`, up to LONGEST; under `rules` it also has, of what comes behind, the first
+    items that users of each kind may see.
     """
     eligible = eligible_items(snapshot, cutoffs.history_before)
     since = cutoffs.history_before - timedelta(days=WINDOW_DAYS)
@@ -70,6 +77,11 @@ def fallback_lists(
         needed = needed_length(forbidden, longer[0], config.serving.k, LONGEST)
         length = max(len(everyone[0]), min(needed + config.serving.spares, LONGEST))
         everyone = longer[0][:length], longer[1][:length]
+    if rules is not None:
+        whole = for_everyone(int(eligible.sum()))
+        needed_places = places_for_all(rules, whole[0], size, forbidden, snapshot.n_users)
+        needed_places[: len(everyone[0])] = True
+        everyone = whole[0][needed_places], whole[1][needed_places]
     rows = {EVERYONE: everyone}
     by_segment = popularity(recent, codes, eligible, aging, size)
     rows.update(
@@ -92,18 +104,27 @@ def load_paths(
     """Load the fallback lists and the forbidden pairs.
 
     The pairs are those of the users `active [n] int32`, whose own lists are checked with them, and
-    of all other users those whose item is in a fallback list.
+    of all other users those whose item is in a fallback list; of `eligibility.rules` those of all
+    users with the items of their fallback lists.
     """
     forbidden = forbidden_pairs(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
-    lists = fallback_lists(snapshot, snapshot.config, cutoffs, forbidden)
+    rules = user_rules(snapshot)
+    lists = fallback_lists(snapshot, snapshot.config, cutoffs, forbidden, rules)
     load_fallbacks(engine, publication, lists)
+    kept = None
+    if rules is not None:
+        of = zip(lists["segment"].to_pylist(), lists["items"].to_pylist(), strict=True)
+        by_segment = {segment: np.array(items, np.int32) for segment, items in of}
+        kept = kept_from_users(rules, snapshot, by_segment, EVERYONE)
     if forbidden is not None:
         popular = np.zeros(snapshot.n_items, bool)
         popular[lists["items"].combine_chunks().flatten().to_numpy()] = True
         has_list = np.zeros(snapshot.n_users, bool)
         has_list[active] = True
         wanted = forbidden.where(has_list[forbidden.users] | popular[forbidden.items])
-        load_forbidden(engine, publication, wanted.table())
+        kept = wanted if kept is None else wanted.with_others(kept)
+    if kept is not None:
+        load_forbidden(engine, publication, kept.table())
 
 
 def popularity(

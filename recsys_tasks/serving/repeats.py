@@ -25,12 +25,13 @@ MERGE_AT = 20_000_000
 
 
 def policy_words(config: Config) -> str:
-    """The policy as text, as it stands in a publication's row: allow, forbid, after … days; and
-    that negative events ban items, where the shop has them.
+    """The policy as text, as it stands in a publication's row: allow, forbid, after … days; that
+    negative events ban items, and that rules keep some from some, where the shop has them.
     """
     policy = config.repeat_consumption
     words = f"after {policy.after_days} days" if isinstance(policy, AfterDays) else policy
-    return f"{words}, bans" if config.events.negatives else words
+    words += ", bans" if config.events.negatives else ""
+    return f"{words}, rules by user" if config.eligibility.rules else words
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,13 @@ class Forbidden:
 
     users: Keys
     items: Keys
+
+    def with_others(self, others: Forbidden) -> Forbidden:
+        """These pairs and others, sorted; a pair may be there twice."""
+        users = np.concatenate([self.users, others.users])
+        items = np.concatenate([self.items, others.items])
+        order = np.lexsort((items, users))
+        return Forbidden(users[order], items[order])
 
     def where(self, chosen: Bools) -> Forbidden:
         """Some of the pairs, `[p]`."""

@@ -42,6 +42,7 @@ def list_settings(config: Config) -> str:
         config.activity,
         serving,
         config.repeat_consumption,
+        *config.eligibility.rules,
         *(str(ends_ban(config, negative)) for negative in config.events.negatives),
     )
 

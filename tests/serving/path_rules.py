@@ -27,15 +27,12 @@ from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 from recsys_tasks.snapshot.eligibility.hidden import hidden_items
 from tests.serving import nights
+from tests.serving.plain_user_rules import goods, kept_from, people, user_rules
 from tests.snapshot.plain_negatives import Happened, banned, left_over, negative_kinds
 from tests.worlds import make_config, make_snapshot
 
 LIMITS = CheckLimits(min_coverage=0.0, max_identical_share=1.0, max_list_churn=1.0)
-
-
 USERS, ITEMS = 7, 13
-
-
 FIRST_DAYS, SECOND_DAY = 60, 1
 
 
@@ -56,17 +53,24 @@ class Shop:
     negatives: tuple[dict[str, Any], ...] = ()
     turned: tuple[tuple[int, int, int, int], ...] = ()
     """(user, item, seconds before the first cutoff, number among `negatives`)."""
+    rules: tuple[dict[str, Any], ...] = ()
+    """`eligibility.rules`."""
+    people: tuple[tuple[str | None, float | None], ...] = ()
+    """Languages (joined by |) and age of each user."""
+    goods: tuple[tuple[str | None, float | None], ...] = ()
+    """Language and age limit of each item."""
 
     def config(self, night: int) -> Config:
         return make_config(
             users={
-                "attributes": [{"name": "country", "kind": "categorical"}],
+                "attributes": of_kinds(country="categorical", speaks="multi", age="numeric"),
                 "segment_by": "country",
             },
             items={
                 "available_column": "available",
-                "attributes": [{"name": "grade", "kind": "numeric"}],
+                "attributes": of_kinds(grade="numeric", language="categorical", limit="numeric"),
             },
+            eligibility={"rules": list(self.rules)},
             events={"quantity_column": "quantity", "negatives": list(self.negatives)},
             repeat_consumption=self.policy,
             activity={"min_events": 1, "within_days": self.within_days},
@@ -76,6 +80,10 @@ class Shop:
                 "item_rules": [{"attribute": "grade", "minimum": 2}],
             },
         )
+
+
+def of_kinds(**kinds: str) -> list[dict[str, str]]:
+    return [{"name": name, "kind": kind} for name, kind in kinds.items()]
 
 
 def ages() -> st.SearchStrategy[int]:
@@ -115,7 +123,16 @@ def shops() -> st.SearchStrategy[Shop]:
         seed=st.integers(0, 9),
         negatives=st.one_of(st.just(()), negative_kinds("purchase").map(tuple)),
         turned=st.lists(turned, max_size=20).map(tuple),
+        rules=user_rules(),
+        people=people(USERS),
+        goods=goods(ITEMS),
     )
+
+
+def ruled_out(shop: Shop, user: int | None) -> set[int]:
+    """Items that the rules keep from a user; None: one whom nobody knows."""
+    person = shop.people[user] if user is not None and shop.people else (None, None)
+    return kept_from(shop.rules, person, shop.goods)
 
 
 def happened(shop: Shop) -> list[Happened]:
@@ -147,7 +164,7 @@ def forbidden_to(shop: Shop, night: int) -> dict[int, set[int]]:
             found[row.user] |= {row.item} if forbidden else set()
     for user, item in banned(rows, shop.negatives, cutoff):
         found[user].add(item)
-    return found
+    return {user: items | ruled_out(shop, user) for user, items in found.items()}
 
 
 def blocked(shop: Shop, night: int) -> set[int]:
@@ -170,12 +187,17 @@ def frozen(shop: Shop, night: int, folder: Path) -> Snapshot:
     items = pd.DataFrame(
         {"item_id": ids, "grade": [1.0 if item % 7 == 1 else 3.0 for item in range(ITEMS)]}
     )
+    goods, people = shop.goods or ((None, None),) * ITEMS, shop.people or ((None, None),) * USERS
+    items["language"] = [language for language, _ in goods]
+    items["limit"] = pd.array([limit for _, limit in goods], "float64")
     shown = ~hidden_items(shop.config(night), pa.Table.from_pandas(items))
     starts = [cutoff + 9 * 3600 if launch else 0 for launch in shop.launches]
     items = items.assign(available=np.array(shop.available[night]) & shown, available_from=starts)
     users = pd.DataFrame(
         {"user_id": [f"u{n}" for n in range(USERS)], "country": list(shop.segments)}
     )
+    users["speaks"] = [speaks for speaks, _ in people]
+    users["age"] = pd.array([age for _, age in people], "float64")
     events = pd.DataFrame(rows, columns=["user_id", "item_id", "ts", "event"])
     return make_snapshot(folder, shop.config(night), as_of, events, items, users)
 
@@ -244,7 +266,7 @@ def check_calls(
     are left.
     """
     for user in [*range(USERS), "stranger"]:
-        never = forbidden.get(user, set()) if isinstance(user, int) else set()
+        never = forbidden[user] if isinstance(user, int) else ruled_out(shop, None)
         for k in (None, 1, shop.k + 1, 30):
             got = keys_of(nights.recommend(reader, f"u{user}", k))
             assert len(set(got)) == len(got) <= (k or shop.k)

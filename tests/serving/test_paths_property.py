@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,29 @@ HIDDEN_LATER = Shop(
 )
 
 
+# Popular items are Dutch or for adults: a French child and a stranger have to be shown what is
+# behind them.
+BY_LANGUAGE_AND_AGE = replace(
+    HIDDEN_LATER,
+    hidden=(frozenset(), frozenset()),
+    policy="allow",
+    rules=(
+        {"item": "language", "must": "match", "user": "speaks", "otherwise": None},
+        {"item": "limit", "must": "be_at_most", "user": "age", "otherwise": 12.0},
+    ),
+    people=(("nl", 44.0), ("fr", 12.0), ("nl|fr", None), (None, 16.0), *((None, None),) * 3),
+    goods=(
+        *(("nl", None), (None, 18.0)) * 3,
+        *(("fr", 6.0), (None, None), ("fr", 16.0)),
+        *((None, None),) * 4,
+    ),
+    k=3,
+)
+
+
 @settings(max_examples=6, phases=PHASES, **QUIET)
 @example(shop=HIDDEN_LATER, stock={2: True, 3: True})
+@example(shop=BY_LANGUAGE_AND_AGE, stock={})
 @given(shop=shops(), stock=STOCK)
 def test_no_place_of_any_path_breaks_a_rule(
     postgres: Mapping[str, str], engines: tuple[Engine, Engine], shop: Shop, stock: dict[int, bool]

@@ -103,7 +103,12 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
     inputs = {f"{w.inputs.cutoffs}/{w.label_end}": w.inputs.hash for w in windows}
     inputs["snapshot"] = snapshot.artifact.content
     settings = config_hash(
-        config.ranker, config.activity, config.events, *config.objectives, config.resources.seed
+        config.ranker,
+        config.activity,
+        config.events,
+        *config.objectives,
+        config.resources.seed,
+        *config.eligibility.rules,
     )
 
     def write(draft: Draft) -> None:

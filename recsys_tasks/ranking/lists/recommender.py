@@ -29,8 +29,8 @@ from recsys_tasks.ranking.lists.rules import Asked, RulesInForce, Shop, rules_in
 from recsys_tasks.ranking.lists.rules.promotions import promoted_keys
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.schema import RUNGS
-from recsys_tasks.snapshot.bans import Bans, bans_at
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.eligibility.withheld import Withheld, withheld_at
 
 Rung = Literal["heavy", "light", "retrieval"]
 
@@ -69,7 +69,7 @@ class Recommender:
     inputs: RankingInputs
     ranker: Ranker | None
     rung: Rung
-    bans: Bans | None = None
+    withheld: Withheld | None = None
 
     @classmethod
     def of(
@@ -85,8 +85,8 @@ class Recommender:
         }
         rungs: tuple[Rung, ...] = ("heavy", "light", "retrieval")
         rung = next(r for r in rungs[rungs.index(best) :] if offered.get(r, True))
-        bans = bans_at(snapshot, inputs.cutoffs.history_before)
-        return cls(snapshot, inputs, ranker, rung, bans)
+        withheld = withheld_at(snapshot, inputs.cutoffs.history_before)
+        return cls(snapshot, inputs, ranker, rung, withheld)
 
     def recommend(self, users: Keys, k: int, *, eligible: Bool | None = None) -> RankedLists:
         """Lists of up to k items, all of them in `eligible [n_items] bool` (None: every item is).
@@ -216,12 +216,12 @@ class Recommender:
         return Shop(self.snapshot, self.inputs)
 
     def may_show(self, users: Keys, items: Int32, *, eligible: Bool) -> Bool:
-        """`[n, c]`: which of these items are eligible and neither forbidden to the user nor banned
-        by a negative event.
+        """`[n, c]`: which of these items are eligible, also to the user, and neither forbidden to
+        the user nor banned by a negative event.
         """
         allowed = np.asarray(eligible[items])
-        if self.bans is not None:
-            allowed &= ~self.bans.of(users, items)
+        if self.withheld is not None:
+            allowed &= ~self.withheld.of(users, items)
         if self._config.repeat_consumption == "allow":
             return allowed
         return np.asarray(allowed & ~self._forbidden(users, items))

@@ -16,6 +16,8 @@ from recsys_tasks.ranking.lists.order import by_score
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.retrieval.candidates.fusion import fuse
 from recsys_tasks.retrieval.candidates.source import CandidateSource
+from recsys_tasks.snapshot.bans import Bans
+from recsys_tasks.snapshot.eligibility.user_rules import UserRules
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Way:
     """
     banned: bool
     """Whether a negative event keeps the item from the user."""
+    ruled_out: bool
+    """Whether a rule of `eligibility.rules` does."""
     named: Mapping[str, int]
     """Place in the list of each generator that named it."""
     fused: int
@@ -68,10 +72,11 @@ def way_of(recommender: Recommender, user: int, item: int, eligible: Bool, k: in
     block = Block(recommender.inputs, source.block(users))
     shown = recommender.recommend(users, k, eligible=eligible).items[0]
     scores = recommender.scores(block)
-    asked = np.array([[item]], np.int32)
+    asked, withheld = np.array([[item]], np.int32), recommender.withheld
     return Way(
         may_show=bool(recommender.may_show(users, asked, eligible=eligible)[0, 0]),
-        banned=recommender.bans is not None and bool(recommender.bans.of(users, asked)[0, 0]),
+        banned=withheld is not None and _kept_by(withheld.bans, users, asked),
+        ruled_out=withheld is not None and _kept_by(withheld.rules, users, asked),
         named=_places(union.items[0], union.ranks[0], item),
         fused=_place(union.items[0], item),
         named_items=int((union.items >= 0).sum()),
@@ -82,6 +87,10 @@ def way_of(recommender: Recommender, user: int, item: int, eligible: Bool, k: in
         place=_place(shown, item),
         items=shown,
     )
+
+
+def _kept_by(what: Bans | UserRules | None, users: Keys, items: Keys) -> bool:
+    return what is not None and bool(what.of(users, items)[0, 0])
 
 
 def _places(items: Keys, ranks: Keys, item: int) -> Mapping[str, int]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recsys_tasks.arrays import AnyArray
     from recsys_tasks.retrieval.candidates.source import CandidateSource
 
+DEEPEST = 16
 STEP_WEIGHTS: Float32 = (STEP_DECAY ** np.arange(200)).astype(np.float32)
 """Weight of an item by how many later timestamps of the user came after it."""
 
@@ -167,4 +168,25 @@ class Block:
             behind = np.repeat(offsets[1:], sizes)
             own, forbidden = np.insert(own, behind, banned), np.insert(forbidden, behind, True)
             offsets = offsets + np.concatenate([[0], np.cumsum(sizes)])
-        return Restrictions(offsets, own, forbidden, self.eligible, self.marked)
+        of_row, eligible = self._classes
+        return Restrictions(offsets, own, forbidden, eligible, of_row, self.marked)
+
+    @cached_property
+    def _classes(self) -> tuple[Int64, Bool]:
+        """(class of each user, what users of a class may see, `[classes, n_items]`), where
+        `eligibility.rules` tell users apart; else all are of one class.
+        """
+        rules = None if self.withheld is None else self.withheld.rules
+        if rules is None:
+            return np.zeros(len(self.users), np.int64), np.ascontiguousarray(self.eligible)[None]
+        which, may = rules.classes(self.users)
+        return which, may & self.eligible
+
+    def depths(self, rows: Int64, places: int) -> Int64:
+        """`[r]`: how many neighbours to look for, so that some `places` of them are of what the
+        users of these rows may see: twice as many, or four times, up to DEEPEST times.
+        """
+        of_row, eligible = self._classes
+        share = eligible.sum(axis=1) / max(int(np.asarray(self.eligible).sum()), 1)
+        often = np.ceil(np.log2(1.0 / np.clip(share, 1.0 / DEEPEST, 1.0)))
+        return (places * 2 ** often.astype(np.int64))[of_row[rows]]

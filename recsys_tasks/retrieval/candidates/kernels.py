@@ -29,7 +29,8 @@ class Named(NamedTuple):
 
 
 class Restrictions(NamedTuple):
-    """Histories and banned items, which of them are forbidden, and which items are eligible.
+    """Histories and banned items, which of them are forbidden, and which items are eligible to
+    whom: those of row r are `eligible[of_row[r]]`, `[classes, n_items]`.
 
     `marked [n_items]`: the last row that each item was forbidden for, -1 for none. A kernel gets it
     filled with -1, or as an earlier kernel over the same rows left it.
@@ -39,6 +40,7 @@ class Restrictions(NamedTuple):
     own: Keys
     forbidden: Bool
     eligible: Bool
+    of_row: Int64
     marked: Keys
 
 
@@ -85,7 +87,7 @@ def allowed(
     """Fill row `rows[l]`, behind what it has, with the first allowed items of list `which[l]` of
     `named`; what it has is marked, too.
     """
-    offsets, own, forbidden, eligible, marked = restrictions
+    offsets, own, forbidden, eligible, of_row, marked = restrictions
     named_items, named_scores, which = named
     for place in range(len(rows)):
         row, found = rows[place], 0
@@ -99,7 +101,7 @@ def allowed(
             item = named_items[which[place], column]
             if found == items.shape[1]:
                 break
-            if item >= 0 and eligible[item] and marked[item] != row:
+            if item >= 0 and eligible[of_row[row], item] and marked[item] != row:
                 items[row, found] = item
                 scores[row, found] = named_scores[which[place], column]
                 found += 1

@@ -40,8 +40,11 @@ class TwoTower(Generator):
             cut = block.config.repeat_consumption != "allow" or block.withheld is not None
             spare = SPARE_PLACES if cut else 0
             queries = np.ascontiguousarray(embeddings.user_vectors[place[rows]])
-            found, near = searcher.search(queries, items.shape[1] + spare)
-            block.fill_allowed((found, near), np.arange(len(rows)), items, scores, rows)
+            deep = block.depths(rows, items.shape[1] + spare)
+            for depth in np.unique(deep):
+                some = np.flatnonzero(deep == depth)
+                lists = searcher.search(queries[some], int(depth))
+                block.fill_allowed(lists, np.arange(len(some)), items, scores, rows[some])
 
 
 GENERATOR = TwoTower()

@@ -118,7 +118,8 @@ def depths(config: Config) -> tuple[int, ...]:
     """Numbers of neighbours that recall is measured among: the reported one, and what serving asks
     for.
     """
-    spare = 0 if config.repeat_consumption == "allow" else SPARE_PLACES
+    cut = config.repeat_consumption != "allow" or config.withholds
+    spare = SPARE_PLACES if cut else 0
     asked = config.generators.quota("two_tower")
     served = asked + spare if asked else config.index.recall_k
     return tuple(sorted({config.index.recall_k, served}))

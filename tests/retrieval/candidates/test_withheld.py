@@ -62,3 +62,47 @@ def test_the_lists_of_others_are_the_same(tmp_path: Path) -> None:
     together, alone = source.block(USERS), source.block(USERS[5:9])
     assert np.array_equal(together.items[5:9], alone.items)
     assert np.array_equal(together.ranks[5:9], alone.ranks)
+
+
+def by_language(folder: Path, **rule: Any) -> CandidateSource:
+    """Items 0 to 44, the popular ones, are Dutch, 45 to 56 French, the last three of no language;
+    user 0 speaks French, user 1 both, user 2 has no value, the others speak Dutch.
+    """
+    rows = checkerboard()
+    ids = sorted(rows.item_id.unique())
+    language = ["nl"] * 45 + ["fr"] * 12 + [None] * 3
+    items = pd.DataFrame({"item_id": ids, "language": language, "available_from": NOW - 9_999_999})
+    speaks = ["fr", "fr|nl", None, *["nl"] * (len(USERS) - 3)]
+    users = pd.DataFrame({"user_id": sorted(rows.user_id.unique()), "speaks": speaks})
+    config = make_config(
+        users={"attributes": [{"name": "speaks", "kind": "multi"}]},
+        items={"attributes": [{"name": "language", "kind": "categorical"}]},
+        eligibility={"rules": [{"item": "language", "must": "match", "user": "speaks", **rule}]},
+        generators={"two_tower": 12, "segment_popular": 12, "max_candidates": 15},
+    )
+    snapshot = make_snapshot(folder, config, CUTOFF, rows, items, users)
+    cutoffs = Cutoffs.at(CUTOFF)
+    groups = np.repeat(np.eye(GROUPS, dtype=np.float32), PER_GROUP, axis=0)
+    vectors = Vectors(USERS, groups, USERS, groups)
+    return open_candidate_source(
+        snapshot, cutoffs, build_generators(snapshot, cutoffs), vectors, vectors
+    )
+
+
+def test_a_rule_by_user_holds_for_every_candidate_and_leaves_full_lists(tmp_path: Path) -> None:
+    source = by_language(tmp_path)
+    block = source.block(USERS)
+    french, both, unknown, dutch = (set(block.items[row].tolist()) for row in (0, 1, 2, 9))
+    assert french == set(range(45, 60))  # all fifteen that there are
+    assert len(both) == 15
+    assert min(both) >= 0
+    assert unknown == {57, 58, 59, -1}
+    assert dutch < set(range(45)) | {57, 58, 59}
+    assert len(dutch) == 15
+    # the tower finds its own for the French user, too, though all her neighbours are Dutch
+    assert (block.ranks[0, :, 0] >= 0).any()
+
+
+def test_a_value_can_be_assumed_of_users_without_one(tmp_path: Path) -> None:
+    block = by_language(tmp_path, otherwise="fr").block(USERS)
+    assert set(block.items[2].tolist()) == set(range(45, 60))

@@ -1,7 +1,8 @@
 -- The application's query: where a user's own list suffices, as it nearly always does, no other query runs. Tiers: the
 -- user's own list with its spares, then the segment's fallback, then the overall fallback. What is out of stock now or
 -- blocked is left out, and so is, of the fallbacks, what the repeat policy forbids that user; the own list was made and
--- checked without it. An item keeps its best tier, and lower tiers only fill what is missing. STABLE: all queries see
+-- checked without it. Under rules by user every user that the night knew has a row of what is withheld; key -1 stands
+-- for all others. An item keeps its best tier, and lower tiers only fill what is missing. STABLE: all queries see
 -- one snapshot, so pointer and rows cannot disagree.
 --
 -- A score is null where no calibrated ranker gave one. The arrays of a fallback are read into variables: unnested from
@@ -54,12 +55,12 @@ BEGIN
     RETURN;
   END IF;
 
-  IF who.user_key IS NOT NULL THEN
-    listed := coalesce((SELECT l.items FROM recsys.list_rows AS l
-                       WHERE l.publication_id = live.id AND l.user_key = who.user_key), '{}')
-          || coalesce((SELECT w.items FROM recsys.withheld_rows AS w
-                       WHERE w.publication_id = live.id AND w.user_key = who.user_key), '{}');
-  END IF;
+  listed := coalesce((SELECT l.items FROM recsys.list_rows AS l
+                     WHERE l.publication_id = live.id AND l.user_key = who.user_key), '{}')
+        || coalesce((SELECT w.items FROM recsys.withheld_rows AS w
+                     WHERE w.publication_id = live.id AND w.user_key = who.user_key),
+                    (SELECT w.items FROM recsys.withheld_rows AS w
+                     WHERE w.publication_id = live.id AND w.user_key = -1), '{}');
   FOREACH tier IN ARRAY CASE WHEN coalesce(who.segment, '') = '' THEN ARRAY[''] ELSE ARRAY[who.segment, ''] END LOOP
     popular := (SELECT f.items FROM recsys.fallback_rows AS f WHERE f.publication_id = live.id AND f.segment = tier);
     RETURN QUERY
@@ -86,4 +87,4 @@ REVOKE EXECUTE ON FUNCTION recsys.recommend FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION recsys.recommend TO recsys_reader, recsys_writer;
 
 COMMENT ON FUNCTION recsys.recommend IS
-  'The first k items for a user now: the current list without what is out of stock or blocked, topped up from its spares, then from the fallback lists without what the repeat policy or a negative event forbids the user as of the publication''s cutoff; unknown users get the fallback. Fewer than k rows: there is nothing more that the user may be shown. The score is a probability as in recommendations.score, null for top-ups.';
+  'The first k items for a user now: the current list without what is out of stock or blocked, topped up from its spares, then from the fallback lists without what the repeat policy, a negative event or a rule of eligibility forbids the user as of the publication''s cutoff; unknown users get the fallback. Fewer than k rows: there is nothing more that the user may be shown. The score is a probability as in recommendations.score, null for top-ups.';
