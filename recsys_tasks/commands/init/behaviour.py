@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
 from recsys_tasks.commands.init.columns import Column
-from recsys_tasks.commands.init.names import fits, takes_back, weight_of
+from recsys_tasks.commands.init.names import fits, takes_back, weight_of, words_of
 from recsys_tasks.commands.init.roles import Roles
 
 _MOST_KINDS = 20
@@ -99,7 +99,13 @@ def kinds_of(roles: Roles) -> Kinds:
         ):
             return _kinds(name, column)
     rated = any("rating" in name.lower() for name in roles.columns)
-    return Kinds(None, {"rating" if rated else "purchase": 1.0}, False)
+    return Kinds(None, {"rating" if rated else _kind_by_table(roles.events.name): 1.0}, False)
+
+
+def _kind_by_table(name: str) -> str:
+    """What the rows of a table are called that has no column of kinds: `views.csv` has views."""
+    words = [word.removesuffix("s") for word in words_of(name)]
+    return next((word for word in words if weight_of(word) is not None), "purchase")
 
 
 def _kinds(name: str, column: Column) -> Kinds:

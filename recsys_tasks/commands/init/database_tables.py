@@ -25,6 +25,7 @@ class DatabaseTable:
     dialect = Dialect()
     is_csv = False
     decimal = None
+    null_words = ()
 
     @cached_property
     def rows(self) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import pyarrow.compute as pc
 
@@ -14,7 +14,12 @@ from recsys_tasks.commands.init.roles import Roles
 from recsys_tasks.commands.init.tables import Table
 from recsys_tasks.sources.columns import is_text
 
-_USUAL: Final = {"delimiter": ",", "encoding": "utf-8", "decimal": "."}
+_USUAL: Final[Mapping[str, Any]] = {
+    "delimiter": ",",
+    "encoding": "utf-8",
+    "decimal": ".",
+    "null_words": (),
+}
 
 
 def add_dialect(proposal: Proposal, roles: Roles) -> None:
@@ -27,9 +32,11 @@ def add_dialect(proposal: Proposal, roles: Roles) -> None:
         common[setting] = Counter(found).most_common(1)[0][0] if found else usual
         if common[setting] != usual:
             words = "as the CSV files are written"
-            proposal.add(f"source.{setting}", common[setting], "likely", words)
+            value = common[setting]
+            value = list(value) if isinstance(value, tuple) else value
+            proposal.add(f"source.{setting}", value, "likely", words)
     differing = {
-        name: own
+        name: {setting: list(v) if isinstance(v, tuple) else v for setting, v in own.items()}
         for name, way in written.items()
         if (own := {s: v for s, v in way.items() if v is not None and v != common[s]})
     }
@@ -47,13 +54,14 @@ def _tables(roles: Roles) -> dict[str, tuple[Table, Mapping[str, Column]]]:
     return tables
 
 
-def _written(table: Table) -> dict[str, str | None]:
+def _written(table: Table) -> dict[str, Any]:
     """How a table's files are written; None: they read alike either way."""
     several = len(table.rows.column_names) > 1
     return {
         "delimiter": table.dialect.delimiter if several else None,
         "encoding": None if _is_ascii(table) else table.dialect.encoding,
         "decimal": table.decimal,
+        "null_words": table.null_words,
     }
 
 

@@ -11,13 +11,18 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from recsys_tasks.commands.init.written import decimal_of, dialect_of
+from recsys_tasks.commands.init.written import (
+    decimal_of,
+    dialect_of,
+    null_words_of,
+    without_words,
+)
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
 from recsys_tasks.sources.files.formats import format_of, is_columnar
 from recsys_tasks.sources.files.json_lines import is_json, json_names, read_json
-from recsys_tasks.sources.files.listing import SUFFIXES, list_files, suffixes_among
+from recsys_tasks.sources.files.listing import SUFFIXES, list_files, suffixes_among, values_of
 from recsys_tasks.sources.files.places import Place
 from recsys_tasks.sources.files.streams import Dialect, open_bytes
 
@@ -46,6 +51,10 @@ class Table(Protocol):
         """Sign before the fraction of numbers that it has as text; None where there is none."""
 
     @property
+    def null_words(self) -> tuple[str, ...]:
+        """Words that stand for a missing value in its CSV files."""
+
+    @property
     def rows(self) -> pa.Table:
         """The rows looked at, columns as delivered; of CSV and JSON all columns are text. Raises
         RecsysError.
@@ -63,20 +72,38 @@ class FileTable:
     is_csv: bool
     local: Callable[[str], Path] = Path
     """A file on this machine, by its name."""
+    root: str = ""
+    """The folder that all is in; folders below it may be columns."""
 
     @cached_property
     def rows(self) -> pa.Table:
-        """Every row of the newest files, columns as delivered; of CSV and JSON all columns are
-        text. Raises SchemaError.
+        """Every row of the newest files, columns as delivered, those of folders' names included; of
+        CSV and JSON all columns are text. Raises SchemaError.
         """
+        return without_words(self._delivered, self.null_words)
+
+    @cached_property
+    def null_words(self) -> tuple[str, ...]:
+        """As its CSV files show them."""
+        return null_words_of(self._delivered) if self.is_csv else ()
+
+    @cached_property
+    def _delivered(self) -> pa.Table:
         parts: list[pa.Table] = []
         for name in reversed(self.files):
-            parts.insert(0, self._read(self.local(name)))
+            parts.insert(0, self._with_folders(self._read(self.local(name)), name))
             if sum(part.num_rows for part in parts) >= MOST_ROWS:
                 break
         names = [name for name in parts[-1].column_names if name]
         whole = [part.select(names) for part in parts if set(names) <= set(part.column_names)]
         return pa.concat_tables(whole, promote_options="permissive")
+
+    def _with_folders(self, rows: pa.Table, name: str) -> pa.Table:
+        for column, value in values_of(name[len(self.root) :].split("/")[:-1]).items():
+            if column not in rows.column_names:
+                column_of = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
+                rows = rows.append_column(column, column_of)
+        return rows
 
     @cached_property
     def decimal(self) -> str | None:
@@ -100,7 +127,7 @@ def tables_in(folder: Path) -> list[FileTable]:
     Raises ConfigError where there is none, SchemaError for what cannot be read.
     """
     if folder.is_file():
-        return [_table(folder.name, (str(folder),))]
+        return [_table(folder.name, (str(folder),), root=str(folder.parent))]
     if not folder.is_dir():
         raise ConfigError(
             expected="a folder with the shop's tables, or their files",
@@ -108,7 +135,7 @@ def tables_in(folder: Path) -> list[FileTable]:
             where=str(folder),
             remedy="recsys init FOLDER, where FOLDER has events, items and, if there are, users",
         )
-    found = [_table(name, files) for name, files in _groups(folder)]
+    found = [_table(name, files, root=str(folder)) for name, files in _groups(folder)]
     if not found:
         raise ConfigError(
             expected=f"files that end in {', '.join(SUFFIXES)}",
@@ -127,10 +154,11 @@ def tables_at(place: Place, url: str) -> list[FileTable]:
     groups: dict[str, list[str]] = {}
     for name in place.names():
         parts = name[len(url) :].strip("/").split("/")
-        group = parts[0] if len(parts) > 1 else re.sub(r"[0-9]+", "*", parts[0])
+        group = _folder(parts[0]) if len(parts) > 1 else re.sub(r"[0-9]+", "*", parts[0])
         groups.setdefault(group, []).append(name)
     return [
-        _table(_named(group, files), tuple(files), place.local) for group, files in groups.items()
+        _table(_named(group, files), tuple(files), place.local, url)
+        for group, files in groups.items()
     ]
 
 
@@ -142,27 +170,37 @@ def _named(group: str, files: Sequence[str]) -> str:
 def _groups(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(the name that settings give a table, its files)."""
     series: dict[str, list[Path]] = {}
+    folders: dict[str, list[str]] = {}
     suffixes = suffixes_among(path.name for path in folder.iterdir() if path.is_file())
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "_")):
             continue
         if path.is_dir():
             try:
-                yield path.name, tuple(map(str, list_files(path)))
+                folders.setdefault(_folder(path.name), []).extend(map(str, list_files(path)))
             except ConfigError:
                 continue
         elif path.name.lower().endswith(suffixes):
             series.setdefault(re.sub(r"[0-9]+", "*", path.name), []).append(path)
+    for name, found in folders.items():
+        yield name, tuple(found)
     for pattern, files in series.items():
         yield (files[0].name if len(files) == 1 else pattern), tuple(map(str, files))
 
 
-def _table(name: str, files: tuple[str, ...], local: Callable[[str], Path] = Path) -> FileTable:
+def _folder(name: str) -> str:
+    """What a folder's table is called: all folders of one column, as `event=view` is, are one."""
+    return f"{name.partition('=')[0]}=*" if "=" in name else name
+
+
+def _table(
+    name: str, files: tuple[str, ...], local: Callable[[str], Path] = Path, root: str = ""
+) -> FileTable:
     """A table, told by its newest file, which is read anyway."""
     newest = local(files[-1])
     is_csv = _is_csv(newest)
     dialect = dialect_of(newest) if is_csv else Dialect()
-    return FileTable(name, files, dialect, is_csv, local)
+    return FileTable(name, files, dialect, is_csv, local, root)
 
 
 def _is_csv(path: Path) -> bool:

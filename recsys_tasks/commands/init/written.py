@@ -26,6 +26,9 @@ _VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,:/TZ+ -]*|[^@\s]+@[^@\s]+|https?://
 _COMMA = r"^-?[0-9]+,[0-9]+$"
 _POINT = r"^-?[0-9]+\.[0-9]+$"
 _NUMBER = r"^-?[0-9]+(,[0-9]+)?$"
+_NULL_WORDS = ("NULL", "null", r"\N", "N/A", "n/a", "#N/A", "NA", "None", "nan", "NaN", "-")
+_PLAIN = r"^-?[0-9]+([.,][0-9]+)?$|^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+"""A number, or a date."""
 _NAME_WORDS, _LOOKED_AT = 3, 200
 _MOST = 0.99
 
@@ -121,3 +124,25 @@ def _share(column: pa.ChunkedArray, pattern: str) -> float:
     """Share of the values that a pattern fits."""
     given = column.drop_null()
     return float(pc.mean(pc.match_substring_regex(given, pattern)).as_py() or 0.0)
+
+
+def null_words_of(rows: pa.Table) -> tuple[str, ...]:
+    """Words that stand among numbers or dates, where a value is missing."""
+    found: set[str] = set()
+    for column in rows.columns:
+        if not is_text(column.type):
+            continue
+        is_word = pc.fill_null(pc.is_in(column, value_set=pa.array(_NULL_WORDS)), False)
+        if pc.any(is_word).as_py() and _share(column.filter(pc.invert(is_word)), _PLAIN) >= _MOST:
+            found |= set(pc.unique(column.filter(is_word)).to_pylist())
+    return tuple(word for word in _NULL_WORDS if word in found)
+
+
+def without_words(rows: pa.Table, words: tuple[str, ...]) -> pa.Table:
+    """The rows with nothing where one of some words stands."""
+    for place, name in enumerate(rows.column_names if words else ()):
+        if is_text(rows[name].type):
+            is_word = pc.fill_null(pc.is_in(rows[name], value_set=pa.array(words)), False)
+            missing = pa.scalar(None, rows[name].type)
+            rows = rows.set_column(place, name, pc.if_else(is_word, missing, rows[name]))
+    return rows

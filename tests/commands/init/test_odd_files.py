@@ -255,3 +255,44 @@ def test_a_log_alone_is_a_shop(tmp_path: Path) -> None:
     assert any("items are those of the events" in words for words in proposal.left_out)
     read_whole(reader)
     assert len(reader.read_users()) == 40
+
+
+@pytest.mark.parametrize("below", ["log", ""])
+def test_folders_that_are_columns(tmp_path: Path, below: str) -> None:
+    tables = shop()
+    iso(tables["events"])
+    events = tables.pop("events")
+    folder = written(tmp_path / "shop", tables)
+    for kind, rows in events.groupby("event"):
+        place = folder / below / f"event={kind}"
+        place.mkdir(parents=True)
+        rows.drop(columns="event").to_csv(place / "part.csv", index=False)
+    proposal, reader = settled(folder)
+    assert values(proposal)["source.events"] == (below or "event=*")
+    assert {kind["name"] for kind in values(proposal)["events.kinds"]} == {"view", "buy"}
+    read_whole(reader)
+    kinds = reader.read_events(None, NOW.date())["event"].to_pylist()
+    assert kinds.count("buy") == int((events.event == "buy").sum())
+
+
+def test_words_for_missing_values_of_one_table(tmp_path: Path) -> None:
+    """`NA` is a missing weight of an item, and a user's country."""
+    tables = shop()
+    iso(tables["events"])
+    tables["items"]["weight"] = ["NA" if n % 4 == 0 else str(n + 0.5) for n in range(20)]
+    tables["users"]["country"] = ["NA", "DE"] * 20
+    proposal, reader = settled(written(tmp_path / "shop", tables))
+    assert values(proposal)["source.dialects"] == {"items": {"null_words": ["NA"]}}
+    assert {"name": "weight", "kind": "numeric"} in values(proposal)["items.attributes"]
+    read_whole(reader)
+    assert reader.read_items()["weight"].null_count == 5
+    assert reader.read_users()["country"].to_pylist().count("NA") == 20
+
+
+def test_a_table_without_kinds_says_what_its_rows_are(tmp_path: Path) -> None:
+    tables = shop()
+    iso(tables["events"])
+    events = tables.pop("events")
+    tables["views"] = events[events.event == "view"].drop(columns="event")
+    (kind,) = values(propose(FolderPlace(written(tmp_path / "shop", tables)), NOW))["events.kinds"]
+    assert kind["name"] == "view"
