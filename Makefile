@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke stress-ids interleavings fuzz gate-cases lint format lock bench-quality bench-night bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke chaos-night stress-ids interleavings fuzz gate-cases lint format lock bench-quality bench-night bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,10 @@ chaos: setup  ## publications, rollbacks and kills under readers who never stop 
 
 chaos-smoke: setup  ## what breaks at night, under the real launcher: one right page each, readers keep their lists; as root
 	@$(BIN)/python -m pytest -m slow tests/airflow/test_chaos_smoke.py
+
+CHAOS_GROUPS ?=
+chaos-night: setup  ## the same with more faults, in groups with a good night after each, and a table of what became of them (CHAOS_GROUPS="errors deliveries", CHAOS_WAIT=3 on a slow machine); as root
+	@$(BIN)/python -m tests.airflow.chaos_night $(CHAOS_GROUPS)
 
 MINUTES ?= 20
 USERS ?= 300000

@@ -1,7 +1,8 @@
 """Faults for the launcher's processes, found by Python itself where this folder is on PYTHONPATH.
 
 `RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, or `hang` until it
-is killed. Retries come after two seconds and not after half a minute: the tests wait for them.
+is killed. A file `RECSYS_HOME/plants/<stage>` says the same to another stage, for one try. Retries
+come after two seconds and not after half a minute: the tests wait for them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,23 @@ def _freeze(module: Any) -> None:
     module.run = run
 
 
+def _stage(module: Any) -> None:
+    real, name = module.run, module.__name__.rpartition(".")[2]
+
+    def run(*given: Any, **opened: Any) -> Any:
+        place = Path(os.environ["RECSYS_HOME"]) / "plants" / name
+        plant = place.read_text().strip() if place.exists() else ""
+        place.unlink(missing_ok=True)
+        if plant == "raise":
+            raise ValueError("an error that nobody foresaw")
+        if plant == "hang":
+            place.with_name(f"{name}.hangs").write_text(str(os.getpid()))
+            time.sleep(600)
+        return real(*given, **opened)
+
+    module.run = run
+
+
 def _airflow(module: Any) -> None:
     real = module.dag_arguments
 
@@ -48,6 +66,11 @@ def _airflow(module: Any) -> None:
 
 
 _PLANTS = {"recsys_tasks.stages.freeze": _freeze, "recsys_airflow": _airflow}
+_STAGES = "recsys_tasks.stages."
+_PLANTED = {
+    *("extract", "train_two_tower", "embed", "build_index", "build_features", "build_examples"),
+    *("train_ranker", "judge", "prepare_publication", "precompute_shard", "publish", "monitor"),
+}
 _run = SourceFileLoader.exec_module
 
 
@@ -55,6 +78,8 @@ def _exec_module(loader: Any, module: ModuleType) -> None:
     _run(loader, module)
     if module.__name__ in _PLANTS:  # a plugin is no ordinary import, but comes through here, too
         _PLANTS[module.__name__](module)
+    elif module.__name__.removeprefix(_STAGES) in _PLANTED and module.__name__.startswith(_STAGES):
+        _stage(module)
 
 
 # Every import goes through the class's method.

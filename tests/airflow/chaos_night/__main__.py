@@ -1,0 +1,63 @@
+"""Run groups of faults, a good night after each, and print what became of every one.
+
+make chaos-night GROUPS="errors deliveries" CHAOS_WAIT=3
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.airflow.chaos_night.cases import GROUPS, Outcome, good_night
+from tests.airflow.chaos_night.stand import NightStand, open_stand
+
+_HEAD = "| fault | became | s | webhook / slack / pagerduty | wrong |\n|---|---|---|---|---|"
+
+
+def line(outcome: Outcome) -> str:
+    """A row of the table."""
+    messages = " / ".join(
+        str(outcome.messages.get(name, 0)) for name in ("webhook", "slack", "pagerduty")
+    )
+    became = "FAILED" if outcome.wrong else outcome.became
+    seconds = f"{outcome.seconds:.0f}"
+    return f"| {outcome.case} | {became} | {seconds} | {messages} | {outcome.wrong} |"
+
+
+def play(stand: NightStand, names: Sequence[str], table: Path) -> bool:
+    """Every group, each with a good night after it; whether all was right. Rows are written as they
+    come.
+    """
+    right = True
+    with table.open("w") as file:
+        print(_HEAD, file=file, flush=True)
+        for outcome in (found for name in names for found in _group(stand, name)):
+            right = right and not outcome.wrong
+            print(line(outcome), file=file, flush=True)
+            print(line(outcome), flush=True)
+    return right
+
+
+def _group(stand: NightStand, name: str) -> Iterator[Outcome]:
+    began = time.monotonic()
+    try:
+        yield from GROUPS[name](stand)
+        left = good_night(stand)
+    except Exception:
+        left = [traceback.format_exc(limit=3).replace("\n", " ")[-1500:]]
+    took = time.monotonic() - began
+    yield Outcome(f"a good night after: {name}", "published", took, {}, "; ".join(left))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("groups", nargs="*", default=list(GROUPS), choices=[*GROUPS, []])
+    parser.add_argument("--table", type=Path, default=Path("build/chaos-night.md"))
+    parser.add_argument("--stand", type=Path, help="folder of a stand that was left mounted")
+    options = parser.parse_args()
+    options.table.parent.mkdir(parents=True, exist_ok=True)
+    with open_stand(options.stand) as stand:
+        raise SystemExit(not play(stand, options.groups, options.table))

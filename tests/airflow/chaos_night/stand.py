@@ -1,0 +1,172 @@
+"""The stand: a small home on a file system of its own under the real launcher, a reader who never
+stops, and four channels that record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date, timedelta
+from pathlib import Path
+
+import psutil
+import sqlalchemy as sa
+
+from recsys_tasks.config import load_config
+from recsys_tasks.database import create_engine, urls
+from recsys_tasks.monitoring.alerts.spool import spool_of
+from recsys_tasks.sources.kinds.shop import ShopSource
+from recsys_tasks.sources.shop.source import Shop
+from recsys_tasks.stages import Night, local_environment, run_all
+from tests.airflow.recorder import Recorder
+from tests.airflow.smoke_stand import HOME_MB, PLANTS, TINY, Stand
+from tests.airflow.stacks import NIGHT, Launcher, Reader, until, write_settings
+
+DAYS = 60
+WAIT = float(os.environ.get("CHAOS_WAIT", "1"))
+"""Factor on every wait, for a machine that is slow or shared."""
+
+
+class NightStand(Stand):
+    """The launcher, its reader, its channels, and what is left of a night that failed."""
+
+    channels: dict[str, Recorder]
+    seen: dict[str, int]
+
+    @property
+    def messages(self) -> dict[str, int]:
+        """Pages of open incidents that each channel took since the last look."""
+        return {
+            name: sum(_is_page(body) for body in recorder.bodies[self.seen.get(name, 0) :])
+            for name, recorder in self.channels.items()
+        }
+
+    def look_from_now(self) -> None:
+        """Forget what came until now."""
+        super().look_from_now()
+        self.seen = {name: len(one.received) for name, one in self.channels.items()}
+
+    @property
+    def batch(self) -> Path:
+        """The file of the newest day that this night reads."""
+        return self.home / "shop" / "events" / f"{self.night - timedelta(days=1)}.parquet"
+
+    def wait(self, condition: object, seconds: float, what: str) -> None:
+        """As `until`, by this machine's pace."""
+        assert callable(condition)
+        until(condition, seconds * WAIT, lambda: f"{what}; {self.launcher.said[-2000:]}")
+
+    def until_failed(self, run: str, dag: str = "validate_data") -> None:
+        """Until the run is marked as failed."""
+        self.wait(lambda: self.state(run, dag) == "failed", 300, f"{dag} did not fail")
+
+    def until_paged(self) -> None:
+        """Until every channel has its page."""
+        self.wait(lambda: all(self.messages.values()), 180, f"pages: {self.messages}")
+
+    def until_published(self, night: date) -> None:
+        """Until readers see the night, and its last task ended."""
+        self.wait(lambda: self.reader.night == night, 900, f"{night} was not published")
+        last = ("monitor_recommendations", night, "deliver_alerts")
+        self.wait(lambda: self.launcher.task_state(*last) == "success", 300, "no end of the night")
+
+    def plant(self, stage: str, what: str) -> None:
+        """What a stage's next try does: raise or hang."""
+        folder = self.home / "plants"
+        folder.mkdir(exist_ok=True)
+        (folder / stage).write_text(what)
+
+    def kill_hanging(self, stage: str) -> None:
+        """SIGKILL to the task of a stage that hangs."""
+        place = self.home / "plants" / f"{stage}.hangs"
+        self.wait(place.exists, 600, f"{stage} did not begin")
+        time.sleep(0.5)
+        psutil.Process(int(place.read_text())).kill()
+        place.unlink()
+
+    def leftovers(self) -> list[str]:
+        """What a good night should have cleared."""
+        found = [f"open alert {r.alert.kind}" for r in spool_of(self.home).open()]
+        engine = create_engine(urls(self.home)["recsys"])
+        with engine.connect() as connection:
+            found += [
+                f"publication {number} is building"
+                for number in connection.scalars(
+                    sa.text("SELECT id FROM recsys.publication WHERE status = 'building'")
+                )
+            ]
+            found += [
+                f"open alert {kind} in the table"
+                for kind in connection.scalars(
+                    sa.text("SELECT kind FROM recsys.alerts WHERE resolved_at IS NULL")
+                )
+            ]
+        engine.dispose()
+        return found + [path.name for path in (self.home / "plants").glob("*")]
+
+
+def _is_page(body: dict[str, object]) -> bool:
+    if "event_action" in body:
+        return body["event_action"] == "trigger"
+    if "text" in body:
+        return not str(body["text"]).startswith("[resolved]")
+    return body.get("status", "open") == "open"
+
+
+@contextmanager
+def open_stand(known: Path | None = None) -> Iterator[NightStand]:
+    """A home with the lists of one night, under the launcher; needs the right to mount.
+
+    `known`: a stand's folder that was left mounted, to go on with; it stays mounted.
+    """
+    folder = known or Path(tempfile.mkdtemp(prefix="chaos-night-"))
+    home = folder / "home"
+    if known is None:
+        home.mkdir()
+        options = f"size={HOME_MB}m,mode=755"
+        mount = ["mount", "-t", "tmpfs", "-o", options, "chaos-night", str(home)]
+        subprocess.run(mount, check=True)
+        for name in ("postgres", "airflow"):
+            (folder / name).mkdir()
+            (home / name).symlink_to(folder / name)
+    try:
+        yield from _running(home)
+    finally:
+        if known is None:
+            subprocess.run(["umount", "--lazy", str(home)], check=True)
+
+
+def _running(home: Path) -> Iterator[NightStand]:
+    channels = {name: Recorder() for name in ("webhook", "slack", "pagerduty")}
+    settings = write_settings(home.parent / "recsys.yaml", **TINY)
+    config = load_config(settings)
+    assert isinstance(config.source, ShopSource)
+    shop = Shop(config.source, home)
+    if shop.last_day is None:
+        shop.simulate(NIGHT + timedelta(days=DAYS))
+        with local_environment(home) as environment:
+            for _ in run_all(Night.open(config, environment, NIGHT)):
+                pass
+    pager = {"conn_type": "http", "host": channels["pagerduty"].base, "password": "key"}
+    connections = {
+        "AIRFLOW_CONN_SLACK_ALERTS": channels["slack"].as_slack,
+        "AIRFLOW_CONN_PAGERDUTY_ALERTS": json.dumps(pager),
+        "PYTHONPATH": str(PLANTS),
+    }
+    with Launcher(home, settings, channels["webhook"], port=8420, **connections) as launcher:
+        launcher.wait_up()
+        with Reader(home) as reader:
+            until(lambda: reader.answers, 60, "the reader was not answered")
+            stand = NightStand(launcher, reader, channels["webhook"])
+            stand.channels, stand.seen = channels, {}
+            runs = [run["partition_key"] for run in launcher.runs() if run.get("partition_key")]
+            stand.days = max([(date.fromisoformat(run) - NIGHT).days for run in runs], default=0)
+            yield stand
+    for recorder in channels.values():
+        with suppress(OSError):
+            recorder.stop()
