@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from recsys_tasks.snapshot.dataset import Snapshot
     from recsys_tasks.stages.night import Night
     from recsys_tasks.stages.outcome import Outcome
+    from recsys_tasks.stages.serving_state import Serving
 
 STAGE = Stage(
     "build_features",
@@ -43,22 +44,23 @@ def run(night: Night, *, snapshot: Snapshot) -> Outcome:
         features = build_features(snapshot, cutoffs)
         build_generators(snapshot, cutoffs)
         done.advance()
-    _learn_votes(night, snapshot, wanted)
+    _learn_votes(night.serving, snapshot, wanted, (night.gate, night.tonight))
     figures = {"cutoffs": len(set(wanted))}
     figures |= {family: facts["rows"] for family, facts in features.facts.items()}
     return Outcome(features, features.rows, figures)
 
 
-def _learn_votes(night: Night, snapshot: Snapshot, wanted: Sequence[Cutoffs]) -> None:
+def _learn_votes(
+    serving: Serving, snapshot: Snapshot, wanted: Sequence[Cutoffs], judged: Sequence[Cutoffs]
+) -> None:
     """What the generators' lists are worth at each of the cutoffs, from the windows before it, for
-    the lineage in training and the one that serves.
+    the lineage in training and, at those where it is `judged` and serves, the one that serves.
     """
-    ours = night.serving.lineage_in_training()
+    ours = serving.lineage_in_training()
     _learn_at(snapshot, ours, sorted(set(wanted)))
-    for lineage in night.serving.champion_lineage():
-        if lineage != ours:  # its vectors are made where it is judged and serves
-            judged = [cutoffs for cutoffs in (night.gate, night.tonight) if cutoffs in wanted]
-            _learn_at(snapshot, lineage, judged)
+    for lineage in serving.champion_lineage():
+        if lineage != ours:  # it has no vectors elsewhere
+            _learn_at(snapshot, lineage, [cutoffs for cutoffs in judged if cutoffs in wanted])
 
 
 def _learn_at(snapshot: Snapshot, lineage: str, chain: Sequence[Cutoffs]) -> None:
