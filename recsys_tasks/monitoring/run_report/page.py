@@ -52,4 +52,4 @@ def _drawn(chart: Chart) -> Markup:
 
 def _whole_days(text: str) -> Markup:
     """Dates are not broken at their hyphens."""
-    return Markup(_DAY.sub(r"<span class=\"day\">\g<0></span>", str(escape(text))))
+    return Markup(_DAY.sub(r'<span class="day">\g<0></span>', str(escape(text))))

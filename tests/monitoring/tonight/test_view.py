@@ -80,6 +80,7 @@ def test_a_stopped_night_says_what_did_not_end_and_gives_the_last_command() -> N
     assert "Readers see the lists of 2026-03-09" in said and "1,200 users, shown for 27 h" in said
     assert re.findall(r"<code>(.*?)</code>", html) == ["airflow dags clear --yes validate_data"]
     assert "item &lt;i1&gt;" in html
+    assert '<span class="day">2026-03-09</span>' in html  # not broken at its hyphens
     assert '<a href="https://shop.example/runbooks/data-check-failed.md">' in html
     assert "1 of 2" in said  # in the column of data
 
