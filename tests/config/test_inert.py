@@ -15,6 +15,7 @@ from tests.worlds import make_config
 
 READ_BY_NAME = {
     "generators": "a quota is read by its generator's name: getattr(config.generators, name)",
+    "bought_by": "read as the kinds' codes: config.bought_codes",
     "plugins": "plug-ins, which are outside this repository, read their own block",
 }
 """Settings that no attribute in the code names, and who reads them."""

@@ -86,7 +86,7 @@ def test_a_source_that_is_deleted_leaves_the_other_running(
         (None, "source: say where rows come from"),
         ({}, "source: say where rows come from"),
         ({"kind": "bigquery"}, "'bigquery' is no kind of source that is built in or installed"),
-        ({"kind": "files"}, "source.events: Field required; source.items: Field required"),
+        ({"kind": "files"}, "source.events: Field required"),
         ({"kind": "shop", "user": 3}, "source.user: Extra inputs are not permitted"),
     ],
 )
