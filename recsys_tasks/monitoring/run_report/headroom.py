@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from recsys_tasks.gate.headroom import CANDIDATES, LIGHT, LISTS, STAGES, UNION
+from recsys_tasks.gate.slices import ACTIVITY_BANDS
 from recsys_tasks.monitoring.run_report.blocks import (
     Chart,
     Known,
@@ -54,7 +55,8 @@ def headroom(known: Known) -> Section:
     chart = Chart(
         "bars", "What could be reached", "ndcg@10", "", (Series("ndcg@10", names, values),), note
     )
-    bands = sorted({band for figures in scopes.values() for band in figures if band})
+    measured = {band for figures in scopes.values() for band in figures}
+    bands = [band for _, _, name in ACTIVITY_BANDS if (band := f"activity={name}") in measured]
     rows = tuple(
         cells(band.removeprefix("activity="), *(scopes[stage].get(band) for stage in STAGES))
         for band in bands

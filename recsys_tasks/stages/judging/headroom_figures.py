@@ -38,7 +38,8 @@ def record_headroom(engine: Engine, window: GateWindow, release: Artifact) -> No
     stages = _stages(recommender_of(window, release), window, truth)
     past = window.snapshot.events(before=window.cutoffs.history_before)
     earlier = np.bincount(past.user, minlength=window.snapshot.n_users)[truth.users]
-    for band, found in by_stage(stages, activity_slices(earlier)).items():
+    bands = {name: inside for name, inside in activity_slices(earlier).items() if "=" in name}
+    for band, found in by_stage(stages, bands).items():
         for stage in STAGES:
             values = {f"ndcg@{K}": found[stage], "users": found["users"]}
             scope = f"{SCOPE}{stage}/{band}" if band else f"{SCOPE}{stage}"
