@@ -108,6 +108,7 @@ def build_examples(snapshot: Snapshot, timeline: Timeline, windows: Sequence[Win
         config.events,
         *config.objectives,
         config.resources.seed,
+        config.repeat_consumption,
         *config.eligibility.rules,
     )
 

@@ -51,6 +51,18 @@ def test_labels_are_what_users_did_in_the_window(world: World, examples: Example
     assert frame.label.sum() == sum(w["positives"] for w in examples.facts["windows"]) > 300
 
 
+def test_another_repeat_policy_makes_other_examples(world: World, examples: Examples) -> None:
+    asked = replace(
+        world.snapshot,
+        config=world.snapshot.config.model_copy(update={"repeat_consumption": "forbid"}),
+    )
+    assert world.snapshot.config.repeat_consumption == "allow"
+    again = build_examples(world.snapshot, world.timeline, world.windows())
+    other = build_examples(asked, world.timeline, world.windows())
+    assert Examples.open(again).facts == examples.facts
+    assert other.reference != again.reference
+
+
 def test_groups_are_whole_runs_of_one_user_and_window(examples: Examples) -> None:
     frame = rows(examples)
     assert (np.diff(frame.group) >= 0).all() and frame.group.max() == frame.group.nunique() - 1
