@@ -68,13 +68,19 @@ class PastWindow:
         events = self.snapshot.events(start, self.end)
         events = events.between(start_of(start), start_of(self.end)).of_kinds(codes)
         users = np.unique(events.user)
-        draw = hashed(users, config.resources.seed, start.toordinal())
-        users = np.sort(users[np.argsort(draw, kind="stable")[: 2 * MOST_USERS]])
         known = source.newest_items(users)[:, 0] >= 0
-        users = users[known][:MOST_USERS].astype(np.int32)
+        users = drawn_users(users[known], MOST_USERS, config.resources.seed, start.toordinal())
         mine = events.where(np.isin(events.user, users))
         offsets = np.searchsorted(mine.user, np.append(users, np.iinfo(np.int32).max))
         return Ragged(offsets.astype(np.int64), mine.item), users
+
+
+def drawn_users(users: Keys, most: int, *salts: int) -> Keys:
+    """`[at most `most`] int32`, ascending: those of the users `[n]` whose keys' hashes are the
+    least, all where they are no more. `salts` make another draw.
+    """
+    order = np.argsort(hashed(users, *salts), kind="stable")
+    return np.sort(users[order[:most]]).astype(np.int32)
 
 
 def build_votes(
@@ -98,7 +104,14 @@ def build_votes(
     inputs = {"snapshot": snapshot.artifact.content}
     for window in chosen:
         inputs |= {f"{window.cutoffs}/{name}": hash for name, hash in window.contents.items()}
-    settings = config_hash(config.generators, config.events, *config.objectives)
+    settings = config_hash(
+        config.generators,
+        config.events,
+        *config.objectives,
+        config.resources.seed,
+        config.repeat_consumption,
+        *config.eligibility.rules,
+    )
 
     def write(draft: Draft) -> None:
         names = [one.name for one in known_generators()]
