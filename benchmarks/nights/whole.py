@@ -1,7 +1,7 @@
 """`make bench-night`: a first and a warm night from extract to monitor, each stage in a process of
 its own as under Airflow: seconds, processor seconds and peak memory by stage.
 
-SIZES="10000 100000 1000000" as it comes: a minute or two, twenty minutes, and hours on two cores.
+SIZES="10000 100000 1000000" as it comes; the largest takes hours on two cores.
 """
 
 from __future__ import annotations

@@ -33,7 +33,6 @@ __all__ = [
     "Searcher",
     "Vectors",
     "open_ranking_inputs",
-    "read_only",
 ]
 
 
@@ -141,14 +140,14 @@ class RankingInputs:
         names = (tables.item_names, tables.user_names)
         prices = np.array([some.index("price") if "price" in some else -1 for some in names])
         return LookupTables(
-            item=read_only(tables.item),
-            user=read_only(tables.user),
-            pair_offsets=read_only(pair.offsets),
-            pair_items=read_only(pair.items),
-            pair_values=read_only(pair.values),
-            segment_positions=read_only(nowhere if positions is None else positions),
-            segment_values=read_only(nothing if segment is None else segment.pairs.values),
-            price_columns=read_only(prices),
+            item=_read_only(tables.item),
+            user=_read_only(tables.user),
+            pair_offsets=_read_only(pair.offsets),
+            pair_items=_read_only(pair.items),
+            pair_values=_read_only(pair.values),
+            segment_positions=_read_only(nowhere if positions is None else positions),
+            segment_values=_read_only(nothing if segment is None else segment.pairs.values),
+            price_columns=_read_only(prices),
         )
 
     def user_vectors(self, users: Keys) -> tuple[Float32, Bool]:
@@ -171,10 +170,8 @@ class RankingInputs:
         self.retriever.release()
 
 
-def read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same array `[...]` of any dtype, in the same memory where it is in order: kernels are
-    compiled for one kind of array.
-    """
+def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same memory where it is in order: kernels are compiled for one kind of array."""
     plain = np.ascontiguousarray(values).view()
     plain.flags.writeable = False
     return plain
@@ -224,7 +221,7 @@ def open_ranking_inputs(
         hash=config_hash(str(cutoffs), *(artifact.content for artifact in made_of)),
         sequences=Sequences(
             *(
-                read_only(getattr(retriever.tables, name))
+                _read_only(getattr(retriever.tables, name))
                 for name in ("after_items", "after_scores", "before_items", "before_scores")
             )
         ),

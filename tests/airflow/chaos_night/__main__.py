@@ -1,6 +1,6 @@
 """Run groups of faults, a good night after each, and print what became of every one.
 
-make chaos-night GROUPS="errors deliveries" CHAOS_WAIT=3
+make chaos-night CHAOS_GROUPS="errors deliveries" CHAOS_WAIT=3
 """
 
 from __future__ import annotations
