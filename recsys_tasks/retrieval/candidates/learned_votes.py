@@ -2,8 +2,9 @@
 
 A logistic model says how likely an item is acted on, given the rank that each generator gave it:
 for each generator a curve over the logarithm of the rank, and for those whose scores mean the same
-for everyone a weight of the score. Its log-odds are sums over the generators, as votes are. Items in
-the order of their chances are the best list of any length to be expected, if the chances are right.
+for everyone a weight of the score. Its log-odds are sums over the generators, as votes are. Items
+in the order of their chances are the best list to be expected of any length, if the chances are
+right.
 """
 
 from __future__ import annotations
