@@ -17,25 +17,26 @@ from airflow.sdk import (
     Asset,
     CronPartitionTimetable,
     CronTriggerTimetable,
-    ExceptionRetryPolicy,
     Param,
     PartitionedAssetTimetable,
     PartitionedAtRuntime,
-    RetryAction,
-    RetryRule,
     get_current_context,
     task,
 )
 from airflow.sdk.timezone import utcnow
 from recsys_alerts import IncidentAlert, deliver_alerts
 from recsys_channels import connection_of, lend_connections
+from recsys_retries import OutsideWorldRetries
 from recsys_runs import as_airflow_errors, resolve_as_of
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import Essentials, read_essentials
 from recsys_tasks.dag_names import dag_id, display_name
-from recsys_tasks.errors import ConfigError, RecsysError, TransientError
+from recsys_tasks.errors import ConfigError
 from recsys_tasks.stages import STAGES, Stage, stage_named
+
+_SHORT_MINUTES = 1.5
+"""Retries of a task that is no night's: it runs again soon anyway."""
 
 
 @functools.cache
@@ -104,22 +105,11 @@ def cron(expression: str) -> CronTriggerTimetable | None:
 # --- what every DAG and task shares ---------------------------------------------------------------
 
 
-def retry_policy() -> ExceptionRetryPolicy:
-    """Retry after a TransientError (an outside system failed), not after any other RecsysError."""
-    return ExceptionRetryPolicy(
-        rules=[
-            RetryRule(
-                exception=TransientError,
-                action=RetryAction.RETRY,
-                reason="the outside world failed",
-            ),
-            RetryRule(
-                exception=RecsysError,
-                action=RetryAction.FAIL,
-                reason="a person must correct this first",
-            ),
-        ]
-    )
+def retries(*, long: bool = True) -> OutsideWorldRetries:
+    """Retries of a night's task, or the few minutes of any other's."""
+    schedule = settings().schedule
+    minutes = schedule.retry_minutes if long else min(schedule.retry_minutes, _SHORT_MINUTES)
+    return OutsideWorldRetries(schedule.retry_first_seconds, minutes)
 
 
 def dag_arguments(
@@ -131,7 +121,7 @@ def dag_arguments(
     `doc`: what it does; its first sentence is shown in lists. `dated`: each run is for a night;
     whoever triggers one by hand is asked for its date.
     """
-    prefix = settings().schedule.dag_prefix
+    prefix, policy = settings().schedule.dag_prefix, retries(long=dated)
     return {
         "dag_id": dag_id(name, prefix),
         "dag_display_name": display_name(name, prefix),
@@ -145,11 +135,9 @@ def dag_arguments(
         "on_failure_callback": IncidentAlert(),
         "default_args": {
             "owner": "nightshelf",
-            "retries": 2,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": 2.0,
-            "max_retry_delay": timedelta(minutes=15),
-            "retry_policy": retry_policy(),
+            "retries": policy.retries,
+            "retry_delay": timedelta(seconds=policy.waits[0]),  # of a killed task
+            "retry_policy": policy,
             "execution_timeout": timedelta(minutes=60),
             "on_failure_callback": IncidentAlert(),
         },

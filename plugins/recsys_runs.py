@@ -6,12 +6,15 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 from recsys_alerts import error_folder, name_of, utc_text
+from recsys_retries import attempt_of, is_spent
 
-from recsys_tasks.errors import ConfigError, RecsysError
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.retries import SHORT_RETRIES
 
 log = logging.getLogger(__name__)
 
@@ -67,25 +70,51 @@ def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[N
     `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first. What an earlier try left there is removed
     when a try begins: it is not why this one fails.
     """
-    from recsys_tasks.monitoring.alerts.task_errors import clear_error, describe_error, record_error
+    from recsys_tasks.monitoring.alerts.task_errors import end_try
 
-    run, instance = context["dag_run"], context["ti"]
-    folder, name = error_folder(run.dag_id, run.run_id), name_of(instance)
-    with suppress(OSError):
-        clear_error(folder, name)
+    instance = context["ti"]
+    run, name = context["dag_run"], name_of(instance)
+    folder = error_folder(run.dag_id, run.run_id)
+    attempt = attempt_of(instance)
     try:
+        _begin(folder, name, attempt)
         yield
     except AirflowException:
         raise
     except (Exception, AirflowTaskTimeout) as error:
-        number = int(getattr(instance, "try_number", 0) or 0)
-        started = utc_text(getattr(run, "start_date", None))
-        try:
-            record_error(
-                folder, describe_error(name, stage_name, error, started=started, try_number=number)
-            )
-        except OSError as full:  # the disk may be why the task fails: its own error goes on
-            log.warning("The error could not be written down for the alert: %s", full)
-        if isinstance(error, RecsysError) and not error.retryable:
+        _record(folder, stage_name, context, error)
+        if is_spent(error, attempt):
             raise AirflowFailException(str(error)) from error
         raise
+    finally:
+        with suppress(OSError):
+            end_try(folder, name)
+
+
+def _begin(folder: Path, name: str, attempt: int) -> None:
+    """Raises Killed where tries before this one were ended from outside again and again."""
+    from recsys_tasks.monitoring.alerts.task_errors import begin_try, clear_error, killed
+
+    before = 0
+    with suppress(OSError):
+        clear_error(folder, name)
+        before = begin_try(folder, name, attempt)
+    if before > SHORT_RETRIES:
+        raise killed(name, f"{before} tries in a row were killed")
+
+
+def _record(
+    folder: Path, stage_name: str, context: Mapping[str, Any], error: BaseException
+) -> None:
+    from recsys_tasks.monitoring.alerts.task_errors import describe_error, record_error
+
+    instance = context["ti"]
+    number = int(getattr(instance, "try_number", 0) or 0)
+    started = utc_text(getattr(context["dag_run"], "start_date", None))
+    failed = describe_error(
+        name_of(instance), stage_name, error, started=started, try_number=number
+    )
+    try:
+        record_error(folder, failed)
+    except OSError as full:  # the disk may be why the task fails: its own error goes on
+        log.warning("The error could not be written down for the alert: %s", full)

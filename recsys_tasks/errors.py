@@ -10,6 +10,7 @@ RecsysError
 ├── ArtifactError          an artifact is missing, incomplete or damaged
 │   └── DamagedArtifact    its bytes are not those that were written
 ├── ServingError           a publication cannot be made, checked or found
+├── Killed                 a task's process was ended from outside, again and again
 └── TransientError         the outside world failed; the same call may succeed later
 """
 
@@ -81,6 +82,10 @@ class DamagedArtifact(ArtifactError):
 
 class ServingError(RecsysError):
     """A publication cannot be made, checked or found."""
+
+
+class Killed(RecsysError):
+    """A task's process was ended from outside, as when memory ran out, again and again."""
 
 
 class TransientError(RecsysError):

@@ -117,6 +117,12 @@ class ScheduleConfig(Section):
     """A night on which the ranker is not due serves with the champion."""
     train_two_tower_every_days: PositiveDays = 1
     """A night on which the tower is not due serves with the newest version of its lineage."""
+    retry_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60
+    """How long a night's task tries again while a database, a storage, a network or memory fails;
+    an error in data, settings or code, a full disk and a read-only one are told at once."""
+    retry_first_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    """Wait before the first retry; each is twice as long as the one before, up to 15 minutes, and
+    up to a quarter longer by chance. Clearing a task begins anew."""
     dag_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)] = ""
     """Stands before the ids of DAGs and the names of assets, such as `shop_a_`: several shops, or
     development and production, then live in one Airflow, each with a DAG processor and workers of

@@ -33,7 +33,13 @@ def context_of(
     run = SimpleNamespace(
         dag_id=dag, run_id=run_id, partition_key=night, conf={}, start_date=started
     )
-    instance = SimpleNamespace(task_id=task, map_index=-1, try_number=more.pop("try_number", 1))
+    instance = SimpleNamespace(
+        task_id=task,
+        map_index=-1,
+        try_number=more.pop("try_number", 1),
+        max_tries=8,
+        task=SimpleNamespace(retries=8),
+    )
     return {
         "dag": SimpleNamespace(dag_id=dag),
         "dag_run": run,

@@ -27,6 +27,7 @@ TINY = {
     "embeddings": {"publish": False},
     "gate": {"min_users": 20},
     "serving": {"k": 10, "spares": 5, "shards": 1},
+    "schedule": {"retry_first_seconds": 2, "retry_minutes": 0.03},  # one retry
 }
 
 

@@ -39,7 +39,9 @@ def context_of(started: datetime = STARTED, task: str = "freeze") -> dict[str, A
         "dag": SimpleNamespace(dag_id="validate_data"),
         "dag_run": run,
         "run_id": "manual:1",
-        "ti": SimpleNamespace(task_id=task, map_index=-1),
+        "ti": SimpleNamespace(
+            task_id=task, map_index=-1, try_number=1, max_tries=8, task=SimpleNamespace(retries=8)
+        ),
         "reason": "task_failure",
     }
 

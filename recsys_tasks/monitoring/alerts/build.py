@@ -11,7 +11,7 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.monitoring.alarms import Alarm, kind_of, runbook_link
 from recsys_tasks.monitoring.alerts.alert import WRONG_SETTINGS, Alert, incident_id
 from recsys_tasks.monitoring.alerts.rerun import remedy_then, retry_command, trigger_command
-from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask
+from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask, describe_error, killed
 from recsys_tasks.monitoring.alerts.wording import fit_to_send
 
 
@@ -143,12 +143,4 @@ def _cause(error: FailedTask, settings: str) -> str:
 
 def _killed(tasks: Sequence[str]) -> FailedTask:
     name = tasks[0] if tasks else "unknown"
-    return FailedTask(
-        task=name,
-        stage=name,
-        error="Killed",
-        expected="the task to end by itself",
-        found="it was killed without an error, as when memory ran out",
-        where=name,
-        remedy="see how much memory the machine had, lower resources.threads or batch sizes",
-    )
+    return describe_error(name, name, killed(name, "it was killed"))

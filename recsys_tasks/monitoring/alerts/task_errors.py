@@ -8,11 +8,13 @@ import json
 import re
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.errors import Killed, RecsysError, TransientError
 from recsys_tasks.monitoring.alerts.wording import without_secrets
+from recsys_tasks.retries import Patience, patience_with
 from recsys_tasks.small_files import write_whole
 
 _PACKAGE = str(Path(__file__).resolve().parents[2])
@@ -107,6 +109,40 @@ def _recorded(folder: Path) -> Iterator[FailedTask]:
             continue
 
 
+def killed(task: str, found: str) -> Killed:
+    """The error of a task that left none."""
+    return Killed(
+        expected="the task to end by itself",
+        found=f"{found} without an error, as when memory ran out",
+        where=task,
+        remedy="see how much memory the machine had, lower resources.threads or batch sizes",
+    )
+
+
+def begin_try(folder: Path, name: str, attempt: int) -> int:
+    """Note that a try begins; returns how many before it in a row did not come to an end.
+
+    `attempt` counts from 1 and begins anew where the task was cleared. Raises OSError.
+    """
+    path = _trying(folder, name)
+    with suppress(ValueError, FileNotFoundError):
+        before = int(path.read_text()) if attempt > 1 else 0
+        path.write_text(str(before + 1))
+        return before
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("1")
+    return 0
+
+
+def end_try(folder: Path, name: str) -> None:
+    """Note that the try came to an end, whatever it was. Raises OSError."""
+    _trying(folder, name).unlink(missing_ok=True)
+
+
+def _trying(folder: Path, name: str) -> Path:
+    return folder / f"{safe_name(name)}.trying"
+
+
 def safe_name(text: str) -> str:
     """A file name for a run id or task id: `:`, `+` and `/` become `_`."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)
@@ -114,9 +150,10 @@ def safe_name(text: str) -> str:
 
 def _foreign(error: BaseException) -> dict[str, str]:
     kind = type(error).__name__
+    outside = patience_with(error) is Patience.LONG
     return {
-        "error": kind,
-        "expected": "the stage to finish",
+        "error": TransientError.__name__ if outside else kind,
+        "expected": "the outside world to answer" if outside else "the stage to finish",
         "found": f"{kind}; its text is in the task's log only",
         "where": _place(error),
         "remedy": "read the task's log and correct the cause",

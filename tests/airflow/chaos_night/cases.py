@@ -103,10 +103,10 @@ def _delivered(
 
 
 def errors(stand: NightStand) -> Iterator[Outcome]:
-    """An error nobody foresaw at every try, and a task that is killed at every try."""
+    """An error nobody foresaw, and a task that is killed at every try."""
     (stand.home / "plant.txt").write_text("raise")
     _, run = stand.begin()
-    yield held(stand, "exception in freeze at every try", run, "ValueError", "freeze")
+    yield held(stand, "exception in freeze", run, "ValueError", "freeze")
     (stand.home / "plant.txt").write_text("hang")
     _, run = stand.begin()
     for number in (1, 2):

@@ -1,15 +1,13 @@
 """Faults for the launcher's processes, found by Python itself where this folder is on PYTHONPATH.
 
 `RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, or `hang` until it
-is killed. A file `RECSYS_HOME/plants/<stage>` says the same to another stage, for one try. Retries
-come after two seconds and not after half a minute: the tests wait for them.
+is killed. A file `RECSYS_HOME/plants/<stage>` says the same to another stage, for one try.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from datetime import timedelta
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -49,23 +47,7 @@ def _stage(module: Any) -> None:
     module.run = run
 
 
-def _airflow(module: Any) -> None:
-    real = module.dag_arguments
-
-    def dag_arguments(*arguments: Any, **options: Any) -> dict[str, Any]:
-        made: dict[str, Any] = real(*arguments, **options)
-        made["default_args"] |= {
-            "retries": 1,
-            "retry_delay": timedelta(seconds=2),
-            "retry_exponential_backoff": 0,
-            "max_retry_delay": timedelta(seconds=2),
-        }
-        return made
-
-    module.dag_arguments = dag_arguments
-
-
-_PLANTS = {"recsys_tasks.stages.freeze": _freeze, "recsys_airflow": _airflow}
+_PLANTS = {"recsys_tasks.stages.freeze": _freeze}
 _STAGES = "recsys_tasks.stages."
 _PLANTED = {
     *("extract", "train_two_tower", "embed", "build_index", "build_features", "build_examples"),
@@ -76,7 +58,7 @@ _run = SourceFileLoader.exec_module
 
 def _exec_module(loader: Any, module: ModuleType) -> None:
     _run(loader, module)
-    if module.__name__ in _PLANTS:  # a plugin is no ordinary import, but comes through here, too
+    if module.__name__ in _PLANTS:
         _PLANTS[module.__name__](module)
     elif module.__name__.removeprefix(_STAGES) in _PLANTED and module.__name__.startswith(_STAGES):
         _stage(module)
