@@ -130,7 +130,7 @@ def count_outcomes(shown: Shown, found: Outcomes, events: Sequence[str]) -> pa.T
     n, group = groups.shape[1], group.ravel()
     known = ~np.isnan(found.amount)
     amount = np.bincount(group, np.where(known, found.amount, 0.0), n)
-    amount[np.bincount(group, known, n) == 0] = np.nan
+    amount = np.where(np.bincount(group, known, n) > 0, amount, np.nan)  # also where n is 0
     return pa.table(
         {
             **_keys(groups, shown.segments),
