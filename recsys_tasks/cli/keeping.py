@@ -1,4 +1,4 @@
-"""A copy of everything, and back from it."""
+"""A copy of everything, and back from it; and what need no longer be kept."""
 
 from __future__ import annotations
 
@@ -71,3 +71,15 @@ def erase_again(
     with existing_environment() as environment, console.status("looking") as status:
         done = erase(environment, erased, who, now(), before=lambda step: status.update(step))
     say(f"erased again: {done.erased}; nobody here by that name: {done.unknown}")
+
+
+@app.command()
+def maintain() -> None:
+    """Remove publications and artifacts that nothing needs any more, as the DAG maintain_storage
+    does each week: for whoever runs nights without Airflow. It waits until no stage is at work.
+    """
+    from recsys_tasks.stages import run_maintain_storage
+
+    with existing_environment(), console.status("removing"):
+        line = run_maintain_storage(now())
+    say(line)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recsys_tasks.cli.output import console, say
 from recsys_tasks.cli.session import now, open_night, shown_errors
+from recsys_tasks.errors import ConfigError
 
 if TYPE_CHECKING:
     from recsys_tasks.stages import Night
@@ -63,3 +65,44 @@ def backfill(
             _run,
         )
     say(line)
+
+
+@app.command()
+def soak(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder; a gigabyte at most.")],
+    nights: Annotated[int, typer.Option(min=1, help="How many.")] = 30,
+    seed: Annotated[int, typer.Option(help="Of the faults and of the shop.")] = 1,
+) -> None:
+    """Run many nights of a small simulated shop in a home of its own, some of which break by
+    chance (kills, a database that dies, broken deliveries, damaged files, missed nights); exit code
+    1 where readers did not get a night, something was left over, or memory or disk kept growing.
+    """
+    from recsys_tasks.commands.soak import soak as run_soak
+    from recsys_tasks.commands.soak import verdict
+
+    with shown_errors():
+        _refuse_full(folder)
+        done = []
+        for night in run_soak(folder, nights, seed):
+            done.append(night)
+            say(
+                f"{night.night}  {night.fault:<16} {night.tries} runs {night.seconds:5.0f} s"
+                f" {night.peak_mb:6,.0f} MB, kept {night.kept_mb:6,.1f} MB"
+                f"  {night.wrong or 'well'}"
+            )
+    wrong = verdict(done)
+    say(f"{len(done)} nights, {len(done) - len({n.night for n in done if n.wrong})} of them well")
+    for line in wrong:
+        say(f"wrong: {line}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _refuse_full(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(
+            expected="a folder that is new or empty",
+            found=f"{sum(1 for _ in folder.iterdir())} files and folders",
+            where=str(folder),
+            remedy="name another one, such as `recsys soak /tmp/soak`",
+        )

@@ -17,11 +17,12 @@ Message = tuple[str, str | None, dict[str, Any]]
 
 class Recorder:
     """`answers` holds the status codes of the next requests, 200 after them; each answer takes
-    `seconds`.
+    `seconds`. `taken` are the bodies that it did not refuse.
     """
 
     def __init__(self) -> None:
         self.received: list[Message] = []
+        self.taken: list[dict[str, Any]] = []
         self.answers: list[int] = []
         self.seconds = 0.0
         recorder = self
@@ -31,7 +32,10 @@ class Recorder:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 recorder.received.append((self.path, self.headers.get("Authorization"), body))
                 time.sleep(recorder.seconds)
-                self.send_response(recorder.answers.pop(0) if recorder.answers else 200)
+                answer = recorder.answers.pop(0) if recorder.answers else 200
+                if answer < 300:
+                    recorder.taken.append(body)
+                self.send_response(answer)
                 self.end_headers()
                 self.wfile.write(b"ok")
 

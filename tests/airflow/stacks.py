@@ -140,6 +140,10 @@ class Launcher:
         body = {"dry_run": False, "dag_run_id": run, "only_failed": True, "reset_dag_runs": True}
         self.http.post(f"/api/v2/dags/{dag}/clearTaskInstances", json=body).raise_for_status()
 
+    def pause(self, dag: str, paused: bool) -> None:
+        """Pause a DAG, or let it go on."""
+        self.http.patch(f"/api/v2/dags/{dag}", json={"is_paused": paused}).raise_for_status()
+
     def runs(self) -> list[dict[str, Any]]:
         with suppress(httpx.HTTPError):
             found = self.get("/api/v2/dags/~/dagRuns", limit=100, order_by="-run_after")

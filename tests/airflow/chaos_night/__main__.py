@@ -11,7 +11,8 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.airflow.chaos_night.cases import GROUPS, Outcome, good_night
+from tests.airflow.chaos_night.cases import GROUPS, good_night
+from tests.airflow.chaos_night.outcome import Outcome
 from tests.airflow.chaos_night.stand import NightStand, open_stand
 
 _HEAD = "| fault | became | s | webhook / slack / pagerduty | wrong |\n|---|---|---|---|---|"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -42,14 +43,14 @@ class NightStand(Stand):
     def messages(self) -> dict[str, int]:
         """Pages of open incidents that each channel took since the last look."""
         return {
-            name: sum(_is_page(body) for body in recorder.bodies[self.seen.get(name, 0) :])
+            name: sum(map(_is_page, recorder.taken[self.seen.get(name, 0) :]))
             for name, recorder in self.channels.items()
         }
 
     def look_from_now(self) -> None:
         """Forget what came until now."""
         super().look_from_now()
-        self.seen = {name: len(one.received) for name, one in self.channels.items()}
+        self.seen = {name: len(one.taken) for name, one in self.channels.items()}
 
     @property
     def batch(self) -> Path:
@@ -65,6 +66,11 @@ class NightStand(Stand):
         """Until the run is marked as failed."""
         self.wait(lambda: self.state(run, dag) == "failed", 300, f"{dag} did not fail")
 
+    def until_any_failed(self, night: date) -> None:
+        """Until any of the night's runs is marked as failed."""
+        failed = lambda: "failed" in self.launcher.states_of_night(night)  # noqa: E731
+        self.wait(failed, 900, f"no run of {night} failed")
+
     def until_paged(self) -> None:
         """Until every channel has its page."""
         self.wait(lambda: all(self.messages.values()), 180, f"pages: {self.messages}")
@@ -76,15 +82,52 @@ class NightStand(Stand):
         self.wait(lambda: self.launcher.task_state(*last) == "success", 300, "no end of the night")
 
     def plant(self, stage: str, what: str) -> None:
-        """What a stage's next try does: raise or hang."""
+        """What a stage's next try does: raise, hang, wait (until it is let go), or meet the outside
+        world's failure.
+        """
         folder = self.home / "plants"
         folder.mkdir(exist_ok=True)
         (folder / stage).write_text(what)
 
+    def until_at_work(self, stage: str) -> None:
+        """Until a planted stage began."""
+        place = self.home / "plants" / f"{stage}.hangs"
+        self.wait(place.exists, 900, f"{stage} did not begin")
+
+    def let_go(self, stage: str) -> None:
+        """Let a stage that waits go on, where its process still is."""
+        place = self.home / "plants" / f"{stage}.hangs"
+        if psutil.pid_exists(int(place.read_text())):
+            place.with_suffix(".go").touch()
+        place.unlink()
+
+    def recsys(self, *words: str) -> str:
+        """What a command of the home says, run by whoever is on call."""
+        environment = {
+            **os.environ,
+            "RECSYS_HOME": str(self.home),
+            "RECSYS_CONFIG": str(self.launcher.settings),
+        }
+        command = [sys.executable, "-m", "recsys_tasks.cli", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    def published_nights(self, first: date, last: date) -> list[date]:
+        """Nights between these whose lists were published, each once a publication, in order."""
+        words = sa.text(
+            "SELECT as_of FROM recsys.publication WHERE published_at IS NOT NULL"
+            " AND as_of BETWEEN :first AND :last ORDER BY published_at"
+        )
+        engine = create_engine(urls(self.home)["recsys"])
+        with engine.connect() as connection:
+            found = list(connection.scalars(words, {"first": first, "last": last}))
+        engine.dispose()
+        return found
+
     def kill_hanging(self, stage: str) -> None:
         """SIGKILL to the task of a stage that hangs."""
         place = self.home / "plants" / f"{stage}.hangs"
-        self.wait(place.exists, 600, f"{stage} did not begin")
+        self.until_at_work(stage)
         time.sleep(0.5)
         psutil.Process(int(place.read_text())).kill()
         place.unlink()

@@ -1,7 +1,8 @@
 """Faults for the launcher's processes, found by Python itself where this folder is on PYTHONPATH.
 
 `RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, or `hang` until it
-is killed. A file `RECSYS_HOME/plants/<stage>` says the same to another stage, for one try.
+is killed. A file `RECSYS_HOME/plants/<stage>` says the same to another stage, for one try, and
+there also `wait` (until a file `<stage>.go` is there) and `outside` (a connection that breaks).
 """
 
 from __future__ import annotations
@@ -30,6 +31,15 @@ def _freeze(module: Any) -> None:
     module.run = run
 
 
+def _sleep(go: Path) -> None:
+    """Until the file is there, ten minutes at most."""
+    for _ in range(6000):
+        if go.exists():
+            go.unlink()
+            return
+        time.sleep(0.1)
+
+
 def _stage(module: Any) -> None:
     real, name = module.run, module.__name__.rpartition(".")[2]
 
@@ -39,9 +49,11 @@ def _stage(module: Any) -> None:
         place.unlink(missing_ok=True)
         if plant == "raise":
             raise ValueError("an error that nobody foresaw")
-        if plant == "hang":
+        if plant == "outside":
+            raise ConnectionResetError("the other end hung up")
+        if plant in ("hang", "wait"):
             place.with_name(f"{name}.hangs").write_text(str(os.getpid()))
-            time.sleep(600)
+            _sleep(place.with_name(f"{name}.go"))
         return real(*given, **opened)
 
     module.run = run
