@@ -20,6 +20,8 @@ _WHOLE = 100_000
 """
 _PROSE = 24
 """Fewest columns of the screen for a column of sentences, which are wrapped; others stay whole."""
+_FIRST = frozenset({"as_of", "release", "id", "publication_id", "item_id", "rank"})
+"""Columns that a narrow screen has whole before all others: night, release and ids."""
 console = Console(width=None if sys.stdout.isatty() else _WHOLE)
 
 Json = Annotated[bool, typer.Option("--json", help="A JSON list of objects, one a row.")]
@@ -66,7 +68,9 @@ def print_result(
 
 
 def _print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """As many columns as the screen holds whole, in their order; those left out are named."""
+    """As many columns as the screen holds whole, in their order, night, release and ids before all
+    others; those left out are named.
+    """
     texts = [[_shown(value) for value in row] for row in rows]
     widths = [
         max(len(name), *(len(row[place]) for row in texts)) for place, name in enumerate(names)
@@ -75,11 +79,12 @@ def _print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[Any]]
         any(" " in row[p] and len(row[p]) > _PROSE for row in texts) for p in range(len(names))
     ]
     kept, used = [], 1
-    for place, width in enumerate(widths):
-        needed = 3 + (min(width, _PROSE) if prose[place] else width)
+    for place in sorted(range(len(names)), key=lambda place: names[place] not in _FIRST):
+        needed = 3 + (min(widths[place], _PROSE) if prose[place] else widths[place])
         if used + needed <= console.width:
             kept.append(place)
             used += needed
+    kept.sort()
     table = Table(title=Text(title), title_justify="left", header_style="bold")
     for place in kept:
         table.add_column(names[place], no_wrap=not prose[place], overflow="fold")

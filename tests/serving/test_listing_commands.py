@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
+import typer
 import yaml
 from rich.console import Console
 from sqlalchemy.engine import Engine
@@ -22,6 +25,7 @@ from typer.testing import CliRunner
 
 from recsys_tasks.cli import app, output
 from recsys_tasks.config import DEFAULT_CONFIG
+from recsys_tasks.config.environment import PROJECT_ROOT
 from tests.serving.nights import publish_night, set_hold, stock
 
 LISTINGS = {
@@ -36,6 +40,13 @@ LISTINGS = {
     "history u0": ("SELECT * FROM recsys.recommendation_history WHERE user_id = 'u0'", 6),
     "similar i0": ("SELECT * FROM recsys.similar_items WHERE item_id = 'i0'", 2),
 }
+ELSEWHERE = {
+    "why": "tests/commands/test_why.py",
+    "place-reasons": "tests/stages/test_place_reasons.py",
+    "probe": "tests/monitoring/readers/test_probe.py",
+    "sql": "tests/commands/test_analysts.py",
+}
+"""Commands whose forms for programs need a night, or are one object or psql's own: where tried."""
 ODD = 'a comma, a "quote", a\nline and [red]markup[/]'
 
 
@@ -78,6 +89,40 @@ def call(urls: Mapping[str, str], words: str) -> Any:
     return CliRunner().invoke(
         app, words.split(), env={"RECSYS_DATABASE_URL": urls["recsys"], "COLUMNS": "400"}
     )
+
+
+def commands(group: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:
+    """Each command of the command line, a group that is one itself, too, with its options."""
+    options = {one for parameter in group.params for one in parameter.opts}
+    if before and getattr(group, "invoke_without_command", True):
+        yield " ".join(before), options
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*before, name))
+
+
+def test_every_command_that_lists_something_is_tried_for_programs() -> None:
+    """By the command line's own list: one that prints rows has both forms, and a test."""
+    known = dict(commands(typer.main.get_command(app)))
+    assert len(known) > 35
+    forms = {name for name, options in known.items() if options & {"--json", "--csv"}}
+    tried = {words for words in known for line in LISTINGS if f"{line} ".startswith(f"{words} ")}
+    assert forms == {"alerts"} | tried | set(ELSEWHERE)
+    for name in forms - {"probe", "sql"}:
+        assert {"--json", "--csv"} <= known[name], name
+    for place in ELSEWHERE.values():
+        assert (PROJECT_ROOT / place).is_file()
+
+
+def test_jq_reads_every_listing(shop: Mapping[str, str]) -> None:
+    jq = shutil.which("jq")
+    if jq is None:
+        pytest.skip("no jq on PATH: apt-get install jq")
+    for words, (_, expected) in LISTINGS.items():
+        told = call(shop, f"{words} --json").stdout
+        counted = subprocess.run(
+            [jq, "length"], input=told, capture_output=True, text=True, check=True
+        )
+        assert int(counted.stdout) == expected, words
 
 
 @pytest.mark.parametrize("words", LISTINGS)
@@ -165,17 +210,25 @@ def test_status_before_the_first_night(empty: Mapping[str, str]) -> None:
     assert json.loads(call(empty, "status --json").stdout)[0]["publication_id"] is None
 
 
+@pytest.mark.parametrize("words", LISTINGS)
 def test_a_narrow_screen_keeps_night_release_and_id_whole(
-    shop: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+    shop: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     """What does not fit is named, not cut."""
     screen = io.StringIO()
     monkeypatch.setattr(output, "console", Console(file=screen, width=80))
-    assert call(shop, "publications").exit_code == 0
-    said = screen.getvalue()
-    assert max(len(line) for line in said.splitlines() if line[:1] in "┃│") <= 80
-    assert "2026-03-02" in said and "r20260301-abcdef" in said and "…" not in said
-    assert "not shown, the screen is too narrow" in said and "tower_version" in said
+    told = CliRunner().invoke(
+        app, words.split(), env={"RECSYS_DATABASE_URL": shop["recsys"], "COLUMNS": "80"}
+    )
+    assert told.exit_code == 0
+    said = screen.getvalue() + told.stdout
+    table = [line for line in said.splitlines() if line[:1] in ("┃", "│")]
+    assert max(map(len, table), default=0) <= 80 and "…" not in said
+    for row in json.loads(call(shop, f"{words} --json").stdout):
+        for name in ("as_of", "release", "challenger", "id", "publication_id", "item_id"):
+            assert row.get(name) is None or str(row[name]) in said, (name, said)
+    if table and words == "publications":
+        assert "not shown, the screen is too narrow" in said and "tower_version" in said
 
 
 def test_both_forms_at_once_are_a_usage_error(shop: Mapping[str, str]) -> None:
