@@ -86,3 +86,17 @@ def data_dictionary() -> None:
 
     with open_database() as connection:
         typer.echo(generate(connection), nl=False)
+
+
+@app.command("dbt-package")
+def dbt_package(
+    folder: Annotated[Path, typer.Argument(help="Folder to write into; made where there is none.")],
+) -> None:
+    """Write a dbt package: the views as sources with descriptions and tests, from their comments,
+    and the dashboards that read them as exposures.
+    """
+    from recsys_tasks.commands.dbt_package import write_package
+
+    with open_database() as connection:
+        write_package(connection, folder)
+    say(f"{folder}: add it to a dbt project's packages.yml, as `- local: {folder}`")

@@ -42,11 +42,16 @@ role `recsys_reader` sees exactly the views and the functions of the first two p
 """
 
 
+def readers_columns(connection: Connection) -> list[Any]:
+    """Rows (view, about, name, type, meaning): each column of each readers' view, in order."""
+    return list(connection.execute(_VIEWS, {"reader": READER}).all())
+
+
 def data_dictionary(connection: Connection) -> str:
     """Markdown: each readers' view with its columns, the readers' functions, and the pipeline's
     own.
     """
-    views = connection.execute(_VIEWS, {"reader": READER}).all()
+    views = readers_columns(connection)
     functions = connection.execute(_FUNCTIONS, {"reader": READER}).all()
     lines = [_HEAD, "## Views", ""]
     for name, columns in groupby(views, key=lambda row: row.view):
