@@ -248,3 +248,26 @@ def why(
     words = {True: "yes", False: "no", None: ""}
     print_result(title, names, [(s.step, words[s.passed], s.found) for s in steps], empty="")
     say(verdict(steps, user, item))
+
+
+@app.command("place-reasons")
+def place_reasons(
+    user: Annotated[str, typer.Argument(help="User id, exactly as the shop writes it.")],
+    most: Annotated[int, typer.Option(min=1, help="Features of each place.")] = 3,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Which features moved the score of each place of a user's list most, by the models of the
+    night.
+    """
+    from recsys_tasks.commands.place_reasons import COLUMNS, reasons_of
+    from recsys_tasks.commands.why import current_night
+
+    wants_program(as_json, as_csv)
+    with open_database(existing=True) as connection:
+        publication = current_night(connection)
+        with open_night(publication.as_of.isoformat()) as night:
+            rows = reasons_of(night, publication, user, most)
+    empty = f"no place of {user} was scored by a ranker"
+    title = f"what moved the places of {user}"
+    print_result(title, COLUMNS, rows, empty=empty, as_json=as_json, as_csv=as_csv)

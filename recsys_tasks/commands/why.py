@@ -164,7 +164,7 @@ def _of_fallback(connection: Connection, asked: Asked) -> Iterator[Step]:
 def _of_own_list(night: Night, asked: Asked, listed: list[int]) -> Iterator[Step]:
     from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 
-    snapshot, recommender = _opened(night, asked.publication)
+    snapshot, recommender = open_recommender_of(night, asked.publication)
     eligible = eligible_items(snapshot, night.as_of)
     key = asked.item.item_key
     places = asked.publication.k + asked.publication.spares
@@ -192,11 +192,14 @@ def _allowed(way: Way) -> str:
     return f"repeat_consumption {told}"
 
 
-def _opened(night: Night, publication: Publication) -> tuple[Snapshot, Recommender]:
+def open_recommender_of(night: Night, publication: Publication) -> tuple[Snapshot, Recommender]:
+    """The snapshot and the recommender that made a publication. Raises ArtifactError where the
+    night's artifacts are gone, or settings or code have changed since.
+    """
     from recsys_tasks.stages.inputs import open_inputs, open_recommender
 
     try:
-        plan, snapshot = _plan(night, publication), night.snapshot
+        plan, snapshot = plan_behind(night, publication), night.snapshot
         index = night.lake.get(plan.index)
         inputs = open_inputs(snapshot, plan.lineage, night.tonight, index)
         release = night.lake.get(plan.release) if plan.release else None
@@ -213,7 +216,8 @@ def _opened(night: Night, publication: Publication) -> tuple[Snapshot, Recommend
     return snapshot, open_recommender(snapshot, inputs, release)
 
 
-def _plan(night: Night, publication: Publication) -> Plan:
+def plan_behind(night: Night, publication: Publication) -> Plan:
+    """The plan that a publication was made by. Raises ArtifactError where it is gone."""
     for version in reversed(night.lake.versions("plan", night.as_of.isoformat())):
         plan = plan_of(version)
         if plan.publication_id == publication.id:

@@ -45,6 +45,10 @@ class MonitoringConfig(Section):
     history_nights: PositiveInt = 90
     """Nights, back from what readers see, of which counts by item, by list, by place and by group
     of users, and detailed metrics are kept, also after their lists are gone."""
+    explained_users: NonNegativeInt = 100
+    """Users of `recsys.user_sample` whose places are explained by the features that moved their
+    score most (`recsys.place_reasons`), after the lists are published; 0: none. Of any other
+    user, `recsys place-reasons USER` says it."""
     figure_nights: PositiveInt = 1100
     """Nights of which the metrics behind the view `nights` are kept, some 150 rows a night; not
     fewer than `history_nights`."""

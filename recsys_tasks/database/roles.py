@@ -67,6 +67,8 @@ def create_databases(connection: psycopg.Connection[Any]) -> None:
     connection.execute(
         "ALTER ROLE recsys_reader IN DATABASE recsys SET search_path = recsys, public"
     )
+    # Its calls of recommend() are counted by the server: the reader itself may write nothing.
+    connection.execute("ALTER ROLE recsys_reader IN DATABASE recsys SET track_functions = 'pl'")
 
 
 _PUBLIC_FUNCTIONS = """

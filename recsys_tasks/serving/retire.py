@@ -15,7 +15,7 @@ from recsys_tasks.errors import TransientError
 LOCK_TIMEOUT = "200ms"
 _COUNTED = (
     *("item_exposure_rows", "list_count_rows", "audience_count_rows", "place_count_rows"),
-    *("outcome_windows", "outcome_count_rows"),
+    *("segment_item_rows", "outcome_windows", "outcome_count_rows"),
 )
 _OF_NIGHTS = ("lists", "churn", "realised")
 """Scopes of metrics that the view `nights` has, with those of the gate's systems."""
@@ -107,6 +107,7 @@ def retire(
         "forbidden_rows",
         "outcome_rows",
         "list_change_rows",
+        "place_reason_rows",
     ):
         statement = sa.text(f"DELETE FROM recsys.{table} WHERE publication_id = :id")  # noqa: S608  the names above
         connection.execute(statement, values)

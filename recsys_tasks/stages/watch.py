@@ -24,6 +24,7 @@ from recsys_tasks.monitoring.alerts.settling import over_with
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.monitoring.readers import freshness, night_state
 from recsys_tasks.monitoring.readers.freshness import Shown
+from recsys_tasks.serving.calls import note_calls
 from recsys_tasks.small_files import write_whole
 from recsys_tasks.stages import report
 from recsys_tasks.stages.pipeline import STAGES_BY_DAG
@@ -96,6 +97,7 @@ def look(at: Look) -> str:
     engine = create_engine(database_url(at.environment))
     try:
         _look_at_nights(at, engine)
+        note_calls(engine, at.essentials.monitoring.history_nights)
     finally:
         engine.dispose()
     return "; ".join(at.found)

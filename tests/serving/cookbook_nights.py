@@ -130,8 +130,13 @@ OUTCOMES = (
     " FROM recsys.current_publication AS c ON CONFLICT DO NOTHING",
     "INSERT INTO recsys.place_count_rows SELECT p.id, 'nl', 1, 0, 2 FROM recsys.publication AS p"
     " WHERE p.published_at IS NOT NULL",
-    "INSERT INTO recsys.outcome_windows SELECT p.id, 'purchase', 1, p.as_of, p.as_of + 1, true FROM"
-    " recsys.publication AS p WHERE p.published_at IS NOT NULL",
+    "INSERT INTO recsys.outcome_windows SELECT p.id, 'purchase', 1, p.as_of, p.as_of + 1, true, 3,"
+    " 4, 20.0 FROM recsys.publication AS p WHERE p.published_at IS NOT NULL",
+    "INSERT INTO recsys.segment_item_rows SELECT p.id, 'nl', 2, 2 FROM recsys.publication AS p",
+    "INSERT INTO recsys.place_reason_rows SELECT c.publication_id, 0, 1, 0, 1, 'x', 1, 0.5"
+    " FROM recsys.current_publication AS c ON CONFLICT DO NOTHING",
+    "INSERT INTO recsys.recommend_call_rows VALUES ('2026-03-02', 'own', 7)",
+    "INSERT INTO recsys.item_event_rows VALUES (2, 'purchase', 20514, 3, 4, 20.0)",
     "INSERT INTO recsys.outcome_rows SELECT p.id, 0, 1, 'purchase', 0, 0, 'nl', 1, 5.0 FROM"
     " recsys.publication AS p WHERE p.published_at IS NOT NULL",
     "INSERT INTO recsys.list_change_rows SELECT c.publication_id, c.publication_id, 0, 3, 1, 1, 0,"
@@ -228,8 +233,8 @@ def two_nights_of_the_cookbook(writer: Engine) -> None:
             )
         for key, day in LAUNCHED.items():
             launch = (
-                "UPDATE recsys.items SET available_from = CAST(:day AS timestamptz) WHERE item_key"
-                " = :key"
+                "UPDATE recsys.items SET available_from = CAST(:day AS timestamptz),"
+                " price = item_key + 0.5 WHERE item_key = :key"
             )
             connection.execute(sa.text(launch), {"key": key, "day": f"{day} 12:00Z"})
     publish_night(writer, 0, FIRST)

@@ -13,7 +13,7 @@ from recsys_tasks.errors import ServingError
 from tests.serving.nights import VIEWS, publish_night, sell_out, stock
 
 
-def test_a_reader_sees_the_views_and_two_functions_and_nothing_else(
+def test_a_reader_sees_the_views_and_three_functions_and_nothing_else(
     empty: Mapping[str, str], writer: Engine, reader: Engine
 ) -> None:
     stock(writer)
@@ -31,7 +31,11 @@ def test_a_reader_sees_the_views_and_two_functions_and_nothing_else(
             "SELECT proname FROM pg_proc WHERE pronamespace = 'recsys'::regnamespace "
             "AND has_function_privilege(oid, 'EXECUTE') ORDER BY proname"
         )
-        assert list(connection.scalars(sa.text(functions))) == ["recommend", "similar_users"]
+        assert list(connection.scalars(sa.text(functions))) == [
+            "recommend",
+            "similar_users",
+            "users_shown",
+        ]
     for statement in (
         "SELECT * FROM recsys.list_rows",
         "SELECT * FROM recsys.users",

@@ -69,7 +69,10 @@ def test_the_availability_role_has_three_rights_on_one_table(superuser: psycopg.
 
 @pytest.mark.parametrize(
     ("role", "functions"),
-    [("recsys_reader", {("recommend",), ("similar_users",)}), ("recsys_availability", set())],
+    [
+        ("recsys_reader", {("recommend",), ("similar_users",), ("users_shown",)}),
+        ("recsys_availability", set()),
+    ],
 )
 def test_applications_call_no_function_of_ours_but_those_made_for_them(
     superuser: psycopg.Connection, role: str, functions: set[tuple[str]]

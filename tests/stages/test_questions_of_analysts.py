@@ -29,6 +29,13 @@ ASKED = (
     "Whose list changed",
     "Reasons by segment",
     "Conversion of",
+    "Best sellers",
+    "Items that lists show",
+    "Are the places dearer",
+    "Who has this item",
+    "The items that each",
+    "What part of all",
+    "Revenue of the lists",
 )
 
 

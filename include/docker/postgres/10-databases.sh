@@ -31,6 +31,7 @@ psql --username postgres --set ON_ERROR_STOP=1 <<'SQL'
 GRANT CONNECT, TEMPORARY ON DATABASE recsys TO recsys_writer;
 GRANT CONNECT ON DATABASE recsys TO recsys_reader, recsys_availability;
 ALTER ROLE recsys_reader IN DATABASE recsys SET search_path = recsys, public;
+ALTER ROLE recsys_reader IN DATABASE recsys SET track_functions = 'pl';
 SQL
 psql --username postgres --dbname recsys --set ON_ERROR_STOP=1 <<'SQL'
 CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;

@@ -15,6 +15,7 @@ from recsys_tasks.metrics import Floats, Ints, Lists
 from recsys_tasks.snapshot.events import Events
 
 Reasons = npt.NDArray[np.int8]
+Prices = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,25 @@ def outcomes_of(shown: Shown, events: Events) -> Outcomes:
     width = shown.items.shape[1]
     kinds = np.int64(events.event.max(initial=0)) + 1
     codes, group = np.unique(place * kinds + events.event[taken], return_inverse=True)
-    price = events.price[taken].astype(np.float64)
-    quantity = np.nan_to_num(events.quantity[taken].astype(np.float64), nan=1.0)
-    priced = ~np.isnan(price)
-    amount = np.bincount(group, np.where(priced, price * quantity, 0.0), len(codes))
-    known = np.bincount(group, priced, len(codes)) > 0
     return Outcomes(
         row=codes // kinds // width,
         rank=codes // kinds % width + 1,
         event=codes % kinds,
         times=np.bincount(group, minlength=len(codes)),
-        amount=np.where(known, amount, np.nan),
+        amount=amounts((events.price[taken], events.quantity[taken]), group, len(codes)),
     )
+
+
+def amounts(paid: tuple[Prices, Prices], group: Ints, n: int) -> Floats:
+    """`[n] float64`: sums of price times quantity by `group [m]`; NaN of groups without a price.
+
+    `paid`: prices and quantities `[m]`, NaN where there is none; of a missing quantity 1.
+    """
+    price = paid[0].astype(np.float64)
+    quantity = np.nan_to_num(paid[1].astype(np.float64), nan=1.0)
+    priced = ~np.isnan(price)
+    amount = np.bincount(group, np.where(priced, price * quantity, 0.0), n)
+    return np.where(np.bincount(group, priced, n) > 0, amount, np.nan)
 
 
 def _places_of(shown: Shown, events: Events) -> tuple[Ints, Ints]:

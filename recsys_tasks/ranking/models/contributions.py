@@ -7,15 +7,28 @@ Lundberg et al., "From local explanations to global understanding with explainab
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recsys_tasks.arrays import Float32, Float64
+from recsys_tasks.lake import Artifact
 
 if TYPE_CHECKING:
     import lightgbm as lgb
+
+
+def boosters(release: Artifact, stage: str) -> list[lgb.Booster]:
+    """A release's models of a stage, light or heavy, one an objective. Raises ArtifactError when a
+    file is missing.
+    """
+    import lightgbm as lgb
+
+    facts = json.loads(release.file("release.json").read_text())
+    names = [objective["name"] for objective in facts["objectives"]]
+    return [lgb.Booster(model_file=str(release.file(f"{stage}.{name}.txt"))) for name in names]
 
 
 def contributions(

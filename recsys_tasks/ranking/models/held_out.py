@@ -18,6 +18,7 @@ from recsys_tasks.arrays import Bool, Float32, Float64, Int64
 from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking.examples.build import Examples
 from recsys_tasks.ranking.examples.sampling import CALIBRATION_A
+from recsys_tasks.ranking.models.contributions import boosters
 from recsys_tasks.ranking.models.fitting import POINTWISE
 from recsys_tasks.ranking.models.query_groups import group_sizes, ndcg_at_10, surviving
 
@@ -51,12 +52,7 @@ class HeldOut:
 
     def models(self, stage: str) -> list[lgb.Booster]:
         """A stage's models, one an objective."""
-        import lightgbm as lgb
-
-        names = [objective["name"] for objective in self.facts["objectives"]]
-        return [
-            lgb.Booster(model_file=str(self._release.file(f"{stage}.{name}.txt"))) for name in names
-        ]
+        return boosters(self._release, stage)
 
     def matrix(self, stage: str, rows: Int64) -> Float32:
         """`[rows, f]` of a stage's columns."""

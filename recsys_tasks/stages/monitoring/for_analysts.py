@@ -1,5 +1,5 @@
-"""What the monitor stage writes for analysts: places by reason, outcomes of the lists of earlier
-nights, and how each list changed.
+"""What the monitor stage writes for analysts: places by reason, items by segment, outcomes of the
+lists of earlier nights, how each list changed, and what everyone did with each item.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ from recsys_tasks.monitoring.lists.outcomes import (
     outcomes_of,
     place_rows,
 )
+from recsys_tasks.monitoring.lists.totals import Totals, count_items, segment_items, totals_of
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 from recsys_tasks.stages.monitoring.night_lists import NightLists
 
+ITEM_DAYS = 28
+"""Days before the night of which events are counted by item; the view item_events says so, too."""
 MISSED_NIGHTS = 7
 """So many nights may go by until the one that measures an earlier one's outcomes."""
 
@@ -55,6 +58,8 @@ LEFT JOIN recsys.fallback_rows AS f ON f.publication_id = p.id AND f.segment = u
 WHERE p.id = :id
 GROUP BY 1, 2, 3, 4
 """)
+_LATER_ITEMS = text("SELECT EXISTS (SELECT FROM recsys.item_event_rows WHERE until > :today)")
+_NO_ITEMS = text("DELETE FROM recsys.item_event_rows")
 _OUTCOMES = ("outcome_windows", "outcome_rows", "outcome_count_rows")
 _OLDER_CHANGES = text("""
 DELETE FROM recsys.list_change_rows
@@ -80,7 +85,9 @@ def record_for_analysts(snapshot: Snapshot, engine: Engine, tonight: NightLists)
     now, publication = _shown(snapshot, tonight), tonight.planned.publication_id
     with transaction(engine) as connection:
         _replace(connection, "place_count_rows", publication, count_places(now))
+        _replace(connection, "segment_item_rows", publication, segment_items(now))
         count_audience(connection, publication)
+    _record_item_events(snapshot, engine)
     before = tonight.before()
     old = _kept(snapshot, before) if before is not None else None
     if before is not None and old is not None:
@@ -92,6 +99,20 @@ def count_audience(connection: Connection, publication: int) -> None:
     """Count a publication's users by segment, what they are served and why."""
     for statement in (_NO_AUDIENCE, _AUDIENCE):
         connection.execute(statement, {"id": publication})
+
+
+def _record_item_events(snapshot: Snapshot, engine: Engine) -> None:
+    """Count what everyone did with each item, unless a later night has counted already."""
+    start = snapshot.as_of - timedelta(days=ITEM_DAYS)
+    events = snapshot.events(since=start, before=snapshot.as_of)
+    rows = count_items(events, list(snapshot.config.event_codes))
+    today = start_of(snapshot.as_of) // DAY_SECONDS
+    rows = rows.append_column("until", _all(today, rows, pa.int32()))
+    with transaction(engine) as connection:
+        if connection.scalar(_LATER_ITEMS, {"today": today}):
+            return
+        connection.execute(_NO_ITEMS)
+        copy_batches(connection, "item_event_rows", rows.combine_chunks().to_batches())
 
 
 def _shown(snapshot: Snapshot, night: NightLists) -> Shown:
@@ -155,12 +176,14 @@ def _measured(snapshot: Snapshot, engine: Engine, night: NightLists) -> bool:
         return False
     until = day_of(window.end - 1) + timedelta(days=1)
     events = snapshot.events(since=day_of(window.start), before=until)
-    found = outcomes_of(shown, events.between(window.start, window.end))
+    events = events.between(window.start, window.end)
+    found = outcomes_of(shown, events)
+    everyone = totals_of(events, len(names))
     with transaction(engine) as connection:
         for table, rows in zip(
             _OUTCOMES,
             (
-                _windows(snapshot, window),
+                _windows(snapshot, window, everyone),
                 place_rows(shown, found, names),
                 count_outcomes(shown, found, names),
             ),
@@ -179,7 +202,7 @@ def _window(snapshot: Snapshot, night: NightLists, published_at: datetime) -> _W
     return _Window(start, end, end == last)
 
 
-def _windows(snapshot: Snapshot, window: _Window) -> list[dict[str, object]]:
+def _windows(snapshot: Snapshot, window: _Window, everyone: Totals) -> list[dict[str, object]]:
     return [
         {
             "event": name,
@@ -187,8 +210,11 @@ def _windows(snapshot: Snapshot, window: _Window) -> list[dict[str, object]]:
             "window_start": datetime.fromtimestamp(window.start, tz=UTC),
             "window_end": datetime.fromtimestamp(window.end, tz=UTC),
             "complete": window.complete,
+            "users": int(everyone.users[code]),
+            "times": int(everyone.times[code]),
+            "amount": None if np.isnan(everyone.amount[code]) else float(everyone.amount[code]),
         }
-        for name in snapshot.config.event_codes
+        for code, name in enumerate(snapshot.config.event_codes)
     ]
 
 

@@ -23,6 +23,8 @@ DECLARE
   listed int[];
   shown int;
   more int;
+  own int;
+  filled_from text;
 BEGIN
   SELECT p.id, p.release, p.as_of, p.calibrated, least(greatest(coalesce(recommend.k, p.k), 0), 1000) AS k INTO live
   FROM recsys.current_publication AS c
@@ -55,6 +57,7 @@ BEGIN
     RETURN;
   END IF;
 
+  own := shown;
   listed := coalesce((SELECT l.items FROM recsys.list_rows AS l
                      WHERE l.publication_id = live.id AND l.user_key = who.user_key), '{}')
         || coalesce((SELECT w.items FROM recsys.withheld_rows AS w
@@ -77,10 +80,21 @@ BEGIN
     ) AS o;
     GET DIAGNOSTICS more = ROW_COUNT;
     shown := shown + more;
+    filled_from := coalesce(filled_from, CASE WHEN more > 0 THEN tier END);
     EXIT WHEN shown >= live.k;
     -- What this fallback list has and did not show may not be shown from the next one, either.
     listed := listed || popular;
   END LOOP;
+  -- Counted by the server's statistics, as readers may not write: a call each (recommend_calls).
+  IF shown = 0 THEN
+    PERFORM recsys.answered_nothing();
+  ELSIF own > 0 THEN
+    PERFORM recsys.answered_filled_up();
+  ELSIF filled_from <> '' THEN
+    PERFORM recsys.answered_segment();
+  ELSE
+    PERFORM recsys.answered_everyone();
+  END IF;
 END $$;
 
 REVOKE EXECUTE ON FUNCTION recsys.recommend FROM PUBLIC;

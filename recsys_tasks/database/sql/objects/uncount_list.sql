@@ -18,6 +18,10 @@ BEGIN
     AND (x.segment, x.variant, x.rung, x.short_reason)
         IS NOT DISTINCT FROM (one.segment, one.variant, one.rung, one.short_reason);
   DELETE FROM recsys.list_count_rows AS x WHERE x.publication_id = publication AND x.lists <= 0;
+  UPDATE recsys.segment_item_rows AS x SET lists = x.lists - 1
+  FROM unnest(one.items) AS e(item_key)
+  WHERE x.publication_id = publication AND x.segment = coalesce(one.segment, '') AND x.item_key = e.item_key;
+  DELETE FROM recsys.segment_item_rows AS x WHERE x.publication_id = publication AND x.lists <= 0;
   UPDATE recsys.place_count_rows AS x SET places = x.places - 1
   FROM unnest(one.reasons) WITH ORDINALITY AS e(reason, rank)
   WHERE x.publication_id = publication AND x.segment = coalesce(one.segment, '') AND x.rank = e.rank AND x.reason = e.reason;

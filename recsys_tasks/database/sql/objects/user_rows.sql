@@ -28,6 +28,9 @@ BEGIN
                  LEFT JOIN recsys.items AS i USING (item_key) ORDER BY e.place))
                FROM recsys.again_rows AS g WHERE g.user_key = known_key;
 
+  RETURN QUERY SELECT 'place_reason_rows', to_jsonb(r) || jsonb_build_object('item_id', i.item_id)
+               FROM recsys.place_reason_rows AS r LEFT JOIN recsys.items AS i USING (item_key) WHERE r.user_key = known_key;
+
   RETURN QUERY SELECT 'list_change_rows', to_jsonb(x) FROM recsys.list_change_rows AS x WHERE x.user_key = known_key;
 
   FOR target IN SELECT c.relname AS name FROM pg_class AS c WHERE c.relnamespace = 'recsys'::regnamespace AND c.relkind = 'r'

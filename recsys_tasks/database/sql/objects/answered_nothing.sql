@@ -1,0 +1,9 @@
+-- Does nothing: the server's statistics count its calls.
+CREATE OR REPLACE FUNCTION recsys.answered_nothing() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+END $$;
+
+REVOKE EXECUTE ON FUNCTION recsys.answered_nothing FROM PUBLIC;
+
+COMMENT ON FUNCTION recsys.answered_nothing IS 'Counts a call of recommend() that was answered with nothing; it does nothing else.';

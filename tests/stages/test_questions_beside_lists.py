@@ -1,0 +1,104 @@
+"""What analysts ask beside the lists themselves: best sellers, items by segment, what part of all
+that was bought was listed; each beside the shop's own files.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from recsys_tasks.stages import Night
+from tests.stages.shop_nights import FIRST_NIGHT, TwoNights, rows
+from tests.stages.test_questions_of_analysts import done_on_first, outcomes_of_first
+from tests.stages.test_what_readers_are_told import answer
+
+
+def events_of_four_weeks(night: Night) -> pd.DataFrame:
+    """What users did in the 28 days before a night, as the shop's own files have it."""
+    days = (night.as_of - timedelta(days=back) for back in range(1, 29))
+    folder = night.environment.home / "shop" / "events"
+    files = [folder / f"{day}.parquet" for day in days]
+    return pd.concat([pd.read_parquet(file) for file in files if file.exists()])
+
+
+def test_best_sellers_are_those_of_the_shops_own_files(nights: TwoNights) -> None:
+    second = nights.second
+    found: Any = answer(second, "Best sellers").set_index("item_id")
+    done = events_of_four_weeks(second)
+    bought: Any = done[done["event"] == "purchase"].groupby("item_id")
+    buyers = bought["user_id"].nunique()
+    top = sorted(buyers.items(), key=lambda one: (-one[1], str(one[0])))[:20]
+    assert list(zip(found.index, found["buyers"], strict=True)) == top
+    lists = rows(second, "SELECT item_id FROM recsys.recommendations")["item_id"].value_counts()
+    for item, row in found.iterrows():
+        assert row["purchases"] == bought.size()[item] and row["lists"] == lists.get(item, 0)
+        assert row["revenue"] == pytest.approx(bought["price"].sum()[item], rel=1e-4)
+    every = rows(second, "SELECT event, sum(times) AS times FROM recsys.item_events GROUP BY 1")
+    assert every.set_index("event")["times"].to_dict() == done["event"].value_counts().to_dict()
+
+
+def test_what_was_bought_from_lists_is_a_part_of_all_that_was_bought(nights: TwoNights) -> None:
+    found: Any = answer(nights.second, "What part of all").set_index(["as_of", "event"])
+    assert {day for day, _ in found.index} == {FIRST_NIGHT}
+    published = rows(
+        nights.second,
+        "SELECT max(published_at) AS at FROM recsys.publications WHERE as_of = :day",
+        day=FIRST_NIGHT,
+    )["at"][0]
+    done = done_on_first(nights.second)
+    done = done[pd.to_datetime(done["timestamp"], unit="s", utc=True) >= published]
+    listed = outcomes_of_first(nights.second)
+    for (_, event), row in found.iterrows():
+        everyone, own = done[done["event"] == event], listed[listed["event"] == event]
+        assert (row["users"], row["times"]) == (everyone["user_id"].nunique(), len(everyone))
+        assert row["list_times"] == len(own) and row["share"] == len(own) / len(everyone)
+        assert row["amount"] == pytest.approx(everyone["price"].sum(), rel=1e-4)
+        assert row["list_amount"] == pytest.approx(own["price"].sum(), rel=1e-4)
+    revenue = answer(nights.second, "Revenue of the lists").set_index("category")["revenue"]
+    category = nights.second.snapshot.items.set_index("item_id")["category"]
+    bought = listed[listed["event"] == "purchase"]
+    wanted = bought.groupby(bought["item_id"].map(category).astype(str))["price"].sum()
+    assert revenue.to_dict() == pytest.approx(wanted.to_dict(), rel=1e-4)
+
+
+def test_the_items_of_a_segment_and_the_users_of_an_item_are_those_of_the_lists(
+    nights: TwoNights,
+) -> None:
+    second = nights.second
+    lists = rows(second, "SELECT user_id, segment, item_id, rank FROM recsys.recommendations")
+    found: Any = answer(second, "The items that each")
+    users = lists.groupby("segment")["user_id"].nunique()
+    for segment, those in lists.groupby("segment"):
+        counted = sorted(
+            those["item_id"].value_counts().items(), key=lambda one: (-one[1], str(one[0]))
+        )[:5]
+        own = found[found["segment"] == segment]
+        assert list(zip(own["item_id"], own["lists"], strict=True)) == counted
+        assert list(own["share"]) == [n / users[segment] for _, n in counted]
+    item = lists["item_id"].value_counts().index[0]
+    shown = rows(second, "SELECT user_id, rank FROM recsys.users_shown(:item)", item=item)
+    of_item = lists[lists["item_id"] == item]
+    assert sorted(map(tuple, shown.to_numpy().tolist())) == sorted(
+        zip(of_item["user_id"], of_item["rank"], strict=True)
+    )
+
+
+def test_prices_of_places_beside_those_on_offer(nights: TwoNights) -> None:
+    second = nights.second
+    found: Any = answer(second, "Are the places dearer").set_index("category")
+    items = second.snapshot.items.set_index("item_id")
+    lists = rows(second, "SELECT item_id FROM recsys.recommendations")["item_id"]
+    shown = pd.DataFrame(
+        {"category": lists.map(items["category"]).astype(str), "price": lists.map(items["price"])}
+    )
+    wanted = shown.groupby("category")["price"].mean().to_dict()
+    told = found["mean_price_shown"].dropna().to_dict()
+    assert told == pytest.approx(wanted, rel=1e-5)
+    launched = pd.to_datetime(items["available_from"], unit="s").dt.date < second.as_of
+    offered = items[items["available"] & launched]
+    assert found["mean_price_on_offer"].to_dict() == pytest.approx(
+        offered.groupby(offered["category"].astype(str))["price"].mean().to_dict(), rel=1e-5
+    )
