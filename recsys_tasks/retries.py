@@ -21,7 +21,9 @@ class Patience(Enum):
 
 
 SHORT_RETRIES = 2
-"""Retries of a timeout, a killed task and an error of unknown cause: a few minutes."""
+"""Retries, for a few minutes, of a timeout, a killed task, and an OSError that does not say which
+it is.
+"""
 
 _PASSING = {
     *(errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EINTR, errno.ENOMEM, errno.EMFILE, errno.ENFILE),

@@ -155,7 +155,7 @@ def _of_fallback(connection: Connection, asked: Asked) -> Iterator[Step]:
     told = (
         "had, turned away from, or kept by eligibility.rules" if withheld else "does not forbid it"
     )
-    yield Step("repeat policy", not withheld, told)
+    yield Step("may be shown to this user", not withheld, told)
 
 
 # --- a list of the user's own --------------------------------------------------------------------

@@ -24,8 +24,8 @@ class GateConfig(Section):
     margin: NonNegativeFloat = 0.0
     """Smallest relative gain that counts as better."""
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.975
-    """One-sided confidence of the paired bootstrap; 1 - confidence of equally good challengers are
-    taken for better.
+    """One-sided confidence of the paired bootstrap of one comparison. What that means for a night:
+    at most 5 % of equally good challengers are promoted; `make bench-gate` measures it.
     """
     non_inferior_margin: Share = 0.01
     """Relative loss within which a challenger counts as not worse."""

@@ -37,7 +37,8 @@ class GateContext:
 
     The gate window is [window_start, as_of). `champion_age_days` counts from the champion's
     promotion. `champion` is its name where it could not be judged, `champion_fault` why not;
-    `anchor_fault` says the same of the anchor.
+    `anchor_fault` says the same of the anchor. `asks_a_person`: nothing is promoted before a person
+    agrees (`gate.approval`).
     """
 
     as_of: date
@@ -47,6 +48,7 @@ class GateContext:
     champion: str | None = None
     champion_fault: str | None = None
     anchor_fault: str | None = None
+    asks_a_person: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ def _slices_in_order(rules: tuple[RuleResult, ...]) -> list[str]:
 
 # --- in words -----------------------------------------------------------------------------------
 
+_ASKED = "Release {challenger} passed the gate{over} and serves once a person agrees"
 _OPENING = {
     "promote": "Release {challenger} was promoted{over}",
     "reject": "Release {challenger} was rejected and {champion} stays",
@@ -179,7 +182,8 @@ def _paragraph(
     other = [r.words for r in rules if not r.passed and r.leads_to not in (verdict, None)]
     passed = [r.words for r in rules if r.passed and not r.name.startswith(SLICE)]
     passed += _slices_in_order(rules)
-    opening = _OPENING[verdict].format(
+    asked = verdict == "promote" and context.asks_a_person
+    opening = (_ASKED if asked else _OPENING[verdict]).format(
         challenger=challenger,
         over=f" over {champion}" if champion else " as the first release",
         champion=champion or "no release (retrieval order)",

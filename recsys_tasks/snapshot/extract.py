@@ -2,8 +2,8 @@
 other.
 
 The first night reads every day before `as_of`; later nights read the new days and a lookback for
-late or corrected rows. Rows at or after the cutoff are not read, so an older night can be rerun at
-any time.
+late or corrected rows. Rows that came later than that are counted and told, not read. Rows at or
+after the cutoff are not read, so an older night can be rerun at any time.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def extract(
         "undated_rows": undated.num_rows,
         "undated_why": undated_counts(config, undated, as_of),
         "future_rows": future,
-        **_delivery_anomalies(lake, source, gone, parts, undated, first),
+        **_told_of_delivery(lake, source, gone, parts, undated, first),
     }
     changed = [day for day in sorted(written) if day in before and before[day] != parts[day]]
     counts = {
@@ -167,7 +167,7 @@ def _base(lake: Lake, as_of: date, settings: str | None) -> ExtractResult | None
     return None
 
 
-def _delivery_anomalies(
+def _told_of_delivery(
     lake: Lake,
     source: Reader,
     gone: ErasedUsers,

@@ -105,7 +105,7 @@ def test_a_user_without_a_list_is_told_of_the_fallback(
     popular = rows(night, f"SELECT item_id FROM recsys.recommend('{user}') ORDER BY rank").item_id
     steps = by_step(steps_of(night, publication, user, popular[0]))
     assert steps["shown now"].passed and "fallback list" in steps["user"].found
-    assert "named by a generator" not in steps and "repeat policy" in steps
+    assert "named by a generator" not in steps and "may be shown to this user" in steps
 
 
 def test_an_unknown_id_is_refused_and_the_command_prints_what_programs_read(

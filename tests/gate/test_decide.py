@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -33,6 +34,17 @@ def test_clearly_better_is_promoted_and_says_why() -> None:
     assert by_name["better"].bound == 0.95 and by_name["better"].value == 1.0
     assert by_name["coverage"].bound == 0.5 and by_name["coverage"].value == 1.0
     assert by_name["calibration"].value == 0.01 and by_name["min_users"].value == 400
+
+
+def test_before_a_person_agreed_nothing_is_said_to_be_promoted() -> None:
+    context = replace(CONTEXT, asks_a_person=True)
+    said = judge(measured("r2", BASE * 1.2), context=context).paragraph
+    assert said.startswith(
+        "Release r2 passed the gate over champion and serves once a person agrees, judged on"
+    )
+    assert "promoted" not in said
+    rejected = judge(measured("r2", BASE * 0.9), context=context).paragraph
+    assert "rejected and champion stays" in rejected
 
 
 def test_worse_is_rejected() -> None:

@@ -25,8 +25,8 @@ class Way:
     """Places are 1-based; 0: the item is not there."""
 
     may_show: bool
-    """Whether the user may see the item: eligible, and not forbidden by the repeat policy or by a
-    negative event.
+    """Whether the user may see the item: eligible, and not forbidden by the repeat policy, a
+    negative event or a rule of `eligibility.rules`.
     """
     banned: bool
     """Whether a negative event keeps the item from the user."""

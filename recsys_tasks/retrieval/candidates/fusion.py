@@ -1,4 +1,6 @@
-"""Reciprocal-rank fusion: merge the lists of several generators, and keep which named what."""
+"""Fusion: merge the lists of several generators by the votes of their places, learned or, before
+there are any, reciprocal ranks; and keep which named what.
+"""
 
 from __future__ import annotations
 

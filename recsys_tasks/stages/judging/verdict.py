@@ -142,9 +142,6 @@ def _carry_out(gate: Gate, decision: GateDecision) -> None:
         registry.set_alias(ANCHOR, champion, who="gate", why=f"fixed every {days} days", at=now)
 
 
-# --- small things --------------------------------------------------------------------------------
-
-
 def challenger_of(lake: Lake, engine: Engine, as_of: date) -> Artifact:
     """What tonight's last training made. Raises ArtifactError when nothing was trained."""
     reference = last_trained(engine, as_of)
@@ -254,6 +251,7 @@ def _context(
         champion=champion,
         champion_fault=fault,
         anchor_fault=anchor_fault,
+        asks_a_person=gate.config.gate.approval,
     )
 
 

@@ -3,7 +3,8 @@
 The order of a list is made in steps:
 
 1. the candidates in the order of the ranker's scores, those that a user may not see set aside
-   (`eligible_items`: availability, quality rules, moderation; and `repeat_consumption`);
+   (`eligible_items`: availability, quality rules, moderation; and what `repeat_consumption`,
+   `events.negatives` and `eligibility.rules` forbid);
 2. the built-in rules in ascending `order`: promotions, category caps, diversity, fresh items;
 3. rules of installed packages, in the order in which `rerank.rules` of the settings names them;
 4. eligibility, once more and always last: no rule can show what a user may not see.
