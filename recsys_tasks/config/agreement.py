@@ -78,7 +78,7 @@ def _impressions_among_events(events: EventsTable, impressions: Impressions) -> 
             "events.impressions: needs events.event_column to tell impressions from interactions,"
             " or a table of their own in source.impressions"
         )
-    own = ("user_column", "item_column", "timestamp_column", "timestamp_unit")
+    own = ("user_column", "item_column", "timestamp_column", "time_of_day_column", "timestamp_unit")
     if given := [name for name in own if getattr(impressions, name) is not None]:
         mistakes.append(
             f"events.impressions: {', '.join(given)} is of a table of their own, which"

@@ -52,7 +52,7 @@ def _reads_days(form: str) -> str:
 
 _FORM_PARTS = (
     *("%Y", "%y", "%m", "%-m", "%b", "%B", "%d", "%-d", "%H", "%-H", "%I", "%-I"),
-    *("%p", "%M", "%S", "%f", "%z", "%%"),
+    *("%p", "%M", "%S", "%f", "%z", "%a", "%A", "%%"),
 )
 TimeZoneName = Annotated[str, AfterValidator(_known_timezone)]
 ClockTime = Annotated[

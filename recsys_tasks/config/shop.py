@@ -163,6 +163,10 @@ class Impressions(Section):
     """Column with the time in a table of their own, written as in the interactions; null: called as
     there.
     """
+    time_of_day_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Column with the time of day in a table of their own, beside that day; null: as there, where
+    `timestamp_column` is null, too.
+    """
     timestamp_unit: TimeUnit | None = Field(default=None, exclude_if=lambda unit: unit is None)
     """Unit of plain numbers in that column; null: as `events.timestamp_unit`."""
     examination_power: PositiveFloat = 1.0
@@ -183,6 +187,11 @@ class EventsTable(Section):
     timestamp_column: str = "timestamp"
     """Column with the time: a timestamp, ISO-8601 text, or plain numbers of `timestamp_unit`; UTC,
     unless `timezone` names another zone.
+    """
+    time_of_day_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Column with the time of day, where `timestamp_column` holds the day alone: `9:30`,
+    `09:30:15`, `093015`, a database's TIME, or the number of the hour. Of text that is not ISO 8601
+    `timestamp_format` is the form of both, with a blank between. null: there is none.
     """
     timestamp_unit: TimeUnit = Field(default="seconds", exclude_if=lambda unit: unit == "seconds")
     """Unit of plain numbers in `timestamp_column`: seconds, milliseconds, microseconds or

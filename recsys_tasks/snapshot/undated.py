@@ -50,7 +50,8 @@ def no_times(config: Config, undated: pa.Table, as_of: date) -> SchemaError:
     setting, content = rule.setting, "what numbers are"
     if rule.form is not None or not numbers:
         setting, content = rule.format_setting, "the form that text has"
-    advice = advice or f"set {setting} to {content}, or "
+    hopeless = all(" looks like " in text or " shortened " in text for text in words) and words
+    advice = advice or ("" if hopeless else f"set {setting} to {content}, or ")
     text = "ISO 8601" if rule.form is None else f"text as {rule.form!r}"
     return SchemaError(
         expected=(

@@ -4,6 +4,7 @@ visible.
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +13,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_TRUE = ("true", "t", "yes", "y", "1", "1.0", "1,0")
-_FALSE = ("false", "f", "no", "n", "0", "0.0", "0,0")
+TRUE_WORDS = (
+    *("true", "t", "yes", "y", "1", "1.0", "1,0", "wahr", "ja", "vrai", "oui", "verdadero", "si"),
+    *("sí", "vero", "sì", "waar", "in stock", "in_stock", "instock", "available"),
+)
+FALSE_WORDS = (
+    *("false", "f", "no", "n", "0", "0.0", "0,0", "falsch", "nein", "faux", "non", "falso"),
+    *("onwaar", "nee", "out of stock", "out_of_stock", "outofstock", "unavailable"),
+)
+"""Words for yes and no in lower case, as shops, office programs and product feeds write them."""
 EXACT_FLOAT = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
 """Bits of a float → the whole numbers below are told apart."""
+_BETWEEN = {" ": "[ \u00a0\u202f\u2009]", "'": "['\u2019]"}
+"""Signs between thousands that are written in several ways."""
 _QUOTED = 100  # characters kept of a value that could not be read
 
 
@@ -106,16 +116,46 @@ def as_number(column: Any) -> pa.ChunkedArray:
     return _nan_to_null(pc.cast(column, pa.float64(), safe=False))
 
 
-def with_points(column: Any, decimal: str) -> Any:
-    """A column whose texts have a point before the fraction, of one that has `decimal` there.
+class NumberSigns(NamedTuple):
+    """How numbers are written in text."""
 
-    A text that has a point already is no number: `1.234` may be meant as a thousand and more.
+    decimal: str = "."
+    """Sign before the fraction."""
+    thousands: str = ""
+    """Sign between thousands; empty: none."""
+
+
+POINTS_ALONE = NumberSigns()
+"""As numbers are written where nothing is said of them."""
+
+
+def with_points(column: Any, signs: NumberSigns) -> Any:
+    """A column whose texts have a point before the fraction and nothing between thousands, of one
+    that has other signs there.
+
+    A text that has a point already is no number: `1.234` may be meant as a thousand and more. Where
+    thousands are apart, all of them are or none, by three digits each: `1,5` is no number then.
     """
-    if decimal == "." or not is_text(column.type):
+    if signs == POINTS_ALONE or not is_text(column.type):
         return column
     text = pc.cast(column, pa.string())
-    doubtful = pc.match_substring(text, ".")
-    return pc.if_else(doubtful, "no number", pc.replace_substring(text, decimal, "."))
+    if not signs.thousands:
+        doubtful = pc.match_substring(text, ".")
+        return pc.if_else(doubtful, "no number", pc.replace_substring(text, signs.decimal, "."))
+    between = _BETWEEN.get(signs.thousands, re.escape(signs.thousands))
+    text, point = pc.utf8_trim_whitespace(text), re.escape(signs.decimal)
+    apart = pc.match_substring_regex(
+        text, rf"^[-+]?[0-9]{{1,3}}({between}[0-9]{{3}})+({point}[0-9]*)?$"
+    )
+    whole = pc.match_substring_regex(
+        text, rf"^[-+]?([0-9]+({point}[0-9]*)?|{point}[0-9]+)([eE][-+]?[0-9]+)?$"
+    )
+    plain = pc.replace_substring_regex(text, between, "")
+    plain = pc.replace_substring(plain, signs.decimal, ".")
+    missing = pc.equal(text, "")
+    return pc.if_else(
+        pc.or_(pc.or_(apart, whole), missing), plain, pa.scalar("no number", plain.type)
+    )
 
 
 def read_flags(column: Any) -> Read:
@@ -124,8 +164,8 @@ def read_flags(column: Any) -> Read:
         return with_faults(column, column, np.zeros(len(column), bool))
     text = as_text(column)
     words = pc.utf8_lower(pc.ascii_trim_whitespace(text))
-    yes = pc.is_in(words, value_set=pa.array(_TRUE))
-    known = pc.or_(yes, pc.is_in(words, value_set=pa.array(_FALSE)))
+    yes = pc.is_in(words, value_set=pa.array(TRUE_WORDS))
+    known = pc.or_(yes, pc.is_in(words, value_set=pa.array(FALSE_WORDS)))
     blank = pc.fill_null(pc.equal(words, ""), True)
     values = pc.if_else(known, yes, pa.scalar(None, pa.bool_()))
     return with_faults(values, text, ~_mask(pc.or_(known, blank)))

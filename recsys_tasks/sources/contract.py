@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.errors import SchemaError
 from recsys_tasks.sources.columns import (
+    POINTS_ALONE,
+    NumberSigns,
     Read,
     as_ids,
     as_number,
@@ -26,6 +28,7 @@ from recsys_tasks.sources.columns import (
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
 from recsys_tasks.sources.ratings import rated_events
 from recsys_tasks.sources.times.columns import read_times
+from recsys_tasks.sources.times.days_and_clocks import days_with_clocks
 from recsys_tasks.sources.times.rule import event_times, launch_times
 from recsys_tasks.sources.vectors import as_vectors
 
@@ -51,16 +54,19 @@ class Column:
     """An older file of several may lack it."""
     range: tuple[float | None, float | None] | None = None
     """Of a number: what it may be; others are quoted as they were delivered."""
+    clock: str | None = None
+    """Of times: a second delivered column, with the times of day of the first one's days."""
 
 
 def event_columns(config: Config, cutoff: int | None) -> list[Column]:
     """Columns of the interactions; `cutoff`: the night's first second, which bounds the times."""
     table = config.events
-    times = partial(read_times, rule=event_times(config, cutoff))
+    rule = event_times(config, cutoff)
+    times = partial(read_times, rule=rule)
     columns = [
         Column("user_id", table.user_column, as_ids),
         Column("item_id", table.item_column, as_ids),
-        Column("ts", table.timestamp_column, times),
+        Column("ts", table.timestamp_column, times, clock=table.time_of_day_column),
         Column("event", table.event_column, as_text),
         Column("price", table.price_column, as_number, True, (0, None)),
         Column("quantity", table.quantity_column, as_number, True, (0, None)),
@@ -101,6 +107,8 @@ def wanted_columns(columns: Iterable[Column]) -> dict[str, bool]:
     for column in columns:
         if column.source is not None:
             wanted[column.source] = column.optional and wanted.get(column.source, True)
+        if column.clock is not None:
+            wanted[column.clock] = False
     return wanted
 
 
@@ -117,21 +125,21 @@ class Contract:
         columns: Sequence[Column],
         suite: str,
         where: str,
-        decimal: str = ".",
+        signs: NumberSigns = POINTS_ALONE,
     ) -> pa.Table:
         """The contract's columns of a delivered table; an undeclared event column means the first
         kind. Of local times, `ts_repeated` or `available_from_repeated` says which occur twice.
 
         `suite` is "events", "users" or "items", `where` names the part of the delivery for
-        messages, `decimal` is the sign before the fraction of numbers that are text. Raises
-        SchemaError for a column that cannot be read as what it is to be.
+        messages, `signs` are those of numbers that are text. Raises SchemaError for a column that
+        cannot be read as what it is to be.
         """
         impressions, made = self.config.events.impressions, dict[str, Any]()
         for column in columns:
             made |= (
                 self._absent(column, table.num_rows)
                 if column.source is None
-                else self._column(table[column.source], column, suite, where, decimal)
+                else self._column(table, column, suite, where, signs)
             )
         if "rating" in made and (rating := self.config.events.rating) is not None:
             values = made.pop("rating")
@@ -151,11 +159,14 @@ class Contract:
         return made
 
     def _column(
-        self, delivered: Any, column: Column, suite: str, where: str, decimal: str
+        self, table: pa.Table, column: Column, suite: str, where: str, signs: NumberSigns
     ) -> dict[str, Any]:
-        is_number = column.range is not None
+        is_number, delivered = column.range is not None, table[column.source]
         try:
-            read = column.read(with_points(delivered, decimal) if is_number else delivered)
+            if column.clock is not None:
+                clocks = table[column.clock]
+                delivered = days_with_clocks(delivered, clocks, self.config.events)
+            read = column.read(with_points(delivered, signs) if is_number else delivered)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise SchemaError(
                 expected=f"a column {column.source!r} that can be read as {column.name}",

@@ -22,10 +22,12 @@ def showings_config(config: Config, source: SourceSettings) -> Config:
     """
     shown, table = config.events.impressions, config.events
     assert shown is not None
+    clock = table.time_of_day_column if shown.timestamp_column is None else None
     events = EventsTable(
         user_column=shown.user_column or table.user_column,
         item_column=shown.item_column or table.item_column,
         timestamp_column=shown.timestamp_column or table.timestamp_column,
+        time_of_day_column=shown.time_of_day_column or clock,
         timestamp_unit=shown.timestamp_unit or table.timestamp_unit,
         timestamp_format=table.timestamp_format,
         timezone=table.timezone,

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
 from recsys_tasks.config import Config
+from recsys_tasks.sources.columns import POINTS_ALONE, NumberSigns
 from recsys_tasks.sources.contract import (
     Column,
     Contract,
@@ -89,11 +90,9 @@ class TableReader(ABC):
         window may be left out, which saves time; they are left out afterwards anyway.
         """
 
-    def decimal_of(self, table: TableName, part: str) -> str:
-        """Sign before the fraction of numbers that a part of a table has as text: a point or a
-        comma.
-        """
-        return "."
+    def signs_of(self, table: TableName, part: str) -> NumberSigns:
+        """How a part of a table writes the numbers that it has as text."""
+        return POINTS_ALONE
 
     def where(self, table: TableName) -> str:
         """The table in messages."""
@@ -208,7 +207,7 @@ class TableReader(ABC):
                         columns,
                         table,
                         part,
-                        self.decimal_of(table, part),
+                        self.signs_of(table, part),
                     ),
                 )
                 for part in self.parts(table)
@@ -248,7 +247,7 @@ class TableReader(ABC):
         window = Window(str(ts), start, end, event_times(self.config, self.cutoff), undated)
         delivered = self.load("events", part, wanted_columns(columns), window)
         table = self.contract.read(
-            delivered, columns, "events", part, self.decimal_of("events", part)
+            delivered, columns, "events", part, self.signs_of("events", part)
         )
         keep = pc.is_null(table["ts"]) if undated else pa.scalar(False)
         inside = pa.scalar(True)

@@ -86,7 +86,7 @@ def kinds_of(roles: Roles) -> Kinds:
     few = [
         (name, column)
         for name, column in roles.columns.items()
-        if name not in (roles.time, roles.user, roles.item)
+        if name not in (roles.time, roles.clock, roles.user, roles.item)
         and 0 < column.distinct <= _MOST_KINDS
         and not column.missing
     ]

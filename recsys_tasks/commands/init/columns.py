@@ -12,13 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.commands.init.readings import Reading, reading_of, seconds_of
-from recsys_tasks.sources.columns import as_number, as_text, with_points
+from recsys_tasks.sources.columns import (
+    FALSE_WORDS,
+    POINTS_ALONE,
+    TRUE_WORDS,
+    NumberSigns,
+    as_number,
+    as_text,
+    with_points,
+)
 
 _SAMPLE = 2_000
 _MOST = 0.99
 """Share of a column's values that must be numbers, times or flags for it to be of that kind."""
 _SEPARATORS = "|;,"
-FLAG_WORDS = frozenset({"true", "false", "t", "f", "yes", "no", "y", "n", "0", "1"})
+FLAG_WORDS = frozenset({*TRUE_WORDS, *FALSE_WORDS} - {"1.0", "1,0", "0.0", "0,0"})
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Column:
 
     name: str
     delivered: pa.ChunkedArray
-    decimal: str = "."
+    signs: NumberSigns = POINTS_ALONE
+    """Of numbers in text."""
 
     @cached_property
     def is_nested(self) -> bool:
@@ -39,7 +48,10 @@ class Column:
         """Its values as written; null where missing or empty. All null for nested ones."""
         if self.is_nested:
             return pa.chunked_array([pa.nulls(len(self.delivered), pa.string())])
-        text = as_text(self.delivered)
+        try:
+            text = as_text(self.delivered)
+        except pa.ArrowException:  # bytes that are no text
+            text = pa.chunked_array([pa.nulls(len(self.delivered), pa.string())])
         return pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
 
     @cached_property
@@ -74,7 +86,7 @@ class Column:
         kind = self.delivered.type
         if self.is_nested or pa.types.is_temporal(kind) or pa.types.is_boolean(kind):
             return np.full(len(self.delivered), np.nan)
-        numbers = as_number(with_points(self.delivered, self.decimal))
+        numbers = as_number(with_points(self.delivered, self.signs))
         return numbers.to_numpy(zero_copy_only=False).astype(np.float64)
 
     @cached_property
@@ -82,6 +94,12 @@ class Column:
         """Whether nearly all of its values are numbers."""
         present = len(self.text) - self.text.null_count
         return present > 0 and bool(np.isfinite(self.numbers).sum() >= _MOST * present)
+
+    @cached_property
+    def no_number(self) -> str | None:
+        """The first value that is no number; None where all are."""
+        none = self.text.filter(pa.array(np.isnan(self.numbers))).drop_null()
+        return None if not len(none) else str(none[0].as_py())
 
     @cached_property
     def is_whole(self) -> bool:
@@ -133,15 +151,19 @@ class Column:
         lengths = pc.list_value_length(self.delivered).drop_null().to_numpy()
         return int(lengths[0]) if len(lengths) and (lengths == lengths[0]).all() else None
 
-    def reading(self, now: datetime) -> Reading | None:
-        """How nearly all of its values are times; None where they are none."""
-        return None if self.is_nested else reading_of(self.delivered, now, self.is_numeric)
+    def reading(self, now: datetime, share: float = _MOST) -> Reading | None:
+        """How nearly all of its values, or this share of them, are times; None where they are
+        none.
+        """
+        if self.is_nested:
+            return None
+        return reading_of(self.delivered, now, self.is_numeric, share)
 
     def seconds(self, reading: Reading, now: datetime) -> npt.NDArray[np.int64]:
         """`[n] int64`: its values as UTC seconds under a reading; -1 where they are none."""
         return seconds_of(self.delivered, reading, now)
 
 
-def columns_of(rows: pa.Table, decimal: str = ".") -> dict[str, Column]:
-    """The columns of a table by name; `decimal`: sign before the fraction of numbers in text."""
-    return {name: Column(name, rows[name], decimal) for name in rows.column_names}
+def columns_of(rows: pa.Table, signs: NumberSigns = POINTS_ALONE) -> dict[str, Column]:
+    """The columns of a table by name; `signs`: those of numbers in text."""
+    return {name: Column(name, rows[name], signs) for name in rows.column_names}

@@ -8,6 +8,7 @@ from functools import cached_property
 import ibis
 import pyarrow as pa
 
+from recsys_tasks.commands.init.numbers import Signs
 from recsys_tasks.commands.init.tables import MOST_ROWS, Table
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.files.streams import Dialect
@@ -24,7 +25,7 @@ class DatabaseTable:
     address: Address
     dialect = Dialect()
     is_csv = False
-    decimal = None
+    signs = Signs()
     null_words = ()
 
     @cached_property

@@ -18,12 +18,13 @@ _USUAL: Final[Mapping[str, Any]] = {
     "delimiter": ",",
     "encoding": "utf-8",
     "decimal": ".",
+    "thousands": "",
     "null_words": (),
 }
 
 
 def add_dialect(proposal: Proposal, roles: Roles) -> None:
-    """Separator, encoding and decimal sign, and the columns of files without a header."""
+    """Separator, encoding and signs of numbers, and the columns of files without a header."""
     tables = {name: pair for name, pair in _tables(roles).items() if pair[0].is_csv}
     written = {name: _written(table) for name, (table, _) in tables.items()}
     common = dict(_USUAL)
@@ -31,10 +32,13 @@ def add_dialect(proposal: Proposal, roles: Roles) -> None:
         found = [sign for way in written.values() if (sign := way[setting]) is not None]
         common[setting] = Counter(found).most_common(1)[0][0] if found else usual
         if common[setting] != usual:
-            words = "as the CSV files are written"
             value = common[setting]
             value = list(value) if isinstance(value, tuple) else value
-            proposal.add(f"source.{setting}", value, "likely", words)
+            doubt = {"thousands": _doubt, "encoding": _letters}.get(setting, _no_doubt)(
+                tables, value
+            )
+            words = doubt or "as the CSV files are written"
+            proposal.add(f"source.{setting}", value, "a guess" if doubt else "likely", words)
     differing = {
         name: {setting: list(v) if isinstance(v, tuple) else v for setting, v in own.items()}
         for name, way in written.items()
@@ -44,6 +48,29 @@ def add_dialect(proposal: Proposal, roles: Roles) -> None:
         words = f"the CSV files of {' and '.join(differing)} are written otherwise"
         proposal.add("source.dialects", differing, "likely", words)
     _add_columns(proposal, tables)
+
+
+def _doubt(tables: Mapping[str, tuple[Table, Mapping[str, Column]]], thousands: str) -> str:
+    """Why a sign may stand before fractions instead; empty where a table shows that it does not."""
+    own = [table.signs for table, _ in tables.values() if table.signs.thousands == thousands]
+    return own[0].doubt if all(signs.doubt for signs in own) else ""
+
+
+def _letters(tables: Mapping[str, tuple[Table, Mapping[str, Column]]], encoding: str) -> str:
+    """A text as an encoding reads it, where another one could be meant; else empty."""
+    if encoding.startswith("utf"):
+        return ""
+    for table, _ in tables.values():
+        for column in table.rows.columns if table.dialect.encoding == encoding else ():
+            if is_text(column.type):
+                odd = column.filter(pc.invert(pc.string_is_ascii(column))).drop_null()
+                if len(odd):
+                    return f"it is no UTF-8; is {odd[0].as_py()[:60]!r} written right?"
+    return ""
+
+
+def _no_doubt(tables: Mapping[str, tuple[Table, Mapping[str, Column]]], value: Any) -> str:
+    return ""
 
 
 def _tables(roles: Roles) -> dict[str, tuple[Table, Mapping[str, Column]]]:
@@ -60,7 +87,8 @@ def _written(table: Table) -> dict[str, Any]:
     return {
         "delimiter": table.dialect.delimiter if several else None,
         "encoding": None if _is_ascii(table) else table.dialect.encoding,
-        "decimal": table.decimal,
+        "decimal": table.signs.decimal,
+        "thousands": table.signs.thousands,
         "null_words": table.null_words,
     }
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.commands.init.behaviour import Behaviour, Kinds
 from recsys_tasks.commands.init.columns import Column
-from recsys_tasks.commands.init.names import fits
+from recsys_tasks.commands.init.names import fits, takes_back
 from recsys_tasks.commands.init.proposal import Confidence, Proposal
 from recsys_tasks.commands.init.roles import Entities, Roles
 from recsys_tasks.commands.init.times import add_times
@@ -22,6 +22,10 @@ _ALLOW, _FORBID = 0.02, 0.001
 not.
 """
 _VOLUME = (0.2, 5.0)
+_CALLED = 0.9
+"""How well a name must fit for a column to be called by its role."""
+_FEW = 0.01
+"""Share of rows without a readable time up to which a bound accepts them; more are to stop."""
 _SLACK = 2.0
 """How much further than ever seen a value may lie before a night stops."""
 _UNKNOWN = {
@@ -43,13 +47,15 @@ def add_events(proposal: Proposal, roles: Roles, kinds: Kinds, now: datetime) ->
     )
     for column, name in (("user_column", roles.user), ("item_column", roles.item)):
         proposal.add(f"events.{column}", name, sure, f"{distinct[name]}{other}")
-    add_times(proposal, roles.columns[roles.time], roles.reading, now)
+    add_times(proposal, roles.columns[roles.time], roles.reading, roles.clock, now)
     _add_kinds(proposal, roles, kinds)
-    used = [roles.user, roles.item, roles.time, kinds.column]
+    used = [roles.user, roles.item, roles.time, roles.clock, kinds.column]
     for role in ("price", "quantity"):
         _add_amount(proposal, roles, role, used)
+    _say_unread_amount(proposal, roles, "rating", used)
     _add_rating(proposal, roles, kinds, used)
     _add_negatives(proposal, roles, kinds)
+    _say_unread(proposal, roles, used)
 
 
 def _add_kinds(proposal: Proposal, roles: Roles, kinds: Kinds) -> None:
@@ -77,6 +83,7 @@ def _add_amount(proposal: Proposal, roles: Roles, role: str, used: list[str | No
         if name not in used and column.is_numeric and fits(name, role)
     ]
     if not named:
+        _say_unread_amount(proposal, roles, role, used)
         return
     name = max(named)[2]
     used.append(name)
@@ -91,6 +98,39 @@ def _add_amount(proposal: Proposal, roles: Roles, role: str, used: list[str | No
         return
     spread = f"numbers from {known.min():g} to {known.max():g}"
     proposal.add(f"events.{role}_column", name, "likely", spread)
+
+
+def _say_unread_amount(
+    proposal: Proposal, roles: Roles, role: str, used: Sequence[str | None]
+) -> None:
+    """Name a column that is called a price or a quantity and does not hold numbers."""
+    for name, column in roles.columns.items():
+        if name in used or fits(name, role) < _CALLED:
+            continue
+        odd = column.no_number
+        if odd is not None and any(sign.isdigit() for sign in odd):
+            proposal.left_out.append(
+                f"events, {name}: it is called a {role}, and {odd[:40]!r} is no number; deliver"
+                " numbers alone, without a currency or a unit"
+            )
+
+
+def _say_unread(proposal: Proposal, roles: Roles, used: Sequence[str | None]) -> None:
+    """Name the columns that nothing reads, and those whose words take rows back."""
+    rating = proposal.as_mapping()["events"].get("rating", {}).get("column")
+    said = {words.partition(": ")[0] for words in proposal.left_out}
+    for name, column in roles.columns.items():
+        if name in used or name == rating or f"events, {name}" in said:
+            continue
+        back = [word for word in column.counts if takes_back(word)] if column.distinct < 20 else []
+        words = f"events, {name}: no setting reads it"
+        if back:
+            rows = sum(column.counts[word] for word in back)
+            words += (
+                f"; {rows:,} rows say {back[0]!r}, and count as the others do: leave them out of"
+                " the delivery, or deliver them as a kind of event of their own (events.negatives)"
+            )
+        proposal.left_out.append(words)
 
 
 def _add_rating(proposal: Proposal, roles: Roles, kinds: Kinds, used: Sequence[str | None]) -> None:
@@ -200,7 +240,7 @@ def add_checks(proposal: Proposal, facts: Behaviour, unknown: Mapping[str, float
         **{name: (share, 0.05, _UNKNOWN[name]) for name, share in unknown.items()},
     }
     for name, (share, usual, what) in shares.items():
-        if share > usual:
+        if share > usual and (name != "max_null_share" or share <= _FEW):
             bound = min(1.0, _rounded(share * 1.2, math.ceil))
             words = f"{share:.1%} of {what}: is that right? a night accepts it with this bound"
             proposal.add(f"validation.{name}", bound, "a guess", words)

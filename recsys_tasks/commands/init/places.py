@@ -13,7 +13,7 @@ from recsys_tasks.commands.init.database_tables import tables_of
 from recsys_tasks.commands.init.dialects import add_dialect
 from recsys_tasks.commands.init.proposal import Confidence, Proposal
 from recsys_tasks.commands.init.roles import Roles
-from recsys_tasks.commands.init.tables import FileTable, Table, tables_at, tables_in
+from recsys_tasks.commands.init.tables import FileTable, Table, settled, tables_at, tables_in
 from recsys_tasks.config import connection_of_environment, connection_variable
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.files.remote import RemoteFiles
@@ -64,7 +64,8 @@ class FolderPlace:
         for place in (self.folder, *self.further):
             folder = place.parent if place.is_file() else place
             found += [(folder.resolve(), table) for table in tables_in(place)]
-        return found
+        tables = settled([table for _, table in found])
+        return [(folder, table) for (folder, _), table in zip(found, tables, strict=True)]
 
     def tables(self) -> Sequence[Table]:
         """Files, series of files, and folders of files. Raises ConfigError, SchemaError."""
@@ -120,7 +121,7 @@ class StorePlace:
         """Objects, series of objects, and folders of them. Raises ConfigError, SchemaError,
         TransientError.
         """
-        return tables_at(self._files, self.url.rstrip("/"))
+        return settled(tables_at(self._files, self.url.rstrip("/")))
 
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Where the files are, and how CSV files are written."""

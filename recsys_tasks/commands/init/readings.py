@@ -33,11 +33,12 @@ _DAYS: Final = (
     *("%B %d, %Y", "%d-%b-%y", "%a %b %d %Y", "%d/%b/%Y"),
 )
 _CLOCKS: Final = (
-    *("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", ", %H:%M:%S", ", %H:%M"),
+    *("", " %H:%M:%S", " %H:%M", " %H", " %I:%M:%S %p", " %I:%M %p", ", %H:%M:%S", ", %H:%M"),
     *(", %I:%M:%S %p", ", %I:%M %p", " %H:%M:%S.%f", ":%H:%M:%S %z", "T%H:%M:%S"),
 )
 FORMS: Final = (
     *(f"{day}{clock}" for day in _DAYS for clock in _CLOCKS),
+    *("%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y%m%d %I:%M:%S %p", "%Y%m%d %I:%M %p"),
     *("%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%H:%M:%S %d.%m.%Y", "%H:%M %d.%m.%Y"),
 )
 """Forms of text that shops write beside ISO 8601."""
@@ -63,9 +64,12 @@ class Reading(NamedTuple):
     """Another form that fits all of them, too."""
 
 
-def reading_of(column: pa.ChunkedArray, now: datetime, numeric: bool) -> Reading | None:
+def reading_of(
+    column: pa.ChunkedArray, now: datetime, numeric: bool, share: float = _MOST
+) -> Reading | None:
     """The reading under which nearly all values are times from 1990 to a day from `now`; None where
-    there is none, or where numbers have more than one; `numeric`: whether its values are numbers.
+    there is none, or where numbers have more than one; `numeric`: whether its values are numbers,
+    `share`: how many of them must be times.
     """
     kind = column.type
     if pa.types.is_nested(kind) or pa.types.is_boolean(kind) or column.null_count == len(column):
@@ -75,7 +79,7 @@ def reading_of(column: pa.ChunkedArray, now: datetime, numeric: bool) -> Reading
 
     def fits(reading: Reading) -> bool:
         read = read_times(some, _rule(reading, now)).values
-        return bool(len(read) - read.null_count >= _MOST * (len(some) - some.null_count))
+        return bool(len(read) - read.null_count >= share * (len(some) - some.null_count))
 
     units = [unit for unit in _UNITS if fits(Reading(unit))]
     dated = pa.types.is_temporal(kind) or not numeric
@@ -138,8 +142,9 @@ def is_local(column: pa.ChunkedArray, reading: Reading) -> bool:
 
 
 def _has_hours(text: pa.ChunkedArray) -> bool:
-    at_midnight = r"[ T]00:00(:00(\.0+)?)?$"
-    timed = pc.match_substring_regex(text, r"[0-9]{2}[T ]?[0-9]{2}:[0-9]{2}")
+    at_midnight = r"[ T]00(:00(:00(\.0+)?)?)?$"
+    hours = r"[0-9]{2}[T ]?[0-9]{2}:[0-9]{2}|[0-9]{2} ([01][0-9]|2[0-3])$"
+    timed = pc.match_substring_regex(text, hours)
     return bool(
         pc.any(pc.and_(timed, pc.invert(pc.match_substring_regex(text, at_midnight)))).as_py()
     )

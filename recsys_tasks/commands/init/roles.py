@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks.commands.init.clocks import clock_of
 from recsys_tasks.commands.init.columns import Column, columns_of
 from recsys_tasks.commands.init.names import fits
 from recsys_tasks.commands.init.readings import Reading
 from recsys_tasks.commands.init.tables import Table
 from recsys_tasks.commands.init.unnamed import Looked, any_time, named_by_content, user_and_item
+from recsys_tasks.commands.init.unused import unused_tables
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.sources.columns import NumberSigns
 
+_CALLED = 0.9
+"""How well a name must fit for a column to be called by its role."""
+_FEWEST_TIMES = 0.5
+"""Share of the values of a column that is called a time which must be times."""
 _FEWEST_KNOWN = 0.5
 """Share of the events' ids that a table must know to be the table of them."""
 
@@ -45,6 +52,8 @@ class Events:
     """How well it fits."""
     by_names: bool = True
     """Whether names say which columns are the user and the item."""
+    clock: str | None = None
+    """The column of times of day, where that of times has days alone."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Roles:
     """Whether names say which columns are the user and the item."""
     unused: tuple[str, ...] = ()
     """Tables that have no role, and why."""
+    clock: str | None = None
+    """The column of times of day, whose days `time` names; that column then has both."""
 
 
 def find_roles(tables: Sequence[Table], now: datetime) -> Roles:
@@ -77,11 +88,12 @@ def find_roles(tables: Sequence[Table], now: datetime) -> Roles:
     if not ranked:
         what = "events: a table with a user, an item and a time in each row"
         raise _lacking(what + _unread_times(looked, now), looked)
-    events = ranked[-1]
+    events = _with_clock(ranked[-1], now)
     others = [pair for pair in looked if pair[0] is not events.table]
     items = _entities(others, events.columns[events.item], "item")
     rest = [pair for pair in others if items is None or pair[0] is not items.table]
     users = _entities(rest, events.columns[events.user], "user")
+    ids = {"item": events.columns[events.item], "user": events.columns[events.user]}
     used = [events.table, *(entities.table for entities in (items, users) if entities)]
     return _with_names(
         Roles(
@@ -94,20 +106,37 @@ def find_roles(tables: Sequence[Table], now: datetime) -> Roles:
             items,
             users,
             events.by_names,
-            tuple(_not_used(looked, used, ranked)),
+            tuple(unused_tables(looked, used, [one.table for one in ranked], ids)),
+            events.clock,
         )
     )
 
 
+def _with_clock(events: Events, now: datetime) -> Events:
+    """Events whose times are those of two columns, where one has days and another times of day."""
+    found = clock_of(events.columns, events.time, events.reading, (events.user, events.item), now)
+    if found is None:
+        return events
+    clock, whole, reading = found
+    columns = {**events.columns, events.time: replace(events.columns[events.time], delivered=whole)}
+    return replace(events, columns=columns, clock=clock, reading=reading)
+
+
 def _columns(table: Table, now: datetime) -> Mapping[str, Column]:
-    columns = columns_of(table.rows, table.decimal or ".")
-    return named_by_content(columns, now) if table.dialect.columns else columns
+    signs = NumberSigns(table.signs.decimal or ".", table.signs.thousands or "")
+    columns = columns_of(table.rows, signs)
+    return named_by_content(columns, now) if _is_unnamed(table) else columns
+
+
+def _is_unnamed(table: Table) -> bool:
+    """Whether no file of a table has a header."""
+    return table.dialect.columns[:1] == ("column_1",)
 
 
 def _with_names(roles: Roles) -> Roles:
     """The usual names for the columns of files without a header, by their roles."""
     events, items, users = roles, roles.items, roles.users
-    if roles.events.dialect.columns:
+    if _is_unnamed(roles.events):
         usual = {roles.user: "user_id", roles.item: "item_id", roles.time: "timestamp"}
         events = replace(
             roles,
@@ -124,7 +153,7 @@ def _with_names(roles: Roles) -> Roles:
 
 
 def _with_id_name(entities: Entities, name: str) -> Entities:
-    if not entities.table.dialect.columns:
+    if not _is_unnamed(entities.table):
         return entities
     columns = _renamed(entities.columns, {entities.id_column: name})
     return replace(entities, columns=columns, id_column=name)
@@ -135,22 +164,6 @@ def _renamed(columns: Mapping[str, Column], names: Mapping[str, str]) -> dict[st
     return {
         name: replace(column, name=name) for name, column in zip(new, columns.values(), strict=True)
     }
-
-
-def _not_used(
-    looked: Sequence[Looked], used: Sequence[Table], ranked: Sequence[Events]
-) -> Iterator[str]:
-    also = {id(events.table) for events in ranked}
-    for table, _ in looked:
-        if any(table is one for one in used):
-            continue
-        if id(table) in also:
-            yield (
-                f"table {table.name}: it also has a user, an item and a time; rows of several"
-                " tables are one table of events, with a column that says which kind each is"
-            )
-        else:
-            yield f"table {table.name}: neither the events' items nor their users"
 
 
 def _by_content(
@@ -196,14 +209,19 @@ def _time_column(columns: Mapping[str, Column], now: datetime) -> tuple[str, Rea
         reading = column.reading(now)
         if reading is not None:
             found.append((named, column.distinct, -place, name, reading))
-    return max(found)[3:] if found else None
+    if found:
+        return max(found)[3:]
+    for name, column in columns.items():  # some are none: the night says which, and stops
+        if fits(name, "time") >= _CALLED and (reading := column.reading(now, _FEWEST_TIMES)):
+            return name, reading
+    return None
 
 
 def _unread_times(looked: Sequence[tuple[Table, Mapping[str, Column]]], now: datetime) -> str:
     """Words on columns that are called times and are not read as such."""
     for table, columns in looked:
         for name, column in columns.items():
-            if fits(name, "time") >= 0.9 and column.sample and column.reading(now) is None:
+            if fits(name, "time") >= _CALLED and column.sample and column.reading(now) is None:
                 return (
                     f" that is a time in a known form or a number of one unit, not as {name!r} of"
                     f" {table.name}, which holds {column.sample[0][:40]!r}"

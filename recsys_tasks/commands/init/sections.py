@@ -13,6 +13,7 @@ from recsys_tasks.commands.init.attributes import Found, attributes_of, segment_
 from recsys_tasks.commands.init.columns import Column
 from recsys_tasks.commands.init.names import fits
 from recsys_tasks.commands.init.proposal import Proposal
+from recsys_tasks.commands.init.readings import Reading
 from recsys_tasks.commands.init.roles import Entities, Roles
 from recsys_tasks.commands.init.times import add_form
 
@@ -64,6 +65,14 @@ def add_items(proposal: Proposal, roles: Roles, now: datetime) -> None:
     if launch:
         taken.append(launch)
         _add_launch(proposal, roles, roles.items, columns[launch], now)
+    elif launch := _best(columns, "launch", taken, lambda c: _is_half_dated(c, now)):
+        taken.append(launch)
+        seconds = columns[launch].seconds(columns[launch].reading(now, 0.5) or Reading(), now)
+        odd = columns[launch].text.filter(pa.array(seconds < 0)).drop_null()
+        proposal.left_out.append(
+            f"items, {launch}: it is called a launch, and {odd[0].as_py()[:40]!r} is no date from"
+            " 1990 on; deliver dates alone, and name it in items.available_from_column"
+        )
     found = list(attributes_of(columns, taken, vectors=True))
     kinds = {e.column: e.declared for e in found if e.declared is not None}
     category = _best(
@@ -73,6 +82,11 @@ def add_items(proposal: Proposal, roles: Roles, now: datetime) -> None:
         words = f"{columns[category].distinct:,} values"
         proposal.add("items.category", kinds[category]["name"], "likely", words)
     _attributes(proposal, "items", found)
+
+
+def _is_half_dated(column: Column, now: datetime) -> bool:
+    """Whether a column holds dates and other things beside them."""
+    return column.reading(now, 0.5) is not None
 
 
 def _longest(columns: Mapping[str, Column], taken: Sequence[str]) -> str | None:

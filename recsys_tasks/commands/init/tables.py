@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
+from recsys_tasks.commands.init.numbers import Signs, signs_of
 from recsys_tasks.commands.init.written import (
-    decimal_of,
     dialect_of,
+    header_of,
     null_words_of,
     without_words,
 )
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.sources.columns import as_text
 from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
-from recsys_tasks.sources.files.formats import format_of, is_columnar
+from recsys_tasks.sources.files.formats import format_of, is_columnar, unreadable_file
 from recsys_tasks.sources.files.json_lines import is_json, json_names, read_json
 from recsys_tasks.sources.files.listing import SUFFIXES, list_files, suffixes_among, values_of
 from recsys_tasks.sources.files.places import Place
@@ -47,8 +50,8 @@ class Table(Protocol):
         """Whether it is CSV files."""
 
     @property
-    def decimal(self) -> str | None:
-        """Sign before the fraction of numbers that it has as text; None where there is none."""
+    def signs(self) -> Signs:
+        """Signs of the numbers that it has as text; of CSV files alone."""
 
     @property
     def null_words(self) -> tuple[str, ...]:
@@ -74,6 +77,8 @@ class FileTable:
     """A file on this machine, by its name."""
     root: str = ""
     """The folder that all is in; folders below it may be columns."""
+    told: Signs | None = None
+    """Signs of its numbers, where other tables settle what its own leave open."""
 
     @cached_property
     def rows(self) -> pa.Table:
@@ -96,7 +101,10 @@ class FileTable:
                 break
         names = [name for name in parts[-1].column_names if name]
         whole = [part.select(names) for part in parts if set(names) <= set(part.column_names)]
-        return pa.concat_tables(whole, promote_options="permissive")
+        try:
+            return pa.concat_tables(whole, promote_options="permissive")
+        except pa.ArrowException:  # a time is text in one part and a type of its own in another
+            return pa.concat_tables([_as_texts(part) for part in whole])
 
     def _with_folders(self, rows: pa.Table, name: str) -> pa.Table:
         for column, value in values_of(name[len(self.root) :].split("/")[:-1]).items():
@@ -106,9 +114,11 @@ class FileTable:
         return rows
 
     @cached_property
-    def decimal(self) -> str | None:
-        """As its CSV files show it."""
-        return decimal_of(self.rows) if self.is_csv else None
+    def signs(self) -> Signs:
+        """As its CSV files show them."""
+        if self.told is not None:
+            return self.told
+        return signs_of(self.rows) if self.is_csv else Signs()
 
     def _read(self, path: Path) -> pa.Table:
         kind = format_of(path, self.dialect.encoding)
@@ -118,6 +128,27 @@ class FileTable:
             return read_json(path, json_names(path))
         table = read_csv(path, self.dialect)
         return table.select(_once(table.column_names))
+
+
+def _as_texts(part: pa.Table) -> pa.Table:
+    """A part whose columns are text, but for nested ones."""
+    for place, field in enumerate(part.schema):
+        if not pa.types.is_nested(field.type):
+            part = part.set_column(place, field.name, as_text(part[field.name]))
+    return part
+
+
+def settled(tables: Sequence[FileTable]) -> list[FileTable]:
+    """The tables, where a sign that may stand between thousands or before a fraction stands before
+    the fraction if it does in another table.
+    """
+    decimals = {table.signs.decimal for table in tables}
+    return [
+        replace(table, told=Signs(table.signs.thousands))
+        if table.signs.doubt and table.signs.thousands in decimals
+        else table
+        for table in tables
+    ]
 
 
 def tables_in(folder: Path) -> list[FileTable]:
@@ -177,9 +208,10 @@ def _groups(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
             continue
         if path.is_dir():
             try:
-                folders.setdefault(_folder(path.name), []).extend(map(str, list_files(path)))
+                within = [str(file) for file in list_files(path)]
             except ConfigError:
                 continue
+            folders.setdefault(_folder(path.name), []).extend(within)
         elif path.name.lower().endswith(suffixes):
             series.setdefault(re.sub(r"[0-9]+", "*", path.name), []).append(path)
     for name, found in folders.items():
@@ -196,16 +228,24 @@ def _folder(name: str) -> str:
 def _table(
     name: str, files: tuple[str, ...], local: Callable[[str], Path] = Path, root: str = ""
 ) -> FileTable:
-    """A table, told by its newest file, which is read anyway."""
+    """A table, told by its newest file, which is read anyway. Where the first file of several alone
+    has a header, it names the columns of all.
+    """
     newest = local(files[-1])
     is_csv = _is_csv(newest)
     dialect = dialect_of(newest) if is_csv else Dialect()
+    if dialect.columns and len(files) > 1 and _is_csv(first := local(files[0])):
+        header = header_of(first, dialect)
+        dialect = replace(dialect, columns=header or dialect.columns)
     return FileTable(name, files, dialect, is_csv, local, root)
 
 
 def _is_csv(path: Path) -> bool:
-    with open_bytes(path) as file:
-        start = file.read(64)
+    try:
+        with open_bytes(path) as file:
+            start = file.read(64)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable_file(path, error) from error
     return not (is_columnar(start) or is_json(start))
 
 

@@ -11,20 +11,40 @@ from recsys_tasks.commands.init.names import words_of
 from recsys_tasks.commands.init.proposal import Proposal
 from recsys_tasks.commands.init.readings import Reading, is_local, zone_by_skipped_hours
 
+_FEW = 0.01
 _UTC = frozenset({"utc", "gmt", "zulu"})
 
 
-def add_times(proposal: Proposal, time: Column, reading: Reading, now: datetime) -> None:
-    """How the events' times are read."""
+def add_times(
+    proposal: Proposal, time: Column, reading: Reading, clock: str | None, now: datetime
+) -> None:
+    """How the events' times are read; `clock`: the column of times of day, if that is another."""
     plain = time.is_numeric and not pa.types.is_temporal(time.delivered.type)
     words = f"numbers, {reading.unit}" if plain else "dates and times"
     proposal.add("events.timestamp_column", time.name, "sure" if plain else "likely", words)
-    if plain and reading.unit != "seconds":
+    if clock is not None:
+        words = f"the times of day, as {time.sample[0][:40]!r} with its day"
+        proposal.add("events.time_of_day_column", clock, "likely", words)
+    if (plain or clock) and reading.unit != "seconds":
         words = "the only unit that fits them all"
         proposal.add("events.timestamp_unit", reading.unit, "sure", words)
     add_form(proposal, "events.timestamp_format", time, reading)
+    _say_unread(proposal, time, reading, now)
     if is_local(time.delivered, reading) and not _UTC & set(words_of(time.name)):
         _add_zone(proposal, time, reading, now)
+
+
+def _say_unread(proposal: Proposal, time: Column, reading: Reading, now: datetime) -> None:
+    """Name values that are no times, where they are more than a few: a night stops at them."""
+    unread = time.text.filter(pa.array(time.seconds(reading, now) < 0))
+    share = len(unread) / max(1, len(time.text))
+    if share > _FEW:
+        found = unread.drop_null()
+        quoted = f", such as {found[0].as_py()[:40]!r}" if len(found) else ""
+        proposal.left_out.append(
+            f"{share:.1%} of the rows: their {time.name!r} is missing or no time{quoted}; a night"
+            " stops at them, unless validation.max_null_share sets them aside"
+        )
 
 
 def add_form(proposal: Proposal, key: str, time: Column, reading: Reading) -> None:

@@ -1,5 +1,5 @@
-"""How the files of a table are written: encoding, separator, decimal sign, and whether their first
-line is a header.
+"""How the files of a table are written: encoding, separator, and whether their first line is a
+header.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.commands.init.names import COLUMN_ROLES, fits
+from recsys_tasks.commands.init.numbers import share
 from recsys_tasks.sources.columns import is_text
+from recsys_tasks.sources.files.formats import unmarked_text, unreadable_file
 from recsys_tasks.sources.files.streams import CHUNK, Dialect, open_bytes
 
 _SEPARATORS = ",;\t|"
@@ -23,10 +26,15 @@ _ENCODINGS = ("utf-8", "cp1252")
 """Tried in this order: the second has a character for nearly every byte."""
 _VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,:/TZ+ -]*|[^@\s]+@[^@\s]+|https?://.*")
 """A number, a time, an address: no name of a column."""
-_COMMA = r"^-?[0-9]+,[0-9]+$"
-_POINT = r"^-?[0-9]+\.[0-9]+$"
-_NUMBER = r"^-?[0-9]+(,[0-9]+)?$"
-_NULL_WORDS = ("NULL", "null", r"\N", "N/A", "n/a", "#N/A", "NA", "None", "nan", "NaN", "-")
+_BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]+")
+_UTF_8: Final = re.compile(
+    rb"(?<![\x80-\xff])(?:[\xc2-\xdf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2})+(?![\x80-\xff])"
+)
+"""Letters of UTF-8 that begin and end beside ASCII: few texts of other encodings look so."""
+_NULL_WORDS = (
+    *("NULL", "null", r"\N", "N/A", "n/a", "#N/A", "NA", "None", "nan", "NaN", "-"),
+    *("0000-00-00", "0000-00-00 00:00:00"),
+)
 _PLAIN = r"^-?[0-9]+([.,][0-9]+)?$|^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 """A number, or a date."""
 _NAME_WORDS, _LOOKED_AT = 3, 200
@@ -35,10 +43,14 @@ _MOST = 0.99
 
 def dialect_of(path: Path) -> Dialect:
     """How a CSV file is written: its encoding by its bytes, its separator by its first lines. Where
-    it has no header, its columns are called `column_1`, `column_2` and so on.
+    it has no header, its columns are called `column_1`, `column_2` and so on. Raises RecsysError
+    for a damaged file.
     """
-    with open_bytes(path) as file:
-        start = file.read(CHUNK)
+    try:
+        with open_bytes(path) as file:
+            start = file.read(CHUNK)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable_file(path, error) from error
     encoding = _encoding(start)
     lines = start.decode(encoding, "replace").splitlines()[:_LOOKED_AT]
     separator = _separator(lines)
@@ -47,6 +59,19 @@ def dialect_of(path: Path) -> Dialect:
         return Dialect(separator, encoding)
     columns = tuple(f"column_{number}" for number in range(1, len(rows[0]) + 1))
     return Dialect(separator, encoding, columns=columns)
+
+
+def header_of(path: Path, dialect: Dialect) -> tuple[str, ...]:
+    """The header of a CSV file that is written as others without one; empty where it has none, or
+    as many columns as they do not have.
+    """
+    own = dialect_of(path)
+    if own.columns:
+        return ()
+    with open_bytes(path) as file:
+        start = file.read(CHUNK).decode(own.encoding, "replace").removeprefix("\ufeff")
+    names = next(csv.reader(io.StringIO(start), delimiter=own.delimiter), [])
+    return tuple(names) if len(names) == len(dialect.columns) == len(set(names)) else ()
 
 
 def _separator(lines: Sequence[str]) -> str:
@@ -60,7 +85,11 @@ def _separator(lines: Sequence[str]) -> str:
 
 def _encoding(start: bytes) -> str:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
+        return "utf-32" if start[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else "utf-16"
+    if (unmarked := unmarked_text(start[:64])) is not None:
+        return unmarked
+    if len(_UTF_8.findall(start)) > 0.5 * len(_BEYOND_ASCII.findall(start)):
+        return "utf-8"  # with a few bytes of another, which whoever reads it is told of
     whole = start[: start.rfind(b"\n") + 1] or start
     for encoding in _ENCODINGS:
         try:
@@ -109,23 +138,6 @@ def _shape(value: str) -> str:
     return re.sub(r"[0-9]+", "0", re.sub(r"[^\W\d_]+", "a", value))
 
 
-def decimal_of(rows: pa.Table) -> str | None:
-    """Sign before the fraction of the numbers of a CSV table: a comma where a column of numbers has
-    one and none has a point; None where no number has a fraction.
-    """
-    texts = [column for column in rows.columns if is_text(column.type)]
-    if any(_share(column, _POINT) >= _MOST for column in texts):
-        return "."
-    commas = [c for c in texts if _share(c, _NUMBER) >= _MOST and _share(c, _COMMA) > 0]
-    return "," if commas else None
-
-
-def _share(column: pa.ChunkedArray, pattern: str) -> float:
-    """Share of the values that a pattern fits."""
-    given = column.drop_null()
-    return float(pc.mean(pc.match_substring_regex(given, pattern)).as_py() or 0.0)
-
-
 def null_words_of(rows: pa.Table) -> tuple[str, ...]:
     """Words that stand among numbers or dates, where a value is missing."""
     found: set[str] = set()
@@ -133,7 +145,7 @@ def null_words_of(rows: pa.Table) -> tuple[str, ...]:
         if not is_text(column.type):
             continue
         is_word = pc.fill_null(pc.is_in(column, value_set=pa.array(_NULL_WORDS)), False)
-        if pc.any(is_word).as_py() and _share(column.filter(pc.invert(is_word)), _PLAIN) >= _MOST:
+        if pc.any(is_word).as_py() and share(column.filter(pc.invert(is_word)), _PLAIN) >= _MOST:
             found |= set(pc.unique(column.filter(is_word)).to_pylist())
     return tuple(word for word in _NULL_WORDS if word in found)
 

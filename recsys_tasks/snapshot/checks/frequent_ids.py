@@ -34,7 +34,20 @@ NULL_WORDS = frozenset(
         "empty",
         "anonymous",
         "guest",
+        "gast",
+        "anon",
+        "nobody",
         "false",
+        "<null>",
+        "[null]",
+        "n.a.",
+        "(none)",
+        "(not set)",
+        "not set",
+        "(blank)",
+        "(empty)",
+        "nat",
+        "00000000-0000-0000-0000-000000000000",
     )
 )
 """What exports write for a missing id, in lower case."""

@@ -1,5 +1,5 @@
 """How ids that no table knows differ from those that one knows: spaces, case, a fraction, leading
-zeros.
+zeros, letters that are composed of others.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _FORMS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ),
     ("without '.0' at their end", lambda ids: pc.replace_substring_regex(ids, r"\.0$", "")),
     ("without zeros before them", lambda ids: pc.utf8_ltrim(ids, "0")),
+    ("in the same Unicode form", lambda ids: pc.utf8_normalize(ids, "NFC")),
     ("without quotes around them", lambda ids: pc.utf8_trim(ids, "'\"")),
 )
 

@@ -43,8 +43,9 @@ _LOST |= {
 _KEPT_OUT = "validation.max_bad_value_share, which keeps such items out of every list"
 _READABLE = "validation.max_bad_value_share, which takes such vectors for missing"
 _NUMBERS = (
-    "write numbers with a point, or with a comma and source.decimal: ',', and nothing between"
-    " thousands; name words for a missing one in source.null_words"
+    "write numbers alone, without a currency or a unit, with a point (or with a comma and"
+    " source.decimal: ',') and nothing between thousands (or with the sign that source.thousands"
+    " names); name words for a missing one in source.null_words"
 )
 _WORDS = {
     "repeated_id": (
@@ -123,7 +124,8 @@ def _remedy(suite: str, name: str, as_of: date) -> str:
             f"{label}: deliver a list of as many numbers as `dimensions` says, or raise {_READABLE}"
         )
     if name.endswith("_range"):
-        return f"{label}: {_NUMBERS}, or change {_bound(name)} in the settings if the data is right"
+        numbers = f"{_NUMBERS}; of a date deliver an age or a year"
+        return f"{label}: {numbers}, or change {_bound(name)} in the settings if the data is right"
     return (
         f"{label}: correct the batch at the source, or change {_bound(name)} in the settings if the"
         " data is right"

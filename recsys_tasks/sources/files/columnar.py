@@ -122,7 +122,12 @@ def _pushdown(found: pa.Schema, window: Window | None) -> Any:
         return None
     name, start, end, rule, _ = window
     each = PER_SECOND.get(rule.unit)
-    if each is None or name not in found.names or not pa.types.is_integer(found.field(name).type):
+    if (
+        rule.apart
+        or each is None
+        or name not in found.names
+        or not pa.types.is_integer(found.field(name).type)
+    ):
         return None
     if pa.types.is_uint64(found.field(name).type):
         return None

@@ -6,9 +6,11 @@ import zlib
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from recsys_tasks.sources.files.csv_faults import (
+    header_alone,
     refuse_header,
     refuse_swallowed_rows,
     too_small,
@@ -37,11 +39,29 @@ def _read(path: Path, dialect: Dialect) -> pa.Table:
         except (pa.ArrowInvalid, UnicodeError, LookupError) as error:
             if too_small(str(error)) and block < BLOCKS[-1]:
                 continue
+            if (header := header_alone(path, dialect)) is not None:
+                return header
             raise unreadable_csv(path, dialect, str(error)) from error
         refuse_swallowed_rows(path, dialect, table)
         refuse_header(path, dialect, table)
-        return table
+        return without_headers(table)
     raise AssertionError("the last block returns or raises")
+
+
+def without_headers(table: pa.Table) -> pa.Table:
+    """The rows without those that are the header again, as files have it that were joined, or whose
+    header the settings name, too: each value is its own column's name. Of one column, a value may
+    be called so.
+    """
+    if table.num_columns < 2:
+        return table
+    again = None
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        alike = pc.fill_null(pc.equal(column, name), False)
+        again = alike if again is None else pc.and_(again, alike)
+        if not pc.any(again).as_py():
+            return table
+    return table.filter(pc.invert(again))
 
 
 def _parse(path: Path, dialect: Dialect, block: int) -> pa.Table:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from recsys_tasks.errors import SchemaError
 from recsys_tasks.sources.files.streams import BLOCKS, CHUNK, Dialect, open_arrow, open_bytes
+
+_LOOKED_AT = 100
+"""Rows below a first one that may be a header."""
 
 
 def too_small(words: str) -> bool:
@@ -55,14 +60,7 @@ def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
             ),
         )
     if "Expected" in words and "columns" in words:
-        return (
-            _ragged_row(path, dialect),
-            (
-                "correct the row: a text that holds a quote, a line break or the separator is put"
-                " in quotes, and a quote within it is written twice"
-                + ("; or name every column in `source.columns`" if dialect.columns else "")
-            ),
-        )
+        return _ragged_rows(path, dialect)
     if too_small(words):
         return (
             f"a row or a text of more than {BLOCKS[-1]:,} bytes",
@@ -70,6 +68,26 @@ def _explain(path: Path, dialect: Dialect, words: str) -> tuple[str, str]:
         )
     plain = words.splitlines()[0].split(":")[0]
     return f"a file that no CSV reader understands ({plain})", "deliver the file again"
+
+
+def header_alone(path: Path, dialect: Dialect) -> pa.Table | None:
+    """No rows, of a file that is one line of names without an end; None for any other file.
+
+    A line of one name is none: it may be a page of words that a failed download left.
+    """
+    if dialect.columns:
+        return None
+    with open_bytes(path) as file:
+        start = file.read(CHUNK).rstrip(b"\r\n")
+    try:
+        text = start.decode(dialect.encoding).removeprefix("\ufeff")
+        rows = list(csv.reader(text.splitlines(), delimiter=dialect.delimiter, strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return None
+    names = rows[0] if len(rows) == 1 else []
+    if len(names) < 2 or "\0" in text or text.lstrip().startswith("<"):
+        return None
+    return pa.Table.from_arrays([pa.nulls(0, pa.string())] * len(names), names=names)
 
 
 def _first_line(path: Path) -> str:
@@ -109,9 +127,9 @@ def _bad_byte(path: Path, dialect: Dialect) -> str:
     return ""
 
 
-def _ragged_row(path: Path, dialect: Dialect) -> str:
+def _ragged_rows(path: Path, dialect: Dialect) -> tuple[str, str]:
     """The first row with more or fewer values than the header, and the number of such rows, in
-    words.
+    words; and what to do.
     """
     faults: list[pa_csv.InvalidRow] = []
 
@@ -133,8 +151,14 @@ def _ragged_row(path: Path, dialect: Dialect) -> str:
             pa_csv.read_csv(file, read_options=read, parse_options=parse)
     except pa.ArrowInvalid:
         pass
+    remedy = (
+        "correct the row: a text that holds a quote, a line break or the separator is put in"
+        ' quotes, and a quote within it is written twice (not `\\"`); a line that is no row, such'
+        " as a total, is left out"
+    )
+    remedy += "; or name every column in `source.columns`" if dialect.columns else ""
     if not faults:
-        return "a row with more or fewer values than the header"
+        return "a row with more or fewer values than the header", remedy
     first = faults[0]
     lines = first.text.count("\n")
     quote = f"; a quote in it is not closed: it runs over {lines:,} line breaks" if lines else ""
@@ -145,7 +169,15 @@ def _ragged_row(path: Path, dialect: Dialect) -> str:
         if dialect.columns
         else f" (the header is row 1), which has {first.expected_columns} columns"
     )
-    return f"{row}{columns}{quote}; {len(faults):,} such row(s)"
+    found = f"{row}{columns}{quote}; {len(faults):,} such row(s)"
+    above = first.number == 2 and 2 * first.expected_columns <= first.actual_columns
+    if above and not dialect.columns:
+        remedy = "leave out the lines before the header, which is to be the first line of the file"
+    ends = [fault.text.rstrip("\r\n").endswith(dialect.delimiter) for fault in faults]
+    if all(ends) and all(f.actual_columns == f.expected_columns + 1 for f in faults):
+        found += f"; each of them ends with a further {dialect.delimiter!r}"
+        remedy = f"write no {dialect.delimiter!r} at the end of rows, or one behind the header, too"
+    return found, remedy
 
 
 def refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None:
@@ -184,19 +216,34 @@ def refuse_swallowed_rows(path: Path, dialect: Dialect, table: pa.Table) -> None
 
 def refuse_header(path: Path, dialect: Dialect, table: pa.Table) -> None:
     """A header would be a row of data where the settings name the columns. Raises SchemaError when
-    half of the first row's values or more are those names.
+    half of the first row's values or more are those names, in whatever order, but not all in it.
     """
     first = table.slice(0, 1).to_pylist()
-    if not dialect.columns or not first:
+    if not dialect.columns or not first or first[0] == {name: name for name in dialect.columns}:
         return
-    alike = [str(first[0][name] or "").strip().lower() == name.lower() for name in dialect.columns]
-    if 2 * sum(alike) >= len(alike):
+    names = {name.strip().lower() for name in dialect.columns}
+    alike = [str(value or "").strip().lower() in names for value in first[0].values()]
+    if 2 * sum(alike) >= len(alike) or _is_unlike(first[0], table.slice(1, _LOOKED_AT)):
         raise SchemaError(
             expected="files without a header, for `source.columns` names this table's columns",
-            found="a first row that is a header",
+            found="a first row that is a header, of other names or in another order",
             where=str(path),
-            remedy="take the table out of `source.columns`, or deliver the file without its header",
+            remedy=(
+                "write `source.columns` as the header has them, take the table out of it, or"
+                " deliver the file without its header"
+            ),
         )
+
+
+def _is_unlike(first: Mapping[str, str | None], rows: pa.Table) -> bool:
+    """Whether a first row has words in every column, and two columns or more have digits in all
+    rows below it: times and numbers, above which a header has their names.
+    """
+    values = list(first.values())
+    if rows.num_rows < _LOOKED_AT // 5 or any(not v or re.search("[0-9]", v) for v in values):
+        return False
+    digits = [pc.mean(pc.match_substring_regex(column, "[0-9]")).as_py() for column in rows.columns]
+    return sum(share == 1.0 for share in digits) >= 2
 
 
 def _lines_and_quotes(path: Path) -> tuple[int, int]:

@@ -32,6 +32,7 @@ def _is_known(name: str) -> str:
     return name
 
 
+Thousands = Literal["", ",", ".", " ", "'"]
 Sign = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_is_a_sign)]
 Encoding = Annotated[str, AfterValidator(_is_known)]
 
@@ -81,6 +82,8 @@ class TableDialect(Section):
     """Words that mean a missing value; null: as `source.null_words` says."""
     decimal: Literal[".", ","] | None = None
     """Sign before the fraction of numbers; null: as `source.decimal` says."""
+    thousands: Thousands | None = None
+    """Sign between thousands; "": none; null: as `source.thousands` says."""
 
     def given(self) -> dict[str, Any]:
         """What is said of this table."""

@@ -12,6 +12,8 @@ from recsys_tasks.sources.files.json_lines import is_json
 from recsys_tasks.sources.files.streams import open_bytes
 
 _SIGNS = (
+    (b"\xff\xfe\0\0", "text in UTF-32"),
+    (b"\0\0\xfe\xff", "text in UTF-32"),
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
     (b"PK\x03\x04", "a ZIP or Excel file"),
@@ -50,11 +52,9 @@ def format_of(path: Path, encoding: str = "utf-8") -> Format:
             return "parquet" if name == "Parquet" else "arrow"
         if _begins(text, sign):
             raise _other_format(path, f"a gzipped {name} file")
-    for sign, words in _SIGNS:
-        if _begins(start, sign) and not (
-            words.endswith("UTF-16") and encoding.lower().startswith("utf-16")
-        ):
-            raise _other_format(path, words)
+    words = _other_words(start, text)
+    if words and not _is_named(words, encoding):
+        raise _other_format(path, words)
     if is_json(text):
         return "json"
     for name, suffixes in _COLUMNAR.values():
@@ -66,6 +66,41 @@ def format_of(path: Path, encoding: str = "utf-8") -> Format:
                 remedy="deliver the file again: it broke off, or is of a format of another name",
             )
     return "csv"
+
+
+def _other_words(start: bytes, text: bytes) -> str:
+    """What a file is by its first bytes and those of its text, of formats and encodings that are
+    not read without a setting; empty for others.
+    """
+    for sign, words in _SIGNS:
+        if _begins(start, sign):
+            return words
+    unmarked = unmarked_text(text)
+    if unmarked is None:
+        return ""
+    name, _, order = unmarked.upper().rpartition("-")
+    return f"text in {name} {order} without its mark"
+
+
+def _is_named(words: str, encoding: str) -> bool:
+    """Whether this is text in the encoding that the settings name."""
+    name = encoding.lower().replace("_", "-").replace("utf1", "utf-1").replace("utf3", "utf-3")
+    return words.startswith("text in UTF") and name.startswith(words.split()[2].lower())
+
+
+def unmarked_text(start: bytes) -> str | None:
+    """The encoding of text in UTF-16 or UTF-32 without a mark before it, `utf-16-le`, by its NULs,
+    which no other text has in most of its characters; None for anything else.
+    """
+    for name, width in (("utf-32", 4), ("utf-16", 2)):
+        whole = start[: len(start) // width * width]
+        for order, at in (("le", 0), ("be", width - 1)):
+            letters = whole[at::width]
+            others = len(whole) - len(letters)
+            plain = sum(0 < letter < 128 for letter in letters)
+            if len(letters) >= 4 and plain == len(letters) and whole.count(0) == others:
+                return f"{name}-{order}"
+    return None
 
 
 def is_columnar(start: bytes) -> bool:
@@ -107,10 +142,19 @@ def unreadable_file(path: Path, error: Exception) -> RecsysError:
     )
 
 
+def _remedy_of(words: str) -> str:
+    """What to do about a file of another format."""
+    export = "export the table as Parquet or as CSV in UTF-8, and name that file under `source`"
+    if not words.startswith("text in"):
+        return export
+    name = words.removeprefix("text in ").removesuffix(" without its mark")
+    return f"write `source.encoding: {name.lower().replace(' ', '-')}`, or {export}"
+
+
 def _other_format(path: Path, words: str) -> SchemaError:
     return SchemaError(
         expected=_READ,
         found=words,
         where=str(path),
-        remedy="export the table as Parquet or as CSV in UTF-8, and name that file under `source`",
+        remedy=_remedy_of(words),
     )

@@ -7,6 +7,7 @@ import re
 from recsys_tasks.errors import offenders
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_OF_TWO = ("::", "||", ";;", "  ")
 _VALUE = re.compile(r"^\s*$|^[-+]?\d|[{}@]|^https?:")
 
 
@@ -25,6 +26,8 @@ def separator_hint(names: list[str], delimiter: str) -> str:
     """
     if len(names) > 1 or not names:
         return ""
+    if two := next((signs for signs in _OF_TWO if signs in names[0]), ""):
+        return f"one column, whose name holds {two!r}: one sign separates values, not two or more"
     for sign, words in _SEPARATORS.items():
         if sign in names[0] and sign != delimiter:
             return f"one column, whose name holds {words}: write `source.delimiter: {sign!r}`"

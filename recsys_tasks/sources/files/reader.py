@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from recsys_tasks.config import Config
 from recsys_tasks.errors import RecsysError, SchemaError, offenders
+from recsys_tasks.sources.columns import POINTS_ALONE, NumberSigns
 from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
 from recsys_tasks.sources.files.formats import Format, format_of
@@ -50,11 +51,12 @@ class FileReader(TableReader):
         """The files of a table, sorted. Raises RecsysError where there are none."""
         return self._places[table].names() if table in self._places else ()
 
-    def decimal_of(self, table: TableName, part: str) -> str:
-        """What the settings say of CSV files; numbers of other files have a point."""
-        decimal = self._written(table).decimal
-        is_csv = decimal != "." and self._format(table, self._paths[part]) == "csv"
-        return decimal if is_csv else "."
+    def signs_of(self, table: TableName, part: str) -> NumberSigns:
+        """What the settings say of CSV files; numbers of other files have points alone."""
+        written = self._written(table)
+        signs = NumberSigns(written.decimal, written.thousands)
+        is_csv = signs != POINTS_ALONE and self._format(table, self._paths[part]) == "csv"
+        return signs if is_csv else POINTS_ALONE
 
     def where(self, table: TableName) -> str:
         """The path that the settings name."""

@@ -19,14 +19,15 @@ CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Dialect:
-    """Separator, encoding, words for a missing value, decimal sign and, where they have no header,
-    names of the columns of the shop's CSV files.
+    """Separator, encoding, words for a missing value, signs of numbers and, where they have no
+    header, names of the columns of the shop's CSV files.
     """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     null_words: tuple[str, ...] = ()
     decimal: str = "."
+    thousands: str = ""
     columns: tuple[str, ...] = ()
 
     def of(self, path: Path) -> Dialect:

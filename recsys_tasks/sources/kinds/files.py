@@ -15,6 +15,7 @@ from recsys_tasks.sources.files.file_settings import (
     FileColumns,
     Sign,
     TableDialects,
+    Thousands,
 )
 from recsys_tasks.sources.files.urls import has_credentials
 
@@ -62,8 +63,12 @@ class FilesSource(SourceSettings):
     columns: FileColumns | None = Field(default=None, exclude_if=lambda names: names is None)
     """Columns of CSV files without a header row; null: every file has one."""
     decimal: Literal[".", ","] = Field(default=".", exclude_if=lambda sign: sign == ".")
-    """Sign before the fraction of numbers in CSV files; a number with the other sign, such as one
-    between thousands, is a fault. Supplied vectors have points under both."""
+    """Sign before the fraction of numbers in CSV files; a number with the other sign is a fault,
+    unless it is that of `thousands`. Supplied vectors have points under both."""
+    thousands: Thousands = Field(default="", exclude_if=lambda sign: not sign)
+    """Sign between the thousands of numbers in CSV files: a comma, a point, a blank or an
+    apostrophe, where numbers have it (`1,299.00`) or leave it out (`1299.00`). Empty: none, and a
+    number with one is a fault."""
     dialects: TableDialects | None = Field(default=None, exclude_if=lambda given: given is None)
     """Tables whose CSV files are written otherwise than the settings above say, e.g. `{items:
     {delimiter: ";", decimal: ","}}`; null: all are written alike."""
@@ -76,9 +81,28 @@ class FilesSource(SourceSettings):
                     raise ValueError(f"{section}.{table} is of a table that {table} does not name")
         return self
 
+    @model_validator(mode="after")
+    def _tells_thousands_from_fractions(self) -> FilesSource:
+        own = [(f"dialects.{name}.", one) for name, one in self.dialects or () if one is not None]
+        for where, one in [("", self), *own]:
+            decimal, thousands = one.decimal or self.decimal, one.thousands
+            thousands = self.thousands if thousands is None else thousands
+            if decimal == thousands:
+                raise ValueError(
+                    f"{where}thousands and decimal are both {decimal!r}: numbers with one sign"
+                    " for both cannot be read; where thousands have a point, the fraction has a"
+                    ' comma: {decimal: ",", thousands: "."}'
+                )
+        return self
+
     @field_validator("events", "items", "users", "impressions")
     @classmethod
-    def _has_no_credentials(cls, path: str | None) -> str | None:
+    def _is_a_path(cls, path: str | None) -> str | None:
+        if path is not None and path.lower().startswith(("http://", "https://", "ftp://")):
+            raise ValueError(
+                "files of the web are not read: download the file (curl -O URL) and name its path,"
+                " or name one of an object store, s3:// or gs://"
+            )
         if path is not None and has_credentials(path):
             raise ValueError(
                 "credentials do not belong into a settings file: leave them out of the URL, and"
@@ -112,6 +136,7 @@ def _dialect(settings: FilesSource, table: TableName) -> Dialect:
 
     given: dict[str, Any] = {"delimiter": settings.delimiter, "encoding": settings.encoding}
     given |= {"null_words": settings.null_words, "decimal": settings.decimal}
+    given["thousands"] = settings.thousands
     own = getattr(settings.dialects, table) if settings.dialects else None
     names = settings.columns.by_table().get(table, ()) if settings.columns else ()
     return Dialect(**given | (own.given() if own else {}), columns=names)

@@ -20,8 +20,11 @@ _LAST = 253_402_300_799  # 9999-12-31 23:59:59, the last second that databases k
 
 def can_push(kind: Any, rule: TimeRule) -> bool:
     """Whether the database can compare a column of this type: a timestamp, a date, or a number in
-    a unit of seconds; of local times, it does not know which instants they are.
+    a unit of seconds; of local times, it does not know which instants they are, nor of days whose
+    time of day is in another column.
     """
+    if rule.apart:
+        return False
     is_local = kind.is_date() or (kind.is_timestamp() and kind.timezone is None)
     if rule.timezone is not None and is_local:
         return False

@@ -52,7 +52,7 @@ class Found(NamedTuple):
 
 def read_times(column: pa.ChunkedArray, rule: TimeRule) -> Read:
     """The column as UTC seconds, null where a value is missing or no time, and beside it the
-    delivered text of what is no time.
+    delivered text of what is no time. Raises TypeError for a column of lists, structs or maps.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -61,13 +61,15 @@ def read_times(column: pa.ChunkedArray, rule: TimeRule) -> Read:
         return _texts(pc.cast(column, pa.string()), rule)
     if _is_bytes(kind):
         return _bytes(column, rule)
+    if pa.types.is_nested(kind):
+        raise TypeError("a list, struct or map is no time")
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         found = _dates(column, rule)
     elif pa.types.is_integer(kind):
         found = _integers(column, rule)
     elif pa.types.is_floating(kind):
         found = _floats(column, rule)
-    else:  # flags, times of day, lists: nothing of the kind is a time
+    else:  # flags, times of day: nothing of the kind is a time
         found = _none(column)
     return _read(column, found, _missing(column))
 

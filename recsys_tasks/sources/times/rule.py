@@ -41,6 +41,7 @@ class TimeRule:
     )
     timezone: str | None = None  # of local times; None: times without an offset are UTC's
     form: str | None = None  # of text, as strptime has it; None: ISO 8601
+    apart: bool = False  # the time of day is in another column: the column alone is no time
 
     @property
     def format_setting(self) -> str:
@@ -63,7 +64,8 @@ def event_times(config: Config, cutoff: int | None) -> TimeRule:
     """
     table = config.events
     rule = _rule(config, table.timestamp_unit, "events.timestamp_unit", cutoff)
-    return replace(rule, timezone=table.timezone, form=table.timestamp_format)
+    apart = table.time_of_day_column is not None
+    return replace(rule, timezone=table.timezone, form=table.timestamp_format, apart=apart)
 
 
 def launch_times(config: Config, cutoff: int | None) -> TimeRule:

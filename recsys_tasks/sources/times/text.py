@@ -20,7 +20,17 @@ Bools = npt.NDArray[np.bool_]
 _DAY = r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}/[0-9]{2}/[0-9]{2})"
 _CLOCK = r"[Tt ][0-9]{2}(:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?)?"
 _BASIC = r"[0-9]{8}[Tt ][0-9]{2}([0-9]{2}([0-9]{2}([.,][0-9]+)?)?)?"
-_ZONE = r" ?([Zz]|UTC|GMT|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
+_ZONE_HOURS = {
+    word: hours
+    for hours, words in (
+        *((-8, "PST"), (-7, "PDT MST"), (-6, "MDT"), (-5, "EST"), (-4, "EDT"), (0, "UTC GMT WET")),
+        *((1, "CET WEST"), (2, "CEST EET"), (3, "EEST MSK"), (9, "JST")),
+    )
+    for word in words.split()
+}
+"""Hours ahead of UTC of words for zones that mean one zone; CST, IST or BST mean several."""
+_ZONE_WORD = "|".join(_ZONE_HOURS)
+_ZONE = rf" ?([Zz]|{_ZONE_WORD}|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)(\[[A-Za-z0-9_/+-]+\])?"
 _LOCAL = rf"{_DAY}{_CLOCK}|{_BASIC}"
 _SHAPE = rf"^({_DAY}|({_LOCAL})({_ZONE})?)$"  # a day alone has no offset
 _DIGITS = r"^([0-9]{4})[-/]?([0-9]{2})[-/]?([0-9]{2})[Tt ]?([0-9]{2})?:?([0-9]{2})?:?([0-9]{2})?.*$"
@@ -69,8 +79,9 @@ def iso_seconds(text: Any) -> tuple[Longs, Bools, Bools]:
     local clock, as it has no offset) of texts in ISO 8601, blanks around them cut off.
 
     With an offset the seconds are UTC's. Beside `YYYY-MM-DD`, alone or with a time, slashes and the
-    basic form with a time (`20260115T100000`) are read; offsets are `Z`, `UTC`, `GMT`, `+hh`,
-    `+hhmm` and `+hh:mm`. All are `[n]`, int64 and bool.
+    basic form with a time (`20260115T100000`) are read; offsets are `Z`, words for zones that mean
+    one, `+hh`, `+hhmm` and `+hh:mm`; a zone's name behind one, as in `+01:00[Europe/Berlin]`, says
+    nothing further. All are `[n]`, int64 and bool.
     """
     seconds, exists = np.zeros(len(text), np.int64), np.zeros(len(text), bool)
     local = np.zeros(len(text), bool)
@@ -134,9 +145,12 @@ def _offsets(texts: Any) -> Longs:
 
 
 def _offset(zone: str) -> int:
-    digits = zone.strip().removeprefix("+").removeprefix("-").replace(":", "")
+    zone = zone.strip().partition("[")[0]
+    if zone in _ZONE_HOURS:
+        return _ZONE_HOURS[zone] * 3600
+    digits = zone.removeprefix("+").removeprefix("-").replace(":", "")
     if not digits.isdecimal():
-        return 0  # Z, UTC, GMT, or none
+        return 0  # Z, or none
     ahead = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
     return -ahead if "-" in zone else ahead
 

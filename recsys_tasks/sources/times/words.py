@@ -57,13 +57,8 @@ def fault_words(text: str, rule: TimeRule) -> str:
             f"does not exist in {rule.timezone}, whose clocks skip it: is {rule.timezone_setting}"
             " the zone of these times?"
         )
-    match = re.fullmatch(r"\s*(-?[0-9]{1,19})(\.[0-9]*)?\s*", text)
-    if match:
-        found = _looks_like(int(match[1]), rule)
-        if found and (found in PER_SECOND or found in _SETTABLE.values()):
-            return f"looks like {_spelt(found)}: set {rule.setting}: {found}"
-        if found:
-            return f"looks like {found}"
+    if words := _number_words(text, rule):
+        return words
     if rule.form is not None:
         seconds = _seconds(text, replace(free, form=None)) if seconds is None else seconds
         if seconds is None:
@@ -75,6 +70,17 @@ def fault_words(text: str, rule: TimeRule) -> str:
     if seconds < rule.earliest:
         return f"is {_moment(seconds)}, before extract.earliest_day"
     return f"is {_moment(seconds)}, later than extract.latest_days after the night"
+
+
+def _number_words(text: str, rule: TimeRule) -> str:
+    """What a number looks like; empty for other texts, and where it looks like nothing known."""
+    if re.fullmatch(r"\s*[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+\s*", text):
+        return "is a number that a spreadsheet has shortened: export the column as text"
+    match = re.fullmatch(r"\s*(-?[0-9]{1,19})(\.[0-9]*)?\s*", text)
+    found = _looks_like(int(match[1]), rule) if match else None
+    if found and (found in PER_SECOND or found in _SETTABLE.values()):
+        return f"looks like {_spelt(found)}: set {rule.setting}: {found}"
+    return f"looks like {found}" if found else ""
 
 
 def _seconds(text: str, rule: TimeRule) -> int | None:

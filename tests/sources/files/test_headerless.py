@@ -90,7 +90,7 @@ def test_a_file_without_a_header_is_refused_with_the_setting_and_no_value(tmp_pa
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("user_id,item_id,timestamp,event\n" + ROW, "a first row that is a header"),
+        ("item_id,user_id,timestamp,event\n" + ROW, "a first row that is a header"),
         ("User_ID, item_id,when,kind\n" + ROW, "a first row that is a header"),
         (ROW + f"bob,lamp,{NOON}\n", "3 values in row 2, and 4 names in `source.columns`"),
         (f"ann,lamp,{NOON},purchase,9.90\n", "5 values in row 1, and 4 names"),

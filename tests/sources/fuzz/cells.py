@@ -113,6 +113,15 @@ _NUMBERS = [
         "1,5",
         "1.234,5",
         "0,10",
+        "1.234",
+        "1,234",
+        "-12,345,678.50",
+        "12.345.678",
+        "1'234.5",
+        "1'234'567,89",
+        "1,23,456",
+        "1234,567",
+        "1,234e3",
     ),
 ]
 _FLAGS = [
@@ -145,7 +154,12 @@ def seconds() -> st.SearchStrategy[int]:
 def _time_texts(style: Style, meaning: Meaning) -> st.SearchStrategy[str]:
     unit = style.unit if meaning == "time" else style.launch_unit
     moments = seconds().map(moment) | MOMENTS
-    zones = st.sampled_from(["", "Z", "z", " UTC", "+00:00", "-03:30", "+0530", "+09"])
+    zones = st.sampled_from(
+        [
+            *("", "Z", "z", " UTC", "+00:00", "-03:30", "+0530", "+09", " CEST", " EST", " CST"),
+            *("+01:00[Europe/Berlin]", "Z[UTC]", "[Europe/Berlin]"),
+        ]
+    )
     written = st.builds(
         lambda m, form, zone: spelt(m, form) + (zone if "%H" in form else ""),
         *(moments, st.sampled_from(FORMS), zones),

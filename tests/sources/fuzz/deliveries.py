@@ -38,13 +38,17 @@ STYLES = st.builds(
     Style,
     delimiter=st.sampled_from([",", ",", ";", "|", "\t", " ", "^"]),
     encoding=st.sampled_from(
-        ["utf-8", "utf-8", "utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"]
+        [
+            *("utf-8", "utf-8", "utf-8", "utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"),
+            *("utf-16-le", "utf-16-be", "utf-32"),
+        ]
     ),
     null_words=st.sampled_from([(), (), ("NULL",), ("\\N", "-"), ("null", "None", "nan", "")]),
     unit=st.sampled_from(("seconds", *UNITS)),
     launch_unit=st.sampled_from(("seconds", "seconds", *UNITS)),
     users_table=st.sampled_from([True, True, False]),
     decimal=st.sampled_from([".", ".", ","]),
+    thousands=st.sampled_from(["", "", "'", ",", "."]),
     headerless=st.sampled_from([(), (), (), ("events",), ("items", "users")]),
     timezone=st.sampled_from([None, None, None, "Europe/Berlin", "Africa/Cairo"]),
     time_format=st.sampled_from([None, None, None, TIME_FORMAT]),
@@ -81,7 +85,8 @@ def parts(draw: st.DrawFn, style: Style, table: TableName, newest: bool, most: i
         header=header,
         quote_all=draw(st.booleans()),
         newline=draw(st.sampled_from(["\n", "\r\n"])),
-        ends_with_newline=rows == 0 or draw(st.booleans()),
+        headed_again=header and draw(st.integers(0, 5)) == 0,
+        ends_with_newline=draw(st.booleans()),
         mark=style.encoding == "utf-8" and draw(st.booleans()),
         packed=form not in COLUMNAR and draw(st.integers(0, 3)) == 0,
         group=draw(st.sampled_from([1000, 2])),
@@ -114,7 +119,7 @@ def _column(draw: st.DrawFn, style: Style, form: str, declared: Declared, rows: 
 @st.composite
 def deliveries(draw: st.DrawFn, damaged: bool = False) -> Delivery:
     """Three tables, or two; `damaged`: one part of them is broken."""
-    style = draw(STYLES)
+    style = draw(STYLES.filter(lambda style: style.thousands != style.decimal))
     tables: dict[TableName, tuple[Part, ...]] = {}
     for table in TABLES:
         if table == "users" and not style.users_table:

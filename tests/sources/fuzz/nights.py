@@ -50,7 +50,7 @@ def is_storable(one: str | None) -> bool:
 @st.composite
 def nights(draw: st.DrawFn) -> Delivery:
     """Random interactions, most of them sound and some twice, and tables of users and items."""
-    style = draw(STYLES)
+    style = draw(STYLES.filter(lambda style: style.thousands != style.decimal))
     names: list[TableName] = ["items", "users"] if style.users_table else ["items"]
     lists = st.lists(IDS.filter(is_storable), min_size=4, max_size=20, unique_by=str.strip)
     ids = {table: draw(lists) for table in ("users", "items")}
@@ -80,7 +80,7 @@ def _mostly_sound(draw: st.DrawFn, part: Part, style: Style, ids: Mapping[str, l
         "item_id": st.sampled_from([encodable(one, encoding) for one in ids["items"]]),
         "when": st.integers(NIGHT - 3 * 86_400, NIGHT).map(lambda s: moment(s).strftime(form)),
         "kind": st.sampled_from(KINDS),
-        "Preis": st.sampled_from(["9,90" if is_csv and style.decimal == "," else "9.90", "3", ""]),
+        "Preis": st.sampled_from([_price(style) if is_csv else "9.90", "3", ""]),
         "count": st.sampled_from(["1", "2", ""]),
     }
     columns = []
@@ -93,6 +93,10 @@ def _mostly_sound(draw: st.DrawFn, part: Part, style: Style, ids: Mapping[str, l
         ]
         columns.append(Stored(column.name, kind, tuple(cells)))
     return replace(part, columns=tuple(columns))
+
+
+def _price(style: Style) -> str:
+    return f"1{style.thousands}299{style.decimal}90"
 
 
 def _entities(table: TableName, ids: Sequence[str]) -> Part:

@@ -72,6 +72,7 @@ class Style:
     launch_unit: TimeUnit = "seconds"
     users_table: bool = True
     decimal: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", "'"] = ""
     headerless: tuple[TableName, ...] = ()
     """Tables whose CSV files have no header."""
     timezone: str | None = None
@@ -102,6 +103,8 @@ class Part:
     """A byte order mark, of UTF-8."""
     header: bool = True
     """Of CSV."""
+    headed_again: bool = False
+    """Of CSV: the header is there again, as the last line."""
     packed: bool = False
     group: int = 1000
     """Rows of a row group of Parquet."""
@@ -138,6 +141,7 @@ class Delivery:
             "encoding": style.encoding,
             "null_words": style.null_words,
             "decimal": style.decimal,
+            "thousands": style.thousands,
             "columns": self._columns(),
         }
         source = config.source.model_copy(update=changes)

@@ -31,6 +31,7 @@ from tests.sources.fuzz.shapes import (
 from tests.sources.times.slow_times import (
     FAULT,
     MISSING,
+    WORDS,
     Answer,
     slow_date,
     slow_day,
@@ -116,8 +117,8 @@ def read_cell(style: Style, declared: Declared, column: Stored, cell: Any) -> Ro
         beyond = isinstance(cell, float) and column.kind != "json" and abs(cell) > 2**53
         return Refused(f"a float beyond 2^53 in {column.name}") if beyond else {name: text}
     if declared.meaning == "number":
-        if column.kind == "text" and style.decimal == "," and text is not None:
-            text = "no number" if "." in text else text.replace(",", ".")
+        if column.kind == "text" and text is not None:
+            text = _with_points(style, text)
         return {name: as_number(column.kind, cell, text)}
     if declared.meaning == "values":
         return {name: as_values(cell, text)}
@@ -127,6 +128,27 @@ def read_cell(style: Style, declared: Declared, column: Stored, cell: Any) -> Ro
     exact = text if column.kind in ("text", "json", "string", "dictionary") else ANY_TEXT
     found = None if isinstance(answer, str) else answer
     return _with_fault(name, found, answer == FAULT, exact)
+
+
+def _with_points(style: Style, text: str) -> str:
+    """A number's text with a point before the fraction, of one with the signs of the settings."""
+    decimal, thousands = style.decimal, style.thousands
+    if decimal == "," and thousands != "." and "." in text:
+        return NO_NUMBER
+    if thousands:
+        groups = text.strip().partition(decimal)[0].lstrip("+-").split(thousands)
+        apart = [groups[0].isdecimal() and len(groups[0]) <= 3]
+        apart += [group.isdecimal() and len(group) == 3 for group in groups[1:]]
+        if len(groups) > 1 and not all(apart):
+            return NO_NUMBER
+        whole, _, fraction = text.strip().partition(decimal)
+        if len(groups) > 1 and not re.fullmatch("[0-9]*", fraction):
+            return NO_NUMBER
+        if thousands in fraction:
+            return NO_NUMBER
+        text = whole.replace(thousands, "") + ("." + fraction if decimal in text else "")
+        return text if re.search("[0-9]", text) else NO_NUMBER
+    return text.replace(decimal, ".")
 
 
 def _with_fault(name: str, value: Any, faulty: bool, text: str | None) -> Row:
@@ -233,7 +255,7 @@ def _in_format(text: str, form: str) -> Answer:
         return FAULT
 
 
-_OFFSET = re.compile(r"(Z|z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2}){0,2})$")
+_OFFSET = re.compile(rf"(Z|z|{'|'.join(WORDS)}|[+-][0-9]{{2}}(:?[0-9]{{2}}){{0,2}})(\[.*\])?$")
 
 
 def _how(rule: TimeRule, kind: str, cell: Any, text: str | None) -> str:

@@ -81,6 +81,8 @@ def _csv(style: Style, part: Part, damage: Damage | None) -> Written:
         lines = [[_quoted(column.name, sign, part) for column in part.columns]]
     rows = list(zip(*(column.cells for column in part.columns), strict=True))
     lines += [[_quoted(cell, sign, part) for cell in row] for row in rows]
+    if part.headed_again and damage is None:
+        lines.append(lines[0])
     if damage and damage.kind in ("row long", "row short", "open quote"):
         row = lines[min(int(damage.at * part.rows) + part.header, len(lines) - 1)]
         if damage.kind == "row long":

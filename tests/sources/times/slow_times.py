@@ -14,6 +14,10 @@ from recsys_tasks.sources.times.rule import TimeRule
 
 MISSING, FAULT = "missing", "fault"
 Answer = int | str
+_HOURS = {-8: "PST", -7: "PDT MST", -6: "MDT", -5: "EST", -4: "EDT", 0: "UTC GMT WET"}
+_HOURS |= {1: "CET WEST", 2: "CEST EET", 3: "EEST MSK", 9: "JST"}
+WORDS = {word: f"{hours:+03d}:00" for hours, some in _HOURS.items() for word in some.split()}
+"""Words for zones that mean one zone each."""
 _EACH = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 
 
@@ -23,8 +27,11 @@ def slow_text(text: str | None, rule: TimeRule) -> Answer:
         return MISSING
     if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", text):
         return slow_number(Fraction(Decimal(text)), rule)
+    zone = re.search(r"(?<=[0-9]) ?([A-Za-z]+)(\[[A-Za-z0-9_/+-]+\])?$", text)
+    if zone and (zone[1] in WORDS or zone[1] in ("Z", "z")):
+        text = text[: zone.start()] + WORDS.get(zone[1], "+00:00")
     text = (
-        re.sub(r"(?<=[0-9]) ?(Z|z|UTC|GMT)$", "+00:00", text)
+        re.sub(r"(?<=[0-9])\[[A-Za-z0-9_/+-]+\]$", "", text)
         .replace("/", "-")
         .replace(" +", "+")
         .replace(" -", "-")
