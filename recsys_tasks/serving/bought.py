@@ -17,6 +17,7 @@ from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
 from recsys_tasks.serving.load import replace_rows
 from recsys_tasks.serving.publication import Publication
+from recsys_tasks.snapshot.eligibility.user_rules import UserRules
 from recsys_tasks.snapshot.events import Events
 
 Ints = npt.NDArray[np.int64]
@@ -78,14 +79,22 @@ def bought_together(events: Events, eligible: Bools, size: int, least_baskets: i
     return pa.concat_tables(found)
 
 
-def buy_again(events: Events, eligible: Bools, forbidden: Ints, as_of: int, size: int) -> pa.Table:
+def buy_again(
+    events: Events,
+    eligible: Bools,
+    forbidden: Ints,
+    as_of: int,
+    size: int,
+    rules: UserRules | None = None,
+) -> pa.Table:
     """Rows for `load_again`: for each user the items that they bought and that are due about now,
     the longest due first; ties: bought more often, then the smaller key.
 
     An item's gap is the median of days between two purchases of it by one user, over everyone, of
     items with `LEAST_GAPS` of them; it is due a gap after the user's last day with it. Shown are
     those due within `AHEAD_DAYS` days or less than a whole gap ago, of `eligible [n_items]`, and
-    without the pairs `forbidden`, codes user · n_items + item. `as_of`: the night as a day number
+    without the pairs `forbidden`, codes user · n_items + item, and what `rules` keep from the user
+    by now, whoever bought it. `as_of`: the night as a day number
     since 1970.
     """
     n_items = len(eligible)
@@ -100,6 +109,8 @@ def buy_again(events: Events, eligible: Bools, forbidden: Ints, as_of: int, size
     due = last + gap
     keep = (gap > 0) & (due <= as_of + AHEAD_DAYS) & (due > as_of - gap) & eligible[item]
     keep &= ~np.isin(pairs, forbidden)
+    if rules is not None:
+        keep &= ~rules.of(user.astype(np.int32), item.astype(np.int32)[:, None])[:, 0]
     columns = {"items": item, "bought": last, "due": due, "times": times}
     columns = {name: values[keep] for name, values in columns.items()}
     order = np.lexsort((columns["items"], -columns["times"], columns["due"], user[keep]))

@@ -18,6 +18,7 @@ from recsys_tasks.errors import SchemaError
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.sources.times.columns import count_faults
 from recsys_tasks.sources.times.rule import event_times
+from recsys_tasks.sources.times.words import no_times as not_one_time
 from recsys_tasks.sources.times.words import quoted_faults
 
 FILE = "undated.parquet"
@@ -41,29 +42,7 @@ def undated_words(config: Config, undated: pa.Table, as_of: date) -> tuple[str, 
 
 def no_times(config: Config, undated: pa.Table, as_of: date) -> SchemaError:
     """What a night raises when no row has a time."""
-    rule, words = event_times(config, start_of(as_of)), undated_words(config, undated, as_of)
-    hints = list(dict.fromkeys(text.split(": ", 1)[1] for text in words if ": set " in text))
-    numbers = pc.any(
-        pc.match_substring_regex(undated["ts_fault"].drop_null(), r"^\s*[-+]?[0-9.]+\s*$")
-    ).as_py()
-    advice = f"{' or '.join(hints)} in the settings, or " if hints else ""
-    setting, content = rule.setting, "what numbers are"
-    if rule.form is not None or not numbers:
-        setting, content = rule.format_setting, "the form that text has"
-    hopeless = all(" looks like " in text or " shortened " in text for text in words) and words
-    advice = advice or ("" if hopeless else f"set {setting} to {content}, or ")
-    text = "ISO 8601" if rule.form is None else f"text as {rule.form!r}"
-    return SchemaError(
-        expected=(
-            f"times: {text}, timestamps or {rule.unit}, not before {config.extract.earliest_day}"
-        ),
-        found=(
-            f"{undated.num_rows:,} rows and not one such time:"
-            f" {'; '.join(words) or 'all of them are missing'}"
-        ),
-        where=f"source, column {config.events.timestamp_column!r}",
-        remedy=f"{advice}deliver 2026-01-15T10:00:00Z; `recsys config check` shows what will run",
-    )
+    return not_one_time(config, undated["ts_fault"], event_times(config, start_of(as_of)))
 
 
 def read_undated(extracted: Artifact) -> pa.Table:

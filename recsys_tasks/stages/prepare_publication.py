@@ -170,6 +170,7 @@ def _load_bought(
     from recsys_tasks.serving import bought
     from recsys_tasks.serving.repeats import forbidden_pairs
     from recsys_tasks.snapshot.eligibility.eligible import eligible_items
+    from recsys_tasks.snapshot.eligibility.user_rules import user_rules
 
     config, day = snapshot.config, snapshot.as_of
     serving = config.serving
@@ -188,7 +189,8 @@ def _load_bought(
         none = np.zeros(0, np.int64)
         codes = none if found is None else found.users * np.int64(len(eligible)) + found.items
         now = start_of(day) // DAY_SECONDS
-        rows = bought.buy_again(events, eligible, codes, now, serving.buy_again)
+        rules = user_rules(snapshot)
+        rows = bought.buy_again(events, eligible, codes, now, serving.buy_again, rules)
         bought.load_again(engine, publication, rows)
 
 

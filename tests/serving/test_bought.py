@@ -7,6 +7,7 @@ import pytest
 
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.serving import bought
+from recsys_tasks.snapshot.eligibility.user_rules import UserRules
 from recsys_tasks.snapshot.events import Events
 
 EVERY = np.ones(4, bool)
@@ -65,6 +66,24 @@ def test_due_is_what_the_user_had_a_usual_gap_ago() -> None:
     assert [row["user_key"] for row in found] == [1, 3]
     sold_out = np.array([False, True, True, True])
     assert bought.buy_again(purchases(*again, *last), sold_out, NONE, 100, 5).num_rows == 0
+
+
+def test_what_a_rule_keeps_from_a_user_is_not_due(again: Events) -> None:
+    """Users 0 and 2 bought item 0 ten days ago; a rule keeps item 0 from user 0 by now."""
+    may = np.array([[True] * 4, [False, True, True, True]])
+    codes = np.array([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], np.int32)  # the last is of nobody
+    rules = UserRules((codes,), (may,))
+    every = bought.buy_again(again, EVERY, NONE, 100, 5).to_pylist()
+    assert [row["user_key"] for row in every] == [0, 2]
+    some = bought.buy_again(again, EVERY, NONE, 100, 5, rules).to_pylist()
+    assert [row["user_key"] for row in some] == [2]
+
+
+@pytest.fixture
+def again() -> Events:
+    """Item 0 is bought again after ten days, by user 9."""
+    gaps = [(9, 0, day) for day in (10, 20, 30, 40)]
+    return purchases(*gaps, (0, 0, 90), (2, 0, 90))
 
 
 def test_a_shop_where_nobody_bought_has_neither() -> None:

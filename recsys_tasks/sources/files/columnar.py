@@ -54,6 +54,15 @@ def read_columns(
     return table
 
 
+def first_columns(path: Path, kind: Columnar, columns: Sequence[str], most: int) -> pa.Table:
+    """Columns of the first rows of a file. Raises SchemaError."""
+    with _damage_named(path):
+        if kind == "arrow":
+            return _read_arrow(path, columns).slice(0, most)
+        data = pa_dataset.dataset(path, format=pa_dataset.ParquetFileFormat(read_options=_INT96))
+        return data.head(most, columns=list(columns))
+
+
 def _refuse_bad_text(path: Path, name: str, column: pa.ChunkedArray) -> None:
     try:
         column.validate(full=True)

@@ -26,23 +26,36 @@ def read_csv(path: Path, dialect: Dialect) -> pa.Table:
 
     Raises SchemaError.
     """
+    return _whole(path, dialect, None)
+
+
+def first_csv_rows(path: Path, dialect: Dialect, most: int) -> pa.Table:
+    """The first rows of a file, as `read_csv` reads them; what is behind them is not looked at.
+
+    Raises SchemaError.
+    """
+    return _whole(path, dialect, most).slice(0, most)
+
+
+def _whole(path: Path, dialect: Dialect, most: int | None) -> pa.Table:
     try:
-        return _read(path, dialect)
+        return _read(path, dialect, most)
     except (OSError, EOFError, zlib.error) as error:  # what is compressed broke off, or is damaged
         raise unreadable_file(path, error) from error
 
 
-def _read(path: Path, dialect: Dialect) -> pa.Table:
+def _read(path: Path, dialect: Dialect, most: int | None) -> pa.Table:
     for block in BLOCKS:
         try:
-            table = _parse(path, dialect, block)
+            table = _parse(path, dialect, block, most)
         except (pa.ArrowInvalid, UnicodeError, LookupError) as error:
             if too_small(str(error)) and block < BLOCKS[-1]:
                 continue
             if (header := header_alone(path, dialect)) is not None:
                 return header
             raise unreadable_csv(path, dialect, str(error)) from error
-        refuse_swallowed_rows(path, dialect, table)
+        if most is None:
+            refuse_swallowed_rows(path, dialect, table)
         refuse_header(path, dialect, table)
         return without_headers(table)
     raise AssertionError("the last block returns or raises")
@@ -64,7 +77,7 @@ def without_headers(table: pa.Table) -> pa.Table:
     return table.filter(pc.invert(again))
 
 
-def _parse(path: Path, dialect: Dialect, block: int) -> pa.Table:
+def _parse(path: Path, dialect: Dialect, block: int, most: int | None) -> pa.Table:
     parse = pa_csv.ParseOptions(newlines_in_values=True, delimiter=dialect.delimiter)
     names = list(dialect.columns)
     read = pa_csv.ReadOptions(block_size=block, encoding=dialect.encoding, column_names=names)
@@ -79,7 +92,15 @@ def _parse(path: Path, dialect: Dialect, block: int) -> pa.Table:
         strings_can_be_null=True,
         null_values=["", *dialect.null_words],
     )
+    options = {"read_options": read, "parse_options": parse, "convert_options": convert}
     with open_arrow(path) as file:
-        return pa_csv.read_csv(
-            file, read_options=read, parse_options=parse, convert_options=convert
-        )
+        if most is None:
+            return pa_csv.read_csv(file, **options)
+        with pa_csv.open_csv(file, **options) as rows:
+            batches: list[pa.RecordBatch] = []
+            while sum(batch.num_rows for batch in batches) < most:
+                try:
+                    batches.append(rows.read_next_batch())
+                except StopIteration:
+                    break
+            return pa.Table.from_batches(batches, rows.schema)

@@ -22,6 +22,8 @@ from recsys_tasks.sources.files.streams import CHUNK, is_gzip, open_bytes
 
 _OBJECTS = """read_json_objects($path, format = $form, compression = $packed,
                                 maximum_object_size = 268435456)"""
+_FIRST_OBJECTS = """(SELECT json FROM read_json_objects($path, format = $form,
+    compression = $packed, maximum_object_size = 268435456) LIMIT $most)"""
 _KEYS = """
 SELECT list(DISTINCT key), bool_or(json_type(json) <> 'OBJECT'), bool_or(repeated)
 FROM (SELECT json, unnest(CASE WHEN len(json_keys(json)) = 0 THEN [NULL] ELSE json_keys(json) END)
@@ -42,11 +44,11 @@ def is_json(start: bytes) -> bool:
     return _START.match(start.removeprefix(_MARK)) is not None
 
 
-def json_names(path: Path) -> list[str]:
-    """Keys of any of a file's objects, sorted. Raises SchemaError for what is no object, for a
-    damaged file, and for an object that has a key twice.
+def json_names(path: Path, most: int | None = None) -> list[str]:
+    """Keys of any of a file's objects, or of so many first ones, sorted. Raises SchemaError for
+    what is no object, for a damaged file, and for an object that has a key twice.
     """
-    ((names, other, repeated),) = _asked(path, _KEYS, lambda found: found.fetchall())
+    ((names, other, repeated),) = _asked(path, _KEYS, lambda found: found.fetchall(), most)
     if other:
         raise _refused(path, "a value that is no object: a number, a text or a list")
     if repeated:
@@ -54,23 +56,27 @@ def json_names(path: Path) -> list[str]:
     return sorted(name for name in names or [] if name is not None)
 
 
-def read_json(path: Path, columns: Sequence[str]) -> pa.Table:
-    """These keys of every object. Raises SchemaError."""
+def read_json(path: Path, columns: Sequence[str], most: int | None = None) -> pa.Table:
+    """These keys of every object, or of so many first ones. Raises SchemaError."""
     if not columns:
         return pa.table({})
     # by place: to DuckDB, names of columns that differ in case alone are one
     places = ", ".join(f"found[{place}] AS c{place}" for place in range(1, len(columns) + 1))
     query = _ROWS.replace("{columns}", places)
     keys = [_pointer(name) for name in columns]
-    table = _asked(path, query, lambda found: found.to_arrow_table(), keys=keys)
+    table = _asked(path, query, lambda found: found.to_arrow_table(), most, keys=keys)
     found = zip(columns, table.columns, strict=True)
-    return pa.table([_shaped(path, *column) for column in found], names=list(columns))
+    return pa.table([_shaped(path, *column, most) for column in found], names=list(columns))
 
 
-def _asked(path: Path, query: str, take: Callable[[Any], Any], **values: Any) -> Any:
+def _asked(
+    path: Path, query: str, take: Callable[[Any], Any], most: int | None, **values: Any
+) -> Any:
     """What `take` gets of a query's result: DuckDB reads no file before it is asked for rows."""
+    objects = _OBJECTS if most is None else _FIRST_OBJECTS
+    values |= {} if most is None else {"most": most}
     values |= {"path": str(path), "packed": "gzip" if is_gzip(path) else "none"}
-    query = query.replace("{objects}", _OBJECTS)
+    query = query.replace("{objects}", objects)
     try:
         values["form"] = "array" if _is_whole_list(path) else "auto"
         return take(duckdb.connect().sql(query, params=values))
@@ -112,14 +118,14 @@ def _first_bad_line(path: Path) -> str:
     return ""
 
 
-def _shaped(path: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _shaped(path: Path, name: str, column: pa.ChunkedArray, most: int | None) -> pa.ChunkedArray:
     """A column of texts; of lists, where a row has one, and of structs, where one has an object.
     Beside lists a single value is a list of one.
     """
     start = pc.utf8_slice_codeunits(column.drop_null(), 0, 1)
     if not pc.any(pc.is_in(start, value_set=pa.array(["[", "{"]))).as_py():
         return column
-    kinds = [kind for (kind,) in _asked(path, _TYPES, _rows, key=_pointer(name))]
+    kinds = [kind for (kind,) in _asked(path, _TYPES, _rows, most, key=_pointer(name))]
     if "OBJECT" in kinds:
         return pa.chunked_array([pa.StructArray.from_arrays([column.combine_chunks()], ["object"])])
     if "ARRAY" not in kinds and not pc.all(pc.equal(start, "[")).as_py():

@@ -11,14 +11,19 @@ import pyarrow as pa
 from recsys_tasks.config import Config
 from recsys_tasks.errors import RecsysError, SchemaError, offenders
 from recsys_tasks.sources.columns import POINTS_ALONE, NumberSigns
-from recsys_tasks.sources.files.columnar import column_names, read_columns
-from recsys_tasks.sources.files.csv import read_csv
+from recsys_tasks.sources.contract import wanted_columns
+from recsys_tasks.sources.files.columnar import column_names, first_columns, read_columns
+from recsys_tasks.sources.files.csv import first_csv_rows, read_csv
 from recsys_tasks.sources.files.formats import Format, format_of
 from recsys_tasks.sources.files.headers import header_words, repeated_names, separator_hint
 from recsys_tasks.sources.files.json_lines import json_names, read_json
 from recsys_tasks.sources.files.places import Place
 from recsys_tasks.sources.files.streams import Dialect
+from recsys_tasks.sources.first_rows import SAMPLE_ROWS, contract_columns, words_on
 from recsys_tasks.sources.tables import TableName, TableReader, Window
+
+_NEWEST = 3
+"""Newest files of a table that a check looks for rows in."""
 
 
 class FileReader(TableReader):
@@ -29,11 +34,13 @@ class FileReader(TableReader):
         config: Config,
         places: Mapping[TableName, Place],
         dialects: Mapping[TableName, Dialect] | None = None,
+        most: int | None = None,
     ) -> None:
         """`places`: where events, items and perhaps users are; `dialects`: how each table's CSV
-        files are written.
+        files are written; `most`: so many of the first rows of a file are read, None: all.
         """
         super().__init__(config)
+        self._most = most
         self._dialects = dialects or {}
         self._places = places
         self._paths: dict[str, Path] = {}  # part → where it is on this machine
@@ -138,6 +145,8 @@ class FileReader(TableReader):
     ) -> pa.Table:
         kind = self._format(table, path)
         if kind in ("parquet", "arrow"):
+            if self._most is not None:
+                return first_columns(path, kind, columns, self._most)
             return read_columns(path, kind, columns, window)
         return self._whole_file(table, path, kind).select(columns)
 
@@ -146,10 +155,33 @@ class FileReader(TableReader):
         dialect = self._written(table).of(path)
         key = (*_version_of(path), dialect)
         if key not in self._read:
-            self._read[key] = (
-                read_csv(path, dialect) if kind == "csv" else read_json(path, json_names(path))
-            )
+            self._read[key] = self._parsed(path, dialect, kind)
         return self._read[key]
+
+    def _parsed(self, path: Path, dialect: Dialect, kind: Format) -> pa.Table:
+        if kind != "csv":
+            return read_json(path, json_names(path, self._most), self._most)
+        if self._most is not None:
+            return first_csv_rows(path, dialect, self._most)
+        return read_csv(path, dialect)
+
+    def columns_there(self) -> str:
+        """What the first rows of each table's newest file show, or of the newest that has some.
+        Raises RecsysError as a night would.
+        """
+        words = []
+        for table, columns in contract_columns(self.config, self.cutoff).items():
+            wanted, rows = wanted_columns(columns), None
+            for part in reversed(self.parts(table)[-_NEWEST:]):
+                self._paths[part] = path = self._places[table].local(part)
+                names = self._names(table, path) if table == "events" else []
+                others = [n for n in names if n and n not in wanted and names.count(n) == 1]
+                rows = self.load(table, part, {**wanted, **dict.fromkeys(others, True)}, None)
+                if rows.num_rows:
+                    break
+            if rows is not None:
+                words.append(words_on(self, table, part, columns, rows.slice(0, SAMPLE_ROWS)))
+        return "; ".join(words)
 
     def _written(self, table: TableName) -> Dialect:
         return self._dialects.get(table, Dialect())

@@ -172,7 +172,7 @@ class Files:
         )
 
     def examine(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:
-        """Whether every path has files."""
+        """Whether every path has files, and what the first rows of those on this machine show."""
         missing = []
         for name in (*_TABLES, "impressions"):
             given = getattr(settings, name)
@@ -188,8 +188,28 @@ class Files:
         if missing:
             remedy = "deliver them, or correct `source` in the settings file"
             yield False, f"data files: {'; '.join(missing)}: {remedy}"
-        else:
-            yield True, "data files: there"
+            return
+        yield True, "data files: there"
+        given = [settings.events, settings.items, settings.users, settings.impressions]
+        if not any("://" in expand_variables(path) for path in given if path):
+            yield from self._first_rows(config, settings)
+
+    def _first_rows(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:
+        from recsys_tasks.sources.files.reader import FileReader
+        from recsys_tasks.sources.first_rows import SAMPLE_ROWS
+        from recsys_tasks.sources.showings import showings_config
+
+        asked = [(config, settings, "events")]
+        if (shown := settings.of_impressions) is not None:
+            asked.append((showings_config(config, shown), shown, "impressions"))
+        try:
+            for given, tables, name in asked:
+                places = self._places(given, tables)
+                written = {table: _dialect(tables, table) for table in _TABLES}
+                reader = FileReader(given, places, written, SAMPLE_ROWS)
+                yield True, f"first rows: {reader.columns_there().replace('events', name, 1)}"
+        except RecsysError as error:
+            yield False, f"first rows: {error.found} ({error.where}): {error.remedy}"
 
     def _places(self, config: Config, settings: FilesSource) -> dict[TableName, Place]:
         paths: dict[TableName, str | None] = {t: getattr(settings, t) for t in _TABLES}

@@ -16,12 +16,10 @@ from recsys_tasks.clock import DAY_SECONDS, day_of, start_of
 from recsys_tasks.config import Config
 from recsys_tasks.errors import SchemaError, offenders
 from recsys_tasks.sources.contract import (
-    Column,
     event_columns,
-    item_columns,
-    user_columns,
     wanted_columns,
 )
+from recsys_tasks.sources.first_rows import SAMPLE_ROWS, contract_columns, words_on
 from recsys_tasks.sources.sql.address import Address
 from recsys_tasks.sources.sql.database import Database, open_database
 from recsys_tasks.sources.sql.faults import translated
@@ -38,8 +36,6 @@ from recsys_tasks.sources.times.rule import event_times
 
 PIECE_ROWS = 2_000_000
 """Rows in memory at once, so far as whole days allow."""
-SAMPLE_ROWS = 1000
-"""Rows of each table that a check looks at."""
 _AS_THEY_ARE = ("string", "boolean", "date", "timestamp", "array", "binary", "struct", "map")
 
 
@@ -113,23 +109,14 @@ class SqlReader(TableReader):
     def columns_there(self) -> str:
         """What the first rows of each table show. Raises RecsysError as a night would."""
         words = []
-        for table, columns in self._columns().items():
+        for table, columns in contract_columns(self.config, self.cutoff).items():
+            if not self.parts(table):
+                continue
             wanted = wanted_columns(columns)
             part = self.where(table)
             rows = self.load(table, part, wanted, None, limit=SAMPLE_ROWS)
-            read = self.contract.read(rows, columns, table, part)
-            words.append(f"{table} {len(read):,} rows looked at")
-            if table == "events":
-                words[-1] += f", {len(read) - read['ts'].null_count:,} of them with a time"
+            words.append(words_on(self, table, part, columns, rows))
         return "; ".join(words)
-
-    def _columns(self) -> dict[TableName, list[Column]]:
-        columns: dict[TableName, list[Column]] = {
-            "events": event_columns(self.config, self.cutoff),
-            "items": item_columns(self.config, self.cutoff),
-            "users": user_columns(self.config),
-        }
-        return {table: wanted for table, wanted in columns.items() if self.parts(table)}
 
     def count_after(self, seconds: int) -> int:
         """Rows with a time at or after this second, counted by the database where it can."""

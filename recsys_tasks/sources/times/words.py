@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks.config import Config
+from recsys_tasks.errors import SchemaError
 from recsys_tasks.sources.times.columns import read_times
 from recsys_tasks.sources.times.rule import PER_SECOND, TimeRule
 from recsys_tasks.sources.times.text import civil_seconds
@@ -46,6 +48,34 @@ def quoted_faults(faults: pa.ChunkedArray, rule: TimeRule) -> tuple[str, ...]:
         kinds.setdefault(fault_words(text, rule), []).append(repr(text))
     most = sorted(kinds.items(), key=lambda kind: -len(kind[1]))[:_KINDS]
     return tuple(f"{', '.join(texts[:_OF_A_KIND])} {words}" for words, texts in most)
+
+
+def no_times(config: Config, faults: pa.ChunkedArray, rule: TimeRule) -> SchemaError:
+    """The error of interactions of which not one has a time; `faults`: what was delivered instead,
+    null where nothing was.
+    """
+    words = quoted_faults(faults, rule)
+    hints = list(dict.fromkeys(text.split(": ", 1)[1] for text in words if ": set " in text))
+    numbers = pc.any(pc.match_substring_regex(faults.drop_null(), r"^\s*[-+]?[0-9.]+\s*$")).as_py()
+    advice = f"{' or '.join(hints)} in the settings, or " if hints else ""
+    setting, content = rule.setting, "what numbers are"
+    if rule.form is not None or not numbers:
+        setting, content = rule.format_setting, "the form that text has"
+    hopeless = words and all(" looks like " in text or " shortened" in text for text in words)
+    unread = f"no {rule.setting} reads them: "
+    advice = advice or (unread if hopeless else f"set {setting} to {content}, or ")
+    text = "ISO 8601" if rule.form is None else f"text as {rule.form!r}"
+    return SchemaError(
+        expected=(
+            f"times: {text}, timestamps or {rule.unit}, not before {config.extract.earliest_day}"
+        ),
+        found=(
+            f"{len(faults):,} rows and not one such time:"
+            f" {'; '.join(words) or 'all of them are missing'}"
+        ),
+        where=f"source, column {config.events.timestamp_column!r}",
+        remedy=f"{advice}deliver 2026-01-15T10:00:00Z; `recsys config check` shows what will run",
+    )
 
 
 def fault_words(text: str, rule: TimeRule) -> str:

@@ -1,4 +1,4 @@
-"""`recsys init` on numbers whose thousands are apart, and on days and times of day in two columns."""
+"""`recsys init` on numbers whose thousands are apart, and on days and clocks in two columns."""
 
 from __future__ import annotations
 

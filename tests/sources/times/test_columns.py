@@ -203,8 +203,6 @@ def test_dates_and_timestamps(how: TimeRule) -> None:
         pa.array([True, False, None]),
         pa.array([3600, 1, None], pa.time32("s")),
         pa.array([NOON, 1, None], pa.duration("s")),
-        pa.array([[NOON], [], None]),
-        pa.array([{"a": NOON}, {}, None]),
         pa.array([b"\xff", b"\xfe", None]),
     ],
     ids=lambda column: str(column.type),

@@ -14,7 +14,7 @@ WHERE coalesce(a.available, i.available);
 GRANT SELECT ON recsys.buy_again TO recsys_reader, recsys_writer;
 
 COMMENT ON VIEW recsys.buy_again IS
-  'What each user bought and is due to buy again, in the current publication, without what is out of stock or blocked now: one row per user and place. Only items that people buy again, and only where repeat_consumption and negative events allow the item; empty where repeats are forbidden, and after a rollback to a publication older than the newest two.';
+  'What each user bought and is due to buy again, in the current publication, without what is out of stock or blocked now: one row per user and place. Only items that people buy again, and only where repeat_consumption, negative events and eligibility.rules allow the item; empty where repeats are forbidden, and after a rollback to a publication older than the newest two.';
 COMMENT ON COLUMN recsys.buy_again.user_id IS 'The shop''s user id.';
 COMMENT ON COLUMN recsys.buy_again.segment IS 'Value of the user''s segment attribute by the newest night; null without one.';
 COMMENT ON COLUMN recsys.buy_again.rank IS 'Place in the list, 1 is due the longest.';
