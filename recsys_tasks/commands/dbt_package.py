@@ -27,6 +27,7 @@ STATIC = ("dbt_project.yml", "profiles.yml", "tests/generic/unique_together.sql"
 _HEAD = "# Generated from the comments of the database and the dashboards: recsys dbt-package DIR\n"
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "alerts": ("id",),
+    "also_liked": ("user_id", "item_id"),
     "audience": ("user_id",),
     "audience_counts": ("publication_id", "segment", "served_by", "why_no_list"),
     "bought_together": ("item_id", "other_item_id"),

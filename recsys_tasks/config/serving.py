@@ -35,6 +35,9 @@ class ServingConfig(Section):
     buy_again: NonNegativeInt = 10
     """Items published for each user that they bought and are due to buy again
     (`recsys.buy_again`); 0: none."""
+    also_liked: NonNegativeInt = 10
+    """Items published for each user that others of the same taste had and the user had not
+    (`recsys.also_liked`); 0: none."""
     keep_publications: PositiveInt = 30
     """Publications kept besides those in use."""
     min_coverage: Share = 0.01

@@ -104,6 +104,7 @@ def retire(
         "similar_rows",
         "together_rows",
         "again_rows",
+        "liked_rows",
         "forbidden_rows",
         "outcome_rows",
         "list_change_rows",

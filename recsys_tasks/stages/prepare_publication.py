@@ -74,6 +74,7 @@ def run(night: Night, *, snapshot: Snapshot, index: Artifact) -> Outcome:
         load_paths(night.engine, publication, snapshot, night.tonight, users)
         _load_similar(night.engine, publication, snapshot, embeddings, index)
         _load_bought(night.engine, publication, snapshot, night.tonight)
+        _load_liked(night.engine, publication, snapshot, embeddings, night.tonight)
     if night.config.embeddings.publish:
         load_dimensions(night.engine, snapshot)
         publish_vectors(night.engine, _vectors(night.as_of, tower, embeddings), night.now)
@@ -192,6 +193,37 @@ def _load_bought(
         rules = user_rules(snapshot)
         rows = bought.buy_again(events, eligible, codes, now, serving.buy_again, rules)
         bought.load_again(engine, publication, rows)
+
+
+def _load_liked(
+    engine: Engine,
+    publication: Publication,
+    snapshot: Snapshot,
+    embeddings: Embeddings,
+    cutoffs: Cutoffs,
+) -> None:
+    """Load what users of the same taste liked, where the settings want it."""
+    from datetime import timedelta
+
+    import numpy as np
+
+    from recsys_tasks.serving import liked
+    from recsys_tasks.serving.user_bars import bars_of
+    from recsys_tasks.snapshot.eligibility.eligible import eligible_items
+
+    config, day = snapshot.config, snapshot.as_of
+    if not config.serving.also_liked:
+        return
+    eligible = eligible_items(snapshot, day)
+    rows = liked.also_liked(
+        embeddings.user_keys,
+        liked.taste_groups(np.asarray(embeddings.user_vectors)),
+        snapshot.events(since=day - timedelta(days=liked.DAYS), before=day),
+        eligible,
+        bars_of(snapshot, cutoffs, eligible),
+        config.serving.also_liked,
+    )
+    liked.load_liked(engine, publication, rows)
 
 
 def _vectors(as_of: date, tower: str, embeddings: Embeddings) -> VectorSet:

@@ -39,7 +39,7 @@ BEGIN
     recsys.item_shown_rows, recsys.audience_count_rows,
     recsys.together_rows, recsys.again_rows, recsys.item_event_rows,
     recsys.segment_item_rows, recsys.place_reason_rows,
-    recsys.recommend_call_rows, recsys.recommend_call_marks,
+    recsys.recommend_call_rows, recsys.recommend_call_marks, recsys.liked_rows,
     recsys.shard_loads, recsys.shard_entries, recsys.shop_clock, recsys.stage_failures,
     recsys.place_count_rows, recsys.outcome_windows, recsys.outcome_rows,
     recsys.outcome_count_rows, recsys.list_change_rows;

@@ -135,6 +135,8 @@ OUTCOMES = (
     "INSERT INTO recsys.segment_item_rows SELECT p.id, 'nl', 2, 2 FROM recsys.publication AS p",
     "INSERT INTO recsys.place_reason_rows SELECT c.publication_id, 0, 1, 0, 1, 'x', 1, 0.5"
     " FROM recsys.current_publication AS c ON CONFLICT DO NOTHING",
+    "INSERT INTO recsys.liked_rows SELECT c.publication_id, 1, '{1}', '{5}', '{1.5}'"
+    " FROM recsys.current_publication AS c ON CONFLICT DO NOTHING",
     "INSERT INTO recsys.recommend_call_rows VALUES ('2026-03-02', 'own', 7)",
     "INSERT INTO recsys.item_event_rows VALUES (2, 'purchase', 20514, 3, 4, 20.0)",
     "INSERT INTO recsys.outcome_rows SELECT p.id, 0, 1, 'purchase', 0, 0, 'nl', 1, 5.0 FROM"

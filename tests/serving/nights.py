@@ -211,6 +211,7 @@ def sell_out(urls: Mapping[str, str], *items: str, available: bool = False) -> N
 
 VIEWS = [
     "alerts",
+    "also_liked",
     "audience",
     "audience_counts",
     "bought_together",

@@ -50,6 +50,7 @@ COLUMNS = {
         "user_id segment changed new_items gone_items moved_items off_offer own_events why"
     ),
     "Who is due to buy": "user_id rank item_id title bought_on due_on times",
+    "What did users like": "rank item_id title likers lift",
     "Churn between": "user_id changed",
     "Which features put": "feature places mean_contribution mean_strength",
     "Where do the places": "reason source places mean_score mean_rank",

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from recsys_tasks.serving.liked import taste_groups
 from recsys_tasks.stages import Night
+from recsys_tasks.stages.inputs import embeddings_at
 from tests.stages.shop_nights import FIRST_NIGHT, TwoNights, rows
 from tests.stages.test_questions_of_analysts import done_on_first, outcomes_of_first
 from tests.stages.test_what_readers_are_told import answer
@@ -84,6 +86,35 @@ def test_the_items_of_a_segment_and_the_users_of_an_item_are_those_of_the_lists(
     assert sorted(map(tuple, shown.to_numpy().tolist())) == sorted(
         zip(of_item["user_id"], of_item["rank"], strict=True)
     )
+
+
+def test_what_others_of_the_same_taste_liked_the_user_had_not(nights: TwoNights) -> None:
+    """The shop's own files say who had what; the night's vectors who is in a group."""
+    second = nights.second
+    found = rows(second, "SELECT * FROM recsys.also_liked ORDER BY user_id, rank")
+    folder = second.environment.home / "shop" / "events"
+    files = [path for path in folder.glob("*.parquet") if path.stem < str(second.as_of)]
+    done = pd.concat([pd.read_parquet(path) for path in files])
+    had = done.groupby("user_id")["item_id"].agg(set)
+    users = second.snapshot.users["user_id"].astype(str)
+    lineage = second.serving.lineage()
+    vectors = embeddings_at(second.snapshot, lineage, second.tonight)
+    group = dict(
+        zip(users.iloc[vectors.user_keys], taste_groups(vectors.user_vectors[:]), strict=True)
+    )
+    assert found["user_id"].nunique() > 100
+    available = rows(second, "SELECT item_id FROM recsys.catalogue WHERE available")["item_id"]
+    assert set(found["item_id"]) <= set(available)
+    for user, own in list(found.groupby("user_id"))[::40]:
+        mine = [one for one in had.index if group.get(one, -1) == group[str(user)]]
+        everyone = [one for one in had.index if group.get(one, -1) >= 0]
+        assert own["lift"].is_monotonic_decreasing
+        for place in own.itertuples():
+            assert place.item_id not in had[user]
+            likers = sum(place.item_id in had[one] for one in mine)
+            of_all = sum(place.item_id in had[one] for one in everyone) / len(everyone)
+            assert place.likers == likers >= 5
+            assert place.lift == pytest.approx(likers / len(mine) / of_all, rel=1e-5)
 
 
 def test_prices_of_places_beside_those_on_offer(nights: TwoNights) -> None:

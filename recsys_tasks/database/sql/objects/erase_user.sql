@@ -56,6 +56,13 @@ BEGIN
   END IF;
   RETURN NEXT;
 
+  place := 'liked_rows';
+  SELECT count(*) INTO held FROM recsys.liked_rows AS r WHERE r.user_key = erased_key;
+  IF held > 0 AND NOT dry_run THEN
+    DELETE FROM recsys.liked_rows AS r WHERE r.user_key = erased_key;
+  END IF;
+  RETURN NEXT;
+
   place := 'place_reason_rows';
   SELECT count(*) INTO held FROM recsys.place_reason_rows AS r WHERE r.user_key = erased_key;
   IF held > 0 AND NOT dry_run THEN

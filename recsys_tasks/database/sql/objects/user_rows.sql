@@ -28,6 +28,11 @@ BEGIN
                  LEFT JOIN recsys.items AS i USING (item_key) ORDER BY e.place))
                FROM recsys.again_rows AS g WHERE g.user_key = known_key;
 
+  RETURN QUERY SELECT 'liked_rows', to_jsonb(g) || jsonb_build_object('item_ids', ARRAY(
+                 SELECT i.item_id FROM unnest(g.items) WITH ORDINALITY AS e(item_key, place)
+                 LEFT JOIN recsys.items AS i USING (item_key) ORDER BY e.place))
+               FROM recsys.liked_rows AS g WHERE g.user_key = known_key;
+
   RETURN QUERY SELECT 'place_reason_rows', to_jsonb(r) || jsonb_build_object('item_id', i.item_id)
                FROM recsys.place_reason_rows AS r LEFT JOIN recsys.items AS i USING (item_key) WHERE r.user_key = known_key;
 
