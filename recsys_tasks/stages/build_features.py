@@ -72,9 +72,9 @@ def _learn_at(snapshot: Snapshot, lineage: str, chain: Sequence[Cutoffs]) -> Non
     for cutoffs in chain:
         embeddings = embeddings_at(snapshot, lineage, cutoffs).artifact
         known = [window for window in past if window.end <= cutoffs.learned_before]
-        if known:
-            build_votes(snapshot, embeddings.key, cutoffs, known)
         generators = tables_at(snapshot, cutoffs).generators
+        if known:
+            build_votes(snapshot, embeddings.key, cutoffs, generators, known)
         contents = {"embeddings": embeddings.content, "generators": generators.content}
         opener = partial(candidate_source, snapshot, lineage, cutoffs)
         past.append(PastWindow(snapshot, cutoffs, cutoffs.history_before + span, contents, opener))

@@ -121,7 +121,7 @@ def open_inputs(
         tables.features,
         embeddings,
         searcher,
-        votes_for(snapshot.lake, lineage, cutoffs),
+        votes_for(snapshot.lake, lineage, cutoffs, tables.generators),
     )
 
 
@@ -142,11 +142,11 @@ def _exact(snapshot: Snapshot, embeddings: Embeddings, cutoffs: Cutoffs) -> Exac
     return ExactSearcher(embeddings.findable(eligible))
 
 
-def votes_for(lake: Lake, lineage: str, cutoffs: Cutoffs) -> Artifact | None:
+def votes_for(lake: Lake, lineage: str, cutoffs: Cutoffs, generators: Artifact) -> Artifact | None:
     """What each generator's list is worth at these cutoffs; None where nothing was learned yet."""
     from recsys_tasks.retrieval.candidates.votes import votes_at
 
-    found = votes_at(lake, lineage, cutoffs)
+    found = votes_at(lake, lineage, cutoffs, generators)
     return None if found is None else stage_log.reads(found)
 
 
