@@ -86,14 +86,17 @@ def _written(table: Table) -> dict[str, Any]:
     several = len(table.rows.column_names) > 1
     return {
         "delimiter": table.dialect.delimiter if several else None,
-        "encoding": None if _is_ascii(table) else table.dialect.encoding,
+        "encoding": None if _reads_alike(table) else table.dialect.encoding,
         "decimal": table.signs.decimal,
         "thousands": table.signs.thousands,
         "null_words": table.null_words,
     }
 
 
-def _is_ascii(table: Table) -> bool:
+def _reads_alike(table: Table) -> bool:
+    """Whether the bytes of a table's text are the same in every encoding but the wide ones."""
+    if table.dialect.encoding.startswith(("utf-16", "utf-32")):
+        return False
     texts = [c for c in table.rows.columns if is_text(c.type)]
     named = all(name.isascii() for name in table.rows.column_names)
     return named and all(pc.all(pc.string_is_ascii(c), min_count=0).as_py() for c in texts)

@@ -176,7 +176,11 @@ class FileReader(TableReader):
                 self._paths[part] = path = self._places[table].local(part)
                 names = self._names(table, path) if table == "events" else []
                 others = [n for n in names if n and n not in wanted and names.count(n) == 1]
-                rows = self.load(table, part, {**wanted, **dict.fromkeys(others, True)}, None)
+                # first alone: of a file without a header the others are values, never quoted
+                rows = self.load(table, part, wanted, None)
+                if others:
+                    wanted_too = {**wanted, **dict.fromkeys(others, True)}
+                    rows = self.load(table, part, wanted_too, None)
                 if rows.num_rows:
                     break
             if rows is not None:

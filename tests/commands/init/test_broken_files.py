@@ -158,6 +158,15 @@ def test_an_encoding_that_may_be_another_is_asked_for(tmp_path: Path) -> None:
     assert "written right?" in encoding.evidence
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16", "utf-32"])
+def test_text_of_wide_letters_is_read(tmp_path: Path, encoding: str) -> None:
+    found = tables()
+    folder = written(tmp_path / "shop", {n: t for n, t in found.items() if n != "events"})
+    written(folder, {"events": found["events"]}, encoding=encoding)
+    _, reader = settled(folder)
+    assert reader.read_events(None, NOW.date())["ts"].null_count == 0
+
+
 def test_a_few_bytes_of_another_encoding_make_no_other_encoding(tmp_path: Path) -> None:
     found = tables()
     found["items"]["name"] = [f"Größe {n} im Karton" for n in range(20)]

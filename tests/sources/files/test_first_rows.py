@@ -94,6 +94,14 @@ def test_a_column_that_is_not_there_fails(tmp_path: Path) -> None:
     assert "no 'cost'" in text
 
 
+def test_a_file_without_a_header_is_refused_and_no_row_is_quoted(tmp_path: Path) -> None:
+    ROWS.to_csv(tmp_path / "events.csv", index=False, header=False)
+    passed, text = findings(config(tmp_path))
+    assert not passed
+    assert "is the header missing?" in text
+    assert "'u0'" not in text
+
+
 def test_values_of_no_use_are_told(tmp_path: Path) -> None:
     delivered(tmp_path, price=["9,90"] * 30, timestamp=["soon", *ROWS.timestamp[1:]])
     items = {"available_column": "there"}
