@@ -37,8 +37,14 @@ def test_a_compressed_file_that_broke_off_is_named(tmp_path: Path, cut: int) -> 
 def test_a_page_in_place_of_a_file_is_not_called_empty(tmp_path: Path) -> None:
     write(tmp_path, "events/a.csv", "<!DOCTYPE html><html><body>404</body></html>")
     assert "web page" in refusal(tmp_path).found
-    write(tmp_path, "events/a.csv", HEADER.strip())
-    assert f"of {len(HEADER) - 1} bytes" in refusal(tmp_path).found
+
+
+def test_a_header_alone_is_a_file_without_rows_with_and_without_a_line_break(
+    tmp_path: Path,
+) -> None:
+    for text in (HEADER, HEADER.strip()):
+        write(tmp_path, "events/a.csv", text)
+        assert events(tmp_path).num_rows == 0
 
 
 @pytest.mark.parametrize(

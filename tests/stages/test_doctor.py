@@ -30,8 +30,8 @@ def healthy(
         "AIRFLOW_CONN_ALERT_WEBHOOK",
     ):
         monkeypatch.delenv(name, raising=False)
-    for name in ("events", "items"):
-        (tmp_path / f"{name}.csv").write_text("a\n")
+    for name, rows in TABLES.items():
+        (tmp_path / f"{name}.csv").write_text(rows)
     home = tmp_path / "home"
     environment = Environment(
         home=home,
@@ -42,6 +42,13 @@ def healthy(
     )
     write(environment)
     return environment
+
+
+TABLES = {
+    "events": "user_id,item_id,timestamp,event,price\nu1,i1,2026-01-05 10:00:00,view,1.5\n",
+    "items": "item_id,title,category,brand,tags,price,available_from,available\n"
+    "i1,Lamp,home,Acme,new|sale,1.5,2026-01-01,true\n",
+}
 
 
 def write(environment: Environment, **changes: Any) -> None:
