@@ -86,7 +86,7 @@ def soak(
         for night in run_soak(folder, nights, seed):
             done.append(night)
             say(
-                f"{night.night}  {night.fault:<16} {night.tries} runs {night.seconds:5.0f} s"
+                f"{night.night}  {night.fault:<25} {night.tries} runs {night.seconds:5.0f} s"
                 f" {night.peak_mb:6,.0f} MB, kept {night.kept_mb:6,.1f} MB"
                 f"  {night.wrong or 'well'}"
             )

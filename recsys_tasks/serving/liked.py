@@ -21,7 +21,7 @@ from recsys_tasks.snapshot.events import Events
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
-Barred = Callable[[Keys, npt.NDArray[np.int32]], Bools]
+Forbidden = Callable[[Keys, npt.NDArray[np.int32]], Bools]
 """Users `[n]` and items `[n, c]`, -1 pads → `[n, c]`: what a user may not be shown."""
 
 SCHEMA = pa.schema(
@@ -82,7 +82,7 @@ def _unit(vectors: Floats) -> Floats:
 
 
 def also_liked(
-    users: Keys, groups: Ints, events: Events, eligible: Bools, barred: Barred, size: int
+    users: Keys, groups: Ints, events: Events, eligible: Bools, forbidden: Forbidden, size: int
 ) -> pa.Table:
     """Rows for `load_liked`: for each of `users [n] int32`, ascending, of `groups [n]`, up to
     `size` items that others of the group had in `events` and the user had not, the largest lift
@@ -108,7 +108,7 @@ def also_liked(
         there = items >= 0
         if len(had):
             there &= had[at] != codes
-        there &= ~barred(keys, items)
+        there &= ~forbidden(keys, items)
         there &= np.cumsum(there, axis=1) <= size
         found.append(_table(keys, there, [values[own] for values in shelf]))
     return pa.concat_tables(found)

@@ -13,13 +13,13 @@ from recsys_tasks.config import Config
 from recsys_tasks.sources.columns import is_text
 from recsys_tasks.sources.contract import Column, event_columns, item_columns, user_columns
 from recsys_tasks.sources.tables import TableName, TableReader
+from recsys_tasks.sources.times.days_and_clocks import CLOCK
 from recsys_tasks.sources.times.rule import event_times
 from recsys_tasks.sources.times.words import no_times, quoted_faults
 
 SAMPLE_ROWS: Final = 1000
 """Rows of each table that a check looks at."""
 _FEW: Final = 20
-_CLOCK: Final = r"^\s*[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?[AaPp][Mm])?\s*$"
 
 
 def contract_columns(config: Config, cutoff: int | None) -> dict[TableName, list[Column]]:
@@ -80,4 +80,4 @@ def _has_clocks(column: pa.ChunkedArray) -> bool:
     if pa.types.is_time(column.type):
         return True
     known = column.drop_null() if is_text(column.type) else column.slice(0, 0)
-    return len(known) > 0 and bool(pc.all(pc.match_substring_regex(known, _CLOCK)).as_py())
+    return len(known) > 0 and bool(pc.all(pc.match_substring_regex(known, CLOCK)).as_py())

@@ -208,7 +208,7 @@ def _load_liked(
     import numpy as np
 
     from recsys_tasks.serving import liked
-    from recsys_tasks.serving.user_bars import bars_of
+    from recsys_tasks.serving.forbidden_items import forbidden_to
     from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 
     config, day = snapshot.config, snapshot.as_of
@@ -220,7 +220,7 @@ def _load_liked(
         liked.taste_groups(np.asarray(embeddings.user_vectors)),
         snapshot.events(since=day - timedelta(days=liked.DAYS), before=day),
         eligible,
-        bars_of(snapshot, cutoffs, eligible),
+        forbidden_to(snapshot, cutoffs, eligible),
         config.serving.also_liked,
     )
     liked.load_liked(engine, publication, rows)

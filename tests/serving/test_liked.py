@@ -13,7 +13,7 @@ from tests.serving.test_bought import purchases
 EVERY = np.ones(4, bool)
 
 
-def nobody_barred(users: Keys, items: Int32) -> Bool:
+def nothing_forbidden(users: Keys, items: Int32) -> Bool:
     return np.zeros(items.shape, bool)
 
 
@@ -26,28 +26,28 @@ def test_a_group_is_shown_what_it_has_more_often_than_everyone() -> None:
     rows += [(user, 1, 7) for user in range(5)] + [(user, 2, 7) for user in range(6, 11)]
     users, groups = np.arange(12, dtype=np.int32), np.repeat([0, 1], 6)
     asked = purchases(*rows)
-    found = liked.also_liked(users, groups, asked, EVERY, nobody_barred, 3).to_pylist()
+    found = liked.also_liked(users, groups, asked, EVERY, nothing_forbidden, 3).to_pylist()
     one = {"likers": [5], "lifts": [2.0]}
     assert found == [{"user_key": 5, "items": [1], **one}, {"user_key": 11, "items": [2], **one}]
     sold_out = np.array([True, False, True, True])
-    found = liked.also_liked(users, groups, asked, sold_out, nobody_barred, 3).to_pylist()
+    found = liked.also_liked(users, groups, asked, sold_out, nothing_forbidden, 3).to_pylist()
     assert [row["user_key"] for row in found] == [11]
     found = liked.also_liked(
         users, groups, asked, EVERY, lambda u, items: (u == 11)[:, None] & (items >= 0), 3
     ).to_pylist()
     assert [row["user_key"] for row in found] == [5]
     fewer = purchases(*[row for row in rows if row != (4, 1, 7)])  # four are too few
-    found = liked.also_liked(users, groups, fewer, EVERY, nobody_barred, 3).to_pylist()
+    found = liked.also_liked(users, groups, fewer, EVERY, nothing_forbidden, 3).to_pylist()
     assert [row["user_key"] for row in found] == [11]
 
 
 def test_a_shop_without_vectors_or_events_has_none() -> None:
     users, nowhere = np.arange(3, dtype=np.int32), np.full(3, -1)
     assert (liked.taste_groups(np.zeros((3, 4), np.float32)) == -1).all()
-    found = liked.also_liked(users, nowhere, purchases((0, 0, 1)), EVERY, nobody_barred, 3)
+    found = liked.also_liked(users, nowhere, purchases((0, 0, 1)), EVERY, nothing_forbidden, 3)
     assert found.num_rows == 0
     empty = purchases((0, 0, 1)).of_kinds([1])
-    found = liked.also_liked(users, np.zeros(3, np.int64), empty, EVERY, nobody_barred, 3)
+    found = liked.also_liked(users, np.zeros(3, np.int64), empty, EVERY, nothing_forbidden, 3)
     assert found.num_rows == 0
 
 
@@ -64,7 +64,7 @@ def test_groups_are_of_one_direction_and_the_same_again() -> None:
 
 @pytest.mark.parametrize("size", [2, 5])
 def test_lists_are_those_of_brute_force(size: int) -> None:
-    """Random events of 400 users in 4 groups, 30 items, some sold out and some pairs barred."""
+    """Random events of 400 users in 4 groups, 30 items, some sold out and some pairs forbidden."""
     rng = np.random.default_rng(size)
     n_users, n_items = 400, 30
     groups = rng.integers(-1, 4, n_users)
@@ -75,10 +75,13 @@ def test_lists_are_those_of_brute_force(size: int) -> None:
         for i in range(n_items)
         if rng.uniform() < chance[max(groups[u], 0), i]
     ]
-    eligible, barred = rng.uniform(size=n_items) > 0.2, rng.uniform(size=(n_users, n_items)) < 0.1
+    eligible, forbidden = (
+        rng.uniform(size=n_items) > 0.2,
+        rng.uniform(size=(n_users, n_items)) < 0.1,
+    )
 
     def of(users: Keys, items: Int32) -> Bool:
-        return np.asarray(barred[users[:, None], np.maximum(items, 0)])
+        return np.asarray(forbidden[users[:, None], np.maximum(items, 0)])
 
     users = np.arange(n_users, dtype=np.int32)
     found = liked.also_liked(users, groups, purchases(*taken), eligible, of, size).to_pylist()
@@ -94,7 +97,7 @@ def test_lists_are_those_of_brute_force(size: int) -> None:
             lift = likers / len(mine) / (everyone / len(active)) if likers else 0
             if eligible[item] and likers >= liked.LEAST_LIKERS and lift > 1:
                 ranked.append((-lift, -likers, item))
-        wanted = [o for o in sorted(ranked) if o[2] not in had[user] and not barred[user, o[2]]]
+        wanted = [o for o in sorted(ranked) if o[2] not in had[user] and not forbidden[user, o[2]]]
         if not wanted:
             assert user not in told
             continue

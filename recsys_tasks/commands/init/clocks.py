@@ -14,12 +14,11 @@ from recsys_tasks.commands.init.names import fits, words_of
 from recsys_tasks.commands.init.numbers import share
 from recsys_tasks.commands.init.readings import Reading, reading_of
 from recsys_tasks.config import EventsTable
-from recsys_tasks.sources.times.days_and_clocks import days_with_clocks
+from recsys_tasks.sources.times.days_and_clocks import CLOCK, days_with_clocks
 
 _MOST: Final = 0.99
 _OF_A_FORM: Final = EventsTable(timestamp_format="%d.%m.%Y %H:%M")
 """Whatever the form: texts stay as they are written."""
-_CLOCK: Final = r"^\s*[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?[AaPp][Mm])?\s*$"
 _DIGITS: Final = r"^([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9])?$"
 _HOURS: Final = frozenset({"hour", "hours", "hr", "stunde", "heure", "hora", "uur"})
 
@@ -64,7 +63,7 @@ def _is_clock(column: Column) -> bool:
         return True
     if pa.types.is_temporal(column.delivered.type) or not column.distinct:
         return False
-    if share(column.text, _CLOCK) >= _MOST:
+    if share(column.text, CLOCK) >= _MOST:
         return True
     if share(column.text, _DIGITS) >= _MOST and fits(column.name, "time") > 0.5:
         return True

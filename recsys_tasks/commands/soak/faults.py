@@ -35,13 +35,13 @@ Fault = Callable[[Stand, Plan], str]
 
 def nothing(stand: Stand, plan: Plan) -> str:
     """A night in which nothing breaks."""
-    stand.usual_seconds = stand.run(plan.night).seconds
+    stand.run(plan.night)
     return ""
 
 
 def killed(stand: Stand, plan: Plan) -> str:
     """The process is killed at some moment, as when memory runs out, and then run again."""
-    stand.run(plan.night, lambda process: _later(stand, plan, process.kill))
+    stand.run(plan.night, lambda process: _later(stand, plan, process, process.kill))
     stand.run(plan.night)
     return ""
 
@@ -49,7 +49,7 @@ def killed(stand: Stand, plan: Plan) -> str:
 def killed_twice(stand: Stand, plan: Plan) -> str:
     """The same, and the second try is killed too."""
     for _ in range(2):
-        stand.run(plan.night, lambda process: _later(stand, plan, process.kill))
+        stand.run(plan.night, lambda process: _later(stand, plan, process, process.kill))
     stand.run(plan.night)
     return ""
 
@@ -60,7 +60,7 @@ def database_killed(stand: Stand, plan: Plan) -> str:
     def kill() -> None:
         psutil.Process(EmbeddedServer.start(stand.home).server.get_pid()).kill()
 
-    if stand.run(plan.night, lambda process: _later(stand, plan, kill)).code:
+    if stand.run(plan.night, lambda process: _later(stand, plan, process, kill)).code:
         stand.run(plan.night)
     return ""
 
@@ -116,11 +116,13 @@ FAULTS: Mapping[Fault, int] = {
 """Each with how often it comes."""
 
 
-def _later(stand: Stand, plan: Plan, do: Callable[[], object]) -> None:
-    """At a moment of the night that is drawn."""
+def _later(stand: Stand, plan: Plan, process: psutil.Popen, do: Callable[[], object]) -> None:
+    """At a moment of the night that is drawn, if it still runs then."""
     time.sleep(plan.draw.uniform(0.05, 0.95) * stand.usual_seconds)
-    with suppress(psutil.Error):
-        do()
+    stand.hit = process.poll() is None
+    if stand.hit:
+        with suppress(psutil.Error):
+            do()
 
 
 def _is_kept(path: Path) -> bool:

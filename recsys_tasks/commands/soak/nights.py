@@ -57,6 +57,7 @@ def soak(folder: Path, nights: int, seed: int) -> Iterator[SoakNight]:
 
 def _night(stand: Stand, plan: Plan, fault: Fault, number: int) -> SoakNight:
     stand.runs.clear()
+    stand.hit = True
     stand.deliver(plan.night)
     yesterday = plan.night - timedelta(days=1)
     if number and fault is not missed and stand.readers_night() != yesterday:
@@ -73,7 +74,7 @@ def _night(stand: Stand, plan: Plan, fault: Fault, number: int) -> SoakNight:
     wrong += _leftovers(stand)
     return SoakNight(
         plan.night,
-        getattr(fault, "__name__", "").replace("_", " "),
+        _name(fault) + ("" if stand.hit else ", too late"),
         len(stand.runs),
         sum(run.seconds for run in stand.runs),
         max((run.peak_mb for run in stand.runs), default=0.0),
@@ -81,6 +82,10 @@ def _night(stand: Stand, plan: Plan, fault: Fault, number: int) -> SoakNight:
         readers,
         "; ".join(filter(None, wrong)),
     )
+
+
+def _name(fault: Fault) -> str:
+    return getattr(fault, "__name__", "").replace("_", " ")
 
 
 def _leftovers(stand: Stand) -> Iterator[str]:

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 from recsys_tasks.config import EventsTable
 from recsys_tasks.sources.columns import as_text
 
+CLOCK: Final = r"^\s*[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?[AaPp][Mm])?\s*$"
+"""Text of a time of day."""
 _AT_MIDNIGHT: Final = r"[T ]00:00(:00(\.0+)?)?$"
 _DAY_OF_NONE: Final = r"^(1899-12-3[01]|1900-01-0[01]|1970-01-01)[T ]"
 """Days that office programs and databases write before a time that has none."""

@@ -16,7 +16,9 @@ from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.withheld import withheld_at
 
 
-def bars_of(snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bool) -> Callable[[Keys, Int32], Bool]:
+def forbidden_to(
+    snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bool
+) -> Callable[[Keys, Int32], Bool]:
     """The question (users `[n] int32`, items `[n, c] int32`, -1 pads) -> `[n, c] bool`: which may
     not be shown to their user. `eligible [n_items]` by item key; others are not asked about.
     """
@@ -26,10 +28,10 @@ def bars_of(snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bool) -> Callable[[K
     none = np.zeros(0, np.int64)
     codes = none if pairs is None else np.unique(pairs.users * n_items + pairs.items)
 
-    def barred(users: Keys, items: Int32) -> Bool:
+    def forbidden(users: Keys, items: Int32) -> Bool:
         asked = users.astype(np.int64)[:, None] * n_items + items
         at = np.minimum(np.searchsorted(codes, asked), max(len(codes) - 1, 0))
         found = codes[at] == asked if len(codes) else np.zeros(items.shape, bool)
         return found if withheld is None else found | withheld.of(users, items)
 
-    return barred
+    return forbidden
