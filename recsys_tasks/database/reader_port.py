@@ -10,6 +10,7 @@ the server.
 from __future__ import annotations
 
 import asyncio
+import signal
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,10 +34,10 @@ class Forwarding:
 
 
 def serve(forwarding: Forwarding, port: int, ready: Callable[[], None]) -> None:
-    """Forward until the process is interrupted; `ready` is called once the port is open. Raises
-    ConfigError where it is taken.
+    """Forward until SIGINT or SIGTERM; `ready` is called once the port is open. Raises ConfigError
+    where it is taken.
     """
-    with suppress(KeyboardInterrupt):
+    with suppress(asyncio.CancelledError):
         asyncio.run(_serve(forwarding, port, ready))
 
 
@@ -58,9 +59,13 @@ async def _serve(forwarding: Forwarding, port: int, ready: Callable[[], None]) -
             where=f"{HOST}:{port}",
             remedy="name another one: recsys connect --port PORT",
         ) from error
+    serving = asyncio.ensure_future(server.serve_forever())
+    # SIGINT by a handler of our own: a shell starts what it runs in the background without one.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     async with server:
         ready()
-        await server.serve_forever()
+        await serving
 
 
 async def _forward(

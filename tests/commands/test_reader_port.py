@@ -39,6 +39,27 @@ def connect(home: Mapping[str, str], port: int) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_well_in_the_background_too(
+    home: Mapping[str, str], number: signal.Signals
+) -> None:
+    """A shell starts what it runs in the background with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        command = connect(home, free_port())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert command.stdout is not None
+    while "open until" not in (line := command.stdout.readline()):
+        assert line
+    command.send_signal(number)
+    try:
+        said = command.communicate(timeout=20)[1]
+    finally:
+        command.kill()
+    assert (command.returncode, said) == (0, "")
+
+
 @pytest.fixture(scope="module")
 def url(home: Mapping[str, str]) -> Iterator[str]:
     """What the command printed, while it runs; it ends well when it is interrupted."""
