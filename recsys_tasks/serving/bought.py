@@ -15,9 +15,9 @@ from sqlalchemy.engine import Engine
 
 from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.ids import Keys
+from recsys_tasks.serving.forbidden_items import ForbiddenTo
 from recsys_tasks.serving.load import replace_rows
 from recsys_tasks.serving.publication import Publication
-from recsys_tasks.snapshot.eligibility.user_rules import UserRules
 from recsys_tasks.snapshot.events import Events
 
 Ints = npt.NDArray[np.int64]
@@ -82,10 +82,9 @@ def bought_together(events: Events, eligible: Bools, size: int, least_baskets: i
 def buy_again(
     events: Events,
     eligible: Bools,
-    forbidden: Ints,
+    forbidden: ForbiddenTo,
     as_of: int,
     size: int,
-    rules: UserRules | None = None,
 ) -> pa.Table:
     """Rows for `load_again`: for each user the items that they bought and that are due about now,
     the longest due first; ties: bought more often, then the smaller key.
@@ -93,9 +92,8 @@ def buy_again(
     An item's gap is the median of days between two purchases of it by one user, over everyone, of
     items with `LEAST_GAPS` of them; it is due a gap after the user's last day with it. Shown are
     those due within `AHEAD_DAYS` days or less than a whole gap ago, of `eligible [n_items]`, and
-    without the pairs `forbidden`, codes user · n_items + item, and what `rules` keep from the user
-    by now, whoever bought it. `as_of`: the night as a day number
-    since 1970.
+    without what is `forbidden` to the user by now, who may have bought it before. `as_of`: the
+    night as a day number since 1970.
     """
     n_items = len(eligible)
     code = events.user.astype(np.int64) * n_items + events.item
@@ -108,9 +106,9 @@ def buy_again(
     gap = gaps[item]
     due = last + gap
     keep = (gap > 0) & (due <= as_of + AHEAD_DAYS) & (due > as_of - gap) & eligible[item]
-    keep &= ~np.isin(pairs, forbidden)
-    if rules is not None:
-        keep &= ~rules.of(user.astype(np.int32), item.astype(np.int32)[:, None])[:, 0]
+    (due_pairs,) = np.nonzero(keep)
+    asked = item[due_pairs].astype(np.int32)[:, None]
+    keep[due_pairs] = ~forbidden(user[due_pairs].astype(np.int32), asked)[:, 0]
     columns = {"items": item, "bought": last, "due": due, "times": times}
     columns = {name: values[keep] for name, values in columns.items()}
     order = np.lexsort((columns["items"], -columns["times"], columns["due"], user[keep]))

@@ -19,7 +19,7 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.retrieval.candidates.tempo import USUAL_DAYS, days_needed, popular_days
 from recsys_tasks.serving.load import FALLBACK_SCHEMA, load_fallbacks, load_forbidden
 from recsys_tasks.serving.publication import Publication
-from recsys_tasks.serving.repeats import Forbidden, forbidden_pairs, needed_length
+from recsys_tasks.serving.repeats import Forbidden, needed_length
 from recsys_tasks.serving.user_rules import kept_from_users, places_for_all
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
@@ -99,15 +99,19 @@ def fallback_lists(
 
 
 def load_paths(
-    engine: Engine, publication: Publication, snapshot: Snapshot, cutoffs: Cutoffs, active: Keys
+    engine: Engine,
+    publication: Publication,
+    snapshot: Snapshot,
+    cutoffs: Cutoffs,
+    active: Keys,
+    forbidden: Forbidden | None,
 ) -> None:
     """Load the fallback lists and the forbidden pairs.
 
-    The pairs are those of the users `active [n] int32`, whose own lists are checked with them, and
-    of all other users those whose item is in a fallback list; of `eligibility.rules` those of all
-    users with the items of their fallback lists.
+    Of the pairs that `forbidden_pairs` found, those of the users `active [n] int32` are loaded,
+    whose own lists are checked with them, and of all other users those whose item is in a fallback
+    list; of `eligibility.rules` those of all users with the items of their fallback lists.
     """
-    forbidden = forbidden_pairs(snapshot, cutoffs, eligible_items(snapshot, cutoffs.history_before))
     rules = user_rules(snapshot)
     lists = fallback_lists(snapshot, snapshot.config, cutoffs, forbidden, rules)
     load_fallbacks(engine, publication, lists)

@@ -8,30 +8,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from recsys_tasks.arrays import Bool, Int32
+from recsys_tasks.arrays import Bool, Int32, PairIndex
 from recsys_tasks.clock import Cutoffs
 from recsys_tasks.ids import Keys
-from recsys_tasks.serving.repeats import forbidden_pairs
+from recsys_tasks.serving.repeats import Forbidden
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.withheld import withheld_at
 
+ForbiddenTo = Callable[[Keys, Int32], Bool]
+"""The question (users `[n] int32`, items `[n, c] int32`, -1 pads) -> `[n, c] bool`: which may not
+be shown to their user. Only items that may be in lists are asked about.
+"""
 
-def forbidden_to(
-    snapshot: Snapshot, cutoffs: Cutoffs, eligible: Bool
-) -> Callable[[Keys, Int32], Bool]:
-    """The question (users `[n] int32`, items `[n, c] int32`, -1 pads) -> `[n, c] bool`: which may
-    not be shown to their user. `eligible [n_items]` by item key; others are not asked about.
-    """
+
+def forbidden_to(snapshot: Snapshot, cutoffs: Cutoffs, pairs: Forbidden | None) -> ForbiddenTo:
+    """The question, with the `pairs` that `forbidden_pairs` found at the same cutoffs."""
     withheld = withheld_at(snapshot, cutoffs.history_before)
-    pairs = forbidden_pairs(snapshot, cutoffs, eligible)
-    n_items = np.int64(max(len(eligible), 1))
+    n_items = np.int64(max(snapshot.n_items, 1))
     none = np.zeros(0, np.int64)
-    codes = none if pairs is None else np.unique(pairs.users * n_items + pairs.items)
+    known = PairIndex(none if pairs is None else pairs.users * n_items + pairs.items)
 
     def forbidden(users: Keys, items: Int32) -> Bool:
-        asked = users.astype(np.int64)[:, None] * n_items + items
-        at = np.minimum(np.searchsorted(codes, asked), max(len(codes) - 1, 0))
-        found = codes[at] == asked if len(codes) else np.zeros(items.shape, bool)
+        found = known.contains(users.astype(np.int64)[:, None] * n_items + items)
         return found if withheld is None else found | withheld.of(users, items)
 
     return forbidden

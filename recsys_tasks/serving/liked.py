@@ -4,8 +4,6 @@ groups of users whose vectors are near one another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from recsys_tasks.ids import Keys
+from recsys_tasks.serving.forbidden_items import ForbiddenTo
 from recsys_tasks.serving.load import replace_rows
 from recsys_tasks.serving.publication import Publication
 from recsys_tasks.snapshot.events import Events
@@ -21,7 +20,6 @@ from recsys_tasks.snapshot.events import Events
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
-Forbidden = Callable[[Keys, npt.NDArray[np.int32]], Bools]
 """Users `[n]` and items `[n, c]`, -1 pads → `[n, c]`: what a user may not be shown."""
 
 SCHEMA = pa.schema(
@@ -82,7 +80,7 @@ def _unit(vectors: Floats) -> Floats:
 
 
 def also_liked(
-    users: Keys, groups: Ints, events: Events, eligible: Bools, forbidden: Forbidden, size: int
+    users: Keys, groups: Ints, events: Events, eligible: Bools, forbidden: ForbiddenTo, size: int
 ) -> pa.Table:
     """Rows for `load_liked`: for each of `users [n] int32`, ascending, of `groups [n]`, up to
     `size` items that others of the group had in `events` and the user had not, the largest lift

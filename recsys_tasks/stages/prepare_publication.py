@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from recsys_tasks.arrays import Bool
     from recsys_tasks.clock import Cutoffs
+    from recsys_tasks.ids import Keys
     from recsys_tasks.lake import Artifact
     from recsys_tasks.retrieval.embeddings import Embeddings
+    from recsys_tasks.serving.forbidden_items import ForbiddenTo
     from recsys_tasks.serving.publication import Publication, PublicationSpec
     from recsys_tasks.serving.vectors import VectorSet
     from recsys_tasks.snapshot.dataset import Snapshot
@@ -42,7 +45,6 @@ STAGE = Stage(
 
 def run(night: Night, *, snapshot: Snapshot, index: Artifact) -> Outcome:
     """Begin tonight's publication. Raises ServingError."""
-    from recsys_tasks.serving.fallback import load_paths
     from recsys_tasks.serving.load import load_dimensions
     from recsys_tasks.serving.precompute import active_users
     from recsys_tasks.serving.publish import create_publication
@@ -71,10 +73,7 @@ def run(night: Night, *, snapshot: Snapshot, index: Artifact) -> Outcome:
     publication = create_publication(night.engine, spec, night.now)
     if publication.needs_rows:
         load_dimensions(night.engine, snapshot)
-        load_paths(night.engine, publication, snapshot, night.tonight, users)
-        _load_similar(night.engine, publication, snapshot, embeddings, index)
-        _load_bought(night.engine, publication, snapshot, night.tonight)
-        _load_liked(night.engine, publication, snapshot, embeddings, night.tonight)
+        _load_paths(night.engine, publication, snapshot, night.tonight, users, embeddings, index)
     if night.config.embeddings.publish:
         load_dimensions(night.engine, snapshot)
         publish_vectors(night.engine, _vectors(night.as_of, tower, embeddings), night.now)
@@ -125,6 +124,30 @@ def _spec(
     )
 
 
+def _load_paths(
+    engine: Engine,
+    publication: Publication,
+    snapshot: Snapshot,
+    cutoffs: Cutoffs,
+    users: Keys,
+    embeddings: Embeddings,
+    index: Artifact,
+) -> None:
+    """Load what is published beside the lists of the `users [n] int32`."""
+    from recsys_tasks.serving.fallback import load_paths
+    from recsys_tasks.serving.forbidden_items import forbidden_to
+    from recsys_tasks.serving.repeats import forbidden_pairs
+    from recsys_tasks.snapshot.eligibility.eligible import eligible_items
+
+    eligible = eligible_items(snapshot, snapshot.as_of)
+    pairs = forbidden_pairs(snapshot, cutoffs, eligible)
+    load_paths(engine, publication, snapshot, cutoffs, users, pairs)
+    forbidden = forbidden_to(snapshot, cutoffs, pairs)
+    _load_similar(engine, publication, snapshot, embeddings, index)
+    _load_bought(engine, publication, snapshot, eligible, forbidden)
+    _load_liked(engine, publication, snapshot, embeddings, eligible, forbidden)
+
+
 def _load_similar(
     engine: Engine,
     publication: Publication,
@@ -158,40 +181,35 @@ def _load_similar(
 
 
 def _load_bought(
-    engine: Engine, publication: Publication, snapshot: Snapshot, cutoffs: Cutoffs
+    engine: Engine,
+    publication: Publication,
+    snapshot: Snapshot,
+    eligible: Bool,
+    forbidden: ForbiddenTo,
 ) -> None:
     """Load what is bought together and what is due to be bought again, where the settings want
     it.
     """
     from datetime import timedelta
 
-    import numpy as np
-
     from recsys_tasks.clock import DAY_SECONDS, start_of
     from recsys_tasks.serving import bought
-    from recsys_tasks.serving.repeats import forbidden_pairs
-    from recsys_tasks.snapshot.eligibility.eligible import eligible_items
-    from recsys_tasks.snapshot.eligibility.user_rules import user_rules
 
     config, day = snapshot.config, snapshot.as_of
     serving = config.serving
-    if not (serving.bought_together or serving.buy_again):
+    again = serving.buy_again and config.repeat_consumption != "forbid"
+    if not (serving.bought_together or again):
         return
     events = snapshot.events(since=day - timedelta(days=bought.DAYS), before=day)
     events = events.of_kinds(config.bought_codes)
-    eligible = eligible_items(snapshot, day)
     if serving.bought_together:
         rows = bought.bought_together(
             events, eligible, serving.bought_together, serving.least_baskets
         )
         bought.load_together(engine, publication, rows)
-    if serving.buy_again and config.repeat_consumption != "forbid":
-        found = forbidden_pairs(snapshot, cutoffs, eligible)
-        none = np.zeros(0, np.int64)
-        codes = none if found is None else found.users * np.int64(len(eligible)) + found.items
+    if again:
         now = start_of(day) // DAY_SECONDS
-        rules = user_rules(snapshot)
-        rows = bought.buy_again(events, eligible, codes, now, serving.buy_again, rules)
+        rows = bought.buy_again(events, eligible, forbidden, now, serving.buy_again)
         bought.load_again(engine, publication, rows)
 
 
@@ -200,7 +218,8 @@ def _load_liked(
     publication: Publication,
     snapshot: Snapshot,
     embeddings: Embeddings,
-    cutoffs: Cutoffs,
+    eligible: Bool,
+    forbidden: ForbiddenTo,
 ) -> None:
     """Load what users of the same taste liked, where the settings want it."""
     from datetime import timedelta
@@ -208,19 +227,16 @@ def _load_liked(
     import numpy as np
 
     from recsys_tasks.serving import liked
-    from recsys_tasks.serving.forbidden_items import forbidden_to
-    from recsys_tasks.snapshot.eligibility.eligible import eligible_items
 
     config, day = snapshot.config, snapshot.as_of
     if not config.serving.also_liked:
         return
-    eligible = eligible_items(snapshot, day)
     rows = liked.also_liked(
         embeddings.user_keys,
         liked.taste_groups(np.asarray(embeddings.user_vectors)),
         snapshot.events(since=day - timedelta(days=liked.DAYS), before=day),
         eligible,
-        forbidden_to(snapshot, cutoffs, eligible),
+        forbidden,
         config.serving.also_liked,
     )
     liked.load_liked(engine, publication, rows)

@@ -21,7 +21,7 @@ from recsys_tasks.serving.load import load_dimensions, load_lists, load_similar
 from recsys_tasks.serving.precompute import active_users, buckets
 from recsys_tasks.serving.publication import CheckLimits, Publication, PublicationSpec
 from recsys_tasks.serving.publish import create_publication, finish, publish
-from recsys_tasks.serving.repeats import policy_words
+from recsys_tasks.serving.repeats import forbidden_pairs, policy_words
 from recsys_tasks.serving.similar import similar_items
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
@@ -227,7 +227,8 @@ def prepared(
     spec = PublicationSpec(snapshot.as_of, cutoffs, mark, "r1", "t1", *sizes, repeats=words)
     publication = create_publication(engine, spec, nights.NOW)
     load_dimensions(engine, snapshot)
-    load_paths(engine, publication, snapshot, cutoffs, active)
+    pairs = forbidden_pairs(snapshot, cutoffs, eligible_items(snapshot, snapshot.as_of))
+    load_paths(engine, publication, snapshot, cutoffs, active, pairs)
     vectors = rng.normal(size=(ITEMS, 3)).astype(np.float32)
     near = similar_items(
         np.arange(ITEMS, dtype=np.int32), vectors, eligible_items(snapshot, snapshot.as_of), 3

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from recsys_tasks.arrays import Bool, Int32
 from recsys_tasks.clock import DAY_SECONDS
+from recsys_tasks.ids import Keys
 from recsys_tasks.serving import bought
 from recsys_tasks.snapshot.eligibility.user_rules import UserRules
 from recsys_tasks.snapshot.events import Events
 
 EVERY = np.ones(4, bool)
-NONE = np.zeros(0, np.int64)
+
+
+def nothing_forbidden(users: Keys, items: Int32) -> Bool:
+    return np.zeros(items.shape, bool)
 
 
 def purchases(*rows: tuple[int, int, int]) -> Events:
@@ -49,6 +54,10 @@ def test_a_basket_of_a_dealer_makes_no_pairs() -> None:
     assert [(row["item_key"], row["items"]) for row in found] == [(0, [1]), (1, [0])]
 
 
+def item_0_of_0_and_5(users: Keys, items: Int32) -> Bool:
+    return np.asarray(np.isin(users, [0, 5])[:, None] & (items == 0))
+
+
 def test_due_is_what_the_user_had_a_usual_gap_ago() -> None:
     """Item 0 was bought again after 10, 10 and 30 days: its gap is 10. Item 1 after 4 and 4 days,
     one gap too few. The night is day 100: due within six days ahead, less than a whole gap ago.
@@ -56,16 +65,18 @@ def test_due_is_what_the_user_had_a_usual_gap_ago() -> None:
     again = [(9, 0, day) for day in (10, 20, 30, 60)] + [(8, 1, day) for day in (90, 94, 98)]
     last = [(0, 0, 90), (1, 0, 96), (2, 0, 97), (3, 0, 81), (4, 0, 80), (5, 0, 92), (5, 0, 91)]
     # user 0 is due today, 1 in six days, 2 in seven, 3 was nine days ago, 4 ten; 5 in two.
-    found = bought.buy_again(purchases(*again, *last), EVERY, NONE, 100, 5).to_pylist()
+    found = bought.buy_again(purchases(*again, *last), EVERY, nothing_forbidden, 100, 5).to_pylist()
     assert found == [
         {"user_key": user, "items": [0], "bought": [day], "due": [day + 10], "times": [times]}
         for user, day, times in ((0, 90, 1), (1, 96, 1), (3, 81, 1), (5, 92, 2))
     ]
-    barred = np.array([0, 5 * 4])  # of users 0 and 5: item 0, of four
-    found = bought.buy_again(purchases(*again, *last), EVERY, barred, 100, 5).to_pylist()
+    found = bought.buy_again(purchases(*again, *last), EVERY, item_0_of_0_and_5, 100, 5).to_pylist()
     assert [row["user_key"] for row in found] == [1, 3]
     sold_out = np.array([False, True, True, True])
-    assert bought.buy_again(purchases(*again, *last), sold_out, NONE, 100, 5).num_rows == 0
+    assert (
+        bought.buy_again(purchases(*again, *last), sold_out, nothing_forbidden, 100, 5).num_rows
+        == 0
+    )
 
 
 def test_what_a_rule_keeps_from_a_user_is_not_due(again: Events) -> None:
@@ -73,9 +84,9 @@ def test_what_a_rule_keeps_from_a_user_is_not_due(again: Events) -> None:
     may = np.array([[True] * 4, [False, True, True, True]])
     codes = np.array([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], np.int32)  # the last is of nobody
     rules = UserRules((codes,), (may,))
-    every = bought.buy_again(again, EVERY, NONE, 100, 5).to_pylist()
+    every = bought.buy_again(again, EVERY, nothing_forbidden, 100, 5).to_pylist()
     assert [row["user_key"] for row in every] == [0, 2]
-    some = bought.buy_again(again, EVERY, NONE, 100, 5, rules).to_pylist()
+    some = bought.buy_again(again, EVERY, rules.of, 100, 5).to_pylist()
     assert [row["user_key"] for row in some] == [2]
 
 
@@ -89,4 +100,4 @@ def again() -> Events:
 def test_a_shop_where_nobody_bought_has_neither() -> None:
     empty = purchases((0, 0, 1)).of_kinds([1])
     assert bought.bought_together(empty, EVERY, 5, 1).num_rows == 0
-    assert bought.buy_again(empty, EVERY, NONE, 100, 5).num_rows == 0
+    assert bought.buy_again(empty, EVERY, nothing_forbidden, 100, 5).num_rows == 0

@@ -8,13 +8,9 @@ import pytest
 from recsys_tasks.arrays import Bool, Int32
 from recsys_tasks.ids import Keys
 from recsys_tasks.serving import liked
-from tests.serving.test_bought import purchases
+from tests.serving.test_bought import nothing_forbidden, purchases
 
 EVERY = np.ones(4, bool)
-
-
-def nothing_forbidden(users: Keys, items: Int32) -> Bool:
-    return np.zeros(items.shape, bool)
 
 
 def test_a_group_is_shown_what_it_has_more_often_than_everyone() -> None:
