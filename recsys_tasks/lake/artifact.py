@@ -7,15 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from upath import UPath
+
 from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake.checksums import damage
 from recsys_tasks.lake.keys import Reference
 from recsys_tasks.lake.manifest import MANIFEST, content_of, damaged_error
+from recsys_tasks.lake.remote import fetch
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A finished attempt: `path` is a local folder (a cache of it when the lake is remote)."""
+    """A finished attempt: `path` is a local folder. Of a remote lake it is this machine's cache,
+    into which a file comes when it is first asked for.
+    """
 
     kind: str
     key: str
@@ -23,6 +28,8 @@ class Artifact:
     path: Path
     manifest: Mapping[str, Any]
     revision: int = 0
+    remote: UPath | None = None
+    """Its folder in a remote lake."""
 
     @property
     def content(self) -> str:
@@ -61,13 +68,18 @@ class Artifact:
                     " stage"
                 ),
             )
-        found = damage(self.path / name, self.manifest["files"][name])
+        path = self.copied(name)
+        found = damage(path, self.manifest["files"][name])
         if found is not None:
             raise damaged_error(
-                self.path / name,
-                f"the {self.manifest['files'][name]['bytes']:,} bytes written",
-                found,
+                path, f"the {self.manifest['files'][name]['bytes']:,} bytes written", found
             )
+        return path
+
+    def copied(self, name: str) -> Path:
+        """Path of one file on this machine, whatever is in it."""
+        if self.remote is not None:
+            fetch(self.remote / name, self.path / name)
         return self.path / name
 
     def folder(self, name: str = "") -> Path:
@@ -81,7 +93,7 @@ class Artifact:
 
     def damages(self) -> list[tuple[Path, str]]:
         """(file, what is wrong with it) for every file that is not what was written."""
-        files = {self.path / name: facts for name, facts in self.manifest["files"].items()}
+        files = {self.copied(name): facts for name, facts in self.manifest["files"].items()}
         return [
             (path, found)
             for path, facts in files.items()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,17 @@ from recsys_tasks.lake.artifact import Artifact
 from recsys_tasks.lake.keys import Reference
 from recsys_tasks.lake.manifest import MANIFEST, read_manifest, write_durably
 from recsys_tasks.lake.names import number_of, order_of, version_of
-from recsys_tasks.lake.remote import download, open_root, upload
+from recsys_tasks.lake.remote import (
+    LOCAL,
+    fetch,
+    folders_in,
+    open_root,
+    reached,
+    upload,
+    write_json,
+)
+
+_DRAFTS = ".drafts"
 
 
 class Attempts:
@@ -28,26 +37,27 @@ class Attempts:
 
     def __init__(self, root: str, cache: Path) -> None:
         self.root = open_root(root)
-        self.is_local = self.root.protocol in ("", "file", "local")
+        self.is_local = self.root.protocol in LOCAL
         self.fence: Callable[[], None] = lambda: None
         self._cache = cache
 
     def kinds(self) -> list[str]:
         """Every kind that has a folder, sorted."""
-        folders = self.root.iterdir() if self.root.exists() else ()
-        return sorted(c.name for c in folders if c.is_dir() and c.name != slots.FOLDER)
+        return sorted(name for name in folders_in(self.root) if not name.startswith("."))
 
     def keys(self, kind: str) -> list[str]:
         """Every key of a kind that has a folder, sorted."""
-        return sorted(c.name for c in _children(self.root / kind) if c.is_dir())
+        return sorted(folders_in(self.root / kind))
 
     def names(self, kind: str, key: str) -> list[str]:
         """Every attempt's folder of a key, in no order."""
-        return [child.name for child in _children(self.root / kind / key)]
+        return folders_in(self.root / kind / key)
 
     def is_finished(self, kind: str, key: str, name: str) -> bool:
         """Whether the folder has a manifest."""
-        return (self.root / kind / key / name / MANIFEST).exists()
+        path = self.root / kind / key / name / MANIFEST
+        with reached(path):
+            return bool(path.exists())
 
     def revisions(self, kind: str, key: str, version: str) -> list[str]:
         """Every revision's folder of a version, finished or not, the first one first."""
@@ -67,19 +77,21 @@ class Attempts:
         return 1 + max(map(number_of, self.names(kind, key)), default=0)
 
     def open(self, kind: str, key: str, name: str) -> Artifact:
-        """A finished attempt, fetched first where it is remote. Raises DamagedArtifact."""
+        """A finished attempt; of a remote one the manifest is fetched. Raises DamagedArtifact."""
         target = self.root / kind / key / name
         path = Path(str(target.path)) if self.is_local else self._cache / kind / key / name
-        if not self.is_local and not (path / MANIFEST).exists():
-            download(target, path)
+        remote = None if self.is_local else target
+        if remote is not None:
+            fetch(remote / MANIFEST, path / MANIFEST)
         manifest = read_manifest(path / MANIFEST)
-        return Artifact(kind, key, version_of(name), path, manifest, order_of(name)[1])
+        return Artifact(kind, key, version_of(name), path, manifest, order_of(name)[1], remote)
 
     def begin(self, target: UPath) -> Path:
         """A local folder for an attempt that is to become `target`."""
-        if not self.is_local:
-            return Path(tempfile.mkdtemp(prefix="nightshelf-"))
-        local = Path(str(target.path))
+        if self.is_local:
+            local = Path(str(target.path))
+        else:  # beside the cache, into which it is renamed
+            local = self._cache / _DRAFTS / f"{target.name}-{secrets.token_hex(4)}"
         local.mkdir(parents=True, exist_ok=True)
         return local
 
@@ -88,7 +100,7 @@ class Attempts:
         newest is the last.
         """
         folder, mine = target.parent, number_of(target.name)
-        names = [child.name for child in _children(folder)]
+        names = folders_in(folder)
         if any(
             name != target.name and number_of(name) >= mine and (folder / name / MANIFEST).exists()
             for name in names
@@ -117,17 +129,16 @@ class Attempts:
             slots.take(self.root, manifest["kind"], manifest["key"], taken, local=self.is_local)
         write_durably(local / MANIFEST, manifest)
         if not self.is_local:
-            (target / MANIFEST).write_text(json.dumps(manifest))
+            write_json(target / MANIFEST, manifest)
+            self.forget(manifest["kind"], manifest["key"], target.name)
             cached = self._cache / manifest["kind"] / manifest["key"] / target.name
             cached.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(local, cached)
+            local.rename(cached)
 
     def settle(self, kind: str, key: str) -> slots.Slot | None:
         """The last taken slot of a key; its version is finished where its writer was killed
         before, and all of its files are there.
         """
-        if not self.is_local:
-            self.root.fs.invalidate_cache()  # another machine may have written since
         slot = slots.newest(self.root, kind, key)
         if slot is None or self.finished(str(Reference(kind, key, slot.version))) is not None:
             return slot
@@ -136,7 +147,7 @@ class Attempts:
             if self.is_local:
                 write_durably(Path(str(target.path)) / MANIFEST, slot.manifest)
             else:
-                (target / MANIFEST).write_text(json.dumps(slot.manifest))
+                write_json(target / MANIFEST, slot.manifest)
         return slot
 
     def delete(self, kind: str, key: str, name: str) -> None:
@@ -156,6 +167,9 @@ class Attempts:
         if not self.is_local:
             shutil.rmtree(self._cache / kind / key / name, ignore_errors=True)
 
-
-def _children(folder: UPath) -> list[UPath]:
-    return list(folder.iterdir()) if folder.exists() else []
+    def forget_drafts(self) -> None:
+        """Delete what killed writers of a remote lake left on this machine. Run it when none
+        writes.
+        """
+        if not self.is_local:
+            shutil.rmtree(self._cache / _DRAFTS, ignore_errors=True)

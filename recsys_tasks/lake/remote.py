@@ -1,16 +1,23 @@
-"""A root of a lake as a folder or a URL, and the way of files to a remote one and back."""
+"""A root of a lake as a folder or a URL, and the way of files to an object store and back.
+
+What is listed is asked for each time: another machine may have written since. A file comes to this
+machine whole or not at all, so that two of its processes may fetch one at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from upath import UPath
 
-from recsys_tasks.errors import ConfigError
-from recsys_tasks.lake.checksums import damage
-from recsys_tasks.lake.manifest import MANIFEST, damaged_error, read_manifest, write_durably
+from recsys_tasks.errors import ConfigError, RecsysError, TransientError
+
+LOCAL = ("", "file", "local")
 
 
 def open_root(url: str) -> UPath:
@@ -19,6 +26,8 @@ def open_root(url: str) -> UPath:
     """
     try:
         root = UPath(url)
+        if root.protocol not in LOCAL:
+            root = UPath(url, use_listings_cache=False)
         root.fs  # noqa: B018  (the driver is only now looked for)
     except (ImportError, ValueError) as error:
         scheme = url.partition("://")[0]
@@ -38,24 +47,82 @@ def open_root(url: str) -> UPath:
     return root
 
 
-def upload(local: Path, target: UPath, manifest: Mapping[str, Any]) -> None:
-    """Copy the files that a manifest names from a local folder to the lake."""
-    for name in manifest["files"]:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_bytes((local / name).read_bytes())
-
-
-def download(target: UPath, cached: Path) -> None:
-    """Copy an attempt to this machine, its manifest last. Raises DamagedArtifact."""
-    manifest = read_manifest(target / MANIFEST)
-    for name, facts in manifest["files"].items():
-        path = cached / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+def folders_in(folder: UPath) -> list[str]:
+    """Names of the folders in a folder, in no order; none where there is no such folder. Raises
+    ConfigError, TransientError.
+    """
+    with reached(folder):
         try:
-            path.write_bytes((target / name).read_bytes())
+            found = folder.fs.ls(folder.path, detail=True)
         except FileNotFoundError:
-            path.unlink(missing_ok=True)
-        found = damage(path, facts)
-        if found is not None:
-            raise damaged_error(target / name, f"the {facts['bytes']:,} bytes written", found)
-    write_durably(cached / MANIFEST, manifest)
+            return []
+    names = (entry["name"].rstrip("/") for entry in found if entry["type"] == "directory")
+    return [name.rpartition("/")[2] for name in names]
+
+
+def upload(local: Path, target: UPath, manifest: Mapping[str, Any]) -> None:
+    """Copy the files that a manifest names from a local folder to the lake, large ones in parts.
+    Raises ConfigError, TransientError.
+    """
+    for name in manifest["files"]:
+        with reached(target):
+            target.fs.put_file(str(local / name), (target / name).path)
+
+
+def write_json(target: UPath, value: Mapping[str, Any]) -> None:
+    """Write an object of an object store, whole or not at all. Raises ConfigError,
+    TransientError.
+    """
+    with reached(target):
+        target.fs.pipe_file(target.path, json.dumps(value).encode())
+
+
+def fetch(source: UPath, path: Path) -> None:
+    """Copy one file to this machine unless it is here, or is not in the lake. Raises ConfigError,
+    TransientError.
+    """
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with reached(source):
+            try:
+                source.fs.get_file(source.path, str(draft))
+            except FileNotFoundError:
+                return
+        draft.rename(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def reached(place: UPath) -> Iterator[None]:
+    """What a store's driver raises, as an error in four parts; its own words may hold a key of the
+    credentials. Errors of a lake in a folder go on as they are.
+
+    Raises ConfigError, TransientError.
+    """
+    try:
+        yield
+    except RecsysError:
+        raise
+    except Exception as error:  # each driver has its own
+        if place.protocol in LOCAL:
+            raise
+        kind, missing = type(error).__name__, isinstance(error, FileNotFoundError)
+        if missing or isinstance(error, PermissionError) or "credential" in kind.lower():
+            raise ConfigError(
+                expected="an object store whose bucket is there, and credentials that may list,"
+                " read and write in it",
+                found="no such bucket" if missing else f"none, or none that may ({kind})",
+                where=str(place),
+                remedy="make the bucket of RECSYS_LAKE, export its credentials for every process"
+                " (of S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)",
+            ) from None
+        raise TransientError(
+            expected="an object store that answers",
+            found=f"an error of its driver, {kind}",
+            where=str(place),
+            remedy="see whether this machine reaches it; the stage is retried",
+        ) from None

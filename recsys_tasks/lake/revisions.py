@@ -58,7 +58,7 @@ def _copy_missing(artifact: Artifact, folder: Path) -> None:
     for name in artifact.manifest["files"]:
         if not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(artifact.path / name, folder / name)
+            shutil.copyfile(artifact.copied(name), folder / name)
 
 
 def _revised(artifact: Artifact, draft: Draft, erased: Mapping[str, str]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from typing import Any
 
 from upath import UPath
 
+from recsys_tasks.lake.remote import folders_in
+
 FOLDER = ".slots"
 _FILE = "slot.json"
 
@@ -62,11 +64,7 @@ def take(root: UPath, kind: str, key: str, slot: Slot, *, local: bool) -> None:
 def newest(root: UPath, kind: str, key: str) -> Slot | None:
     """The taken slot of the highest number."""
     folder = root / FOLDER / kind / key
-    numbers = (
-        [int(child.name) for child in folder.iterdir() if child.name.isdigit()]
-        if folder.exists()
-        else []
-    )
+    numbers = [int(name) for name in folders_in(folder) if name.isdigit()]
     if not numbers:
         return None
     raw = _read(folder, max(numbers))

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +62,20 @@ class Lake:
 
     def versions(self, kind: str, key: str) -> list[Artifact]:
         """Every finished attempt of a key, oldest first."""
-        names = [
-            name
-            for name in sorted(self._attempts.names(kind, key), key=order_of)
-            if self._attempts.is_finished(kind, key, name)
-        ]
-        lowest = {version_of(name): name for name in reversed(names)}
-        return [self._attempts.open(kind, key, lowest[version]) for version in sorted(lowest)]
+        return [*self._newest_first(kind, key)][::-1]
 
     def newest(self, kind: str, key: str) -> Artifact | None:
         """The newest finished attempt of a key, or None."""
-        versions = self.versions(kind, key)
-        return versions[-1] if versions else None
+        return next(self._newest_first(kind, key), None)
+
+    def _newest_first(self, kind: str, key: str) -> Iterator[Artifact]:
+        """Finished attempts, each opened when it is asked for."""
+        names = sorted(self._attempts.names(kind, key), key=order_of)
+        revisions = [list(group) for _, group in groupby(names, version_of)]
+        for of_version in reversed(revisions):
+            finished = (n for n in of_version if self._attempts.is_finished(kind, key, n))
+            if (lowest := next(finished, None)) is not None:
+                yield self._attempts.open(kind, key, lowest)
 
     def require(self, kind: str, key: str) -> Artifact:
         """The newest finished attempt of a key. Raises ArtifactError when there is none."""
@@ -103,6 +106,10 @@ class Lake:
         """Whether every one of these is a finished attempt; no file is opened."""
         return all(self._attempts.finished(reference) is not None for reference in references)
 
+    def is_there(self, artifact: Artifact) -> bool:
+        """Whether an opened attempt was neither removed nor replaced since, by any machine."""
+        return self._attempts.is_finished(artifact.kind, artifact.key, artifact.path.name)
+
     # --- writing ---------------------------------------------------------------------------------
 
     def fingerprint(
@@ -121,7 +128,7 @@ class Lake:
         None. Raises ArtifactError when the kind is not declared.
         """
         fingerprint = self.fingerprint(kind, key, inputs, config)
-        for artifact in reversed(self.versions(declared(kind).name, key)):
+        for artifact in self._newest_first(declared(kind).name, key):
             if artifact.manifest["fingerprint"] == fingerprint:
                 return artifact
         return None
@@ -257,6 +264,7 @@ class Lake:
         writes.
         """
         removed = []
+        self._attempts.forget_drafts()
         for kind in self._attempts.kinds():
             for key in self._attempts.keys(kind):
                 for name in self._attempts.names(kind, key):

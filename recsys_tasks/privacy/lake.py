@@ -141,6 +141,8 @@ def search_lake(lake: Lake, subject: Subject) -> tuple[list[str], int, int]:
     else:
         found, files = [], 0
         for artifact in _artifacts(lake, lake.kinds()):
+            for name in artifact.manifest["files"]:
+                artifact.copied(name)
             names, read = search_folder(artifact.path, subject)
             found += [f"{artifact.reference}/{name}" for name in names]
             files += read

@@ -27,7 +27,7 @@ from recsys_tasks.database import (
     owner_url,
 )
 from recsys_tasks.errors import ConfigError
-from recsys_tasks.lake import MANIFEST, Lake
+from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.dataset import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Night:
         user may be erased between two stages.
         """
         opened = vars(self).get("snapshot")
-        if opened is not None and not (opened.artifact.path / MANIFEST).exists():
+        if opened is not None and not self.lake.is_there(opened.artifact):
             del vars(self)["snapshot"]
 
     @cached_property

@@ -8,33 +8,20 @@ from typing import Any
 import fsspec
 import pytest
 
-KEY, SECRET = "AKIAEXAMPLE", "s3cr3t/word+for=tests"
+from tests.object_store import s3_server, variables
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """URL of a server that answers as S3 does."""
-    pytest.importorskip("s3fs", reason="S3 is not tried: make setup EXTRAS='s3 s3test'")
-    moto = pytest.importorskip("moto.server", reason="S3 is not tried: EXTRAS='s3 s3test'")
-    served = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    served.start()
-    host, port = served.get_host_and_port()
-    yield f"http://{host}:{port}"
-    served.stop()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture
 def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An S3 file system, with what its driver finds in the environment."""
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", KEY),
-        ("AWS_SECRET_ACCESS_KEY", SECRET),
-        ("AWS_ENDPOINT_URL", server),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_CONFIG_FILE", "/dev/null"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
-    ):
+    for name, value in variables(server).items():
         monkeypatch.setenv(name, value)
     files = fsspec.filesystem("s3", skip_instance_cache=True)
     type(files).clear_instance_cache()

@@ -14,7 +14,7 @@ import pytest
 from recsys_tasks.config import parse_config
 from recsys_tasks.errors import ConfigError, TransientError
 from recsys_tasks.sources.base import open_source, source_of
-from tests.sources.files.conftest import KEY, SECRET
+from tests.object_store import KEY, SECRET
 from tests.sources.files.test_remote import HEADER, config_of, reader, row
 
 

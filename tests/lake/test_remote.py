@@ -1,0 +1,144 @@
+"""A lake in an object store that several machines use: each has a cache of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import fsspec
+import pytest
+
+from recsys_tasks.errors import ConfigError, DamagedArtifact, TransientError
+from recsys_tasks.lake import Lake
+from recsys_tasks.lake.remote import fetch
+from tests.object_store import s3_server, variables
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """URL of a server that answers as S3 does, which its driver finds in the environment."""
+    with s3_server() as url, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables(url).items():
+            patch.setenv(name, value)
+        files = fsspec.filesystem("s3", skip_instance_cache=True)
+        type(files).clear_instance_cache()
+        files.mkdir("bucket")
+        yield url
+
+
+@pytest.fixture(params=["memory://bucket", "s3://bucket"])
+def root(request: pytest.FixtureRequest) -> str:
+    """An empty lake."""
+    if request.param.startswith("s3"):
+        request.getfixturevalue("s3")
+    return f"{request.param}/{uuid4().hex}"
+
+
+def machine(root: str, folder: Path) -> Lake:
+    """The lake as a machine sees it that has a driver, and a cache, of its own."""
+    fsspec.get_filesystem_class(root.partition("://")[0]).clear_instance_cache()
+    return Lake(root, cache=folder)
+
+
+def write(lake: Lake, **files: str) -> str:
+    with lake.writing("decision", "k", inputs=files) as draft:
+        for name, text in files.items():
+            (draft.path / name).write_text(text)
+    return draft.finished.reference
+
+
+def test_what_another_machine_wrote_or_removed_is_seen(root: str, tmp_path: Path) -> None:
+    one, other = machine(root, tmp_path / "one"), machine(root, tmp_path / "other")
+    assert one.newest("decision", "k") is None and one.keys("decision") == []
+    write(other, a="first")
+    assert one.keys("decision") == ["k"]
+    found = one.require("decision", "k")
+    write(other, a="second")
+    assert one.require("decision", "k").file("a").read_text() == "second"
+    assert one.is_there(found)
+    other.remove(other.get(found.reference))
+    assert not one.is_there(found) and len(one.versions("decision", "k")) == 1
+
+
+def test_a_file_is_fetched_when_it_is_asked_for(root: str, tmp_path: Path) -> None:
+    reference = write(machine(root, tmp_path / "one"), a="x", b="y")
+    found = machine(root, tmp_path / "other").get(reference)
+    assert [path.name for path in found.path.iterdir()] == ["manifest.json"]
+    assert found.file("b").read_text() == "y" and not (found.path / "a").exists()
+    assert {path.name for path in found.folder().iterdir()} == {"a", "b", "manifest.json"}
+
+
+def test_a_file_that_is_gone_from_the_store_is_named(root: str, tmp_path: Path) -> None:
+    reference = write(machine(root, tmp_path / "one"), a="x")
+    lake = machine(root, tmp_path / "other")
+    (lake.root / reference / "a").unlink()
+    with pytest.raises(DamagedArtifact, match="not there"):
+        lake.get(reference).file("a")
+
+
+def test_tasks_of_one_machine_that_fetch_at_once_read_whole_files(
+    root: str, tmp_path: Path
+) -> None:
+    size = 4 << 20
+    reference = write(machine(root, tmp_path / "one"), big="x" * size)
+    found = machine(root, tmp_path / "other").get(reference)
+    path, torn, ended = found.path / "big", list[int](), threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            if path.exists() and path.stat().st_size != size:
+                torn.append(path.stat().st_size)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    source = found.remote
+    assert source is not None
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: fetch(source / "big", path), range(8)))
+    ended.set()
+    watcher.join()
+    assert torn == [] and found.file("big").stat().st_size == size
+    assert [p.name for p in found.path.iterdir() if p.name.endswith(".tmp")] == []
+
+
+def test_a_failed_or_killed_attempt_leaves_nothing_anywhere(root: str, tmp_path: Path) -> None:
+    lake = machine(root, tmp_path)
+    with pytest.raises(RuntimeError), lake.writing("decision", "k") as draft:
+        (draft.path / "a").write_text("half")
+        raise RuntimeError("killed")
+    assert not draft.path.exists() and not lake.root.fs.find(lake.root.path)
+    (tmp_path / ".drafts" / "killed").mkdir()
+    lake.remove_unfinished()
+    assert not (tmp_path / ".drafts").exists()
+
+
+def test_a_bucket_that_is_not_there_is_a_mistake(s3: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such bucket") as caught:
+        write(machine("s3://nowhere/lake", tmp_path), a="x")
+    assert "RECSYS_LAKE" in caught.value.remedy
+
+
+def test_a_store_that_does_not_answer_is_tried_again(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    lake = machine("s3://bucket/lake", tmp_path)
+    for ask in (lambda: lake.newest("decision", "k"), lambda: write(lake, a="x")):
+        with pytest.raises(TransientError, match="an object store that answers"):
+            ask()
+    type(lake.root.fs).clear_instance_cache()
+
+
+def test_without_credentials_the_error_says_which(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    lake = machine("s3://bucket/lake", tmp_path)
+    with pytest.raises(ConfigError, match="AWS_ACCESS_KEY_ID"):
+        write(lake, a="x")
+    type(lake.root.fs).clear_instance_cache()
