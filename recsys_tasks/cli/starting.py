@@ -64,6 +64,8 @@ def init(
         say(f"{path}: {len(proposal.settings)} settings, each with its evidence as a comment")
         if guesses:
             say(f"guesses, look at these first: {', '.join(guesses)}")
+        for words in proposal.noticed:
+            say(f"wrong with the data: {words}")
         for words in proposal.left_out:
             say(f"not used: {words}")
         _say_next(path.resolve(), proposal.first_night)

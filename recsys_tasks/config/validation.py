@@ -67,6 +67,9 @@ class ValidationConfig(Section):
     real_ids: tuple[str, ...] = ()
     """Ids such as `guest` or `0` that elsewhere stand for a missing id, and are a user or an item
     here; without it, one with an absurd share of the rows stops the night."""
+    allow_shortened_ids: bool = Field(default=False, exclude_if=lambda allowed: not allowed)
+    """True: ids that look as if a spreadsheet had shortened them, such as `4.00638E+12`,
+    `1234567890123450000` or `123.0` beside `123`, are whole here and taken as they are written."""
     accepted_losses: tuple[str, ...] = ()
     """Nights, YYYY-MM-DD, whose lost, late or drifted data a person has found right: their checks
     only warn on them.

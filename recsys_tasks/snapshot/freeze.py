@@ -29,8 +29,10 @@ from recsys_tasks.snapshot.checks.last_night import TABLES
 from recsys_tasks.snapshot.checks.losses import LATE, find_losses
 from recsys_tasks.snapshot.checks.own_suites import suites_hash
 from recsys_tasks.snapshot.checks.rated_rows import left_out_figures, left_out_rows
+from recsys_tasks.snapshot.checks.remarks import find_remarks
 from recsys_tasks.snapshot.checks.results import ValidationReport
 from recsys_tasks.snapshot.checks.row_rules import REASONS, first_reason, keyed_rows, set_aside
+from recsys_tasks.snapshot.checks.short_id_rows import with_whole_ids
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot, SnapshotExtras, write_snapshot
 from recsys_tasks.snapshot.day_files import day_rows, source_of_day, write_events_day
 from recsys_tasks.snapshot.eligibility.hidden import hidden_items
@@ -148,6 +150,7 @@ def _check(
         odd_values=tonight.extracted.odd_values,
         files_passed_over=tonight.extracted.files_passed_over,
         repeated_times=tonight.extracted.repeated_times,
+        remarks=find_remarks(config, tonight.users, tonight.items),
     )
     # Not `Lake.make`: `freeze` has looked for a validation of the same inputs already.
     with lake.writing("validation", as_of.isoformat(), inputs=inputs, config=settings) as draft:
@@ -173,17 +176,15 @@ def _undated(tonight: Tonight) -> pa.Table:
 def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -> Snapshot:
     """Give out keys, write the days' clean rows, and the snapshot."""
     as_of, base = tonight.extracted.as_of, tonight.base
-    users = extend_ids(
-        lake, "users", known_ids(None, "users", tonight.users["user_id"]).to_pylist()
-    )
-    items = extend_ids(
-        lake, "items", known_ids(None, "items", tonight.items["item_id"]).to_pylist()
+    tables = {name: with_whole_ids(config, getattr(tonight, name)) for name in ("users", "items")}
+    users, items = (
+        extend_ids(lake, name, known_ids(None, name, table[0]).to_pylist())
+        for name, table in tables.items()
     )
     written, bad, firsts = _write_days(config, lake, tonight, users, items)
     kept = {day: ref for day, ref in (base.parts if base else {}).items() if day not in written}
-    parts = {
-        day: lake.get(ref) for day, ref in kept.items() if day in tonight.extracted.parts
-    } | written
+    known = tonight.extracted.parts
+    parts = {day: lake.get(ref) for day, ref in kept.items() if day in known} | written
     parts = {day: artifact for day, artifact in parts.items() if has_rows(artifact)}
     if not parts:
         raise NotEnoughData(
@@ -192,7 +193,8 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
             where=str(validation.path),
             remedy="read the validation report and correct the tables, or events.rating.levels",
         )
-    entities = build_entities(base, as_of, (users, tonight.users), (items, tonight.items), firsts)
+    listed = (users, tables["users"]), (items, tables["items"])
+    entities = build_entities(base, as_of, *listed, firsts)
     item_table, hidden = _without_hidden(config, entities.items)
     quarantine = pa.concat_tables([tonight.waiting, *bad])
     figures = _figures(tonight, written, quarantine, hidden) | negative_figures(config, parts)

@@ -12,6 +12,7 @@ from recsys_tasks.clock import DAY_SECONDS
 from recsys_tasks.config import Config
 from recsys_tasks.sources.columns import is_text
 from recsys_tasks.sources.contract import Column, event_columns, item_columns, user_columns
+from recsys_tasks.sources.noticed.short_ids import short_id_words
 from recsys_tasks.sources.tables import TableName, TableReader
 from recsys_tasks.sources.times.days_and_clocks import CLOCK
 from recsys_tasks.sources.times.rule import event_times
@@ -42,6 +43,8 @@ def words_on(
     words = [f"{table} {len(read):,} rows looked at"]
     if table == "events":
         words += _words_on_times(reader, rows, read)
+    if not reader.config.validation.allow_shortened_ids:
+        words += [said for c in read.column_names if c.endswith("_id") for said in _short(read, c)]
     for name in read.column_names:
         if not name.endswith("_fault") or name == "ts_fault":
             continue
@@ -55,6 +58,11 @@ def words_on(
     ]
     words += [f"numbers of no use: {', '.join(odd)}"] if odd else []
     return ", ".join(words)
+
+
+def _short(read: pa.Table, column: str) -> list[str]:
+    words = short_id_words(read[column])
+    return [f"{column}: {words}; see validation.allow_shortened_ids"] if words else []
 
 
 def _words_on_times(reader: TableReader, rows: pa.Table, read: pa.Table) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from recsys_tasks.commands.init.behaviour import behaviour_of, is_old, kinds_of
 from recsys_tasks.commands.init.goals import add_checks, add_events, add_goals, unknown_share
 from recsys_tasks.commands.init.names import setting_name
+from recsys_tasks.commands.init.noticed import noticed_in
 from recsys_tasks.commands.init.places import DatabasePlace, FolderPlace, Place, StorePlace
 from recsys_tasks.commands.init.proposal import Proposal, Setting
 from recsys_tasks.commands.init.roles import find_roles
@@ -60,5 +61,6 @@ def _proposed(place: Place, now: datetime) -> Proposal:
         if entities is not None
     }
     add_checks(proposal, facts, unknown)
+    proposal.noticed += noticed_in(roles)
     proposal.left_out += roles.unused
     return proposal

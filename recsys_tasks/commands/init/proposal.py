@@ -28,6 +28,8 @@ class Proposal:
     settings: list[Setting] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     """Columns that nothing is proposed for, and why."""
+    noticed: list[str] = field(default_factory=list)
+    """What is wrong with the data, and what to do about it before the first night."""
     first_night: str = ""
     """The night, YYYY-MM-DD, of which all delivered rows are the past."""
 

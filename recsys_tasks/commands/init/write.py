@@ -35,6 +35,11 @@ def _lines(proposal: Proposal, head: Sequence[str]) -> Iterator[str]:
             yield f"{head}:"
         section = head
         yield from _setting(setting, name, "  " if head else "")
+    if proposal.noticed:
+        yield ""
+        yield "# Wrong with the data:"
+        for words in proposal.noticed:
+            yield from _comment(f"- {words}", "")
     if proposal.left_out:
         yield ""
         yield "# Columns that are not used:"

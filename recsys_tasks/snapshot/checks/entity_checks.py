@@ -8,6 +8,7 @@ from typing import Literal
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.ids import MAX_ID_BYTES
 from recsys_tasks.snapshot.checks.check import Check, Suite
+from recsys_tasks.snapshot.checks.short_id_rows import SHORTENED
 
 
 def entity_checks(config: Config, suite: Literal["users", "items"]) -> list[Check]:
@@ -28,6 +29,13 @@ def entity_checks(config: Config, suite: Literal["users", "items"]) -> list[Chec
             "text without NUL, and a segment no longer than an id",
             allowed=("",),
             example=(key, "_unstorable"),
+        ),
+        Check(
+            *(SHORTENED, suite, "in_set", "_shortened"),
+            "ids that have all of their digits",
+            rules.max_bad_value_share,
+            allowed=("",),
+            example=("_shortened",),
         ),
         Check(
             *("repeated_id", suite, "in_set", "_first", "each id once"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +12,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks import schema
-from recsys_tasks.config import ItemsTable, UsersTable
+from recsys_tasks.config import Config, ItemsTable, UsersTable
 from recsys_tasks.snapshot.checks.row_rules import repeated_rows
+from recsys_tasks.snapshot.checks.short_id_rows import shortened_words
 from recsys_tasks.snapshot.checks.storable import has_nul, is_blank, is_overlong, is_usable
+from recsys_tasks.sources.base import has_users_table
 from recsys_tasks.sources.vectors import NOT_FINITE
 
 
-def entity_frame(table: pa.Table, key: str, settings: UsersTable | ItemsTable) -> pd.DataFrame:
+def entity_frame(config: Config, table: pa.Table, suite: Literal["users", "items"]) -> pd.DataFrame:
     """Columns that are checked; those that are no column of the table begin with `_`, as no
     attribute does.
     """
-    attributes = settings.attributes
+    settings: UsersTable | ItemsTable = getattr(config, suite)
+    key, attributes = f"{suite[:-1]}_id", settings.attributes
     vectors = [a.name for a in attributes if a.kind == "vector"]
     table = _with_faults_alone(table, vectors).sort_by(key)
     ids = table[key]
@@ -30,6 +34,8 @@ def entity_frame(table: pa.Table, key: str, settings: UsersTable | ItemsTable) -
     for name in (n.removesuffix("_fault") for n in schema.ITEM_FAULTS if n in table.column_names):
         frame[f"_{name}_readable"] = pc.is_null(table[f"{name}_fault"]).to_numpy()
     frame["_first"] = ~repeated_rows(table.select([key])) | pc.is_null(ids).to_numpy()
+    delivered = config.source.has_items_table if suite == "items" else has_users_table(config)
+    frame["_shortened"] = shortened_words(config, ids, key) if delivered else ""
     frame["_unstorable"] = _unstorable(table, getattr(settings, "segment_by", None))
     frame.loc[is_blank(ids).to_numpy(), key] = None
     for attribute in (a for a in attributes if a.kind == "numeric"):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from recsys_tasks.config import Config
 from recsys_tasks.ids import MAX_ID_BYTES
 from recsys_tasks.snapshot.checks.check import Check
+from recsys_tasks.snapshot.checks.short_id_rows import SHORTENED
 
 _COLUMNS = ("user_id", "item_id", "ts", "event", "price", "quantity")
 
@@ -31,6 +32,7 @@ def _id_and_time_checks(config: Config) -> list[Check]:
             maximum=MAX_ID_BYTES,
             example=("id_bytes",),
         ),
+        _true(SHORTENED, "whole", "ids that have all of their digits", bad),
         _true("unstorable", "storable", "ids without NUL", bad, "user_id", "item_id", "ts"),
     ]
 

@@ -19,7 +19,9 @@ from recsys_tasks.snapshot.checks.frequent_ids import FrequentIds
 from recsys_tasks.snapshot.checks.losses import Losses
 from recsys_tasks.snapshot.checks.near_ids import near_words
 from recsys_tasks.snapshot.checks.negative_rows import NEGATIVE
+from recsys_tasks.snapshot.checks.remarks import ABOUT, Remarks
 from recsys_tasks.snapshot.checks.row_rules import Flags
+from recsys_tasks.snapshot.checks.short_id_rows import SHORTENED, quoted_ids
 from recsys_tasks.snapshot.checks.storable import is_usable
 from recsys_tasks.sources.base import has_users_table
 
@@ -47,6 +49,7 @@ class NightRows:
     drifts: Drifts = field(default_factory=Drifts)
     frequent: FrequentIds = field(default_factory=FrequentIds)
     repeated_times: Mapping[str, int] = field(default_factory=dict)  # table → how many
+    remarks: Remarks = field(default_factory=dict)
 
     def words(self, check: Check, fails: bool) -> str:
         """What is known of a check beside its figures; empty where nothing is."""
@@ -55,9 +58,13 @@ class NightRows:
         if check.name == "repeated_times" and self.repeated_times:
             found = ", ".join(f"{n:,} of {table}" for table, n in self.repeated_times.items())
             return f"{found}; the earlier instant was taken of each"
+        if check.suite == "night" and check.name in self.remarks:
+            return "; ".join(self.remarks[check.name])
         if check.suite == "night":
             return self.losses.words.get(check.name) or (self._share_words(check) if fails else "")
         name = check.name.removeprefix("share:")
+        if fails and name == SHORTENED and check.suite == "events":
+            return quoted_ids(self.events)
         if not fails or name not in ("unknown_user", "unknown_item"):
             return ""
         column, table = (
@@ -105,6 +112,7 @@ def event_frame(events: pa.Table, flags: Mapping[str, Flags]) -> pd.DataFrame:
         item_known=~flags["unknown_item"],
         first=~flags["repeated"],
         storable=~flags["unstorable"],
+        whole=~flags[SHORTENED],
         placed=~flags["bad_position"],
         rated=~flags["bad_rating"],
     )
@@ -128,6 +136,7 @@ def night_frame(config: Config, night: NightRows) -> pd.DataFrame:
         "one_user": night.frequent.user_share,
         "one_item": night.frequent.item_share,
         "null_words": night.frequent.word_share,
+        **{name: len(night.remarks.get(name, ())) for name in ABOUT},
     }
     return pd.DataFrame([figures], dtype=np.float64)
 

@@ -7,6 +7,7 @@ from datetime import date
 
 from recsys_tasks.config import Config
 from recsys_tasks.snapshot.checks.check import Check
+from recsys_tasks.snapshot.checks.remarks import ABOUT
 
 
 def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
@@ -34,6 +35,7 @@ def night_checks(config: Config, as_of: date | None = None) -> list[Check]:
         _share("files_passed_over", passed_over, 0, False),
         _share("repeated_times", repeated, 0, False),
         *_share_checks(config, stops),
+        *(_share(name, about, 0, False) for name, about in ABOUT.items()),
     ]
 
 

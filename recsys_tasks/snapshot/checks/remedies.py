@@ -48,6 +48,12 @@ _NUMBERS = (
     " names); name words for a missing one in source.null_words"
 )
 _WORDS = {
+    "shortened_id": (
+        "export ids as text from where they are kept, without a spreadsheet or a float in between"
+        " (in one: format the column as text before anything is pasted); the digits that are gone"
+        " cannot be restored; if these are whole ids of this shop, set"
+        " validation.allow_shortened_ids: true"
+    ),
     "repeated_id": (
         "deliver one row for each id, the newest state of it, and remove older files or rows: "
         "no bound accepts two"

@@ -18,6 +18,7 @@ from recsys_tasks.config import Config
 from recsys_tasks.ids import IdMap, Keys
 from recsys_tasks.snapshot.checks.negative_rows import NEGATIVE, event_codes, negative_rows
 from recsys_tasks.snapshot.checks.rated_rows import LEFT_OUT, rating_flags
+from recsys_tasks.snapshot.checks.short_id_rows import SHORTENED, shortened_rows
 from recsys_tasks.snapshot.checks.storable import has_nul, is_blank, is_overlong, is_usable
 
 Flags = npt.NDArray[np.bool_]
@@ -28,6 +29,7 @@ REASONS = (
     "missing_time",
     "overlong_id",
     "unstorable",
+    SHORTENED,
     "unknown_event",
     "unknown_user",
     "unknown_item",
@@ -75,16 +77,20 @@ def flag_rows(config: Config, events: pa.Table, known: Known) -> dict[str, Flags
     if negative is not None:
         units = pc.if_else(pa.array(negative), pc.abs(units), units)
     rated = rating_flags(config.events, events)
+    short = [
+        shortened_rows(config, ids, of) for ids, of in ((user, known.users), (item, known.items))
+    ]
     flags = {
         "missing_user": no_user,
         "missing_item": no_item,
         "missing_time": ~dated,
         "overlong_id": _flags(is_overlong(user)) | _flags(is_overlong(item)),
         "unstorable": _flags(has_nul(user)) | _flags(has_nul(item)),
+        SHORTENED: short[0] | short[1],
         "unknown_event": ~_flags(pc.is_in(events["event"], value_set=pa.array(declared)))
         & ~rated.of_no_kind,
-        "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~no_user,
-        "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~no_item,
+        "unknown_user": ~_flags(pc.is_in(user, value_set=known.users)) & ~(no_user | short[0]),
+        "unknown_item": ~_flags(pc.is_in(item, value_set=known.items)) & ~(no_item | short[1]),
         "bad_price": bad_number(events["price"]),
         "bad_quantity": bad_number(units) & ~shown,
         "bad_position": bad_position(events["quantity"]) & shown,

@@ -56,16 +56,8 @@ def validate(
     else:
         suites.append(("events", share_frame(night), share_checks(event_checks(config))))
     suites += [
-        (
-            "users",
-            entity_frame(night.users, "user_id", config.users),
-            entity_checks(config, "users"),
-        ),
-        (
-            "items",
-            entity_frame(night.items, "item_id", config.items),
-            entity_checks(config, "items"),
-        ),
+        ("users", entity_frame(config, night.users, "users"), entity_checks(config, "users")),
+        ("items", entity_frame(config, night.items, "items"), entity_checks(config, "items")),
     ]
     results: list[CheckResult] = []
     for name, frame, checks in suites:

@@ -140,3 +140,12 @@ def test_a_table_of_impressions_is_looked_at_too(tmp_path: Path) -> None:
     passed, text = findings(config(tmp_path, source=source, events=events))
     assert passed
     assert "impressions 30 rows looked at" in text
+
+
+def test_ids_that_lost_digits_are_told(tmp_path: Path) -> None:
+    short = ["4.00638E+12", *ROWS.user_id[1:]]
+    delivered(tmp_path, user_id=short)
+    _, text = findings(config(tmp_path))
+    assert "user_id: 1 of 30 ids lost digits in a spreadsheet or a float: '4.00638E+12'" in text
+    allowed = {"allow_shortened_ids": True}
+    assert "lost digits" not in findings(config(tmp_path, validation=allowed))[1]
