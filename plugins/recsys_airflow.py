@@ -26,7 +26,7 @@ from airflow.sdk import (
 from airflow.sdk.timezone import utcnow
 from recsys_alerts import IncidentAlert, deliver_alerts
 from recsys_channels import connection_of, lend_connections
-from recsys_retries import OutsideWorldRetries
+from recsys_retries import OutsideWorldRetries, attempt_of
 from recsys_runs import as_airflow_errors, resolve_as_of
 
 from recsys_tasks.config import read_environment
@@ -36,6 +36,8 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.stages import STAGES, Stage, stage_named
 
 _SHORT_MINUTES = 1.5
+_TO_SAY_SO = timedelta(minutes=5)
+"""A stage that reached its limit ends by itself and says so; after this Airflow ends it."""
 """Retries of a task that is no night's: it runs again soon anyway."""
 
 
@@ -169,7 +171,7 @@ def stage(name: str) -> Any:
     emits = asset(declared.emits) if declared.emits else None
     options: dict[str, Any] = {
         "task_id": name,
-        "execution_timeout": timedelta(minutes=declared.minutes),
+        "execution_timeout": timedelta(minutes=_limit_minutes(declared)) + _TO_SAY_SO,
         "doc_md": _stage_doc(declared),
     }
     if declared.sharded:
@@ -189,7 +191,12 @@ def _stage_doc(declared: Stage) -> str:
     needs = [*(one.kind for one in declared.opens), *declared.reads]
     lists = {"Reads": needs, "Writes": declared.makes}
     told = [f"{what}: {', '.join(kinds)}." for what, kinds in lists.items() if kinds]
-    return "\n\n".join([words, *told, f"It may run for {declared.minutes} minutes."])
+    return "\n\n".join([words, *told, f"A try may take {_limit_minutes(declared):g} minutes."])
+
+
+def _limit_minutes(declared: Stage) -> float:
+    """A wrong name in `schedule.limit_minutes` is told by the tasks, not by a DAG that is gone."""
+    return settings().schedule.limit_minutes.get(declared.name, declared.minutes)
 
 
 def every_shard() -> list[int]:
@@ -208,7 +215,8 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
         from recsys_tasks.stages import run_stage
 
         lend_connections()
-        result = run_stage(name, as_of, shard=shard, now=utcnow())
+        more_tries = attempt_of(context["ti"]) <= min(1, context["ti"].task.retries)
+        result = run_stage(name, as_of, shard=shard, now=utcnow(), more_tries=more_tries)
     if emits:
         event = context["outlet_events"][emits]
         event.extra = {"as_of": as_of.isoformat(), "artifact": result.artifact, "rows": result.rows}

@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk import RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 
+from recsys_tasks.errors import TimedOut
 from recsys_tasks.retries import SHORT_RETRIES, Patience, delays, patience_with
 
 LONGEST = timedelta(minutes=15)
@@ -20,7 +21,7 @@ _MORE = 0.25
 
 def patience_of(error: BaseException) -> Patience:
     """As `patience_with`; a timeout and Airflow's own errors are worth a few tries."""
-    if isinstance(error, (AirflowTaskTimeout, AirflowException)):
+    if isinstance(error, (TimedOut, AirflowTaskTimeout, AirflowException)):
         return Patience.SHORT
     return patience_with(error)
 

@@ -88,6 +88,10 @@ class Killed(RecsysError):
     """A task's process was ended from outside, as when memory ran out, again and again."""
 
 
+class TimedOut(RecsysError):
+    """A stage took longer than it may; another try may do better."""
+
+
 class TransientError(RecsysError):
     """The outside world failed; the same call may succeed later."""
 

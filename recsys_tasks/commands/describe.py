@@ -13,6 +13,7 @@ from recsys_tasks.extensions import ExtensionPoint
 from recsys_tasks.schema import generator_names
 from recsys_tasks.snapshot.checks.own_suites import own_suites
 from recsys_tasks.sources.base import source_of
+from recsys_tasks.stages.time_limit import check_names
 
 
 def describe_data(config: Config) -> Iterator[tuple[bool, str]]:
@@ -24,8 +25,9 @@ def describe_data(config: Config) -> Iterator[tuple[bool, str]]:
 def describe(config: Config, environment: Environment) -> Iterator[str]:
     """Lines that say what a night will do under these settings. Raises ConfigError for a suite of
     the shop's own that cannot be run, and for a channel of `alerts.least_severity` or a kind of
-    `alerts.digest` that is none.
+    `alerts.digest` or a stage of `schedule.limit_minutes` that is none.
     """
+    check_names(config.schedule)
     _refuse_unknown_channels(config)
     _refuse_unknown_kinds(config)
     yield f"project      {config.project} (clock: {config.clock})"

@@ -97,7 +97,9 @@ class AlertsConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """Cron of the DAGs that no asset triggers; the others follow by assets."""
+    """Crons of the DAGs that no asset triggers (the others follow by assets), and how tasks are
+    tried again.
+    """
 
     timezone: TimeZoneName = "UTC"
     """Time zone of the crons, e.g. `Europe/Amsterdam`. Each day there has one night, also where
@@ -127,6 +129,13 @@ class ScheduleConfig(Section):
     retry_first_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
     """Wait before the first retry; each is twice as long as the one before, up to 15 minutes, and
     up to a quarter longer by chance. Clearing a task begins anew."""
+    limit_minutes: Mapping[str, Annotated[float, Field(gt=0, le=7 * 24 * 60)]] = {}
+    """Minutes that a try of a stage may take, e.g. `{train_two_tower: 720}`. Of a stage that is not
+    named, the limit in its task's documentation in Airflow: 1 hour to 6."""
+    first_try_times: Annotated[float, Field(ge=2)] | None = 10
+    """Under Airflow, the first try of a stage is ended after so many times its longest run of the
+    last 14 nights, at 15 minutes at the earliest, so that what hangs is tried again soon; later
+    tries may take the whole limit. null: the first one, too."""
     dag_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)] = ""
     """Stands before the ids of DAGs and the names of assets, such as `shop_a_`: several shops, or
     development and production, then live in one Airflow, each with a DAG processor and workers of

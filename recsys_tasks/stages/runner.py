@@ -25,6 +25,7 @@ from recsys_tasks.stages.records import record_stage, recorded_artifacts
 from recsys_tasks.stages.schedule import NOT_DUE, ranker_due
 from recsys_tasks.stages.shop_clock import keep_time
 from recsys_tasks.stages.stage import SNAPSHOT, Stage
+from recsys_tasks.stages.time_limit import limit_seconds, within
 from recsys_tasks.stages.work_locks import at_work, in_turn
 
 SHARD_NICENESS = 10
@@ -32,13 +33,22 @@ SHARD_NICENESS = 10
 
 
 def run_stage(
-    name: str, as_of: date, *, shard: int | None = None, now: datetime | None = None
+    name: str,
+    as_of: date,
+    *,
+    shard: int | None = None,
+    now: datetime | None = None,
+    more_tries: bool = False,
 ) -> StageResult:
-    """Run one stage under the environment's settings, and record it. Raises RecsysError."""
+    """Run one stage under the environment's settings, and record it. Raises RecsysError.
+
+    `more_tries`: whether another try follows where this one takes unusually long.
+    """
     if stage_named(name).sharded:
         os.nice(SHARD_NICENESS)
     night = Night.from_environment(as_of, now)
-    return run_on(replace(night, shards_at_once=night.config.serving.parallel_shards), name, shard)
+    night = replace(night, shards_at_once=night.config.serving.parallel_shards)
+    return run_on(night, name, shard, more_tries=more_tries)
 
 
 def run_all(
@@ -51,12 +61,14 @@ def run_all(
             yield run_on(night, stage.name, shard)
 
 
-def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
+def run_on(
+    night: Night, name: str, shard: int | None = None, *, more_tries: bool = False
+) -> StageResult:
     """Run one stage of an opened night, and record it; one that fails writes the night's report
     before it raises.
 
     Raises ConfigError for an unknown stage, for a missing shard number, and for one of a stage that
-    has no shards.
+    has no shards; TimedOut after the stage's limit.
     """
     stage = _checked(stage_named(name), shard)
     label = _label(stage, shard, ".")
@@ -72,7 +84,11 @@ def run_on(night: Night, name: str, shard: int | None = None) -> StageResult:
             if stage.takes_turns:
                 locks.enter_context(in_turn(night.engine, night.lake, stage.name))
             night.forget_what_was_replaced()
-            outcome = _call(stage, night, shard)
+            limit = limit_seconds(
+                night.engine, name, label, night.config.schedule, more_tries=more_tries
+            )
+            with within(limit, label):
+                outcome = _call(stage, night, shard)
     seconds = perf_counter() - started
     result = StageResult(
         stage=label,

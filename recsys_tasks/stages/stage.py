@@ -34,7 +34,7 @@ class Stage:
 
     name: str
     minutes: int
-    """How long it may run, at most, before Airflow ends it."""
+    """How long a try may take at most, where `schedule.limit_minutes` does not say otherwise."""
     opens: tuple[NightArtifact, ...] = ()
     """Artifacts of the night itself: the runner opens them and hands them over by name."""
     reads: tuple[str, ...] = ()
