@@ -215,7 +215,8 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
         from recsys_tasks.stages import run_stage
 
         lend_connections()
-        more_tries = attempt_of(context["ti"]) <= min(1, context["ti"].task.retries)
+        instance = context["ti"]
+        more_tries = attempt_of(instance) == 1 and bool(instance.task.retries)
         result = run_stage(name, as_of, shard=shard, now=utcnow(), more_tries=more_tries)
     if emits:
         event = context["outlet_events"][emits]

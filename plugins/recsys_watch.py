@@ -95,8 +95,9 @@ def look(context: Mapping[str, Any]) -> str:
     """Raise what raises no alert by itself; one line on what was found. Raises RecsysError without
     a database.
     """
-    from recsys_tasks.stages.watch import Airflow, Look
+    from recsys_tasks.stages.watch import Look
     from recsys_tasks.stages.watch import look as watch
+    from recsys_tasks.stages.watched_airflow import Airflow
 
     now, instance = utcnow(), context["ti"]
     unheard = raise_unheard(instance, now)

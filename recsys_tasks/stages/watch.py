@@ -6,7 +6,7 @@ It works with a wrong settings file, too. What Airflow knows is passed in as an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -28,6 +28,7 @@ from recsys_tasks.serving.calls import note_calls
 from recsys_tasks.small_files import write_whole
 from recsys_tasks.stages import report
 from recsys_tasks.stages.pipeline import STAGES_BY_DAG
+from recsys_tasks.stages.watched_airflow import Airflow
 
 STEPS = tuple(
     (stage.name, dag)
@@ -36,17 +37,6 @@ STEPS = tuple(
     if stage is not report.STAGE  # the lists do not depend on the report
 )
 """Stages up to the published lists, in order, and the DAG that runs each."""
-
-
-@dataclass(frozen=True)
-class Airflow:
-    """The state of the nightly DAGs in Airflow, by id."""
-
-    paused: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
-    """DAG files that cannot be imported, and why."""
-    at_work: tuple[str, ...] = ()
-    """DAGs with a run that has not ended."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +83,7 @@ def look(at: Look) -> str:
         at.raise_(words)
         at.found.append("the settings file is wrong")
     if at.essentials.clock == "simulated":
+        _look_at_a_simulated_shop(at)
         return "; ".join([*at.found, "a simulated shop has no schedule: no night is late"])
     engine = create_engine(database_url(at.environment))
     try:
@@ -101,6 +92,26 @@ def look(at: Look) -> str:
     finally:
         engine.dispose()
     return "; ".join(at.found)
+
+
+def _look_at_a_simulated_shop(at: Look) -> None:
+    """Tell of DAGs that cannot run, with the night that began last."""
+    alarm = at.airflow.alarm
+    if alarm is None:
+        over = "the DAGs can run again"
+        spool_of(at.environment.home).resolve(lambda alert: alert.kind == "paused", over, at.now)
+        return
+    engine = create_engine(database_url(at.environment))
+    try:
+        shown, begun = night_state.shown(engine), night_state.newest_begun(engine)
+    finally:
+        engine.dispose()
+    if begun is None:
+        return
+    due = freshness.Due(begun, at.now, at.now)
+    readers = describe_readers(shown.as_of if shown else None, begun)
+    open_now = [record.alert for record in spool_of(at.environment.home).open()]
+    _tell(at, alarm, _unpause(at, begun), due, readers, open_now, "")
 
 
 def _look_at_nights(at: Look, engine: Engine) -> None:
@@ -117,13 +128,7 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
     missed = None if new else freshness.missed(due, nights, newest, shown, at.now, progress)
     alarms = [
         (missed, remedy),
-        (
-            _paused(at),
-            (
-                f"{_start_again(at)}; then, for a night that was lost meanwhile:"
-                f" {trigger_command(due.night, at.dag_id(FIRST_DAG))}"
-            ),
-        ),
+        (at.airflow.alarm, _unpause(at, due.night)),
         (stale, trigger_command(due.night, at.dag_id(FIRST_DAG))),
         (
             freshness.held(shown, at.now, watched.stale_after_hours),
@@ -154,7 +159,7 @@ def _resolve(
     over = over_with(
         newest=newest,
         held=bool(shown and shown.hold),
-        stopped=_stopped(at),
+        stopped=at.airflow.stopped,
         fresh=fresh,
         unanswered=at.now - timedelta(hours=at.essentials.gate.approval_hours),
     )
@@ -235,6 +240,13 @@ def _started(at: Look) -> date:
 # --- words ----------------------------------------------------------------------------------------
 
 
+def _unpause(at: Look, night: date) -> str:
+    return (
+        f"{at.airflow.start_again}; then, for a night that was lost meanwhile:"
+        f" {trigger_command(night, at.dag_id(FIRST_DAG))}"
+    )
+
+
 def _with(words: str, more: str) -> str:
     return f"{words}; {more}" if more else words
 
@@ -257,9 +269,9 @@ def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:
         words = f"it stopped before stage {number} of {len(STEPS)}, {stage} of DAG {dag}"
     if dag in at.airflow.at_work:
         words = f"stage {number} of {len(STEPS)}, {stage} of DAG {dag}, is still at work or waits"
-    if stopped := list(_stopped(at)):
-        words += f"; {', '.join(stopped)} cannot run ({_why_stopped(at)})"
-    first = f"{_start_again(at)}; then: " if stopped else ""
+    if stopped := at.airflow.stopped:
+        words += f"; {', '.join(stopped)} cannot run ({at.airflow.why_stopped})"
+    first = f"{at.airflow.start_again}; then: " if stopped else ""
     if dag in at.airflow.at_work:
         return (
             words,
@@ -269,29 +281,3 @@ def _progress(at: Look, engine: Engine, due: freshness.Due) -> tuple[str, str]:
             ),
         )
     return words, first + trigger_command(due.night, dag)
-
-
-def _paused(at: Look) -> Alarm | None:
-    stopped = list(_stopped(at))
-    if not stopped:
-        return None
-    words = f"no night can go through {', '.join(stopped)}: {_why_stopped(at)}. "
-    words += "What an earlier DAG hands over meanwhile is lost"
-    return Alarm("paused", "dags_that_cannot_run", 0, len(stopped), words)
-
-
-def _stopped(at: Look) -> Iterator[str]:
-    yield from at.airflow.paused
-    yield from (entry.partition(":")[0] for entry in at.airflow.broken)
-
-
-def _why_stopped(at: Look) -> str:
-    reasons = [f"{name} is paused" for name in at.airflow.paused]
-    return "; ".join([*reasons, *(f"{entry} (cannot be imported)" for entry in at.airflow.broken)])
-
-
-def _start_again(at: Look) -> str:
-    commands = [f"airflow dags unpause {name}" for name in at.airflow.paused]
-    if at.airflow.broken:
-        commands.append("airflow dags list-import-errors, and correct those files")
-    return "; ".join(commands)

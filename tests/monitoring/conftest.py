@@ -13,7 +13,8 @@ import yaml
 from recsys_tasks.config import DEFAULT_CONFIG, Environment
 from recsys_tasks.config.essentials import read_essentials
 from recsys_tasks.monitoring.alerts.spool import spool_of
-from recsys_tasks.stages.watch import Airflow, Look, look
+from recsys_tasks.stages.watch import Look, look
+from recsys_tasks.stages.watched_airflow import Airflow
 from tests.monitoring.watched import Watch
 from tests.serving.conftest import empty, reader, writer
 from tests.serving.nights import NOW

@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 import yaml
 from sqlalchemy.engine import Engine
@@ -205,12 +206,33 @@ def test_wrong_settings_are_one_alert_until_they_are_right(
     assert open_now(environment) == ["ConfigError"]  # wrong again is told again
 
 
-def test_a_simulated_shop_is_never_late(environment: Environment, watch: Watch) -> None:
-    environment.config_path.write_text(
-        environment.config_path.read_text().replace("wall", "simulated")
-    )
+@pytest.fixture
+def simulated(environment: Environment) -> Environment:
+    settings = environment.config_path.read_text().replace("wall", "simulated")
+    environment.config_path.write_text(settings)
+    return environment
+
+
+def test_a_simulated_shop_is_never_late(simulated: Environment, watch: Watch) -> None:
     assert "a simulated shop has no schedule" in watch(0, 50)
-    assert raised(environment) == []
+    assert raised(simulated) == []
+
+
+def test_a_paused_dag_of_a_simulated_shop_is_told_with_the_night_that_stopped_there(
+    writer: Engine, simulated: Environment, watch: Watch
+) -> None:
+    stock(writer)
+    publish_night(writer, 0)
+    finish_stages(writer, 1, [stage for stage, _ in STEPS[:3]])
+    for hours in (50, 51):
+        watch(1, hours, paused=("build_index",))
+    (alert,) = raised(simulated)
+    assert (alert.kind, alert.as_of) == ("paused", "2026-03-02")
+    assert "readers keep the lists of 2026-03-01" in alert.reader_state
+    first, then = "airflow dags unpause build_index", "airflow dags trigger validate_data --conf"
+    assert alert.remedy.startswith(first) and then in alert.remedy and "2026-03-02" in alert.remedy
+    watch(1, 52)
+    assert open_now(simulated) == []
 
 
 def test_a_night_that_ends_well_ends_what_was_open_of_it(environment: Environment) -> None:

@@ -22,6 +22,7 @@ _MADE = text(
 _STAGES = text(
     "SELECT DISTINCT split_part(stage, '.', 1) FROM recsys.stage_runs WHERE as_of = :day"
 )
+_BEGUN = text("SELECT max(as_of) FROM recsys.stage_runs")
 _NEWEST_NIGHTS = 30
 
 
@@ -41,6 +42,13 @@ def made(engine: Engine) -> list[tuple[date, datetime]]:
     """Nights whose lists were made and when they were ready, newest first."""
     with engine.connect() as connection:
         return [(row.as_of, row.ready) for row in connection.execute(_MADE, {"n": _NEWEST_NIGHTS})]
+
+
+def newest_begun(engine: Engine) -> date | None:
+    """The latest night of which a stage finished; None before the first."""
+    with engine.connect() as connection:
+        found: date | None = connection.execute(_BEGUN).scalar()
+    return found
 
 
 def finished_stages(engine: Engine, night: date) -> set[str]:
