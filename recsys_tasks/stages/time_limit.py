@@ -78,8 +78,8 @@ def limit_seconds(
 
 @contextmanager
 def within(seconds: float, label: str) -> Iterator[None]:
-    """End the block after so many seconds by TimedOut. In the main thread only: elsewhere it runs
-    on.
+    """End a block that takes longer than so many seconds. In the main thread only: elsewhere it
+    runs on. Raises TimedOut.
 
     A timer that was set before, such as Airflow's own, goes on afterwards.
     """

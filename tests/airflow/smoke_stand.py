@@ -20,7 +20,7 @@ HOME_MB = 400
 DAYS = 12
 
 
-TINY = {
+TINY: dict[str, Any] = {
     "source": {"kind": "shop", "seed": 3, "users": 300, "items": 120, "first_day": "2026-01-12"},
     "two_tower": {"dimensions": 16, "epochs": 1, "batch_size": 256, "history_length": 10},
     "ranker": {"windows": 1, "light_trees": 5, "heavy_trees": 5, "min_leaf_rows": 20},

@@ -9,20 +9,21 @@ import argparse
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from tests.airflow.chaos_night.cases import GROUPS, good_night
+from tests.airflow.chaos_night.leaks import nothing_leaked
 from tests.airflow.chaos_night.outcome import Outcome
 from tests.airflow.chaos_night.stand import NightStand, open_stand
 
-_HEAD = "| fault | became | s | webhook / slack / pagerduty | wrong |\n|---|---|---|---|---|"
+_CHANNELS = ("webhook", "slack", "pagerduty", "email")
+_HEAD = f"| fault | became | s | {' / '.join(_CHANNELS)} | wrong |\n|---|---|---|---|---|"
 
 
 def line(outcome: Outcome) -> str:
     """A row of the table."""
-    messages = " / ".join(
-        str(outcome.messages.get(name, 0)) for name in ("webhook", "slack", "pagerduty")
-    )
+    messages = " / ".join(str(outcome.messages.get(name, 0)) for name in _CHANNELS)
     became = "FAILED" if outcome.wrong else outcome.became
     seconds = f"{outcome.seconds:.0f}"
     return f"| {outcome.case} | {became} | {seconds} | {messages} | {outcome.wrong} |"
@@ -35,7 +36,8 @@ def play(stand: NightStand, names: Sequence[str], table: Path) -> bool:
     right = True
     with table.open("w") as file:
         print(_HEAD, file=file, flush=True)
-        for outcome in (found for name in names for found in _group(stand, name)):
+        groups = (found for name in names for found in _group(stand, name))
+        for outcome in chain(groups, [nothing_leaked(stand)]):
             right = right and not outcome.wrong
             print(line(outcome), file=file, flush=True)
             print(line(outcome), flush=True)

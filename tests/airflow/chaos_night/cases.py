@@ -17,8 +17,10 @@ import psutil
 
 from recsys_tasks.database import EmbeddedServer
 from tests.airflow.chaos_night.batches import EVENTS, TABLES, cut, scribble, spoil
+from tests.airflow.chaos_night.late_cases import added, limits
 from tests.airflow.chaos_night.more_cases import lake, moments, order, points
 from tests.airflow.chaos_night.outcome import Outcome, held, unread
+from tests.airflow.chaos_night.planted import A_USER, SECRETS
 from tests.airflow.chaos_night.stand import NightStand
 from tests.database.test_shared_server import restart
 
@@ -65,7 +67,7 @@ def _delivered(
 
 def errors(stand: NightStand) -> Iterator[Outcome]:
     """An error nobody foresaw, and a task that is killed at every try."""
-    (stand.home / "plant.txt").write_text("raise")
+    (stand.home / "plant.txt").write_text(f"raise of {A_USER}, {SECRETS['an error']}")
     _, run = stand.begin()
     yield held(stand, "exception in freeze", run, "ValueError", "freeze")
     (stand.home / "plant.txt").write_text("hang")
@@ -200,4 +202,6 @@ GROUPS: dict[str, Group] = {
     "moments": moments,
     "lake": lake,
     "order": order,
+    "limits": limits,
+    "added": added,
 }

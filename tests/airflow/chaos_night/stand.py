@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import sqlalchemy as sa
@@ -24,6 +25,8 @@ from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.sources.kinds.shop import ShopSource
 from recsys_tasks.sources.shop.source import Shop
 from recsys_tasks.stages import Night, local_environment, run_all
+from tests.airflow.chaos_night.planted import SECRETS
+from tests.airflow.mailbox import Mailbox
 from tests.airflow.recorder import Recorder
 from tests.airflow.smoke_stand import HOME_MB, PLANTS, TINY, Stand
 from tests.airflow.stacks import NIGHT, Launcher, Reader, until, write_settings
@@ -37,20 +40,28 @@ class NightStand(Stand):
     """The launcher, its reader, its channels, and what is left of a night that failed."""
 
     channels: dict[str, Recorder]
+    mailbox: Mailbox
     seen: dict[str, int]
+    teams: Recorder
+    """A channel that the settings do not have yet."""
 
     @property
     def messages(self) -> dict[str, int]:
         """Pages of open incidents that each channel took since the last look."""
         return {
             name: sum(map(_is_page, recorder.taken[self.seen.get(name, 0) :]))
-            for name, recorder in self.channels.items()
+            for name, recorder in self.receivers.items()
         }
+
+    @property
+    def receivers(self) -> Mapping[str, Recorder | Mailbox]:
+        """The other ends of all channels that the settings have."""
+        return {**self.channels, "email": self.mailbox}
 
     def look_from_now(self) -> None:
         """Forget what came until now."""
         super().look_from_now()
-        self.seen = {name: len(one.taken) for name, one in self.channels.items()}
+        self.seen = {name: len(one.taken) for name, one in self.receivers.items()}
 
     @property
     def batch(self) -> Path:
@@ -185,8 +196,13 @@ def open_stand(known: Path | None = None) -> Iterator[NightStand]:
 
 
 def _running(home: Path) -> Iterator[NightStand]:
-    channels = {name: Recorder() for name in ("webhook", "slack", "pagerduty")}
-    settings = write_settings(home.parent / "recsys.yaml", **TINY)
+    channels = {name: Recorder() for name in ("webhook", "slack", "pagerduty", "teams")}
+    mailbox, teams = Mailbox(), channels.pop("teams")
+    changes: dict[str, Any] = {
+        "schedule": {**TINY["schedule"], "limit_minutes": {"build_index": 0.5 * WAIT}},
+        "alerts": {"teams_connection": None},
+    }
+    settings = write_settings(home.parent / "recsys.yaml", **TINY | changes)
     config = load_config(settings)
     assert isinstance(config.source, ShopSource)
     shop = Shop(config.source, home)
@@ -195,21 +211,49 @@ def _running(home: Path) -> Iterator[NightStand]:
         with local_environment(home) as environment:
             for _ in run_all(Night.open(config, environment, NIGHT)):
                 pass
-    pager = {"conn_type": "http", "host": channels["pagerduty"].base, "password": "key"}
-    connections = {
-        "AIRFLOW_CONN_SLACK_ALERTS": channels["slack"].as_slack,
-        "AIRFLOW_CONN_PAGERDUTY_ALERTS": json.dumps(pager),
-        "PYTHONPATH": str(PLANTS),
-    }
-    with Launcher(home, settings, channels["webhook"], port=8420, **connections) as launcher:
+    connections = {**_connections(channels, mailbox, teams), "PYTHONPATH": str(PLANTS)}
+    with Launcher(home, settings, None, 8420, **connections) as launcher:
         launcher.wait_up()
         with Reader(home) as reader:
             until(lambda: reader.answers, 60, "the reader was not answered")
             stand = NightStand(launcher, reader, channels["webhook"])
             stand.channels, stand.seen = channels, {}
+            stand.mailbox, stand.teams = mailbox, teams
             runs = [run["partition_key"] for run in launcher.runs() if run.get("partition_key")]
             stand.days = max([(date.fromisoformat(run) - NIGHT).days for run in runs], default=0)
             yield stand
-    for recorder in channels.values():
+    for stop in (*(one.stop for one in (*channels.values(), teams)), mailbox.stop):
         with suppress(OSError):
-            recorder.stop()
+            stop()
+
+
+def _connections(
+    channels: Mapping[str, Recorder], mailbox: Mailbox, teams: Recorder
+) -> dict[str, str]:
+    """Airflow's connections, with the secrets that nobody may see."""
+    mail = {
+        "disable_ssl": True,
+        "disable_tls": True,
+        "from_email": "shop@a.example",
+        "to": "ann@a.example",
+    }
+    opened: dict[str, dict[str, Any]] = {
+        "ALERT_WEBHOOK": {"conn_type": "http", "host": f"{channels['webhook'].base}/hook"},
+        "SLACK_ALERTS": {"conn_type": "slackwebhook", "host": channels["slack"].base},
+        "PAGERDUTY_ALERTS": {"conn_type": "http", "host": channels["pagerduty"].base},
+        "TEAMS_ALERTS": {"conn_type": "http", "password": f"{teams.base}/{SECRETS['teams']}"},
+        "EMAIL_ALERTS": {
+            "conn_type": "smtp",
+            "host": "127.0.0.1",
+            "port": mailbox.port,
+            "extra": mail,
+        },
+    }
+    secrets = {
+        "ALERT_WEBHOOK": SECRETS["webhook"],
+        "SLACK_ALERTS": f"T/B/{SECRETS['slack']}",
+        "PAGERDUTY_ALERTS": SECRETS["pagerduty"],
+    }
+    for name, secret in secrets.items():
+        opened[name]["password"] = secret
+    return {f"AIRFLOW_CONN_{name}": json.dumps(found) for name, found in opened.items()}

@@ -1,8 +1,9 @@
 """Faults for the launcher's processes, found by Python itself where this folder is on PYTHONPATH.
 
-`RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, or `hang` until it
-is killed. A file `RECSYS_HOME/plants/<stage>` says the same to another stage, for one try, and
-there also `wait` (until a file `<stage>.go` is there) and `outside` (a connection that breaks).
+`RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, with the words
+that follow, or `hang` until it is killed. A file `RECSYS_HOME/plants/<stage>` says the same to
+another stage, for one try, and there also `wait` (until a file `<stage>.go` is there), `outside` (a
+connection that breaks) and `stuck` (each try hangs, until the file is removed).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def _freeze(module: Any) -> None:
     def run(night: Any) -> Any:
         place = Path(os.environ["RECSYS_HOME"]) / "plant.txt"
         plant = place.read_text().strip() if place.exists() else ""
-        if plant == "raise":
-            raise ValueError("an error that nobody foresaw")
+        if plant.startswith("raise"):
+            raise ValueError(f"an error that nobody foresaw{plant[5:]}")
         if plant == "hang":
             place.with_name("hangs.txt").write_text(str(os.getpid()))
             time.sleep(600)
@@ -46,6 +47,8 @@ def _stage(module: Any) -> None:
     def run(*given: Any, **opened: Any) -> Any:
         place = Path(os.environ["RECSYS_HOME"]) / "plants" / name
         plant = place.read_text().strip() if place.exists() else ""
+        if plant == "stuck":
+            _sleep(place.with_name(f"{name}.go"))
         place.unlink(missing_ok=True)
         if plant == "raise":
             raise ValueError("an error that nobody foresaw")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncore
 import smtpd
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.message import Message
-from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +16,7 @@ from recsys_tasks.monitoring.alerts.alert import Alert, resolved_notice
 from recsys_tasks.monitoring.alerts.channels import Connection, Send, Unconfirmed, open_channels
 from recsys_tasks.monitoring.alerts.delivery import deliver
 from recsys_tasks.monitoring.alerts.spool import Spool
+from tests.airflow.mailbox import Mailbox
 from tests.airflow.recorder import Recorder
 from tests.monitoring.alerts.channels.test_channels import Known
 
@@ -38,33 +34,6 @@ ALERT = Alert(
     remedy="recsys status",
     runbook="https://wiki.example/publication-refused.md",
 )
-
-
-class Mailbox(smtpd.SMTPServer):
-    """An SMTP server of this machine; `answer` is what it says to a message."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[list[str], Message]] = []
-        self.answer: str | None = None
-        self._sockets: dict[int, Any] = {}
-        super().__init__(("127.0.0.1", 0), ("127.0.0.1", 0), map=self._sockets)
-        assert self.socket is not None
-        self.port = self.socket.getsockname()[1]
-        self._thread = threading.Thread(
-            target=asyncore.loop, kwargs={"timeout": 0.1, "map": self._sockets}, daemon=True
-        )
-        self._thread.start()
-
-    def process_message(
-        self, peer: Any, mailfrom: str, rcpttos: list[str], data: bytes | str, **options: Any
-    ) -> str | None:
-        content = data if isinstance(data, bytes) else data.encode()
-        self.messages.append((rcpttos, message_from_bytes(content, policy=default)))
-        return self.answer
-
-    def stop(self) -> None:
-        self.close()
-        self._thread.join(timeout=5)
 
 
 @pytest.fixture
