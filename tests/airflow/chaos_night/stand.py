@@ -89,8 +89,9 @@ class NightStand(Stand):
     def until_published(self, night: date) -> None:
         """Until readers see the night, and its last task ended."""
         self.wait(lambda: self.reader.night == night, 900, f"{night} was not published")
-        last = ("monitor_recommendations", night, "deliver_alerts")
-        self.wait(lambda: self.launcher.task_state(*last) == "success", 300, "no end of the night")
+        last = [("monitor_recommendations", night, task) for task in ("deliver_alerts", "report")]
+        ended = lambda: {self.launcher.task_state(*task) for task in last} == {"success"}  # noqa: E731
+        self.wait(ended, 300, "no end of the night")
 
     def plant(self, stage: str, what: str) -> None:
         """What a stage's next try does: raise, hang, wait (until it is let go), or meet the outside
