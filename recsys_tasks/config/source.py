@@ -30,6 +30,12 @@ class SourceSettings(Section):
         """False when items are those seen in the interactions."""
         return True
 
+    def says_signs(self, table: str) -> bool:
+        """Whether nobody has to be asked how the numbers of a table are written: where no setting
+        says so, or one does.
+        """
+        return True
+
     @property
     def of_impressions(self) -> SourceSettings | None:
         """The same source with the table of impressions in place of the interactions; None where

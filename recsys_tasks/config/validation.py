@@ -60,10 +60,18 @@ class ValidationConfig(Section):
     accepted night: 0.1 is from 2 % to 12 %."""
     stop_on_drift: bool = False
     """True: the three checks above stop the night instead of warning."""
+    max_value_ratio: PositiveFloat = Field(default=100.0, exclude_if=lambda ratio: ratio == 100.0)
+    """Warns when the largest price, quantity, rating or numeric attribute is more than so many
+    times what 99 of 100 are below."""
+    max_zero_price_share: Share = Field(default=0.01, exclude_if=lambda share: share == 0.01)
+    """Warns above this share of prices that are 0."""
     max_user_share: Share = 0.1
     """Warns above this share of tonight's rows by one user: a bot, or a test account."""
     max_item_share: Share = 0.5
     """Warns above this share of tonight's rows with one item."""
+    max_unit_share: Share = Field(default=0.5, exclude_if=lambda share: share == 0.5)
+    """Warns above this share of tonight's units (`events.quantity_column`), or of the weight of
+    tonight's rows (`weight` of their kinds), by one user or of one item."""
     real_ids: tuple[str, ...] = ()
     """Ids such as `guest` or `0` that elsewhere stand for a missing id, and are a user or an item
     here; without it, one with an absurd share of the rows stops the night."""

@@ -193,6 +193,7 @@ def _told_of_delivery(
         "odd_values": source.odd_values(),
         "files_passed_over": source.files_passed_over(),
         "repeated_times": source.repeated_times(),
+        "remarks": source.remarks(),
     }
     return {name: found for name, found in anomalies.items() if found}
 

@@ -35,6 +35,7 @@ class ExtractResult:
     odd_values: Mapping[str, tuple[str, ...]]  # column → its first unusable numbers, as delivered
     files_passed_over: tuple[str, ...]
     repeated_times: Mapping[str, int]  # table → times that occur twice on local clocks
+    remarks: Mapping[str, tuple[str, ...]]  # check of the night → what the reader noticed, in words
     artifact: Artifact
 
 
@@ -62,5 +63,6 @@ def read_extract(artifact: Artifact) -> ExtractResult:
         odd_values={name: tuple(texts) for name, texts in raw.get("odd_values", {}).items()},
         files_passed_over=tuple(raw.get("files_passed_over", ())),
         repeated_times=raw.get("repeated_times", {}),
+        remarks={name: tuple(words) for name, words in raw.get("remarks", {}).items()},
         artifact=artifact,
     )

@@ -150,7 +150,9 @@ def _check(
         odd_values=tonight.extracted.odd_values,
         files_passed_over=tonight.extracted.files_passed_over,
         repeated_times=tonight.extracted.repeated_times,
-        remarks=find_remarks(config, tonight.users, tonight.items),
+        remarks=find_remarks(
+            config, tonight.extracted, events, flags, tonight.users, tonight.items
+        ),
     )
     # Not `Lake.make`: `freeze` has looked for a validation of the same inputs already.
     with lake.writing("validation", as_of.isoformat(), inputs=inputs, config=settings) as draft:

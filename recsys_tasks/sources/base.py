@@ -109,6 +109,12 @@ class Reader(Protocol):
         """
         ...
 
+    def remarks(self) -> Mapping[str, tuple[str, ...]]:
+        """What is wrong with what was read so far though each value is of use, in words, by the
+        name of the night's check that warns of it (`snapshot/checks/remarks`).
+        """
+        ...
+
     def files_passed_over(self) -> tuple[str, ...]:
         """Visible files that lie among the data and are not read."""
         ...

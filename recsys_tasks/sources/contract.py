@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from recsys_tasks.sources.columns import (
     with_points,
 )
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
+from recsys_tasks.sources.noticed.numbers import NumberLooks
 from recsys_tasks.sources.ratings import rated_events
 from recsys_tasks.sources.times.columns import read_times
 from recsys_tasks.sources.times.days_and_clocks import days_with_clocks
@@ -118,6 +119,7 @@ class Contract:
 
     config: Config
     odd: Delivered
+    looks: NumberLooks = field(default_factory=NumberLooks)
 
     def read(
         self,
@@ -179,6 +181,9 @@ class Contract:
             ) from error
         if column.range is not None and (odd := odd_numbers(read, *column.range)) is not None:
             self.odd.note(f"{suite}.{column.name}", delivered, odd)
+        if is_number:
+            plain = signs == POINTS_ALONE and not self.config.source.says_signs(suite)
+            self.looks.look(f"{suite}.{column.name}", delivered, read, plain)
         if isinstance(read, Read):
             made = {column.name: read.values, f"{column.name}_fault": read.faults}
             if read.repeated is not None:

@@ -57,6 +57,12 @@ def words_on(
         if name.startswith(f"{table}.")
     ]
     words += [f"numbers of no use: {', '.join(odd)}"] if odd else []
+    words += [
+        said
+        for name, remarks in reader.remarks().items()
+        for said in remarks
+        if said.startswith(f"{table}.")
+    ]
     return ", ".join(words)
 
 

@@ -114,6 +114,10 @@ class WithShowings:
         counts.update(self._showings.repeated_times())
         return dict(counts)
 
+    def remarks(self) -> Mapping[str, tuple[str, ...]]:
+        """Of the interactions, items and users; places of impressions are what they are."""
+        return self._reader.remarks()
+
     def files_passed_over(self) -> tuple[str, ...]:
         """Of both."""
         return (*self._reader.files_passed_over(), *self._showings.files_passed_over())

@@ -166,6 +166,19 @@ class TableReader(ABC):
         """Times read since `prepare` that occur twice on the clocks of their zone, by table."""
         return {name: count for name, count in self._repeated.items() if count}
 
+    def remarks(self) -> Mapping[str, tuple[str, ...]]:
+        """What is wrong with what was read so far though each value is of use, in words, by the
+        name of the check that warns of it.
+        """
+        rules, looks = self.config.validation, self.contract.looks
+        found = {
+            "ambiguous_numbers": looks.ambiguous(),
+            "absurd_numbers": looks.absurd(rules.max_value_ratio),
+            "zero_prices": looks.zeros("events.price", rules.max_zero_price_share),
+        }
+        made = {name: tuple(words) for name, words in found.items()}
+        return {name: words for name, words in made.items() if words}
+
     def files_passed_over(self) -> tuple[str, ...]:
         """Visible files that lie among the data and are not read: none."""
         return ()

@@ -4,24 +4,59 @@ night that warns, each with the values as they were delivered and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
 
 from recsys_tasks.config import Config
+from recsys_tasks.snapshot.checks.heavy_ids import heavy_ids
+from recsys_tasks.snapshot.checks.row_rules import Flags, first_reason
 from recsys_tasks.snapshot.checks.short_id_rows import left_out_words
+from recsys_tasks.snapshot.extract_result import ExtractResult
 
 Remarks = Mapping[str, tuple[str, ...]]
 """Name of a check of the night → what was found, in words."""
 
 ABOUT: Final[Mapping[str, str]] = {
+    "absurd_numbers": "columns with numbers beside which all others are next to nothing"
+    " (validation.max_value_ratio)",
+    "ambiguous_numbers": "columns of numbers that may be thousands or fractions",
+    "set_aside_values": "columns with numbers that are out of their range, or none",
     "shortened_ids": "users or items that are left out because their ids lost digits",
+    "unit_shares": "users or items with an absurd share of all units or weight"
+    " (validation.max_unit_share)",
+    "zero_prices": "columns of prices of which many are 0 (validation.max_zero_price_share)",
 }
 """Checks of the night that count remarks."""
 
 
-def find_remarks(config: Config, users: pa.Table, items: pa.Table) -> Remarks:
-    """Of tonight's tables; names without any are left out."""
-    found = {"shortened_ids": left_out_words(config, users, items)}
-    return {name: words for name, words in found.items() if words}
+def find_remarks(
+    config: Config,
+    extracted: ExtractResult,
+    events: pa.Table,
+    flags: Mapping[str, Flags],
+    users: pa.Table,
+    items: pa.Table,
+) -> Remarks:
+    """Of tonight's rows and tables, and what was noticed when they were read; names without any are
+    left out. `flags`: `[n] bool` of the events by fault.
+    """
+    good = events.filter(pa.array(first_reason(flags) < 0))
+    found = {
+        **extracted.remarks,
+        "shortened_ids": left_out_words(config, users, items),
+        "set_aside_values": tuple(_values(extracted.odd_values, flags)),
+        "unit_shares": tuple(heavy_ids(config, good)),
+    }
+    return {name: words for name, words in found.items() if words and name in ABOUT}
+
+
+def _values(odd: Mapping[str, Sequence[str]], flags: Mapping[str, Flags]) -> Iterator[str]:
+    """Numbers that are of no use, as delivered: rows of them are set aside, attributes missing."""
+    for name, texts in odd.items():
+        table, _, column = name.partition(".")
+        rows = int(flags[f"bad_{column}"].sum()) if table == "events" else len(texts)
+        if rows:
+            count = f"{rows:,} rows, " if table == "events" else ""
+            yield f"{name}: {count}delivered as {', '.join(texts)}"

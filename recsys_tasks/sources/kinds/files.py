@@ -120,6 +120,16 @@ class FilesSource(SourceSettings):
         """Whether the settings name one."""
         return self.items is not None
 
+    def says_signs(self, table: str) -> bool:
+        """Whether the settings file says what stands before fractions or between thousands, be it
+        what stands there anyway.
+        """
+        own = getattr(self.dialects, table, None) if self.dialects else None
+        said = {"decimal", "thousands"} & self.model_fields_set
+        return bool(said) or (
+            own is not None and bool({"decimal", "thousands"} & own.given().keys())
+        )
+
     @property
     def of_impressions(self) -> FilesSource | None:
         """Their files alone."""

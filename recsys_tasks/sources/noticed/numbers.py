@@ -1,0 +1,122 @@
+"""How the numbers of each column look beside each other, over every part that was read: texts that
+may be thousands or fractions, and numbers beside which all others are next to nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.sources.columns import is_text
+
+_DOUBTFUL: Final = r"^\s*[-+]?[1-9][0-9]{0,2}\.[0-9]{3}\s*$"
+"""`1.234`: a thousand and more to some, a number with a fraction to others."""
+_FRACTION: Final = r"^\s*[-+]?[0-9]*\.[0-9]+\s*$"
+_THOUSANDS_PLAIN: Final = r"^\s*[-+]?[1-9][0-9]{3,}\s*$"
+_FEWEST_TEXTS, _QUOTED = 3, 3
+_FEWEST_NUMBERS: Final = 20
+_RANK: Final = 0.99
+
+
+@dataclass
+class Looks:
+    """Of one column."""
+
+    doubtful: dict[str, None] = field(default_factory=dict)
+    """Texts that may be either, as delivered."""
+    has_fractions: bool = False
+    """Whether another text shows that the point stands before fractions."""
+    has_thousands: bool = False
+    """Whether another text shows that nothing stands between thousands."""
+    sizes: Counter[int] = field(default_factory=Counter)
+    """Numbers by their binary exponent, without their sign; noughts left out."""
+    rows: int = 0
+    zeros: int = 0
+    largest: float = 0.0
+    text: str = ""
+    """The largest number as delivered."""
+
+    def usual(self) -> float:
+        """A number that 99 of 100 are below, up to twice as large as it need be; NaN of a few."""
+        total = self.sizes.total()
+        if total < _FEWEST_NUMBERS:
+            return math.nan
+        rank, seen = math.floor(_RANK * (total - 1)), 0
+        for exponent in sorted(self.sizes):
+            seen += self.sizes[exponent]
+            if seen > rank:
+                return math.ldexp(1.0, exponent)
+        return math.nan
+
+
+@dataclass
+class NumberLooks:
+    """Of columns by names such as `events.price`."""
+
+    columns: dict[str, Looks] = field(default_factory=dict)
+
+    def look(self, name: str, delivered: Any, numbers: Any, plain: bool) -> None:
+        """Look at a part's column: as delivered, and as it was read; `plain`: nothing is said of
+        the signs of its numbers.
+        """
+        looks = self.columns.setdefault(name, Looks())
+        values = pc.abs(numbers).to_numpy(zero_copy_only=False)
+        known = values[np.isfinite(values)]
+        looks.rows += known.size
+        looks.zeros += int((known == 0).sum())
+        exponents, counts = np.unique(np.frexp(known[known > 0])[1], return_counts=True)
+        looks.sizes.update(dict(zip(exponents.tolist(), counts.tolist(), strict=True)))
+        if known.size and float(known.max()) > looks.largest:
+            looks.largest = float(known.max())
+            place = int(np.flatnonzero(values == looks.largest)[0])
+            looks.text = repr(str(delivered[place].as_py())[:60])
+        if plain and is_text(delivered.type):
+            _look_at_signs(looks, pc.cast(delivered, pa.string()))
+
+    def ambiguous(self) -> Iterator[str]:
+        """Words on columns whose numbers all have a point and three digits, where no other column
+        of their table shows what the point is.
+        """
+        told = {name.partition(".")[0] for name, one in self.columns.items() if one.has_fractions}
+        for name, one in self.columns.items():
+            if len(one.doubtful) >= _FEWEST_TEXTS and not one.has_thousands:
+                if name.partition(".")[0] in told:
+                    continue
+                quoted = ", ".join(repr(text[:30]) for text in list(one.doubtful)[:_QUOTED])
+                yield (
+                    f"{name}: each number with a point has three digits behind it ({quoted}):"
+                    " fractions, as they are read now, or thousands? write source.decimal: '.' for"
+                    " fractions, source.thousands: '.' and source.decimal: ',' for thousands"
+                )
+
+    def absurd(self, most: float) -> Iterator[str]:
+        """Words on columns whose largest number is more than `most` times what nearly all are
+        below.
+        """
+        for name, one in self.columns.items():
+            usual = one.usual()
+            if one.largest > most * usual:
+                yield f"{name}: {one.text}, while 99 of 100 are below {usual:,g}"
+
+    def zeros(self, name: str, most: float) -> Iterator[str]:
+        """Words on a column of which more than this share are 0."""
+        one = self.columns.get(name, Looks())
+        if one.zeros > most * one.rows:
+            yield f"{name}: {one.zeros:,} of {one.rows:,} are 0"
+
+
+def _look_at_signs(looks: Looks, text: pa.ChunkedArray) -> None:
+    doubtful = pc.fill_null(pc.match_substring_regex(text, _DOUBTFUL), False)
+    if len(looks.doubtful) < _FEWEST_TEXTS and pc.any(doubtful).as_py():
+        first = pc.unique(text.filter(doubtful).slice(0, 1000)).slice(0, _FEWEST_TEXTS)
+        looks.doubtful |= dict.fromkeys(first.to_pylist())
+    others = text.filter(pc.invert(doubtful))
+    looks.has_fractions |= bool(pc.any(pc.match_substring_regex(others, _FRACTION)).as_py())
+    looks.has_thousands |= bool(pc.any(pc.match_substring_regex(others, _THOUSANDS_PLAIN)).as_py())
