@@ -138,8 +138,12 @@ def _further(fields: list[tuple[str, pa.DataType]]) -> list[tuple[str, pa.DataTy
     return [(name, kind) for name, kind in fields if name != "title"]
 
 
-ITEM_FAULTS = ("available_from_fault", "available_fault")
+ITEM_FAULTS = ("available_from_fault", "available_fault", "available_until_fault")
 """What the shop delivered where the column's value cannot be read; null elsewhere."""
+
+
+ITEM_END = "available_until"
+"""UTC second from which an item can no longer be had; of delivered items alone, where declared."""
 
 
 def raw_users(config: Config) -> Table:
@@ -156,6 +160,7 @@ def raw_items(config: Config) -> Table:
         for a in config.items.vector_attributes
         if a.dimensions
     }
+    ends = config.items.available_until_column is not None
     fields = [
         ("item_id", pa.string()),
         ("title", pa.string()),
@@ -165,7 +170,8 @@ def raw_items(config: Config) -> Table:
             (name, delivered.get(name, kind))
             for name, kind in _further(attribute_fields(config.items.attributes))
         ),
-        *((name, pa.string()) for name in ITEM_FAULTS),
+        *([(ITEM_END, pa.int64()), (ITEM_FAULTS[2], pa.string())] if ends else []),
+        *((name, pa.string()) for name in ITEM_FAULTS[:2]),
     ]
     return Table("raw_items", "one row per item", pa.schema(fields))
 

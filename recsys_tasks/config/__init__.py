@@ -26,6 +26,7 @@ from recsys_tasks.config.features import FeaturesConfig
 from recsys_tasks.config.gate import GateConfig
 from recsys_tasks.config.generators import GeneratorsConfig
 from recsys_tasks.config.hashing import config_hash
+from recsys_tasks.config.impressions import Impressions
 from recsys_tasks.config.load import load_config, parse_config, read_settings
 from recsys_tasks.config.negatives import NegativeKind
 from recsys_tasks.config.operations import (
@@ -45,7 +46,6 @@ from recsys_tasks.config.shop import (
     Attribute,
     EventKind,
     EventsTable,
-    Impressions,
     ItemsTable,
     Objective,
     UsersTable,

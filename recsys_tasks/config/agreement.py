@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from recsys_tasks.config import cron
 from recsys_tasks.config.gate import GateConfig
+from recsys_tasks.config.impressions import Impressions
 from recsys_tasks.config.negative_agreement import negative_mistakes
 from recsys_tasks.config.operations import MonitoringConfig, ScheduleConfig
 from recsys_tasks.config.ranking import ItemRule, RerankConfig
@@ -17,7 +18,6 @@ from recsys_tasks.config.serving import ServingConfig
 from recsys_tasks.config.shop import (
     Attribute,
     EventsTable,
-    Impressions,
     ItemsTable,
     Objective,
     UsersTable,
@@ -31,6 +31,8 @@ _RESERVED = {
         "item_key",
         "available",
         "available_from",
+        "available_until",
+        "available_until_fault",
         "available_fault",
         "available_from_fault",
     ),
@@ -214,6 +216,7 @@ def _reserved_mistakes(tables: Mapping[str, Sequence[Attribute]]) -> list[str]:
     own = {
         "available": "name it in items.available_column, if it says whether the item can be had",
         "available_from": "name it in items.available_from_column, if it says since when",
+        "available_until": "name it in items.available_until_column, if it says up to when",
     }
     return [
         f"{table}.attributes: {a.name!r} is a column that each table of {table} has of its own: "

@@ -17,6 +17,7 @@ from recsys_tasks.config.base import (
     TimeUnit,
     TimeZoneName,
 )
+from recsys_tasks.config.impressions import Impressions
 from recsys_tasks.config.negatives import NegativeKind
 from recsys_tasks.config.ratings import Rating
 
@@ -115,6 +116,15 @@ class ItemsTable(Section):
     """Time zone of `available_from_column`, as for `events.timezone`; a day begins at its midnight
     there.
     """
+    # Left out of hashes where unset: a shop without ends keeps its artifacts.
+    available_until_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Column with the time up to which the item can be had, or its last day, which counts whole;
+    missing: without an end. An item whose end has come is in no list and no candidate.
+    """
+    available_until_unit: TimeUnit | None = Field(default=None, exclude_if=lambda u: u is None)
+    """Unit of plain numbers in `available_until_column`; null: as `available_from_unit`."""
+    available_until_format: TimeFormat | None = Field(default=None, exclude_if=lambda f: f is None)
+    """Form of text in `available_until_column`; null: as `available_from_format`."""
     available_column: str | None = None
     """Boolean column; false: the item is in no list of the night (out of stock, hidden)."""
     attributes: tuple[Attribute, ...] = ()
@@ -140,41 +150,6 @@ class EventKind(Section):
     """Value of the event column."""
     weight: PositiveFloat = 1.0
     """Weight of one such event in histories, popularity and training, relative to other kinds."""
-
-
-class Impressions(Section):
-    """Logged impressions: rows that say what a user was shown, among the interactions or in a table
-    of their own (`source.impressions`). They are no interactions and are used only as the rankers'
-    negatives.
-    """
-
-    event: Annotated[str, Field(min_length=1)] = "impression"
-    """Value of the event column in such rows, or what the rows of a table of their own are called;
-    not one of `kinds`.
-    """
-    position_column: str | None = None
-    """Column with the item's position on the page, from 1; null: all positions count alike."""
-    # Of a table of their own alone; left out of hashes where unset.
-    user_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
-    """Column with the user's id in a table of their own; null: called as in the interactions."""
-    item_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
-    """Column with the item's id in a table of their own; null: called as in the interactions."""
-    timestamp_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
-    """Column with the time in a table of their own, written as in the interactions; null: called as
-    there.
-    """
-    time_of_day_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
-    """Column with the time of day in a table of their own, beside that day; null: as there, where
-    `timestamp_column` is null, too.
-    """
-    timestamp_unit: TimeUnit | None = Field(default=None, exclude_if=lambda unit: unit is None)
-    """Unit of plain numbers in that column; null: as `events.timestamp_unit`."""
-    examination_power: PositiveFloat = 1.0
-    """Probability that a user examines position p: p^-power. Interactions are weighted by its
-    inverse (inverse propensity weighting).
-    """
-    max_weight: Annotated[float, Field(ge=1.0)] = 10.0
-    """Largest inverse propensity weight."""
 
 
 class EventsTable(Section):

@@ -24,7 +24,11 @@ from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.past_values import UNKNOWN
 
 NEVER = start_of(date(9999, 1, 1))
-ITEM_TIMES = "item_times.parquet"  # first_event and known_since of every item key, seconds
+ITEM_TIMES = "item_times.parquet"  # first_event, known_since and ENDS of every item key, seconds
+ENDS = "until"
+"""Column of ITEM_TIMES: the second from which the item can no longer be had, NEVER where none is
+known; absent where older code made the snapshot.
+"""
 
 Seconds = npt.NDArray[np.int64]
 
@@ -80,8 +84,13 @@ def build_entities(
     # what cannot be read as a launch or a flag is no launch and no "available": the item stays out
     # until it is mended
     since = np.where(_faulty(listed, "available_from"), NEVER, since)
+    ends = _ends(base, n, listed, tonight)
     for_sale = pc.and_(
-        pc.fill_null(listed["available"], True), pa.array(~_faulty(listed, "available"))
+        pc.fill_null(listed["available"], True),
+        pa.array(
+            ~(_faulty(listed, "available") | _faulty(listed, schema.ITEM_END))
+            & (ends > start_of(as_of))
+        ),
     )
     columns = {
         "title": pc.coalesce(item_table["title"], ids),
@@ -94,7 +103,9 @@ def build_entities(
     return Entities(
         users=user_table,
         items=item_table,
-        item_times=pa.table({name: pa.array(values) for name, values in times.items()}),
+        item_times=pa.table(
+            {name: pa.array(values) for name, values in {**times, ENDS: ends}.items()}
+        ),
         unknown={
             "users": np.flatnonzero(unknown_users).tolist(),
             "items": np.flatnonzero(unknown_items).tolist(),
@@ -120,7 +131,7 @@ def _merge(
     take_new = pa.array(row, mask=~tonight)
     take_old = pa.array(np.arange(n), mask=(np.arange(n) >= n_old) | tonight)
     listed = {c: raw[c].combine_chunks().take(take_new) for c in raw.column_names[1:]}
-    names = [c for c in listed if c not in schema.ITEM_FAULTS]
+    names = [c for c in listed if c not in (*schema.ITEM_FAULTS, schema.ITEM_END)]
     kept = {
         c: (pa.nulls(n, raw[c].type) if old is None else old[c].combine_chunks().take(take_old))
         for c in names
@@ -140,6 +151,23 @@ def _launch(listed: pa.Table) -> Seconds:
     """Seconds of the declared launch, the year 9999 and later as NEVER."""
     seconds: Seconds = np.minimum(pc.fill_null(listed["available_from"], NEVER).to_numpy(), NEVER)
     return seconds
+
+
+def _ends(
+    base: Snapshot | None, n: int, listed: pa.Table, tonight: npt.NDArray[np.bool_]
+) -> Seconds:
+    """`[n] int64`: the declared ends; of items that tonight's table lacks, those of the night
+    before.
+    """
+    ends = np.full(n, NEVER, np.int64)
+    if schema.ITEM_END not in listed.column_names:
+        return ends
+    if base is not None:
+        old = pq.read_table(base.artifact.file(ITEM_TIMES))
+        if ENDS in old.column_names:
+            ends[: old.num_rows] = old[ENDS].to_numpy()
+    declared = np.minimum(pc.fill_null(listed[schema.ITEM_END], NEVER).to_numpy(), NEVER)
+    return np.where(tonight, declared, ends)
 
 
 def _faulty(listed: pa.Table, column: str) -> npt.NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks import schema
 from recsys_tasks.config import Attribute, Config
 from recsys_tasks.errors import SchemaError
 from recsys_tasks.sources.columns import (
@@ -30,7 +31,8 @@ from recsys_tasks.sources.noticed.numbers import NumberLooks
 from recsys_tasks.sources.ratings import rated_events
 from recsys_tasks.sources.times.columns import read_times
 from recsys_tasks.sources.times.days_and_clocks import days_with_clocks
-from recsys_tasks.sources.times.rule import event_times, launch_times
+from recsys_tasks.sources.times.ends import read_ends
+from recsys_tasks.sources.times.rule import end_times, event_times, launch_times
 from recsys_tasks.sources.vectors import as_vectors
 
 _Reader = Callable[[Any], Any]
@@ -98,8 +100,15 @@ def item_columns(config: Config, cutoff: int | None) -> list[Column]:
         Column("title", table.title_column or titled, as_text, optional=True),
         Column("available_from", table.available_from_column, launches),
         Column("available", table.available_column, read_flags),
+        *_ends(config, cutoff),
         *_attribute_columns(further),
     ]
+
+
+def _ends(config: Config, cutoff: int | None) -> list[Column]:
+    column = config.items.available_until_column
+    ends = partial(read_ends, rule=end_times(config, cutoff))
+    return [] if column is None else [Column(schema.ITEM_END, column, ends)]
 
 
 def wanted_columns(columns: Iterable[Column]) -> dict[str, bool]:

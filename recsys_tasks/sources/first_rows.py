@@ -8,14 +8,15 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.clock import DAY_SECONDS
+from recsys_tasks import schema
+from recsys_tasks.clock import DAY_SECONDS, day_of
 from recsys_tasks.config import Config
 from recsys_tasks.sources.columns import is_text
 from recsys_tasks.sources.contract import Column, event_columns, item_columns, user_columns
 from recsys_tasks.sources.noticed.short_ids import short_id_words
 from recsys_tasks.sources.tables import TableName, TableReader
 from recsys_tasks.sources.times.days_and_clocks import CLOCK
-from recsys_tasks.sources.times.rule import event_times
+from recsys_tasks.sources.times.rule import YEAR_10000, event_times
 from recsys_tasks.sources.times.words import no_times, quoted_faults
 
 SAMPLE_ROWS: Final = 1000
@@ -51,6 +52,8 @@ def words_on(
         known, column = read[name].drop_null(), name.removesuffix("_fault")
         if len(known):
             words.append(f"{len(known):,} of them have no readable {column}: {known[0].as_py()!r}")
+    if schema.ITEM_END in read.column_names:
+        words += _words_on_ends(read[schema.ITEM_END])
     odd = [
         f"{name.partition('.')[2]} {texts[0]}"
         for name, texts in reader.odd_values().items()
@@ -64,6 +67,21 @@ def words_on(
         if said.startswith(f"{table}.")
     ]
     return ", ".join(words)
+
+
+def _words_on_ends(ends: pa.ChunkedArray) -> list[str]:
+    """How many items have no end, and which ends are the first and the last: to be looked at."""
+    known = ends.drop_null()
+    words = f"{len(known):,} of them with an end"
+    if len(known):
+        first, last = (_day(f(known).as_py()) for f in (pc.min, pc.max))
+        words += f", from {first} to {last}"
+    return [words]
+
+
+def _day(seconds: int) -> str:
+    """The last day before an end."""
+    return "9999-12-31" if seconds >= YEAR_10000 else day_of(seconds - 1).isoformat()
 
 
 def _short(read: pa.Table, column: str) -> list[str]:

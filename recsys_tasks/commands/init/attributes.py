@@ -33,7 +33,10 @@ _OUTCOMES = frozenset(
 """Words in names of columns that change with what users do: today's value would tell a past night
 its future.
 """
-RESERVED = ("user_id", "user_key", "item_id", "item_key", "available", "available_from")
+RESERVED = (
+    *("user_id", "user_key", "item_id", "item_key"),
+    *("available", "available_from", "available_until"),
+)
 """Names that every snapshot has of its own."""
 
 

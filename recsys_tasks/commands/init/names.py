@@ -53,6 +53,12 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "lieferbar",
     ),
     "launch": ("launch", "launched", "release", "released", "published", "availablefrom"),
+    "end": (
+        *("availableuntil", "availableto", "validuntil", "validto", "until", "discontinued"),
+        *("expires", "expiry", "expired", "expiration", "enddate", "delisted", "deactivated"),
+        *("discontinuation", "lieferbarbis", "verfuegbarbis", "gueltigbis", "auslauf", "bis"),
+        *("jusqu", "hasta", "offline", "removed", "unpublished", "endofsale", "eol"),
+    ),
     "segment": ("country", "region", "market", "language", "tier", "segment", "land", "pays"),
     "events table": (
         *("interactions", "events", "transactions", "orders", "purchases", "ratings", "reviews"),

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from recsys_tasks.commands.init.attributes import Found, attributes_of, segment_of
 from recsys_tasks.commands.init.columns import Column
+from recsys_tasks.commands.init.ends import add_end
 from recsys_tasks.commands.init.names import fits
 from recsys_tasks.commands.init.proposal import Proposal
 from recsys_tasks.commands.init.readings import Reading
@@ -73,6 +74,7 @@ def add_items(proposal: Proposal, roles: Roles, now: datetime) -> None:
             f"items, {launch}: it is called a launch, and {odd[0].as_py()[:40]!r} is no date from"
             " 1990 on; deliver dates alone, and name it in items.available_from_column"
         )
+    taken += add_end(proposal, roles, roles.items, taken, now)
     found = list(attributes_of(columns, taken, vectors=True))
     kinds = {e.column: e.declared for e in found if e.declared is not None}
     category = _best(

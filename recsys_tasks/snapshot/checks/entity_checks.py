@@ -101,6 +101,7 @@ def _availability_checks(config: Config, key: str) -> list[Check]:
     declared = {
         "available_from": (config.items.available_from_column, "a time"),
         "available": (config.items.available_column, "true or false"),
+        "available_until": (config.items.available_until_column, "a time"),
     }
     return [
         Check(

@@ -86,6 +86,11 @@ _WORDS = {
         "write launches as 2026-01-15, set items.available_from_unit to what numbers are, and "
         f"name words for a missing one in source.null_words; or raise {_KEPT_OUT}"
     ),
+    "available_until_readable": (
+        "write ends as 2026-01-15, set items.available_until_unit or available_until_format to what"
+        " they are, and deliver nothing where there is no end; name words for a missing one in"
+        f" source.null_words; or raise {_KEPT_OUT}"
+    ),
     "columns": "deliver the declared columns",
     "null_words": (
         "name these words in source.null_words, or make them null in the query of source: such rows"

@@ -33,10 +33,14 @@ from recsys_tasks.snapshot.checks.frames import (
 from recsys_tasks.snapshot.checks.night_checks import night_checks
 from recsys_tasks.snapshot.checks.report_page import report_page
 from recsys_tasks.snapshot.checks.results import CheckResult, ValidationReport
-from recsys_tasks.sources.times.rule import launch_times
+from recsys_tasks.sources.times.rule import end_times, launch_times
 from recsys_tasks.sources.times.words import quoted_faults
 
 MAX_ROWS = 1_000_000
+_TIMES_OF_ITEMS = {
+    "items.available_from_readable": launch_times,
+    "items.available_until_readable": end_times,
+}
 
 
 def validate(
@@ -127,9 +131,10 @@ def _with_times(config: Config, night: NightRows, result: CheckResult) -> CheckR
         return replace(result, observed=where)
     if name == "events.missing_time" and night.undated:
         return replace(result, examples=night.undated)
-    if name == "items.available_from_readable" and not result.passed:
-        rule = launch_times(config, start_of(night.as_of))
-        return replace(result, examples=quoted_faults(night.items["available_from_fault"], rule))
+    if name in _TIMES_OF_ITEMS and not result.passed:
+        rule = _TIMES_OF_ITEMS[name](config, start_of(night.as_of))
+        faults = night.items[f"{result.name.removesuffix('_readable')}_fault"]
+        return replace(result, examples=quoted_faults(faults, rule))
     return result
 
 

@@ -1,8 +1,8 @@
 """May this item be shown? Four words, each with one meaning:
 
-- *available*: the shop offers it. It exists from `available_from` on, and the flag `available` of
-  the items table is set; the application may report otherwise during the day
-  (`recsys.item_availability`).
+- *available*: the shop offers it. It exists from `available_from` on, its end
+  (`items.available_until_column`) has not come, and the flag `available` of the items table is
+  set; the application may report otherwise during the day (`recsys.item_availability`).
 - *hidden*: a rule on its attributes (`rerank.item_rules`) or a moderator (`rerank.hidden_items`)
   keeps it from everyone (`hidden.py`). `freeze` stores a hidden item as not available, and the
   serving schema as `blocked`, which no report of stock lifts.

@@ -14,22 +14,37 @@ import pyarrow.parquet as pq
 from recsys_tasks.clock import parse_day, start_of
 from recsys_tasks.lake import Artifact
 from recsys_tasks.snapshot.dataset import ITEMS_AS_OF, Snapshot
+from recsys_tasks.snapshot.entities import ENDS, ITEM_TIMES, NEVER
 
 Bools = npt.NDArray[np.bool_]
+Longs = npt.NDArray[np.int64]
 
 
 def eligible_items(snapshot: Snapshot, day: date) -> Bools:
-    """`[n_items]`: exists before the start of `day`, and was available and not hidden that night.
+    """`[n_items]`: exists before the start of `day` and has not ended by then, and was available
+    and not hidden that night.
 
     Of the snapshot's own night its items say so; of an earlier one those of the snapshot that was
     frozen then. Where the lake has none, or its items may be of a later day, nobody knows, and
     whatever existed is eligible: what is delisted tonight may have been available then.
     """
     eligible: Bools = snapshot.items["available_from"].to_numpy() < start_of(day)
+    eligible &= _ends(snapshot) > start_of(day)
     if day >= snapshot.as_of:
         return eligible & snapshot.items["available"].to_numpy(bool)
     night = frozen_by(snapshot, day)
     return eligible if night is None else eligible & _available(night, snapshot.n_items)
+
+
+def _ends(snapshot: Snapshot) -> Longs:
+    """`[n_items]`: seconds from which items can no longer be had, as far as is known tonight."""
+    ends = np.full(snapshot.n_items, NEVER, np.int64)
+    if ITEM_TIMES in snapshot.artifact.manifest["files"]:
+        path = snapshot.artifact.file(ITEM_TIMES)
+        if ENDS in pq.read_schema(path).names:
+            known = pq.read_table(path, columns=[ENDS])[ENDS].to_numpy()
+            ends[: len(known)] = known
+    return ends
 
 
 def hash_of(eligible: Bools) -> str:

@@ -78,6 +78,14 @@ def launch_times(config: Config, cutoff: int | None) -> TimeRule:
     return replace(rule, any_date=True, timezone=zone, form=form)
 
 
+def end_times(config: Config, cutoff: int | None) -> TimeRule:
+    """The rule of the items' column of ends: as for launches."""
+    table, rule = config.items, launch_times(config, cutoff)
+    unit = table.available_until_unit or table.available_from_unit
+    form = table.available_until_format or table.available_from_format
+    return replace(rule, unit=unit, setting="items.available_until_unit", form=form)
+
+
 def _rule(config: Config, unit: TimeUnit, setting: str, cutoff: int | None) -> TimeRule:
     earliest = start_of(config.extract.earliest_day)
     if cutoff is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from recsys_tasks.commands.init import file_text
-from tests.commands.init.test_odd_files import iso, settled, shop, written
+from tests.commands.init.test_init import NOW
+from tests.commands.init.test_odd_files import iso, settled, shop, values, written
 
 
 def test_ids_that_a_spreadsheet_has_shortened(tmp_path: Path) -> None:
@@ -20,3 +24,26 @@ def test_ids_that_a_spreadsheet_has_shortened(tmp_path: Path) -> None:
     assert [words.partition(":")[0] for words in told] == ["events, product", "items, product"]
     assert "'4.00638E+12'" in told[0]
     assert "Wrong with the data:" in file_text(proposal)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y"])
+def test_dates_on_which_items_end(tmp_path: Path, form: str) -> None:
+    tables = shop()
+    iso(tables["events"])
+    ends = ["", *(f"{NOW + timedelta(days=n):{form}}" for n in range(1, 20))]
+    tables["items"]["discontinued_at"] = ends
+    proposal, _ = settled(written(tmp_path / "shop", tables))
+    assert values(proposal)["items.available_until_column"] == "discontinued_at"
+    known = form == "%Y-%m-%d"
+    assert values(proposal).get("items.available_until_format") == (None if known else form)
+    names = [one["name"] for one in values(proposal)["items.attributes"]]
+    assert "discontinued_at" not in names
+
+
+def test_dates_before_which_items_are_bought_are_no_ends(tmp_path: Path) -> None:
+    tables = shop()
+    iso(tables["events"])
+    tables["items"]["valid_until"] = ["2020-01-01"] * 20
+    proposal, _ = settled(written(tmp_path / "shop", tables))
+    assert "items.available_until_column" not in values(proposal)
+    assert any(words.startswith("items, valid_until: ") for words in proposal.left_out)
