@@ -12,8 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowException
@@ -22,6 +21,9 @@ from recsys_channels import channels
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import Essentials, read_essentials, remember
+
+if TYPE_CHECKING:
+    from recsys_tasks.monitoring.alerts.texts import Texts
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -61,7 +63,7 @@ def raise_incident(context: Mapping[str, Any]) -> bool:
     last_try = (
         (name_of(instance), int(getattr(instance, "try_number", 0) or 0)) if instance else None
     )
-    errors = read_errors(error_folder(dag_id, run_id), started=started, last_try=last_try)
+    errors = read_errors(error_place(dag_id, run_id), started=started, last_try=last_try)
     if last_try and not errors and (error := _own_error(context.get("exception"))) is not None:
         errors = [_described(last_try[0], instance, error)]
     tasks = [name_of(instance)] if instance else []
@@ -98,7 +100,7 @@ def raise_or_send(alert: Any) -> bool:
 
     environment = read_environment()
     try:
-        return raise_alert(environment.home, alert)
+        return raise_alert(environment, alert)
     except OSError as error:
         log.warning("No folder can keep the alert (%s): it is sent at once", error)
     if alert.incident in _sent_without_spool or _in_table(alert):
@@ -121,7 +123,7 @@ def deliver_alerts() -> str:
     remember(environment, essentials)
     senders, unknown = channels(essentials.alerts)
     digest = digest_of(essentials.alerts, essentials.schedule, now)
-    spool = spool_of(environment.home)
+    spool = spool_of(environment)
     return deliver(spool, senders, _keep, now=now, known=unknown, digest=digest)
 
 
@@ -204,9 +206,11 @@ def name_of(instance: Any) -> str:
     return str(instance.task_id) if shard is None or shard < 0 else f"{instance.task_id}.{shard}"
 
 
-def error_folder(dag_id: str, run_id: str) -> Path:
+def error_place(dag_id: str, run_id: str) -> Texts:
     """Where tasks of a run leave their errors for the alert."""
-    return read_environment().home / "errors" / dag_id / run_id
+    from recsys_tasks.monitoring.alerts.texts import texts_of
+
+    return texts_of(read_environment(), "errors", dag_id, run_id)
 
 
 def _own_error(error: Any) -> BaseException | None:

@@ -41,7 +41,7 @@ def hold_drill() -> str:
         )
         raise_or_send(alert)
     over = mended(heard)
-    spool_of(environment.home).resolve(
+    spool_of(environment).resolve(
         lambda alert: alert.incident in over, "nothing changed for them", now
     )
     words = [f"{h.channel}: {h.words}" for h in heard] or ["no channel is configured"]

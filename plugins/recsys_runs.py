@@ -6,15 +6,17 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
-from recsys_alerts import error_folder, name_of, utc_text
+from recsys_alerts import error_place, name_of, utc_text
 from recsys_retries import attempt_of, is_spent
 
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.retries import SHORT_RETRIES
+
+if TYPE_CHECKING:
+    from recsys_tasks.monitoring.alerts.texts import Texts
 
 log = logging.getLogger(__name__)
 
@@ -66,45 +68,46 @@ def as_airflow_errors(stage_name: str, context: Mapping[str, Any]) -> Iterator[N
     """Record an error for the alert, then fail without a retry unless the outside world is to
     blame.
 
-    A DAG-level callback gets no exception, so the four parts are written to
-    `RECSYS_HOME/errors/<dag>/<run>/<task>.json` first. What an earlier try left there is removed
-    when a try begins: it is not why this one fails.
+    A DAG-level callback gets no exception, so the four parts are written down first: as
+    `RECSYS_HOME/errors/<dag>/<run>/<task>.json` or, for a callback of another host, in the
+    database. What an earlier try left there is removed when a try begins: it is not why this one
+    fails.
     """
     from recsys_tasks.monitoring.alerts.task_errors import end_try
 
     instance = context["ti"]
     run, name = context["dag_run"], name_of(instance)
-    folder = error_folder(run.dag_id, run.run_id)
+    place = error_place(run.dag_id, run.run_id)
     attempt = attempt_of(instance)
     try:
-        _begin(folder, name, attempt)
+        _begin(place, name, attempt)
         yield
     except AirflowException:
         raise
     except (Exception, AirflowTaskTimeout) as error:
-        _record(folder, stage_name, context, error)
+        _record(place, stage_name, context, error)
         if is_spent(error, attempt):
             raise AirflowFailException(str(error)) from error
         raise
     finally:
         with suppress(OSError):
-            end_try(folder, name)
+            end_try(place, name)
 
 
-def _begin(folder: Path, name: str, attempt: int) -> None:
+def _begin(place: Texts, name: str, attempt: int) -> None:
     """Raises Killed where tries before this one were ended from outside again and again."""
     from recsys_tasks.monitoring.alerts.task_errors import begin_try, clear_error, killed
 
     before = 0
     with suppress(OSError):
-        clear_error(folder, name)
-        before = begin_try(folder, name, attempt)
+        clear_error(place, name)
+        before = begin_try(place, name, attempt)
     if before > SHORT_RETRIES:
         raise killed(name, f"{before} tries in a row were killed")
 
 
 def _record(
-    folder: Path, stage_name: str, context: Mapping[str, Any], error: BaseException
+    place: Texts, stage_name: str, context: Mapping[str, Any], error: BaseException
 ) -> None:
     from recsys_tasks.monitoring.alerts.task_errors import describe_error, record_error
 
@@ -115,6 +118,6 @@ def _record(
         name_of(instance), stage_name, error, started=started, try_number=number
     )
     try:
-        record_error(folder, failed)
+        record_error(place, failed)
     except OSError as full:  # the disk may be why the task fails: its own error goes on
         log.warning("The error could not be written down for the alert: %s", full)

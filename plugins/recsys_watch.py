@@ -1,8 +1,8 @@
 """What watch_freshness does each time, and the scheduler's own note of each run that failed.
 
 A callback can be lost: the task's when it is killed, the DAG's when the dag-processor is down. So
-the scheduler, which knows of every failed run, notes each in `RECSYS_HOME/alerts/failed`; the
-watcher raises what has no alert by then.
+the scheduler, which knows of every failed run, notes each in `RECSYS_HOME/alerts/failed` or, for a
+watcher of another host, in the database; the watcher raises what has no alert by then.
 """
 
 from __future__ import annotations
@@ -10,22 +10,28 @@ from __future__ import annotations
 import json
 import logging
 import runpy
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk.timezone import utcnow
-from recsys_alerts import error_folder, night_of, raise_failure, raise_or_send, utc_text
+from recsys_alerts import error_place, night_of, raise_failure, raise_or_send, utc_text
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import read_essentials
 from recsys_tasks.dag_names import NIGHTLY_DAGS, OTHER_DAGS, dag_id
 
+if TYPE_CHECKING:
+    from recsys_tasks.monitoring.alerts.texts import Texts
+
 log = logging.getLogger(__name__)
+_LOOP_SECONDS = 1.0
+"""The most that the scheduler's loop waits for a note; it is written on beside it."""
 _FOR_CALLBACKS = timedelta(minutes=3)
 """Time in which a failed run's own callbacks raise its alert, before watch_freshness does."""
 
@@ -35,7 +41,7 @@ _FOR_CALLBACKS = timedelta(minutes=3)
 
 class FailedRuns:
     """Airflow's listener for failed runs. It runs in the scheduler's loop, so it only writes one
-    small file and asks no database.
+    small file; what asks a database waits for it beside the loop.
     """
 
     @hookimpl
@@ -46,9 +52,12 @@ class FailedRuns:
         if not msg or dag_run.dag_id not in ids((*NIGHTLY_DAGS, *OTHER_DAGS)):
             return
         try:
-            note_failed(
+            note = note_of(
                 dag_run.dag_id, dag_run.run_id, utc_text(dag_run.start_date), night_of(dag_run)
             )
+            noting = threading.Thread(target=keep_note, args=note)
+            noting.start()
+            noting.join(_LOOP_SECONDS)
         except Exception:
             log.exception("A failed run could not be noted")
 
@@ -66,13 +75,10 @@ def ids(names: Iterable[str]) -> list[str]:
     return [dag_id(name, prefix) for name in names]
 
 
-def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
-    """Write down that a run failed. Raises OSError."""
+def note_of(dag_id: str, run_id: str, started: str, as_of: str) -> tuple[str, str]:
+    """The note that a run failed: its name and text."""
     from recsys_tasks.monitoring.alerts.task_errors import safe_name
-    from recsys_tasks.small_files import write_whole
 
-    folder = notes_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     note = {
         "dag": dag_id,
         "run": run_id,
@@ -80,12 +86,22 @@ def note_failed(dag_id: str, run_id: str, started: str, as_of: str) -> None:
         "as_of": as_of,
         "at": utcnow().isoformat(),
     }
-    write_whole(folder / f"{safe_name(f'{dag_id}.{run_id}.{started}')}.json", json.dumps(note))
+    return safe_name(f"{dag_id}.{run_id}.{started}"), json.dumps(note)
 
 
-def notes_folder() -> Path:
+def keep_note(name: str, text: str) -> None:
+    """Write a note down. Never raises."""
+    try:
+        notes().write(name, text)
+    except OSError:
+        log.exception("A failed run could not be noted")
+
+
+def notes() -> Texts:
     """Where failed runs are noted until the watcher tells of them."""
-    return read_environment().home / "alerts" / "failed"
+    from recsys_tasks.monitoring.alerts.texts import texts_of
+
+    return texts_of(read_environment(), "alerts", "failed")
 
 
 # --- the watcher's look ---------------------------------------------------------------------------
@@ -122,18 +138,19 @@ def raise_unheard(instance: Any, now: datetime) -> int:
     from recsys_tasks.monitoring.alerts.task_errors import read_errors
 
     raised = 0
-    for path in sorted(notes_folder().glob("*.json")):
-        note = _read(path)
+    kept = notes()
+    for name, text in sorted(kept.read_all().items()):
+        note = _parsed(text)
         if note is not None and now - datetime.fromisoformat(note["at"]) < _FOR_CALLBACKS:
             continue
         if note is not None and _still_failed(instance, note["dag"], note["run"]):
-            errors = read_errors(error_folder(note["dag"], note["run"]), started=note["started"])
+            errors = read_errors(error_place(note["dag"], note["run"]), started=note["started"])
             tasks = [] if errors else _failed_tasks(instance, note["dag"], note["run"])
             raised += raise_failure(
                 note["dag"], note["run"], note["started"], note["as_of"], errors, tasks
             )
         with suppress(OSError):
-            path.unlink(missing_ok=True)
+            kept.remove(name)
     return raised
 
 
@@ -146,11 +163,11 @@ def broken_files(folder: Path) -> Iterator[str]:
             yield f"{path.stem}: {type(error).__name__}"
 
 
-def _read(path: Path) -> dict[str, str] | None:
+def _parsed(text: str) -> dict[str, str] | None:
     try:
-        note = json.loads(path.read_text())
+        note = json.loads(text)
         return note if {"dag", "run", "started", "as_of", "at"} <= set(note) else None
-    except (OSError, ValueError, TypeError):
+    except (ValueError, TypeError):
         return None
 
 

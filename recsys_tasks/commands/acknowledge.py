@@ -50,7 +50,7 @@ def acknowledge(
     finally:
         engine.dispose()
     at = now.isoformat(timespec="milliseconds")
-    spool_of(environment.home).change(row["incident"], partial(_acknowledged, at=at))
+    spool_of(environment).change(row["incident"], partial(_acknowledged, at=at))
     yield f"{row['kind']} of {row['as_of'] or 'no night'}: {who} is at it"
     given = {name: row[name] for name in Alert.__dataclass_fields__ if name in row}
     alert = Alert(**{**given, "raised_at": row["raised_at"].isoformat()})

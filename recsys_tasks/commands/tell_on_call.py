@@ -50,7 +50,7 @@ def _tell_of_failure(night: Night, stage: str, error: Exception, now: datetime) 
         settings=str(night.environment.config_path),
     )
     try:
-        raise_alert(night.environment.home, alert)
+        raise_alert(night.environment, alert)
     except OSError as refused:
         log.warning("No folder can keep the alert (%s): it is sent at once", refused)
         log.info(send_now(alert, _channels(night)[0], _keeper(night)))
@@ -75,7 +75,7 @@ def deliver_alerts(night: Night, now: datetime) -> None:
     """
     senders, later = _channels(night)
     digest = digest_of(night.config.alerts, night.config.schedule, now)
-    spool = spool_of(night.environment.home)
+    spool = spool_of(night.environment)
     try:
         log.info(deliver(spool, senders, _keeper(night), now=now, known=later, digest=digest))
     except Exception:

@@ -161,7 +161,7 @@ class Stack:
         self.supervisor = Supervisor(
             self.fleet, self, self._say, self._tell, self._over, self.api.well
         )
-        self.supervisor.take_over(trouble.alerted_parts(self.home))
+        self.supervisor.take_over(trouble.alerted_parts(self._settings))
         self.supervisor.start()
 
     def _healthy(self) -> bool:
@@ -196,7 +196,7 @@ class Stack:
         self._say(trouble.tell(part, found, self.fleet.environment))
 
     def _over(self, part: str) -> None:
-        trouble.over(part, self.home, now=datetime.now(UTC))  # noqa: TID251  # no night's time
+        trouble.over(part, self._settings, now=datetime.now(UTC))  # noqa: TID251  # no night's time
 
     def _meter_server(self) -> None:
         self.meter.others = tuple(filter(None, [self.server.server.get_pid()]))

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recsys_tasks.config import PROJECT_ROOT
+from recsys_tasks.config import PROJECT_ROOT, Environment
 from recsys_tasks.monitoring.alarms import runbook_link
 from recsys_tasks.monitoring.alerts.alert import Alert, as_text
 from recsys_tasks.monitoring.alerts.spool import spool_of
@@ -70,23 +70,23 @@ def down_alert(part: str, found: str, *, home: Path, now: datetime) -> Alert:
     )
 
 
-def over(part: str, home: Path, *, now: datetime) -> None:
+def over(part: str, environment: Environment, *, now: datetime) -> None:
     """A part has stayed up since: its alerts are over, of which the channels hear with the next
     delivery. Raises OSError when no folder can be written.
     """
-    first = down_alert(part, "", home=home, now=now).message.splitlines()[0]
-    spool_of(home).resolve(
+    first = down_alert(part, "", home=environment.home, now=now).message.splitlines()[0]
+    spool_of(environment).resolve(
         lambda alert: alert.kind == "Down" and alert.message.splitlines()[0] == first,
         f"{part} has stayed up since",
         now,
     )
 
 
-def alerted_parts(home: Path) -> set[str]:
+def alerted_parts(environment: Environment) -> set[str]:
     """The parts whose alert is still open, whichever launcher raised it."""
     firsts = (
         record.alert.message.splitlines()[0]
-        for record in spool_of(home).open()
+        for record in spool_of(environment).open()
         if record.alert.kind == "Down"
     )
     return {first.removesuffix(_DOES_NOT_STAY_UP) for first in firsts}

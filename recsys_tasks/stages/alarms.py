@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
 from sqlalchemy import Engine
 
+from recsys_tasks.config import Environment
 from recsys_tasks.config.nights import Nights
 from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers
@@ -19,11 +19,11 @@ from recsys_tasks.monitoring.alerts.table import published_night
 class OnCall:
     """Who is told of the alarms of a night, and what each alert of it says.
 
-    Alerts are spooled in `home`; `engine` tells what readers see meanwhile; links start with
-    `runbooks`.
+    Alerts are spooled where `environment` says; `engine` tells what readers see meanwhile; links
+    start with `runbooks`.
     """
 
-    home: Path
+    environment: Environment
     engine: Engine
     runbooks: str
     as_of: date
@@ -42,4 +42,4 @@ class OnCall:
             runbooks=self.runbooks,
             now=self.now,
         )
-        raise_alert(self.home, alert)
+        raise_alert(self.environment, alert)

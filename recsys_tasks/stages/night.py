@@ -183,7 +183,7 @@ class Night:
         from recsys_tasks.stages.alarms import OnCall
 
         return OnCall(
-            self.environment.home,
+            self.environment,
             self.engine,
             self.config.alerts.runbook_base,
             self.as_of,

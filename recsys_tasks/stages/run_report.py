@@ -49,9 +49,7 @@ class Page:
 
 def write_page(night: Night) -> Page:
     """Write the night's page, `report/<as_of>`."""
-    facts = collect(
-        night.lake, night.engine, night.environment.home, night.config.project, night.as_of
-    )
+    facts = collect(night.lake, night.engine, night.environment, night.config.project, night.as_of)
     facts |= _written(night)
     measured, measured_from = _evidence(night, facts)
     artifact = store.keep(night.lake, night.as_of, facts, measured, measured_from)
@@ -63,7 +61,7 @@ def report_failure(night: Night, stage: str, error: Mapping[str, str]) -> None:
     """Write the page of a night one of whose stages just failed; a database that does not answer is
     said on it.
     """
-    where = (night.lake, night.engine, night.environment.home, night.config.project, night.as_of)
+    where = (night.lake, night.engine, night.environment, night.config.project, night.as_of)
     try:
         facts = collect(*where)
     except (RecsysError, SQLAlchemyError) as second:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import text
 
 from recsys_tasks.config import load_config, read_environment
+from recsys_tasks.database.shared_texts import forget_errors
 from recsys_tasks.kernels import remove_old_machine_code
 from recsys_tasks.lake import Lake
 from recsys_tasks.lake.keys import TowerKey, publication_token
@@ -40,6 +41,7 @@ def sweep(night: Night, ran: frozenset[date]) -> str:
         dropped = drop_old(night.engine, night.config.serving.keep_publications, night.now)
         kept = night.config.monitoring
         forget_history(night.engine, kept.history_nights, kept.figure_nights)
+        forget_errors(night.engine)
         in_use = _in_use(night, ran)
         in_use = replace(in_use, references=storage.snapshot_parts(night.lake, in_use))
         plan = storage.plan_retention(storage.stored(night.lake), in_use)

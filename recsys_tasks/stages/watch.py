@@ -66,7 +66,7 @@ def look(at: Look) -> str:
     """Raise an alert for each fault, resolve the alerts of faults that are over; returns one line
     on what was found. Raises RecsysError without a database.
     """
-    spool = spool_of(at.environment.home)
+    spool = spool_of(at.environment)
     if at.essentials.mistake is None:
         spool.resolve(
             lambda alert: alert.cause == WRONG_SETTINGS, "the settings file is right again", at.now
@@ -99,7 +99,7 @@ def _look_at_a_simulated_shop(at: Look) -> None:
     alarm = at.airflow.alarm
     if alarm is None:
         over = "the DAGs can run again"
-        spool_of(at.environment.home).resolve(lambda alert: alert.kind == "paused", over, at.now)
+        spool_of(at.environment).resolve(lambda alert: alert.kind == "paused", over, at.now)
         return
     engine = create_engine(database_url(at.environment))
     try:
@@ -110,7 +110,7 @@ def _look_at_a_simulated_shop(at: Look) -> None:
         return
     due = freshness.Due(begun, at.now, at.now)
     readers = describe_readers(shown.as_of if shown else None, begun)
-    open_now = [record.alert for record in spool_of(at.environment.home).open()]
+    open_now = [record.alert for record in spool_of(at.environment).open()]
     _tell(at, alarm, _unpause(at, begun), due, readers, open_now, "")
 
 
@@ -123,7 +123,7 @@ def _look_at_nights(at: Look, engine: Engine) -> None:
     new = newest is None and due.at < _watched_since(at)  # a shop whose first night is to come
     stale = None if new else freshness.stale(shown, at.now, watched.stale_after_hours)
     _resolve(at, shown, newest, due, fresh=stale is None)
-    open_now = [record.alert for record in spool_of(at.environment.home).open()]
+    open_now = [record.alert for record in spool_of(at.environment).open()]
     progress, remedy = _progress(at, engine, due)
     missed = None if new else freshness.missed(due, nights, newest, shown, at.now, progress)
     alarms = [
@@ -164,7 +164,7 @@ def _resolve(
         unanswered=at.now - timedelta(hours=at.essentials.gate.approval_hours),
     )
     readers = describe_readers(shown.as_of if shown else None, due.night)
-    spool_of(at.environment.home).resolve(over, readers, at.now)
+    spool_of(at.environment).resolve(over, readers, at.now)
 
 
 def _watched_since(at: Look) -> datetime:

@@ -91,9 +91,7 @@ def test_better_but_one_slice_worse_is_held_and_names_it(gate: Gate) -> None:
     decision = gate.run(night, plants.fails_one_band)
     assert decision.verdict == "hold" and failed(decision) == {"slice:activity=5-19 events"}
     assert "activity=5-19 events" in decision.paragraph and night.registry.champion() == partial
-    (told,) = [
-        alert for alert, _ in spool_of(night.environment.home).all() if alert.kind == "gate_held"
-    ]
+    (told,) = [alert for alert, _ in spool_of(night.environment).all() if alert.kind == "gate_held"]
     assert f"Tonight's lists are made by {partial}, champion for 3 days" in told.message
     assert "activity=5-19 events" in told.message and told.severity == "warning"
 

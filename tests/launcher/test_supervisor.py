@@ -19,6 +19,7 @@ from recsys_tasks.launcher.restarts import ALLOWED, SLOW_SECONDS, WINDOW_SECONDS
 from recsys_tasks.launcher.supervisor import Supervisor
 from recsys_tasks.launcher.trouble import alerted_parts, down_alert, over
 from recsys_tasks.monitoring.alerts.spool import spool_of
+from tests.environments import environment_of
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
 SHORT = [sys.executable, "-c", "import sys; print('no such port'); sys.exit(3)"]
@@ -186,16 +187,18 @@ def test_an_alert_of_the_launcher_before_is_over_once_the_part_stays_up(
 ) -> None:
     now = datetime(2026, 3, 1, 9, tzinfo=UTC)
     for name in (part, "airflow triggerer"):  # the second does not run here
-        spool_of(tmp_path).add(down_alert(name, "exit code 3", home=tmp_path, now=now))
+        spool_of(environment_of(tmp_path)).add(
+            down_alert(name, "exit code 3", home=tmp_path, now=now)
+        )
     watch.fleet.start("scheduler", SLEEPER)
-    watch.supervisor.take_over(alerted_parts(tmp_path))
+    watch.supervisor.take_over(alerted_parts(environment_of(tmp_path)))
     watch.look_after(WINDOW_SECONDS)
     assert watch.over == []
     watch.look_after(1)
     watch.look_after(WINDOW_SECONDS)
     assert watch.over == [part]  # once
-    over(part, tmp_path, now=now)
-    assert alerted_parts(tmp_path) == {"airflow triggerer"}
+    over(part, environment_of(tmp_path), now=now)
+    assert alerted_parts(environment_of(tmp_path)) == {"airflow triggerer"}
 
 
 def test_what_fails_again_under_the_next_launcher_is_told_again(watch: Watch) -> None:

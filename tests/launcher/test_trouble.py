@@ -12,6 +12,7 @@ from recsys_tasks.config import PROJECT_ROOT
 from recsys_tasks.launcher.trouble import down_alert, over, send, tell
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from tests.airflow.recorder import Recorder
+from tests.environments import environment_of
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -76,10 +77,10 @@ def test_what_cannot_be_sent_stands_on_the_screen(tmp_path: Path) -> None:
 
 
 def test_the_alert_is_over_when_the_part_has_stayed_up(tmp_path: Path) -> None:
-    spool = spool_of(tmp_path)
+    spool = spool_of(environment_of(tmp_path))
     for part in ("airflow scheduler", "airflow scheduler-2", "PostgreSQL"):
         spool.add(down_alert(part, "exit code 3", home=tmp_path, now=NOW))
-    over("airflow scheduler", tmp_path, now=NOW)
+    over("airflow scheduler", environment_of(tmp_path), now=NOW)
     still = [record.alert.message.splitlines()[0] for record in spool.open()]
     assert sorted(still) == [
         "PostgreSQL does not stay up",

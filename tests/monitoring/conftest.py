@@ -44,7 +44,7 @@ def watch(environment: Environment) -> Watch:
             read_essentials(environment),
             now,
             Airflow(**airflow),
-            spool_of(environment.home).add,
+            spool_of(environment).add,
         )
         return look(at)
 

@@ -133,7 +133,7 @@ def test_a_failed_night_is_not_told_again_as_missed_and_is_over_when_it_is_made(
 ) -> None:
     stock(writer)
     publish_night(writer, 0)
-    spool_of(environment.home).add(failed_run(1))
+    spool_of(environment).add(failed_run(1))
     for hours in (4, 8, 12):
         assert "on-call has an alert of it already: train_ranker failed for 2026-03-02" in watch(
             1, hours
@@ -236,7 +236,7 @@ def test_a_paused_dag_of_a_simulated_shop_is_told_with_the_night_that_stopped_th
 
 
 def test_a_night_that_ends_well_ends_what_was_open_of_it(environment: Environment) -> None:
-    spool = spool_of(environment.home)
+    spool = spool_of(environment)
     for alert in (failed_run(1), failed_run(2, "monitor_recommendations"), failed_run(3)):
         spool.add(alert)
     assert end_of_night(environment, date(2026, 3, 3), NOW + timedelta(days=2, hours=9)) == 2
@@ -276,7 +276,7 @@ def test_an_approval_that_nobody_gave_is_over(
         "runbooks": "r",
         "now": NOW + timedelta(hours=2),
     }
-    spool_of(environment.home).add(alarm_alert(alarm, **about))
+    spool_of(environment).add(alarm_alert(alarm, **about))
     watch(0, 13)
     assert open_now(environment) == ["approval"]
     watch(0, 14.1)

@@ -17,11 +17,11 @@ Watch = Callable[..., str]
 
 
 def raised(environment: Environment) -> list[Alert]:
-    return [record.alert for record in spool_of(environment.home).records()]
+    return [record.alert for record in spool_of(environment).records()]
 
 
 def open_now(environment: Environment) -> list[str]:
-    return [record.alert.kind for record in spool_of(environment.home).open()]
+    return [record.alert.kind for record in spool_of(environment).open()]
 
 
 def finish_stages(engine: Engine, day: int, names: Sequence[str]) -> None:

@@ -41,6 +41,7 @@ BEGIN
     recsys.segment_item_rows, recsys.place_reason_rows,
     recsys.recommend_call_rows, recsys.recommend_call_marks, recsys.liked_rows,
     recsys.shard_loads, recsys.shard_entries, recsys.shop_clock, recsys.stage_failures,
+    recsys.shared_texts,
     recsys.place_count_rows, recsys.outcome_windows, recsys.outcome_rows,
     recsys.outcome_count_rows, recsys.list_change_rows;
 END $$

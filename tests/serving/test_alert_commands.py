@@ -19,6 +19,7 @@ from recsys_tasks.monitoring.alerts.delivery import deliver
 from recsys_tasks.monitoring.alerts.spool import spool_of
 from recsys_tasks.monitoring.alerts.table import keep_alert
 from tests.airflow.recorder import Recorder
+from tests.environments import environment_of
 
 AT = datetime(2026, 3, 10, 4, tzinfo=UTC)
 ALERT = Alert(
@@ -88,7 +89,7 @@ def test_who_is_at_an_alert_is_on_record_and_its_channels_hear_then_only_its_end
     channels: tuple[Recorder, Recorder], writer: Engine, empty: Mapping[str, str], tmp_path: Path
 ) -> None:
     hook, pager = channels
-    spool, url = spool_of(tmp_path), empty["recsys"]
+    spool, url = spool_of(environment_of(tmp_path)), empty["recsys"]
 
     def look(minutes: int) -> None:
         senders, _ = open_channels(AlertsConfig(), connection_of_environment)

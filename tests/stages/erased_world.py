@@ -119,7 +119,7 @@ def gossip(night: Night) -> None:
             message=words,
             **fields,
         )
-        raise_alert(night.environment.home, alert)
+        raise_alert(night.environment, alert)
         with night.engine.begin() as connection:
             values = {
                 "why": words,
@@ -138,6 +138,10 @@ def gossip(night: Night) -> None:
                 (
                     "INSERT INTO recsys.alerts (incident, raised_at, kind, severity, message,"
                     " reader_state, remedy) VALUES (:incident, now(), '', 'warning', :why, '', '')"
+                ),
+                (
+                    "INSERT INTO recsys.shared_texts (place, name, body)"
+                    " VALUES ('alerts/spool', :incident, :json)"
                 ),
             ):
                 connection.execute(sa.text(statement), values)

@@ -21,6 +21,7 @@ from recsys_tasks.stages import extract, freeze
 from recsys_tasks.stages.build_index import tell_of_recall
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.train_two_tower import tell_of_control, tell_of_refresh
+from tests.environments import environment_of
 from tests.snapshot.shops import LiteralShop
 from tests.worlds import make_config, make_snapshot
 
@@ -70,11 +71,11 @@ def test_on_call_hears_once_that_exact_search_serves(
     snapshot = make_snapshot(tmp_path / "lake", night.config, AS_OF, events)
     small = build_index(snapshot, noise(night, 1500), "small")
     tell_of_recall(night.on_call, small)  # exact by choice: nothing to tell
-    assert spool_of(tmp_path).all() == []
+    assert spool_of(environment_of(tmp_path)).all() == []
     short = build_index(snapshot, noise(night, 2500), "short")
     for _ in range(2):
         tell_of_recall(night.on_call, short)
-    ((alert, _),) = spool_of(tmp_path).all()
+    ((alert, _),) = spool_of(environment_of(tmp_path)).all()
     assert (alert.kind, alert.severity, alert.as_of) == ("index_recall", "warning", "1970-01-02")
     assert (
         "2,500 items" in alert.message
@@ -100,11 +101,11 @@ def test_on_call_hears_of_rows_that_came_too_late(night: Night, tmp_path: Path) 
     freeze_on(7)
     shop.rows.append(("u1", "i", (1, 900)))
     freeze_on(8, validation={"accepted_losses": ["2026-01-08"]})
-    assert spool_of(tmp_path).all() == []
+    assert spool_of(environment_of(tmp_path)).all() == []
     shop.rows += [("u2", "i", (2, 900)), ("u3", "i", (3, 900))]
     for _ in range(2):
         freeze_on(9)
-    ((alert, _),) = spool_of(tmp_path).all()
+    ((alert, _),) = spool_of(environment_of(tmp_path)).all()
     assert (alert.kind, alert.severity, alert.as_of) == ("late_rows", "warning", "2026-01-09")
     assert (
         "2 rows of 2 days before the lookback" in alert.message
@@ -128,7 +129,7 @@ def test_on_call_hears_of_a_check_that_warns_once_and_not_every_night(
         tonight = replace(night, config=config, as_of=date(2026, 1, day))
         extract.run(tonight)
         freeze.run(tonight)
-    ((alert, _),) = spool_of(tmp_path).all()
+    ((alert, _),) = spool_of(environment_of(tmp_path)).all()
     assert (alert.kind, alert.as_of) == ("data_warning", "2026-01-02")
     assert "night.one_user" in alert.message
     assert "bot" not in alert.message
@@ -158,9 +159,9 @@ def test_on_call_hears_that_a_cold_control_found_more(night: Night, tmp_path: Pa
     # version serves nobody.
     for quiet in ({"control_ok": True}, {"recall_cold": None}, {"refresh_ok": False}):
         tell_of_control(night.on_call, version(night, **quiet), 0.9)
-    assert spool_of(tmp_path).all() == []
+    assert spool_of(environment_of(tmp_path)).all() == []
     tell_of_control(night.on_call, version(night), 0.9)
-    ((alert, _),) = spool_of(tmp_path).all()
+    ((alert, _),) = spool_of(environment_of(tmp_path)).all()
     assert (alert.kind, alert.severity, alert.as_of) == ("control", "warning", "1970-01-02")
     # The bound is nine tenths (control_floor) of what the cold one found: .54.
     assert (
@@ -175,9 +176,9 @@ def test_on_call_hears_that_the_version_before_serves(night: Night, tmp_path: Pa
     tell_of_refresh(
         night.on_call, version(night), 0.85, tonight
     )  # above its floor: nothing to tell
-    assert spool_of(tmp_path).all() == []
+    assert spool_of(environment_of(tmp_path)).all() == []
     tell_of_refresh(night.on_call, version(night, refresh_ok=False), 0.85, tonight)
-    ((alert, _),) = spool_of(tmp_path).all()
+    ((alert, _),) = spool_of(environment_of(tmp_path)).all()
     assert alert.kind == "refresh"
     # The bound is .85 (refresh_floor) of what the version before found: .425.
     assert "held-back recall@100 = 0.4" in alert.message and "bound 0.425" in alert.message

@@ -133,7 +133,7 @@ def test_an_erased_user_is_nowhere_and_others_keep_their_answers(world: World, u
     wanted = read_erased(world.lake).hash_of(user)
     assert noted == [(event, wanted, "bob", "user (erased) asked") for event in ("proved", "begun")]
     assert all("user (erased) complained" in alert.message or user not in alert.message
-               for alert, _ in spool_of(world.environment.home).all())  # fmt: skip
+               for alert, _ in spool_of(world.environment).all())  # fmt: skip
     assert "nothing is left" in erase(world, user).words
 
 

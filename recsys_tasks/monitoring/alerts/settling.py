@@ -66,4 +66,4 @@ def end_of_night(environment: Environment, as_of: date, now: datetime) -> int:
         )
         return of_a_night and bool(alert.as_of) and alert.as_of <= as_of.isoformat()
 
-    return spool_of(environment.home).resolve(over, f"the night of {as_of} ended well", now)
+    return spool_of(environment).resolve(over, f"the night of {as_of} ended well", now)

@@ -1,7 +1,8 @@
-"""The spool of alerts: a file an incident, so that no outage loses one, and none is sent twice.
+"""The spool of alerts: a text an incident, so that no outage loses one, and none is sent twice.
 
-A lock of the machine keeps its processes apart; processes of two machines that share no folder have
-a spool each.
+They are files of RECSYS_HOME or, where RECSYS_DATABASE_URL names a server of the network, rows that
+every host has: a lock of the machine, and one of the database, keeps deliverers apart. Hosts whose
+database does not answer have a spool each meanwhile, in their homes.
 
 Where RECSYS_HOME cannot be written, a folder of the machine's takes the files until it can be
 again.
@@ -15,15 +16,23 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from recsys_tasks.config import Environment
 from recsys_tasks.dag_names import NIGHTLY_DAGS, plain_name
 from recsys_tasks.monitoring.alerts.alert import DIGEST, WRONG_SETTINGS, Alert
-from recsys_tasks.small_files import write_whole
+from recsys_tasks.monitoring.alerts.texts import (
+    Folder,
+    OwnFolder,
+    Place,
+    Shared,
+    lock_of,
+    shared_places,
+)
 
 TABLE = "table"
 """Stands among the channels for `recsys.alerts`."""
@@ -74,26 +83,33 @@ class Record:
     """The larger one is the newer, where two folders hold it."""
 
 
-def spool_of(home: Path) -> Spool:
-    """The spool under RECSYS_HOME, with places of the machine's for when that cannot be written."""
+def spool_of(environment: Environment) -> Spool:
+    """The spool of every host, or the one under RECSYS_HOME, with places of the machine's for when
+    that cannot be written.
+    """
+    home = environment.home
     name = f"nightshelf-alerts-{os.getuid()}-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
     return Spool(
-        home / "alerts" / "spool", Path(tempfile.gettempdir()) / name, Path("/dev/shm") / name
+        home / "alerts" / "spool",
+        Path(tempfile.gettempdir()) / name,
+        Path("/dev/shm") / name,
+        shared=shared_places(environment, "alerts", "spool"),
     )
 
 
-def raise_alert(home: Path, alert: Alert) -> bool:
+def raise_alert(environment: Environment, alert: Alert) -> bool:
     """Keep an alert until every channel took it; False when its incident is known already. Raises
     OSError.
     """
-    return spool_of(home).add(alert)
+    return spool_of(environment).add(alert)
 
 
 class Spool:
-    """Alerts as files `<incident>.json` in the first of these folders that can be written."""
+    """Alerts as texts named by their incidents, in the first of these places that takes them."""
 
-    def __init__(self, folder: Path, *spares: Path) -> None:
-        self.folder, self._spares = folder, spares
+    def __init__(self, folder: Path, *spares: Path, shared: Iterable[Shared] = ()) -> None:
+        self._shared, self._folders = tuple(shared), (folder, *spares)
+        self._places: tuple[Place, ...] = (*self._shared, Folder(folder), *map(OwnFolder, spares))
 
     def add(self, alert: Alert) -> bool:
         """Keep an alert; False when its incident is known already. Raises OSError when no folder
@@ -158,12 +174,13 @@ class Spool:
         return sum(self.change(record.alert.incident, end) is not None for record in found)
 
     def settle(self) -> None:
-        """Take home what a spare folder took while the home could not be written."""
-        for folder in self._folders():
-            for path in sorted(folder.glob("*.json")) if folder != self.folder else ():
-                with suppress(OSError), self._locked():
-                    if (record := self._read_one(path.stem)) is not None:
-                        self._write(record)
+        """Take to the first place what another one took while that could not be had."""
+        for place in self._places[1:]:
+            with suppress(OSError):
+                for incident in place.read_all():
+                    with self._locked():
+                        if (record := self._read_one(incident)) is not None:
+                            self._write(record)
 
     def trim(self, channels: Sequence[str]) -> None:
         """Forget the oldest alerts that every channel took, beyond a few hundred."""
@@ -171,71 +188,58 @@ class Spool:
             r.alert for r in self.records() if set(channels) <= {*r.delivered, *_never(r, channels)}
         ]
         for alert in done[:-_KEPT_DELIVERED]:
-            for folder in self._folders():
-                with suppress(OSError):
-                    (folder / f"{alert.incident}.json").unlink(missing_ok=True)
+            self._forget(alert.incident, self._places)
 
-    # --- files -----------------------------------------------------------------------------------
-
-    def _folders(self) -> Iterator[Path]:
-        """The home's, and those of the spares that are ours alone."""
-        yield self.folder
-        for spare in self._spares:
-            with suppress(OSError):
-                found = spare.lstat()
-                if found.st_uid == os.getuid() and not spare.is_symlink():
-                    yield spare
+    # --- places ----------------------------------------------------------------------------------
 
     def _read(self) -> dict[str, Record]:
-        names = {path.stem for folder in self._folders() for path in folder.glob("*.json")}
-        records = {name: self._read_one(name) for name in sorted(names)}
-        return {record.alert.incident: record for record in records.values() if record is not None}
+        found: dict[str, Record] = {}
+        for place in self._places:
+            with suppress(OSError):
+                for text in place.read_all().values():
+                    _keep_newer(found, text)
+        return found
 
     def _read_one(self, incident: str) -> Record | None:
-        found = [
-            record
-            for f in self._folders()
-            if (record := _parse(f / f"{incident}.json")) is not None
-        ]
-        return max(found, key=lambda record: record.version, default=None)
+        found: dict[str, Record] = {}
+        for place in self._places:
+            with suppress(OSError):
+                _keep_newer(found, place.read(incident))
+        return found.get(incident)
 
     def _write(self, record: Record) -> None:
-        """Whole or not at all, and in one folder only."""
+        """Whole or not at all, and in one place only."""
         record = replace(record, version=record.version + 1)
-        name, failure = f"{record.alert.incident}.json", OSError("no folder for alerts")
-        text = json.dumps(_as_json(record), indent=1)
-        for folder in (self.folder, *self._spares):
+        text, failure = json.dumps(_as_json(record), indent=1), OSError("no folder for alerts")
+        for place in self._places:
             try:
-                folder.mkdir(
-                    parents=True, exist_ok=True, mode=0o777 if folder == self.folder else 0o700
-                )
-                if folder not in self._folders():
-                    continue
-                write_whole(folder / name, text)
+                place.write(record.alert.incident, text)
             except OSError as error:
                 failure = error
                 continue
-            for other in self._folders():
-                if other != folder:
-                    with suppress(OSError):
-                        (other / name).unlink(missing_ok=True)
+            self._forget(record.alert.incident, [p for p in self._places if p is not place])
             return
         raise failure
 
+    def _forget(self, incident: str, places: Iterable[Place]) -> None:
+        for place in places:
+            with suppress(OSError):
+                place.remove(incident)
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Alone among the processes of this machine; without a lock where no folder can hold
-        one.
+        """Alone among the processes of this machine, and of every host; without a lock where no
+        place can hold one.
         """
-        handle = next(filter(None, map(_lock_file, (self.folder, *self._spares))), None)
-        if handle is None:
+        with ExitStack() as locks:
+            for place in self._shared:
+                with suppress(OSError):
+                    locks.enter_context(place.locked())
+            handle = next(filter(None, map(lock_of, self._folders)), None)
+            if handle is not None:
+                locks.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-            return
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
 
 def _covers(record: Record, alert: Alert) -> bool:
@@ -260,26 +264,23 @@ def _never(record: Record, channels: Iterable[str]) -> set[str]:
     return left_out | {name for name in channels if name not in (*record.audience, TABLE)}
 
 
-def _lock_file(folder: Path) -> int | None:
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for flags in (
-        os.O_RDWR | os.O_CREAT,
-        os.O_RDONLY,
-    ):  # a disk that became read-only may hold one already
-        with suppress(OSError):
-            return os.open(folder / ".lock", flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    return None
-
-
 def _as_json(record: Record) -> dict[str, Any]:
     return {**asdict(record), "delivered": sorted(record.delivered)}
 
 
-def _parse(path: Path) -> Record | None:
-    """A record; None for a file that is missing, half written by an older version, or not ours."""
+def _keep_newer(found: dict[str, Record], text: str | None) -> None:
+    """Keep the record that a text holds, unless a newer one is there."""
+    record = None if text is None else _parse(text)
+    if record is not None:
+        before = found.get(record.alert.incident)
+        if before is None or before.version < record.version:
+            found[record.alert.incident] = record
+
+
+def _parse(text: str) -> Record | None:
+    """A record; None for a text that an older version half wrote, or that is not ours."""
     try:
-        raw = json.loads(path.read_text())
+        raw = json.loads(text)
         known: dict[str, Any] = {k: v for k, v in raw.items() if k in Record.__dataclass_fields__}
         known["alert"] = Alert(**raw["alert"])
         for name in ("delivered", "audience", "told"):
@@ -289,5 +290,5 @@ def _parse(path: Path) -> Record | None:
             name: Attempt(**attempt) for name, attempt in known.get("attempts", {}).items()
         }
         return Record(**known)
-    except (ValueError, TypeError, KeyError, AttributeError, OSError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None

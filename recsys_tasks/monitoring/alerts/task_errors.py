@@ -1,6 +1,4 @@
-"""What a failed task leaves behind for the alert: one small JSON file with the four parts of its
-error.
-"""
+"""What a failed task leaves behind for the alert: a small text with the parts of its error."""
 
 from __future__ import annotations
 
@@ -13,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recsys_tasks.errors import Killed, RecsysError, TransientError
+from recsys_tasks.monitoring.alerts.texts import Place
 from recsys_tasks.monitoring.alerts.wording import without_secrets
 from recsys_tasks.retries import Patience, patience_with
-from recsys_tasks.small_files import write_whole
 
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 
@@ -61,12 +59,9 @@ def describe_error(
     )
 
 
-def record_error(folder: Path, failed: FailedTask) -> Path:
-    """Write `folder/<task>.json`, over an earlier try's. Raises OSError."""
-    path = folder / f"{safe_name(failed.task)}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(asdict(failed), indent=1))
-    return path
+def record_error(place: Place, failed: FailedTask) -> None:
+    """Keep the error, in place of an earlier try's. Raises OSError."""
+    place.write(safe_name(failed.task), json.dumps(asdict(failed), indent=1))
 
 
 def error_parts(error: BaseException) -> dict[str, str]:
@@ -79,33 +74,33 @@ def error_parts(error: BaseException) -> dict[str, str]:
     return {name: without_secrets(text) for name, text in parts.items()}
 
 
-def clear_error(folder: Path, name: str) -> None:
+def clear_error(place: Place, name: str) -> None:
     """Forget an earlier try's error: if the one that begins is killed, nothing must speak for it.
     Raises OSError.
     """
-    (folder / f"{safe_name(name)}.json").unlink(missing_ok=True)
+    place.remove(safe_name(name))
 
 
 def read_errors(
-    folder: Path, *, started: str = "", last_try: tuple[str, int] | None = None
+    place: Place, *, started: str = "", last_try: tuple[str, int] | None = None
 ) -> list[FailedTask]:
-    """Errors of the run that started then, by task name. A file that cannot be read is left out.
+    """Errors of the run that started then, by task name. A text that is none is left out.
 
     `last_try` is a failed task and the number of its last try: an error of an earlier one is not
     why it failed now.
     """
-    errors = [e for e in _recorded(folder) if not (started and e.started) or e.started == started]
+    errors = [e for e in _recorded(place) if not (started and e.started) or e.started == started]
     if last_try is None:
         return errors
     name, number = last_try
     return [e for e in errors if e.task != name or not e.try_number or e.try_number == number]
 
 
-def _recorded(folder: Path) -> Iterator[FailedTask]:
-    for path in sorted(folder.glob("*.json")):
+def _recorded(place: Place) -> Iterator[FailedTask]:
+    for _, text in sorted(place.read_all().items()):
         try:
-            yield FailedTask(**json.loads(path.read_text()))
-        except (ValueError, TypeError, OSError):
+            yield FailedTask(**json.loads(text))
+        except (ValueError, TypeError):
             continue
 
 
@@ -119,32 +114,29 @@ def killed(task: str, found: str) -> Killed:
     )
 
 
-def begin_try(folder: Path, name: str, attempt: int) -> int:
+def begin_try(place: Place, name: str, attempt: int) -> int:
     """Note that a try begins; returns how many before it in a row did not come to an end.
 
     `attempt` counts from 1 and begins anew where the task was cleared. Raises OSError.
     """
-    path = _trying(folder, name)
-    with suppress(ValueError, FileNotFoundError):
-        before = int(path.read_text()) if attempt > 1 else 0
-        path.write_text(str(before + 1))
-        return before
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("1")
-    return 0
+    before = 0
+    with suppress(ValueError):
+        before = int(place.read(_trying(name)) or 0) if attempt > 1 else 0
+    place.write(_trying(name), str(before + 1))
+    return before
 
 
-def end_try(folder: Path, name: str) -> None:
+def end_try(place: Place, name: str) -> None:
     """Note that the try came to an end, whatever it was. Raises OSError."""
-    _trying(folder, name).unlink(missing_ok=True)
+    place.remove(_trying(name))
 
 
-def _trying(folder: Path, name: str) -> Path:
-    return folder / f"{safe_name(name)}.trying"
+def _trying(name: str) -> str:
+    return f"{safe_name(name)}.trying"
 
 
 def safe_name(text: str) -> str:
-    """A file name for a run id or task id: `:`, `+` and `/` become `_`."""
+    """A name for a run id or task id: `:`, `+` and `/` become `_`."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)
 
 

@@ -12,12 +12,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from recsys_tasks.clock import parse_day
+from recsys_tasks.config import Environment
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.lake.keys import Reference, ReleaseKey
 from recsys_tasks.monitoring.alerts.spool import spool_of
@@ -68,9 +68,13 @@ _STATUS = (
 )
 
 
-def collect(lake: Lake, engine: Engine, home: Path, project: str, as_of: date) -> dict[str, Any]:
+def collect(
+    lake: Lake, engine: Engine, environment: Environment, project: str, as_of: date
+) -> dict[str, Any]:
     """Everything that was written about a night, ready for JSON."""
-    return _plain({**collect_from_lake(lake, project, as_of), **_tables(engine, home, as_of)})
+    return _plain(
+        {**collect_from_lake(lake, project, as_of), **_tables(engine, environment, as_of)}
+    )
 
 
 def collect_from_lake(lake: Lake, project: str, as_of: date) -> dict[str, Any]:
@@ -134,7 +138,7 @@ def _facts(artifact: Artifact | None) -> dict[str, Any] | None:
 # --- the database --------------------------------------------------------------------------------
 
 
-def _tables(engine: Engine, home: Path, day: date) -> dict[str, Any]:
+def _tables(engine: Engine, environment: Environment, day: date) -> dict[str, Any]:
     with engine.connect() as connection:
 
         def rows(query: str, **values: Any) -> list[dict[str, Any]]:
@@ -156,14 +160,17 @@ def _tables(engine: Engine, home: Path, day: date) -> dict[str, Any]:
             "metrics": dict(metrics),
             "realised": rows(_REALISED),
             "realised_by": rows(_REALISED_BY),
-            "alerts": _alerts(rows(_ALERTS), home, day),
+            "alerts": _alerts(rows(_ALERTS), environment, day),
             "publications": rows(_PUBLICATIONS),
             "status": next(iter(rows(_STATUS)), None),
         }
 
 
-def _alerts(kept: list[dict[str, Any]], home: Path, day: date) -> list[dict[str, Any]]:
+def _alerts(
+    kept: list[dict[str, Any]], environment: Environment, day: date
+) -> list[dict[str, Any]]:
     """Alerts of the night: those in the table, and those that still wait in the spool."""
     known = {alert["incident"] for alert in kept}
-    waiting = [asdict(alert) for alert, _ in spool_of(home).all() if alert.as_of == day.isoformat()]
+    spooled = (alert for alert, _ in spool_of(environment).all())
+    waiting = [asdict(alert) for alert in spooled if alert.as_of == day.isoformat()]
     return kept + [alert for alert in waiting if alert["incident"] not in known]

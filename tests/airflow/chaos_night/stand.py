@@ -30,6 +30,7 @@ from tests.airflow.mailbox import Mailbox
 from tests.airflow.recorder import Recorder
 from tests.airflow.smoke_stand import HOME_MB, PLANTS, TINY, Stand
 from tests.airflow.stacks import NIGHT, Launcher, Reader, until, write_settings
+from tests.environments import environment_of
 
 DAYS = 60
 WAIT = float(os.environ.get("CHAOS_WAIT", "1"))
@@ -146,7 +147,7 @@ class NightStand(Stand):
 
     def leftovers(self) -> list[str]:
         """What a good night should have cleared."""
-        found = [f"open alert {r.alert.kind}" for r in spool_of(self.home).open()]
+        found = [f"open alert {r.alert.kind}" for r in spool_of(environment_of(self.home)).open()]
         engine = create_engine(urls(self.home)["recsys"])
         with engine.connect() as connection:
             found += [

@@ -53,7 +53,7 @@ def test_the_alarm_of_the_guide_is_raised_by_the_monitor_stage_with_its_own_runb
     with installed(section, ALARMS, tmp_path / "site", monkeypatch) as kind:
         assert raised(0.4) == 0
         assert raised(0.2) == 1
-        ((alert, _),) = spool_of(night.environment.home).all()
+        ((alert, _),) = spool_of(night.environment).all()
         assert (alert.kind, alert.severity) == (kind, "warning")
         assert alert.runbook == "https://wiki.my-shop.example/recommendations/low-coverage"
         assert "20% of the items on offer" in alert.message
@@ -76,5 +76,5 @@ def test_a_broken_alarm_of_a_package_costs_no_built_in_one(
     with pytest.raises(ConfigError, match=r"ours 1\.0") as refused:
         raise_alarms(night.on_call, figures)
     assert "KeyError" in refused.value.found
-    kinds = {alert.kind for alert, _ in spool_of(night.environment.home).all()}
+    kinds = {alert.kind for alert, _ in spool_of(night.environment).all()}
     assert kinds == {"drift", "zz_after"}

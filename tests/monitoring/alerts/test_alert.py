@@ -19,7 +19,9 @@ from recsys_tasks.monitoring.alerts.delivery import deliver
 from recsys_tasks.monitoring.alerts.spool import Spool, raise_alert
 from recsys_tasks.monitoring.alerts.table import keep_alert, published_night
 from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask, read_errors
+from recsys_tasks.monitoring.alerts.texts import Folder
 from recsys_tasks.snapshot.checks.remedies import remedy_for
+from tests.environments import environment_of
 
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[3]
@@ -77,7 +79,7 @@ def test_an_alarm_names_metric_bound_and_value_once_a_night(tmp_path: Path) -> N
             alarm, as_of=date(2026, 3, day), reader_state="-", remedy="look", runbooks="r", now=NOW
         )
         assert alert.message == "France doubled\nmetric: share_of_country_fr = 0.31, bound 0.2"
-        return raise_alert(tmp_path, alert)
+        return raise_alert(environment_of(tmp_path), alert)
 
     assert [raised(10), raised(10), raised(11)] == [True, False, True]
 
@@ -116,8 +118,8 @@ def test_a_damaged_file_does_not_stop_the_delivery(tmp_path: Path) -> None:
 def test_damaged_error_files_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     (tmp_path / "b.json").write_text('{"unknown": 1}')
-    assert read_errors(tmp_path) == []
-    assert read_errors(tmp_path / "missing") == []
+    assert read_errors(Folder(tmp_path)) == []
+    assert read_errors(Folder(tmp_path / "missing")) == []
 
 
 def test_the_table_holds_an_incident_once_and_the_night_that_readers_see(

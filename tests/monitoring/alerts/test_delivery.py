@@ -56,7 +56,7 @@ def test_processes_at_once_send_each_alert_once(tmp_path: Path) -> None:
     spool, sent = Spool(tmp_path / "spool"), tmp_path / "sent"
     for number in range(20):
         spool.add(an_alert(incident=f"i{number}"))
-    command = [sys.executable, "-c", DELIVERER, str(spool.folder), str(sent), NOW.isoformat()]
+    command = [sys.executable, "-c", DELIVERER, str(tmp_path / "spool"), str(sent), NOW.isoformat()]
     workers = [
         subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -63,7 +63,7 @@ def decided(
 
 
 def alerts(night: Night) -> list[Alert]:
-    return [alert for alert, _ in spool_of(night.environment.home).all()]
+    return [alert for alert, _ in spool_of(night.environment).all()]
 
 
 def test_better_and_not_better_are_no_news(night: Night) -> None:

@@ -236,7 +236,7 @@ def test_readers_of_the_paper_get_the_release_and_on_call_hears_of_a_refusal(pap
         for _ in range(2):  # a second judge says the same: no second alert
             assert run_on(refused, "judge").figures["verdict"] == "refuse"
     ((alert, _),) = [
-        kept for kept in spool_of(paper.environment.home).all() if kept[0].kind.startswith("gate_")
+        kept for kept in spool_of(paper.environment).all() if kept[0].kind.startswith("gate_")
     ]
     assert (alert.kind, alert.severity, alert.as_of) == (
         "gate_refused",

@@ -8,7 +8,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ('release_events', 'who'), ('release_events', 'why'),
                ('gate_decision_rows', 'paragraph'), ('gate_decision_rows', 'rules'),
                ('tower_version_rows', 'ledger'), ('metric_rows', 'extra'), ('stage_run_rows', 'figures'),
-               ('stage_failures', 'error'),
+               ('stage_failures', 'error'), ('shared_texts', 'body'),
                ('alert_rows', 'message'), ('alert_rows', 'reader_state'), ('alert_rows', 'remedy'),
                ('alert_rows', 'delivered'), ('alert_rows', 'acknowledged_by'), ('alert_rows', 'acknowledged_note')) AS p(in_table, in_column)
   JOIN pg_class AS c ON c.relnamespace = 'recsys'::regnamespace AND c.relname = p.in_table
