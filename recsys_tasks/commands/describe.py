@@ -78,7 +78,17 @@ def describe(config: Config, environment: Environment) -> Iterator[str]:
 
 def _events(config: Config) -> str:
     kinds = ", ".join(f"{kind.name} ×{kind.weight:g}" for kind in config.events.kinds)
-    return "; ".join([kinds, *map(_negative, config.events.negatives), *_rating(config)])
+    return "; ".join(
+        [kinds, *map(_negative, config.events.negatives), *_status(config), *_rating(config)]
+    )
+
+
+def _status(config: Config) -> Iterator[str]:
+    if (status := config.events.status) is not None:
+        words = [f"{', '.join(status.counts)} count"]
+        words += [f"{', '.join(status.left_out)} left out"] if status.left_out else []
+        words += [f"{one.value} is {one.event}" for one in status.as_events]
+        yield f"by {status.column}: {'; '.join(words)}"
 
 
 def _rating(config: Config) -> Iterator[str]:

@@ -52,6 +52,7 @@ from recsys_tasks.config.shop import (
     Watch,
 )
 from recsys_tasks.config.source import ExtractConfig, SourceSettings
+from recsys_tasks.config.statuses import Status
 from recsys_tasks.config.tower import (
     EmbeddingsConfig,
     IndexConfig,
@@ -94,6 +95,7 @@ __all__ = [
     "Section",
     "ServingConfig",
     "SourceSettings",
+    "Status",
     "TimeUnit",
     "TwoTowerConfig",
     "UsersTable",

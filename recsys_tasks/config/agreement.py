@@ -23,6 +23,7 @@ from recsys_tasks.config.shop import (
     UsersTable,
 )
 from recsys_tasks.config.source import SourceSettings
+from recsys_tasks.config.statuses import status_mistakes
 
 _RESERVED = {
     "users": ("user_id", "user_key"),
@@ -70,7 +71,7 @@ def event_mistakes(events: EventsTable, source: SourceSettings) -> list[str]:
         )
     if events.impressions and source.of_impressions is None:
         mistakes += _impressions_among_events(events, events.impressions)
-    return mistakes + negative_mistakes(events) + rating_mistakes(events)
+    return mistakes + negative_mistakes(events) + rating_mistakes(events) + status_mistakes(events)
 
 
 def _impressions_among_events(events: EventsTable, impressions: Impressions) -> list[str]:

@@ -39,7 +39,10 @@ def _name_mistakes(negative: NegativeKind, events: EventsTable) -> Iterator[str]
         for name in given or ():
             if name not in kinds:
                 yield f"{setting}: {name!r} is not one of events.kinds {kinds}"
-    if negative.rows == "named" and events.event_column is None:
+    told = [level.event for level in events.rating.levels] if events.rating else []
+    told += [one.event for one in events.status.as_events] if events.status else []
+    unnamed = events.event_column is None and negative.name not in told
+    if negative.rows == "named" and unnamed:
         yield (
             "needs events.event_column to tell its rows from others, or `rows: negative_quantity`"
         )

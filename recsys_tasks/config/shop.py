@@ -20,6 +20,7 @@ from recsys_tasks.config.base import (
 from recsys_tasks.config.impressions import Impressions
 from recsys_tasks.config.negatives import NegativeKind
 from recsys_tasks.config.ratings import Rating
+from recsys_tasks.config.statuses import Status
 
 
 class Attribute(Section):
@@ -210,6 +211,9 @@ class EventsTable(Section):
 
     rating: Rating | None = Field(default=None, exclude_if=lambda rating: rating is None)
     """What the users' ratings mean; null: every row counts as its kind does, whatever was given."""
+
+    status: Status | None = Field(default=None, exclude_if=lambda status: status is None)
+    """Which rows count by a column of states; null: all do."""
 
     @property
     def known(self) -> tuple[str, ...]:

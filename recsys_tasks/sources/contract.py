@@ -29,6 +29,7 @@ from recsys_tasks.sources.columns import (
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
 from recsys_tasks.sources.noticed.numbers import NumberLooks
 from recsys_tasks.sources.ratings import rated_events
+from recsys_tasks.sources.statuses import events_by_status
 from recsys_tasks.sources.times.columns import read_times
 from recsys_tasks.sources.times.days_and_clocks import days_with_clocks
 from recsys_tasks.sources.times.ends import read_ends
@@ -74,6 +75,8 @@ def event_columns(config: Config, cutoff: int | None) -> list[Column]:
         Column("price", table.price_column, as_number, True, (0, None)),
         Column("quantity", table.quantity_column, as_number, True, (0, None)),
     ]
+    if table.status:
+        columns.append(Column("status", table.status.column, as_text))
     if table.rating:
         bounds = (table.rating.minimum, table.rating.maximum)
         columns.append(Column("rating", table.rating.column, as_number, True, bounds))
@@ -152,6 +155,9 @@ class Contract:
                 if column.source is None
                 else self._column(table, column, suite, where, signs)
             )
+        if "status" in made and (status := self.config.events.status) is not None:
+            states = made.pop("status")
+            made["event"] = events_by_status(self.config.events, status, made["event"], states)
         if "rating" in made and (rating := self.config.events.rating) is not None:
             values = made.pop("rating")
             made["event"] = rated_events(self.config.events, rating, made["event"], values)

@@ -12,7 +12,13 @@ from recsys_tasks import schema
 from recsys_tasks.clock import DAY_SECONDS, day_of
 from recsys_tasks.config import Config
 from recsys_tasks.sources.columns import is_text
-from recsys_tasks.sources.contract import Column, event_columns, item_columns, user_columns
+from recsys_tasks.sources.contract import (
+    Column,
+    event_columns,
+    item_columns,
+    user_columns,
+    wanted_columns,
+)
 from recsys_tasks.sources.noticed.short_ids import short_id_words
 from recsys_tasks.sources.tables import TableName, TableReader
 from recsys_tasks.sources.times.days_and_clocks import CLOCK
@@ -41,6 +47,7 @@ def words_on(
     of the interactions has a time.
     """
     read = reader.contract.read(rows, columns, table, part, reader.signs_of(table, part))
+    reader.look_at_undeclared(table, rows, wanted_columns(columns))
     words = [f"{table} {len(read):,} rows looked at"]
     if table == "events":
         words += _words_on_times(reader, rows, read)

@@ -30,7 +30,8 @@ from recsys_tasks.sources.contract import (
     wanted_columns,
 )
 from recsys_tasks.sources.delivered import Delivered
-from recsys_tasks.sources.times.rule import TimeRule, event_times
+from recsys_tasks.sources.noticed.undeclared import Undeclared, tells
+from recsys_tasks.sources.times.rule import TimeRule, end_times, event_times
 
 TableName = Literal["events", "items", "users"]
 
@@ -67,6 +68,7 @@ class TableReader(ABC):
         self._odd = Delivered()
         self._repeated: Counter[str] = Counter()
         self.contract = Contract(config, self._odd)
+        self._undeclared = Undeclared()
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -89,6 +91,12 @@ class TableReader(ABC):
         all null; any other that is absent raises SchemaError. Of the events, rows outside the
         window may be left out, which saves time; they are left out afterwards anyway.
         """
+
+    def columns_of(self, table: TableName, part: str) -> Sequence[str]:
+        """The columns that a part has, those that no setting names among them; none where that is
+        not known before it is read.
+        """
+        return ()
 
     def signs_of(self, table: TableName, part: str) -> NumberSigns:
         """How a part of a table writes the numbers that it has as text."""
@@ -174,6 +182,8 @@ class TableReader(ABC):
         found = {
             "ambiguous_numbers": looks.ambiguous(),
             "absurd_numbers": looks.absurd(rules.max_value_ratio),
+            "undeclared_ends": self._undeclared.end_words(),
+            "undeclared_status": self._undeclared.state_words(),
             "zero_prices": looks.zeros("events.price", rules.max_zero_price_share),
         }
         made = {name: tuple(words) for name, words in found.items()}
@@ -210,13 +220,12 @@ class TableReader(ABC):
         return None if self.config.clock == "simulated" else now.astimezone(UTC).date()
 
     def _whole(self, table: TableName, columns: Sequence[Column]) -> pa.Table:
-        wanted = wanted_columns(columns)
         return pa.concat_tables(
             [
                 self._counted(
                     table,
                     self.contract.read(
-                        self.load(table, part, wanted, None),
+                        self._wanted(table, part, columns, None),
                         columns,
                         table,
                         part,
@@ -226,6 +235,26 @@ class TableReader(ABC):
                 for part in self.parts(table)
             ]
         )
+
+    def _wanted(
+        self, table: TableName, part: str, columns: Sequence[Column], window: Window | None
+    ) -> pa.Table:
+        """The columns that are wanted of a part; others are looked at whose names tell."""
+        wanted = wanted_columns(columns)
+        whole = table != "events" or any(column.name == "event" for column in columns)
+        there = self.columns_of(table, part) if whole else ()
+        telling = {n: True for n in there if n not in wanted and tells(table, n)}
+        delivered = self.load(table, part, wanted | telling, window)
+        self.look_at_undeclared(table, delivered, wanted)
+        return delivered
+
+    def look_at_undeclared(
+        self, table: TableName, rows: pa.Table, wanted: Mapping[str, bool]
+    ) -> None:
+        """Note what columns say that no setting names; `wanted`: those that one does."""
+        further = [n for n in rows.column_names if n not in wanted and tells(table, n)]
+        rule = end_times(self.config, self.cutoff)
+        self._undeclared.note(table, rows.select(further), rule)
 
     def _counted(self, name: TableName, table: pa.Table) -> pa.Table:
         """A table without its columns of times that occur twice, which are counted."""
@@ -258,7 +287,7 @@ class TableReader(ABC):
     ) -> pa.Table:
         ts = next(column.source for column in columns if column.name == "ts")
         window = Window(str(ts), start, end, event_times(self.config, self.cutoff), undated)
-        delivered = self.load("events", part, wanted_columns(columns), window)
+        delivered = self._wanted("events", part, columns, window)
         table = self.contract.read(
             delivered, columns, "events", part, self.signs_of("events", part)
         )

@@ -15,6 +15,7 @@ from recsys_tasks.commands.init.columns import Column
 from recsys_tasks.commands.init.names import fits, takes_back
 from recsys_tasks.commands.init.proposal import Confidence, Proposal
 from recsys_tasks.commands.init.roles import Entities, Roles
+from recsys_tasks.commands.init.statuses import add_status
 from recsys_tasks.commands.init.times import add_times
 
 _ALLOW, _FORBID = 0.02, 0.001
@@ -53,6 +54,7 @@ def add_events(proposal: Proposal, roles: Roles, kinds: Kinds, now: datetime) ->
     for role in ("price", "quantity"):
         _add_amount(proposal, roles, role, used)
     _say_unread_amount(proposal, roles, "rating", used)
+    used += add_status(proposal, roles, used)
     _add_rating(proposal, roles, kinds, used)
     _add_negatives(proposal, roles, kinds)
     _say_unread(proposal, roles, used)

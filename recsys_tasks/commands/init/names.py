@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from recsys_tasks.sources.noticed.undeclared import END_WORDS
+
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "user": (
         *("user", "customer", "client", "member", "visitor", "shopper", "buyer", "household"),
@@ -53,12 +55,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "lieferbar",
     ),
     "launch": ("launch", "launched", "release", "released", "published", "availablefrom"),
-    "end": (
-        *("availableuntil", "availableto", "validuntil", "validto", "until", "discontinued"),
-        *("expires", "expiry", "expired", "expiration", "enddate", "delisted", "deactivated"),
-        *("discontinuation", "lieferbarbis", "verfuegbarbis", "gueltigbis", "auslauf", "bis"),
-        *("jusqu", "hasta", "offline", "removed", "unpublished", "endofsale", "eol"),
-    ),
+    "end": END_WORDS,
     "segment": ("country", "region", "market", "language", "tier", "segment", "land", "pays"),
     "events table": (
         *("interactions", "events", "transactions", "orders", "purchases", "ratings", "reviews"),

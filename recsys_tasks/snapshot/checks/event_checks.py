@@ -7,6 +7,7 @@ from dataclasses import replace
 from recsys_tasks.config import Config
 from recsys_tasks.ids import MAX_ID_BYTES
 from recsys_tasks.snapshot.checks.check import Check
+from recsys_tasks.snapshot.checks.rated_rows import left_out_events
 from recsys_tasks.snapshot.checks.short_id_rows import SHORTENED
 
 _COLUMNS = ("user_id", "item_id", "ts", "event", "price", "quantity")
@@ -81,9 +82,9 @@ def _value_checks(config: Config) -> list[Check]:
 
 
 def _of_no_kind(config: Config) -> tuple[str, ...]:
-    """What stands for the kind of rows that are none by their rating."""
+    """What stands for the kind of rows that are none by their rating or status."""
     rating = config.events.rating
-    return () if rating is None else (rating.left_out, rating.fault)
+    return (*left_out_events(config.events), *([rating.fault] if rating else []))
 
 
 def _not_null(name: str, column: str, about: str, bound: float, *example: str) -> Check:

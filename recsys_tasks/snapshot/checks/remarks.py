@@ -24,6 +24,8 @@ ABOUT: Final[Mapping[str, str]] = {
     "ambiguous_numbers": "columns of numbers that may be thousands or fractions",
     "set_aside_values": "columns with numbers that are out of their range, or none",
     "shortened_ids": "users or items that are left out because their ids lost digits",
+    "undeclared_ends": "columns of dates that have come, of items that nobody said are gone",
+    "undeclared_status": "columns that say of rows that nothing was bought, which no setting reads",
     "unit_shares": "users or items with an absurd share of all units or weight"
     " (validation.max_unit_share)",
     "zero_prices": "columns of prices of which many are 0 (validation.max_zero_price_share)",

@@ -14,7 +14,6 @@ _BOUNDS = {
     "missing_id": "max_null_share",
     "overlong_id": "max_bad_value_share",
     "unstorable": "max_bad_value_share",
-    "unknown_event": "max_unknown_event_share",
     "unknown_user": "max_unknown_user_share",
     "unknown_item": "max_unknown_item_share",
     "fresh": "closed_days or validation.allow_empty_days",
@@ -62,6 +61,11 @@ _WORDS = {
         "deliver each action once; where each row stands for a unit, set events.repeated_rows:"
         " units, or deliver one row with a quantity (events.quantity_column); or raise"
         " validation.max_duplicate_share"
+    ),
+    "unknown_event": (
+        "declare each kind among events.kinds, events.negatives or events.impressions, and each"
+        " status under events.status; or raise validation.max_unknown_event_share, which sets such"
+        " rows aside"
     ),
     "bad_quantity": (
         "where negative quantities are returns, declare them: events.negatives: [{name: return,"

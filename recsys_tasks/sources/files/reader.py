@@ -58,6 +58,14 @@ class FileReader(TableReader):
         """The files of a table, sorted. Raises RecsysError where there are none."""
         return self._places[table].names() if table in self._places else ()
 
+    def columns_of(self, table: TableName, part: str) -> Sequence[str]:
+        """Names that are there once; none of a file that cannot be read, which `load` tells of."""
+        try:
+            names = self._names(table, self._places[table].local(part))
+        except RecsysError:
+            return []
+        return [name for name in names if name and names.count(name) == 1]
+
     def signs_of(self, table: TableName, part: str) -> NumberSigns:
         """What the settings say of CSV files; numbers of other files have points alone."""
         written = self._written(table)
@@ -174,7 +182,7 @@ class FileReader(TableReader):
             wanted, rows = wanted_columns(columns), None
             for part in reversed(self.parts(table)[-_NEWEST:]):
                 self._paths[part] = path = self._places[table].local(part)
-                names = self._names(table, path) if table == "events" else []
+                names = self._names(table, path) if table != "users" else []
                 others = [n for n in names if n and n not in wanted and names.count(n) == 1]
                 # first alone: of a file without a header the others are values, never quoted
                 rows = self.load(table, part, wanted, None)

@@ -20,6 +20,7 @@ from recsys_tasks.sources.contract import (
     wanted_columns,
 )
 from recsys_tasks.sources.first_rows import SAMPLE_ROWS, contract_columns, words_on
+from recsys_tasks.sources.noticed.undeclared import tells
 from recsys_tasks.sources.sql.address import Address
 from recsys_tasks.sources.sql.database import Database, open_database
 from recsys_tasks.sources.sql.faults import translated
@@ -57,6 +58,10 @@ class SqlReader(TableReader):
     def parts(self, table: TableName) -> Sequence[str]:
         """The table or query that the settings name."""
         return [name_of(self._relations[table])] if table in self._relations else []
+
+    def columns_of(self, table: TableName, part: str) -> Sequence[str]:
+        """As the database says."""
+        return list(self._table(table).columns)
 
     def where(self, table: TableName) -> str:
         """The table and its database."""
@@ -114,6 +119,8 @@ class SqlReader(TableReader):
                 continue
             wanted = wanted_columns(columns)
             part = self.where(table)
+            further = [name for name in self.columns_of(table, part) if tells(table, name)]
+            wanted |= dict.fromkeys(further, True)
             rows = self.load(table, part, wanted, None, limit=SAMPLE_ROWS)
             words.append(words_on(self, table, part, columns, rows))
         return "; ".join(words)

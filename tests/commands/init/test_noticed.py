@@ -47,3 +47,17 @@ def test_dates_before_which_items_are_bought_are_no_ends(tmp_path: Path) -> None
     proposal, _ = settled(written(tmp_path / "shop", tables))
     assert "items.available_until_column" not in values(proposal)
     assert any(words.startswith("items, valid_until: ") for words in proposal.left_out)
+
+
+def test_a_column_of_states_of_orders(tmp_path: Path) -> None:
+    tables = shop()
+    iso(tables["events"])
+    states = ["paid", "shipped", "cancelled", "refunded"]
+    tables["events"]["status"] = [states[n % 4] for n in range(len(tables["events"]))]
+    proposal, reader = settled(written(tmp_path / "shop", tables))
+    (status,) = [s for s in proposal.settings if s.key == "events.status"]
+    assert status.confidence == "a guess"
+    assert set(status.value["counts"]) == {"paid", "shipped"}
+    assert set(status.value["left_out"]) == {"cancelled", "refunded"}
+    kinds = reader.read_events(None, NOW.date())["event"].to_pylist()
+    assert kinds.count("left out by its status") == len(kinds) // 2

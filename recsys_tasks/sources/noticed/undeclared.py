@@ -1,0 +1,119 @@
+"""Columns that no setting names and that say of rows or items that they do not count: the state of
+an order, the date on which an item was discontinued.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.sources.columns import TRUE_WORDS, as_text
+from recsys_tasks.sources.times.ends import read_ends
+from recsys_tasks.sources.times.rule import TimeRule
+
+END_WORDS: Final = (
+    *("availableuntil", "availableto", "validuntil", "validto", "until", "discontinued"),
+    *("expires", "expiry", "expired", "expiration", "enddate", "delisted", "deactivated"),
+    *("discontinuation", "lieferbarbis", "verfuegbarbis", "gueltigbis", "auslauf", "bis"),
+    *("jusqu", "hasta", "offline", "removed", "unpublished", "endofsale", "eol"),
+)
+"""Words in names of columns that say up to when an item can be had."""
+_STATES: Final = frozenset(
+    (
+        *("status", "state", "statut", "estado", "stato", "zustand", "orderstatus", "outcome"),
+        *("bestellstatus", "auftragsstatus", "paymentstatus", "zahlungsstatus", "ordrestatus"),
+    )
+)
+"""Words in names of columns that have states of orders."""
+_VOID: Final = frozenset(
+    (
+        *("cancelled", "canceled", "cancel", "cancellation", "refunded", "refund", "returned"),
+        *("return", "pending", "failed", "declined", "rejected", "void", "voided", "chargeback"),
+        *("abandoned", "unpaid", "expired", "reversed", "deleted", "error", "hold", "onhold"),
+        *("storniert", "storno", "retoure", "retourniert", "erstattet", "offen", "abgebrochen"),
+        *("annule", "annulee", "rembourse", "cancelado", "cancelada", "reembolsado", "pendiente"),
+        *("geannuleerd", "geretourneerd", "annullato", "rimborsato", "disputed", "fraud"),
+    )
+)
+"""Words for states in which nobody has bought anything."""
+_MOST_VALUES: Final = 200
+
+
+def tells(table: str, name: str) -> bool:
+    """Whether a column's name says that its values may take rows or items away."""
+    words = _words(name)
+    if table == "events":
+        return bool(words & (_STATES | _VOID))
+    return table == "items" and bool(words & set(END_WORDS))
+
+
+def is_void(value: str) -> bool:
+    """Whether a value is a state in which nobody has bought anything."""
+    return bool(_words(value) & _VOID)
+
+
+@dataclass
+class Undeclared:
+    """What such columns hold, over all parts that were read."""
+
+    states: dict[str, Counter[str]] = field(default_factory=dict)
+    """Column of the events → rows by state in which nothing was bought."""
+    ended: dict[str, list[int]] = field(default_factory=dict)
+    """Column of the items → items that have ended, and items with an end."""
+
+    def note(self, table: str, rows: pa.Table, rule: TimeRule) -> None:
+        """Look at columns of a part; `rule`: how ends are read."""
+        for name in rows.column_names:
+            if pa.types.is_nested(rows[name].type):
+                continue
+            if table == "events":
+                self._note_states(name, rows[name])
+            else:
+                ends = read_ends(rows[name], rule).values
+                ended = pc.sum(pc.less_equal(ends, rule.cutoff)).as_py() or 0
+                counts = self.ended.setdefault(name, [0, 0])
+                counts[0] += ended
+                counts[1] += len(ends) - ends.null_count
+
+    def _note_states(self, name: str, column: pa.ChunkedArray) -> None:
+        counted = pc.value_counts(as_text(column).drop_null())
+        if len(counted) > _MOST_VALUES:
+            return
+        found = self.states.setdefault(name, Counter())
+        flagged = bool(_words(name) & _VOID)
+        for value, rows in zip(*(part.to_pylist() for part in counted.flatten()), strict=True):
+            if is_void(value) or (flagged and value.strip().lower() in TRUE_WORDS):
+                found[value] += rows
+
+    def state_words(self) -> Iterator[str]:
+        """Words on columns of states in which nobody bought anything."""
+        for name, states in self.states.items():
+            if states:
+                most = ", ".join(f"{value!r} {rows:,}" for value, rows in states.most_common(4))
+                yield (
+                    f"events.{name}: no setting reads it, and rows that say {most} count as all"
+                    " others do; say in events.status which values count"
+                )
+
+    def end_words(self) -> Iterator[str]:
+        """Words on columns of ends that have come."""
+        for name, (ended, known) in self.ended.items():
+            if ended:
+                yield (
+                    f"items.{name}: no setting reads it, and {ended:,} of its {known:,} dates have"
+                    " come; if these items can no longer be had, name it in"
+                    " items.available_until_column"
+                )
+
+
+def _words(name: str) -> set[str]:
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
+    words = [word for word in re.split(r"[^a-zA-Zà-ÿÀ-ß]+", spaced.lower()) if word]
+    plain = [word.translate(str.maketrans("éèêáíóú", "eeeaiou")) for word in words]
+    return {*plain, "".join(plain)}
