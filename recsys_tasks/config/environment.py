@@ -19,6 +19,9 @@ class Environment(Section):
     """RECSYS_HOME: everything the pipeline keeps on this machine."""
     lake: str
     """RECSYS_LAKE: folder or s3:// URL of the artifacts; default: RECSYS_HOME/lake."""
+    lake_cache_gb: float = 100.0
+    """RECSYS_LAKE_CACHE_GB: so much of a lake in an object store is kept below RECSYS_HOME between
+    stages, in 10^9 bytes."""
     database_url: str | None
     """RECSYS_DATABASE_URL: None starts the embedded PostgreSQL under RECSYS_HOME."""
     reader_url: str | None = None
@@ -36,11 +39,29 @@ def read_environment() -> Environment:
     return Environment(
         home=home,
         lake=os.environ.get("RECSYS_LAKE") or str(home / "lake"),
+        lake_cache_gb=_gigabytes("RECSYS_LAKE_CACHE_GB"),
         database_url=os.environ.get("RECSYS_DATABASE_URL") or None,
         reader_url=os.environ.get("RECSYS_READER_URL") or None,
         mlflow_url=os.environ.get("RECSYS_MLFLOW_URL") or None,
         config_path=Path(os.environ.get("RECSYS_CONFIG") or DEFAULT_CONFIG),
     )
+
+
+def _gigabytes(name: str) -> float:
+    """Raises ConfigError for what is no number from 0 on."""
+    text = os.environ.get(name) or "100"
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise ConfigError(
+            expected="a number from 0 on, in 10^9 bytes",
+            found=repr(text),
+            where=name,
+            remedy=f"export {name}=100, or unset it",
+        )
+    return found
 
 
 def disable_telemetry() -> None:

@@ -12,6 +12,7 @@ from upath import UPath
 
 from recsys_tasks.lake import slots
 from recsys_tasks.lake.artifact import Artifact
+from recsys_tasks.lake.cache import note_use
 from recsys_tasks.lake.keys import Reference
 from recsys_tasks.lake.manifest import MANIFEST, read_manifest, write_durably
 from recsys_tasks.lake.names import number_of, order_of, version_of
@@ -39,7 +40,7 @@ class Attempts:
         self.root = open_root(root)
         self.is_local = self.root.protocol in LOCAL
         self.fence: Callable[[], None] = lambda: None
-        self._cache = cache
+        self.cache = cache
 
     def kinds(self) -> list[str]:
         """Every kind that has a folder, sorted."""
@@ -79,10 +80,11 @@ class Attempts:
     def open(self, kind: str, key: str, name: str) -> Artifact:
         """A finished attempt; of a remote one the manifest is fetched. Raises DamagedArtifact."""
         target = self.root / kind / key / name
-        path = Path(str(target.path)) if self.is_local else self._cache / kind / key / name
+        path = Path(str(target.path)) if self.is_local else self.cache / kind / key / name
         remote = None if self.is_local else target
         if remote is not None:
             fetch(remote / MANIFEST, path / MANIFEST)
+            note_use(path)
         manifest = read_manifest(path / MANIFEST)
         return Artifact(kind, key, version_of(name), path, manifest, order_of(name)[1], remote)
 
@@ -91,7 +93,7 @@ class Attempts:
         if self.is_local:
             local = Path(str(target.path))
         else:  # beside the cache, into which it is renamed
-            local = self._cache / _DRAFTS / f"{target.name}-{secrets.token_hex(4)}"
+            local = self.cache / _DRAFTS / f"{target.name}-{secrets.token_hex(4)}"
         local.mkdir(parents=True, exist_ok=True)
         return local
 
@@ -131,7 +133,7 @@ class Attempts:
         if not self.is_local:
             write_json(target / MANIFEST, manifest)
             self.forget(manifest["kind"], manifest["key"], target.name)
-            cached = self._cache / manifest["kind"] / manifest["key"] / target.name
+            cached = self.cache / manifest["kind"] / manifest["key"] / target.name
             cached.parent.mkdir(parents=True, exist_ok=True)
             local.rename(cached)
 
@@ -165,11 +167,11 @@ class Attempts:
     def forget(self, kind: str, key: str, name: str) -> None:
         """Delete this machine's copy of a remote attempt: it is fetched anew when it is opened."""
         if not self.is_local:
-            shutil.rmtree(self._cache / kind / key / name, ignore_errors=True)
+            shutil.rmtree(self.cache / kind / key / name, ignore_errors=True)
 
     def forget_drafts(self) -> None:
         """Delete what killed writers of a remote lake left on this machine. Run it when none
         writes.
         """
         if not self.is_local:
-            shutil.rmtree(self._cache / _DRAFTS, ignore_errors=True)
+            shutil.rmtree(self.cache / _DRAFTS, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from upath import UPath
 
-from recsys_tasks.errors import DamagedArtifact
+from recsys_tasks.errors import DamagedArtifact, TransientError
 from recsys_tasks.lake.checksums import hash_file
 
 MANIFEST = "manifest.json"
@@ -51,6 +51,19 @@ def damaged_error(path: Path | UPath, expected: str, found: str) -> DamagedArtif
         remedy=(
             "`recsys verify --set-aside` takes what is damaged out of the lake and says which"
             " nights to run again"
+        ),
+    )
+
+
+def disk_full_error(error: OSError, target: UPath) -> TransientError:
+    """The error of a disk that has no room for an artifact."""
+    return TransientError(
+        expected="room for an artifact",
+        found=str(error)[:400],
+        where=str(target),
+        remedy=(
+            "free disk space or trigger the DAG `maintain_storage` (its id begins with"
+            " schedule.dag_prefix), then rerun the task (it is retried)"
         ),
     )
 

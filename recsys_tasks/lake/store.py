@@ -7,21 +7,22 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from upath import UPath
 
-from recsys_tasks.errors import ArtifactError, TransientError
+from recsys_tasks.errors import ArtifactError
 from recsys_tasks.lake import damages, slots
 from recsys_tasks.lake.artifact import Artifact, Damaged, Draft
 from recsys_tasks.lake.attempts import Attempts
+from recsys_tasks.lake.cache import in_use
 from recsys_tasks.lake.code import modules_of
 from recsys_tasks.lake.keys import Reference
 from recsys_tasks.lake.kinds import Kind, code_of, declared
-from recsys_tasks.lake.manifest import files_of, fingerprint_of
+from recsys_tasks.lake.manifest import disk_full_error, files_of, fingerprint_of
 from recsys_tasks.lake.names import number_of, order_of, version_of
 from recsys_tasks.lake.revisions import revising
 
@@ -109,6 +110,14 @@ class Lake:
     def is_there(self, artifact: Artifact) -> bool:
         """Whether an opened attempt was neither removed nor replaced since, by any machine."""
         return self._attempts.is_finished(artifact.kind, artifact.key, artifact.path.name)
+
+    def cache_in_use(self, *, bound: int, erased: str) -> AbstractContextManager[None]:
+        """A stage reads this machine's copies of a remote lake within the block; see
+        `lake.cache`.
+        """
+        if self.is_local:
+            return nullcontext()
+        return in_use(self._attempts.cache, bound=bound, erased=erased)
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -202,7 +211,7 @@ class Lake:
             if slot is None or slots.holder(self.root, known.name, key, slot) != version:
                 shutil.rmtree(draft.path, ignore_errors=True)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise _disk_full(error, target) from error
+                raise disk_full_error(error, target) from error
             raise
 
     def _settled(
@@ -282,15 +291,3 @@ class Lake:
     def set_aside(self, damaged: Damaged, folder: Path) -> Path:
         """Move an attempt out of the lake, to `folder`; see `lake.damages`. Returns where it is."""
         return damages.set_aside(self._attempts, damaged, folder)
-
-
-def _disk_full(error: OSError, target: UPath) -> TransientError:
-    return TransientError(
-        expected="room for an artifact",
-        found=str(error)[:400],
-        where=str(target),
-        remedy=(
-            "free disk space or trigger the DAG `maintain_storage` (its id begins with"
-            " schedule.dag_prefix), then rerun the task (it is retried)"
-        ),
-    )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import date, datetime
 from importlib import import_module
@@ -16,6 +16,7 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.lake import Artifact
 from recsys_tasks.lake.keys import NightKey
 from recsys_tasks.snapshot.dataset import Snapshot
+from recsys_tasks.snapshot.erased_users import last_erasure
 from recsys_tasks.stages import cost, stage_log
 from recsys_tasks.stages.failures import failures_on_the_page
 from recsys_tasks.stages.night import Night
@@ -81,6 +82,7 @@ def run_on(
         started, worked = perf_counter(), cost.cpu_seconds()
         with ExitStack() as locks:
             locks.enter_context(at_work(night.engine, night.lake))
+            locks.enter_context(_cache_in_use(night))
             if stage.takes_turns:
                 locks.enter_context(in_turn(night.engine, night.lake, stage.name))
             night.forget_what_was_replaced()
@@ -104,6 +106,11 @@ def run_on(
     record_stage(night.engine, result)
     stage_log.ended(result)
     return result
+
+
+def _cache_in_use(night: Night) -> AbstractContextManager[None]:
+    bound = int(night.environment.lake_cache_gb * 1e9)
+    return night.lake.cache_in_use(bound=bound, erased=last_erasure(night.lake))
 
 
 def _checked(stage: Stage, shard: int | None) -> Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,29 @@ def test_a_failed_or_killed_attempt_leaves_nothing_anywhere(root: str, tmp_path:
     (tmp_path / ".drafts" / "killed").mkdir()
     lake.remove_unfinished()
     assert not (tmp_path / ".drafts").exists()
+
+
+def test_copies_stay_within_a_bound_and_the_longest_unused_go(root: str, tmp_path: Path) -> None:
+    lake = machine(root, tmp_path)
+    first, second = write(lake, a="x" * 1000), write(lake, a="y" * 1000)
+    os.utime(lake.get(second).path / "manifest.json", (1, 1))
+    with lake.cache_in_use(bound=2500, erased=""):
+        assert not (tmp_path / second).exists() and (tmp_path / first / "a").exists()
+        assert lake.get(second).file("a").read_text() == "y" * 1000  # fetched again
+
+
+def test_copies_go_with_an_erasure_but_not_under_a_stage_at_work(root: str, tmp_path: Path) -> None:
+    lake = machine(root, tmp_path)
+    reference = write(lake, a="ann")
+    with lake.cache_in_use(bound=10**9, erased="erased/users/1"):
+        assert not (tmp_path / reference).exists()
+        lake.get(reference).file("a")
+        with lake.cache_in_use(bound=0, erased="erased/users/2"):  # of another task
+            assert (tmp_path / reference / "a").exists()
+    with lake.cache_in_use(bound=10**9, erased="erased/users/1"):
+        assert (tmp_path / reference / "a").exists()
+    with lake.cache_in_use(bound=10**9, erased="erased/users/2"):
+        assert not (tmp_path / reference).exists()
 
 
 def test_a_bucket_that_is_not_there_is_a_mistake(s3: str, tmp_path: Path) -> None:
