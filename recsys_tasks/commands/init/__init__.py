@@ -13,6 +13,7 @@ from recsys_tasks.commands.init.proposal import Proposal, Setting
 from recsys_tasks.commands.init.roles import find_roles
 from recsys_tasks.commands.init.sections import add_items, add_users
 from recsys_tasks.commands.init.write import file_text
+from recsys_tasks.sources.files.archives import archive_words
 
 __all__ = [
     "DatabasePlace",
@@ -61,6 +62,8 @@ def _proposed(place: Place, now: datetime) -> Proposal:
         if entities is not None
     }
     add_checks(proposal, facts, unknown)
+    if words := archive_words(place.not_read()):
+        proposal.noticed.append(words)
     proposal.noticed += noticed_in(roles)
     proposal.left_out += roles.unused
     return proposal

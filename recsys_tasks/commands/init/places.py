@@ -16,6 +16,7 @@ from recsys_tasks.commands.init.roles import Roles
 from recsys_tasks.commands.init.tables import FileTable, Table, settled, tables_at, tables_in
 from recsys_tasks.config import connection_of_environment, connection_variable
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.sources.files.listing import passed_over
 from recsys_tasks.sources.files.remote import RemoteFiles
 from recsys_tasks.sources.sql.address import Address, address_of, written_password
 
@@ -33,6 +34,9 @@ class Place(Protocol):
 
     def tables(self) -> Sequence[Table]:
         """The tables that are there. Raises RecsysError."""
+
+    def not_read(self) -> Sequence[str]:
+        """Files that lie there and are not read."""
 
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Propose the section `source`."""
@@ -70,6 +74,11 @@ class FolderPlace:
     def tables(self) -> Sequence[Table]:
         """Files, series of files, and folders of files. Raises ConfigError, SchemaError."""
         return [table for _, table in self._found]
+
+    def not_read(self) -> Sequence[str]:
+        """Files below the folders, for their suffix."""
+        folders = [place for place in (self.folder, *self.further) if place.is_dir()]
+        return [str(path) for folder in folders for path in passed_over(folder)]
 
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Where the files are, and how CSV files are written."""
@@ -123,6 +132,10 @@ class StorePlace:
         """
         return settled(tables_at(self._files, self.url.rstrip("/")))
 
+    def not_read(self) -> Sequence[str]:
+        """Objects below the URL, for their suffix."""
+        return self._files.passed_over()
+
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Where the files are, and how CSV files are written."""
         proposal.add("source.kind", "files", "sure", "files of an object store")
@@ -169,6 +182,10 @@ class DatabasePlace:
     def tables(self) -> Sequence[Table]:
         """Tables and views that this user may read. Raises ConfigError, TransientError."""
         return tables_of(self._address)
+
+    def not_read(self) -> Sequence[str]:
+        """None: tables are not files."""
+        return ()
 
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Where the database is, and what its tables are called."""

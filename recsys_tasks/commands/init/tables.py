@@ -21,6 +21,7 @@ from recsys_tasks.commands.init.written import (
 )
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.sources.columns import as_text
+from recsys_tasks.sources.files.archives import archive_words
 from recsys_tasks.sources.files.columnar import column_names, read_columns
 from recsys_tasks.sources.files.csv import read_csv
 from recsys_tasks.sources.files.formats import format_of, is_columnar, unreadable_file
@@ -170,7 +171,7 @@ def tables_in(folder: Path) -> list[FileTable]:
     if not found:
         raise ConfigError(
             expected=f"files that end in {', '.join(SUFFIXES)}",
-            found="none",
+            found=archive_words(path.name for path in folder.iterdir()) or "none",
             where=str(folder),
             remedy="export the shop's tables as CSV, JSON lines, Parquet or Arrow into this folder",
         )

@@ -24,6 +24,7 @@ from recsys_tasks.snapshot.checks.row_rules import Flags
 from recsys_tasks.snapshot.checks.short_id_rows import SHORTENED, quoted_ids
 from recsys_tasks.snapshot.checks.storable import is_usable
 from recsys_tasks.sources.base import has_users_table
+from recsys_tasks.sources.files.archives import archive_words
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class NightRows:
     def words(self, check: Check, fails: bool) -> str:
         """What is known of a check beside its figures; empty where nothing is."""
         if check.name == "files_passed_over" and self.files_passed_over:
-            return offenders(self.files_passed_over)
+            words = archive_words(self.files_passed_over)
+            return offenders(self.files_passed_over) + (f"; {words}" if words else "")
         if check.name == "repeated_times" and self.repeated_times:
             found = ", ".join(f"{n:,} of {table}" for table, n in self.repeated_times.items())
             return f"{found}; the earlier instant was taken of each"

@@ -22,13 +22,18 @@ _SIGNS = (
     (b"Obj\x01", "an Avro file"),
     (b"ORC", "an ORC file"),
     (b"FEA1", "a Feather file of version 1"),
-    (b"\x28\xb5\x2f\xfd", "a file compressed with Zstandard"),
-    (b"BZh", "a file compressed with bzip2"),
     (b"\xfd7zXZ", "a file compressed with xz"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
     (b"PARE", "a Parquet file whose footer is encrypted"),
 )
+_TAR_AT = 257
+"""Where the first file's header of a tar archive says what it is."""
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
-_READ = "a CSV or JSON file (may be gzipped), a Parquet file or an Arrow IPC file or stream"
+_READ = (
+    "a CSV or JSON file (may be compressed by gzip, bzip2 or Zstandard), a Parquet file or an Arrow"
+    " IPC file or stream"
+)
 _COLUMNAR = {
     b"PAR1": ("Parquet", (".parquet", ".parq", ".pq")),
     b"ARROW1": ("Arrow IPC", (".arrow", ".feather")),
@@ -44,14 +49,17 @@ def format_of(path: Path, encoding: str = "utf-8") -> Format:
         with path.open("rb") as file:
             start = file.read(64)
         with open_bytes(path) as unpacked:
-            text = unpacked.read(64)
+            text = unpacked.read(_TAR_AT + 5)
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable_file(path, error) from error
     for sign, (name, _) in _COLUMNAR.items():
         if _begins(start, sign):
             return "parquet" if name == "Parquet" else "arrow"
         if _begins(text, sign):
-            raise _other_format(path, f"a gzipped {name} file")
+            raise _other_format(path, f"a compressed {name} file")
+    if text[_TAR_AT:] == b"ustar":
+        raise _other_format(path, "a tar archive")
+    text = text[:64]
     words = _other_words(start, text)
     if words and not _is_named(words, encoding):
         raise _other_format(path, words)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.errors import SchemaError
-from recsys_tasks.sources.files.streams import CHUNK, is_gzip, open_bytes
+from recsys_tasks.sources.files.streams import CHUNK, open_bytes, packing_of
 
 _OBJECTS = """read_json_objects($path, format = $form, compression = $packed,
                                 maximum_object_size = 268435456)"""
@@ -75,7 +75,10 @@ def _asked(
     """What `take` gets of a query's result: DuckDB reads no file before it is asked for rows."""
     objects = _OBJECTS if most is None else _FIRST_OBJECTS
     values |= {} if most is None else {"most": most}
-    values |= {"path": str(path), "packed": "gzip" if is_gzip(path) else "none"}
+    packed = packing_of(path)
+    if packed == "bz2":
+        raise _refused(path, "JSON compressed with bzip2", "compress it with gzip or Zstandard")
+    values |= {"path": str(path), "packed": packed or "none"}
     query = query.replace("{objects}", objects)
     try:
         values["form"] = "array" if _is_whole_list(path) else "auto"
@@ -167,10 +170,10 @@ def _pointer(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
-def _refused(path: Path, found: str) -> SchemaError:
+def _refused(path: Path, found: str, remedy: str = "") -> SchemaError:
     return SchemaError(
         expected="JSON in UTF-8: one object a line, or a list of objects",
         found=found,
         where=str(path),
-        remedy="correct that line, or deliver the file again: it may have broken off",
+        remedy=remedy or "correct that line, or deliver the file again: it may have broken off",
     )

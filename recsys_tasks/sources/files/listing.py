@@ -11,14 +11,16 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from recsys_tasks.errors import ConfigError, SchemaError, offenders
+from recsys_tasks.sources.files.archives import archive_words
 
+_PACKED = ("", ".gz", ".bz2", ".zst", ".zstd")
+_TEXTS = (".csv", ".tsv", ".jsonl", ".ndjson")
 SUFFIXES = (
-    *(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".parq", ".pq"),
-    *(".arrow", ".arrows", ".feather"),
-    *(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
+    *(f"{name}{packed}" for name in _TEXTS for packed in _PACKED),
+    *(".parquet", ".parq", ".pq", ".arrow", ".arrows", ".feather"),
 )
 """Of the files below a folder; a file that the settings name is read whatever its suffix."""
-_JSON = (".json", ".json.gz")
+_JSON = tuple(f".json{packed}" for packed in _PACKED)
 _HIDDEN = (".", "_", "~", "#", "$", "@")
 """First characters of names that programs give to files that hold no data: .ipynb_checkpoints, ._x,
 _temporary, _SUCCESS, ~$x.
@@ -108,8 +110,10 @@ def list_files(root: Path) -> list[Path]:
 
 
 def passed_over(root: Path) -> list[Path]:
-    """Visible files at or below a folder that are not read, for their suffix."""
-    found = _below(root) if root.is_dir() else []
+    """Visible files at or below a folder, or of a pattern, that are not read, for their suffix."""
+    if root.is_file():
+        return []
+    found = _below(root) if root.is_dir() else _matching(root) if has_magic(str(root)) else []
     suffixes = suffixes_among(path.name for path in found)
     return [path for path in found if not path.name.lower().endswith(suffixes)]
 
@@ -237,7 +241,8 @@ def _nothing(root: Path, passed: list[Path]) -> ConfigError:
 
 def no_files(root: str, found: str, passed: Sequence[str]) -> ConfigError:
     """The error of a path without data: what was found, or the names of other files there."""
-    found = found or f"only files with other suffixes: {offenders(passed)}"
+    packed = archive_words(passed)
+    found = found or packed or f"only files with other suffixes: {offenders(passed)}"
     return ConfigError(
         expected="a .csv, .tsv, .jsonl, .json, .parquet or .arrow file, or a folder with some",
         found=found,

@@ -79,7 +79,7 @@ class RemoteFiles:
 
     def passed_over(self) -> list[str]:
         """As `Place` has it."""
-        keys = [] if has_magic(self._key) else self._visible()
+        keys = self._visible()
         suffixes = suffixes_among(keys)
         return [
             self._name(key)

@@ -1,11 +1,14 @@
-"""How the shop writes its CSV files, and their bytes, gzipped or not."""
+"""How the shop writes its CSV files, and their bytes, compressed or not."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, Literal, cast
 
 import pyarrow as pa
 
@@ -32,7 +35,7 @@ class Dialect:
 
     def of(self, path: Path) -> Dialect:
         """How this file is written: one that says in its name that tabs separate it, by tabs."""
-        if self.delimiter == "," and path.name.lower().endswith((".tsv", ".tsv.gz")):
+        if self.delimiter == "," and re.search(r"\.tsv(\.(gz|bz2|zstd?))?$", path.name.lower()):
             return replace(self, delimiter="\t")
         return self
 
@@ -46,15 +49,32 @@ def open_arrow(path: Path) -> pa.NativeFile:
     is closed refuses to be read.
     """
     file = pa.PythonFile(path.open("rb"), mode="r")
-    return pa.CompressedInputStream(file, "gzip") if is_gzip(path) else file
+    packed = packing_of(path)
+    return file if packed is None else pa.CompressedInputStream(file, packed)
 
 
-def is_gzip(path: Path) -> bool:
-    """Whether a file is gzipped, by its first bytes: its name does not count."""
+Packing = Literal["gzip", "bz2", "zstd"]
+_PACKED: tuple[tuple[Packing, re.Pattern[bytes]], ...] = (
+    ("gzip", re.compile(rb"\x1f\x8b")),
+    ("zstd", re.compile(rb"\x28\xb5\x2f\xfd")),
+    ("bz2", re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")),  # a block, or none; no header of CSV
+)
+
+
+def packing_of(path: Path) -> Packing | None:
+    """How a file is compressed, by its first bytes: its name does not count. None: not at all."""
     with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+        start = file.read(10)
+    return next((name for name, sign in _PACKED if sign.match(start)), None)
 
 
-def open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
+def open_bytes(path: Path) -> IO[bytes]:
     """A file's bytes, unpacked."""
-    return gzip.open(path) if is_gzip(path) else path.open("rb")
+    packed = packing_of(path)
+    if packed == "gzip":
+        return cast(IO[bytes], gzip.open(path))
+    if packed == "bz2":
+        return cast(IO[bytes], bz2.open(path))
+    if packed == "zstd":
+        return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), packed))
+    return path.open("rb")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from recsys_tasks.config import Config, SourceSettings, expand_variables, required_connection
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.errors import RecsysError, offenders
+from recsys_tasks.sources.files.archives import archive_words
 from recsys_tasks.sources.files.file_settings import (
     Encoding,
     FileColumns,
@@ -200,9 +201,19 @@ class Files:
             yield False, f"data files: {'; '.join(missing)}: {remedy}"
             return
         yield True, "data files: there"
+        yield from self._not_read(config, settings)
         given = [settings.events, settings.items, settings.users, settings.impressions]
         if not any("://" in expand_variables(path) for path in given if path):
             yield from self._first_rows(config, settings)
+
+    def _not_read(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:
+        """Files that lie among those that are read."""
+        for name in (*_TABLES, "impressions"):
+            given = getattr(settings, name)
+            over = self._place(config, settings, given).passed_over() if given else []
+            if over:
+                words = archive_words(over) or offenders(Path(path).name for path in over)
+                yield True, f"not read: source.{name} {given}: {words}"
 
     def _first_rows(self, config: Config, settings: FilesSource) -> Iterator[tuple[bool, str]]:
         from recsys_tasks.sources.files.reader import FileReader

@@ -61,3 +61,12 @@ def test_a_column_of_states_of_orders(tmp_path: Path) -> None:
     assert set(status.value["left_out"]) == {"cancelled", "refunded"}
     kinds = reader.read_events(None, NOW.date())["event"].to_pylist()
     assert kinds.count("left out by its status") == len(kinds) // 2
+
+
+def test_files_that_are_not_read(tmp_path: Path) -> None:
+    tables = shop()
+    iso(tables["events"])
+    folder = written(tmp_path / "shop", tables)
+    (folder / "events-2024.zip").write_bytes(b"PK\x03\x04")
+    proposal, _ = settled(folder)
+    assert any("'events-2024.zip': an archive" in words for words in proposal.noticed)

@@ -97,8 +97,12 @@ def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         ("a.feather", b"FEA1" + bytes(60), "a Feather file of version 1"),
         ("a.arrow", b"user_id,item_id\n", "does not begin as Arrow IPC does"),
         ("a.arrows", b"", "an empty file"),
-        ("a.csv.gz", gzip.compress(b"ARROW1\0\0" + bytes(60), mtime=0), "a gzipped Arrow IPC file"),
-        ("a.csv.gz", gzip.compress(b"PAR1" + bytes(60), mtime=0), "a gzipped Parquet file"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"ARROW1\0\0" + bytes(60), mtime=0),
+            "a compressed Arrow IPC file",
+        ),
+        ("a.csv.gz", gzip.compress(b"PAR1" + bytes(60), mtime=0), "a compressed Parquet file"),
     ],
 )
 def test_what_is_no_arrow_file_is_named(
