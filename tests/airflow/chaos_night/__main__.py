@@ -57,10 +57,12 @@ def _group(stand: NightStand, name: str) -> Iterator[Outcome]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("groups", nargs="*", default=list(GROUPS), choices=[*GROUPS, []])
+    parser.add_argument("groups", nargs="*", help=f"default: all of {', '.join(GROUPS)}")
     parser.add_argument("--table", type=Path, default=Path("build/chaos-night.md"))
     parser.add_argument("--stand", type=Path, help="folder of a stand that was left mounted")
     options = parser.parse_args()
+    if unknown := set(options.groups) - set(GROUPS):
+        parser.error(f"no groups: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     options.table.parent.mkdir(parents=True, exist_ok=True)
     with open_stand(options.stand) as stand:
-        raise SystemExit(not play(stand, options.groups, options.table))
+        raise SystemExit(not play(stand, options.groups or list(GROUPS), options.table))
