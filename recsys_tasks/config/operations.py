@@ -31,6 +31,9 @@ class MonitoringConfig(Section):
     """Hours after `schedule.nightly` by which a night's lists must be published, else it is missed
     and raises an alert; null: `schedule.ready_by`; without that, twice what the last two weeks'
     nights took (the median), at least 2 and at most 6, and 4 before there were any."""
+    least_free_share: Share = 0.05
+    """Share of a file system of the home, or of a local lake, that must be free, else it raises an
+    alarm; 0: never."""
     max_list_churn: Share = 0.95
     """Largest share of the first k ranks that may change between two nights of one release."""
     max_psi: PositiveFloat = 0.25
@@ -39,6 +42,10 @@ class MonitoringConfig(Section):
     release."""
     max_quality_drop: Share = 0.3
     """Share that the realised NDCG@10 may lie below the median of the four weeks before."""
+    unusual_times: Annotated[float, Field(ge=2)] | None = 6
+    """A night's figure (users with a list, coverage, short and identical lists, the heavy ranker's
+    share, seconds, processor seconds, memory) raises an alarm where it is so many times its usual
+    deviation away from the median of the four weeks before; null: none does."""
     outcome_days: Annotated[int, Field(ge=1, le=7)] = 1
     """Days after a night's cutoff within which what a user does with an item of the list counts as
     its outcome (`recsys.outcomes`). Of more than one, an event counts for several nights' lists."""

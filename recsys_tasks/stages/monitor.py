@@ -33,25 +33,28 @@ _REPORTED = ("ndcg@10", "hr@10", "popular/ndcg@10", "popular/hr@10")
 def run(night: Night, *, snapshot: Snapshot, plan: Artifact) -> Outcome:
     """Measure tonight's lists and what readers did with last night's, and raise the alarms."""
     from recsys_tasks.monitoring.alarms.figures import REALISED
+    from recsys_tasks.monitoring.alarms.unusual import NIGHT
     from recsys_tasks.serving.calls import note_calls
     from recsys_tasks.stages.monitoring.alarms import night_figures, raise_alarms
     from recsys_tasks.stages.monitoring.for_analysts import record_for_analysts
     from recsys_tasks.stages.monitoring.measured import LISTS, measure_lists
+    from recsys_tasks.stages.monitoring.night_cost import night_cost
     from recsys_tasks.stages.monitoring.night_lists import NightLists
     from recsys_tasks.stages.outcome import Figure, Outcome
     from recsys_tasks.stages.records import record_metrics, record_slices
 
     tonight = NightLists(night.config, night.lake, plan)
     measured = measure_lists(snapshot, night.engine, tonight)
+    found = {**measured.figures, NIGHT: night_cost(night.engine, night.as_of)}
     figures = night_figures(
         night.engine,
         night.config,
         night.as_of,
         measured.before.as_of if measured.before is not None else None,
-        measured.figures,
+        found,
         same_release=measured.same_release,
     )
-    for scope, values in measured.figures.items():
+    for scope, values in found.items():
         record_metrics(night.engine, figures.about(scope), scope, values)
     if measured.before is not None:
         record_slices(night.engine, measured.before.as_of, "realised", measured.slices)

@@ -29,6 +29,7 @@ from recsys_tasks.small_files import write_whole
 from recsys_tasks.stages import report
 from recsys_tasks.stages.pipeline import STAGES_BY_DAG
 from recsys_tasks.stages.watched_airflow import Airflow
+from recsys_tasks.stages.watched_storage import tell_of_storage
 
 STEPS = tuple(
     (stage.name, dag)
@@ -82,6 +83,8 @@ def look(at: Look) -> str:
         )
         at.raise_(words)
         at.found.append("the settings file is wrong")
+    least = at.essentials.monitoring.least_free_share
+    at.found.extend(tell_of_storage(at.environment, least, at.runbooks, at.now, at.raise_))
     if at.essentials.clock == "simulated":
         _look_at_a_simulated_shop(at)
         return "; ".join([*at.found, "a simulated shop has no schedule: no night is late"])

@@ -34,6 +34,14 @@ def environment(empty: Mapping[str, str], tmp_path: Path) -> Environment:
 
 
 @pytest.fixture
+def simulated(environment: Environment) -> Environment:
+    """The environment of a simulated shop."""
+    settings = environment.config_path.read_text().replace("wall", "simulated")
+    environment.config_path.write_text(settings)
+    return environment
+
+
+@pytest.fixture
 def watch(environment: Environment) -> Watch:
     """The look at `hours` after the night of `day` was due, at 01:00 of its date."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 import yaml
 from sqlalchemy.engine import Engine
@@ -204,13 +203,6 @@ def test_wrong_settings_are_one_alert_until_they_are_right(
     environment.config_path.write_text("- no mapping")
     watch(1, 6)
     assert open_now(environment) == ["ConfigError"]  # wrong again is told again
-
-
-@pytest.fixture
-def simulated(environment: Environment) -> Environment:
-    settings = environment.config_path.read_text().replace("wall", "simulated")
-    environment.config_path.write_text(settings)
-    return environment
 
 
 def test_a_simulated_shop_is_never_late(simulated: Environment, watch: Watch) -> None:

@@ -13,8 +13,8 @@ from recsys_tasks.schema import RUNGS
 def list_health(
     lists: Lists, rungs: npt.NDArray[np.int8], counts: Ints, on_offer: Bools, k: int
 ) -> dict[str, float]:
-    """Figures of one publication: coverage, popularity share, identical and short lists, users on
-    each rung.
+    """Figures of one publication: users with a list, coverage, popularity share, identical and
+    short lists, share of users on each rung.
 
     `rungs [n]` index schema.RUNGS; `counts [n_items]` are the items' events before the cutoff;
     `on_offer [n_items]` says which could be shown that night. `coverage` is of all items ever
@@ -28,6 +28,7 @@ def list_health(
         f"rung_share/{name}": float((rungs == place).sum() / n) for place, name in enumerate(RUNGS)
     }
     return {
+        "users": float(len(lists)),
         f"coverage@{k}": metrics.coverage(top, len(counts)),
         f"coverage_on_offer@{k}": (
             float(shown.sum() / (shown | on_offer).sum()) if (shown | on_offer).any() else np.nan

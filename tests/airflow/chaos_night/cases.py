@@ -179,6 +179,7 @@ def channels(stand: NightStand) -> Iterator[Outcome]:
     stand.channels["pagerduty"].answers.clear()
     for _ in range(3):
         stand.watch()
+    stand.wait(lambda: stand.messages["slack"], 60, "Slack never answered what it got")
     seconds, messages = time.monotonic() - began, stand.messages
     (stand.home / "plant.txt").unlink()
     for case, name, most in (

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from recsys_tasks.monitoring.alarms import NightFigures, drift, list_churn, quality_drop
+from recsys_tasks.monitoring.alarms import NightFigures, drift, list_churn, quality_drop, unusual
 from recsys_tasks.monitoring.alarms.figures import Scopes, by_night
 from tests.worlds import make_config
 
@@ -68,3 +68,61 @@ def test_rows_become_figures_by_night_and_null_becomes_nan() -> None:
     found = by_night([(NIGHT, "lists", "gini@10", 0.5), (NIGHT, "realised", "ndcg@10", None)])
     assert found[NIGHT]["lists"] == {"gini@10": 0.5}
     assert math.isnan(found[NIGHT]["realised"]["ndcg@10"])
+
+
+def told_of(
+    scope: str, name: str, value: float, earlier: list[float], times: float | None = 6
+) -> list[str]:
+    """What is said of a figure; its values of the nights before are `earlier`, newest first."""
+    night = NightFigures(
+        as_of=NIGHT,
+        config=make_config(monitoring={"unusual_times": times}),
+        tonight={scope: {name: value}},
+        earlier={
+            NIGHT - timedelta(days=days): {scope: {name: old}}
+            for days, old in enumerate(earlier, 1)
+        },
+    )
+    return [alarm.words for alarm in unusual.look(night)]
+
+
+def test_a_figure_far_from_the_weeks_before_is_told_with_what_is_usual() -> None:
+    """Median 1,000, median deviation 10, so 14.8 in standard deviations: the bound is the least
+    distance of 20 %, 800.
+    """
+    users = [990.0, 1010.0, 1000.0, 990.0, 1010.0, 1000.0, 1010.0]
+    assert told_of("lists", "users", 801, users) == []
+    (words,) = told_of("lists", "users", 799, users)
+    assert "users with a list of their own 799 (usually 1,000)" in words
+    assert told_of("lists", "users", 5000, users) == []  # more is no fault
+    assert told_of("lists", "users", 1, users, None) == []
+    assert told_of("lists", "users", 1, users[:6]) == []  # too few nights
+    assert told_of("lists", "users", math.nan, users) == []
+
+
+def test_a_figure_that_moves_each_week_is_no_alarm_by_its_weekend() -> None:
+    """Five days of 1,000 users and two of 400: the deviation is that of most nights, so only the
+    first weekends are unlike them; a shop of wide swings has wide bounds.
+    """
+    swings = [1000.0, 400.0, 900.0, 500.0, 1100.0, 450.0, 980.0, 1020.0]
+    assert told_of("lists", "users", 400, swings) == []
+    (words,) = told_of("night", "seconds", 3000, [1200.0, 1300.0, 1100.0, 1250.0] * 2)
+    assert words == "unlike the weeks before: seconds of all stages 3,000 (usually 1,225)"
+    assert told_of("night", "seconds", 500, [10.0] * 8) == []  # ten minutes more at least
+
+
+def test_figures_past_their_bounds_are_one_alarm() -> None:
+    night = NightFigures(
+        as_of=NIGHT,
+        config=make_config(),
+        tonight={"lists": {"users": 10.0, "rung_share/heavy": 0.0}},
+        earlier={
+            NIGHT - timedelta(days=days): {"lists": {"users": 1000.0, "rung_share/heavy": 1.0}}
+            for days in range(1, 9)
+        },
+    )
+    (alarm,) = unusual.look(night)
+    assert (alarm.kind, alarm.metric, alarm.bound, alarm.value) == (
+        "unusual_night", "lists/users", 800, 10,
+    )  # fmt: skip
+    assert "share by the heavy ranker 0 (usually 1)" in alarm.words

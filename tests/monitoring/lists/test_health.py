@@ -15,6 +15,6 @@ def test_list_health_by_hand() -> None:
     )
     found = list_health(lists, np.array([0, 0, 4], np.int8), counts, on_offer, k=2)
     assert found["coverage@2"] == 3 / 5 and found["coverage_on_offer@2"] == 3 / 4
-    assert found["popularity_share@2"] == 2 / 5
+    assert found["popularity_share@2"] == 2 / 5 and found["users"] == 3
     assert found["identical_share"] == 2 / 3 and found["short_share"] == 1 / 3
     assert found["rung_share/heavy"] == 2 / 3 and found["rung_share/popularity"] == 1 / 3
