@@ -16,7 +16,7 @@ from recsys_tasks.commands.init.roles import Roles
 from recsys_tasks.commands.init.tables import FileTable, Table, settled, tables_at, tables_in
 from recsys_tasks.config import connection_of_environment, connection_variable
 from recsys_tasks.errors import ConfigError
-from recsys_tasks.sources.files.listing import passed_over
+from recsys_tasks.sources.files.listing import is_visible
 from recsys_tasks.sources.files.remote import RemoteFiles
 from recsys_tasks.sources.sql.address import Address, address_of, written_password
 
@@ -36,7 +36,7 @@ class Place(Protocol):
         """The tables that are there. Raises RecsysError."""
 
     def not_read(self) -> Sequence[str]:
-        """Files that lie there and are not read."""
+        """Files that lie there; those that hold data and are not read among them."""
 
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Propose the section `source`."""
@@ -76,9 +76,14 @@ class FolderPlace:
         return [table for _, table in self._found]
 
     def not_read(self) -> Sequence[str]:
-        """Files below the folders, for their suffix."""
+        """Visible files below the folders, those that are read among them."""
         folders = [place for place in (self.folder, *self.further) if place.is_dir()]
-        return [str(path) for folder in folders for path in passed_over(folder)]
+        found = [(folder, path) for folder in folders for path in folder.rglob("*")]
+        return [
+            str(path)
+            for folder, path in found
+            if is_visible(path.relative_to(folder).parts) and path.is_file()
+        ]
 
     def add_source(self, proposal: Proposal, roles: Roles) -> None:
         """Where the files are, and how CSV files are written."""

@@ -110,9 +110,10 @@ def test_a_row_for_a_whole_basket(tmp_path: Path) -> None:
 
 
 def test_cancelled_rows_and_columns_that_nothing_reads_are_named(tmp_path: Path) -> None:
+    """In a column that is called no status; of one that is, `events.status` is proposed."""
     found = tables()
     events = found["events"]
-    events["status"] = ["cancelled" if n % 10 == 0 else "completed" for n in range(len(events))]
+    events["remark"] = ["cancelled" if n % 10 == 0 else "completed" for n in range(len(events))]
     events["channel"] = ["web" if n % 2 else "app" for n in range(len(events))]
     text = left_out(written(tmp_path / "shop", found))
     assert "events, channel: no setting reads it" in text
