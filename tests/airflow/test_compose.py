@@ -48,6 +48,7 @@ def test_secrets_have_no_default_anywhere() -> None:
         "AIRFLOW_CONN_TEAMS_ALERTS": "",
         "AIRFLOW_CONN_PAGERDUTY_ALERTS": "",
         "AIRFLOW_CONN_HEARTBEAT": "",
+        "RECSYS_READER_PORT": "5433",
         "WORKER_MEMORY": "8g",
     }
 

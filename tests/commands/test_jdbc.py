@@ -32,24 +32,29 @@ def java() -> str:
     return found
 
 
-def test_the_ten_lines_of_the_page_read_a_view(url: str, tmp_path: Path) -> None:  # noqa: F811
+def read_by_java(at: str, folder: Path) -> None:
+    """Run the program of the page, and compare what it prints with the view."""
     program, text = java(), PAGE.read_text()
     (block,) = re.findall(r"^```java\n(.*?)^```$", text, flags=re.M | re.S)
     assert len(block.strip().splitlines()) <= 10
-    (tmp_path / "Nights.java").write_text(block)
-    place = urlsplit(url)
+    (folder / "Nights.java").write_text(block)
+    place = urlsplit(at)
     jdbc = f"jdbc:postgresql://{place.hostname}:{place.port}{place.path}?currentSchema=recsys"
     login = [str(place.username), unquote(str(place.password))]
     done = subprocess.run(
         [program, "-cp", str(DRIVER), "Nights.java", jdbc, *login],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(at) as connection:
         wanted = connection.execute("SELECT as_of::text, users FROM recsys.nights").fetchall()
     assert done.stdout.splitlines()[0] == "as_of\tusers"
     assert len(done.stdout.splitlines()) == 1 + len(wanted)
+
+
+def test_the_ten_lines_of_the_page_read_a_view(url: str, tmp_path: Path) -> None:  # noqa: F811
+    read_by_java(url, tmp_path)
