@@ -120,6 +120,7 @@ class Supervisor:
 
     def _look_after(self, name: str, code: int, now: float) -> None:
         part = self._parts.setdefault(name, Restarts())
+        self._unwell_since.pop(name, None)  # the next one has as long to begin
         if part.due is None:
             seconds = part.note(now)
             self._say(

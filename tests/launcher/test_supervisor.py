@@ -231,6 +231,10 @@ def test_what_lives_but_does_not_work_is_ended_and_started_again(watch: Watch) -
     watch.look_after(1)
     assert watch.pid("scheduler") != first and watch.told == []
     assert watch.said[0] == "airflow scheduler has not worked for 300 s; it is ended"
+    second = watch.pid("scheduler")
+    for _ in range(30):  # the new one has as long to begin
+        watch.look_after(10)
+    assert watch.pid("scheduler") == second and len(watch.said) == 2
 
 
 def test_a_dead_scheduler_gives_its_locks_back_before_the_next_one_starts(
