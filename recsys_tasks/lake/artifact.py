@@ -54,6 +54,11 @@ class Artifact:
         """`kind/key/version`: what a manifest, a table row or an XCom carries."""
         return str(Reference(self.kind, self.key, self.version))
 
+    @property
+    def where(self) -> str:
+        """Its folder in the lake, for messages: this machine's copies are no other's."""
+        return str(self.path if self.remote is None else self.remote)
+
     def file(self, name: str) -> Path:
         """Path of one file whose bytes are those that were written. Raises ArtifactError
         otherwise.

@@ -59,7 +59,7 @@ class Snapshot:
         if "users" in self.instead:
             return self.instead["users"]
         table = pq.read_table(self.artifact.file("users.parquet"))
-        frame = schema.users(self.config).check(table, str(self.artifact.path)).to_pandas()
+        frame = schema.users(self.config).check(table, self.artifact.where).to_pandas()
         return self._as_then(frame, "users", self.config.users.attributes)
 
     @cached_property
@@ -71,7 +71,7 @@ class Snapshot:
             return self.instead["items"]
         contract = schema.items(self.config, vectors=False)
         table = pq.read_table(self.artifact.file("items.parquet"), columns=contract.schema.names)
-        frame = contract.check(table, str(self.artifact.path)).to_pandas()
+        frame = contract.check(table, self.artifact.where).to_pandas()
         return self._as_then(frame, "items", self.config.items.attributes)
 
     def _as_then(

@@ -106,7 +106,7 @@ def freeze(config: Config, lake: Lake, as_of: date, now: datetime) -> FreezeResu
         validation = _check(config, lake, tonight, now, inputs, settings)
     report = read_report(validation)
     if not report.passed:
-        raise report.error(f"{validation.path}/report.json, data_docs/")
+        raise report.error(f"{validation.where}/report.json, data_docs/")
     return _result(_write(config, lake, tonight, validation), validation)
 
 
@@ -192,7 +192,7 @@ def _write(config: Config, lake: Lake, tonight: Tonight, validation: Artifact) -
         raise NotEnoughData(
             expected=f"at least one good row before {as_of}",
             found="none: all were set aside, or left out by their rating",
-            where=str(validation.path),
+            where=validation.where,
             remedy="read the validation report and correct the tables, or events.rating.levels",
         )
     listed = (users, tables["users"]), (items, tables["items"])

@@ -67,6 +67,7 @@ def test_what_another_machine_wrote_or_removed_is_seen(root: str, tmp_path: Path
 def test_a_file_is_fetched_when_it_is_asked_for(root: str, tmp_path: Path) -> None:
     reference = write(machine(root, tmp_path / "one"), a="x", b="y")
     found = machine(root, tmp_path / "other").get(reference)
+    assert found.where == f"{root}/{reference}"
     assert [path.name for path in found.path.iterdir()] == ["manifest.json"]
     assert found.file("b").read_text() == "y" and not (found.path / "a").exists()
     assert {path.name for path in found.folder().iterdir()} == {"a", "b", "manifest.json"}
