@@ -198,7 +198,7 @@ class Contract:
             self.odd.note(f"{suite}.{column.name}", delivered, odd)
         if is_number:
             plain = signs == POINTS_ALONE and not self.config.source.says_signs(suite)
-            self.looks.look(f"{suite}.{column.name}", delivered, read, plain)
+            self.looks.look(f"{suite}.{column.name}", delivered, read, where, plain)
         if isinstance(read, Read):
             made = {column.name: read.values, f"{column.name}_fault": read.faults}
             if read.repeated is not None:

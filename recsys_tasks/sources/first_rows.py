@@ -20,6 +20,7 @@ from recsys_tasks.sources.contract import (
     wanted_columns,
 )
 from recsys_tasks.sources.noticed.short_ids import short_id_words
+from recsys_tasks.sources.noticed.texts import damaged_words, unseen_words
 from recsys_tasks.sources.tables import TableName, TableReader
 from recsys_tasks.sources.times.days_and_clocks import CLOCK
 from recsys_tasks.sources.times.rule import YEAR_10000, event_times
@@ -66,6 +67,9 @@ def words_on(
         for name, texts in reader.odd_values().items()
         if name.startswith(f"{table}.")
     ]
+    for name in read.column_names:
+        if pa.types.is_string(read[name].type) and not name.endswith("_fault"):
+            words += [*unseen_words(read[name], name), *damaged_words(read[name], name)]
     words += [f"numbers of no use: {', '.join(odd)}"] if odd else []
     words += [
         said

@@ -178,16 +178,11 @@ class TableReader(ABC):
         """What is wrong with what was read so far though each value is of use, in words, by the
         name of the check that warns of it.
         """
-        rules, looks = self.config.validation, self.contract.looks
         found = {
-            "ambiguous_numbers": looks.ambiguous(),
-            "absurd_numbers": looks.absurd(rules.max_value_ratio),
-            "undeclared_ends": self._undeclared.end_words(),
-            "undeclared_status": self._undeclared.state_words(),
-            "zero_prices": looks.zeros("events.price", rules.max_zero_price_share),
+            **self.contract.looks.remarks(self.config),
+            **self._undeclared.remarks(self.config),
         }
-        made = {name: tuple(words) for name, words in found.items()}
-        return {name: words for name, words in made.items() if words}
+        return {name: words for name, words in found.items() if words}
 
     def files_passed_over(self) -> tuple[str, ...]:
         """Visible files that lie among the data and are not read: none."""

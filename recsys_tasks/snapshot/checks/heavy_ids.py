@@ -48,4 +48,4 @@ def _above(
     if share > config.validation.max_unit_share > of_rows:
         text = str(ids.dictionary[top].as_py())
         quoted = hashed_user(text) if column == "user_id" else repr(text)
-        yield f"{quoted} has {share:.1%} of all {what} ({sums[top]:,g}) in {rows[top]:,} rows"
+        yield f"{quoted} has {share:.1%} of all {what} ({sums[top]:,.0f}) in {rows[top]:,} rows"

@@ -13,6 +13,7 @@ from recsys_tasks.config import Config
 from recsys_tasks.snapshot.checks.heavy_ids import heavy_ids
 from recsys_tasks.snapshot.checks.row_rules import Flags, first_reason
 from recsys_tasks.snapshot.checks.short_id_rows import left_out_words
+from recsys_tasks.snapshot.checks.text_remarks import text_remarks
 from recsys_tasks.snapshot.extract_result import ExtractResult
 
 Remarks = Mapping[str, tuple[str, ...]]
@@ -21,13 +22,21 @@ Remarks = Mapping[str, tuple[str, ...]]
 ABOUT: Final[Mapping[str, str]] = {
     "absurd_numbers": "columns with numbers beside which all others are next to nothing"
     " (validation.max_value_ratio)",
+    "alike_ids": "columns of ids that differ in blanks, unseen characters or case alone",
+    "alike_values": "columns of values that differ in blanks or case alone",
     "ambiguous_numbers": "columns of numbers that may be thousands or fractions",
+    "currencies": "columns of currencies beside prices that are compared as if of one",
+    "damaged_texts": "columns of texts with lost letters, HTML, or words of a spreadsheet",
+    "ids_in_both": "ids that are a user's and an item's",
+    "parts_differ": "columns whose numbers are of another size in a part of the delivery",
+    "same_files": "files that are there twice under two names",
     "set_aside_values": "columns with numbers that are out of their range, or none",
     "shortened_ids": "users or items that are left out because their ids lost digits",
     "undeclared_ends": "columns of dates that have come, of items that nobody said are gone",
     "undeclared_status": "columns that say of rows that nothing was bought, which no setting reads",
     "unit_shares": "users or items with an absurd share of all units or weight"
     " (validation.max_unit_share)",
+    "unseen_characters": "columns of texts with characters that cannot be seen",
     "zero_prices": "columns of prices of which many are 0 (validation.max_zero_price_share)",
 }
 """Checks of the night that count remarks."""
@@ -47,6 +56,7 @@ def find_remarks(
     good = events.filter(pa.array(first_reason(flags) < 0))
     found = {
         **extracted.remarks,
+        **text_remarks(config, events, users, items),
         "shortened_ids": left_out_words(config, users, items),
         "set_aside_values": tuple(_values(extracted.odd_values, flags)),
         "unit_shares": tuple(heavy_ids(config, good)),

@@ -30,10 +30,14 @@ def shortened_rows(config: Config, ids: pa.ChunkedArray, known: pa.Array) -> _Fl
 
 
 def _short(ids: pa.ChunkedArray, known: pa.Array) -> _Flags:
-    here = pc.unique(ids).drop_null()
-    listed = pc.fill_null(pc.is_in(ids, value_set=known), False)
-    twins = pc.and_(fraction_twins(ids, pa.concat_arrays([here, _flat(known)])), listed)
-    return np.asarray(pc.or_(shortened(ids), twins).to_numpy(), bool)
+    here = pa.chunked_array([pc.unique(ids).drop_null()])  # far fewer than rows
+    listed = pc.fill_null(pc.is_in(here, value_set=known), False)
+    every = pa.concat_arrays([here.combine_chunks(), _flat(known)])
+    short = pc.or_(shortened(here), pc.and_(fraction_twins(here, every), listed))
+    found = here.filter(short).combine_chunks()
+    if not len(found):
+        return np.zeros(len(ids), bool)
+    return np.asarray(pc.fill_null(pc.is_in(ids, value_set=found), False).to_numpy(), bool)
 
 
 def shortened_words(config: Config, ids: pa.ChunkedArray, column: str) -> npt.NDArray[np.object_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +34,10 @@ class Place(Protocol):
 
     def local(self, name: str) -> Path:
         """The file on this machine. Raises RecsysError."""
+        ...
+
+    def same(self) -> list[tuple[str, str]]:
+        """Files that have the same bytes, each after the first that has them."""
         ...
 
     def close(self) -> None:
@@ -69,5 +75,28 @@ class LocalFiles:
         """The file itself."""
         return Path(name)
 
+    def same(self) -> list[tuple[str, str]]:
+        """By the bytes of files of one size."""
+        by_size: dict[int, list[str]] = {}
+        for name in self.names():
+            by_size.setdefault(Path(name).stat().st_size, []).append(name)
+        several = {size: names for size, names in by_size.items() if size and len(names) > 1}
+        return same_of({name: _hash_of(name) for names in several.values() for name in names})
+
     def close(self) -> None:
         """Nothing is held."""
+
+
+def same_of(contents: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(first, again) of names whose contents are the same."""
+    firsts: dict[str, str] = {}
+    found = []
+    for name in sorted(contents):
+        first = firsts.setdefault(contents[name], name)
+        found += [(first, name)] if first != name else []
+    return found
+
+
+def _hash_of(name: str) -> str:
+    with Path(name).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

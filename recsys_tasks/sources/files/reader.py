@@ -81,6 +81,17 @@ class FileReader(TableReader):
         """Visible files below the folders that are not read, for their suffix."""
         return tuple(name for place in self._places.values() for name in place.passed_over())
 
+    def remarks(self) -> Mapping[str, tuple[str, ...]]:
+        """As of every reader, and which files are there twice."""
+        words = [
+            f"{table}: {again.rpartition('/')[2]!r} has the bytes of {first.rpartition('/')[2]!r};"
+            " remove one of the two: rows that are no duplicates of each other count twice"
+            for table, place in self._places.items()
+            for first, again in place.same()
+        ]
+        found = super().remarks()
+        return {**found, "same_files": tuple(words)} if words else found
+
     def close(self) -> None:
         """Copies of remote files are removed."""
         for place in self._places.values():

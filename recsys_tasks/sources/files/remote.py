@@ -30,6 +30,7 @@ from recsys_tasks.sources.files.listing import (
     table_with_log,
     values_of,
 )
+from recsys_tasks.sources.files.places import same_of
 from recsys_tasks.sources.files.urls import has_credentials
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
@@ -102,6 +103,13 @@ class RemoteFiles:
         if name not in self._copies:
             self._copies[name] = self._copy(name)
         return self._copies[name]
+
+    def same(self) -> list[tuple[str, str]]:
+        """By the store's tag of the content, where it has one."""
+        tags = {
+            name: (facts.get("ETag") or facts.get("etag")) for name, facts in self._found.items()
+        }
+        return same_of({name: self.version(name) for name, tag in tags.items() if tag})
 
     def close(self) -> None:
         """The copies are removed."""

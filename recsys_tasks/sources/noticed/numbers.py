@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks.config import Config
 from recsys_tasks.sources.columns import is_text
 
 _DOUBTFUL: Final = r"^\s*[-+]?[1-9][0-9]{0,2}\.[0-9]{3}\s*$"
@@ -23,6 +24,7 @@ _THOUSANDS_PLAIN: Final = r"^\s*[-+]?[1-9][0-9]{3,}\s*$"
 _FEWEST_TEXTS, _QUOTED = 3, 3
 _FEWEST_NUMBERS: Final = 20
 _RANK: Final = 0.99
+_TIMES: Final = 30.0
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Looks:
     rows: int = 0
     zeros: int = 0
     largest: float = 0.0
+    medians: dict[str, float] = field(default_factory=dict)
+    """Part of the delivery → the middle of its numbers, noughts left out."""
     text: str = ""
     """The largest number as delivered."""
 
@@ -62,7 +66,7 @@ class NumberLooks:
 
     columns: dict[str, Looks] = field(default_factory=dict)
 
-    def look(self, name: str, delivered: Any, numbers: Any, plain: bool) -> None:
+    def look(self, name: str, delivered: Any, numbers: Any, part: str, plain: bool) -> None:
         """Look at a part's column: as delivered, and as it was read; `plain`: nothing is said of
         the signs of its numbers.
         """
@@ -73,6 +77,8 @@ class NumberLooks:
         looks.zeros += int((known == 0).sum())
         exponents, counts = np.unique(np.frexp(known[known > 0])[1], return_counts=True)
         looks.sizes.update(dict(zip(exponents.tolist(), counts.tolist(), strict=True)))
+        if (known > 0).sum() >= _FEWEST_NUMBERS:
+            looks.medians[part] = float(np.median(known[known > 0]))
         if known.size and float(known.max()) > looks.largest:
             looks.largest = float(known.max())
             place = int(np.flatnonzero(values == looks.largest)[0])
@@ -80,7 +86,17 @@ class NumberLooks:
         if plain and is_text(delivered.type):
             _look_at_signs(looks, pc.cast(delivered, pa.string()))
 
-    def ambiguous(self) -> Iterator[str]:
+    def remarks(self, config: Config) -> dict[str, tuple[str, ...]]:
+        """Words on all of them, by the name of the night's check."""
+        rules = config.validation
+        return {
+            "absurd_numbers": tuple(self._absurd(rules.max_value_ratio)),
+            "ambiguous_numbers": tuple(self._ambiguous()),
+            "parts_differ": tuple(self._differing_parts()),
+            "zero_prices": tuple(self._zeros("events.price", rules.max_zero_price_share)),
+        }
+
+    def _ambiguous(self) -> Iterator[str]:
         """Words on columns whose numbers all have a point and three digits, where no other column
         of their table shows what the point is.
         """
@@ -96,7 +112,7 @@ class NumberLooks:
                     " fractions, source.thousands: '.' and source.decimal: ',' for thousands"
                 )
 
-    def absurd(self, most: float) -> Iterator[str]:
+    def _absurd(self, most: float) -> Iterator[str]:
         """Words on columns whose largest number is more than `most` times what nearly all are
         below.
         """
@@ -105,7 +121,16 @@ class NumberLooks:
             if one.largest > most * usual:
                 yield f"{name}: {one.text}, while 99 of 100 are below {usual:,g}"
 
-    def zeros(self, name: str, most: float) -> Iterator[str]:
+    def _differing_parts(self) -> Iterator[str]:
+        """Words on columns whose numbers are many times as large in one part as in another."""
+        for name, one in self.columns.items():
+            if len(one.medians) > 1:
+                small, large = (f(one.medians.items(), key=lambda p: p[1]) for f in (min, max))
+                if large[1] > _TIMES * small[1]:
+                    told = [f"{m:,g} in {part.rpartition('/')[2]!r}" for part, m in (small, large)]
+                    yield f"{name}: the middle number is {told[0]} and {told[1]}: another unit?"
+
+    def _zeros(self, name: str, most: float) -> Iterator[str]:
         """Words on a column of which more than this share are 0."""
         one = self.columns.get(name, Looks())
         if one.zeros > most * one.rows:

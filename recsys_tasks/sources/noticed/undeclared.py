@@ -13,6 +13,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks.config import Config
 from recsys_tasks.sources.columns import TRUE_WORDS, as_text
 from recsys_tasks.sources.times.ends import read_ends
 from recsys_tasks.sources.times.rule import TimeRule
@@ -31,6 +32,9 @@ _STATES: Final = frozenset(
     )
 )
 """Words in names of columns that have states of orders."""
+_CURRENCIES: Final = frozenset(
+    ("currency", "currencycode", "waehrung", "währung", "devise", "moneda", "valuta", "valuuta")
+)
 _VOID: Final = frozenset(
     (
         *("cancelled", "canceled", "cancel", "cancellation", "refunded", "refund", "returned"),
@@ -49,7 +53,7 @@ def tells(table: str, name: str) -> bool:
     """Whether a column's name says that its values may take rows or items away."""
     words = _words(name)
     if table == "events":
-        return bool(words & (_STATES | _VOID))
+        return bool(words & (_STATES | _VOID | _CURRENCIES))
     return table == "items" and bool(words & set(END_WORDS))
 
 
@@ -64,6 +68,8 @@ class Undeclared:
 
     states: dict[str, Counter[str]] = field(default_factory=dict)
     """Column of the events → rows by state in which nothing was bought."""
+    currencies: dict[str, Counter[str]] = field(default_factory=dict)
+    """Column of the events → rows by currency."""
     ended: dict[str, list[int]] = field(default_factory=dict)
     """Column of the items → items that have ended, and items with an end."""
 
@@ -85,13 +91,26 @@ class Undeclared:
         counted = pc.value_counts(as_text(column).drop_null())
         if len(counted) > _MOST_VALUES:
             return
+        if _words(name) & _CURRENCIES:
+            pairs = zip(*(part.to_pylist() for part in counted.flatten()), strict=True)
+            self.currencies.setdefault(name, Counter()).update(dict(pairs))
+            return
         found = self.states.setdefault(name, Counter())
         flagged = bool(_words(name) & _VOID)
         for value, rows in zip(*(part.to_pylist() for part in counted.flatten()), strict=True):
             if is_void(value) or (flagged and value.strip().lower() in TRUE_WORDS):
                 found[value] += rows
 
-    def state_words(self) -> Iterator[str]:
+    def remarks(self, config: Config) -> dict[str, tuple[str, ...]]:
+        """Words on all of them, by the name of the night's check."""
+        priced = config.events.price_column is not None
+        return {
+            "currencies": tuple(self._currency_words()) if priced else (),
+            "undeclared_ends": tuple(self._end_words()),
+            "undeclared_status": tuple(self._state_words()),
+        }
+
+    def _state_words(self) -> Iterator[str]:
         """Words on columns of states in which nobody bought anything."""
         for name, states in self.states.items():
             if states:
@@ -101,7 +120,17 @@ class Undeclared:
                     " others do; say in events.status which values count"
                 )
 
-    def end_words(self) -> Iterator[str]:
+    def _currency_words(self) -> Iterator[str]:
+        """Words on columns of several currencies."""
+        for name, found in self.currencies.items():
+            if len(found) > 1:
+                most = ", ".join(f"{value!r} {rows:,}" for value, rows in found.most_common(4))
+                yield (
+                    f"events.{name}: prices of {len(found)} currencies ({most}) are compared as if"
+                    " they were of one; deliver prices in one currency"
+                )
+
+    def _end_words(self) -> Iterator[str]:
         """Words on columns of ends that have come."""
         for name, (ended, known) in self.ended.items():
             if ended:
