@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks.sources.noticed.lists import lists_of
+
 TRUE_WORDS = (
     *("true", "t", "yes", "y", "1", "1.0", "1,0", "wahr", "ja", "vrai", "oui", "verdadero", "si"),
     *("sí", "vero", "sì", "waar", "in stock", "in_stock", "instock", "available"),
@@ -75,11 +77,14 @@ def as_ids(column: Any) -> pa.ChunkedArray:
 
 
 def as_values(column: Any, separator: str) -> pa.ChunkedArray:
-    """Several values as one text: of lists, joined by `separator`; of anything else as `as_text`.
+    """Several values as one text: of lists, and of texts all of which are written as lists are,
+    joined by `separator`; of anything else as `as_text`.
 
     Raises ValueError where a value of a list holds the separator: it would become two.
     """
     kind = column.type
+    if is_text(kind) and (lists := lists_of(pc.cast(column, pa.string()))) is not None:
+        column, kind = lists, lists.type
     if not (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     ):

@@ -30,6 +30,7 @@ ABOUT: Final[Mapping[str, str]] = {
     "ids_in_both": "ids that are a user's and an item's",
     "parts_differ": "columns whose numbers are of another size in a part of the delivery",
     "same_files": "files that are there twice under two names",
+    "separators": "columns of several values that another sign joins",
     "set_aside_values": "columns with numbers that are out of their range, or none",
     "shortened_ids": "users or items that are left out because their ids lost digits",
     "undeclared_ends": "columns of dates that have come, of items that nobody said are gone",

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.config import Config
 from recsys_tasks.sources.noticed import texts
+from recsys_tasks.sources.noticed.lists import separator_words
 
 _MOST_IN_BOTH, _QUOTED = 0.01, 2
 
@@ -32,6 +33,7 @@ def text_remarks(
         "alike_values": tuple(_of_attributes(config, users, items)),
         "damaged_texts": _each(texts.damaged_words, columns),
         "ids_in_both": tuple(_in_both(ids["user_id"], ids["item_id"])),
+        "separators": tuple(_separators(config, users, items)),
         "unseen_characters": _each(texts.unseen_words, columns),
     }
 
@@ -47,6 +49,13 @@ def _of_attributes(config: Config, users: pa.Table, items: pa.Table) -> Iterator
             if one.kind in ("categorical", "multi") and one.name in rows.column_names:
                 sign = one.separator if one.kind == "multi" else None
                 yield from texts.alike_values(rows[one.name], f"{table}.{one.name}", sign)
+
+
+def _separators(config: Config, users: pa.Table, items: pa.Table) -> Iterator[str]:
+    for table, rows, declared in (("items", items, config.items), ("users", users, config.users)):
+        for one in declared.attributes:
+            if one.kind == "multi" and one.name in rows.column_names:
+                yield from separator_words(rows[one.name], f"{table}.{one.name}", one.separator)
 
 
 def _in_both(users: pa.Array, items: pa.Array) -> Iterator[str]:
