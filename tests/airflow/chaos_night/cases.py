@@ -72,9 +72,9 @@ def errors(stand: NightStand) -> Iterator[Outcome]:
     yield held(stand, "exception in freeze", run, "ValueError", "freeze")
     (stand.home / "plant.txt").write_text("hang")
     _, run = stand.begin()
-    for number in (1, 2):
+    for number in (1, 2, 3):
         stand.until_killed(number)
-    yield held(stand, "SIGKILL of freeze at its last try", run, "Killed", "freeze")
+    yield held(stand, "SIGKILL of freeze at each try", run, "Killed", "freeze")
     (stand.home / "plant.txt").unlink()
 
 

@@ -201,7 +201,12 @@ def _running(home: Path) -> Iterator[NightStand]:
     channels = {name: Recorder() for name in ("webhook", "slack", "pagerduty", "teams")}
     mailbox, teams = Mailbox(), channels.pop("teams")
     changes: dict[str, Any] = {
-        "schedule": {**TINY["schedule"], "limit_minutes": {"build_index": 0.5 * WAIT}},
+        # Half a minute of retries: PostgreSQL is back before it is over.
+        "schedule": {
+            "retry_first_seconds": 2,
+            "retry_minutes": 0.5 * WAIT,
+            "limit_minutes": {"build_index": 0.5 * WAIT},
+        },
         "alerts": {"teams_connection": None},
     }
     settings = write_settings(home.parent / "recsys.yaml", **TINY | changes)
