@@ -11,8 +11,8 @@ RUN useradd --uid 50000 --create-home --shell /usr/sbin/nologin nightshelf \
  && chown -R nightshelf /opt/nightshelf /var/lib/nightshelf
 
 WORKDIR /opt/nightshelf
-COPY requirements.txt ./
-RUN pip install --no-cache-dir --requirement requirements.txt
+COPY requirements.txt requirements-s3.txt ./
+RUN pip install --no-cache-dir --requirement requirements.txt --requirement requirements-s3.txt
 
 COPY --chown=nightshelf pyproject.toml README.md LICENSE ./
 COPY --chown=nightshelf recsys_tasks recsys_tasks
@@ -26,6 +26,7 @@ ENV AIRFLOW_HOME=/var/lib/nightshelf/airflow \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/nightshelf/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     RECSYS_HOME=/var/lib/nightshelf \
+    NUMBA_CACHE_DIR=/var/lib/nightshelf/kernels \
     RECSYS_CONFIG=/opt/nightshelf/include/recsys.yaml \
     PYTHONPATH=/opt/nightshelf \
     TF_CPP_MIN_LOG_LEVEL=3 \

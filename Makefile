@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that spin while they wait slow everything else on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke chaos-night stress-ids interleavings fuzz gate-cases lint format lock bench-quality bench-night bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
+.PHONY: help setup demo airflow nights test test-slow axe chaos chaos-smoke chaos-night cluster cluster-test cluster-chaos stress-ids interleavings fuzz gate-cases lint format lock bench-quality bench-night bench-retrieval bench-index bench-precompute bench-gate bench-source bench-ranker peers-torch clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -62,6 +62,15 @@ chaos-smoke: setup  ## what breaks at night, under the real launcher: one right 
 CHAOS_GROUPS ?=
 chaos-night: setup  ## the same with more faults, in groups with a good night after each, and a table of what became of them (CHAOS_GROUPS="errors deliveries", CHAOS_WAIT=3 on a slow machine); as root
 	@$(BIN)/python -m tests.airflow.chaos_night $(CHAOS_GROUPS)
+
+cluster: setup  ## the services of docker-compose.yaml on hosts of one machine that share no disk, until Ctrl-C; as root, with redis-server and EXTRAS="s3 s3test"
+	@$(BIN)/python -m tests.cluster up
+
+cluster-test: setup  ## three nights through its two Celery workers, the lake on S3: lists equal to the bit to those of one process
+	@$(BIN)/python -m pytest -m slow -s tests/cluster/test_cluster.py
+
+cluster-chaos: setup  ## a night with faults: a worker lost in training and in a shard, the broker killed, S3 that says 503 for a minute
+	@$(BIN)/python -m pytest -m slow -s tests/cluster/test_faults.py
 
 MINUTES ?= 20
 USERS ?= 300000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,16 @@ KEY, SECRET = "AKIAEXAMPLE", "s3cr3t/word+for=tests"
 _WITHOUT = "S3 is not tried: make setup EXTRAS='s3 s3test'"
 
 
+def require_s3() -> Any:
+    """The module of the server. Skips the test without the extras."""
+    pytest.importorskip("s3fs", reason=_WITHOUT)
+    return pytest.importorskip("moto.server", reason=_WITHOUT)
+
+
 @contextmanager
 def s3_server() -> Iterator[str]:
     """Its URL. Skips the test without the extras."""
-    pytest.importorskip("s3fs", reason=_WITHOUT)
-    moto = pytest.importorskip("moto.server", reason=_WITHOUT)
-    served = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    served = require_s3().ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     served.start()
     host, port = served.get_host_and_port()
     try:

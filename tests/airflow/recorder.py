@@ -20,7 +20,7 @@ class Recorder:
     `seconds`. `taken` are the bodies that it did not refuse.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.received: list[Message] = []
         self.taken: list[dict[str, Any]] = []
         self.answers: list[int] = []
@@ -48,13 +48,14 @@ class Recorder:
                 ):  # the sender did not wait for the answer
                     super().handle()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
 
     @property
     def as_webhook(self) -> str:

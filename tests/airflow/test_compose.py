@@ -42,6 +42,11 @@ def test_secrets_have_no_default_anywhere() -> None:
     assert set(EXAMPLE.values()) == {""}
     optional = {name: default for name, sign, default in VARIABLES if sign == ":-"}
     assert optional == {
+        "RECSYS_LAKE": "",
+        "AWS_ENDPOINT_URL": "",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
         "AIRFLOW_CONN_SLACK_ALERTS": "",
         "AIRFLOW_CONN_ALERT_WEBHOOK": "",
         "AIRFLOW_CONN_EMAIL_ALERTS": "",
@@ -57,7 +62,7 @@ def test_no_secret_is_written_out() -> None:
     for name, service in COMPOSE["services"].items():
         for key, value in (service.get("environment") or {}).items():
             if re.search("PASSWORD|SECRET|KEY|TOKEN", key) and not key.endswith("_FILE"):
-                assert re.fullmatch(r"\$\{[A-Z_]+:\?\}", value), f"{name}: {key}"
+                assert re.fullmatch(r"\$\{[A-Z_]+:[?-]\}", value), f"{name}: {key}"
     assert not re.search(r"://[^\s:/]+:(?!\$)[^\s@$/]+@", TEXT)
 
 

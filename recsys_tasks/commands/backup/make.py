@@ -33,7 +33,9 @@ from recsys_tasks.snapshot.erased_users import read_erased
 from recsys_tasks.stages.night import mlflow_url
 from recsys_tasks.stages.work_locks import alone
 
-_OF_THE_MACHINE = frozenset({"postgres", "database.json", "lake-cache", "airflow", DAMAGED_FOLDER})
+_OF_THE_MACHINE = frozenset(
+    {"postgres", "database.json", "lake-cache", "airflow", "kernels", DAMAGED_FOLDER}
+)
 """Below RECSYS_HOME: what a new machine makes anew, and what no place may bring back."""
 
 _VECTORS = sa.text("""
