@@ -17,10 +17,13 @@ import pyarrow.compute as pc
 from recsys_tasks.sources.columns import EXACT_FLOAT
 
 _EXPONENT: Final = (
-    r"^\s*[+-]?[0-9]([.,][0-9]+)?[eE]\+[0-9]{2,3}\s*$"
+    r"^\s*[+-]?[0-9]([.,][0-9]+)?E\+[0-9]{2,3}\s*$"
+    r"|^\s*[+-]?[0-9][.,][0-9]+e\+[0-9]{2,3}\s*$"
     r"|^\s*[+-]?[0-9][.,][0-9]+[eE]-?[0-9]{1,3}\s*$"
 )
-"""`4.00638E+12`, `1,00E+05`, `1e+20`, `4.00638E12`; not `1e5` or `7E10`, which may be ids."""
+"""`4.00638E+12`, `1,00E+05`, `1E+05`, `4.00638E12`; not `1e5` or `7E10`, which may be ids, and not
+`9e+05`, as R writes 900000 and no other number: no digit is lost in it.
+"""
 _FRACTION: Final = r"^-?[0-9]+\.0+$"
 _LONG: Final = r"^[1-9][0-9]{11,38}$"
 _SHOWN, _KEPT = 6, 15

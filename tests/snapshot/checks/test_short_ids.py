@@ -69,11 +69,20 @@ def test_a_few_rows_are_set_aside_and_counted_and_none_of_them_is_an_item(tmp_pa
 
 
 def test_one_of_many_items_is_left_out_and_told(tmp_path: Path) -> None:
-    """R writes 900000 as 9e+05."""
-    night = shop(tmp_path, ["ann"], [*(f"{n}" for n in range(899_800, 900_000)), "9e+05"]).night(6)
-    assert "9e+05" not in night.snapshot.items["item_id"].tolist()
+    items = [*(f"{n}" for n in range(899_800, 900_000)), "9.1E+05"]
+    night = shop(tmp_path, ["ann"], items).night(6)
+    assert "9.1E+05" not in night.snapshot.items["item_id"].tolist()
     (told,) = [check.sentence() for check in night.report.warnings]
-    assert "night.shortened_ids: 1 of 201 items, e.g. '9e+05', are in no list" in told
+    assert "night.shortened_ids: 1 of 201 items, e.g. '9.1E+05', are in no list" in told
+
+
+def test_an_item_that_r_wrote_is_whole(tmp_path: Path) -> None:
+    """R writes 900000, and no other number, as 9e+05, in each table."""
+    made = shop(tmp_path, ["ann"], [*(f"{n}" for n in range(899_800, 900_000)), "9e+05"])
+    made.rows.append(("ann", "9e+05", (5, 9)))
+    night = made.night(6)
+    assert "9e+05" in night.snapshot.items["item_id"].tolist()
+    assert night.waiting == {} and not night.report.warnings
 
 
 def test_ids_that_are_the_shops_own_are_accepted_by_a_setting(tmp_path: Path) -> None:
