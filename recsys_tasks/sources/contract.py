@@ -27,6 +27,7 @@ from recsys_tasks.sources.columns import (
     with_points,
 )
 from recsys_tasks.sources.delivered import Delivered, odd_numbers
+from recsys_tasks.sources.noticed.dates import DateLooks
 from recsys_tasks.sources.noticed.numbers import NumberLooks
 from recsys_tasks.sources.ratings import rated_events
 from recsys_tasks.sources.statuses import events_by_status
@@ -132,6 +133,7 @@ class Contract:
     config: Config
     odd: Delivered
     looks: NumberLooks = field(default_factory=NumberLooks)
+    dates: DateLooks = field(default_factory=DateLooks)
 
     def read(
         self,
@@ -199,6 +201,8 @@ class Contract:
         if is_number:
             plain = signs == POINTS_ALONE and not self.config.source.says_signs(suite)
             self.looks.look(f"{suite}.{column.name}", delivered, read, where, plain)
+        if column.name == "ts":
+            self.dates.look(read.values, where, self.config.events.timestamp_format)
         if isinstance(read, Read):
             made = {column.name: read.values, f"{column.name}_fault": read.faults}
             if read.repeated is not None:

@@ -181,6 +181,7 @@ class TableReader(ABC):
         found = {
             **self.contract.looks.remarks(self.config),
             **self._undeclared.remarks(self.config),
+            **self.contract.dates.remarks(),
         }
         return {name: words for name, words in found.items() if words}
 
@@ -249,6 +250,7 @@ class TableReader(ABC):
         """Note what columns say that no setting names; `wanted`: those that one does."""
         further = [n for n in rows.column_names if n not in wanted and tells(table, n)]
         rule = end_times(self.config, self.cutoff)
+        self._undeclared.is_dated = self.cutoff is not None
         self._undeclared.note(table, rows.select(further), rule)
 
     def _counted(self, name: TableName, table: pa.Table) -> pa.Table:

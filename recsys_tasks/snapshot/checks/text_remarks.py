@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from recsys_tasks.config import Config
 from recsys_tasks.sources.noticed import texts
-from recsys_tasks.sources.noticed.lists import separator_words
+from recsys_tasks.sources.noticed.lists import separator_words, several_words
 
-_MOST_IN_BOTH, _QUOTED = 0.01, 2
+_MOST_IN_BOTH, _MOST_ALIKE, _QUOTED = 0.01, 0.2, 2
 
 
 def text_remarks(
@@ -33,6 +33,7 @@ def text_remarks(
         "alike_values": tuple(_of_attributes(config, users, items)),
         "damaged_texts": _each(texts.damaged_words, columns),
         "ids_in_both": tuple(_in_both(ids["user_id"], ids["item_id"])),
+        "same_titles": tuple(_same_titles(config, items)),
         "separators": tuple(_separators(config, users, items)),
         "unseen_characters": _each(texts.unseen_words, columns),
     }
@@ -54,8 +55,25 @@ def _of_attributes(config: Config, users: pa.Table, items: pa.Table) -> Iterator
 def _separators(config: Config, users: pa.Table, items: pa.Table) -> Iterator[str]:
     for table, rows, declared in (("items", items, config.items), ("users", users, config.users)):
         for one in declared.attributes:
+            if one.kind == "categorical" and one.name in rows.column_names:
+                yield from several_words(rows[one.name], f"{table}.{one.name}")
             if one.kind == "multi" and one.name in rows.column_names:
                 yield from separator_words(rows[one.name], f"{table}.{one.name}", one.separator)
+
+
+def _same_titles(config: Config, items: pa.Table) -> Iterator[str]:
+    """Words on items that share their title with another, where many do."""
+    if config.items.title_column is None:
+        return
+    titles = pc.utf8_lower(pc.utf8_trim_whitespace(items["title"].drop_null()))
+    counted = pc.value_counts(titles)
+    several = counted.filter(pc.greater(counted.field("counts"), 1))
+    shared = pc.sum(several.field("counts")).as_py() or 0
+    if shared > _MOST_ALIKE * len(titles):
+        yield (
+            f"{shared:,} of {len(titles):,} items have the title of another, e.g."
+            f" {several.field('values')[0].as_py()[:40]!r}; readers cannot tell them apart"
+        )
 
 
 def _in_both(users: pa.Array, items: pa.Array) -> Iterator[str]:

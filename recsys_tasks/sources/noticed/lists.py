@@ -17,6 +17,7 @@ _LIST: Final = r"(?s)^\s*\[.*\]\s*$"
 _BRACES: Final = r"(?s)^\s*\{[^:]*\}\s*$"
 _SIGNS: Final = "|;,"
 _SHARE, _LONGEST = 0.2, 100_000
+_FEWEST, _REPEATED = 3, 0.7
 
 
 def lists_of(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -60,6 +61,27 @@ def separator_words(column: pa.ChunkedArray, name: str, separator: str) -> Itera
                 f"{name}: no value holds {separator!r}, and many hold {sign!r}, as {example}; set"
                 f" the attribute's separator: {sign!r}"
             )
+
+
+def several_words(column: pa.ChunkedArray, name: str) -> Iterator[str]:
+    """Words on values of one value each that seem to be several."""
+    values = pc.unique(column.drop_null())
+    if len(values) < _FEWEST:
+        return
+    example = repr(values[0].as_py()[:40])
+    if pc.all(pc.match_substring_regex(values, _LIST)).as_py():
+        yield f"{name}: each value is a list, as {example}; declare kind: multi"
+        return
+    for sign in "|;":
+        parts = pc.list_flatten(pc.split_pattern(values, sign))
+        joined = pc.mean(pc.match_substring(values, sign)).as_py() or 0.0
+        if joined > _SHARE and len(pc.unique(parts)) <= _REPEATED * len(parts):
+            first = values.filter(pc.match_substring(values, sign))[0].as_py()
+            yield (
+                f"{name}: many values are several, joined by {sign!r}, as {first[:40]!r}; declare"
+                f" kind: multi with separator: {sign!r}"
+            )
+            return
 
 
 def _written_list(text: str) -> list[str] | None:

@@ -24,7 +24,21 @@ _THOUSANDS_PLAIN: Final = r"^\s*[-+]?[1-9][0-9]{3,}\s*$"
 _FEWEST_TEXTS, _QUOTED = 3, 3
 _FEWEST_NUMBERS: Final = 20
 _RANK: Final = 0.99
-_TIMES: Final = 30.0
+_TIMES: Final = 10.0
+_STAND_INS: Final = (
+    -1.0,
+    -9.0,
+    -99.0,
+    -999.0,
+    -9999.0,
+    999.0,
+    9999.0,
+    99999.0,
+    999999.0,
+    9999999.0,
+)
+"""Numbers that are written where one is missing."""
+_FEWEST_ALIKE: Final = 2
 
 
 @dataclass
@@ -44,6 +58,9 @@ class Looks:
     largest: float = 0.0
     medians: dict[str, float] = field(default_factory=dict)
     """Part of the delivery → the middle of its numbers, noughts left out."""
+    negative: int = 0
+    stand_ins: Counter[float] = field(default_factory=Counter)
+    """Rows by numbers of _STAND_INS."""
     text: str = ""
     """The largest number as delivered."""
 
@@ -71,7 +88,10 @@ class NumberLooks:
         the signs of its numbers.
         """
         looks = self.columns.setdefault(name, Looks())
-        values = pc.abs(numbers).to_numpy(zero_copy_only=False)
+        signed = numbers.to_numpy(zero_copy_only=False)
+        values = np.abs(signed)
+        looks.negative += int((signed < 0).sum())
+        looks.stand_ins.update({n: int((signed == n).sum()) for n in _STAND_INS})
         known = values[np.isfinite(values)]
         looks.rows += known.size
         looks.zeros += int((known == 0).sum())
@@ -93,6 +113,7 @@ class NumberLooks:
             "absurd_numbers": tuple(self._absurd(rules.max_value_ratio)),
             "ambiguous_numbers": tuple(self._ambiguous()),
             "parts_differ": tuple(self._differing_parts()),
+            "stand_ins": tuple(self._stand_ins()),
             "zero_prices": tuple(self._zeros("events.price", rules.max_zero_price_share)),
         }
 
@@ -129,6 +150,23 @@ class NumberLooks:
                 if large[1] > _TIMES * small[1]:
                     told = [f"{m:,g} in {part.rpartition('/')[2]!r}" for part, m in (small, large)]
                     yield f"{name}: the middle number is {told[0]} and {told[1]}: another unit?"
+
+    def _stand_ins(self) -> Iterator[str]:
+        """Words on columns some numbers of which seem to stand for a missing one: the only one
+        below 0, or nines far above the middle.
+        """
+        for name, one in self.columns.items():
+            if name == "events.quantity":  # units that come back
+                continue
+            middle = min(one.medians.values(), default=math.inf)
+            for number, rows in one.stand_ins.items():
+                alone = number < 0 and rows == one.negative
+                far = number == one.largest and number > _TIMES * middle
+                if rows >= _FEWEST_ALIKE and rows < one.rows and (alone or far):
+                    yield (
+                        f"{name}: {rows:,} of {one.rows:,} are {number:g}, as is written for a"
+                        " missing number; name it in source.null_words, or set minimum and maximum"
+                    )
 
     def _zeros(self, name: str, most: float) -> Iterator[str]:
         """Words on a column of which more than this share are 0."""

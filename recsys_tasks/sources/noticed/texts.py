@@ -34,6 +34,22 @@ _DAMAGE: Final = (
         r"&(amp|quot|apos|lt|gt|nbsp|[aeiou](acute|grave|uml|circ)|#[0-9]{2,5});|</[a-zA-Z]+>",
     ),
 )
+_NULL_WORDS: Final = (
+    *(
+        "nan",
+        "NaN",
+        "NULL",
+        "null",
+        "None",
+        "NaT",
+        "undefined",
+        "(null)",
+        "<NA>",
+        "<null>",
+        "[NULL]",
+    ),
+    *("\\N", "N/A", "n/a", "NONE", "Null", "(none)", "(blank)", "<null>", "[NULL]"),
+)
 _QUOTED, _MOST = 2, 40
 
 
@@ -64,8 +80,12 @@ def damaged_words(column: pa.ChunkedArray, name: str) -> Iterator[str]:
             f"{name}: {errors:,} values are {word!r}, which a spreadsheet shows in place of one;"
             " name it in source.null_words"
         )
-    if name.endswith("_id"):
+    if name.endswith("_id"):  # words for a missing id have a check of their own
         return
+    is_word = pc.is_in(column, value_set=pa.array(_NULL_WORDS))
+    if words := pc.sum(is_word).as_py():
+        word = column.filter(is_word)[0].as_py()
+        yield f"{name}: {words:,} values are {word!r}, as a text; name it in source.null_words"
     for what, pattern in _DAMAGE:
         found = _matching(column, pattern)
         if len(found):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.config import Config
-from recsys_tasks.sources.columns import TRUE_WORDS, as_text
+from recsys_tasks.sources.columns import FALSE_WORDS, TRUE_WORDS, as_text
 from recsys_tasks.sources.times.ends import read_ends
 from recsys_tasks.sources.times.rule import TimeRule
 
@@ -46,6 +46,15 @@ _VOID: Final = frozenset(
     )
 )
 """Words for states in which nobody has bought anything."""
+_ODD_ROWS: Final = frozenset(("test", "istest", "dummy", "bot", "isbot", "robot", "internal"))
+"""Words in names of flags of rows that are no customer's."""
+_GONE: Final = frozenset(
+    ("discontinued", "delisted", "deleted", "archived", "inactive", "disabled")
+)
+_THERE: Final = frozenset(
+    ("available", "instock", "stock", "inventory", "active", "isactive", "enabled", "sellable")
+)
+"""Words in names of flags, or stocks, of items that can no longer, or still, be had."""
 _MOST_VALUES: Final = 200
 
 
@@ -53,8 +62,8 @@ def tells(table: str, name: str) -> bool:
     """Whether a column's name says that its values may take rows or items away."""
     words = _words(name)
     if table == "events":
-        return bool(words & (_STATES | _VOID | _CURRENCIES))
-    return table == "items" and bool(words & set(END_WORDS))
+        return bool(words & (_STATES | _VOID | _CURRENCIES | _ODD_ROWS))
+    return table == "items" and bool(words & ({*END_WORDS} | _GONE | _THERE))
 
 
 def is_void(value: str) -> bool:
@@ -72,6 +81,10 @@ class Undeclared:
     """Column of the events → rows by currency."""
     ended: dict[str, list[int]] = field(default_factory=dict)
     """Column of the items → items that have ended, and items with an end."""
+    gone: dict[str, Counter[str]] = field(default_factory=dict)
+    """Column of the items → items by value, where that says that they cannot be had."""
+    is_dated: bool = True
+    """Whether it is known which ends have come."""
 
     def note(self, table: str, rows: pa.Table, rule: TimeRule) -> None:
         """Look at columns of a part; `rule`: how ends are read."""
@@ -80,12 +93,28 @@ class Undeclared:
                 continue
             if table == "events":
                 self._note_states(name, rows[name])
-            else:
+            elif not self._note_gone(name, rows[name]):
                 ends = read_ends(rows[name], rule).values
                 ended = pc.sum(pc.less_equal(ends, rule.cutoff)).as_py() or 0
                 counts = self.ended.setdefault(name, [0, 0])
                 counts[0] += ended
                 counts[1] += len(ends) - ends.null_count
+
+    def _note_gone(self, name: str, column: pa.ChunkedArray) -> bool:
+        """Count the items of which a flag, or a stock of 0, says that they cannot be had; whether
+        this is such a column.
+        """
+        words, text = _words(name), pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column)))
+        of = FALSE_WORDS if words & _THERE else TRUE_WORDS
+        numbers = pc.match_substring_regex(text.drop_null(), "^[0-9]+([.]0+)?$")
+        flags = pc.is_in(text.drop_null(), value_set=pa.array([*TRUE_WORDS, *FALSE_WORDS]))
+        known = pc.or_(numbers, flags) if words & _THERE else flags
+        if not words & (_THERE | _GONE) or not pc.all(known, min_count=1).as_py():
+            return False
+        found = text.filter(pc.fill_null(pc.is_in(text, value_set=pa.array(of)), False))
+        counts = {pair["values"]: pair["counts"] for pair in found.value_counts().to_pylist()}
+        self.gone.setdefault(name, Counter()).update(counts)
+        return True
 
     def _note_states(self, name: str, column: pa.ChunkedArray) -> None:
         counted = pc.value_counts(as_text(column).drop_null())
@@ -96,7 +125,7 @@ class Undeclared:
             self.currencies.setdefault(name, Counter()).update(dict(pairs))
             return
         found = self.states.setdefault(name, Counter())
-        flagged = bool(_words(name) & _VOID)
+        flagged = bool(_words(name) & (_VOID | _ODD_ROWS))
         for value, rows in zip(*(part.to_pylist() for part in counted.flatten()), strict=True):
             if is_void(value) or (flagged and value.strip().lower() in TRUE_WORDS):
                 found[value] += rows
@@ -106,7 +135,7 @@ class Undeclared:
         priced = config.events.price_column is not None
         return {
             "currencies": tuple(self._currency_words()) if priced else (),
-            "undeclared_ends": tuple(self._end_words()),
+            "undeclared_ends": (*self._end_words(), *self._gone_words(config)),
             "undeclared_status": tuple(self._state_words()),
         }
 
@@ -118,6 +147,16 @@ class Undeclared:
                 yield (
                     f"events.{name}: no setting reads it, and rows that say {most} count as all"
                     " others do; say in events.status which values count"
+                )
+
+    def _gone_words(self, config: Config) -> Iterator[str]:
+        """Words on flags of items that can no longer be had, where no setting names such a flag."""
+        for name, found in self.gone.items():
+            if found and config.items.available_column is None:
+                most = ", ".join(f"{value!r} {rows:,}" for value, rows in found.most_common(2))
+                yield (
+                    f"items.{name}: no setting reads it, and items that say {most} are in lists as"
+                    " all others are; name a column of true or false in items.available_column"
                 )
 
     def _currency_words(self) -> Iterator[str]:
@@ -134,10 +173,11 @@ class Undeclared:
         """Words on columns of ends that have come."""
         for name, (ended, known) in self.ended.items():
             if ended:
+                come = f"{ended:,} of its {known:,} dates have come"
+                come = come if self.is_dated else f"{known:,} items have a date there"
                 yield (
-                    f"items.{name}: no setting reads it, and {ended:,} of its {known:,} dates have"
-                    " come; if these items can no longer be had, name it in"
-                    " items.available_until_column"
+                    f"items.{name}: no setting reads it, and {come}; if these"
+                    " items can no longer be had, name it in items.available_until_column"
                 )
 
 
