@@ -75,7 +75,14 @@ _ODD_IDS = [
 ]
 _GOOD_IDS = [f"customer-{n}" for n in range(6)] + ["1001", "1002"]
 TELLING_IDS = {*_GOOD_IDS[:-2], *(one for one in _ODD_IDS if not one.isalnum() and len(one) > 4)}
-IDS = st.sampled_from(_GOOD_IDS) | st.sampled_from(_ODD_IDS) | st.text(_CHARACTERS, max_size=6)
+SHORT_IDS = ("4.00638E+12", "1,00E+05", "1E+20", "2.5E-07")
+"""What a spreadsheet or a float leaves of several ids."""
+IDS = (
+    st.sampled_from(_GOOD_IDS)
+    | st.sampled_from(_ODD_IDS)
+    | st.sampled_from([*_GOOD_IDS, *SHORT_IDS])
+    | st.text(_CHARACTERS, max_size=6)
+)
 _TEXTS = st.sampled_from(["purchase", "view", "red", "blau", "tall, dark"]) | IDS
 _BAD_TIMES = [
     *("soon", "-", "15.01.2026", "01/31/2026", "2026-02-30", "nan", "NULL", "0000-00-00", "10:00"),

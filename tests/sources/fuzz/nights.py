@@ -5,6 +5,7 @@ later day, and the rows that are kept are those that a slow reader keeps.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from recsys_tasks.lake import Lake
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.extract import extract
 from recsys_tasks.snapshot.freeze import freeze
-from tests.sources.fuzz.cells import IDS, NIGHT, encodable, moment
+from tests.sources.fuzz.cells import IDS, NIGHT, SHORT_IDS, encodable, moment
 from tests.sources.fuzz.deliveries import COLUMNAR, STYLES, parts
 from tests.sources.fuzz.judge import opened, refusal, window
 from tests.sources.fuzz.shapes import AS_OF, KINDS, TABLES, Delivery, Part, Stored, Style, TableName
@@ -127,7 +128,7 @@ def judge_night(delivery: Delivery, folder: Path) -> None:
     assert (extracted.rows, extracted.later_rows) == (len(rows), len(later))
     assert sum(extracted.undated_why.values()) == sum(row["ts"] is None for row in rows)
     known = ({row["user_id"] for row in users}, {row["item_id"] for row in items})
-    good = [row for row in rows if is_good(row, *known)]
+    good = [row for row in rows if is_good(row, *known) and is_whole(row, rows, *known)]
     once = Counter(map(kept_key, good))
     if not good:
         error = refusal(delivery, folder, lambda: freeze(config, lake, AS_OF, NOW))
@@ -151,6 +152,18 @@ def is_good(row: Row, users: set[str | None], items: set[str | None]) -> bool:
         and (row["item_id"] in items and is_storable(row["item_id"]))
         and all(n is None or (isinstance(n, float) and 0 <= n <= _LARGEST) for n in numbers)
     )
+
+
+def is_whole(row: Row, rows: Sequence[Row], users: set[str | None], items: set[str | None]) -> bool:
+    """Whether both ids have all of their digits: no exponent, and no `7.0` where `7` is one."""
+    for name, known in (("user_id", users), ("item_id", items)):
+        one, whole = row[name], re.sub(r"\.0+$", "", row[name])
+        if one in SHORT_IDS:
+            return False
+        is_float = whole != one and re.fullmatch("-?[0-9]+", whole) is not None
+        if is_float and (whole in known or any(other[name] == whole for other in rows)):
+            return False
+    return True
 
 
 def kept_key(row: Row) -> tuple[Any, ...]:
