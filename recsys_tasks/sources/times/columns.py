@@ -57,7 +57,9 @@ def read_times(column: pa.ChunkedArray, rule: TimeRule) -> Read:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return read_times(pc.cast(column, kind.value_type), rule)
-    if is_text(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind):  # a number, of which the form of text says nothing
+        return _texts(pc.cast(column, pa.string()), replace(rule, form=None))
+    if is_text(kind):
         return _texts(pc.cast(column, pa.string()), rule)
     if _is_bytes(kind):
         return _bytes(column, rule)

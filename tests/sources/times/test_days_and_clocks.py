@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,10 @@ def test_impressions_of_their_own_have_the_clock_of_the_interactions() -> None:
     with pytest.raises(ConfigError, match="time_of_day_column is of a table of their own"):
         make_config(events={**events, "event_column": "event"})
     assert EventsTable().time_of_day_column is None
+
+
+def test_a_decimal_is_a_number_under_a_form_of_text() -> None:
+    """As a warehouse stores seconds: the form is that of text, and this is none."""
+    rule = replace(event_times(make_config(), None), form="%d.%m.%Y")
+    column = pa.chunked_array([pa.array([Decimal(1_767_614_400)], pa.decimal128(20, 0))])
+    assert read_times(column, rule).values.to_pylist() == [1_767_614_400]
