@@ -92,6 +92,10 @@ class TimedOut(RecsysError):
     """A stage took longer than it may; another try may do better."""
 
 
+class Unwritable(RecsysError):
+    """A disk is full or cannot be written: it stays so until a person makes room or mends it."""
+
+
 class TransientError(RecsysError):
     """The outside world failed; the same call may succeed later."""
 

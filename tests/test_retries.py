@@ -15,9 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 import sqlalchemy as sa
+from upath import UPath
 
 from recsys_tasks.database import create_engine
 from recsys_tasks.errors import ConfigError, DataError, TransientError
+from recsys_tasks.lake.manifest import disk_full_error
+from recsys_tasks.monitoring.alerts.task_errors import error_parts
 from recsys_tasks.retries import Patience, delays, patience_with
 
 PARTS = {"expected": "a", "found": "b", "where": "c", "remedy": "d"}
@@ -118,7 +121,17 @@ def test_a_full_disk_is_told_at_once() -> None:
         with Path("/dev/full").open("wb", buffering=0) as full:
             full.write(b"x")
 
-    assert patience_with(error_of(fill)) is Patience.NONE
+    error = error_of(fill)
+    assert patience_with(error) is Patience.NONE
+    told = error_parts(error)
+    assert (told["error"], told["found"]) == ("Unwritable", "No space left on device")
+    gone = OSError(errno.EROFS, "Read-only file system", "/home/shop/lake/x.npy")
+    assert error_parts(gone)["where"] == "/home/shop/lake/x.npy"
+
+
+def test_the_lakes_own_word_for_a_full_disk_waits_for_nobody() -> None:
+    full = disk_full_error(OSError(errno.ENOSPC, "No space left on device"), UPath("/lake/a"))
+    assert patience_with(full) is Patience.NONE
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,8 @@ class ArrowSession:
 def load_arrow(url: str | URL) -> Iterator[ArrowSession]:
     """One transaction for loading: committed at the end, rolled back on any error.
 
-    Raises TransientError when the server does not answer, its disk is full or a lock does not come
-    free, ServingError when it refuses the rows.
+    Raises Unwritable when the server's disk is full, TransientError when it does not answer or a
+    lock does not come free, ServingError when it refuses the rows.
     """
     # here: it imports pandas, and not every task loads rows
     import adbc_driver_postgresql.dbapi as adbc

@@ -58,8 +58,8 @@ def quoted(*names: str) -> str:
 def create_engine(url: str) -> Engine:
     """A small pool of connections that wait at most LOCK_WAIT for a lock.
 
-    Failures to connect, full disks and locks are TransientError, a refused login ConfigError, a
-    missing right ServingError.
+    Failures to connect and locks are TransientError, a full disk Unwritable, a refused login
+    ConfigError, a missing right ServingError.
     """
     engine = sa.create_engine(
         normalised(url),

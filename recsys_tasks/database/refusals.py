@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from recsys_tasks.errors import ConfigError, RecsysError, ServingError, TransientError
+from recsys_tasks.errors import (
+    ConfigError,
+    RecsysError,
+    ServingError,
+    TransientError,
+    Unwritable,
+)
 
 LOCK_TIMEOUT = "55P03"  # SQLSTATE lock_not_available
 DENIED = "42501"  # insufficient_privilege
@@ -74,14 +80,13 @@ def _denied(message: str, role: str, where: str) -> ServingError:
     )
 
 
-def _disk_full(message: str, where: str) -> TransientError:
-    return TransientError(
+def _disk_full(message: str, where: str) -> Unwritable:
+    return Unwritable(
         expected="room on the database's disk",
         found=_line(message),
         where=where,
         remedy=(
-            "free disk space on the server, then rerun the task (it is retried); readers keep what"
-            " they see"
+            "free disk space on the server, then run the task again; readers keep what they see"
         ),
     )
 

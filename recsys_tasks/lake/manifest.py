@@ -12,7 +12,7 @@ from typing import Any
 
 from upath import UPath
 
-from recsys_tasks.errors import DamagedArtifact, TransientError
+from recsys_tasks.errors import DamagedArtifact, Unwritable
 from recsys_tasks.lake.checksums import hash_file
 
 MANIFEST = "manifest.json"
@@ -55,15 +55,15 @@ def damaged_error(path: Path | UPath, expected: str, found: str) -> DamagedArtif
     )
 
 
-def disk_full_error(error: OSError, target: UPath) -> TransientError:
+def disk_full_error(error: OSError, target: UPath) -> Unwritable:
     """The error of a disk that has no room for an artifact."""
-    return TransientError(
+    return Unwritable(
         expected="room for an artifact",
         found=str(error)[:400],
         where=str(target),
         remedy=(
             "free disk space or trigger the DAG `maintain_storage` (its id begins with"
-            " schedule.dag_prefix), then rerun the task (it is retried)"
+            " schedule.dag_prefix), then run the task again"
         ),
     )
 

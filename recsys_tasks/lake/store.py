@@ -192,7 +192,7 @@ class Lake:
 
         Afterwards `draft.finished` is the artifact. On an error the attempt is removed. `slot`, as
         `head` gave it, is taken before the manifest is written. Raises ArtifactError when the kind
-        is not declared, SlotTaken at the end when another writer has the slot, TransientError on a
+        is not declared, SlotTaken at the end when another writer has the slot, Unwritable on a
         full disk.
         """
         attempts, known = self._attempts, declared(kind)

@@ -23,7 +23,7 @@ from recsys_tasks.database import (
     libpq_uri,
     load_arrow,
 )
-from recsys_tasks.errors import ServingError, TransientError
+from recsys_tasks.errors import ServingError, TransientError, Unwritable
 from recsys_tasks.lake import Lake
 from recsys_tasks.serving.load import load_lists
 from recsys_tasks.serving.precompute import Shard, precompute_shard
@@ -51,7 +51,7 @@ from tests.serving.outages import (
 # --- disks ----------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_of_the_database_is_retried_and_readers_keep_their_lists(
+def test_a_full_disk_of_the_database_is_told_and_readers_keep_their_lists(
     embedded_server: EmbeddedServer,
     empty: Mapping[str, str],
     published: dict[str, list[str]],
@@ -61,7 +61,7 @@ def test_a_full_disk_of_the_database_is_retried_and_readers_keep_their_lists(
         writer = create_engine(empty["recsys"])  # a session of its own: it takes the new tablespace
         begun = night(writer, 1, OTHER, until=1)
         filler = fill(disk)
-        with pytest.raises(TransientError) as caught:
+        with pytest.raises(Unwritable) as caught:
             load_lists(writer, begun, in_shard(table(OTHER), 0), 0)
         clear(
             caught.value,
@@ -76,7 +76,7 @@ def test_a_full_disk_of_the_database_is_retried_and_readers_keep_their_lists(
         writer.dispose()
 
 
-def test_a_full_disk_while_sealing_is_retried_too(
+def test_a_full_disk_while_sealing_is_told_too(
     embedded_server: EmbeddedServer,
     empty: Mapping[str, str],
     published: dict[str, list[str]],
@@ -86,7 +86,7 @@ def test_a_full_disk_while_sealing_is_retried_too(
         writer = create_engine(empty["recsys"])
         loaded = night(writer, 1, OTHER, until=4)
         filler = fill(disk)
-        with pytest.raises(TransientError) as caught:
+        with pytest.raises(Unwritable) as caught:
             finish(writer, loaded, LIMITS)
         clear(caught.value, empty, "No space left on device", "free disk space")
         assert shown(reader) == published
@@ -95,7 +95,7 @@ def test_a_full_disk_while_sealing_is_retried_too(
         writer.dispose()
 
 
-def test_a_full_disk_of_the_lake_is_retried_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_of_the_lake_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     users = np.arange(60_000, dtype=np.int32)
     serving = ServingConfig(k=5, spares=2, shards=1)
 
@@ -106,7 +106,7 @@ def test_a_full_disk_of_the_lake_is_retried_and_leaves_nothing(tmp_path: Path) -
         lake = Lake(disk / "lake")
         filler = disk / "filler"
         filler.write_bytes(b"x" * 700_000)
-        with pytest.raises(TransientError) as caught:
+        with pytest.raises(Unwritable) as caught:
             run(lake)
         clear(caught.value, {}, "room for an artifact", "free disk space")
         assert lake.newest("lists", "t.0") is None and lake.remove_unfinished() == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import traceback
 from collections.abc import Iterator, Sequence
@@ -10,11 +12,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from recsys_tasks.errors import Killed, RecsysError, TransientError
+from recsys_tasks.errors import Killed, RecsysError, TransientError, Unwritable
 from recsys_tasks.monitoring.alerts.texts import Place
 from recsys_tasks.monitoring.alerts.wording import without_secrets
 from recsys_tasks.retries import Patience, patience_with
 
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 
 
@@ -68,8 +71,9 @@ def error_parts(error: BaseException) -> dict[str, str]:
     """The class and the four parts of any error, as the alert shows them.
 
     Of an error that is not the pipeline's own, its class and place only: what its text holds (rows,
-    credentials) stays in the task's log.
+    credentials) stays in the task's log. A disk's says which file could not be written, and why.
     """
+    error = _of_a_disk(error) or error
     parts = error.as_dict() if isinstance(error, RecsysError) else _foreign(error)
     return {name: without_secrets(text) for name, text in parts.items()}
 
@@ -138,6 +142,18 @@ def _trying(name: str) -> str:
 def safe_name(text: str) -> str:
     """A name for a run id or task id: `:`, `+` and `/` become `_`."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)
+
+
+def _of_a_disk(error: BaseException) -> Unwritable | None:
+    """The error of a full or read-only disk in our own words; None for any other."""
+    if not isinstance(error, OSError) or error.errno not in _DISK:
+        return None
+    return Unwritable(
+        expected="a file system with room that can be written",
+        found=os.strerror(error.errno),
+        where=str(error.filename or _place(error)),
+        remedy="make room there, or make it writable again, then run the task again",
+    )
 
 
 def _foreign(error: BaseException) -> dict[str, str]:
