@@ -10,6 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def place(stand: NightStand) -> Iterator[Outcome]:
     _mount(stand, "remount,rw")
     free = os.statvfs(stand.home)
     filler = stand.home / "filler"
-    with filler.open("wb") as file:
+    with filler.open("wb") as file, suppress(OSError):  # full meanwhile, by others
         os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
     _, run = stand.begin()
     yield held(stand, "disk full", run)
