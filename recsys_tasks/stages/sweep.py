@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from recsys_tasks.config import load_config, read_environment
 from recsys_tasks.database.shared_texts import forget_errors
@@ -17,6 +17,13 @@ from recsys_tasks.serving.publication import current_publication
 from recsys_tasks.serving.retire import drop_old, forget_history
 from recsys_tasks.stages.night import Night
 from recsys_tasks.stages.work_locks import alone
+
+_OF_LATE = text(
+    "SELECT DISTINCT as_of FROM recsys.stage_runs WHERE finished_at > now() - interval '3 days'"
+)
+_LAST = text(
+    "SELECT as_of FROM recsys.stage_runs GROUP BY as_of ORDER BY max(finished_at) DESC LIMIT 3"
+)
 
 SWEEP_LOOKS = 900  # half an hour: a sweep waits until no stage is running
 
@@ -73,12 +80,9 @@ def _in_use(night: Night, ran: frozenset[date]) -> storage.InUse:
     query = text(
         "SELECT as_of, fingerprint, tower_version FROM recsys.publication WHERE retired_at IS NULL"
     )
-    at_work_of_late = text(
-        "SELECT DISTINCT as_of FROM recsys.stage_runs WHERE finished_at > now() - interval '3 days'"
-    )
     with night.engine.connect() as connection:
         kept = connection.execute(query).all()
-        busy = frozenset(connection.scalars(at_work_of_late))
+    busy = at_work_of_late(night.engine, simulated=night.config.clock == "simulated")
     tokens = {publication_token(row.as_of, row.fingerprint): "a kept publication" for row in kept}
     for row in kept:
         if row.tower_version:
@@ -96,3 +100,11 @@ def _in_use(night: Night, ran: frozenset[date]) -> storage.InUse:
         lineages=lineages,
         publications=tokens,
     )
+
+
+def at_work_of_late(engine: Engine, *, simulated: bool) -> frozenset[date]:
+    """Nights that were at work in the last three days; of a simulated shop, where a month of nights
+    may run within an hour, the three that were at work last.
+    """
+    with engine.connect() as connection:
+        return frozenset(connection.scalars(_LAST if simulated else _OF_LATE))

@@ -4,7 +4,8 @@ needs.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from recsys_tasks.cli import app
 from recsys_tasks.database import owner_url
 from recsys_tasks.retention.plan import stored
 from recsys_tasks.stages import Night, run_all, run_maintain_storage
+from recsys_tasks.stages.sweep import at_work_of_late
 from tests.stages.shop_nights import rows
 
 LATER = datetime(2027, 6, 1, tzinfo=UTC)
@@ -54,3 +56,29 @@ def test_a_sweep_long_after_the_last_night_removes_nothing_that_is_in_use(
     pd.testing.assert_frame_equal(
         rows(night, "SELECT * FROM recsys.recommendation_lists ORDER BY user_id"), seen
     )
+
+
+def test_nights_of_a_simulated_shop_are_old_though_all_ran_today(
+    postgres: Mapping[str, str],
+) -> None:
+    """Nine nights within seconds, the first of them once more at the end."""
+    engine, nights = sa.create_engine(postgres["recsys_owner"]), range(1, 10)
+    with engine.begin() as connection:
+        for second, day in enumerate([*nights, 1]):  # later than what other tests left
+            connection.execute(
+                sa.text(
+                    "INSERT INTO recsys.stage_runs (as_of, stage, seconds, rows, figures,"
+                    " finished_at) VALUES (:night, 'embed', 1, 1, '{}',"
+                    " now() + interval '1 hour' + :second * interval '1 second')"
+                ),
+                {"night": date(2031, 3, day), "second": second},
+            )
+    try:
+        assert at_work_of_late(engine, simulated=True) == {date(2031, 3, d) for d in (1, 8, 9)}
+        assert at_work_of_late(engine, simulated=False) >= {date(2031, 3, d) for d in nights}
+    finally:
+        with engine.begin() as connection:
+            connection.execute(
+                sa.text("DELETE FROM recsys.stage_run_rows WHERE as_of > '2031-01-01'")
+            )
+        engine.dispose()
