@@ -160,7 +160,9 @@ def test_what_a_night_cost_is_what_its_stages_took(nights: TwoNights) -> None:
         assert found.loc[(day, "precompute_shard"), "seconds"] == pytest.approx(shards)
         assert found.loc[(day, "embed"), "runs"] == 1
         assert found.loc[(day, "embed"), "seconds"] == pytest.approx(took["embed"])
-    assert (found["cpu_seconds"] > 0).all() and (found["peak_megabytes"] > 100).all()
+    assert (found["cpu_seconds"] >= 0).all() and (found["peak_megabytes"] > 100).all()
+    worked = found[found["seconds"] > 0.2]  # publish takes less than the figures show
+    assert len(worked) > 5 and (worked["cpu_seconds"] > 0).all()
     trained: Any = found.loc[(FIRST_NIGHT, "train_two_tower")]
     assert 0.2 * trained["seconds"] < trained["cpu_seconds"] < 64 * trained["seconds"]
 
