@@ -36,9 +36,9 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.stages import STAGES, Stage, stage_named
 
 _SHORT_MINUTES = 1.5
+"""Retries of a task that is no night's: it runs again soon anyway."""
 _TO_SAY_SO = timedelta(minutes=5)
 """A stage that reached its limit ends by itself and says so; after this Airflow ends it."""
-"""Retries of a task that is no night's: it runs again soon anyway."""
 
 
 @functools.cache
