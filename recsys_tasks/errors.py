@@ -16,6 +16,7 @@ RecsysError
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterable
 
@@ -90,6 +91,10 @@ class Killed(RecsysError):
 
 class TimedOut(RecsysError):
     """A stage took longer than it may; another try may do better."""
+
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""Numbers of the errors of a disk that is full or read-only."""
 
 
 class Unwritable(RecsysError):

@@ -15,7 +15,7 @@ from typing import Any
 
 from upath import UPath
 
-from recsys_tasks.errors import ConfigError, RecsysError, TransientError
+from recsys_tasks.errors import DISK, ConfigError, RecsysError, TransientError
 
 LOCAL = ("", "file", "local")
 
@@ -108,8 +108,8 @@ def reached(place: UPath) -> Iterator[None]:
     except RecsysError:
         raise
     except Exception as error:  # each driver has its own
-        if place.protocol in LOCAL:
-            raise
+        if place.protocol in LOCAL or getattr(error, "errno", None) in DISK:
+            raise  # the copy's disk is full or read-only: not the store's fault
         kind, missing = type(error).__name__, isinstance(error, FileNotFoundError)
         if missing or isinstance(error, PermissionError) or "credential" in kind.lower():
             raise ConfigError(

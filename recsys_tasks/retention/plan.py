@@ -197,7 +197,7 @@ class _Rules:
             return "its name has no date"
         if day >= self.in_use.oldest_night:
             return f"one of the last {self.in_use.nights} nights"
-        return "its night was at work in the last days" if day in self.in_use.busy else None
+        return "its night was at work of late" if day in self.in_use.busy else None
 
     def night_or_gate(self, key: str, parsed: Key | None) -> str | None:
         """Of snapshots nothing else knows what was on offer at a gate's cutoffs; the others would

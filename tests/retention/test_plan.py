@@ -120,7 +120,7 @@ def test_nights_are_counted_not_days() -> None:
             lake, InUse(NIGHT, nights=1, ran=frozenset(nights), busy=frozenset({nights[0]}))
         )
     )
-    assert found["index/2026-03-01/1"] == "its night was at work in the last days"
+    assert found["index/2026-03-01/1"] == "its night was at work of late"
     assert "index/2026-03-02/1" not in found
 
 

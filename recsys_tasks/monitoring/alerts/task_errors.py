@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -12,12 +11,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from recsys_tasks.errors import Killed, RecsysError, TransientError, Unwritable
+from recsys_tasks.errors import DISK, Killed, RecsysError, TransientError, Unwritable
 from recsys_tasks.monitoring.alerts.texts import Place
 from recsys_tasks.monitoring.alerts.wording import without_secrets
 from recsys_tasks.retries import Patience, patience_with
 
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 
 
@@ -146,7 +144,7 @@ def safe_name(text: str) -> str:
 
 def _of_a_disk(error: BaseException) -> Unwritable | None:
     """The error of a full or read-only disk in our own words; None for any other."""
-    if not isinstance(error, OSError) or error.errno not in _DISK:
+    if not isinstance(error, OSError) or error.errno not in DISK:
         return None
     return Unwritable(
         expected="a file system with room that can be written",
