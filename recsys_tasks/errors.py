@@ -11,6 +11,8 @@ RecsysError
 │   └── DamagedArtifact    its bytes are not those that were written
 ├── ServingError           a publication cannot be made, checked or found
 ├── Killed                 a task's process was ended from outside, again and again
+├── TimedOut               a stage took longer than it may
+├── Unwritable             a disk is full or read-only; a person must make room
 └── TransientError         the outside world failed; the same call may succeed later
 """
 
