@@ -84,7 +84,7 @@ class Artifact:
     def copied(self, name: str) -> Path:
         """Path of one file on this machine, whatever is in it."""
         if self.remote is not None:
-            fetch(self.remote / name, self.path / name)
+            fetch(self.remote / name, self.path / name, self.manifest["files"][name]["bytes"])
         return self.path / name
 
     def folder(self, name: str = "") -> Path:

@@ -77,9 +77,12 @@ def write_json(target: UPath, value: Mapping[str, Any]) -> None:
         target.fs.pipe_file(target.path, json.dumps(value).encode())
 
 
-def fetch(source: UPath, path: Path) -> None:
-    """Copy one file to this machine unless it is here, or is not in the lake. Raises ConfigError,
-    TransientError.
+def fetch(source: UPath, path: Path, size: int | None = None) -> None:
+    """Copy one file to this machine unless it is here, or is not in the lake.
+
+    `size`: the bytes that were written, where they are known. A copy with fewer or more than the
+    store has is thrown away: a transfer that ended early must not be taken for a damaged file.
+    Raises ConfigError, TransientError.
     """
     if path.exists():
         return
@@ -89,8 +92,18 @@ def fetch(source: UPath, path: Path) -> None:
         with reached(source):
             try:
                 source.fs.get_file(source.path, str(draft))
+                got = draft.stat().st_size
+                there = got if got == size or size is None else int(source.fs.size(source.path))
             except FileNotFoundError:
                 return
+        if got != there:
+            raise TransientError(
+                expected=f"the {there:,} bytes of the file",
+                found=f"{got:,} bytes when the transfer ended",
+                where=str(source),
+                remedy="run the stage again; if it fails in the same way, look at the network"
+                " between this machine and the object store",
+            )
         draft.rename(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import fsspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
+from upath import UPath
 
 from recsys_tasks.errors import ConfigError, DamagedArtifact, TransientError
 from recsys_tasks.lake import Lake
@@ -81,13 +83,13 @@ def test_a_file_that_is_gone_from_the_store_is_named(root: str, tmp_path: Path) 
         lake.get(reference).file("a")
 
 
-def test_tasks_of_one_machine_that_fetch_at_once_read_whole_files(
-    root: str, tmp_path: Path
-) -> None:
+def test_tasks_of_one_machine_that_fetch_at_once_read_whole_files(tmp_path: Path) -> None:
+    """From a folder: the driver of memory:// has one place to read at for all its readers."""
     size = 4 << 20
-    reference = write(machine(root, tmp_path / "one"), big="x" * size)
-    found = machine(root, tmp_path / "other").get(reference)
-    path, torn, ended = found.path / "big", list[int](), threading.Event()
+    source = UPath(tmp_path / "store" / "big")
+    source.parent.mkdir()
+    source.write_bytes(b"x" * size)
+    path, torn, ended = tmp_path / "cache" / "big", list[int](), threading.Event()
 
     def look() -> None:
         while not ended.is_set():
@@ -96,14 +98,30 @@ def test_tasks_of_one_machine_that_fetch_at_once_read_whole_files(
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    source = found.remote
-    assert source is not None
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: fetch(source / "big", path), range(8)))
+        list(pool.map(lambda _: fetch(source, path), range(8)))
     ended.set()
     watcher.join()
-    assert torn == [] and found.file("big").stat().st_size == size
-    assert [p.name for p in found.path.iterdir() if p.name.endswith(".tmp")] == []
+    assert torn == [] and path.stat().st_size == size
+    assert [file.name for file in path.parent.iterdir()] == ["big"]
+
+
+class CutOff(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A store whose connection ends before the file does."""
+
+    protocol = "cut"
+
+    def get_file(self, rpath: str, lpath: str, **_: object) -> None:
+        Path(lpath).write_bytes(Path(rpath).read_bytes()[:-1])
+
+
+@pytest.mark.filterwarnings("ignore:UPath 'cut'")
+def test_a_transfer_that_was_cut_off_is_tried_again_and_blames_no_file(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * 1000)
+    fsspec.register_implementation("cut", CutOff, clobber=True)
+    with pytest.raises(TransientError, match=r"(?s)1,000 bytes of the file.*999 bytes"):
+        fetch(UPath(f"cut://{tmp_path}/big"), tmp_path / "cache" / "big", 1000)
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_failed_or_killed_attempt_leaves_nothing_anywhere(root: str, tmp_path: Path) -> None:
