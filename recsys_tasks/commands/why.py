@@ -38,7 +38,7 @@ _FALLBACK = """
 SELECT array_position(items, :key) AS place, cardinality(items) AS items FROM recsys.fallback_rows
 WHERE publication_id = :publication AND segment = :segment
 """
-_WITHHELD = """
+_FORBIDDEN = """
 SELECT count(*) FROM recsys.withheld_rows
 WHERE publication_id = :publication AND user_key = :user AND :key = ANY (items)
 """
@@ -151,11 +151,11 @@ def _of_fallback(connection: Connection, asked: Asked) -> Iterator[Step]:
         among = f"of {found.items} items"
         told = "not among them" if found.place is None else f"place {found.place}"
         yield Step(name, found.place is not None, f"{told} {among}")
-    withheld = connection.execute(sa.text(_WITHHELD), asked.of_both).scalar_one()
+    forbidden = connection.execute(sa.text(_FORBIDDEN), asked.of_both).scalar_one()
     told = (
-        "had, turned away from, or kept by eligibility.rules" if withheld else "does not forbid it"
+        "had, turned away from, or kept by eligibility.rules" if forbidden else "does not forbid it"
     )
-    yield Step("may be shown to this user", not withheld, told)
+    yield Step("may be shown to this user", not forbidden, told)
 
 
 # --- a list of the user's own --------------------------------------------------------------------

@@ -174,8 +174,8 @@ class Config(Section):
         return self
 
     @property
-    def withholds(self) -> bool:
-        """Whether items that others may see can be kept from single users."""
+    def bans_or_rules(self) -> bool:
+        """Whether a negative event or a rule may forbid single users what others may see."""
         return bool(self.events.negatives or self.eligibility.rules)
 
     @property

@@ -8,7 +8,7 @@ point:
     diary = "my_package.kinds:DIARY"
 
 `catalogue()` is all of them. Writing refuses a kind that is not in it; retention, erasure and the
-table of docs/reference/artifacts.md follow from it, so that nothing is kept for ever, or withheld
+table of docs/reference/artifacts.md follow from it, so that nothing is kept for ever, or left out
 from an erasure, because a list elsewhere was forgotten.
 """
 

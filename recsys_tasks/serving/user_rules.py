@@ -55,8 +55,8 @@ def kept_from_users(
     for one, code in np.unique(groups, axis=1).T.tolist():
         name = names[code] if code >= 0 else everyone
         shown = np.union1d(lists[everyone], lists.get(name, np.empty(0, np.int32)))
-        barred = shown[~may[one, shown]].astype(np.int32)
+        forbidden = shown[~may[one, shown]].astype(np.int32)
         those = users[(which == one) & (segment == code)]
-        of.append(np.repeat(those, len(barred)))
-        kept.append(np.tile(barred, len(those)))
+        of.append(np.repeat(those, len(forbidden)))
+        kept.append(np.tile(forbidden, len(those)))
     return Forbidden(np.concatenate(of), np.concatenate(kept))

@@ -30,7 +30,7 @@ from recsys_tasks.ranking.lists.rules.promotions import promoted_keys
 from recsys_tasks.ranking.models.ranker import Ranker
 from recsys_tasks.schema import RUNGS
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.snapshot.eligibility.withheld import Withheld, withheld_at
+from recsys_tasks.snapshot.eligibility.bans_and_rules import BansAndRules, bans_and_rules_at
 
 Rung = Literal["heavy", "light", "retrieval"]
 
@@ -69,7 +69,7 @@ class Recommender:
     inputs: RankingInputs
     ranker: Ranker | None
     rung: Rung
-    withheld: Withheld | None = None
+    bans_and_rules: BansAndRules | None = None
 
     @classmethod
     def of(
@@ -85,8 +85,8 @@ class Recommender:
         }
         rungs: tuple[Rung, ...] = ("heavy", "light", "retrieval")
         rung = next(r for r in rungs[rungs.index(best) :] if offered.get(r, True))
-        withheld = withheld_at(snapshot, inputs.cutoffs.history_before)
-        return cls(snapshot, inputs, ranker, rung, withheld)
+        bans_and_rules = bans_and_rules_at(snapshot, inputs.cutoffs.history_before)
+        return cls(snapshot, inputs, ranker, rung, bans_and_rules)
 
     def recommend(self, users: Keys, k: int, *, eligible: Bool | None = None) -> RankedLists:
         """Lists of up to k items, all of them in `eligible [n_items] bool` (None: every item is).
@@ -220,8 +220,8 @@ class Recommender:
         the user nor banned by a negative event.
         """
         allowed = np.asarray(eligible[items])
-        if self.withheld is not None:
-            allowed &= ~self.withheld.of(users, items)
+        if self.bans_and_rules is not None:
+            allowed &= ~self.bans_and_rules.of(users, items)
         if self._config.repeat_consumption == "allow":
             return allowed
         return np.asarray(allowed & ~self._forbidden(users, items))

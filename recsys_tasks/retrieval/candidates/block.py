@@ -56,7 +56,7 @@ class Block:
         self.eligible, self.n_items = tables.eligible, tables.n_items
         self.content: sp.csr_matrix = tables.content.items
         self.history = source.histories(users)
-        self.withheld = source.withheld
+        self.bans_and_rules = source.bans_and_rules
         self._everyone = source.everyone
         self.newest = source.config.features.history_items
         """How many of a user's newest items stand for the user's taste."""
@@ -128,16 +128,16 @@ class Block:
 
     def bar(self, cells: UInt64) -> None:
         """Take what is kept from each user out of the cells `[n, w]` (see `retrieval.select`)."""
-        if self.withheld is not None and len(rows := self._concerned):
+        if self.bans_and_rules is not None and len(rows := self._concerned):
             some = cells[rows]
-            some[self.withheld.of(self.users[rows], keys_of(some))] = NOTHING
+            some[self.bans_and_rules.of(self.users[rows], keys_of(some))] = NOTHING
             cells[rows] = some
 
-    def leave_out_withheld(self, items: Int32, scores: Float32) -> None:
+    def leave_out_forbidden(self, items: Int32, scores: Float32) -> None:
         """Take what is kept from each user out of lists `[n, q]`; what is behind it moves up."""
-        if self.withheld is None or not len(rows := self._concerned):
+        if self.bans_and_rules is None or not len(rows := self._concerned):
             return
-        kept_from = self.withheld.of(self.users[rows], items[rows])
+        kept_from = self.bans_and_rules.of(self.users[rows], items[rows])
         order = np.argsort(kept_from | (items[rows] < 0), axis=1, kind="stable")
         for values, pad in ((items, -1), (scores, 0)):
             values[rows] = np.take_along_axis(np.where(kept_from, pad, values[rows]), order, axis=1)
@@ -155,16 +155,16 @@ class Block:
     @cached_property
     def _concerned(self) -> Int64:
         """Rows of users from whom anything is kept, `[r]`."""
-        if self.withheld is None:
+        if self.bans_and_rules is None:
             return np.empty(0, np.int64)
-        return np.flatnonzero(self.withheld.concerns(self.users))
+        return np.flatnonzero(self.bans_and_rules.concerns(self.users))
 
     @cached_property
     def _restrictions(self) -> Restrictions:
         history, forbidden = self.history, self.forbidden
         offsets, own = history.offsets, history.items
-        if len(self._concerned) and self.withheld is not None:
-            sizes, banned = self.withheld.banned(self.users)
+        if len(self._concerned) and self.bans_and_rules is not None:
+            sizes, banned = self.bans_and_rules.banned(self.users)
             behind = np.repeat(offsets[1:], sizes)
             own, forbidden = np.insert(own, behind, banned), np.insert(forbidden, behind, True)
             offsets = offsets + np.concatenate([[0], np.cumsum(sizes)])
@@ -176,7 +176,7 @@ class Block:
         """(class of each user, what users of a class may see, `[classes, n_items]`), where
         `eligibility.rules` tell users apart; else all are of one class.
         """
-        rules = None if self.withheld is None else self.withheld.rules
+        rules = None if self.bans_and_rules is None else self.bans_and_rules.rules
         if rules is None:
             return np.zeros(len(self.users), np.int64), np.ascontiguousarray(self.eligible)[None]
         which, may = rules.classes(self.users)

@@ -28,7 +28,7 @@ from recsys_tasks.retrieval.candidates.tables import (
 )
 from recsys_tasks.retrieval.histories import Histories
 from recsys_tasks.snapshot.dataset import Snapshot
-from recsys_tasks.snapshot.eligibility.withheld import Withheld, withheld_at
+from recsys_tasks.snapshot.eligibility.bans_and_rules import BansAndRules, bans_and_rules_at
 
 __all__ = [
     "CandidateSource",
@@ -63,7 +63,7 @@ class CandidateSource:
     tables: GeneratorTables
     embeddings: UserVectors | None
     searcher: Searcher | None
-    withheld: Withheld | None = None
+    bans_and_rules: BansAndRules | None = None
     learned: tuple[LearnedVote, ...] | None = None
     """What each generator's list is worth, where that was learned; else as they declare."""
 
@@ -96,7 +96,7 @@ class CandidateSource:
             if stop > start:
                 arrays = self.tables.arrays[one.name]
                 one.fill(block, arrays, named[:, start:stop], scores[:, start:stop])
-                block.leave_out_withheld(named[:, start:stop], scores[:, start:stop])
+                block.leave_out_forbidden(named[:, start:stop], scores[:, start:stop])
         return Lists(named, scores, bounds)
 
     def everyone(self) -> tuple[Keys, Float32]:
@@ -142,5 +142,7 @@ def open_candidate_source(
     Raises ArtifactError when an array of a generator is missing.
     """
     tables = open_generators(generators, snapshot.config)
-    withheld = withheld_at(snapshot, cutoffs.history_before)
-    return CandidateSource(snapshot.config, cutoffs, tables, embeddings, searcher, withheld, votes)
+    bans_and_rules = bans_and_rules_at(snapshot, cutoffs.history_before)
+    return CandidateSource(
+        snapshot.config, cutoffs, tables, embeddings, searcher, bans_and_rules, votes
+    )

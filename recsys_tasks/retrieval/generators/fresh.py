@@ -80,7 +80,7 @@ class Fresh(Generator):
         )
         cells = block.cells(len(alike))
         known = Csr(content.data, content.indices, content.indptr)
-        limit = items.shape[1] if block.withheld is None else len(alike)
+        limit = items.shape[1] if block.bans_and_rules is None else len(alike)
         width = fresh_items(block.taste, new, known, scratch, limit, cells)
         block.bar(cells[:, :width])
         unpack_rows(sorted_rows(cells[:, :width], items.shape[1]), items, scores.view(np.uint32))

@@ -37,7 +37,7 @@ class TwoTower(Generator):
         rows = np.flatnonzero(known)
         if len(rows):
             # As many for every block: what is found must not depend on who else is asked.
-            cut = block.config.repeat_consumption != "allow" or block.withheld is not None
+            cut = block.config.repeat_consumption != "allow" or block.bans_and_rules is not None
             spare = SPARE_PLACES if cut else 0
             queries = np.ascontiguousarray(embeddings.user_vectors[place[rows]])
             deep = block.depths(rows, items.shape[1] + spare)

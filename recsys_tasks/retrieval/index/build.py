@@ -118,7 +118,7 @@ def depths(config: Config) -> tuple[int, ...]:
     """Numbers of neighbours that recall is measured among: the reported one, and what serving asks
     for.
     """
-    cut = config.repeat_consumption != "allow" or config.withholds
+    cut = config.repeat_consumption != "allow" or config.bans_or_rules
     spare = SPARE_PLACES if cut else 0
     asked = config.generators.quota("two_tower")
     served = asked + spare if asked else config.index.recall_k

@@ -10,7 +10,7 @@
   was known by then (`eligible.py`). Generators, rankers, fallback lists and similar items name
   eligible items only, and the index holds no others.
 - *allowed* to a user: eligible, not forbidden by the repeat policy (`repeat_consumption`) to a
-  user who had it, nor withheld from the user (`withheld.py`) by a negative event or by a rule on
+  user who had it, nor kept from the user (`bans_and_rules.py`) by a negative event or by a rule on
   attributes of both (`eligibility.rules`, `user_rules.py`). Candidates and own lists are made so
   (`ranking/lists/recommender.py`), fallback lists are cut so when they are read
   (`serving/repeats.py`, `serving/user_rules.py`, `recsys.withheld_rows`).

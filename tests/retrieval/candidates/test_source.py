@@ -1,4 +1,4 @@
-"""Candidates: the union, its rules, and a planted shop in which the withheld item must be found."""
+"""Candidates: the union, its rules, and a planted shop in which the held-out item must be found."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def names(block: Candidates, row: int, generator: int) -> list[int]:
     return named
 
 
-def test_the_withheld_item_comes_first_when_repeats_are_forbidden(tmp_path: Path) -> None:
+def test_the_held_out_item_comes_first_when_repeats_are_forbidden(tmp_path: Path) -> None:
     block = source(tmp_path, repeat_consumption="forbid").block(USERS)
     for user in range(GROUPS * PER_GROUP):
         assert names(block, user, COVISITED) == [user]  # its group's only item that the user lacks

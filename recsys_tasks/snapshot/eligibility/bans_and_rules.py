@@ -16,7 +16,7 @@ from recsys_tasks.snapshot.eligibility.user_rules import UserRules, user_rules
 
 
 @dataclass(frozen=True)
-class Withheld:
+class BansAndRules:
     """Items that are in no list of a user, on any path, though others may see them."""
 
     bans: Bans | None
@@ -51,9 +51,9 @@ class Withheld:
         return sizes, (codes % max(self.bans.n_items, 1)).astype(np.int32)
 
 
-def withheld_at(snapshot: Snapshot, before: date) -> Withheld | None:
+def bans_and_rules_at(snapshot: Snapshot, before: date) -> BansAndRules | None:
     """What is kept from single users at the start of a day; None where the shop has nothing of the
     kind.
     """
     bans, rules = bans_at(snapshot, before), user_rules(known_at(snapshot, before))
-    return None if bans is None and rules is None else Withheld(bans, rules)
+    return None if bans is None and rules is None else BansAndRules(bans, rules)
