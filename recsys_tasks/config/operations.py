@@ -42,6 +42,14 @@ class MonitoringConfig(Section):
     release."""
     max_quality_drop: Share = 0.3
     """Share that the realised NDCG@10 may lie below the median of the four weeks before."""
+    max_calibration_ratio: PositiveFloat = 1.0
+    """Largest calibration error of published scores, beyond chance, divided by the rate that they
+    said or that came true, whichever is less; above it raises an alarm. 1: off by a factor of two.
+    """
+    calibration_positives: PositiveInt = 100
+    """Fewest places that came true (or should have, by their scores) to judge calibration by: lists
+    of one night or, where these are too few, with those of up to three nights before, a label
+    window apart."""
     unusual_times: Annotated[float, Field(ge=2)] | None = 6
     """A night's figure (users with a list, coverage, short and identical lists, the heavy ranker's
     share, seconds, processor seconds, memory) raises an alarm where it is so many times its usual

@@ -5,18 +5,14 @@ recall, cost.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterator
 
 from recsys_tasks.config import GateConfig
+from recsys_tasks.gate.calibration import calibration_ratio
 from recsys_tasks.gate.decision import RuleResult
 from recsys_tasks.gate.evaluate import Evaluation
 from recsys_tasks.gate.rules.comparison import number
 from recsys_tasks.gate.rules.rule import GateCase, GateRule
-
-CHANCE_DEVIATIONS = 2.0
-"""So far a bin's share may lie from what was said of it before that counts."""
 
 
 def judge(case: GateCase) -> Iterator[RuleResult]:
@@ -96,7 +92,7 @@ def _calibration(challenger: Evaluation, rules: GateConfig) -> Iterator[RuleResu
         error <= rules.max_calibration_error,
         words,
     )
-    times, bound = _calibration_ratio(challenger.reliability), rules.max_calibration_ratio
+    times, bound = calibration_ratio(challenger.reliability), rules.max_calibration_ratio
     if times is not None:
         words = (
             f"beyond chance they are off by {times:.2f} times the rate of what they say or what"
@@ -104,24 +100,6 @@ def _calibration(challenger: Evaluation, rules: GateConfig) -> Iterator[RuleResu
         )
         words += f"whichever is less (at most {bound:.2f})"
         yield RuleResult("calibration_ratio", bound, number(times), times <= bound, words)
-
-
-def _calibration_ratio(reliability: Sequence[tuple[float, float, int]]) -> float | None:
-    """How far bins of scores are off, over the lower of the rates said and come true; None without
-    anything said.
-
-    Of each bin (mean said, share that came true, rows) only what two standard deviations of chance
-    do not explain.
-    """
-    said, came, rows = np.array(reliability, float).reshape(-1, 3).T
-    said_of, came_of = float((said * rows).sum()), float((came * rows).sum())
-    if said_of <= 0:
-        return None
-    chance = CHANCE_DEVIATIONS * np.sqrt(said * (1 - said) * rows)
-    beyond = float(np.maximum(np.abs(said - came) * rows - chance, 0.0).sum())
-    if beyond == 0:
-        return 0.0
-    return beyond / min(said_of, came_of) if came_of > 0 else math.inf
 
 
 def _unranked(reason: str) -> RuleResult:

@@ -13,7 +13,7 @@ from recsys_tasks.lake import Artifact
 from recsys_tasks.ranking.columns import Block
 from recsys_tasks.ranking.lists.recommender import Recommender
 from recsys_tasks.stages.inputs import open_inputs, open_recommender
-from recsys_tasks.stages.judging.window import GateWindow, Judged, Lists, came_true
+from recsys_tasks.stages.judging.window import GateWindow, Judged, Lists
 from recsys_tasks.stages.serving_state import release_lineage
 
 K = 10
@@ -37,7 +37,7 @@ def measure(window: GateWindow, judged: Judged, release: Artifact) -> System:
     """
     recommender, size = recommender_of(window, release), window.config.serving.block_users
     lists, scores = _ranked(window, judged, recommender)
-    scored = Scored(scores, came_true(window, judged, lists), judged.active)
+    scored = Scored(scores, judged.fulfilled.came_true(lists), judged.active)
     evaluation = _evaluated(judged, release.key, lists, scored)
     fault = evaluation.fault or _missing_scores(recommender, judged.users[judged.active][:size])
     return System(lists, replace(evaluation, fault=fault), scores)

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recsys_tasks import metrics
 from recsys_tasks.clock import Cutoffs, start_of
 from recsys_tasks.config import Config
 from recsys_tasks.features.segments import every_segment
+from recsys_tasks.gate.calibration import Fulfilled
 from recsys_tasks.gate.evaluate import Catalogue, Truth, truth_between
 from recsys_tasks.gate.slices import activity_slices, attribute_slices
 from recsys_tasks.ids import Keys
-from recsys_tasks.ranking.examples.watch_time import WatchTimes, fulfilling
+from recsys_tasks.ranking.examples.watch_time import fulfilling
 from recsys_tasks.serving.fallback import fallback_lists
 from recsys_tasks.serving.precompute import active_users
 from recsys_tasks.snapshot.as_known import known_at
@@ -53,8 +53,7 @@ class Judged:
     active: npt.NDArray[np.bool_]
     truth: Truth
     known: Truth
-    by_objective: tuple[Truth, ...]
-    watched: tuple[WatchTimes | None, ...]
+    fulfilled: Fulfilled
     catalogue: Catalogue
     slices: Mapping[str, npt.NDArray[np.bool_]]
     fallback: Lists
@@ -84,11 +83,7 @@ def judged_users(window: GateWindow) -> Judged:
         active=np.isin(users, active_users(snapshot, config, cutoffs)),
         truth=truth_between(wanted, None, start, end, users),
         known=truth_between(past, None, 0, start, users),
-        by_objective=tuple(
-            truth_between(happened, config.objective_codes(o), start, end, users)
-            for o in config.objectives
-        ),
-        watched=tuple(WatchTimes.of(snapshot, o, happened) for o in config.objectives),
+        fulfilled=Fulfilled.between(snapshot, happened, start, end, users),
         catalogue=Catalogue(
             np.bincount(past.before(cutoffs.learned).item, minlength=snapshot.n_items),
             (
@@ -117,20 +112,3 @@ def fallback_matrix(snapshot: Snapshot, cutoffs: Cutoffs, users: Keys) -> Lists:
         chosen = rows.get(name) or rows.get("", [])
         table[place, : min(k, len(chosen))] = chosen[:k]
     return table[codes[users]]  # code -1 (no segment) is the last row: everyone's list
-
-
-def came_true(window: GateWindow, judged: Judged, lists: Lists) -> npt.NDArray[np.float64]:
-    """`[n, k]`: the weighted share of objectives that came true of each place, which is what a
-    score means.
-
-    Of a watch objective, so much came true as the item is worth.
-    """
-    weights = np.array([o.weight for o in window.config.objectives])
-    came_true = np.zeros(lists.shape)
-    codes = judged.users.astype(np.int64)[:, None] * window.snapshot.n_items + lists
-    for weight, truth, watched in zip(
-        weights / weights.sum(), judged.by_objective, judged.watched, strict=True
-    ):
-        hits = metrics.hit_matrix(lists, truth.offsets, truth.items)
-        came_true += weight * (hits if watched is None else hits * watched.worth_of(codes))
-    return came_true

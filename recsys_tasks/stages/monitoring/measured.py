@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 
 from recsys_tasks.errors import ArtifactError, DamagedArtifact
 from recsys_tasks.ids import Keys
-from recsys_tasks.monitoring.alarms import drift, list_churn
+from recsys_tasks.monitoring.alarms import calibration, drift, list_churn
 from recsys_tasks.monitoring.lists.churn import churn
 from recsys_tasks.monitoring.lists.health import list_health
 from recsys_tasks.snapshot.dataset import Snapshot
 from recsys_tasks.snapshot.eligibility.eligible import eligible_items
+from recsys_tasks.stages.monitoring.calibration import calibration_figures
 from recsys_tasks.stages.monitoring.drift import event_drift, score_shape
 from recsys_tasks.stages.monitoring.night_lists import Lists, NightLists
 from recsys_tasks.stages.monitoring.realised import realised_figures
@@ -57,6 +58,7 @@ def measure_lists(snapshot: Snapshot, engine: Engine, tonight: NightLists) -> Me
     figures[drift.SCOPE] = event_drift(snapshot) | (
         score_shape(before, tonight) if before is not None else {}
     )
+    figures[calibration.SCOPE] = calibration_figures(snapshot, engine, tonight)
     return Measured(figures, before, slices, len(users), same_release)
 
 

@@ -16,10 +16,12 @@ from recsys_tasks.ids import Keys
 from recsys_tasks.lake import Artifact, Lake
 from recsys_tasks.lake.keys import ListsKey, NightKey
 from recsys_tasks.metrics import Floats
+from recsys_tasks.schema import RUNGS
 from recsys_tasks.serving.precompute import list_batches
 from recsys_tasks.stages.plan import Plan, plan_of
 
 Lists = npt.NDArray[np.int32]
+_RANKED = (RUNGS.index("heavy"), RUNGS.index("light"))
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,23 @@ class NightLists:
                 _fill(reasons[at : at + batch.num_rows], batch["reasons"])
                 at += batch.num_rows
         return reasons
+
+    def chances(self) -> npt.NDArray[np.float32]:
+        """`[n, k]`: scores of the places, in the order of `read`; NaN where a score is no chance:
+        not by a ranker, of an item that the ranker was not asked about, past a short list's end.
+        """
+        shards, k = self._shards(), self.config.serving.k
+        chances = np.full((sum(artifact.rows for artifact in shards), k), np.nan, np.float32)
+        at = 0
+        for artifact in shards:
+            for batch in list_batches(artifact, ["rung", "scores", "ranks_before"]):
+                rows = chances[at : at + batch.num_rows]
+                _fill(rows, batch["scores"])
+                ranks = np.zeros(rows.shape, np.int16)
+                _fill(ranks, batch["ranks_before"])
+                rows[(ranks == 0) | ~np.isin(batch["rung"], _RANKED)[:, None]] = np.nan
+                at += batch.num_rows
+        return chances
 
     def scores(self) -> Floats:
         """`[p] float64`: scores of all places, NaN where a place has none."""

@@ -7,7 +7,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from recsys_tasks.monitoring.alarms import NightFigures, drift, list_churn, quality_drop, unusual
+from recsys_tasks.monitoring.alarms import (
+    NightFigures,
+    calibration,
+    drift,
+    list_churn,
+    quality_drop,
+    unusual,
+)
 from recsys_tasks.monitoring.alarms.figures import Scopes, by_night
 from tests.worlds import make_config
 
@@ -62,6 +69,18 @@ def test_a_fall_of_quality_needs_four_nights_of_the_four_weeks_before() -> None:
     assert told(0.01, {2: 0.1, 3: 0.1, 4: 0.1, 29: 0.1}) == [pytest.approx(0.07)]
     assert told(0.01, {1: 0.1, 2: 0.1, 3: 0.1, 29: 0.1}) == []
     assert told(0.01, {2: 0.1, 3: 0.1, 4: 0.1, 30: 0.1}) == []
+
+
+def test_scores_that_are_off_by_more_than_their_bound() -> None:
+    def told(ratio: float) -> list[str]:
+        seen = {"calibration_ratio": ratio, "said": 0.04, "came_true": 0.01}
+        return [alarm.words for alarm in calibration.look(figures({"calibration": seen}))]
+
+    assert told(1.0) == [] and told(math.nan) == [] and list(calibration.look(figures({}))) == []
+    (words,) = told(1.5)
+    assert "said 4.00% of a place within 7 days, and 1.00% came true" in words
+    assert "off by 1.50 times" in words and "(at most 1.00)" in words
+    assert "off by inf times" in told(math.inf)[0]
 
 
 def test_rows_become_figures_by_night_and_null_becomes_nan() -> None:

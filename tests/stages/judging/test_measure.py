@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recsys_tasks.clock import Cutoffs, start_of
-from recsys_tasks.stages.judging.window import GateWindow, came_true, judged_users
+from recsys_tasks.stages.judging.window import GateWindow, judged_users
 from tests.worlds import make_config, make_snapshot
 
 BEGIN, AS_OF = date(2026, 3, 2), date(2026, 3, 9)
@@ -55,6 +55,6 @@ def test_lists_are_measured_by_what_was_watched_and_scores_by_how_much(tmp_path:
     # .25, b's alike.
     lists = np.array([[film, clip], [clip, film]], np.int32)
     np.testing.assert_allclose(
-        came_true(window, judged, lists), [[0.8125, 0.1875], [0.5625, 0.1875]]
+        judged.fulfilled.came_true(lists), [[0.8125, 0.1875], [0.5625, 0.1875]]
     )
-    assert (came_true(window, judged, np.full((2, 2), -1, np.int32)) == 0).all()
+    assert (judged.fulfilled.came_true(np.full((2, 2), -1, np.int32)) == 0).all()
