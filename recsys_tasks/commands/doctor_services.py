@@ -23,6 +23,7 @@ from recsys_tasks.database import (
     owner_url,
     schema_fault,
 )
+from recsys_tasks.database.rights import READER, wrong_rights
 from recsys_tasks.errors import RecsysError, ServingError
 from recsys_tasks.sources.base import source_of
 
@@ -67,6 +68,20 @@ def schema(running: Environment) -> Finding:
         words = f"schema: {fault}"
         return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
     return Finding(True, f"schema revision {found}")
+
+
+def rights(running: Environment) -> Finding:
+    """Whether readers may do what they were promised, and no more."""
+    engine = create_engine(owner_url(running))
+    try:
+        with engine.connect() as connection:
+            wrong = wrong_rights(connection)
+    finally:
+        engine.dispose()
+    if not wrong.number:
+        return Finding(True, f"role {READER}: reads its views and writes nothing")
+    remedy = wrong.remedy(embedded=not running.database_url)
+    return Finding(False, f"role {READER}: {wrong.words}: {remedy}")
 
 
 # --- the model registry ---------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from recsys_tasks.database.engine import create_engine, safe_url
 from recsys_tasks.database.locks import take_lock
 from recsys_tasks.database.objects import create_objects, outdated_objects
+from recsys_tasks.database.rights import mend_rights
 from recsys_tasks.errors import ConfigError, offenders
 
 _SCRIPTS = Path(__file__).resolve().parent / "migrations"
@@ -34,8 +35,9 @@ END $$
 
 
 def migrate(url: str) -> None:
-    """Bring the tables of schema `recsys` to the newest revision, and its views and functions to
-    what their files say. `url` must be the schema's owner. A no-op when all is so.
+    """Bring the tables of schema `recsys` to the newest revision, its views and functions to what
+    their files say, and readers' rights to what these grant. `url` must be the schema's owner. A
+    no-op when all is so.
     """
     from alembic import command  # here: only the launcher migrates
     from alembic.config import Config
@@ -52,6 +54,7 @@ def migrate(url: str) -> None:
             command.upgrade(config, "head")
             connection.execute(_LET_LOOK)
             create_objects(connection)
+            mend_rights(connection)
             for statement in config.attributes["later"]:
                 connection.execute(sa.text(statement))
     finally:

@@ -98,6 +98,15 @@ def run_object(connection: Connection, name: str) -> None:
     _run(connection, (OBJECTS / f"{name}.sql").read_text())
 
 
+def recorded_digests(connection: Connection) -> dict[str, str]:
+    """Name of each object that was made → hash of the file that it was made from; empty when the
+    connection's role may not read `recsys.sql_objects`.
+    """
+    if not connection.scalar(_READABLE):
+        return {}
+    return {name: value for name, value in connection.execute(_DIGESTS)}
+
+
 def outdated_objects(connection: Connection) -> tuple[str, ...]:
     """Names whose object is missing, is not as its file says, or has no file any more.
 
@@ -105,7 +114,7 @@ def outdated_objects(connection: Connection) -> tuple[str, ...]:
     """
     if not connection.scalar(_READABLE):
         return ()
-    known: dict[str, str] = {name: value for name, value in connection.execute(_DIGESTS)}
+    known = recorded_digests(connection)
     existing = set(connection.scalars(_EXISTING))
     objects = read_objects()
     wrong = [n for n, one in objects.items() if known.get(n) != one.digest or n not in existing]

@@ -29,6 +29,7 @@ from recsys_tasks.small_files import write_whole
 from recsys_tasks.stages import report
 from recsys_tasks.stages.pipeline import STAGES_BY_DAG
 from recsys_tasks.stages.watched_airflow import Airflow
+from recsys_tasks.stages.watched_rights import tell_of_rights
 from recsys_tasks.stages.watched_storage import tell_of_storage
 
 STEPS = tuple(
@@ -85,11 +86,12 @@ def look(at: Look) -> str:
         at.found.append("the settings file is wrong")
     least = at.essentials.monitoring.least_free_share
     at.found.extend(tell_of_storage(at.environment, least, at.runbooks, at.now, at.raise_))
-    if at.essentials.clock == "simulated":
-        _look_at_a_simulated_shop(at)
-        return "; ".join([*at.found, "a simulated shop has no schedule: no night is late"])
     engine = create_engine(database_url(at.environment))
     try:
+        at.found.extend(tell_of_rights(at.environment, engine, at.runbooks, at.now, at.raise_))
+        if at.essentials.clock == "simulated":
+            _look_at_a_simulated_shop(at, engine)
+            return "; ".join([*at.found, "a simulated shop has no schedule: no night is late"])
         _look_at_nights(at, engine)
         note_calls(engine, at.essentials.monitoring.history_nights)
     finally:
@@ -97,18 +99,14 @@ def look(at: Look) -> str:
     return "; ".join(at.found)
 
 
-def _look_at_a_simulated_shop(at: Look) -> None:
+def _look_at_a_simulated_shop(at: Look, engine: Engine) -> None:
     """Tell of DAGs that cannot run, with the night that began last."""
     alarm = at.airflow.alarm
     if alarm is None:
         over = "the DAGs can run again"
         spool_of(at.environment).resolve(lambda alert: alert.kind == "paused", over, at.now)
         return
-    engine = create_engine(database_url(at.environment))
-    try:
-        shown, begun = night_state.shown(engine), night_state.newest_begun(engine)
-    finally:
-        engine.dispose()
+    shown, begun = night_state.shown(engine), night_state.newest_begun(engine)
     if begun is None:
         return
     due = freshness.Due(begun, at.now, at.now)
