@@ -35,6 +35,7 @@ NAMES = {
     "upgrade": "Alembic calls it",
     "downgrade": "Alembic calls it",
     "trace": "the last of the three arguments of __exit__",
+    "generate_trace_id": "OpenTelemetry asks an id generator for it",
     "SOURCE": "the extension point of sources finds it by this name",
     "y_true": "Keras gives a loss its labels by this name",
     "CACHE_DIR": "Numba reads its settings",

@@ -49,13 +49,18 @@ def exposition(engine: Engine, now: datetime, nights: Nights | None) -> tuple[st
     that. `nights`: when nights start and are expected; None of a simulated shop.
     """
     try:
-        with engine.connect() as connection:
-            families = [_up(1), *_families(connection, now, nights)]
+        found = families(engine, now, nights)
     except RecsysError:
-        families = [_up(0)]
+        found = [_up(0)]
     registry = CollectorRegistry()
-    registry.register(_Read(families))
-    return generate_latest(registry).decode(), len(families) > 1
+    registry.register(_Read(found))
+    return generate_latest(registry).decode(), len(found) > 1
+
+
+def families(engine: Engine, now: datetime, nights: Nights | None) -> list[GaugeMetricFamily]:
+    """Every figure of the page. Raises RecsysError where the database does not answer."""
+    with engine.connect() as connection:
+        return [_up(1), *_families(connection, now, nights)]
 
 
 class _Read(Collector):

@@ -26,6 +26,7 @@ from recsys_tasks.stages.records import record_stage, recorded_artifacts
 from recsys_tasks.stages.schedule import NOT_DUE, ranker_due
 from recsys_tasks.stages.shop_clock import keep_time
 from recsys_tasks.stages.stage import SNAPSHOT, Stage
+from recsys_tasks.stages.telling import Telling
 from recsys_tasks.stages.time_limit import limit_seconds, within
 from recsys_tasks.stages.work_locks import at_work, in_turn
 
@@ -73,7 +74,8 @@ def run_on(
     """
     stage = _checked(stage_named(name), shard)
     label = _label(stage, shard, ".")
-    with failures_on_the_page(night, label):
+    telling = Telling(night, label)
+    with telling.of_failure(), failures_on_the_page(night, label):
         stage_log.starts(label, night.as_of)
         keep_time(night.engine, night.now, simulated=night.config.clock == "simulated")
         # Whether anything is made anew is decided by `Lake.make`; `reused` only tells of it. A
@@ -105,6 +107,7 @@ def run_on(
     )
     record_stage(night.engine, result)
     stage_log.ended(result)
+    telling.of_success(result)
     return result
 
 
