@@ -12,8 +12,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import AbstractContextManager, nullcontext
+from types import FrameType, TracebackType
 
 from sqlalchemy import Engine, text
 
@@ -76,32 +76,64 @@ def limit_seconds(
     return min(most, max(60 * LEAST_MINUTES, float(longest) * schedule.first_try_times))
 
 
-@contextmanager
-def within(seconds: float, label: str) -> Iterator[None]:
-    """End a block that takes longer than so many seconds. In the main thread only: elsewhere it
-    runs on. Raises TimedOut.
+def within(seconds: float, label: str) -> AbstractContextManager[None]:
+    """End a block that takes longer than so many seconds, with TimedOut. In the main thread only:
+    elsewhere it runs on.
 
-    A timer that was set before, such as Airflow's own, goes on afterwards.
+    A block that has come to its end has ended well, also where the time is up just then. A timer
+    that was set before, such as Airflow's own, goes on afterwards.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    began = time.monotonic()
-    handler = signal.signal(signal.SIGALRM, _expire)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    except _Expired as expired:
-        raise _timed_out(seconds, label) from expired
-    finally:
+        return nullcontext()
+    return _Limit(seconds, label)
+
+
+class _Limit(AbstractContextManager[None]):
+    """Implements `within`.
+
+    The alarm may ring at any bytecode, those of this class among them. What it raises there would
+    leave the block raw, past `__exit__` and what that puts back: so it raises in the block alone.
+    """
+
+    def __init__(self, seconds: float, label: str) -> None:
+        self._seconds, self._label = seconds, label
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+        self._left, _ = signal.setitimer(signal.ITIMER_REAL, 0)  # it rings for nobody else now
+        self._outer = signal.signal(signal.SIGALRM, self._expire)
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 0.001))
+        signal.signal(signal.SIGALRM, self._outer)
+        if self._left:
+            left = self._left - (time.monotonic() - self._began)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
+        if isinstance(error, _Expired):
+            raise _timed_out(self._seconds, self._label) from error
+
+    def _expire(self, number: int, frame: FrameType | None) -> None:
+        at_work = {caller.f_code for caller in _callers(frame) if self._is_own(caller)}
+        if _Limit.__enter__.__code__ in at_work:
+            signal.setitimer(signal.ITIMER_REAL, 0.001)  # the block has yet to begin
+        elif not at_work:
+            raise _Expired
+
+    def _is_own(self, frame: FrameType) -> bool:
+        own = (_Limit.__enter__.__code__, _Limit.__exit__.__code__)
+        return frame.f_code in own and frame.f_locals.get("self") is self
 
 
-def _expire(number: int, frame: FrameType | None) -> None:
-    raise _Expired
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _timed_out(seconds: float, label: str) -> TimedOut:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -110,3 +111,59 @@ def test_a_timer_that_was_set_before_goes_on() -> None:
         assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+class Alarm:
+    """Rings at the n-th step of what the block's begin and end call after it was set, while the
+    limit's timer runs: as where the time is up at that very moment.
+    """
+
+    def __init__(self, step: int) -> None:
+        self.left, self.rang = step, False
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> Alarm:
+        frame.f_trace_opcodes = True
+        self.left -= frame.f_code.co_filename != __file__
+        if self.left == 0 and 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 60:
+            self.rang = True
+            signal.raise_signal(signal.SIGALRM)
+        return self
+
+
+def ended(alarm: Alarm, at_the_end: bool) -> str:
+    """What becomes of a block that takes hardly any time, the alarm in its end or its beginning."""
+    done = ""
+    try:
+        if not at_the_end:
+            sys.settrace(alarm)
+        with within(60, "embed"):
+            done = "done"
+            if at_the_end:
+                sys.settrace(alarm)
+    except TimedOut:
+        return "timed out"
+    finally:
+        sys.settrace(None)
+    return done
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_time_that_is_up_at_any_step_is_told_or_the_block_is_done(at_the_end: bool) -> None:
+    def outer(number: int, frame: FrameType | None) -> None:
+        raise AssertionError("the limit's alarm went to somebody else")
+
+    traced, before = sys.gettrace(), signal.signal(signal.SIGALRM, outer)
+    found: list[str] = []
+    try:
+        for step in range(1, 400):
+            alarm = Alarm(step)
+            signal.setitimer(signal.ITIMER_REAL, 3600)
+            became = ended(alarm, at_the_end)
+            assert 3590 < signal.getitimer(signal.ITIMER_REAL)[0] <= 3600, step
+            assert signal.getsignal(signal.SIGALRM) is outer, step
+            found += [became] * alarm.rang
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        sys.settrace(traced)
+    assert "done" in found and set(found) <= {"done", "timed out"}
