@@ -1,5 +1,5 @@
-"""By `schedule.maintain_storage`, weekly as it comes: remove artifacts and publications that
-nothing needs any more.
+"""By `schedule.maintain_storage`, weekly as it comes: remove artifacts, publications, logs
+and errors that nothing needs any more, and what killed stages left.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ with DAG(**dag_arguments("maintain_storage", _EVERY, "storage", doc=__doc__, dat
 
     @task
     def sweep() -> str:
-        """Keep what is live, what the next gate needs, and the last nights whole."""
+        """Keep what is live, what the next gate needs, and the last nights with their logs."""
         from recsys_tasks.stages import run_maintain_storage
 
         return str(run_maintain_storage(utcnow()))

@@ -75,8 +75,9 @@ def erase_again(
 
 @app.command()
 def maintain() -> None:
-    """Remove publications and artifacts that nothing needs any more, as the DAG maintain_storage
-    does each week: for whoever runs nights without Airflow. It waits until no stage is at work.
+    """Remove publications, artifacts, logs and errors that nothing needs any more, and what killed
+    stages left, as the DAG maintain_storage does each week: for whoever runs nights without
+    Airflow. It waits until no stage is at work.
     """
     from recsys_tasks.stages import run_maintain_storage
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -25,14 +26,13 @@ _silent: dict[str, float] = {}
 """URL → until when (monotonic seconds) its server is not asked."""
 
 
-def forget_errors(engine: Engine, days: int = 30) -> None:
-    """Remove errors of tasks that were written so many days ago: their alerts are told."""
+def forget_errors(engine: Engine, before: datetime) -> int:
+    """Remove errors of tasks that were written earlier; how many."""
     statement = (
-        "DELETE FROM recsys.shared_texts WHERE place LIKE 'errors/%'"
-        " AND written_at < now() - make_interval(days => :days)"
+        "DELETE FROM recsys.shared_texts WHERE place LIKE 'errors/%' AND written_at < :before"
     )
     with transaction(engine) as connection:
-        connection.execute(sa.text(statement), {"days": days})
+        return connection.execute(sa.text(statement), {"before": before}).rowcount
 
 
 def is_remote(url: str) -> bool:

@@ -12,7 +12,7 @@ from upath import UPath
 
 from recsys_tasks.lake import slots
 from recsys_tasks.lake.artifact import Artifact
-from recsys_tasks.lake.cache import note_use
+from recsys_tasks.lake.cache import DRAFTS, note_use
 from recsys_tasks.lake.keys import Reference
 from recsys_tasks.lake.manifest import MANIFEST, read_manifest, write_durably
 from recsys_tasks.lake.names import number_of, order_of, version_of
@@ -25,8 +25,6 @@ from recsys_tasks.lake.remote import (
     upload,
     write_json,
 )
-
-_DRAFTS = ".drafts"
 
 
 class Attempts:
@@ -93,7 +91,7 @@ class Attempts:
         if self.is_local:
             local = Path(str(target.path))
         else:  # beside the cache, into which it is renamed
-            local = self.cache / _DRAFTS / f"{target.name}-{secrets.token_hex(4)}"
+            local = self.cache / DRAFTS / f"{target.name}-{secrets.token_hex(4)}"
         local.mkdir(parents=True, exist_ok=True)
         return local
 
@@ -174,4 +172,4 @@ class Attempts:
         writes.
         """
         if not self.is_local:
-            shutil.rmtree(self.cache / _DRAFTS, ignore_errors=True)
+            shutil.rmtree(self.cache / DRAFTS, ignore_errors=True)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from upath import UPath
 
 from recsys_tasks.errors import ArtifactError
-from recsys_tasks.lake import damages, slots
+from recsys_tasks.lake import damages, slots, unfinished
 from recsys_tasks.lake.artifact import Artifact, Damaged, Draft
 from recsys_tasks.lake.attempts import Attempts
 from recsys_tasks.lake.cache import in_use
@@ -268,19 +269,13 @@ class Lake:
         for name in reversed(self._attempts.revisions(kind, key, artifact.version)):
             self._attempts.delete(kind, key, name)
 
-    def remove_unfinished(self) -> list[str]:
+    def remove_unfinished(self, *, before: datetime | None = None) -> list[str]:
         """Delete attempts without a manifest (killed writers) and name them. Run it when none
-        writes.
+        writes; with `before`, see `lake.unfinished`.
         """
-        removed = []
-        self._attempts.forget_drafts()
-        for kind in self._attempts.kinds():
-            for key in self._attempts.keys(kind):
-                for name in self._attempts.names(kind, key):
-                    if not self._attempts.is_finished(kind, key, name):
-                        removed.append(str(Reference(kind, key, name)))
-                        self._attempts.delete(kind, key, name)
-        return removed
+        if before is None:
+            self._attempts.forget_drafts()
+        return unfinished.remove(self._attempts, before=before)
 
     def damaged(self) -> Iterator[Damaged]:
         """Every finished attempt that is not what was written, each of its files read. A remote one

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -133,6 +135,28 @@ def test_a_failed_or_killed_attempt_leaves_nothing_anywhere(root: str, tmp_path:
     (tmp_path / ".drafts" / "killed").mkdir()
     lake.remove_unfinished()
     assert not (tmp_path / ".drafts").exists()
+
+
+def test_what_killed_writers_left_goes_by_its_age_in_the_store_and_on_each_machine(
+    root: str, tmp_path: Path
+) -> None:
+    lake, other = machine(root, tmp_path / "one"), machine(root, tmp_path / "other")
+    kept = write(lake, a="whole")
+    half = lake.root / "decision" / "k" / "000002-dead"  # killed while it copied its files
+    (half / "part").mkdir(parents=True, exist_ok=True)
+    (half / "part" / "b").write_text("half")
+    now = datetime.fromtimestamp(time.time(), UTC)
+    assert lake.remove_unfinished(before=now - timedelta(hours=1)) == []
+    assert lake.remove_unfinished(before=now + timedelta(hours=1)) == ["decision/k/000002-dead"]
+    assert not lake.root.fs.find(half.path) and lake.get(kept).file("a").read_text() == "whole"
+    drafts = tmp_path / "other" / ".drafts"
+    for name, days in (("killed", 8), ("at-work", 6)):
+        (drafts / name).mkdir(parents=True)
+        os.utime(drafts / name, (time.time() - days * 86_400,) * 2)
+    with other.cache_in_use(bound=10**9, erased=""):
+        assert [draft.name for draft in drafts.iterdir()] == ["at-work"]
+    with other.cache_in_use(bound=10**9, erased="erased/users/1"):
+        assert not drafts.exists()  # what it holds may be of who was erased
 
 
 def test_copies_stay_within_a_bound_and_the_longest_unused_go(root: str, tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -123,7 +124,8 @@ def test_errors_whose_alerts_are_long_told_are_forgotten(
             sa.text("UPDATE recsys.shared_texts SET written_at = now() - interval '31 days'")
         )
     errors.write("new", "{}")
-    forget_errors(writer)
+    month_ago = datetime.fromtimestamp(time.time(), UTC) - timedelta(days=30)
+    assert forget_errors(writer, month_ago) == 1
     assert list(errors.read_all()) == ["new"] and list(spool.read_all()) == ["old"]
 
 

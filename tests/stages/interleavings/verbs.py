@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,7 @@ def _erase(world: World, step: Step) -> None:
 
 def _retain(world: World, step: Step) -> None:
     night = world.night(step.day)
-    sweep(night, nights_of(night.lake))
+    sweep(night, nights_of(night.lake), datetime.fromtimestamp(time.time(), UTC))
 
 
 def _publish(world: World, step: Step) -> None:
