@@ -1,5 +1,6 @@
 """By `schedule.maintain_storage`, weekly as it comes: remove artifacts, publications, logs
-and errors that nothing needs any more, and what killed stages left.
+and errors that nothing needs any more, what killed stages left, and Airflow's rows of runs long
+past.
 """
 
 from __future__ import annotations
@@ -19,4 +20,11 @@ with DAG(**dag_arguments("maintain_storage", _EVERY, "storage", doc=__doc__, dat
 
         return str(run_maintain_storage(utcnow()))
 
-    sweep()
+    @task
+    def clean_airflow() -> str:
+        """Airflow's rows stay as long as their runs' logs; those of a database elsewhere all."""
+        from recsys_tasks.commands.airflow_database import run_clean_airflow
+
+        return run_clean_airflow(utcnow())
+
+    sweep() >> clean_airflow()

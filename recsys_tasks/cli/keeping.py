@@ -76,11 +76,14 @@ def erase_again(
 @app.command()
 def maintain() -> None:
     """Remove publications, artifacts, logs and errors that nothing needs any more, and what killed
-    stages left, as the DAG maintain_storage does each week: for whoever runs nights without
-    Airflow. It waits until no stage is at work.
+    stages left, as the DAG maintain_storage does each week, and Airflow's rows of runs long past,
+    where its database is this home's or AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names it. It waits
+    until no stage is at work.
     """
+    from recsys_tasks.commands.airflow_database import airflow_url, clean_airflow
     from recsys_tasks.stages import run_maintain_storage
 
-    with existing_environment(), console.status("removing"):
-        line = run_maintain_storage(now())
-    say(line)
+    with existing_environment() as environment, console.status("removing"):
+        say(run_maintain_storage(now()))
+        if airflow_url(environment) is not None:
+            say(clean_airflow(environment, now()))

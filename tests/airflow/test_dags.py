@@ -33,7 +33,7 @@ TASKS_OF = {
     "precompute_recommendations": ["prepare_publication", "precompute_shard", "publish"],
     "monitor_recommendations": ["monitor", "deliver_alerts", "report"],
     "watch_freshness": ["look"],
-    "maintain_storage": ["sweep"],
+    "maintain_storage": ["sweep", "clean_airflow"],
     "fire_drill": ["drill"],
 }
 FILES = sorted((ROOT / "dags").glob("*.py"))
