@@ -33,15 +33,19 @@ _WHAT = """
 SELECT i.item_key, i.blocked, c.available, c.available_from FROM recsys.items AS i
 JOIN recsys.catalogue AS c ON c.item_id = i.item_id WHERE i.item_id = :item
 """
-_SHOWN = "SELECT rank, reason FROM recsys.recommend(:user, 1000) WHERE item_id = :item"
+_SHOWN = "SELECT rank, reason, variant FROM recsys.recommend(:user, 1000) WHERE item_id = :item"
 _FALLBACK = """
 SELECT array_position(items, :key) AS place, cardinality(items) AS items FROM recsys.fallback_rows
 WHERE publication_id = :publication AND segment = :segment
 """
 _FORBIDDEN = """
-SELECT count(*) FROM recsys.withheld_rows
-WHERE publication_id = :publication AND user_key = :user AND :key = ANY (items)
-"""
+SELECT coalesce(
+    (SELECT :key = ANY (items) FROM recsys.withheld_rows
+     WHERE publication_id = :publication AND user_key = :user),
+    (SELECT :key = ANY (items) FROM recsys.withheld_rows
+     WHERE publication_id = :publication AND user_key = -1),
+    false)
+"""  # as recommend() asks: -1 stands for users whom the night did not know
 _OWN = "SELECT items FROM recsys.list_rows WHERE publication_id = :publication AND user_key = :user"
 
 
@@ -131,7 +135,9 @@ def _now(connection: Connection, asked: Asked) -> Iterator[Step]:
     if shown is None:
         yield Step("shown now", False, "at no place, and not among the spares")
     elif shown.rank > k:
-        yield Step("shown now", False, f"place {shown.rank}: a spare, the first {k} are shown")
+        topped_up = asked.user.served_by == "own" and shown.variant == "fallback"
+        found = "from a fallback list, behind the spares" if topped_up else "a spare"
+        yield Step("shown now", False, f"place {shown.rank}: {found}, the first {k} are shown")
     else:
         yield Step("shown now", True, f"place {shown.rank} of {k}, reason {shown.reason}")
     if asked.item.blocked:

@@ -12,8 +12,8 @@ from recsys_tasks.snapshot.erasing import Cut, Subject, cut_rows, numbers
 
 
 def erase_features(artifact: Artifact, subject: Subject) -> list[Cut]:
-    """The user's rows, as Parquet and in the arrays beside it: row u of the users' stays, unknown,
-    as u is the key.
+    """The user's rows, in Parquet and in the arrays beside it: there row u is that of user key u,
+    so it stays, and its values become NaN.
     """
     cuts = [
         cut

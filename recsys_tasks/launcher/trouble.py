@@ -4,7 +4,6 @@ of Airflow.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from recsys_tasks.config import PROJECT_ROOT, Environment
 from recsys_tasks.monitoring.alarms import runbook_link
-from recsys_tasks.monitoring.alerts.alert import Alert, as_text
+from recsys_tasks.monitoring.alerts.alert import Alert, as_text, incident_id
 from recsys_tasks.monitoring.alerts.spool import spool_of
 
 _SECONDS = 60
@@ -56,7 +55,7 @@ def down_alert(part: str, found: str, *, home: Path, now: datetime) -> Alert:
         else "readers keep their lists: PostgreSQL is up"
     )
     return Alert(
-        incident=hashlib.sha256(f"down|{part}|{at}".encode()).hexdigest()[:16],
+        incident=incident_id("down", part, at),
         raised_at=at,
         as_of="",
         dag="",

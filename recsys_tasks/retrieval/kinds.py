@@ -1,4 +1,4 @@
-"""Kinds of artifacts that find candidates."""
+"""Kinds of artifacts of retrieval."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ MERGE_AT = 20_000_000
 
 def policy_words(config: Config) -> str:
     """The policy as text, as it stands in a publication's row: allow, forbid, after … days; that
-    negative events ban items, and that rules keep some from some, where the shop has them.
+    negative events ban items, and that rules keep some items from some users, where the shop has
+    them.
     """
     policy = config.repeat_consumption
     words = f"after {policy.after_days} days" if isinstance(policy, AfterDays) else policy

@@ -1,4 +1,4 @@
-"""The declaration of a stage, for the runner, for Airflow's plugin and for what lists stages.
+"""The declaration of a stage, for the runner, Airflow's plugin and commands that list stages.
 
 Every file of a stage declares `STAGE` and has a function `run`. Its arguments are the night, the
 number of the shard where the stage is sharded, and each artifact of `opens`, under its kind's name:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
 from recsys_tasks.commands.why import Step, steps_of, verdict
+from recsys_tasks.database import create_engine, urls
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.serving.publication import Publication, current_publication
 from recsys_tasks.stages import Night
@@ -106,6 +108,59 @@ def test_a_user_without_a_list_is_told_of_the_fallback(
     steps = by_step(steps_of(night, publication, user, popular[0]))
     assert steps["shown now"].passed and "fallback list" in steps["user"].found
     assert "named by a generator" not in steps and "may be shown to this user" in steps
+
+
+def test_a_place_beyond_the_spares_is_told_as_one_of_a_fallback_list(
+    night: Night, publication: Publication
+) -> None:
+    lists = own_lists(night)
+    user = sorted(set(lists.user_id))[0]
+    places = rows(night, f"SELECT rank, item_id, variant FROM recsys.recommend('{user}', 1000)")
+    spare = places[(places["rank"] > publication.k) & (places.variant != "fallback")].iloc[0]
+    popular = places[places.variant == "fallback"].iloc[0]
+    told = by_step(steps_of(night, publication, user, spare.item_id))["shown now"]
+    assert told.found.startswith(f"place {spare['rank']}: a spare"), told
+    told = by_step(steps_of(night, publication, user, popular.item_id))["shown now"]
+    assert not told.passed and "from a fallback list" in told.found, told
+    assert f"place {popular['rank']}:" in told.found and "a spare" not in told.found, told
+
+
+def test_a_user_whom_the_night_did_not_know_is_told_what_is_forbidden_to_such_users(
+    night: Night, publication: Publication
+) -> None:
+    popular = rows(night, "SELECT item_id FROM recsys.recommend('nobody') ORDER BY rank").item_id[0]
+    owner = create_engine(urls(night.environment.home)["recsys_owner"])
+    with owner.begin() as connection:
+        connection.execute(
+            sa.text(
+                f"CREATE TABLE recsys.forbidden_to_others PARTITION OF recsys.withheld_rows"
+                f" FOR VALUES IN ({publication.id})"
+            )
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO recsys.withheld_rows (publication_id, user_key, items)"
+                f" SELECT {publication.id}, -1, ARRAY[item_key] FROM recsys.items"
+                " WHERE item_id = :item"
+            ),
+            {"item": popular},
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO recsys.users (user_id, user_key)"
+                " SELECT 'came later', max(user_key) + 1 FROM recsys.users"
+            )
+        )
+    try:
+        shown = rows(night, "SELECT item_id FROM recsys.recommend('came later', 1000)").item_id
+        steps = by_step(steps_of(night, publication, "came later", popular))
+    finally:
+        with owner.begin() as connection:
+            connection.execute(sa.text("DROP TABLE recsys.forbidden_to_others"))
+            connection.execute(sa.text("DELETE FROM recsys.users WHERE user_id = 'came later'"))
+        owner.dispose()
+    assert popular not in set(shown)
+    assert steps["may be shown to this user"].passed is False, steps
 
 
 def test_an_unknown_id_is_refused_and_the_command_prints_what_programs_read(

@@ -1,5 +1,5 @@
-"""Alerts: one clear message an incident. What broke, what readers see now, what to do, where to
-read more.
+"""Alerts: one clear message for each incident. What broke, what readers see now, what to do, where
+to read more.
 
 The way of an alert, in the order of the modules:
 

@@ -1,4 +1,5 @@
-"""The spool of alerts: a text an incident, so that no outage loses one, and none is sent twice.
+"""The spool of alerts: one text for each incident, so that no outage loses one, and none is
+sent twice.
 
 They are files of RECSYS_HOME or, where RECSYS_DATABASE_URL names a server of the network, rows that
 every host has: a lock of the machine, and one of the database, keeps deliverers apart. Hosts whose
@@ -40,7 +41,7 @@ SENDING, SENT, UNCONFIRMED, FAILED = "sending", "sent", "unconfirmed", "failed"
 LEFT_OUT = "left out"
 """State of a channel that is not to get an alert of this severity."""
 SAME_CAUSE = timedelta(hours=24)
-"""So long what an open incident breaks besides has no alert of its own."""
+"""For so long, further failures by the cause of an open incident get no alert of their own."""
 LEASE = timedelta(minutes=2)
 """A delivery that was not heard of for so long died; its message may have been sent."""
 _KEPT_DELIVERED = 500

@@ -72,11 +72,11 @@ def way_of(recommender: Recommender, user: int, item: int, eligible: Bool, k: in
     block = Block(recommender.inputs, source.block(users))
     shown = recommender.recommend(users, k, eligible=eligible).items[0]
     scores = recommender.scores(block)
-    asked, kept = np.array([[item]], np.int32), recommender.bans_and_rules
+    asked, both = np.array([[item]], np.int32), recommender.bans_and_rules
     return Way(
         may_show=bool(recommender.may_show(users, asked, eligible=eligible)[0, 0]),
-        banned=kept is not None and _kept_by(kept.bans, users, asked),
-        ruled_out=kept is not None and _kept_by(kept.rules, users, asked),
+        banned=both is not None and _forbidden_by(both.bans, users, asked),
+        ruled_out=both is not None and _forbidden_by(both.rules, users, asked),
         named=_places(union.items[0], union.ranks[0], item),
         fused=_place(union.items[0], item),
         named_items=int((union.items >= 0).sum()),
@@ -89,7 +89,7 @@ def way_of(recommender: Recommender, user: int, item: int, eligible: Bool, k: in
     )
 
 
-def _kept_by(what: Bans | UserRules | None, users: Keys, items: Keys) -> bool:
+def _forbidden_by(what: Bans | UserRules | None, users: Keys, items: Keys) -> bool:
     return what is not None and bool(what.of(users, items)[0, 0])
 
 

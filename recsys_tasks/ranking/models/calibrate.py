@@ -6,8 +6,8 @@ it.
 
 With too few positives for two knots that would be one rate for every score. Then the curve is
 logistic (Platt 1999, "Probabilistic outputs for support vector machines"), its slope drawn towards
-a moderate one by what is not known, and kept as knots all the same. With hardly any positives even
-its level is a guess: it orders, but is not `known`.
+1 of standardised scores, the more so the fewer positives there are, and kept as knots all the same.
+With hardly any positives even its level is a guess: it orders, but is not `known`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Warm start: train a version from the one before, and measure whether it is better.
 
 The ledger of a warm version: counts of kept, new, archived and returned ids; `drift`, the mean
-cosine distance that kept id vectors moved; `recall_before` and `recall_after`, recall@100 on rows
-held out of the new days, among the items that have events, of the previous version and of
-this one; `refresh_ok`, whether the latter is at least `refresh_floor` of the former; `recall_cold`,
+cosine distance that kept id vectors moved; `recall_before` and `recall_after`, recall@100 among
+the items that have events, on held-out rows of the new days: of the state carried over from the
+version before, with rows for new ids, before and after tonight's training; `refresh_ok`, whether
+the latter is at least `refresh_floor` of the former; `recall_cold`,
 every `control_every_nights`, that of a cold tower; `control_ok`, whether no such control so far has
 found significantly more than the chain did.
 """

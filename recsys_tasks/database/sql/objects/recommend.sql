@@ -1,8 +1,8 @@
 -- The application's query: where a user's own list suffices, as it nearly always does, no other query runs. Tiers: the
 -- user's own list with its spares, then the segment's fallback, then the overall fallback. What is out of stock now or
--- blocked is left out, and so is, of the fallbacks, what the repeat policy forbids that user; the own list was made and
--- checked without it. Under rules by user every user that the night knew has a row of what is withheld; key -1 stands
--- for all others. An item keeps its best tier, and lower tiers only fill what is missing. STABLE: all queries see
+-- blocked is left out, and so is, of the fallbacks, what is forbidden to that user (repeat policy, negative events, rules
+-- of eligibility); the own list was made and checked without it. Under rules of eligibility every user that the night
+-- knew has a row in withheld_rows; key -1 stands for all others. An item keeps its best tier, and lower tiers only fill what is missing. STABLE: all queries see
 -- one snapshot, so pointer and rows cannot disagree.
 --
 -- A score is null where no calibrated ranker gave one. The arrays of a fallback are read into variables: unnested from
