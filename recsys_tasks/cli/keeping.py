@@ -18,8 +18,9 @@ app = typer.Typer()
 def backup(
     folder: Annotated[Path, typer.Argument(help="A folder that is new or empty.")],
 ) -> None:
-    """Copy database, registry of models, lake, home and settings into a folder; refused while a
-    stage of a night is at work. RECSYS_DATABASE_URL, where set, must be the schema owner's.
+    """Copy database, registry of models, Airflow's database, lake, home and settings into a folder;
+    refused while a stage of a night is at work. RECSYS_DATABASE_URL, where set, must be the schema
+    owner's.
     """
     from recsys_tasks.commands.backup import back_up
 

@@ -26,21 +26,36 @@ _CLEANED = (
 )
 """Not `dag`: a DAG that could not be read for long would lose that it is paused."""
 _IS_THERE = "SELECT to_regclass('dag_run') IS NOT NULL"
+_REFUSAL = "airflow-db-not-allowed"
 _TOLD = 400
 
 
 def airflow_url(environment: Environment) -> str | None:
-    """URL of Airflow's database: as AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names a PostgreSQL (a task
-    is given another word there), else that of the embedded server, where it runs and Airflow's
-    tables are in it; None for any other.
+    """URL of Airflow's database: as AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names a PostgreSQL, else
+    that of the embedded server, where it runs and Airflow's tables are in it; None for any other.
     """
-    named = os.environ.get(URL, "")
-    if named.startswith("postgres"):
-        return named
+    if is_elsewhere(environment):
+        return named_url()
     if not (has_server(environment.home) and is_running(environment.home)):
         return None
     url = urls(environment.home)["airflow"]
     return url if has_tables(url) else None
+
+
+def is_elsewhere(environment: Environment) -> bool:
+    """Whether the environment names another database than the launcher's as Airflow's. A task is
+    given a word of refusal there; a shell that has sourced `env.sh`, the launcher's own.
+    """
+    named = os.environ.get(URL, "")
+    if not named or named.startswith(_REFUSAL):
+        return False
+    return not (has_server(environment.home) and named == urls(environment.home)["airflow"])
+
+
+def named_url() -> str | None:
+    """The PostgreSQL that the environment names as Airflow's; None where it is of another kind."""
+    named = os.environ.get(URL, "")
+    return named if named.startswith("postgres") else None
 
 
 def has_tables(url: str) -> bool:

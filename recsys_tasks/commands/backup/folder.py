@@ -21,6 +21,7 @@ from recsys_tasks.small_files import write_whole
 ABOUT = "backup.json"
 FORM = 1
 DATABASE, REGISTRY, REGISTRY_FILE = "recsys.dump", "mlflow.dump", "mlflow.sqlite"
+AIRFLOW, AIRFLOW_KEYS = "airflow.dump", "airflow/secrets.json"
 LAKE, HOME, SETTINGS = "lake", "home", "settings"
 _CHUNK = 1 << 20
 
@@ -55,6 +56,10 @@ class About:
     """Name of the settings file."""
     files: Mapping[str, Facts]
     form: int = FORM
+    airflow: str = ""
+    """Version of the Airflow whose database is in it; empty where none is."""
+    fernet: str = ""
+    """SHA-256 of each key of that Airflow's connections, where the keys are not in it."""
 
     @property
     def bytes(self) -> int:

@@ -19,6 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy import make_url
 from sqlalchemy.engine import Engine
 
+from recsys_tasks.commands.airflow_database import is_elsewhere
+from recsys_tasks.commands.backup import airflow
 from recsys_tasks.commands.backup import folder as kept
 from recsys_tasks.commands.verify import DAMAGED_FOLDER
 from recsys_tasks.config import Config, Environment, load_config
@@ -76,6 +78,7 @@ def back_up(
         with alone(engine) as fence:
             before("database")
             files, dumped_by = _databases(environment, folder)
+            files |= airflow.back_up_airflow(environment, folder)
             for step, copied in (
                 ("lake", _lake(environment, folder)),
                 ("home", _home(environment, folder)),
@@ -92,7 +95,7 @@ def back_up(
             kept.write_about(folder, about)
     finally:
         engine.dispose()
-    return Backup(folder, about, tuple(_left_out(environment)))
+    return Backup(folder, about, tuple(_left_out(environment, files)))
 
 
 def _revision(environment: Environment) -> str:
@@ -131,6 +134,8 @@ def _about(
         erased=len(read_erased(lake).entries),
         settings=environment.config_path.name,
         files=files,
+        airflow=airflow.installed() if kept.AIRFLOW in files else "",
+        fernet=airflow.key_hashes() if kept.AIRFLOW in files and is_elsewhere(environment) else "",
     )
 
 
@@ -233,9 +238,8 @@ def _compare_with_manifests(folder: Path, files: _Files) -> None:
         )
 
 
-def _left_out(environment: Environment) -> Iterator[str]:
+def _left_out(environment: Environment, files: _Files) -> Iterator[str]:
     url = mlflow_url(environment)
     if not url.startswith("postgres") and sqlite_file(url) is None:
         yield "the model registry behind RECSYS_MLFLOW_URL: back its server's store up beside this"
-    if (environment.home / "airflow").exists():
-        yield "Airflow's own database, connections and logs: a new `make airflow` makes them anew"
+    yield from airflow.left_out(environment, files)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from recsys_tasks.commands.backup import airflow
 from recsys_tasks.commands.backup import folder as kept
 from recsys_tasks.commands.backup.make import sqlite_file
 from recsys_tasks.config import Environment
@@ -43,8 +44,8 @@ def restore(
 
     Raises ConfigError for a folder that is no backup, or one of a later version, for a home, a lake
     or a schema that is not empty, for a role that may not make it, and without a pg_restore for the
-    server or an extension that the backup needs; ArtifactError for files that are not what was
-    written.
+    server or an extension that the backup needs, and as `airflow.refusing_airflow` does;
+    ArtifactError for files that are not what was written.
     """
     folder = source.expanduser().resolve()
     about = kept.read_about(folder)
@@ -52,7 +53,10 @@ def restore(
     _refuse_used_places(environment)
     before("checking")
     kept.check(folder, about)
-    with running(environment, migrated=False):
+    with (
+        airflow.refusing_airflow(environment, about) as scheduler,
+        running(environment, migrated=False),
+    ):
         registry = mlflow_url(environment)
         require_owner(owner_url(environment))
         _refuse_used_schemas(environment, registry, about)
@@ -65,6 +69,7 @@ def restore(
         load(owner_url(environment), folder / kept.DATABASE, about.dumped_by)
         _load_registry(folder, about, registry)
         migrate(owner_url(environment))
+        lines += airflow.restore_airflow(environment, folder, about, scheduler)
     return Restored(about, (*lines, *_erasures(about)))
 
 
