@@ -19,7 +19,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: $(STAMP)  ## build the environment in .venv (a no-op when nothing has changed); EXTRAS=s3 or gs: with the driver of s3:// lakes and files, or of gs:// files
+setup: $(STAMP)  ## build the environment in .venv (a no-op when nothing has changed); EXTRAS=s3 or gs: with the driver of s3:// lakes and files, or of gs:// files; openlineage: with Airflow's provider for it
 
 ifneq ($(strip $(EXTRAS)),$(shell cat .venv/.extras 2>/dev/null))
 .PHONY: $(STAMP)
@@ -103,6 +103,7 @@ lock: $(BIN)/uv  ## compile requirements.in into requirements.txt, and the extra
 	@$(BIN)/uv pip compile -q --python-version 3.11 requirements-s3.in -o requirements-s3.txt
 	@$(BIN)/uv pip compile -q --python-version 3.11 requirements-s3test.in -o requirements-s3test.txt
 	@$(BIN)/uv pip compile -q --python-version 3.11 requirements-gs.in -o requirements-gs.txt
+	@$(BIN)/uv pip compile -q --python-version 3.11 requirements-openlineage.in -o requirements-openlineage.txt
 	@$(BIN)/uv pip compile -q --python-version 3.11 benchmarks/peers/requirements-peers.in -o benchmarks/peers/requirements-peers.txt
 
 bench-quality: setup .venv-peers/.installed  ## list quality beside the peers (needs RECSYS_TEST_DATA)

@@ -91,6 +91,7 @@ def airflow_environment(place: Place) -> dict[str, str]:
         "api_auth": {"jwt_secret": keys["jwt_secret"]},
         "logging": _logging(place),
         **_HASTE,
+        "openlineage": {"extractors": "recsys_lineage.StageLineage"},
         "usage_data_collection": {"enabled": False},
     }
     environment = {
