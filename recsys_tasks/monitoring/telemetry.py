@@ -115,17 +115,18 @@ def _sendings(
 
 def _send(sendings: Iterable[tuple[str, Any, Any]], said: list[str]) -> None:
     for signal, exporter, content in sendings:
-        logger = logging.getLogger(type(exporter).__module__)
-        sender = threading.get_ident()
-        own = _NotOf(sender)
-        logger.addFilter(own)  # the collector's failure is said once, by us
+        own = _NotOf(threading.get_ident())
+        loggers = {logging.getLogger(kind.__module__) for kind in type(exporter).__mro__}
+        for logger in loggers:
+            logger.addFilter(own)  # the collector's failure is said once, by us
         try:
-            if exporter.export(content).name != "SUCCESS":
+            if not said and exporter.export(content).name != "SUCCESS":
                 said.append(f"{signal.lower()} were refused, or nobody answered")
         except Exception as error:
             said.append(f"{signal.lower()}: {type(error).__name__}")
         finally:
-            logger.removeFilter(own)
+            for logger in loggers:
+                logger.removeFilter(own)
             exporter.shutdown()
 
 
