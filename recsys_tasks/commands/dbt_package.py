@@ -29,6 +29,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "alerts": ("id",),
     "also_liked": ("user_id", "item_id"),
     "audience": ("user_id",),
+    "audience_changes": ("publication_id", "segment", "change", "why"),
     "audience_counts": ("publication_id", "segment", "served_by", "why_no_list"),
     "bought_together": ("item_id", "other_item_id"),
     "buy_again": ("user_id", "item_id"),
@@ -63,10 +64,11 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "user_sample": ("user_id",),
 }
 """Columns whose values are together in one row only."""
-_MAY_BE_NULL = frozenset({"segment", "why_no_list", "short_reason"})
+_MAY_BE_NULL = frozenset({"segment", "why", "why_no_list", "short_reason"})
 _VALUES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("alerts", "severity"): ("info", "warning", "critical"),
     ("audience", "served_by"): ("own", "segment", "everyone"),
+    ("audience_changes", "change"): ("kept", "gained", "lost"),
     ("audience_counts", "served_by"): ("own", "segment", "everyone"),
     ("gate_decisions", "verdict"): ("promote", "reject", "hold", "refuse"),
     ("publications", "status"): ("building", "ready", "published", "held", "failed"),

@@ -15,7 +15,7 @@ from recsys_tasks.errors import TransientError
 LOCK_TIMEOUT = "200ms"
 _COUNTED = (
     *("item_exposure_rows", "list_count_rows", "audience_count_rows", "place_count_rows"),
-    *("segment_item_rows", "outcome_windows", "outcome_count_rows"),
+    *("segment_item_rows", "outcome_windows", "outcome_count_rows", "audience_change_rows"),
 )
 _OF_NIGHTS = ("lists", "churn", "realised")
 """Scopes of metrics that the view `nights` has, with those of the gate's systems."""

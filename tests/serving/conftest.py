@@ -36,7 +36,7 @@ BEGIN
       recsys.tower_version_rows,
     recsys.metric_rows, recsys.stage_run_rows, recsys.slice_rows, recsys.alert_rows,
     recsys.item_exposure_rows, recsys.list_count_rows,
-    recsys.item_shown_rows, recsys.audience_count_rows,
+    recsys.item_shown_rows, recsys.audience_count_rows, recsys.audience_change_rows,
     recsys.together_rows, recsys.again_rows, recsys.item_event_rows,
     recsys.segment_item_rows, recsys.place_reason_rows,
     recsys.recommend_call_rows, recsys.recommend_call_marks, recsys.liked_rows,

@@ -141,6 +141,8 @@ OUTCOMES = (
     "INSERT INTO recsys.item_event_rows VALUES (2, 'purchase', 20514, 3, 4, 20.0)",
     "INSERT INTO recsys.outcome_rows SELECT p.id, 0, 1, 'purchase', 0, 0, 'nl', 1, 5.0 FROM"
     " recsys.publication AS p WHERE p.published_at IS NOT NULL",
+    "INSERT INTO recsys.audience_change_rows SELECT c.publication_id, c.publication_id, 'nl',"
+    " 'lost', 'inactive', 2 FROM recsys.current_publication AS c",
     "INSERT INTO recsys.list_change_rows SELECT c.publication_id, c.publication_id, 0, 3, 1, 1, 0,"
     " 0, 2 FROM recsys.current_publication AS c",
 )

@@ -213,6 +213,7 @@ VIEWS = [
     "alerts",
     "also_liked",
     "audience",
+    "audience_changes",
     "audience_counts",
     "bought_together",
     "buy_again",

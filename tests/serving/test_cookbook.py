@@ -41,6 +41,7 @@ COLUMNS = {
     "What is bought together": "rank other_item_id other_title lift baskets",
     "Which items gained": "item_id title lists_before lists_now change",
     "Who has a list": "segment served_by why_no_list users",
+    "Who lost a list": "change segment why users",
     "Lists by segment": "segment lists mean_length",
     "Reasons by segment": "segment reason places share",
     "The items that each": "segment place item_id title lists share",

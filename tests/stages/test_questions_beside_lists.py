@@ -4,7 +4,8 @@ that was bought was listed; each beside the shop's own files.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 from recsys_tasks.serving.liked import taste_groups
 from recsys_tasks.stages import Night
 from recsys_tasks.stages.inputs import embeddings_at
-from tests.stages.shop_nights import FIRST_NIGHT, TwoNights, rows
+from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, TwoNights, rows
 from tests.stages.test_questions_of_analysts import done_on_first, outcomes_of_first
 from tests.stages.test_what_readers_are_told import answer
 
@@ -24,6 +25,37 @@ def events_of_four_weeks(night: Night) -> pd.DataFrame:
     folder = night.environment.home / "shop" / "events"
     files = [folder / f"{day}.parquet" for day in days]
     return pd.concat([pd.read_parquet(file) for file in files if file.exists()])
+
+
+def events_of_users(night: Night, before: date) -> dict[str, int]:
+    """How often each user did anything in the 40 days of `activity.within_days` before a date."""
+    days = [before - timedelta(days=back) for back in range(1, 41)]
+    folder = night.environment.home / "shop" / "events"
+    files = [folder / f"{day}.parquet" for day in days]
+    done = pd.concat([pd.read_parquet(file) for file in files if file.exists()])
+    return dict(done["user_id"].value_counts())
+
+
+def test_who_lost_and_who_got_a_list_follows_from_the_shops_own_files(nights: TwoNights) -> None:
+    """A list needs two events; whoever had them a day ago and has not now, lost it."""
+    second = nights.second
+    before, now = (events_of_users(second, day) for day in (FIRST_NIGHT, SECOND_NIGHT))
+    users = rows(second, "SELECT user_id, segment FROM recsys.users")
+    wanted: Counter[tuple[str, str, str]] = Counter()
+    for user, segment in users.itertuples(index=False):
+        had, has = before.get(user, 0) > 1, now.get(user, 0) > 1
+        if had or has:
+            change = "kept" if had and has else "gained" if has else "lost"
+            why = "" if has else "too few events" if now.get(user) else "inactive"
+            wanted[(change, segment, why)] += 1
+    assert {change for change, _, _ in wanted} == {"kept", "gained", "lost"}
+    found = rows(
+        second,
+        "SELECT change, segment, coalesce(why, '') AS why, users FROM recsys.audience_changes",
+    )
+    assert found.set_index(["change", "segment", "why"])["users"].to_dict() == wanted
+    told: Any = answer(second, "Who lost a list")
+    assert told["users"].sum() == sum(n for (what, *_), n in wanted.items() if what != "kept")
 
 
 def test_best_sellers_are_those_of_the_shops_own_files(nights: TwoNights) -> None:

@@ -1,5 +1,6 @@
 """What the monitor stage writes for analysts: places by reason, items by segment, outcomes of the
-lists of earlier nights, how each list changed, and what everyone did with each item.
+lists of earlier nights, how each list changed and who has one, and what everyone did with each
+item.
 """
 
 from __future__ import annotations
@@ -58,6 +59,28 @@ LEFT JOIN recsys.fallback_rows AS f ON f.publication_id = p.id AND f.segment = u
 WHERE p.id = :id
 GROUP BY 1, 2, 3, 4
 """)
+_BOTH_KEPT = text("""
+SELECT count(*) = 2 FROM recsys.publication AS p
+WHERE p.id IN (:id, :before) AND p.retired_at IS NULL AND p.status IN ('ready', 'published', 'held')
+""")
+_NO_AUDIENCE_CHANGES = text("DELETE FROM recsys.audience_change_rows WHERE publication_id = :id")
+# The reasons are those of the view audience, and unknown.
+_AUDIENCE_CHANGES = text("""
+INSERT INTO recsys.audience_change_rows (publication_id, before_id, segment, change, why, users)
+SELECT :id, :before, coalesce(u.segment, ''),
+       CASE WHEN n.user_key IS NULL THEN 'lost' WHEN o.user_key IS NULL THEN 'gained'
+            ELSE 'kept' END,
+       CASE WHEN n.user_key IS NOT NULL THEN '' WHEN u.user_key IS NULL THEN 'unknown'
+            WHEN u.last_active >= p.as_of THEN 'active since'
+            WHEN u.last_active IS NULL THEN 'inactive' ELSE 'too few events' END,
+       count(*)
+FROM (SELECT l.user_key FROM recsys.list_rows AS l WHERE l.publication_id = :id) AS n
+FULL JOIN (SELECT l.user_key FROM recsys.list_rows AS l WHERE l.publication_id = :before) AS o
+  ON o.user_key = n.user_key
+LEFT JOIN recsys.users AS u ON u.user_key = coalesce(n.user_key, o.user_key)
+JOIN recsys.publication AS p ON p.id = :id
+GROUP BY 3, 4, 5
+""")
 _LATER_ITEMS = text("SELECT EXISTS (SELECT FROM recsys.item_event_rows WHERE until > :today)")
 _NO_ITEMS = text("DELETE FROM recsys.item_event_rows")
 _OUTCOMES = ("outcome_windows", "outcome_rows", "outcome_count_rows")
@@ -90,6 +113,9 @@ def record_for_analysts(snapshot: Snapshot, engine: Engine, tonight: NightLists)
     _record_item_events(snapshot, engine)
     before = tonight.before()
     old = _kept(snapshot, before) if before is not None else None
+    if before is not None:
+        with transaction(engine) as connection:
+            count_audience_changes(connection, publication, before.planned.publication_id)
     if before is not None and old is not None:
         _record_changes(snapshot, engine, (before, old), (tonight, now))
     return sum(_measured(snapshot, engine, night) for night in _earlier(snapshot, tonight))
@@ -99,6 +125,16 @@ def count_audience(connection: Connection, publication: int) -> None:
     """Count a publication's users by segment, what they are served and why."""
     for statement in (_NO_AUDIENCE, _AUDIENCE):
         connection.execute(statement, {"id": publication})
+
+
+def count_audience_changes(connection: Connection, publication: int, before: int) -> None:
+    """Count who kept, gained and lost a list between two publications; counts of before stay where
+    the lists of one are gone.
+    """
+    both = {"id": publication, "before": before}
+    if publication != before and connection.scalar(_BOTH_KEPT, both):
+        for statement in (_NO_AUDIENCE_CHANGES, _AUDIENCE_CHANGES):
+            connection.execute(statement, both)
 
 
 def _record_item_events(snapshot: Snapshot, engine: Engine) -> None:

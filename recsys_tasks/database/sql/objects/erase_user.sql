@@ -20,7 +20,8 @@ BEGIN
     IF held > 0 AND NOT dry_run THEN
       IF target.name ~ '^list' THEN
         PERFORM recsys.uncount_list(target.id, erased_key);
-        UPDATE recsys.publication AS p SET rows = p.rows - erase_user.held, expected_rows = p.expected_rows - erase_user.held
+        UPDATE recsys.publication AS p SET rows = p.rows - erase_user.held, expected_rows = p.expected_rows - erase_user.held,
+          erased_lists = p.erased_lists + erase_user.held
         WHERE p.id = target.id;
       END IF;
       EXECUTE format('DELETE FROM recsys.%I WHERE publication_id = $1 AND user_key = $2', target.name)
