@@ -12,7 +12,8 @@ COMMENT ON VIEW recsys.list_counts IS
 COMMENT ON COLUMN recsys.list_counts.publication_id IS 'Publication it belongs to.';
 COMMENT ON COLUMN recsys.list_counts.as_of IS
   'Night it was made for: it knows what happened before 00:00 UTC of this date.';
-COMMENT ON COLUMN recsys.list_counts.segment IS 'Value of the users'' segment attribute; null without one.';
+COMMENT ON COLUMN recsys.list_counts.segment IS
+  'Value of the users'' segment attribute; null without one. Of publications whose lists are kept by the newest night, as in audience and exports; of others as it was when their lists went.';
 COMMENT ON COLUMN recsys.list_counts.variant IS
   'Always default: no experiment divides users today.';
 COMMENT ON COLUMN recsys.list_counts.rung IS
