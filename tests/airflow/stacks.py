@@ -103,7 +103,7 @@ class Launcher:
     def wait_up(self) -> Self:
         """Until it serves; a client that is let in."""
         until(
-            lambda: UI.search(self.said) or self.process.poll() is not None, 300, lambda: self.said
+            lambda: UI.search(self.said) or self.process.poll() is not None, 600, lambda: self.said
         )
         found = UI.search(self.said)
         assert found, self.said

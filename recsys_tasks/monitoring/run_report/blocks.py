@@ -26,7 +26,8 @@ class Cell:
 class Table:
     """`numbers` are the columns that hold numbers and stand to the right. `folded`: opened by a
     click on `caption`; `half`: narrow enough to stand beside a chart. `stacked`: on a phone each
-    row is a block with the names of its columns; else the table is scrolled.
+    row is a block with the names of its columns, of more than eight columns beside Airflow's grid,
+    too; else the table is scrolled.
     """
 
     head: tuple[str, ...]

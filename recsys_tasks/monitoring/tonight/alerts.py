@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from textwrap import shorten
 
 from recsys_tasks.monitoring.run_report.blocks import (
     Block,
@@ -22,8 +23,9 @@ _OPEN = (
 )
 _OVER = ("severity", "kind", "night", "raised", "over", "what broke")
 _SHORT = 160
-"""Characters of a remedy that are read at a glance; a longer one is opened."""
+"""Characters of a remedy or a cause that are read at a glance; a longer one is opened."""
 _OWN_RUNBOOK = re.compile(r"[\w./-]*[\w-]+\.md")
+_FOUND = re.compile(r"^\s*found: (.+)$", re.MULTILINE)
 _COMMAND = re.compile(r"\b(?:recsys|airflow|make) [a-z][^;`()]*")
 
 
@@ -59,10 +61,16 @@ def _open(alert: Row) -> tuple[Cell, ...]:
     return (
         Cell(alert["severity"], tone),
         *cells(alert["kind"], _night(alert), f"{alert['raised_at']:%m-%d %H:%M}"),
-        *cells(Cell(broke, more=told), _who(alert), alert["reader_state"] or ""),
+        *cells(Cell(broke + _cause(told), more=told), _who(alert), alert["reader_state"] or ""),
         Cell(short, command=_command(remedy), more="" if short else remedy),
         _runbook(page),
     )
+
+
+def _cause(told: str) -> str:
+    """What an error found, to stand behind what broke; empty where it says nothing of it."""
+    found = _FOUND.search(told)
+    return f": {shorten(found[1], _SHORT, placeholder=' …')}" if found else ""
 
 
 def _who(alert: Row) -> str:

@@ -114,3 +114,14 @@ def test_the_page_says_who_is_at_an_alert() -> None:
     assert "nobody yet" in words(shown([ALERT], ["extract"]))
     who = {"acknowledged_at": NOW, "acknowledged_by": "ann <b>", "acknowledged_note": "on it"}
     assert "ann <b> since 03-10 04:30: on it" in words(shown([{**ALERT, **who}], ["extract"]))
+
+
+def test_what_a_failed_stage_found_is_read_without_a_click() -> None:
+    parts = "validate_data failed at freeze\nexpected: dates\n   found: {}\n   where: part 1"
+    for found, told in (("24 rows of <x>", "24 rows of <x>"), ("dateless " * 40, "dateless …")):
+        html = shown([{**ALERT, "message": parts.format(found)}], ["extract"])
+        cell = unescape(
+            html.partition("validate_data failed at freeze")[2].partition("<details")[0]
+        )
+        assert cell.startswith(": ") and told in cell and "expected" not in cell
+        assert len(cell) < 220
