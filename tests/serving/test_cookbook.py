@@ -67,6 +67,8 @@ COLUMNS = {
     "What part of all": "as_of event users times list_times share amount list_amount",
     "Revenue of the lists": "category places_bought buyers purchases revenue",
     "Who bought": "as_of user_id segment rank item_id title reason times amount",
+    "Which generators named": "source places_bought purchases revenue share",
+    "Item by item": "item_id title lists viewed bought conversion revenue",
     "Health of the lists": "as_of users coverage churn gini short_share",
     "How much better than": (
         "as_of users active_users ndcg popular_ndcg better_by hit_rate popular_hit_rate"

@@ -15,7 +15,11 @@ from recsys_tasks.serving.liked import taste_groups
 from recsys_tasks.stages import Night
 from recsys_tasks.stages.inputs import embeddings_at
 from tests.stages.shop_nights import FIRST_NIGHT, SECOND_NIGHT, TwoNights, rows
-from tests.stages.test_questions_of_analysts import done_on_first, outcomes_of_first
+from tests.stages.test_questions_of_analysts import (
+    done_on_first,
+    lists_of_first,
+    outcomes_of_first,
+)
 from tests.stages.test_what_readers_are_told import answer
 
 
@@ -165,3 +169,41 @@ def test_prices_of_places_beside_those_on_offer(nights: TwoNights) -> None:
     assert found["mean_price_on_offer"].to_dict() == pytest.approx(
         offered.groupby(offered["category"].astype(str))["price"].mean().to_dict(), rel=1e-5
     )
+
+
+def test_what_was_bought_is_told_by_the_generators_that_named_it(nights: TwoNights) -> None:
+    done = outcomes_of_first(nights.second)
+    bought = done[done["event"] == "purchase"]
+    named = rows(
+        nights.second,
+        "SELECT user_id, item_id, unnest(sources) AS source FROM recsys.recommendation_history"
+        " WHERE as_of = :day",
+        day=FIRST_NIGHT,
+    )
+    by_source: Any = bought.merge(named, on=["user_id", "item_id"]).groupby("source")
+    found: Any = answer(nights.second, "Which generators named").set_index("source")
+    assert dict(found["purchases"]) == dict(by_source.size()) and len(found) > 2
+    places = bought[["user_id", "item_id"]].drop_duplicates()
+    for source, those in by_source:
+        own = len(those[["user_id", "item_id"]].drop_duplicates())
+        row = found.loc[source]
+        assert row["places_bought"] == own and row["share"] == pytest.approx(own / len(places))
+        assert row["revenue"] == pytest.approx(those["price"].sum(), rel=1e-4)
+
+
+def test_each_item_is_told_with_its_lists_and_what_was_done_in_them(nights: TwoNights) -> None:
+    found: Any = answer(nights.second, "Item by item").set_index("item_id")
+    lists = lists_of_first(nights.second)["item_id"].value_counts()
+    top = sorted(lists.items(), key=lambda one: (-one[1], str(one[0])))[:100]
+    assert list(zip(found.index, found["lists"], strict=True)) == top
+    done = outcomes_of_first(nights.second)
+    for item, row in found.iterrows():
+        of = done[done["item_id"] == item]
+        for column, event in (("viewed", "view"), ("bought", "purchase")):
+            assert row[column] == of[of["event"] == event]["user_id"].nunique()
+        assert row["conversion"] == pytest.approx(row["bought"] / row["lists"])
+        paid = of[of["event"] == "purchase"]["price"]
+        assert row["revenue"] == pytest.approx(
+            paid.sum() if len(paid) else float("nan"), rel=1e-4, nan_ok=True
+        )
+    assert found["bought"].sum() > 0 and (found["viewed"] == 0).any()

@@ -1,6 +1,8 @@
 CREATE OR REPLACE VIEW recsys.outcomes AS
 SELECT u.user_id, nullif(o.segment, '') AS segment, o.rank::int AS rank, i.item_id, i.title, i.category,
-       n.name AS reason, o.event, o.times, o.amount, p.as_of, o.publication_id, w.complete
+       n.name AS reason, o.event, o.times, o.amount, p.as_of, o.publication_id, w.complete,
+       (SELECT s.names FROM recsys.list_rows AS l JOIN recsys.source_sets AS s ON s.mask = l.sources[o.rank]
+        WHERE l.publication_id = o.publication_id AND l.user_key = o.user_key) AS sources
 FROM recsys.outcome_rows AS o
 JOIN recsys.publication AS p ON p.id = o.publication_id
 JOIN recsys.outcome_windows AS w ON w.publication_id = o.publication_id AND w.event = o.event
@@ -27,3 +29,5 @@ COMMENT ON COLUMN recsys.outcomes.as_of IS
   'Night it was made for: it knows what happened before 00:00 UTC of this date.';
 COMMENT ON COLUMN recsys.outcomes.publication_id IS 'Publication it belongs to.';
 COMMENT ON COLUMN recsys.outcomes.complete IS 'Whether the window is over.';
+COMMENT ON COLUMN recsys.outcomes.sources IS
+  'Candidate generators that named the item, as in recommendation_history.';
