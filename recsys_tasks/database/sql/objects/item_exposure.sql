@@ -4,7 +4,7 @@ SELECT x.publication_id, p.as_of, i.item_id, i.title, i.category, x.lists, x.fir
        (i.available_from AT TIME ZONE 'UTC')::date AS available_from
 FROM recsys.item_exposure_rows AS x
 JOIN recsys.publication AS p ON p.id = x.publication_id
-JOIN recsys.items AS i ON i.item_key = x.item_key
+LEFT JOIN recsys.items AS i ON i.item_key = x.item_key  -- each is there: not joined where no column of it is asked
 WHERE p.status IN ('ready', 'published', 'held') AND p.retired_at IS NULL;
 
 GRANT SELECT ON recsys.item_exposure TO recsys_reader, recsys_writer;

@@ -3,7 +3,7 @@ SELECT x.publication_id, p.as_of, i.item_id, i.title, i.category, x.lists, x.fir
        x.lists::float8 / nullif(p.rows, 0) AS share
 FROM recsys.item_exposure_rows AS x
 JOIN recsys.publication AS p ON p.id = x.publication_id
-JOIN recsys.items AS i ON i.item_key = x.item_key
+LEFT JOIN recsys.items AS i ON i.item_key = x.item_key  -- each is there: not joined where no column of it is asked
 WHERE p.published_at IS NOT NULL AND x.lists > 0;
 
 GRANT SELECT ON recsys.item_history TO recsys_reader, recsys_writer;
