@@ -30,8 +30,8 @@ def slow_text(text: str | None, rule: TimeRule) -> Answer:
     zone = re.search(r"(?<=[0-9]) ?([A-Za-z]+)(\[[A-Za-z0-9_/+-]+\])?$", text)
     if zone and (zone[1] in WORDS or zone[1] in ("Z", "z")):
         text = text[: zone.start()] + WORDS.get(zone[1], "+00:00")
-    text = (
-        re.sub(r"(?<=[0-9])\[[A-Za-z0-9_/+-]+\]$", "", text)
+    text = (  # a zone's name says something further only behind an offset
+        re.sub(r"([Tt ].*[+-][0-9]{2}(:?[0-9]{2})?)\[[A-Za-z0-9_/+-]+\]$", r"\1", text)
         .replace("/", "-")
         .replace(" +", "+")
         .replace(" -", "-")
