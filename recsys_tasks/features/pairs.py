@@ -56,8 +56,9 @@ def mark_items(pairs: Pairs, user: np.int32) -> None:
     need not be wiped out, as each mark is the user's own key.
     """
     if user < len(pairs.offsets) - 1:
+        items, sieve = pairs.items, pairs.sieve
         for at in range(pairs.offsets[user], pairs.offsets[user + 1]):
-            pairs.sieve[pairs.items[at] & (SIEVE - 1)] = user
+            sieve[items[at] & (SIEVE - 1)] = user
 
 
 @kernel
@@ -65,16 +66,19 @@ def fill_own(pairs: Pairs, user: np.int32, wanted: Keys, span: Span, at: int, ou
     """Values of one user's pairs with the items `wanted [rows]`, once they are marked: columns from
     `at` of the rows of the span.
     """
-    offsets, values = pairs.offsets, pairs.values
+    # Read once: numba counts a reference each time that an array is taken out of a tuple.
+    offsets, items, sieve, blank = pairs.offsets, pairs.items, pairs.sieve, pairs.blank
+    values, width = pairs.values.values, pairs.values.width
+    target, wide = out.values, out.width
     for row in range(span.start, span.stop):
         pair = np.int64(-1)
-        if pairs.sieve[wanted[row] & (SIEVE - 1)] == user:
-            pair = _place_of(pairs.items, offsets[user], offsets[user + 1], wanted[row])
-        here = cell(row, out.width, at)
+        if sieve[wanted[row] & (SIEVE - 1)] == user:
+            pair = _place_of(items, offsets[user], offsets[user + 1], wanted[row])
+        here = cell(row, wide, at)
         if pair >= 0:
-            move(values.values, cell(pair, values.width, 0), out.values, here, values.width)
+            move(values, cell(pair, width, 0), target, here, width)
         else:
-            move(pairs.blank, cell(0, 0, 0), out.values, here, values.width)
+            move(blank, cell(0, 0, 0), target, here, width)
 
 
 @kernel

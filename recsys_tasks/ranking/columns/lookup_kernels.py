@@ -159,10 +159,11 @@ def _touch_rows(items: Keys, table: Float32) -> np.float32:
 @kernel
 def _copy_columns(source: Flat, number: Int32, runs: Int64, span: Span, out: Flat) -> None:
     """Copy runs of columns from `source` to `out`; see KnownColumns."""
+    values, width, target, wide = source.values, source.width, out.values, out.width
     for r in range(span.start, span.stop):
         for at in range(len(runs)):
-            here = cell(number[r], source.width, runs[at, 0])
-            move(source.values, here, out.values, cell(r, out.width, runs[at, 1]), runs[at, 2])
+            here = cell(number[r], width, runs[at, 0])
+            move(values, here, target, cell(r, wide, runs[at, 1]), runs[at, 2])
 
 
 @kernel
@@ -176,6 +177,7 @@ def _fill_lists(
     if at < 0:
         return
     ranks, scores, near_ranks, near_scores = named
+    target, wide = out.values, out.width
     most, unnamed = np.float32(absent - 1), np.float32(absent)
     for i in range(len(ranks)):
         there = ranks[i] >= 0
@@ -183,13 +185,12 @@ def _fill_lists(
         near_scores[i] = scores[i] if there else _NAN
     for r in range(span.start, span.stop):
         c, count = column[r] * generators, 0
-        move(near_ranks, cell(0, 0, c), out.values, cell(r, out.width, at), generators)
-        behind = cell(r, out.width, at + generators)
-        move(near_scores, cell(0, 0, c), out.values, behind, generators)
+        move(near_ranks, cell(0, 0, c), target, cell(r, wide, at), generators)
+        move(near_scores, cell(0, 0, c), target, cell(r, wide, at + generators), generators)
         for g in range(generators):
             count += 1 if ranks[np.uintp(c) + np.uintp(g)] >= 0 else 0
-        out.values[cell(r, out.width, at + 2 * generators)] = count
-        out.values[cell(r, out.width, at + 2 * generators + 1)] = column[r]
+        target[cell(r, wide, at + 2 * generators)] = count
+        target[cell(r, wide, at + 2 * generators + 1)] = column[r]
 
 
 @kernel
@@ -197,12 +198,14 @@ def _fill_by_item(table: Flat, items: Keys, blank: Float32, span: Span, at: int,
     """`table[items]`; NaN for keys that are newer than the table."""
     if at < 0:
         return
+    values, rows, width = table
+    target, wide = out.values, out.width
     for r in range(span.start, span.stop):
-        here = cell(r, out.width, at)
-        if items[r] < table.rows:
-            move(table.values, cell(items[r], table.width, 0), out.values, here, table.width)
+        here = cell(r, wide, at)
+        if items[r] < rows:
+            move(values, cell(items[r], width, 0), target, here, width)
         else:
-            move(blank, cell(0, 0, 0), out.values, here, table.width)
+            move(blank, cell(0, 0, 0), target, here, width)
 
 
 @kernel
@@ -210,9 +213,10 @@ def _fill_standing(
     standing: tuple[Float32, Float32], column: Keys, span: Span, at: int, out: Float32
 ) -> None:
     """The user's two values `[c]` of each row's candidate."""
+    ranks, scores = standing
     for r in range(span.start, span.stop):
-        out[r, at] = standing[0][column[r]]
-        out[r, at + 1] = standing[1][column[r]]
+        out[r, at] = ranks[column[r]]
+        out[r, at + 1] = scores[column[r]]
 
 
 @kernel
@@ -220,12 +224,14 @@ def _fill_by_user(table: Flat, key: int, blank: Float32, span: Span, at: int, ou
     """`table[key]` in every row; NaN for a key that is newer than the table."""
     if at < 0:
         return
+    values, rows, width = table
+    target, wide = out.values, out.width
     for r in range(span.start, span.stop):
-        here = cell(r, out.width, at)
-        if key < table.rows:
-            move(table.values, cell(key, table.width, 0), out.values, here, table.width)
+        here = cell(r, wide, at)
+        if key < rows:
+            move(values, cell(key, width, 0), target, here, width)
         else:
-            move(blank, cell(0, 0, 0), out.values, here, table.width)
+            move(blank, cell(0, 0, 0), target, here, width)
 
 
 @kernel
@@ -235,14 +241,15 @@ def _fill_by_segment(
     """Values of a segment's pairs with the items; NaN where they are no pair."""
     if at < 0:
         return
-    positions, pairs = of.positions, of.pairs
+    positions, values, width = of.positions, of.pairs.values, of.pairs.width
+    target, wide = out.values, out.width
     for r in range(span.start, span.stop):
         pair = positions[segment, items[r]] if items[r] < positions.shape[1] else np.int32(-1)
-        here = cell(r, out.width, at)
+        here = cell(r, wide, at)
         if pair >= 0:
-            move(pairs.values, cell(pair, pairs.width, 0), out.values, here, pairs.width)
+            move(values, cell(pair, width, 0), target, here, width)
         else:
-            move(blank, cell(0, 0, 0), out.values, here, pairs.width)
+            move(blank, cell(0, 0, 0), target, here, width)
 
 
 @kernel

@@ -51,7 +51,8 @@ def _first_allowed(
     """`cells [n, w]`: the candidates of each row, sorted (see `packed`); `column [n_items]`:
     working memory for the column of each item of one row, because a cell has the item only.
     """
-    k = out.items.shape[1]
+    shown, values, columns, ranks, propensities = out
+    k = shown.shape[1]
     for row in range(len(items)):
         for c in range(items.shape[1]):
             if items[row, c] >= 0:
@@ -63,9 +64,9 @@ def _first_allowed(
             item = np.int64(cells[row, rank] & np.uint64(0xFFFF_FFFF))
             c = column[item]
             if allowed[row, c]:
-                out.items[row, place] = item
-                out.scores[row, place] = scores[row, c]
-                out.columns[row, place] = c
-                out.ranks[row, place] = rank + 1
-                out.propensities[row, place] = np.float32(1.0)
+                shown[row, place] = item
+                values[row, place] = scores[row, c]
+                columns[row, place] = c
+                ranks[row, place] = rank + 1
+                propensities[row, place] = np.float32(1.0)
                 place += 1

@@ -92,9 +92,13 @@ def explain_lists(
     out: Explained,
 ) -> None:
     """Fill `out [n, k]` (see `explained`)."""
-    length, depth = history.shape[1], vectors.vectors.shape[1]
+    # Read once: numba counts a reference each time that an array is taken out of a tuple.
+    column, promoted, (row, rows) = shown.column, shown.promoted, vectors
+    bits, by_generator, own = generators
+    sources, reasons, anchors = out
+    length, depth = history.shape[1], rows.shape[1]
     past, kept = np.empty((length, depth), np.float32), np.empty(length, np.int32)
-    owner = np.full(len(vectors.row), -1, np.int64)  # the user whose history holds the item
+    owner = np.full(len(row), -1, np.int64)  # the user whose history holds the item
     because, seen = np.empty(shown.items.shape[1], np.int32), np.empty(1, np.float32)
     for u in range(len(shown.items)):
         items = shown.items[u]
@@ -105,22 +109,22 @@ def explain_lists(
             if item < 0:
                 continue
             strongest = -1
-            if shown.column[u, k] >= 0:
-                out.sources[u, k], strongest = _named(ranks[u, shown.column[u, k]], generators.bits)
-            code = generators.reasons[max(strongest, 0)]
-            if shown.promoted[u, k]:
+            if column[u, k] >= 0:
+                sources[u, k], strongest = _named(ranks[u, column[u, k]], bits)
+            code = by_generator[max(strongest, 0)]
+            if promoted[u, k]:
                 code = _PROMOTED
-            elif out.sources[u, k] & generators.again or owner[item] == u:
+            elif sources[u, k] & own or owner[item] == u:
                 code = _AGAIN
             elif code == _BECAUSE:
                 because[count] = k
                 count += 1
-            out.reasons[u, k] = code
+            reasons[u, k] = code
         if count > 0:
-            known = read_history(history[u], vectors.row, vectors.vectors, past, kept)
+            known = read_history(history[u], row, rows, past, kept)
             if known > 0:  # else no vector may be read: there may be none at all
-                seen[0] = touch_vectors(items[because[:count]], vectors.row, vectors.vectors)
-            anchor = (out.reasons[u], out.anchors[u])
+                seen[0] = touch_vectors(items[because[:count]], row, rows)
+            anchor = (reasons[u], anchors[u])
             _anchor(items, because[:count], vectors, past[:known], kept, anchor)
 
 
@@ -137,10 +141,11 @@ def _anchor(
     none.
     """
     codes, anchors = out
+    row, rows = vectors
     for k in because:
-        mine = vectors.row[items[k]]
+        mine = row[items[k]]
         if mine >= 0 and len(past) > 0:
-            anchors[k] = kept[_nearest(vectors.vectors, mine, past, len(past))]
+            anchors[k] = kept[_nearest(rows, mine, past, len(past))]
         else:
             codes[k] = _FOR_YOU
 

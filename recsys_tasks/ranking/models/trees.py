@@ -139,8 +139,9 @@ def _turn(rows: Float32, columns: _Columns, near: Float32, block: Float32) -> No
     for r in range(len(rows)):
         for f in range(rows.shape[1]):
             near[r, f] = rows[r, f]
-    for column in range(len(columns.feature)):
-        feature, otherwise = columns.feature[column], columns.unknown[column]
+    features, unknown = columns.feature, columns.unknown
+    for column in range(len(features)):
+        feature, otherwise = features[column], unknown[column]
         values = block[column]
         for r in range(len(rows)):
             x = near[r, feature]
