@@ -214,3 +214,31 @@ def test_status_has_one_row_before_the_first_night(reader: Engine) -> None:
             sa.text("SELECT publication_id, as_of, on_hold FROM recsys.status")
         ).all()
     assert [tuple(row) for row in rows] == [(None, None, False)]
+
+
+def test_recommend_never_waits_for_parallel_workers(writer: Engine, reader: Engine) -> None:
+    """Each call would start processes of the server: with thirty publications kept that took it
+    from 1 to 8 ms.
+    """
+    stock(writer)
+    for day in range(3):
+        publish_night(writer, day)
+    free = ("parallel_setup_cost", "parallel_tuple_cost")
+    small = ("min_parallel_table_scan_size", "min_parallel_index_scan_size")
+    before = _workers_planned(writer)
+    with reader.connect() as connection:
+        for name in (*free, *small):  # a plan with workers costs nothing: taken wherever it may be
+            connection.execute(sa.text(f"SET {name} = 0"))
+        for _ in range(3):
+            assert connection.scalars(
+                sa.text("SELECT item_id FROM recsys.recommend('u0', 2)")
+            ).all()
+        connection.execute(sa.text("SELECT pg_stat_force_next_flush()"))
+        connection.commit()
+    assert _workers_planned(writer) == before
+
+
+def _workers_planned(engine: Engine) -> int:
+    query = "SELECT parallel_workers_to_launch FROM pg_stat_database WHERE datname = {}"
+    with engine.connect() as connection:
+        return int(connection.scalar(sa.text(query.format("current_database()"))))

@@ -5,6 +5,9 @@
 -- knew has a row in withheld_rows; key -1 stands for all others. An item keeps its best tier, and lower tiers only fill what is missing. STABLE: all queries see
 -- one snapshot, so pointer and rows cannot disagree.
 --
+-- No parallel workers: a plan that does not know which publication is live counts the rows of all that are kept, and
+-- would start processes for a list of twenty.
+--
 -- A score is null where no calibrated ranker gave one. The arrays of a fallback are read into variables: unnested from
 -- there they are known to come in order, so that no more of a long list is looked up than is shown.
 CREATE OR REPLACE FUNCTION recsys.recommend(user_id text, k int DEFAULT NULL)
@@ -13,7 +16,7 @@ RETURNS TABLE (
   release text, as_of date, publication_id bigint
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan AS $$
+SET plan_cache_mode = force_generic_plan SET max_parallel_workers_per_gather = 0 AS $$
 #variable_conflict use_column
 DECLARE
   live record;
