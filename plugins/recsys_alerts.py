@@ -23,7 +23,7 @@ from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import Essentials, read_essentials, remember
 
 if TYPE_CHECKING:
-    from recsys_tasks.monitoring.alerts.texts import Texts
+    from recsys_tasks.monitoring.alerts.kept_texts import Texts
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -208,7 +208,7 @@ def name_of(instance: Any) -> str:
 
 def error_place(dag_id: str, run_id: str) -> Texts:
     """Where tasks of a run leave their errors for the alert."""
-    from recsys_tasks.monitoring.alerts.texts import texts_of
+    from recsys_tasks.monitoring.alerts.kept_texts import texts_of
 
     return texts_of(read_environment(), "errors", dag_id, run_id)
 

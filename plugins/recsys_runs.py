@@ -16,7 +16,7 @@ from recsys_tasks.errors import ConfigError
 from recsys_tasks.retries import SHORT_RETRIES
 
 if TYPE_CHECKING:
-    from recsys_tasks.monitoring.alerts.texts import Texts
+    from recsys_tasks.monitoring.alerts.kept_texts import Texts
 
 log = logging.getLogger(__name__)
 

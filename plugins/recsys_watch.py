@@ -27,7 +27,7 @@ from recsys_tasks.config.essentials import read_essentials
 from recsys_tasks.dag_names import NIGHTLY_DAGS, OTHER_DAGS, dag_id
 
 if TYPE_CHECKING:
-    from recsys_tasks.monitoring.alerts.texts import Texts
+    from recsys_tasks.monitoring.alerts.kept_texts import Texts
 
 log = logging.getLogger(__name__)
 _LOOP_SECONDS = 1.0
@@ -99,7 +99,7 @@ def keep_note(name: str, text: str) -> None:
 
 def notes() -> Texts:
     """Where failed runs are noted until the watcher tells of them."""
-    from recsys_tasks.monitoring.alerts.texts import texts_of
+    from recsys_tasks.monitoring.alerts.kept_texts import texts_of
 
     return texts_of(read_environment(), "alerts", "failed")
 

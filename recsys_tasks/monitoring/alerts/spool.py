@@ -26,7 +26,7 @@ from typing import Any
 from recsys_tasks.config import Environment
 from recsys_tasks.dag_names import NIGHTLY_DAGS, plain_name
 from recsys_tasks.monitoring.alerts.alert import DIGEST, WRONG_SETTINGS, Alert
-from recsys_tasks.monitoring.alerts.texts import (
+from recsys_tasks.monitoring.alerts.kept_texts import (
     Folder,
     OwnFolder,
     Place,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recsys_tasks.errors import DISK, Killed, RecsysError, TransientError, Unwritable
-from recsys_tasks.monitoring.alerts.texts import Place
+from recsys_tasks.monitoring.alerts.kept_texts import Place
 from recsys_tasks.monitoring.alerts.wording import without_secrets
 from recsys_tasks.retries import Patience, patience_with
 

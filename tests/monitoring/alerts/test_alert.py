@@ -16,10 +16,10 @@ from recsys_tasks.monitoring.alarms import Alarm
 from recsys_tasks.monitoring.alerts.alert import Alert, as_text
 from recsys_tasks.monitoring.alerts.build import alarm_alert, describe_readers, failure_alert
 from recsys_tasks.monitoring.alerts.delivery import deliver
+from recsys_tasks.monitoring.alerts.kept_texts import Folder
 from recsys_tasks.monitoring.alerts.spool import Spool, raise_alert
 from recsys_tasks.monitoring.alerts.table import keep_alert, published_night
 from recsys_tasks.monitoring.alerts.task_errors import FailedRun, FailedTask, read_errors
-from recsys_tasks.monitoring.alerts.texts import Folder
 from recsys_tasks.snapshot.checks.remedies import remedy_for
 from tests.environments import environment_of
 

@@ -17,9 +17,9 @@ from sqlalchemy import Engine
 from recsys_tasks.database.shared_texts import SharedTexts, forget_errors, is_remote
 from recsys_tasks.monitoring.alerts.alert import Alert
 from recsys_tasks.monitoring.alerts.delivery import deliver
+from recsys_tasks.monitoring.alerts.kept_texts import Folder, Texts
 from recsys_tasks.monitoring.alerts.spool import Spool
 from recsys_tasks.monitoring.alerts.task_errors import describe_error, read_errors, record_error
-from recsys_tasks.monitoring.alerts.texts import Folder, Texts
 from tests.monitoring.alerts.test_alert import ROOT, an_alert
 
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
