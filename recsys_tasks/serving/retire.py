@@ -32,12 +32,18 @@ WHERE (status = 'failed' OR place > :keep)
   AND id NOT IN (SELECT m.from_publication FROM recsys.pointer_moves AS m
     WHERE m.from_publication IS NOT NULL
                  ORDER BY m.id DESC LIMIT 1)
+UNION ALL
+SELECT p.id FROM recsys.publication AS p
+JOIN recsys.publication AS shown ON shown.id IN (
+  SELECT c.publication_id FROM recsys.current_publication AS c)
+WHERE p.retired_at IS NULL AND p.status = 'building' AND p.as_of < shown.as_of
 ORDER BY id
 """)
 
 
 def drop_old(engine: Engine, keep: int, now: datetime) -> list[int]:
-    """Retire all but the current and the newest `keep` other publications, and every failed one.
+    """Retire all but the current and the newest `keep` other publications, every failed one, and
+    half-made ones of nights before what readers see. Nobody may be at work on a night meanwhile.
 
     What readers saw before the last move is kept too: a query that began before that move may still
     read it. Returns the numbers retired. One that a reader keeps locked is left for the next call.
