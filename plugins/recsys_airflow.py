@@ -28,6 +28,7 @@ from recsys_alerts import IncidentAlert, deliver_alerts
 from recsys_channels import connection_of, lend_connections
 from recsys_retries import OutsideWorldRetries, attempt_of
 from recsys_runs import as_airflow_errors, resolve_as_of
+from recsys_watch import tell_of_clocks
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import Essentials, read_essentials
@@ -215,6 +216,7 @@ def run_stage_task(name: str, shard: int | None, emits: Asset | None) -> str:
         from recsys_tasks.stages import run_stage
 
         lend_connections()
+        tell_of_clocks(as_of)
         instance = context["ti"]
         more_tries = attempt_of(instance) == 1 and bool(instance.task.retries)
         result = run_stage(name, as_of, shard=shard, now=utcnow(), more_tries=more_tries)

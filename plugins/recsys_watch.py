@@ -13,18 +13,25 @@ import runpy
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk.timezone import utcnow
-from recsys_alerts import error_place, night_of, raise_failure, raise_or_send, utc_text
+from recsys_alerts import (
+    deliver_alerts,
+    error_place,
+    night_of,
+    raise_failure,
+    raise_or_send,
+    utc_text,
+)
 
 from recsys_tasks.config import read_environment
 from recsys_tasks.config.essentials import read_essentials
-from recsys_tasks.dag_names import NIGHTLY_DAGS, OTHER_DAGS, dag_id
+from recsys_tasks.dag_names import FIRST_DAG, NIGHTLY_DAGS, OTHER_DAGS, dag_id
 
 if TYPE_CHECKING:
     from recsys_tasks.monitoring.alerts.kept_texts import Texts
@@ -102,6 +109,31 @@ def notes() -> Texts:
     from recsys_tasks.monitoring.alerts.kept_texts import texts_of
 
     return texts_of(read_environment(), "alerts", "failed")
+
+
+# --- clocks ---------------------------------------------------------------------------------------
+
+
+def tell_of_clocks(as_of: date) -> None:
+    """Tell on-call at once where this machine's clock is not PostgreSQL's, before a stage of the
+    night: whatever would tell of it later waits, too. Never raises.
+    """
+    from recsys_tasks.database import create_engine, database_url
+    from recsys_tasks.monitoring.alerts.rerun import trigger_command
+    from recsys_tasks.stages.watched_clock import ClockWatch
+
+    environment = read_environment()
+    essentials = read_essentials(environment)
+    most, runbooks = essentials.monitoring.max_clock_seconds, essentials.alerts.runbook_base
+    command = trigger_command(as_of, ids([FIRST_DAG])[0])
+    try:
+        engine = create_engine(database_url(environment))
+        clocks = ClockWatch(environment, most, runbooks, raise_or_send)
+        if clocks.tell(engine, as_of, command, utcnow()):
+            log.info(deliver_alerts())
+        engine.dispose()
+    except Exception:
+        log.exception("The clocks could not be compared")
 
 
 # --- the watcher's look ---------------------------------------------------------------------------

@@ -10,14 +10,8 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 
-from recsys_tasks.commands.doctor_services import (
-    Finding,
-    by_settings,
-    lake,
-    registry,
-    rights,
-    schema,
-)
+from recsys_tasks.commands.doctor_database import clocks, rights, schema
+from recsys_tasks.commands.doctor_services import Finding, by_settings, lake, registry
 from recsys_tasks.config import Environment, load_config
 from recsys_tasks.errors import RecsysError
 
@@ -117,6 +111,7 @@ def _database(environment: Environment) -> Iterator[Finding]:
             engine.dispose()
             yield schema(running)
             yield rights(running)
+            yield clocks(running)
             yield registry(running)
     except RecsysError as error:
         yield Finding(False, f"database: {error}")

@@ -1,5 +1,5 @@
-"""What a night needs outside this machine's libraries: schema, model registry, lake, data files,
-alert channels.
+"""What a night needs outside this machine's libraries: model registry, lake, data files, alert
+channels.
 """
 
 from __future__ import annotations
@@ -18,13 +18,8 @@ import sqlalchemy as sa
 from recsys_tasks.config import Config, Environment, cron, load_config
 from recsys_tasks.database import (
     create_engine,
-    current_revision,
-    head_revision,
-    owner_url,
-    schema_fault,
 )
-from recsys_tasks.database.rights import READER, wrong_rights
-from recsys_tasks.errors import RecsysError, ServingError
+from recsys_tasks.errors import RecsysError
 from recsys_tasks.sources.base import source_of
 
 _AIRFLOW_SECONDS = 120
@@ -39,49 +34,6 @@ class Finding:
 
     passed: bool
     words: str
-
-
-# --- the schema -----------------------------------------------------------------------------------
-
-
-def schema(running: Environment) -> Finding:
-    """Whether the schema is this version's. The pipeline's own role may read its revision."""
-    head = head_revision()
-    try:
-        found = current_revision(owner_url(running))
-    except ServingError as error:
-        words = (
-            f"schema: its revision is not readable by this role ({error.found}), as before revision"
-            " 0016"
-        )
-        return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
-    if found is None:
-        return Finding(
-            False,
-            "schema: the database was never migrated: run `recsys migrate` with the owner's URL",
-        )
-    if found != head:
-        words = f"schema revision {found}, this version needs {head}"
-        return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
-    fault = schema_fault(owner_url(running))
-    if fault:
-        words = f"schema: {fault}"
-        return Finding(False, f"{words}: run `recsys migrate` with the owner's RECSYS_DATABASE_URL")
-    return Finding(True, f"schema revision {found}")
-
-
-def rights(running: Environment) -> Finding:
-    """Whether readers may do what they were promised, and no more."""
-    engine = create_engine(owner_url(running))
-    try:
-        with engine.connect() as connection:
-            wrong = wrong_rights(connection)
-    finally:
-        engine.dispose()
-    if not wrong.number:
-        return Finding(True, f"role {READER}: reads its views and writes nothing")
-    remedy = wrong.remedy(embedded=not running.database_url)
-    return Finding(False, f"role {READER}: {wrong.words}: {remedy}")
 
 
 # --- the model registry ---------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from recsys_tasks import database
-from recsys_tasks.commands.doctor_services import Finding, schema
+from recsys_tasks.commands.doctor_database import schema
+from recsys_tasks.commands.doctor_services import Finding
 from recsys_tasks.config import Environment, load_config
 from recsys_tasks.errors import RecsysError
 from recsys_tasks.stages.night import running

@@ -34,6 +34,9 @@ class MonitoringConfig(Section):
     least_free_share: Share = 0.05
     """Share of a file system of the home, or of a local lake, that must be free, else it raises an
     alarm; 0: never."""
+    max_clock_seconds: PositiveFloat = 60.0
+    """Seconds by which the clock of a machine that runs stages may differ from PostgreSQL's, else
+    it raises an alarm."""
     max_list_churn: Share = 0.95
     """Largest share of the first k ranks that may change between two nights of one release."""
     max_psi: PositiveFloat = 0.25

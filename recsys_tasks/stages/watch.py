@@ -29,6 +29,7 @@ from recsys_tasks.small_files import write_whole
 from recsys_tasks.stages import report
 from recsys_tasks.stages.pipeline import STAGES_BY_DAG
 from recsys_tasks.stages.watched_airflow import Airflow
+from recsys_tasks.stages.watched_clock import ClockWatch
 from recsys_tasks.stages.watched_rights import tell_of_rights
 from recsys_tasks.stages.watched_storage import tell_of_storage
 
@@ -89,6 +90,7 @@ def look(at: Look) -> str:
     engine = create_engine(database_url(at.environment))
     try:
         at.found.extend(tell_of_rights(at.environment, engine, at.runbooks, at.now, at.raise_))
+        at.found.extend(_tell_of_clocks(at, engine))
         if at.essentials.clock == "simulated":
             _look_at_a_simulated_shop(at, engine)
             return "; ".join([*at.found, "a simulated shop has no schedule: no night is late"])
@@ -97,6 +99,15 @@ def look(at: Look) -> str:
     finally:
         engine.dispose()
     return "; ".join(at.found)
+
+
+def _tell_of_clocks(at: Look, engine: Engine) -> list[str]:
+    most = at.essentials.monitoring.max_clock_seconds
+    clocks = ClockWatch(at.environment, most, at.runbooks, at.raise_)
+    clocks.resolve(engine, at.now)
+    night = night_state.newest_begun(engine) or _started(at)
+    command = trigger_command(night, at.dag_id(FIRST_DAG))
+    return clocks.tell(engine, night, command, at.now)
 
 
 def _look_at_a_simulated_shop(at: Look, engine: Engine) -> None:

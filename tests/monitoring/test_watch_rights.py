@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from typer.testing import CliRunner
 
 from recsys_tasks.cli import app
-from recsys_tasks.commands.doctor_services import rights
+from recsys_tasks.commands.doctor_database import rights
 from recsys_tasks.config import Environment
 from recsys_tasks.database import EmbeddedServer, create_engine
 from recsys_tasks.database.roles import SUPERUSER

@@ -15,7 +15,7 @@ LOADED = 3
 
 
 def test_half_made_lists_of_a_night_that_a_later_one_passed_go(writer: Engine) -> None:
-    """A night that failed while it published, and was never run again, left all its rows for good."""
+    """A night that failed as it was published, and was never run again, left its rows for good."""
     stock(writer)
     publish_night(writer, 0)
     night(writer, 1, until=LOADED)

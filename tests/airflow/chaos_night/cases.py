@@ -19,6 +19,7 @@ import psutil
 from recsys_tasks.database import EmbeddedServer
 from tests.airflow.chaos_night.batches import EVENTS, TABLES, cut, scribble, spoil
 from tests.airflow.chaos_night.late_cases import added, limits
+from tests.airflow.chaos_night.machine_cases import clock, full_database
 from tests.airflow.chaos_night.more_cases import lake, moments, order, points
 from tests.airflow.chaos_night.outcome import Outcome, held, unread
 from tests.airflow.chaos_night.planted import A_USER, SECRETS
@@ -29,9 +30,10 @@ Group = Callable[[NightStand], Iterator[Outcome]]
 
 
 def good_night(stand: NightStand) -> list[str]:
-    """The next night, without a fault; what is left after it."""
+    """The next night, without a fault, and the weekly maintenance; what is left after both."""
     night, _ = stand.begin()
     stand.until_published(night)
+    stand.recsys("maintain")
     stand.watch()
     return [*stand.leftovers(), *(f"page: {page['kind']}" for page in stand.pages)]
 
@@ -206,4 +208,6 @@ GROUPS: dict[str, Group] = {
     "order": order,
     "limits": limits,
     "added": added,
+    "clock": clock,
+    "full_database": full_database,
 }

@@ -35,16 +35,30 @@ from tests.environments import environment_of
 DAYS = 60
 WAIT = float(os.environ.get("CHAOS_WAIT", "1"))
 """Factor on every wait, for a machine that is slow or shared."""
+PORT = 8420
+DATABASE_MB = 1200
 
 
 class NightStand(Stand):
     """The launcher, its reader, its channels, and what is left of a night that failed."""
 
-    channels: dict[str, Recorder]
+    def __init__(self, launcher: Launcher, reader: Reader, channels: dict[str, Recorder]) -> None:
+        super().__init__(launcher, reader, channels["webhook"])
+        self.channels, self.seen = channels, dict[str, int]()
+
     mailbox: Mailbox
-    seen: dict[str, int]
     teams: Recorder
     """A channel that the settings do not have yet."""
+    environment: Mapping[str, str]
+    """Variables of the launcher."""
+
+    def restart(self) -> None:
+        """Another launcher in place of this one; PostgreSQL goes on."""
+        with local_environment(self.home):
+            self.launcher.stop()
+            settings, given = self.launcher.settings, self.environment
+            self.launcher = Launcher(self.home, settings, None, PORT, **given)
+            self.launcher.wait_up()
 
     @property
     def messages(self) -> dict[str, int]:
@@ -183,18 +197,24 @@ def open_stand(known: Path | None = None) -> Iterator[NightStand]:
     folder = known or Path(tempfile.mkdtemp(prefix="chaos-night-"))
     home = folder / "home"
     if known is None:
-        home.mkdir()
-        options = f"size={HOME_MB}m,mode=755"
-        mount = ["mount", "-t", "tmpfs", "-o", options, "chaos-night", str(home)]
-        subprocess.run(mount, check=True)
+        _mount(home, HOME_MB)
+        _mount(folder / "postgres", DATABASE_MB)
+        (folder / "airflow").mkdir()
         for name in ("postgres", "airflow"):
-            (folder / name).mkdir()
             (home / name).symlink_to(folder / name)
     try:
         yield from _running(home)
     finally:
         if known is None:
-            subprocess.run(["umount", "--lazy", str(home)], check=True)
+            for place in (home, folder / "postgres"):
+                subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def _mount(place: Path, megabytes: int) -> None:
+    """A file system of its own, so that it can be full."""
+    place.mkdir()
+    options = f"size={megabytes}m,mode=755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "chaos-night", str(place)], check=True)
 
 
 def _running(home: Path) -> Iterator[NightStand]:
@@ -219,19 +239,24 @@ def _running(home: Path) -> Iterator[NightStand]:
             for _ in run_all(Night.open(config, environment, NIGHT)):
                 pass
     connections = {**_connections(channels, mailbox, teams), "PYTHONPATH": str(PLANTS)}
-    with Launcher(home, settings, None, 8420, **connections) as launcher:
-        launcher.wait_up()
-        with Reader(home) as reader:
+    with Reader(home) as reader:
+        stand = NightStand(Launcher(home, settings, None, PORT, **connections), reader, channels)
+        stand.mailbox, stand.teams, stand.environment = mailbox, teams, connections
+        try:
+            stand.launcher.wait_up()
             until(lambda: reader.answers, 60, "the reader was not answered")
-            stand = NightStand(launcher, reader, channels["webhook"])
-            stand.channels, stand.seen = channels, {}
-            stand.mailbox, stand.teams = mailbox, teams
-            runs = [run["partition_key"] for run in launcher.runs() if run.get("partition_key")]
-            stand.days = max([(date.fromisoformat(run) - NIGHT).days for run in runs], default=0)
+            stand.days = _days_tried(stand.launcher)
             yield stand
+        finally:
+            stand.launcher.stop()
     for stop in (*(one.stop for one in (*channels.values(), teams)), mailbox.stop):
         with suppress(OSError):
             stop()
+
+
+def _days_tried(launcher: Launcher) -> int:
+    runs = [run["partition_key"] for run in launcher.runs() if run.get("partition_key")]
+    return max([(date.fromisoformat(run) - NIGHT).days for run in runs], default=0)
 
 
 def _connections(

@@ -3,13 +3,17 @@
 `RECSYS_HOME/plant.txt` says what `freeze` does: `raise` an error nobody foresaw, with the words
 that follow, or `hang` until it is killed. A file `RECSYS_HOME/plants/<stage>` says the same to
 another stage, for one try, and there also `wait` (until a file `<stage>.go` is there), `outside` (a
-connection that breaks) and `stuck` (each try hangs, until the file is removed).
+connection that breaks) and `stuck` (each try hangs, until the file is removed). A process
+that starts where `RECSYS_HOME/clock.txt` is there is as many seconds off as that says.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -81,3 +85,41 @@ def _exec_module(loader: Any, module: ModuleType) -> None:
 
 # Every import goes through the class's method.
 SourceFileLoader.exec_module = _exec_module  # type: ignore[assignment,method-assign]
+
+# --- the clock ------------------------------------------------------------------------------------
+
+_CLOCK = Path(os.environ.get("RECSYS_HOME", "/nowhere")) / "clock.txt"
+_LOOK_SECONDS = 0.5
+_shifted: list[Any] = [0.0, None]
+"""Seconds that this process is off, and what undoes it; a child goes on with its parent's."""
+
+
+def _follow_clock() -> None:
+    """Be as many seconds off as the file says, all the time."""
+    while True:
+        with suppress(OSError, ValueError):
+            _shift(float(_CLOCK.read_text()))
+        threading.Event().wait(_LOOK_SECONDS)
+
+
+def _shift(seconds: float) -> None:
+    before, travel = _shifted
+    if seconds == before:
+        return
+    if travel is not None:
+        travel.stop()
+    there = datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=seconds)
+    travel = time_machine.travel(there, tick=True)
+    travel.start()
+    _shifted[:] = [seconds, travel]
+
+
+def _start_following() -> None:
+    threading.Thread(target=_follow_clock, name="shifted-clock", daemon=True).start()
+
+
+if _CLOCK.exists():
+    import time_machine
+
+    _start_following()
+    os.register_at_fork(after_in_child=_start_following)
