@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.commands.init.clocks import clock_of
 from recsys_tasks.commands.init.columns import Column, columns_of
+from recsys_tasks.commands.init.database_tables import DatabaseTable
 from recsys_tasks.commands.init.names import fits
 from recsys_tasks.commands.init.readings import Reading
 from recsys_tasks.commands.init.tables import Table
@@ -90,9 +91,9 @@ def find_roles(tables: Sequence[Table], now: datetime) -> Roles:
         raise _lacking(what + _unread_times(looked, now), looked)
     events = _with_clock(ranked[-1], now)
     others = [pair for pair in looked if pair[0] is not events.table]
-    items = _entities(others, events.columns[events.item], "item")
+    items = _nearest(others, events, "item")
     rest = [pair for pair in others if items is None or pair[0] is not items.table]
-    users = _entities(rest, events.columns[events.user], "user")
+    users = _nearest(rest, events, "user")
     ids = {"item": events.columns[events.item], "user": events.columns[events.user]}
     used = [events.table, *(entities.table for entities in (items, users) if entities)]
     return _with_names(
@@ -227,6 +228,21 @@ def _unread_times(looked: Sequence[tuple[Table, Mapping[str, Column]]], now: dat
                     f" {table.name}, which holds {column.sample[0][:40]!r}"
                 )
     return ""
+
+
+def _nearest(tables: Sequence[Looked], events: Events, role: str) -> Entities | None:
+    """The table of the events' own schema that has their ids, else one of another: a database may
+    hold several shops, whose ids are alike.
+    """
+    ids = events.columns[events.item if role == "item" else events.user]
+    schema = _schema(events.table)
+    near = [pair for pair in tables if _schema(pair[0]) == schema]
+    far = [pair for pair in tables if _schema(pair[0]) != schema]
+    return _entities(near, ids, role) or _entities(far, ids, role)
+
+
+def _schema(table: Table) -> str:
+    return table.name.rpartition(".")[0] if isinstance(table, DatabaseTable) else ""
 
 
 def _entities(

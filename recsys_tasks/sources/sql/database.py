@@ -37,6 +37,11 @@ _TABLES = (
     " ORDER BY table_schema, table_name"
 )
 """Where a database has schemas: those of the server and of the pipeline itself are no shop's."""
+_SEARCH_PATH = (
+    "SELECT source NOT IN ('default', 'configuration file'), current_schemas(false)"
+    " FROM pg_settings WHERE name = 'search_path'"
+)
+"""Whether somebody chose PostgreSQL's path of schemas: in the URL, for the user or the database."""
 
 
 class Database:
@@ -155,10 +160,17 @@ class Postgres(Database):
             cursor.execute(statement)
 
     def table_names(self) -> list[str]:
-        """Tables and views of every schema but the pipeline's own."""
+        """Tables and views of the schemas of the URL's `search_path`; without one, of every schema
+        but the pipeline's own.
+        """
         with self._connection.cursor() as cursor:
+            cursor.execute(_SEARCH_PATH)
+            ((changed, path),) = cursor.fetchall()
             cursor.execute(_TABLES)
-            return [_short(schema, name, "public") for schema, name in cursor.fetchall()]
+            found = [(str(schema), str(name)) for schema, name in cursor.fetchall()]
+        first = path[0] if changed and path else "public"
+        looked_at = path if changed else [schema for schema, _ in found]
+        return [_short(schema, name, first) for schema, name in found if schema in looked_at]
 
     def table(self, relation: Relation) -> Table:
         """A table or query; types that Arrow has no plain form of become text."""

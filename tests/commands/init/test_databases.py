@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +74,22 @@ def sqlite_of(path: Path) -> Place:
 def postgres_of(url: str) -> Place:
     """In a schema of its own, beside the pipeline's, which is no shop's."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS warehouse CASCADE")
-        connection.execute("CREATE SCHEMA warehouse")
-        for name, table in tables().items():
-            columns = ", ".join(f'"{c}" {_TYPES.get(c, "TEXT")}' for c in table.columns)
-            connection.execute(f"CREATE TABLE warehouse.{name} ({columns})")
-            copied = f"COPY warehouse.{name} FROM STDIN"
-            with connection.cursor() as cursor, cursor.copy(copied) as copy:
-                for row in table.itertuples(index=False):
-                    copy.write_row(tuple(row))
+        fill_schema(connection, "warehouse")
     return DatabasePlace("${SHOP_URL}")
+
+
+def fill_schema(connection: psycopg.Connection, schema: str, times: int = 1) -> None:
+    """The tables in a schema of PostgreSQL, with so many times the orders."""
+    connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    connection.execute(f"CREATE SCHEMA {schema}")
+    for name, frame in tables().items():
+        table = pd.concat([frame] * times) if name == "orders" else frame
+        columns = ", ".join(f'"{c}" {_TYPES.get(c, "TEXT")}' for c in table.columns)
+        connection.execute(f"CREATE TABLE {schema}.{name} ({columns})")
+        copied = f"COPY {schema}.{name} FROM STDIN"
+        with connection.cursor() as cursor, cursor.copy(copied) as copy:
+            for row in table.itertuples(index=False):
+                copy.write_row(tuple(row))
 
 
 @pytest.fixture
@@ -153,3 +159,41 @@ def test_an_empty_database_and_no_place_say_what_to_do(tmp_path: Path) -> None:
     assert (said.exit_code, "GRANT SELECT" in said.output) == (1, True)
     said = CliRunner().invoke(app, ["init"])
     assert (said.exit_code, "--connection" in said.output) == (1, True)
+
+
+@pytest.fixture
+def two_shops(postgres: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a database with a shop in each of two schemas, whose ids are alike: the second has
+    three times the orders.
+    """
+    url = postgres["recsys_owner"].replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(url, autocommit=True) as connection:
+        fill_schema(connection, "archive")
+        fill_schema(connection, "shop", times=3)
+        yield url
+        for schema in ("archive", "shop"):
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def proposed_tables(url: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    monkeypatch.setenv("SHOP_URL", url)
+    settings = {s.key: s.value for s in propose(DatabasePlace("${SHOP_URL}"), NOW).settings}
+    return [settings[f"source.{table}"] for table in ("events", "items", "users")]
+
+
+def test_items_and_users_are_those_of_the_schema_of_the_events(
+    two_shops: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That another shop's customers have the same ids says nothing."""
+    assert proposed_tables(two_shops, monkeypatch) == [
+        "shop.orders",
+        "shop.products",
+        "shop.customers",
+    ]
+
+
+def test_only_the_schemas_of_a_search_path_are_looked_at(
+    two_shops: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{two_shops}&options=-csearch_path%3Darchive"
+    assert proposed_tables(url, monkeypatch) == ["orders", "products", "customers"]
