@@ -69,6 +69,9 @@ class ValidationConfig(Section):
     """Warns above this share of tonight's rows by one user: a bot, or a test account."""
     max_item_share: Share = 0.5
     """Warns above this share of tonight's rows with one item."""
+    max_times_next: PositiveFloat = Field(default=5.0, exclude_if=lambda times: times == 5.0)
+    """Warns when a user or an item with at least 1 % of tonight's rows has more than so many times
+    those of the next one, though less than the shares above: a till, a test account."""
     max_unit_share: Share = Field(default=0.5, exclude_if=lambda share: share == 0.5)
     """Warns above this share of tonight's units (`events.quantity_column`), or of the weight of
     tonight's rows (`weight` of their kinds), by one user or of one item."""

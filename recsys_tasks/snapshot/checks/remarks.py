@@ -10,6 +10,7 @@ from typing import Final
 import pyarrow as pa
 
 from recsys_tasks.config import Config
+from recsys_tasks.snapshot.checks.apart_ids import apart_ids
 from recsys_tasks.snapshot.checks.heavy_ids import heavy_ids
 from recsys_tasks.snapshot.checks.row_rules import Flags, first_reason
 from recsys_tasks.snapshot.checks.short_id_rows import left_out_words
@@ -25,6 +26,8 @@ ABOUT: Final[Mapping[str, str]] = {
     "alike_ids": "columns of ids that differ in blanks, unseen characters or case alone",
     "alike_values": "columns of values that differ in blanks or case alone",
     "ambiguous_numbers": "columns of numbers that may be thousands or fractions",
+    "apart_ids": "users or items with many times the rows of the next one"
+    " (validation.max_times_next)",
     "currencies": "columns of currencies beside prices that are compared as if of one",
     "damaged_texts": "columns of texts with lost letters, HTML, or words of a spreadsheet",
     "ids_in_both": "ids that are a user's and an item's",
@@ -64,6 +67,7 @@ def find_remarks(
         "shortened_ids": left_out_words(config, users, items),
         "set_aside_values": tuple(_values(extracted.odd_values, flags)),
         "unit_shares": tuple(heavy_ids(config, good)),
+        "apart_ids": tuple(apart_ids(config, good)),
     }
     return {name: words for name, words in found.items() if words and name in ABOUT}
 
