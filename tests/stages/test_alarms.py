@@ -122,7 +122,7 @@ def test_on_call_hears_of_a_check_that_warns_once_and_not_every_night(
     shop = LiteralShop(tmp_path, rows, items=[f"i{n}" for n in range(25)])
     for day in (2, 3):
         shop.rows += [("bot", f"i{n % 25}", (day - 1, 300 + n)) for n in range(300)]
-        shop.rows += [(f"u{n % 20}", "i1", (day - 1, 900 + n)) for n in range(60)]
+        shop.rows += [(f"u{n % 20}", f"i{n % 5}", (day - 1, 900 + n)) for n in range(60)]
         shop.deliver()
         settings = {"validation": {"volume_ratio": [0.1, 10]}, "clock": "simulated"}
         config = make_config(source=shop.config.source.model_dump(), **settings)
